@@ -1,0 +1,83 @@
+"""Every error vstore raises, grouped by what a caller would do about it.
+
+VstoreError
+├── InvalidInputError (ValueError)      the caller's value is wrong; the message names it
+│   ├── OutOfBoundsError (IndexError)   a position outside the data
+│   └── InvalidUrlError                 a URL that names no store
+├── NotFoundError (LookupError)         what was named does not exist
+├── AlreadyExistsError                  what was to be created is there
+├── ReadOnlyError                       the store or the view cannot be written
+├── ClosedError                         a handle of a finished transaction was used
+├── ConflictError                       another writer got there first; nothing was changed
+├── UnknownOutcomeError                 a write may or may not have taken effect
+├── FormatError                         a stored document is malformed or not supported
+│   └── CorruptionError                 stored bytes do not have their digest
+├── StorageError                        the store failed or refused: network, credentials, bucket
+│   └── UnsupportedStoreError           the store cannot keep a promise that vstore needs
+└── MissingExtraError (ImportError)     an optional dependency is not installed
+"""
+
+
+class VstoreError(Exception):
+    """The root of every error that vstore raises."""
+
+
+class InvalidInputError(VstoreError, ValueError):
+    """The caller's value is wrong; nothing was changed."""
+
+
+class OutOfBoundsError(InvalidInputError, IndexError):
+    """A position lies outside the data."""
+
+
+class InvalidUrlError(InvalidInputError):
+    """A URL or path that names no store."""
+
+
+class NotFoundError(VstoreError, LookupError):
+    """What was named does not exist."""
+
+
+class AlreadyExistsError(VstoreError):
+    """What was to be created exists already; it was left as it was."""
+
+
+class ReadOnlyError(VstoreError):
+    """The store or the view cannot be written."""
+
+
+class ClosedError(VstoreError):
+    """A handle of a finished transaction was used."""
+
+
+class ConflictError(VstoreError):
+    """Another writer got there first; nothing was changed."""
+
+
+class UnknownOutcomeError(VstoreError):
+    """A write may or may not have taken effect; nothing was cleaned up."""
+
+
+class FormatError(VstoreError):
+    """A stored document is malformed or needs a newer vstore."""
+
+
+class CorruptionError(FormatError):
+    """Stored bytes do not have the digest that names them."""
+
+
+class StorageError(VstoreError):
+    """The store failed or refused the request."""
+
+
+class UnsupportedStoreError(StorageError):
+    """The store cannot keep a promise that vstore needs."""
+
+
+class MissingExtraError(VstoreError, ImportError):
+    """An optional dependency is not installed."""
+
+    def __init__(self, package: str, *, extra: str, purpose: str) -> None:
+        self.package = package
+        self.extra = extra
+        super().__init__(f"{purpose} needs {package}: pip install 'vstore[{extra}]'")
