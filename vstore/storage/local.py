@@ -111,11 +111,12 @@ class LocalStore:
 
     def delete(self, key: Key) -> None:
         """Delete the object; deleting what is not there is not an error."""
-        with _translated(key, "delete"), suppress(NotFoundError):
-            path = self._path(key)
-            os.lstat(path)
-            with self._locked():
-                _unlink(path)
+        path = self._path(key)
+        with suppress(NotFoundError), _translated(key, "delete"):
+            found = self._refuse_links(path)
+            if found is not None and stat.S_ISREG(found.st_mode):
+                with self._locked():
+                    _unlink(path)
 
     def delete_if_version(self, key: Key, expected: Version) -> bool:
         """Delete the object if its version is `expected`; return whether it was."""
@@ -134,10 +135,10 @@ class LocalStore:
         """List the objects whose keys start with `prefix`, at any depth, in key order."""
         folder = prefix.rpartition("/")[0]
         with _translated(Key(prefix), "list"):
+            path = self._path(Key(folder)) if folder else self._root
             try:
-                path = self._path(Key(folder)) if folder else self._root
                 self._refuse_links(path)
-            except NotFoundError:
+            except (FileNotFoundError, NotADirectoryError):
                 return
             yield from _walk(path, f"{folder}/" if folder else "", prefix)
 

@@ -1,0 +1,137 @@
+"""Azure through adlfs: its credentials, but one call of the Azure SDK for each request."""
+
+from collections.abc import Callable, Coroutine, Iterator
+from contextlib import contextmanager
+from typing import Any, TypeVar
+
+from adlfs import AzureBlobFileSystem
+from azure.core import MatchConditions
+from azure.core.exceptions import (
+    AzureError,
+    ClientAuthenticationError,
+    HttpResponseError,
+    ServiceRequestError,
+)
+from fsspec.asyn import sync
+
+from vstore.storage.failure import Kind, RequestFailedError, from_http
+from vstore.storage.location import Location, Options
+from vstore.storage.store import Key, ObjectInfo, Version
+
+T = TypeVar("T")
+
+_ONE_ATTEMPT = {"retry_total": 0, "connection_timeout": 10, "read_timeout": 60}
+
+
+class AdlfsClient:
+    """One container through adlfs, with the SDK's retries turned off."""
+
+    def __init__(self, location: Location, options: Options) -> None:
+        self._container = location.bucket
+        self._fs = AzureBlobFileSystem(
+            **options, skip_instance_cache=True, use_listings_cache=False
+        )
+
+    def read(self, name: str) -> tuple[bytes, Version]:
+        """Return the object and its ETag."""
+        return self._download(name)
+
+    def read_range(self, name: str, start: int, nbytes: int) -> bytes:
+        """Return the range, or less of it where the object ends."""
+        return self._download(name, offset=start, length=nbytes)[0]
+
+    def write(self, name: str, data: bytes) -> None:
+        """Replace the object whole."""
+        self._upload(name, data, overwrite=True)
+
+    def create(self, name: str, data: bytes) -> Version:
+        """Create the object, or be refused."""
+        return self._upload(name, data, overwrite=False)
+
+    def replace(self, name: str, data: bytes, expected: Version) -> Version:
+        """Replace the object at an ETag, or be refused."""
+        return self._upload(name, data, overwrite=True, **_at(expected))
+
+    def remove(self, name: str) -> None:
+        """Delete the object if it is there."""
+        try:
+            self._delete(name)
+        except RequestFailedError as failure:
+            if failure.kind is not Kind.MISSING:
+                raise
+
+    def remove_at(self, name: str, expected: Version) -> None:
+        """Delete the object at an ETag, or be refused."""
+        self._delete(name, **_at(expected))
+
+    def pages(self, prefix: str, *, after: str) -> Iterator[list[ObjectInfo]]:
+        """List page by page; Azure cannot start after a name, so earlier pages are skipped."""
+        token: str | None = None
+        while True:
+            page, token = self._run(self._page, prefix, token)
+            yield [found for found in page if found.key > after]
+            if not token:
+                return
+
+    async def _page(self, prefix: str, token: str | None) -> tuple[list[ObjectInfo], str | None]:
+        container = self._fs.service_client.get_container_client(self._container)
+        pages = container.list_blobs(name_starts_with=prefix, **_ONE_ATTEMPT).by_page(token)
+        page = [
+            ObjectInfo(Key(blob.name), blob.size, blob.last_modified)
+            async for blob in await anext(pages)
+        ]
+        return page, pages.continuation_token
+
+    def _download(self, name: str, **arguments: Any) -> tuple[bytes, Version]:
+        async def download() -> tuple[bytes, Version]:
+            async with self._blob(name) as blob:
+                stream = await blob.download_blob(**arguments, **_ONE_ATTEMPT)
+                return await stream.readall(), Version(stream.properties.etag)
+
+        return self._run(download)
+
+    def _upload(self, name: str, data: bytes, **arguments: Any) -> Version:
+        async def upload() -> Version:
+            async with self._blob(name) as blob:
+                answer = await blob.upload_blob(data, **arguments, **_ONE_ATTEMPT)
+                return Version(answer["etag"])
+
+        return self._run(upload)
+
+    def _delete(self, name: str, **arguments: Any) -> None:
+        async def delete() -> None:
+            async with self._blob(name) as blob:
+                await blob.delete_blob(**arguments, **_ONE_ATTEMPT)
+
+        self._run(delete)
+
+    def _blob(self, name: str) -> Any:
+        return self._fs.service_client.get_blob_client(self._container, name)
+
+    def _run(self, call: Callable[..., Coroutine[Any, Any, T]], *arguments: object) -> T:
+        with _translated():
+            result: T = sync(self._fs.loop, call, *arguments)
+            return result
+
+
+def _at(version: Version) -> dict[str, Any]:
+    return {"etag": version, "match_condition": MatchConditions.IfNotModified}
+
+
+@contextmanager
+def _translated() -> Iterator[None]:
+    try:
+        yield
+    except (AzureError, OSError) as error:
+        raise _failure(error) from error
+
+
+def _failure(error: Exception) -> RequestFailedError:
+    if isinstance(error, HttpResponseError) and error.status_code is not None:
+        code = str(getattr(error, "error_code", None) or "")
+        message = (error.message or "").partition("\n")[0]
+        return from_http(error.status_code, code, message)
+    if isinstance(error, ClientAuthenticationError):
+        return RequestFailedError(Kind.NO_CREDENTIALS, str(error).partition("\n")[0])
+    kind = Kind.UNREACHABLE if isinstance(error, ServiceRequestError) else Kind.TRANSIENT
+    return RequestFailedError(kind, f"{type(error).__name__}: {error}")

@@ -1,0 +1,41 @@
+"""What one engine does for one cloud: a single attempt at each request."""
+
+from collections.abc import Iterator
+from typing import Protocol
+
+from vstore.storage.store import ObjectInfo, Version
+
+
+class Client(Protocol):
+    """One attempt at each request, by whole object names below the bucket.
+
+    Never retries and never caches. Raises only `RequestFailedError`. Safe in several threads,
+    but only in the process that opened it.
+    """
+
+    def read(self, name: str) -> tuple[bytes, Version]:
+        """Return the object and its version by one request."""
+
+    def read_range(self, name: str, start: int, nbytes: int) -> bytes:
+        """Return the range, or less of it where the object ends, by one request."""
+
+    def write(self, name: str, data: bytes) -> None:
+        """Replace the object whole."""
+
+    def create(self, name: str, data: bytes) -> Version:
+        """Create the object, or fail with `Kind.REFUSED` if there is one."""
+
+    def replace(self, name: str, data: bytes, expected: Version) -> Version:
+        """Replace the object, or fail with `Kind.REFUSED` if its version is another."""
+
+    def remove(self, name: str) -> None:
+        """Delete the object if it is there."""
+
+    def remove_at(self, name: str, expected: Version) -> None:
+        """Delete the object, or fail with `Kind.REFUSED` if its version is another.
+
+        A client of a service without conditional deletes reads the version, then deletes.
+        """
+
+    def pages(self, prefix: str, *, after: str) -> Iterator[list[ObjectInfo]]:
+        """List the objects whose names start with `prefix` and sort after `after`, in order."""

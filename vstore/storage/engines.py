@@ -1,0 +1,166 @@
+"""Which library reaches a bucket: obstore where it can do all that is asked, fsspec elsewhere."""
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from importlib import import_module
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Literal, cast
+
+from vstore.errors import MissingExtraError
+from vstore.storage.client import Client
+from vstore.storage.location import Location, Options
+from vstore.storage.obstore_config import UnmappableOptionError, configure
+
+Engine = Literal["auto", "obstore", "fsspec"]
+
+
+@dataclass(frozen=True, slots=True)
+class _Service:
+    package: str
+    module: str
+    client: str
+    extra: str
+
+
+_SERVICES = {
+    "s3": _Service("s3fs", "s3fs_client", "S3fsClient", "s3"),
+    "gs": _Service("gcsfs", "gcsfs_client", "GcsfsClient", "gcs"),
+    "az": _Service("adlfs", "adlfs_client", "AdlfsClient", "azure"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class BucketOpening:
+    """How to reach a bucket of S3 (`s3`), GCS (`gs`) or Azure (`az`)."""
+
+    location: Location
+    engine: Literal["obstore", "fsspec"]
+    options: Options = field(repr=False)
+
+    def connect(self) -> Client:
+        """Open a client; in a forked child always through fsspec, which survives a fork."""
+        if self.engine == "obstore":
+            obstore_client = import_module("vstore.storage.obstore_client")
+            if obstore_client.is_usable():
+                return cast("Client", obstore_client.ObstoreClient(self.location, self.options))
+        service = _SERVICES[self.location.scheme]
+        try:
+            module = import_module(f"vstore.storage.{service.module}")
+        except ModuleNotFoundError as error:
+            raise MissingExtraError(
+                service.package, extra=service.extra, purpose=f"opening {self.location.url}"
+            ) from error
+        return cast("Client", getattr(module, service.client)(self.location, self.options))
+
+
+@dataclass(frozen=True, slots=True)
+class FilesystemOpening:
+    """How to reach any other fsspec filesystem."""
+
+    location: Location
+    full_url: str = field(repr=False)
+    writable: bool
+    options: Options = field(repr=False)
+
+    def connect(self) -> Client:
+        """Open the filesystem."""
+        module = import_module("vstore.storage.fsspec_client")
+        return cast(
+            "Client",
+            module.FsspecClient(
+                self.location, self.options, url=self.full_url, writable=self.writable
+            ),
+        )
+
+
+def choose_engine(
+    location: Location, options: Options, *, engine: Engine
+) -> Literal["obstore", "fsspec"]:
+    """Return the engine to use, or say which package is missing."""
+    service = _SERVICES[location.scheme]
+    purpose = f"opening {location.url}"
+    if engine == "obstore":
+        if not _is_installed("obstore"):
+            raise MissingExtraError("obstore", extra=service.extra, purpose=purpose)
+        configure(location, options)
+        return "obstore"
+    if engine == "auto" and _is_installed("obstore") and _suits_obstore(location, options):
+        return "obstore"
+    if not _is_installed(service.package):
+        raise MissingExtraError(service.package, extra=service.extra, purpose=purpose)
+    return "fsspec"
+
+
+def _is_installed(package: str) -> bool:
+    return find_spec(package) is not None
+
+
+def _suits_obstore(location: Location, options: Options) -> bool:
+    """Whether obstore would find the same credentials, region and endpoint as the cloud's SDK."""
+    try:
+        values = configure(location, options).values
+    except UnmappableOptionError:
+        return False
+    return _FINDS_THE_SAME[location.scheme](values)
+
+
+def _s3_finds_the_same(values: Options) -> bool:
+    """Obstore reads neither profiles nor `~/.aws`, and does not follow a bucket's region."""
+    if "access_key_id" not in values and "skip_signature" not in values:
+        ambient = (
+            "AWS_ACCESS_KEY_ID",
+            "AWS_WEB_IDENTITY_TOKEN_FILE",
+            "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",
+            "AWS_CONTAINER_CREDENTIALS_FULL_URI",
+        )
+        if not _is_set(*ambient) and any(path.exists() for path in _profile_files()):
+            return False
+    if _is_set("AWS_PROFILE", "AWS_DEFAULT_PROFILE", "AWS_CA_BUNDLE"):
+        return False
+    if "endpoint" in values:
+        return True
+    if any(path.exists() and b"endpoint_url" in path.read_bytes() for path in _profile_files()):
+        return False
+    return "region" in values or _is_set("AWS_DEFAULT_REGION", "AWS_REGION")
+
+
+def _profile_files() -> tuple[Path, Path]:
+    home = Path("~/.aws").expanduser()
+    return (
+        Path(os.environ.get("AWS_CONFIG_FILE", home / "config")).expanduser(),
+        Path(os.environ.get("AWS_SHARED_CREDENTIALS_FILE", home / "credentials")).expanduser(),
+    )
+
+
+def _gcs_finds_the_same(values: Options) -> bool:
+    """Obstore knows service accounts and user logins, not federated or borrowed identities."""
+    if "service_account_key" in values or "skip_signature" in values:
+        return True
+    named = os.environ.get("GOOGLE_APPLICATION_CREDENTIALS")
+    if named is None:
+        return not _is_set("GOOGLE_CLOUD_UNIVERSE_DOMAIN")
+    path = Path(named).expanduser()
+    return path.is_file() and any(
+        known in path.read_bytes() for known in (b'"service_account"', b'"authorized_user"')
+    )
+
+
+def _azure_finds_the_same(values: Options) -> bool:
+    """Without explicit credentials adlfs walks a longer chain (command line, managed identity)."""
+    explicit = {"account_key", "sas_key", "client_secret", "skip_signature"}
+    return bool(explicit & values.keys()) or _is_set(
+        "AZURE_STORAGE_ACCOUNT_KEY", "AZURE_STORAGE_SAS_TOKEN"
+    )
+
+
+_FINDS_THE_SAME: dict[str, Callable[[Options], bool]] = {
+    "s3": _s3_finds_the_same,
+    "gs": _gcs_finds_the_same,
+    "az": _azure_finds_the_same,
+}
+
+
+def _is_set(*names: str) -> bool:
+    return any(os.environ.get(name) for name in names)

@@ -1,0 +1,126 @@
+"""What can go wrong with one request, said the same way for every engine.
+
+An engine translates its library's exceptions to `RequestFailedError`; the verbs decide from
+`Kind` whether to ask again, to look whether a write arrived, or to give up with `explain`.
+"""
+
+from enum import Enum, auto
+
+from vstore.errors import NotFoundError, StorageError, VstoreError
+
+
+class Kind(Enum):
+    """What a failed request means to whoever sent it."""
+
+    MISSING = auto()
+    """There is no such object."""
+    NO_BUCKET = auto()
+    """There is no such bucket or container."""
+    REFUSED = auto()
+    """The condition did not hold, or another conditional write was under way."""
+    RANGE = auto()
+    """The object is shorter than the start of the range."""
+    TRANSIENT = auto()
+    """Worth asking again; a write may have taken effect."""
+    UNREACHABLE = auto()
+    """The server was not reached, so that nothing can have taken effect."""
+    DENIED = auto()
+    """The credentials do not allow it."""
+    BAD_CREDENTIALS = auto()
+    """The credentials are wrong or have expired."""
+    NO_CREDENTIALS = auto()
+    """There are no credentials."""
+    WRONG_REGION = auto()
+    """The bucket is served elsewhere."""
+    OTHER = auto()
+    """Anything else: the detail has to say it."""
+
+
+class RequestFailedError(Exception):
+    """One attempt at one request failed. Never leaves the storage floor."""
+
+    def __init__(self, kind: Kind, detail: str) -> None:
+        self.kind = kind
+        self.detail = detail
+        super().__init__(detail)
+
+
+_BAD_CREDENTIALS = {
+    "AuthenticationFailed",
+    "ExpiredToken",
+    "ExpiredTokenException",
+    "InvalidAccessKeyId",
+    "InvalidAuthenticationInfo",
+    "InvalidClientTokenId",
+    "InvalidToken",
+    "NoAuthenticationInformation",
+    "SignatureDoesNotMatch",
+    "TokenRefreshRequired",
+    "UnrecognizedClientException",
+}
+_BY_CODE = {
+    **dict.fromkeys(_BAD_CREDENTIALS, Kind.BAD_CREDENTIALS),
+    "AuthorizationHeaderMalformed": Kind.WRONG_REGION,
+    "ConditionalRequestConflict": Kind.REFUSED,
+    "ConditionNotMet": Kind.REFUSED,
+    "ContainerNotFound": Kind.NO_BUCKET,
+    "IllegalLocationConstraintException": Kind.WRONG_REGION,
+    "NoSuchBucket": Kind.NO_BUCKET,
+    "PermanentRedirect": Kind.WRONG_REGION,
+    "PreconditionFailed": Kind.REFUSED,
+    "RequestTimeout": Kind.TRANSIENT,
+    "SlowDown": Kind.TRANSIENT,
+}
+_BY_STATUS = {
+    301: Kind.WRONG_REGION,
+    307: Kind.WRONG_REGION,
+    308: Kind.WRONG_REGION,
+    401: Kind.BAD_CREDENTIALS,
+    403: Kind.DENIED,
+    404: Kind.MISSING,
+    408: Kind.TRANSIENT,
+    409: Kind.REFUSED,
+    412: Kind.REFUSED,
+    416: Kind.RANGE,
+    429: Kind.TRANSIENT,
+    501: Kind.OTHER,
+}
+
+
+def from_http(status: int, code: str = "", message: str = "") -> RequestFailedError:
+    """Classify a server's answer by its error code, if that is known, and else by its status."""
+    kind = _BY_CODE.get(code) or _BY_STATUS.get(status)
+    if kind is None:
+        kind = Kind.TRANSIENT if status >= 500 else Kind.OTHER
+    said = f" {code}" if code and code != str(status) else ""
+    return RequestFailedError(kind, f"HTTP {status}{said}{f': {message}' if message else ''}")
+
+
+_ADVICE = {
+    Kind.DENIED: "access was denied; check what these credentials may do there",
+    Kind.BAD_CREDENTIALS: "the credentials were refused; they are wrong or have expired",
+    Kind.NO_CREDENTIALS: (
+        "no credentials were found; set them in the environment or pass them as storage_options "
+        "({'anon': True} reads a public bucket)"
+    ),
+    Kind.NO_BUCKET: "the bucket does not exist; create it, or check its name and the endpoint",
+    Kind.WRONG_REGION: (
+        "the bucket is in another region; set AWS_DEFAULT_REGION or pass "
+        "storage_options={'client_kwargs': {'region_name': ...}}"
+    ),
+    Kind.REFUSED: "the server keeps refusing, although the condition holds",
+    Kind.UNREACHABLE: "the server cannot be reached; check the network and the endpoint URL",
+    Kind.TRANSIENT: "the server kept failing; try again later",
+}
+
+
+def explain(failure: RequestFailedError, *, action: str, url: str) -> VstoreError:
+    """Return the error that tells a caller what failed and what to do."""
+    kind = failure.kind
+    if kind is Kind.MISSING:
+        return NotFoundError(f"cannot {action}: {url} does not hold it")
+    advice = _ADVICE.get(kind)
+    return StorageError(
+        f"cannot {action} at {url}: {f'{advice} ' if advice else ''}"
+        f"{f'({failure.detail})' if advice else failure.detail}"
+    )

@@ -1,0 +1,178 @@
+"""Any other fsspec filesystem: for reading, or for a single writer who says so."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from threading import Lock
+from typing import Any
+
+from blake3 import blake3
+from fsspec.core import url_to_fs
+
+from vstore.errors import MissingExtraError, ReadOnlyError, StorageError
+from vstore.storage.failure import Kind, RequestFailedError
+from vstore.storage.location import Location, Options
+from vstore.storage.store import Key, ObjectInfo, Version
+
+_TIMES = ("mtime", "LastModified", "last_modified", "updated", "modified", "created")
+_KINDS: tuple[tuple[type[BaseException], Kind], ...] = (
+    (FileNotFoundError, Kind.MISSING),
+    (IsADirectoryError, Kind.MISSING),
+    (NotADirectoryError, Kind.MISSING),
+    (PermissionError, Kind.DENIED),
+    (ConnectionRefusedError, Kind.UNREACHABLE),
+    (ConnectionError, Kind.TRANSIENT),
+    (TimeoutError, Kind.TRANSIENT),
+)
+
+
+class FsspecClient:
+    """One directory of an fsspec filesystem; an object's version is the BLAKE3 of its content.
+
+    fsspec has no conditional writes, so writing is refused unless `unsafe_single_writer` is
+    given: then conditions are checked before writing, which is right only while a single
+    process writes.
+    """
+
+    def __init__(self, location: Location, options: Options, *, url: str, writable: bool) -> None:
+        self._url = location.url
+        self._writable = writable
+        self._lock = Lock()
+        self._fs, root = _open(url, location, options)
+        self._root = root.rstrip("/")
+
+    def read(self, name: str) -> tuple[bytes, Version]:
+        """Return the object and the digest of its content."""
+        with _translated():
+            data = bytes(self._fs.cat_file(self._path(name)))
+        return data, _version(data)
+
+    def read_range(self, name: str, start: int, nbytes: int) -> bytes:
+        """Return the range, or less of it where the object ends."""
+        with _translated():
+            return bytes(self._fs.cat_file(self._path(name), start=start, end=start + nbytes))
+
+    def write(self, name: str, data: bytes) -> None:
+        """Replace the object."""
+        self._check_writable()
+        path = self._path(name)
+        with _translated():
+            self._fs.makedirs(path.rpartition("/")[0], exist_ok=True)
+            self._fs.pipe_file(path, data)
+            self._fs.invalidate_cache()
+
+    def create(self, name: str, data: bytes) -> Version:
+        """Look, then create."""
+        self._check_writable()
+        with self._lock:
+            if self._find(name) is not None:
+                raise RequestFailedError(Kind.REFUSED, "the object exists")
+            self.write(name, data)
+        return _version(data)
+
+    def replace(self, name: str, data: bytes, expected: Version) -> Version:
+        """Look, then replace."""
+        self._check_writable()
+        with self._lock:
+            if self._find(name) != expected:
+                raise RequestFailedError(Kind.REFUSED, "the object has another version")
+            self.write(name, data)
+        return _version(data)
+
+    def remove(self, name: str) -> None:
+        """Delete the object if it is there."""
+        self._check_writable()
+        try:
+            with _translated():
+                self._fs.rm_file(self._path(name))
+                self._fs.invalidate_cache()
+        except RequestFailedError as failure:
+            if failure.kind is not Kind.MISSING:
+                raise
+
+    def remove_at(self, name: str, expected: Version) -> None:
+        """Look, then delete."""
+        self._check_writable()
+        with self._lock:
+            if self._find(name) != expected:
+                raise RequestFailedError(Kind.REFUSED, "the object has another version")
+            self.remove(name)
+
+    def pages(self, prefix: str, *, after: str) -> Iterator[list[ObjectInfo]]:
+        """List everything at once: fsspec has no pages."""
+        folder = self._path(prefix.rpartition("/")[0]).rstrip("/")
+        try:
+            with _translated():
+                self._fs.invalidate_cache()
+                found = self._fs.find(folder, detail=True)
+        except RequestFailedError as failure:
+            if failure.kind is not Kind.MISSING:
+                raise
+            return
+        names = {path[len(self._root) :].lstrip("/"): info for path, info in found.items()}
+        yield [
+            ObjectInfo(Key(name), int(names[name].get("size") or 0), _modified(names[name]))
+            for name in sorted(names)
+            if name.startswith(prefix) and name > after
+        ]
+
+    def _path(self, name: str) -> str:
+        return f"{self._root}/{name}"
+
+    def _find(self, name: str) -> Version | None:
+        try:
+            return self.read(name)[1]
+        except RequestFailedError as failure:
+            if failure.kind is Kind.MISSING:
+                return None
+            raise
+
+    def _check_writable(self) -> None:
+        if not self._writable:
+            raise ReadOnlyError(
+                f"{self._url} is open for reading only: its filesystem has no conditional "
+                f"writes, so that two writers could overwrite each other's commits. If only one "
+                f"process ever writes there, open it with unsafe_single_writer=True"
+            )
+
+
+def _open(url: str, location: Location, options: Options) -> tuple[Any, str]:
+    try:
+        fs, root = url_to_fs(url, **options)
+    except ImportError as error:
+        raise MissingExtraError(
+            str(error.name or "an fsspec filesystem"),
+            extra="fsspec",
+            purpose=f"opening {location.url}",
+        ) from error
+    except (OSError, ValueError, TypeError) as error:
+        shown = location.redact(f"{type(error).__name__}: {error}")
+        raise StorageError(f"cannot open {location.url}: {shown}") from None
+    return fs, root
+
+
+def _version(data: bytes) -> Version:
+    return Version(blake3(data).hexdigest())
+
+
+def _modified(info: Mapping[str, Any]) -> datetime:
+    """Return when the object changed; one that does not say counts as new, so nothing expires."""
+    for name in _TIMES:
+        found = info.get(name)
+        if isinstance(found, datetime):
+            return found if found.tzinfo else found.replace(tzinfo=UTC)
+        if isinstance(found, int | float):
+            return datetime.fromtimestamp(found, UTC)
+    return datetime.now(UTC)
+
+
+@contextmanager
+def _translated() -> Iterator[None]:
+    try:
+        yield
+    except RequestFailedError:
+        raise
+    except Exception as error:
+        # Filesystems of many authors raise errors of many libraries.
+        kind = next((kind for cls, kind in _KINDS if isinstance(error, cls)), Kind.OTHER)
+        raise RequestFailedError(kind, f"{type(error).__name__}: {error}") from error

@@ -1,0 +1,176 @@
+"""GCS through gcsfs: its credentials and session, but one JSON API call for each request."""
+
+import json
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from typing import Any
+from uuid import uuid4
+
+import aiohttp
+import google.auth.exceptions
+import requests
+from fsspec.asyn import sync
+from gcsfs.core import GCSFileSystem, quote
+from gcsfs.retry import HttpError
+
+from vstore.storage.failure import Kind, RequestFailedError, from_http
+from vstore.storage.location import Location, Options
+from vstore.storage.store import Key, ObjectInfo, Version
+
+_REQUEST_SECONDS = 180
+_ERRORS = (
+    HttpError,
+    OSError,
+    ValueError,
+    aiohttp.ClientError,
+    google.auth.exceptions.GoogleAuthError,
+    requests.RequestException,
+)
+_retrying = GCSFileSystem._request  # noqa: SLF001  # the only call that returns headers
+_attempt: Callable[..., Awaitable[tuple[int, Any, Any, bytes]]]
+_attempt = getattr(_retrying, "__wrapped__", _retrying)
+"""gcsfs's request without its retries, which would send a conditional write twice unseen."""
+
+
+class GcsfsClient:
+    """One bucket through gcsfs; an object's version is its generation.
+
+    The core class is opened rather than the default one, which asks gRPC for the kind of each
+    bucket first and waits a minute for servers that have none.
+    """
+
+    def __init__(self, location: Location, options: Options) -> None:
+        self._bucket = location.bucket
+        self._fs = GCSFileSystem(
+            **{"requests_timeout": aiohttp.ClientTimeout(total=_REQUEST_SECONDS), **options},
+            skip_instance_cache=True,
+            use_listings_cache=False,
+        )
+        self._endpoint = self._fs.base.removesuffix("/storage/v1/")
+
+    def read(self, name: str) -> tuple[bytes, Version]:
+        """Return the object and its generation by one request."""
+        headers, data = self._media(name, {})
+        return data, Version(headers["x-goog-generation"])
+
+    def read_range(self, name: str, start: int, nbytes: int) -> bytes:
+        """Return the range, or less of it where the object ends."""
+        _, data = self._media(name, {"Range": f"bytes={start}-{start + nbytes - 1}"})
+        return data
+
+    def write(self, name: str, data: bytes) -> None:
+        """Replace the object whole, by one request."""
+        self._upload(name, data)
+
+    def create(self, name: str, data: bytes) -> Version:
+        """Create the object, or be refused."""
+        return self._upload(name, data, ifGenerationMatch="0")
+
+    def replace(self, name: str, data: bytes, expected: Version) -> Version:
+        """Replace the object at a generation, or be refused."""
+        return self._upload(name, data, ifGenerationMatch=expected)
+
+    def remove(self, name: str) -> None:
+        """Delete the object if it is there."""
+        try:
+            self._call("DELETE", "b/{}/o/{}", self._bucket, name)
+        except RequestFailedError as failure:
+            if failure.kind is not Kind.MISSING:
+                raise
+
+    def remove_at(self, name: str, expected: Version) -> None:
+        """Delete the object at a generation, or be refused.
+
+        Asks for the generation first, since emulators ignore the condition here.
+        """
+        _, found = self._call("GET", "b/{}/o/{}", self._bucket, name)
+        if str(json.loads(found)["generation"]) != expected:
+            raise RequestFailedError(Kind.REFUSED, "the object has another generation")
+        self._call("DELETE", "b/{}/o/{}", self._bucket, name, ifGenerationMatch=expected)
+
+    def pages(self, prefix: str, *, after: str) -> Iterator[list[ObjectInfo]]:
+        """List page by page."""
+        at = {"startOffset": after} if after else {}
+        while True:
+            _, body = self._call("GET", "b/{}/o", self._bucket, prefix=prefix, **at)
+            page = json.loads(body)
+            yield [_info(found) for found in page.get("items", []) if found["name"] != after]
+            if not page.get("nextPageToken"):
+                return
+            at["pageToken"] = page["nextPageToken"]
+
+    def _media(self, name: str, headers: dict[str, str]) -> tuple[Any, bytes]:
+        path = f"{self._endpoint}/download/storage/v1/b/{{}}/o/{{}}"
+        return self._call("GET", path, self._bucket, name, headers=headers, alt="media")
+
+    def _upload(self, name: str, data: bytes, **condition: str) -> Version:
+        """Send name and content as one multipart request.
+
+        The boundary is random, since a pack may hold any fixed one.
+        """
+        boundary = uuid4().hex
+        kind = "application/octet-stream"
+        body = b"".join(
+            (
+                f"--{boundary}\r\nContent-Type: application/json; charset=UTF-8\r\n\r\n".encode(),
+                json.dumps({"name": name, "contentType": kind}).encode(),
+                f"\r\n--{boundary}\r\nContent-Type: {kind}\r\n\r\n".encode(),
+                data,
+                f"\r\n--{boundary}--".encode(),
+            )
+        )
+        _, answer = self._call(
+            "POST",
+            f"{self._endpoint}/upload/storage/v1/b/{quote(self._bucket)}/o",
+            uploadType="multipart",
+            headers={"Content-Type": f"multipart/related; boundary={boundary}"},
+            data=body,
+            **condition,
+        )
+        return Version(str(json.loads(answer)["generation"]))
+
+    def _call(self, method: str, path: str, *names: str, **arguments: Any) -> tuple[Any, bytes]:
+        with _translated():
+            _, headers, _, body = sync(
+                self._fs.loop, _attempt, self._fs, method, path, *names, **arguments
+            )
+            return headers, body
+
+
+def _info(found: dict[str, str]) -> ObjectInfo:
+    modified = datetime.fromisoformat(found["updated"])
+    return ObjectInfo(Key(found["name"]), int(found.get("size", 0)), modified)
+
+
+@contextmanager
+def _translated() -> Iterator[None]:
+    try:
+        yield
+    except _ERRORS as error:
+        raise _failure(error) from error
+
+
+def _failure(error: Exception) -> RequestFailedError:
+    if isinstance(error, HttpError):
+        return from_http(int(error.code or 500), "", str(error.message))
+    return RequestFailedError(_kind(error), f"{type(error).__name__}: {error}")
+
+
+def _kind(error: Exception) -> Kind:
+    """Classify the exceptions by which gcsfs replaces some answers of the server."""
+    for kinds, kind in _KINDS:
+        if isinstance(error, kinds):
+            return kind
+    return Kind.DENIED if str(error).startswith("Forbidden") else Kind.OTHER
+
+
+_KINDS: tuple[tuple[tuple[type[Exception], ...], Kind], ...] = (
+    ((FileNotFoundError,), Kind.MISSING),
+    ((FileExistsError,), Kind.REFUSED),
+    ((aiohttp.ClientConnectorError, google.auth.exceptions.TransportError), Kind.UNREACHABLE),
+    ((google.auth.exceptions.DefaultCredentialsError,), Kind.NO_CREDENTIALS),
+    ((google.auth.exceptions.GoogleAuthError,), Kind.BAD_CREDENTIALS),
+    ((aiohttp.ClientError, TimeoutError, ConnectionError), Kind.TRANSIENT),
+    ((requests.RequestException,), Kind.TRANSIENT),
+)

@@ -1,0 +1,105 @@
+"""Where a URL points, and what of it may be shown."""
+
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from urllib.parse import urlsplit, urlunsplit
+
+from vstore.errors import InvalidUrlError
+from vstore.storage.store import Key
+
+Options = Mapping[str, object]
+
+_SCHEME = re.compile(r"^([A-Za-z][A-Za-z0-9+.\-]+)(::|://)")
+_SECRET_NAME = re.compile(
+    r"key|secret|token|passw|sas|credential|connection_string|auth", re.IGNORECASE
+)
+_HIDDEN = "***"
+_SHORTEST_SECRET = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Location:
+    """A bucket and a prefix in it, its URL without secrets, and the secrets to keep hidden."""
+
+    scheme: str
+    bucket: str
+    prefix: str
+    url: str
+    secrets: frozenset[str] = field(default=frozenset(), repr=False)
+
+    def name(self, key: str) -> str:
+        """Return the whole object name of a key, or of a prefix of keys."""
+        return f"{self.prefix}/{key}" if self.prefix else key
+
+    def key(self, name: str) -> Key:
+        """Return the key of a whole object name."""
+        return Key(name[len(self.prefix) + 1 :] if self.prefix else name)
+
+    def redact(self, text: str) -> str:
+        """Return the text with every secret hidden."""
+        for secret in self.secrets:
+            text = text.replace(secret, _HIDDEN)
+        return text
+
+    def reveals(self, error: BaseException | None) -> bool:
+        """Whether a library's own error, or one that it came from, shows a secret."""
+        while error is not None:
+            if any(secret in f"{error!s}{error!r}" for secret in self.secrets):
+                return True
+            error = error.__cause__ or error.__context__
+        return False
+
+
+def scheme_of(url: str) -> str | None:
+    """Return the URL's scheme in lower case, or None for a path."""
+    match = _SCHEME.match(url)
+    return match.group(1).lower() if match else None
+
+
+def parse_bucket_url(url: str, options: Options) -> Location:
+    """Parse a URL whose first part names a bucket or container."""
+    scheme = scheme_of(url)
+    bucket, _, path = url.partition("://")[2].partition("/")
+    prefix = path.rstrip("/")
+    if scheme is None or not bucket:
+        raise InvalidUrlError(f"{url!r} names no bucket; write {scheme or 's3'}://bucket/prefix")
+    if any(part in ("", ".", "..") for part in prefix.split("/")) and prefix:
+        raise InvalidUrlError(f"{url!r} has an empty, '.' or '..' part, which names no prefix")
+    shown = f"{scheme}://{bucket}/{prefix}".rstrip("/")
+    return Location(scheme, bucket, prefix, shown, secrets_of(options))
+
+
+def parse_other_url(url: str, options: Options) -> Location:
+    """Parse a URL of any fsspec filesystem, chained ones too; the prefix is set on opening it."""
+    shown, hidden = [], set(secrets_of(options))
+    for part in url.split("::"):
+        pieces = urlsplit(part)
+        found = {pieces.password or "", pieces.query}
+        hidden |= {secret for secret in found if len(secret) >= _SHORTEST_SECRET}
+        host = pieces.netloc.rpartition("@")[2]
+        shown.append(urlunsplit((pieces.scheme, host, pieces.path, "", "")) if host else part)
+    return Location(scheme_of(url) or "", "", "", "::".join(shown), frozenset(hidden))
+
+
+def secrets_of(options: Options) -> frozenset[str]:
+    """Return the values of options, nested ones too, whose names sound secret."""
+    found: set[str] = set()
+    for name, value in options.items():
+        if isinstance(value, Mapping):
+            inner = value if not _SECRET_NAME.search(name) else {f"key{k}": value[k] for k in value}
+            found |= secrets_of(inner)
+        elif isinstance(value, str) and _SECRET_NAME.search(name):
+            found.add(value)
+    return frozenset(secret for secret in found if len(secret) >= _SHORTEST_SECRET)
+
+
+def local_path(url: str | os.PathLike[str]) -> str:
+    """Return the path of a path or a `file://` URL, with `~` expanded."""
+    path = os.fspath(url)
+    for scheme in ("file://", "local://"):
+        path = path.removeprefix(scheme)
+    if not path:
+        raise InvalidUrlError(f"{os.fspath(url)!r} names no directory; write '.' for this one")
+    return os.path.expanduser(path)

@@ -1,0 +1,88 @@
+"""Opening the store that a path or URL names."""
+
+import os
+from collections.abc import Mapping
+from typing import get_args
+
+from vstore.errors import InvalidInputError, InvalidUrlError
+from vstore.storage.engines import BucketOpening, Engine, FilesystemOpening, choose_engine
+from vstore.storage.local import LocalStore
+from vstore.storage.location import (
+    Location,
+    Options,
+    local_path,
+    parse_bucket_url,
+    parse_other_url,
+    scheme_of,
+)
+from vstore.storage.memory import MemoryStore
+from vstore.storage.remote import RemoteStore
+from vstore.storage.store import ObjectStore
+
+_FILES = {None, "file", "local"}
+_BUCKETS = {"s3": "s3", "s3a": "s3", "gs": "gs", "gcs": "gs", "az": "az", "abfs": "az"}
+_BUCKETS["abfss"] = "az"
+
+
+def open_store(
+    url: str | os.PathLike[str],
+    *,
+    storage_options: Mapping[str, object] | None = None,
+    engine: Engine = "auto",
+    unsafe_single_writer: bool = False,
+) -> ObjectStore:
+    """Open the store at a path, `memory://`, `s3://`, `gs://`, `az://` or any fsspec URL.
+
+    Sends no request. `storage_options` are those of the fsspec filesystem of that URL (s3fs,
+    gcsfs, adlfs), whatever the engine; credentials and endpoints come from the environment too.
+
+    Args:
+        engine: "obstore" or "fsspec" to force one for S3, GCS and Azure; "auto" takes obstore
+            where it is installed and would find the same credentials, region and endpoint.
+        unsafe_single_writer: Allow writing to a filesystem without conditional writes. Two
+            processes writing there at once can destroy each other's commits.
+
+    Raises:
+        InvalidUrlError: the URL names no store.
+        MissingExtraError: the package for this kind of URL is not installed.
+    """
+    _check_engine(engine)
+    options = dict(storage_options or {})
+    text = os.fspath(url)
+    scheme = scheme_of(text)
+    if scheme in _FILES and "::" not in text:
+        _refuse_options(text, options)
+        return LocalStore(local_path(text))
+    if scheme == "memory" and "::" not in text:
+        _refuse_options(text, options)
+        return MemoryStore(text.partition("://")[2].strip("/"))
+    if scheme in _BUCKETS and "::" not in text:
+        location, options = _bucket(text, options)
+        chosen = choose_engine(location, options, engine=engine)
+        return RemoteStore(BucketOpening(location, chosen, options))
+    if engine == "obstore":
+        raise InvalidInputError(f"engine='obstore' cannot open {parse_other_url(text, {}).url}")
+    location = parse_other_url(text, options)
+    return RemoteStore(FilesystemOpening(location, text, unsafe_single_writer, options))
+
+
+def _bucket(url: str, options: dict[str, object]) -> tuple[Location, dict[str, object]]:
+    """Parse a bucket's URL, with the account that an Azure URL may name."""
+    found = parse_bucket_url(url, options)
+    service = _BUCKETS[found.scheme]
+    bucket, _, host = found.bucket.partition("@")
+    if host:
+        if service != "az" or not bucket:
+            raise InvalidUrlError(f"{found.scheme}://…@… is not a bucket; pass storage_options")
+        options = {"account_name": host.partition(".")[0], **options}
+    return Location(service, bucket, found.prefix, found.url, found.secrets), options
+
+
+def _check_engine(engine: str) -> None:
+    if engine not in get_args(Engine):
+        raise InvalidInputError(f"engine={engine!r} is not one of {', '.join(get_args(Engine))}")
+
+
+def _refuse_options(url: str, options: Options) -> None:
+    if options:
+        raise InvalidInputError(f"{url!r} takes no storage_options, but got {sorted(options)}")

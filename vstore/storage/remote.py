@@ -1,0 +1,266 @@
+"""Objects on a server: retries, lost responses, forks and pickling, the same for every engine."""
+
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Protocol, TypeVar
+
+from vstore.errors import (
+    NotFoundError,
+    StorageError,
+    UnknownOutcomeError,
+    VstoreError,
+)
+from vstore.storage.backoff import Backoff
+from vstore.storage.client import Client
+from vstore.storage.failure import Kind, RequestFailedError, explain
+from vstore.storage.location import Location
+from vstore.storage.ranges import check_range, too_short
+from vstore.storage.store import Key, ObjectInfo, Version
+
+T = TypeVar("T")
+
+_UNREACHABLE_ATTEMPTS = 4
+"""Fewer than for a failing server: a wrong endpoint should not take long to be reported."""
+
+
+class Opening(Protocol):
+    """How to reach a store, as a value that pickles; `connect` may be called in any process."""
+
+    @property
+    def location(self) -> Location:
+        """Where the objects are."""
+
+    def connect(self) -> Client:
+        """Open a client for this process, without sending a request."""
+
+
+class RemoteStore:
+    """Objects below a prefix of a bucket.
+
+    Every request is tried a bounded number of times. A conditional write whose response is lost
+    or unclear is settled by reading the object back: if it holds exactly the bytes that were to
+    be written, the write won, so callers give such bodies a unique token. Two writers of equal
+    bytes may therefore both be told that they won.
+
+    The client is opened again in a forked child, since none of the libraries survives a fork.
+    """
+
+    def __init__(self, opening: Opening, *, backoff: Backoff | None = None) -> None:
+        self._opening = opening
+        self._location = opening.location
+        self._backoff = backoff or Backoff()
+        self._connected = _Connected(opening.connect())
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.url!r})"
+
+    def __reduce__(self) -> tuple[object, tuple[Opening, Backoff]]:
+        return _reopen, (self._opening, self._backoff)
+
+    @property
+    def url(self) -> str:
+        """Where the store is, with any secret left out."""
+        return self._location.url
+
+    @property
+    def _client(self) -> Client:
+        connected = self._connected
+        if connected.pid != os.getpid():
+            # Two threads may both connect; one client is then dropped, which is harmless.
+            connected = self._connected = _Connected(self._opening.connect())
+        return connected.client
+
+    def get(self, key: Key) -> bytes:
+        """Return the whole object, or raise `NotFoundError`."""
+        return self.get_versioned(key)[0]
+
+    def get_versioned(self, key: Key) -> tuple[bytes, Version]:
+        """Return the object and its version, or raise `NotFoundError`."""
+        name = self._location.name(key)
+        return self._ask(f"read {key!r}", lambda: self._client.read(name))
+
+    def get_range(self, key: Key, start: int, nbytes: int) -> bytes:
+        """Return exactly `nbytes` bytes from `start`."""
+        check_range(key, start, nbytes)
+        if nbytes == 0:
+            return b""
+        name = self._location.name(key)
+
+        def read() -> bytes:
+            try:
+                return self._client.read_range(name, start, nbytes)
+            except RequestFailedError as failure:
+                if failure.kind is Kind.RANGE:
+                    return b""
+                raise
+
+        found = self._ask(f"read {key!r}", read)
+        if len(found) != nbytes:
+            raise too_short(key, start, nbytes, found=len(found))
+        return found
+
+    def put(self, key: Key, data: bytes) -> None:
+        """Store an object whole or not at all, replacing what is there."""
+        name = self._location.name(key)
+        self._ask(f"write {key!r}", lambda: self._client.write(name, data), writes=True)
+
+    def put_if_absent(self, key: Key, data: bytes) -> Version | None:
+        """Create the object and return its version; return None if it holds other bytes."""
+        name = self._location.name(key)
+        return self._settle(key, data, lambda: self._client.create(name, data), expected=None)
+
+    def compare_and_swap(self, key: Key, data: bytes, expected: Version) -> Version | None:
+        """Replace the object if its version is `expected` and return the new version."""
+        name = self._location.name(key)
+        return self._settle(
+            key, data, lambda: self._client.replace(name, data, expected), expected=expected
+        )
+
+    def delete(self, key: Key) -> None:
+        """Delete the object; deleting what is not there is not an error."""
+        name = self._location.name(key)
+        self._ask(f"delete {key!r}", lambda: self._client.remove(name), writes=True)
+
+    def delete_if_version(self, key: Key, expected: Version) -> bool:
+        """Delete the object if its version is `expected`; return whether it was.
+
+        Conditional on the server for GCS and Azure through fsspec. S3, and any service through
+        obstore, is asked for the version first, so that a swap in between is lost. After a lost
+        response the object may be gone although this returns False.
+        """
+        name = self._location.name(key)
+
+        def remove() -> bool:
+            try:
+                self._client.remove_at(name, expected)
+            except RequestFailedError as failure:
+                if failure.kind in (Kind.REFUSED, Kind.MISSING):
+                    return False
+                raise
+            return True
+
+        return self._ask(f"delete {key!r}", remove, writes=True)
+
+    def list_prefix(self, prefix: str) -> Iterator[ObjectInfo]:
+        """List the objects whose keys start with `prefix`, in key order, page by page."""
+        after = ""
+        pages: Iterator[list[ObjectInfo]] | None = None
+
+        def next_page() -> list[ObjectInfo] | None:
+            nonlocal pages
+            if pages is None:
+                pages = self._client.pages(self._location.name(prefix), after=after)
+            try:
+                return next(pages, None)
+            except RequestFailedError:
+                pages = None
+                raise
+
+        action = f"list {prefix!r}"
+        while (page := self._ask(action, next_page, writes=True)) is not None:
+            for found in page:
+                after = found.key
+                yield ObjectInfo(self._location.key(found.key), found.nbytes, found.modified)
+
+    def _ask(self, action: str, call: Callable[[], T], *, writes: bool = False) -> T:
+        """Send a request that may be repeated until it succeeds or will not."""
+        failure = RequestFailedError(Kind.OTHER, "no attempt was allowed")
+        for attempt, _ in enumerate(self._backoff.attempts_left(), 1):
+            try:
+                return call()
+            except RequestFailedError as caught:
+                failure = caught
+                if not _is_worth_repeating(failure, attempt):
+                    break
+        raise self._final(failure, action, writes=writes)
+
+    def _settle(
+        self, key: Key, data: bytes, write: Callable[[], Version], *, expected: Version | None
+    ) -> Version | None:
+        """Send a conditional write until it is known whether it won."""
+        action, attempts = f"write {key!r}", _Attempts()
+        for _ in self._backoff.attempts_left():
+            try:
+                return write()
+            except RequestFailedError as failure:
+                attempts.failed(failure)
+                if not attempts.are_settled_by_looking(creating=expected is None):
+                    break
+            body, version = self._look(key, attempts)
+            if body == data:
+                return version
+            if version != expected:
+                if attempts.may_have_written:
+                    raise self._unknown(key, attempts.last)
+                return None
+        if attempts.may_have_written:
+            raise self._unknown(key, attempts.last)
+        raise self._final(attempts.last, action, writes=True)
+
+    def _look(self, key: Key, attempts: "_Attempts") -> tuple[bytes | None, Version | None]:
+        """Return what is there now; without an answer, the write's outcome is not known either."""
+        try:
+            return self.get_versioned(key)
+        except NotFoundError:
+            return None, None
+        except StorageError:
+            if attempts.may_have_written or attempts.last.kind is Kind.REFUSED:
+                raise self._unknown(key, attempts.last) from None
+            raise
+
+    def _unknown(self, key: Key, failure: RequestFailedError) -> UnknownOutcomeError:
+        return UnknownOutcomeError(
+            f"{key!r} at {self.url} may or may not have been written: "
+            f"{self._location.redact(failure.detail)}; read it again to find out"
+        )
+
+    def _final(
+        self, failure: RequestFailedError, action: str, *, writes: bool = False
+    ) -> VstoreError:
+        kind = Kind.NO_BUCKET if writes and failure.kind is Kind.MISSING else failure.kind
+        shown = RequestFailedError(kind, self._location.redact(failure.detail))
+        error = explain(shown, action=action, url=self.url)
+        if not self._location.reveals(failure.__cause__):
+            error.__cause__ = failure.__cause__
+        error.__suppress_context__ = True
+        return error
+
+
+@dataclass(frozen=True, slots=True)
+class _Connected:
+    client: Client
+    pid: int = field(default_factory=os.getpid)
+
+
+class _Attempts:
+    """What the failed attempts at one conditional write say together."""
+
+    def __init__(self) -> None:
+        self.may_have_written = False
+        self.last = RequestFailedError(Kind.OTHER, "no attempt was allowed")
+        self._unreachable = 0
+
+    def failed(self, failure: RequestFailedError) -> None:
+        self.last = failure
+        self.may_have_written |= failure.kind is Kind.TRANSIENT
+        self._unreachable += failure.kind is Kind.UNREACHABLE
+
+    def are_settled_by_looking(self, *, creating: bool) -> bool:
+        """Whether it is worth reading the object back and perhaps sending the write again."""
+        if self.last.kind is Kind.UNREACHABLE:
+            return self._unreachable < _UNREACHABLE_ATTEMPTS
+        if self.last.kind is Kind.MISSING:
+            return not creating  # what is to be replaced is gone; a creation misses its bucket
+        return self.last.kind in (Kind.REFUSED, Kind.TRANSIENT)
+
+
+def _is_worth_repeating(failure: RequestFailedError, attempt: int) -> bool:
+    if failure.kind is Kind.UNREACHABLE:
+        return attempt < _UNREACHABLE_ATTEMPTS
+    # An unconditional write is refused only while a conditional one is under way.
+    return failure.kind in (Kind.TRANSIENT, Kind.REFUSED)
+
+
+def _reopen(opening: Opening, backoff: Backoff) -> RemoteStore:
+    return RemoteStore(opening, backoff=backoff)

@@ -1,0 +1,188 @@
+"""S3 through s3fs: its options and sessions, but one plain S3 call for each request."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+import aiohttp
+import s3fs
+from botocore.exceptions import (
+    BotoCoreError,
+    ClientError,
+    ConnectTimeoutError,
+    CredentialRetrievalError,
+    EndpointConnectionError,
+    HTTPClientError,
+    IncompleteReadError,
+    InvalidRegionError,
+    NoAuthTokenError,
+    NoCredentialsError,
+    NoRegionError,
+    PartialCredentialsError,
+    ProfileNotFound,
+    SSOError,
+    TokenRetrievalError,
+)
+from botocore.parsers import ResponseParserError
+from fsspec.asyn import sync
+
+from vstore.errors import UnsupportedStoreError
+from vstore.storage.failure import Kind, RequestFailedError, from_http
+from vstore.storage.location import Location, Options
+from vstore.storage.store import Key, ObjectInfo, Version
+
+_NO_CREDENTIALS = (
+    CredentialRetrievalError,
+    NoAuthTokenError,
+    NoCredentialsError,
+    PartialCredentialsError,
+    ProfileNotFound,
+    SSOError,
+    TokenRetrievalError,
+)
+_TRANSIENT = (
+    HTTPClientError,
+    IncompleteReadError,
+    ResponseParserError,
+    aiohttp.ClientError,
+    ConnectionError,
+    TimeoutError,
+)
+
+
+class S3fsClient:
+    """One bucket through s3fs, with its own and botocore's retries turned off."""
+
+    def __init__(self, location: Location, options: Options) -> None:
+        self._bucket = location.bucket
+        self._fs = s3fs.S3FileSystem(
+            **{**options, "config_kwargs": _config(options.get("config_kwargs"))},
+            skip_instance_cache=True,
+            use_listings_cache=False,
+        )
+        self._fs.retries = 1
+        self._call_once = self._fs._call_s3  # noqa: SLF001  # no public call leaves the body unread
+        self._has_conditions = False
+
+    def read(self, name: str) -> tuple[bytes, Version]:
+        """Return the object and its ETag by one request."""
+        with _translated():
+            data, answer = sync(self._fs.loop, self._get, name)
+            return data, Version(answer["ETag"])
+
+    def read_range(self, name: str, start: int, nbytes: int) -> bytes:
+        """Return the range, or less of it where the object ends."""
+        with _translated():
+            data, _ = sync(
+                self._fs.loop, self._get, name, Range=f"bytes={start}-{start + nbytes - 1}"
+            )
+            return bytes(data)
+
+    def write(self, name: str, data: bytes) -> None:
+        """Replace the object whole, by one plain request."""
+        self._call("put_object", Key=name, Body=data)
+
+    def create(self, name: str, data: bytes) -> Version:
+        """Create the object, or be refused."""
+        return self._put_if(name, data, IfNoneMatch="*")
+
+    def replace(self, name: str, data: bytes, expected: Version) -> Version:
+        """Replace the object at an ETag, or be refused."""
+        return self._put_if(name, data, IfMatch=expected)
+
+    def remove(self, name: str) -> None:
+        """Delete the object if it is there."""
+        self._call("delete_object", Key=name)
+
+    def remove_at(self, name: str, expected: Version) -> None:
+        """Read the ETag, then delete: not every server knows a conditional delete."""
+        if self._call("head_object", Key=name)["ETag"] != expected:
+            raise RequestFailedError(Kind.REFUSED, "the object has another version")
+        self.remove(name)
+
+    def pages(self, prefix: str, *, after: str) -> Iterator[list[ObjectInfo]]:
+        """List page by page."""
+        at: dict[str, str] = {"StartAfter": after} if after else {}
+        while True:
+            page = self._call("list_objects_v2", Prefix=prefix, **at)
+            yield [
+                ObjectInfo(Key(found["Key"]), found["Size"], found["LastModified"])
+                for found in page.get("Contents", [])
+            ]
+            if not page.get("IsTruncated"):
+                return
+            at = {"ContinuationToken": page["NextContinuationToken"]}
+
+    def _put_if(self, name: str, data: bytes, **condition: str) -> Version:
+        self._check_conditions()
+        return Version(self._call("put_object", Key=name, Body=data, **condition)["ETag"])
+
+    def _check_conditions(self) -> None:
+        """Refuse a botocore too old for conditions: s3fs would silently leave them out."""
+        if self._has_conditions:
+            return
+        with _translated():
+            s3 = sync(self._fs.loop, self._fs.set_session)
+        known = s3.meta.service_model.operation_model("PutObject").input_shape.members
+        if not {"IfMatch", "IfNoneMatch"} <= known.keys():
+            raise UnsupportedStoreError(
+                "this botocore has no conditional writes; install a newer s3fs and aiobotocore"
+            )
+        self._has_conditions = True
+
+    def _call(self, method: str, **arguments: object) -> Mapping[str, Any]:
+        with _translated():
+            answer: Mapping[str, Any] = sync(
+                self._fs.loop, self._call_once, method, Bucket=self._bucket, **arguments
+            )
+            return answer
+
+    async def _get(self, name: str, **arguments: str) -> tuple[bytes, Mapping[str, Any]]:
+        answer = await self._call_once("get_object", Bucket=self._bucket, Key=name, **arguments)
+        try:
+            return await answer["Body"].read(), answer
+        finally:
+            answer["Body"].close()
+
+
+def _config(given: object) -> dict[str, Any]:
+    """Return botocore's settings: those given, over ours."""
+    ours = {
+        "connect_timeout": 10,
+        "read_timeout": 60,
+        "max_pool_connections": 64,
+        "retries": {"total_max_attempts": 1, "mode": "standard"},
+    }
+    return {**ours, **(given if isinstance(given, Mapping) else {})}
+
+
+@contextmanager
+def _translated() -> Iterator[None]:
+    try:
+        yield
+    except (OSError, BotoCoreError, ClientError, aiohttp.ClientError) as error:
+        raise _failure(error) from error
+
+
+def _failure(error: BaseException) -> RequestFailedError:
+    """Classify what botocore said; s3fs puts its own exception in front of it."""
+    cause = error
+    while cause.__cause__ is not None and not isinstance(cause, ClientError | BotoCoreError):
+        cause = cause.__cause__
+    if isinstance(cause, ClientError):
+        said = cause.response.get("Error", {})
+        status = cause.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 500)
+        return from_http(status, str(said.get("Code", "")), str(said.get("Message", "")))
+    return RequestFailedError(_kind(cause), f"{type(cause).__name__}: {cause}")
+
+
+def _kind(error: BaseException) -> Kind:
+    if isinstance(error, _NO_CREDENTIALS):
+        return Kind.NO_CREDENTIALS
+    if isinstance(error, EndpointConnectionError | ConnectTimeoutError):
+        return Kind.UNREACHABLE
+    if isinstance(error, NoRegionError | InvalidRegionError):
+        return Kind.WRONG_REGION
+    if isinstance(error, FileNotFoundError):
+        return Kind.MISSING
+    return Kind.TRANSIENT if isinstance(error, _TRANSIENT) else Kind.OTHER
