@@ -20,7 +20,7 @@ from numcodecs.fletcher32 import Fletcher32
 from numcodecs.shuffle import Shuffle as NumcodecsShuffle
 from numpy.typing import NDArray
 
-from vstore.errors import CorruptionError, FormatError, MissingExtraError
+from vstore.errors import CorruptionError, FormatError, InvalidInputError, MissingExtraError
 from vstore.format.codec_spec import Buffer, convert
 from vstore.format.codec_zstd import content_size
 
@@ -134,7 +134,16 @@ class Blosc(Compressor, frozen=True, forbid_unknown_fields=True):
     typesize: Annotated[int, Meta(ge=1, le=2**31 - 1)] | None = None
 
     def encode(self, data: Buffer) -> Buffer:
-        """Return one Blosc buffer."""
+        """Return one Blosc buffer.
+
+        Raises:
+            InvalidInputError: Blosc would use threads, and its bytes vary from run to run.
+        """
+        if blosc.use_threads:
+            raise InvalidInputError(
+                "numcodecs.blosc.use_threads is True, which makes what Blosc encodes vary from run "
+                "to run; set it to None or False"
+            )
         shuffle = self.shuffle if isinstance(self.shuffle, int) else _SHUFFLES[self.shuffle or ""]
         options = (self.cname.encode(), self.clevel, shuffle, self.blocksize, self.typesize)
         buffer: bytes = _without_blosc_threads(lambda: blosc.compress(data, *options))

@@ -33,6 +33,9 @@ class ArrayStage(Protocol):
     def decode(self, array: NDArray[Any]) -> NDArray[Any]:
         """Return the decoded array."""
 
+    def is_exact(self, array: NDArray[Any], encoded: NDArray[Any]) -> bool:
+        """Return whether the encoded array decodes to the array, bit for bit."""
+
 
 @dataclass(frozen=True, slots=True)
 class Transpose:
@@ -49,6 +52,10 @@ class Transpose:
     def decode(self, array: NDArray[Any]) -> NDArray[Any]:
         """Return a view with the axes in the array's order."""
         return array.transpose(self.inverse)
+
+    def is_exact(self, array: NDArray[Any], encoded: NDArray[Any]) -> bool:  # noqa: ARG002
+        """Return True."""
+        return True
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +77,11 @@ class Filter:
         with np.errstate(all="ignore"):
             elements: NDArray[Any] = self.codec.decode(np.ascontiguousarray(array))
         return elements.view(self.decoded.dtype).reshape(self.decoded.shape)
+
+    def is_exact(self, array: NDArray[Any], encoded: NDArray[Any]) -> bool:
+        """Decode to find out: whether a filter loses anything depends on the elements."""
+        again = self.decode(encoded).reshape(-1).view(np.uint8)
+        return np.array_equal(again, np.ascontiguousarray(array).reshape(-1).view(np.uint8))
 
 
 class _Order(msgspec.Struct, forbid_unknown_fields=True):

@@ -7,7 +7,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from vstore.errors import CorruptionError, FormatError
+from vstore.errors import CorruptionError, FormatError, InvalidInputError
 from vstore.format.codec_bytes import DECODE_ERRORS, BytesStage, bytes_stage
 from vstore.format.codec_filters import ArrayStage, array_stage, is_array_stage
 from vstore.format.codec_serializers import Raw, Serializer, VariableLength
@@ -24,6 +24,7 @@ class Pipeline:
     """Filters, one serializer, then compressors and checksums; immutable."""
 
     spec: ArraySpec
+    names: tuple[str, ...]
     filters: tuple[ArrayStage, ...]
     serializer: Serializer
     stages: tuple[BytesStage, ...]
@@ -32,9 +33,19 @@ class Pipeline:
     limits: tuple[int, ...]
 
     def encode(self, array: NDArray[Any]) -> Buffer:
-        """Return the chunk's bytes."""
-        for array_codec in self.filters:
-            array = array_codec.encode(array)
+        """Return the chunk's bytes.
+
+        Raises:
+            InvalidInputError: A filter would change an element.
+        """
+        for name, array_codec in zip(self.names, self.filters, strict=False):
+            encoded = array_codec.encode(array)
+            if not array_codec.is_exact(array, encoded):
+                raise InvalidInputError(
+                    f"the codec {name!r} of the array would change elements of this chunk; round "
+                    "them first, or store them in an array with other codecs"
+                )
+            array = encoded
         data = self.serializer.encode(array)
         for stage in self.stages:
             data = stage.encode(data)
@@ -122,7 +133,8 @@ def _build(documents: Any, spec: ArraySpec, path: str, *, depth: int) -> Pipelin
         for i, (name, configuration) in enumerate(named[position + 1 :], position + 1)
     )
     sizes, limits = _sizes(serializer, stages)
-    return Pipeline(spec, tuple(filters), serializer, stages, sizes, limits)
+    names = tuple(name for name, _ in named)
+    return Pipeline(spec, names, tuple(filters), serializer, stages, sizes, limits)
 
 
 def _refuse_unknown(named: list[tuple[str, dict[str, Any]]], spec: ArraySpec, path: str) -> None:

@@ -1,0 +1,166 @@
+"""Reading chunked arrays: an index in, a NumPy array out, each chunk decoded once."""
+
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vstore.errors import VstoreError
+from vstore.fetch import Fetcher
+from vstore.format.codecs import ChunkCodec
+from vstore.format.index import locate
+from vstore.format.metadata import ArrayMetadata
+from vstore.format.selection import ChunkPart, select
+from vstore.format.tree import ArrayNode
+
+Load = Callable[[NDArray[Any] | None], NDArray[Any]]
+"""Decode a chunk, straight into an array of the chunk's shape if one is given."""
+
+Take = Callable[[int, Load], None]
+"""Receive the i-th chunk that was asked for."""
+
+
+class ChunkSource(Protocol):
+    """Where the chunks of one array come from: a commit, or a transaction over one."""
+
+    @property
+    def metadata(self) -> ArrayMetadata:
+        """The array's shape, chunks, data type and codecs as they stand now."""
+
+    def visit(self, numbers: Sequence[int], take: Take) -> None:
+        """Call `take` once for each chunk number, on several threads and in any order."""
+
+
+class StoredArray:
+    """The chunks of an array in a commit."""
+
+    def __init__(self, fetcher: Fetcher, node: ArrayNode, *, path: str) -> None:
+        self.fetcher = fetcher
+        self.node = node
+        self.path = path
+        self.metadata = ArrayMetadata.from_dict(node.metadata)
+        self.codec = ChunkCodec(self.metadata)
+
+    def visit(self, numbers: Sequence[int], take: Take) -> None:
+        """Fetch, verify and decode the chunks; raises `CorruptionError` naming the array."""
+        refs = locate(self.node.chunks, np.array(numbers, np.int64), self.fetcher.pages)
+
+        def handle(i: int, data: memoryview | None) -> None:
+            take(i, lambda out: self._decode(data, out))
+
+        try:
+            self.fetcher.each(refs, handle)
+        except VstoreError as exc:
+            exc.add_note(f"while reading {self.path!r}")
+            raise
+
+    def _decode(self, data: memoryview | None, out: NDArray[Any] | None) -> NDArray[Any]:
+        return decode_or_fill(self.codec, data, out)
+
+
+def decode_or_fill(
+    codec: ChunkCodec, data: memoryview | bytes | None, out: NDArray[Any] | None
+) -> NDArray[Any]:
+    """Return the decoded chunk, or a chunk of the fill value where nothing is stored."""
+    if data is not None:
+        return codec.decode(data, out)
+    chunk = codec.fill()
+    if out is None:
+        return chunk
+    out[...] = chunk
+    return out
+
+
+def read(source: ChunkSource, index: Any) -> Any:
+    """Return the elements an index picks; a scalar where it picks one.
+
+    Integers, slices and an ellipsis mean what they mean in NumPy; arrays of integers or
+    booleans may stand on any axis, several select their cross product.
+
+    Raises:
+        OutOfBoundsError: an integer outside the axis.
+        InvalidInputError: anything else that is no index of the array.
+    """
+    metadata = source.metadata
+    selection = select(index, metadata.shape, metadata.chunk_shape)
+    result = np.empty(selection.shape, metadata.dtype)
+    parts = list(selection.parts())
+
+    def take(i: int, load: Load) -> None:
+        part = parts[i]
+        target = _direct_target(result, part, metadata.chunk_shape)
+        if target is not None:
+            load(target)
+        else:
+            result[part.outside] = load(None)[part.inside]
+
+    source.visit([part.number for part in parts], take)
+    final = result.reshape(selection.final_shape)
+    return final[()] if final.ndim == 0 else final
+
+
+def _direct_target(
+    result: NDArray[Any], part: ChunkPart, chunk_shape: tuple[int, ...]
+) -> NDArray[Any] | None:
+    """Return the view of the result that is exactly this chunk, if there is one."""
+    for inside, size in zip(part.inside, chunk_shape, strict=True):
+        if not isinstance(inside, slice) or (inside.start, inside.stop) != (0, size):
+            return None
+    target: NDArray[Any] = result[part.outside]
+    return target if target.flags.c_contiguous and target.shape == chunk_shape else None
+
+
+class Array:
+    """A plain N-dimensional array of a commit: index it as a NumPy array to read it."""
+
+    def __init__(self, source: ChunkSource, *, path: str) -> None:
+        self._source = source
+        self._path = path
+
+    @property
+    def path(self) -> str:
+        """Where the array stands in the repository."""
+        return self._path
+
+    @property
+    def metadata(self) -> ArrayMetadata:
+        """The array's Zarr v3 metadata."""
+        return self._source.metadata
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The array's shape."""
+        return self.metadata.shape
+
+    @property
+    def ndim(self) -> int:
+        """The number of dimensions."""
+        return len(self.shape)
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """The NumPy data type that reading gives."""
+        return self.metadata.dtype
+
+    @property
+    def attributes(self) -> dict[str, Any]:
+        """The array's attributes, as a copy."""
+        return dict(self.metadata.attributes)
+
+    def __len__(self) -> int:
+        if not self.shape:
+            raise TypeError("len() of a 0-dimensional array")
+        return self.shape[0]
+
+    def __getitem__(self, index: Any) -> Any:
+        """Return what the index picks; see `vstore.array.read`."""
+        return read(self._source, index)
+
+    def __array__(self, dtype: Any = None, *, copy: bool | None = None) -> NDArray[Any]:
+        if copy is False:
+            raise ValueError("reading a stored array always copies")
+        return np.asarray(self[...], dtype=dtype)
+
+    def __repr__(self) -> str:
+        return f"<vstore.Array {self._path!r} {self.shape} {self.dtype}>"

@@ -1,0 +1,143 @@
+"""One column of a table, opened for reading."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vstore.array import ChunkSource, read
+from vstore.errors import InvalidInputError
+from vstore.format.dtypes import dtype_from
+from vstore.format.metadata import ArrayMetadata
+from vstore.format.rows import Rows
+from vstore.format.samples import from_elements, is_variable
+from vstore.format.tree import ColumnInfo
+
+_WAVE_NBYTES = 32 * 2**20
+
+
+class Column:
+    """The values of all samples of a table under one name.
+
+    Index it as a NumPy array whose first axis counts samples. A column of fixed shape
+    gives arrays; `text` and `bytes` give object arrays of `str` and `bytes`; samples of
+    differing shapes and images give an object array of arrays. One integer gives one
+    sample.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        source: ChunkSource,
+        info: ColumnInfo,
+        rows: Rows,
+        *,
+        shapes: ChunkSource | None = None,
+    ) -> None:
+        self._name = name
+        self._source = source
+        self._info = info
+        self._rows = rows
+        self._shapes = shapes
+
+    @property
+    def name(self) -> str:
+        """The column's name within its table."""
+        return self._name
+
+    @property
+    def kind(self) -> str:
+        """One of `ndarray`, `ragged`, `text`, `bytes` and `image`."""
+        return self._info.kind
+
+    @property
+    def info(self) -> ColumnInfo:
+        """The column's description as it is stored."""
+        return self._info
+
+    @property
+    def metadata(self) -> ArrayMetadata:
+        """The Zarr v3 metadata of the stored array, which counts deleted samples too."""
+        return self._source.metadata
+
+    @property
+    def shape(self) -> tuple[int | None, ...]:
+        """(samples, *shape of one sample); None for an axis that differs between samples."""
+        if self._info.kind == "ragged":
+            return (len(self), *(self._info.shape or ()))
+        return (len(self), *self.metadata.shape[1:])
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """The data type of the samples; object for text and bytes."""
+        if self._info.kind == "ragged" and self._info.dtype is not None:
+            return dtype_from(self._info.dtype)
+        return np.dtype(np.uint8) if self._info.kind == "image" else self.metadata.dtype
+
+    @property
+    def attributes(self) -> dict[str, Any]:
+        """The column's attributes, as a copy."""
+        return dict(self.metadata.attributes)
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def __getitem__(self, index: Any) -> Any:
+        """Return the samples an index picks, decoding each chunk once.
+
+        Raises:
+            OutOfBoundsError: a position outside the table.
+            InvalidInputError: anything else that is no index of the column.
+            CorruptionError: stored bytes are damaged.
+        """
+        first, rest = _split(index)
+        stored = self._rows.locate(first)
+        if not is_variable(self._info):
+            return read(self._source, (stored, *rest))
+        if rest:
+            raise InvalidInputError(
+                f"samples of the {self.kind} column {self._name!r} differ in size: "
+                "index the samples first, then each one"
+            )
+        if isinstance(stored, int):
+            return self._samples(slice(stored, stored + 1))[0]
+        return self._samples(stored)
+
+    def _samples(self, stored: Any) -> NDArray[Any]:
+        elements = read(self._source, (stored,))
+        shapes = None if self._shapes is None else read(self._shapes, (stored,))
+        return from_elements(self._info, elements, shapes)
+
+    def encoded(self, index: Any) -> Any:
+        """Return samples as they are stored: for images the encoded bytes, undecoded."""
+        stored = self._rows.locate(index)
+        return read(self._source, (stored,))
+
+    def __iter__(self) -> Iterator[Any]:
+        """Iterate over the samples, reading whole chunks at a time."""
+        step = self._rows_per_wave()
+        for start in range(0, len(self), step):
+            yield from self[start : start + step]
+
+    def _rows_per_wave(self) -> int:
+        chunk = self.metadata.chunk_shape[0]
+        if is_variable(self._info):
+            return chunk
+        return max(1, _WAVE_NBYTES // max(1, self.metadata.chunk_nbytes)) * chunk
+
+    def __array__(self, dtype: Any = None, *, copy: bool | None = None) -> NDArray[Any]:
+        if copy is False:
+            raise ValueError("reading a stored column always copies")
+        return np.asarray(self[:], dtype=dtype)
+
+    def __repr__(self) -> str:
+        return f"<vstore.Column {self._name!r} {self.kind} {self.shape} {self.dtype}>"
+
+
+def _split(index: Any) -> tuple[Any, tuple[Any, ...]]:
+    """Split an index into that of the samples and that of the axes within one."""
+    items = index if isinstance(index, tuple) else (index,)
+    if items and items[0] is Ellipsis:
+        return slice(None), items
+    return (items[0], items[1:]) if items else (slice(None), ())

@@ -1,0 +1,201 @@
+"""Reading verified objects: commits, nodes, pages and chunks of one store."""
+
+import os
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+from vstore.errors import CorruptionError, NotFoundError
+from vstore.format import commit as commits
+from vstore.format import keys
+from vstore.format.commit import CommitDocument
+from vstore.format.digest import Digest, verify
+from vstore.format.page import ChunkRef, Page, PageRef, decode_page
+from vstore.format.tree import NodeRef
+from vstore.storage.store import Key, ObjectStore
+
+T = TypeVar("T")
+V = TypeVar("V")
+
+MAX_GAP_NBYTES = 64 * 1024
+MAX_RANGE_NBYTES = 8 * 2**20
+THREADS = 16
+
+Handle = Callable[[int, memoryview | None], None]
+"""Take the verified bytes of the i-th chunk, None for one that is not stored."""
+
+
+class _Cache(Generic[V]):
+    """A least-recently-used map, bounded by its number of entries."""
+
+    def __init__(self, size: int) -> None:
+        self._size = size
+        self._entries: OrderedDict[Digest, V] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def find(self, digest: Digest) -> V | None:
+        with self._lock:
+            if digest in self._entries:
+                self._entries.move_to_end(digest)
+            return self._entries.get(digest)
+
+    def put(self, digest: Digest, value: V) -> None:
+        with self._lock:
+            self._entries[digest] = value
+            while len(self._entries) > self._size:
+                self._entries.popitem(last=False)
+
+
+@dataclass(frozen=True, slots=True)
+class _Range:
+    """One request for several chunks that lie near each other in one pack."""
+
+    key: Key
+    start: int
+    nbytes: int
+    members: tuple[int, ...]
+
+
+class Fetcher:
+    """Reads objects by digest, verifies each, and keeps documents and pages.
+
+    At most `THREADS` ranges of `MAX_RANGE_NBYTES` (or one chunk, where that is larger)
+    are held at a time. Safe to use from several threads; a pickled copy starts empty.
+    """
+
+    def __init__(self, store: ObjectStore) -> None:
+        self.store = store
+        self._commits: _Cache[CommitDocument] = _Cache(1024)
+        self._nodes: _Cache[bytes] = _Cache(256)
+        self._pages: _Cache[Page] = _Cache(1024)
+        self._lock = threading.Lock()
+        self._pool: ThreadPoolExecutor | None = None
+        self._pid = os.getpid()
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Fetcher, (self.store,)
+
+    def commit(self, digest: Digest) -> CommitDocument:
+        """Return a commit, or raise `NotFoundError`."""
+        found = self._commits.find(digest)
+        if found is None:
+            data = self._verified(keys.commit(digest), digest, what=f"commit {digest}")
+            found = commits.decode(data, CommitDocument, what=f"commit {digest}")
+            self._commits.put(digest, found)
+        return found
+
+    def remember_commit(self, digest: Digest, commit: CommitDocument) -> None:
+        """Keep a commit that was just written."""
+        self._commits.put(digest, commit)
+
+    def node_document(self, ref: NodeRef) -> bytes:
+        """Return the verified bytes of a node object."""
+        found = self._nodes.find(ref.digest)
+        if found is None:
+            found = self._verified(keys.index(ref.digest), ref.digest, what=f"node {ref.digest}")
+            self._nodes.put(ref.digest, found)
+        return found
+
+    def pages(self, refs: Sequence[tuple[PageRef, int]]) -> list[Page]:
+        """Return index pages, those not kept read side by side."""
+        return list(self.map(self._page, refs))
+
+    def _page(self, item: tuple[PageRef, int]) -> Page:
+        ref, height = item
+        found = self._pages.find(ref.digest)
+        if found is None:
+            what = f"index page {ref.digest}"
+            data = self._verified(keys.index(ref.digest), ref.digest, what=what)
+            found = decode_page(data, height=height, what=what)
+            self._pages.put(ref.digest, found)
+        return found
+
+    def _verified(self, key: Key, digest: Digest, *, what: str) -> bytes:
+        data = self.store.get(key)
+        verify(data, bytes.fromhex(digest), what=f"{what} in {self.store.url}")
+        return data
+
+    def map(self, function: Callable[[T], V], items: Sequence[T]) -> Iterator[V]:
+        """Apply `function` to the items side by side; a single one runs right here."""
+        if len(items) <= 1:
+            return map(function, items)
+        return self.pool().map(function, items)
+
+    def pool(self) -> ThreadPoolExecutor:
+        """Return this process's threads for requests."""
+        with self._lock:
+            if self._pool is None or self._pid != os.getpid():
+                self._pid = os.getpid()
+                self._pool = ThreadPoolExecutor(THREADS, thread_name_prefix="vstore-fetch")
+            return self._pool
+
+    def chunk(self, ref: ChunkRef) -> memoryview:
+        """Return the verified bytes of one chunk."""
+        return self._verified_chunk(memoryview(self._range(ref)), 0, ref)
+
+    def each(self, refs: Sequence[ChunkRef | None], handle: Handle) -> None:
+        """Call `handle` once for every chunk, on several threads and in any order.
+
+        Chunks near each other in a pack come with one request.
+        """
+        for i, ref in enumerate(refs):
+            if ref is None:
+                handle(i, None)
+
+        def run(part: _Range) -> None:
+            data = memoryview(self._get_range(part.key, part.start, part.nbytes))
+            for i in part.members:
+                ref = refs[i]
+                if ref is not None:
+                    handle(i, self._verified_chunk(data, part.start, ref))
+
+        for _ in self.map(run, list(_coalesced(refs))):
+            pass
+
+    def _range(self, ref: ChunkRef) -> bytes:
+        return self._get_range(keys.pack(ref.pack.digest), ref.offset, ref.nbytes)
+
+    def _get_range(self, key: Key, start: int, nbytes: int) -> bytes:
+        try:
+            return self.store.get_range(key, start, nbytes)
+        except NotFoundError as exc:
+            msg = f"{key} is missing from {self.store.url}: restore it from a copy"
+            raise CorruptionError(msg) from exc
+
+    def _verified_chunk(self, data: memoryview, start: int, ref: ChunkRef) -> memoryview:
+        chunk = data[ref.offset - start : ref.offset - start + ref.nbytes]
+        where = f"the chunk at {ref.offset} of {keys.pack(ref.pack.digest)} in {self.store.url}"
+        verify(chunk, ref.digest, what=where)
+        return chunk
+
+
+def _coalesced(refs: Iterable[ChunkRef | None]) -> Iterator[_Range]:
+    placed = sorted(
+        ((ref.pack.digest, ref.offset, ref.nbytes, i) for i, ref in enumerate(refs) if ref),
+    )
+    group: list[tuple[Digest, int, int, int]] = []
+    end = 0
+    for item in placed:
+        digest, offset, nbytes, _ = item
+        fits = (
+            group
+            and group[0][0] == digest
+            and offset - end <= MAX_GAP_NBYTES
+            and offset + nbytes - group[0][1] <= MAX_RANGE_NBYTES
+        )
+        if not fits:
+            if group:
+                yield _as_range(group, end)
+            group, end = [], 0
+        group.append(item)
+        end = max(end, offset + nbytes)
+    if group:
+        yield _as_range(group, end)
+
+
+def _as_range(group: list[tuple[Digest, int, int, int]], end: int) -> _Range:
+    digest, start, _, _ = group[0]
+    return _Range(keys.pack(digest), start, end - start, tuple(i for *_, i in group))

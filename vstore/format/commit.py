@@ -1,0 +1,182 @@
+"""Commits, refs and the repository document as values."""
+
+import re
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any, TypeVar
+
+import msgspec
+
+from vstore.errors import FormatError
+from vstore.format import document
+from vstore.format.digest import Digest, parse_digest
+
+FORMAT = 1
+FEATURES: frozenset[str] = frozenset()
+"""Required features this version can read beyond format 1; none yet."""
+
+LOG_LENGTH = 50
+_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z")
+
+
+class Author(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """Who made a commit."""
+
+    name: str
+    email: str | None = None
+
+    def __str__(self) -> str:
+        return f"{self.name} <{self.email}>" if self.email else self.name
+
+
+class Changes(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """How many samples (or chunks, outside tables) a commit added, changed and removed."""
+
+    added: int = 0
+    changed: int = 0
+    removed: int = 0
+    schema: bool = False
+
+
+class CommitDocument(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A commit as it is stored."""
+
+    format: int
+    features: list[str]
+    parents: list[str]
+    generation: int
+    depth: int
+    ancestors: list[tuple[int, str]]
+    author: Author
+    time: str
+    message: str
+    metadata: dict[str, Any]
+    changes: dict[str, Changes]
+    tree: dict[str, Any]
+
+    def __post_init__(self) -> None:
+        for digest in [*self.parents, *(digest for _, digest in self.ancestors)]:
+            parse_digest(digest, what="parent")
+        parse_time(self.time)
+        if (
+            self.generation < self.depth
+            or self.depth < 0
+            or len(set(self.parents)) != len(self.parents)
+        ):
+            raise ValueError("a generation is at least the depth, and parents differ")
+
+
+class LogEntry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One move of a branch: where it pointed from then on, when and why."""
+
+    commit: str
+    time: str
+    action: str
+
+
+class BranchDocument(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A branch as it is stored: where it points and its last moves, newest first."""
+
+    format: int
+    name: str
+    commit: str
+    token: str
+    log: list[LogEntry]
+
+    def __post_init__(self) -> None:
+        for digest in [self.commit, *(entry.commit for entry in self.log)]:
+            parse_digest(digest, what="commit")
+
+
+class TagDocument(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A tag as it is stored."""
+
+    format: int
+    name: str
+    commit: str
+    token: str
+    author: Author
+    time: str
+    message: str
+
+    def __post_init__(self) -> None:
+        parse_digest(self.commit, what="commit")
+        parse_time(self.time)
+
+
+class RepositoryDocument(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The document that marks a repository."""
+
+    format: int
+    features: list[str]
+    id: str
+    default_branch: str
+    created: str
+
+
+Stored = TypeVar("Stored", CommitDocument, BranchDocument, TagDocument, RepositoryDocument)
+
+
+def decode(data: bytes, kind: type[Stored], *, what: str) -> Stored:
+    """Return a stored document, refusing what a newer vstore wrote.
+
+    Raises:
+        FormatError: malformed, a newer format version, or an unknown required feature.
+    """
+    value = document.parse(data, what=what)
+    if not isinstance(value, Mapping):
+        raise FormatError(f"{what} must be a JSON object")
+    version = value.get("format")
+    if not isinstance(version, int) or version < 1:
+        raise FormatError(f"{what} has no valid format version: {version!r}")
+    if version > FORMAT:
+        msg = (
+            f"{what} has the format version {version}; this vstore reads up to {FORMAT}: upgrade it"
+        )
+        raise FormatError(msg)
+    unknown = _unknown_features(value.get("features", []), what)
+    if unknown:
+        raise FormatError(f"{what} needs the features {unknown}, which this vstore does not know")
+    return document.convert(value, kind, what=what)
+
+
+def _unknown_features(features: object, what: str) -> list[str]:
+    if not isinstance(features, list):
+        raise FormatError(f"{what}: features must be a list")
+    return [str(feature) for feature in features if feature not in FEATURES]
+
+
+def format_time(time: datetime) -> str:
+    """Return an aware time as stored: UTC, microseconds, `Z`.
+
+    >>> format_time(datetime(2026, 1, 2, tzinfo=UTC))
+    '2026-01-02T00:00:00.000000Z'
+    """
+    return time.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+
+def parse_time(text: str) -> datetime:
+    """Return a stored time, or raise `FormatError`."""
+    msg = f"{text[:60]!r} is not a time like 2026-01-02T03:04:05.678901Z"
+    if not _TIME.fullmatch(text):
+        raise FormatError(msg)
+    try:
+        return datetime.fromisoformat(text)
+    except ValueError:
+        raise FormatError(msg) from None
+
+
+def ancestors_of(
+    parent: Digest, depth: int, ancestors: list[tuple[int, str]]
+) -> list[tuple[int, str]]:
+    """Return the ancestors that a child of `parent`, itself at `depth`, lists.
+
+    First-parent ancestors with their depths, at distances that grow with age, so that
+    any ancestor on the first-parent line is O(log n) reads away and each list is
+    O(log n) long: the jump pointers of Myers, "An applicative random-access stack", 1983.
+    """
+    if len(ancestors) >= 2:
+        (first, _), (second, _) = ancestors[:2]
+        if depth - first == first - second:
+            return ancestors[1:]
+    return [(depth, parent), *ancestors]

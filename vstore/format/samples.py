@@ -1,0 +1,237 @@
+"""What kinds of columns there are, and how their samples become elements of an array."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import DTypeLike, NDArray
+
+from vstore.errors import FormatError, InvalidInputError
+from vstore.format.dtypes import data_type_of, dtype_from
+from vstore.format.images import decode_image, encode_image
+from vstore.format.tree import ColumnInfo
+
+SHAPE_SUFFIX = ".shape"
+RESERVED_SUFFIXES = (SHAPE_SUFFIX, ".valid", ".deleted")
+KEYS = "sample"
+DELETED = "sample.deleted"
+
+
+@dataclass(frozen=True, slots=True)
+class ColumnSpec:
+    """What a column is to hold; made by `ndarray`, `text`, `bytes_` and `image`.
+
+    `codecs` is a preset (`auto`, `fast`, `balanced`, `small`, `none`) or a list of
+    Zarr v3 codec documents; `rows_per_chunk` a power of two, chosen by size when None.
+    """
+
+    info: ColumnInfo
+    dtype: np.dtype[Any]
+    shape: tuple[int | None, ...] = ()
+    fill_value: Any = None
+    codecs: Any = "auto"
+    rows_per_chunk: int | None = None
+    attributes: dict[str, Any] | None = None
+
+
+def ndarray(
+    shape: Sequence[int | None],
+    dtype: DTypeLike,
+    *,
+    fill_value: Any = None,
+    codecs: Any = "auto",
+    rows_per_chunk: int | None = None,
+    attributes: dict[str, Any] | None = None,
+) -> ColumnSpec:
+    """Describe a column of arrays of one data type.
+
+    `shape` is one sample's shape, `()` for scalars. None stands for an axis whose length
+    differs from sample to sample.
+
+    >>> ndarray((28, 28), "uint8").shape
+    (28, 28)
+    >>> ndarray((None, 3), "float32").info.kind
+    'ragged'
+    """
+    resolved = _dtype(dtype)
+    lengths = tuple(_axis_length(length) for length in shape)
+    if None in lengths:
+        info = ColumnInfo("ragged", dtype=data_type_of(resolved), shape=lengths)
+    else:
+        info = ColumnInfo("ndarray")
+    return ColumnSpec(info, resolved, lengths, fill_value, codecs, rows_per_chunk, attributes)
+
+
+def text(
+    *,
+    codecs: Any = "auto",
+    rows_per_chunk: int | None = None,
+    attributes: dict[str, Any] | None = None,
+) -> ColumnSpec:
+    """Describe a column of strings."""
+    return _variable("text", codecs, rows_per_chunk, attributes)
+
+
+def bytes_(
+    *,
+    codecs: Any = "auto",
+    rows_per_chunk: int | None = None,
+    attributes: dict[str, Any] | None = None,
+) -> ColumnSpec:
+    """Describe a column of byte strings."""
+    return _variable("bytes", codecs, rows_per_chunk, attributes)
+
+
+def image(
+    *, rows_per_chunk: int | None = None, attributes: dict[str, Any] | None = None
+) -> ColumnSpec:
+    """Describe a column of images, kept as their encoded JPEG, PNG or WebP bytes.
+
+    Samples are given as encoded bytes, stored unchanged, or as uint8 arrays of shape
+    (height, width) or (height, width, channels), stored as PNG without loss. They are
+    read as uint8 arrays.
+    """
+    return _variable("image", "none", rows_per_chunk, attributes)
+
+
+def _variable(
+    kind: Any, codecs: Any, rows_per_chunk: int | None, attributes: dict[str, Any] | None
+) -> ColumnSpec:
+    return ColumnSpec(
+        ColumnInfo(kind), np.dtype(object), (), None, codecs, rows_per_chunk, attributes
+    )
+
+
+def _dtype(dtype: DTypeLike) -> np.dtype[Any]:
+    try:
+        resolved = np.dtype(dtype)
+    except TypeError as exc:
+        raise InvalidInputError(f"{dtype!r} is not a NumPy data type") from exc
+    data_type_of(resolved)
+    return resolved
+
+
+def _axis_length(length: Any) -> int | None:
+    if length is None:
+        return None
+    if not isinstance(length, (int, np.integer)) or isinstance(length, bool) or length < 0:
+        raise InvalidInputError(f"a sample's axis is None or a length of 0 or more, not {length!r}")
+    return int(length)
+
+
+def is_variable(info: ColumnInfo) -> bool:
+    """Tell whether samples are kept as variable-length elements."""
+    return info.kind != "ndarray"
+
+
+def to_elements(info: ColumnInfo, samples: Sequence[Any], *, name: str) -> NDArray[Any]:
+    """Return variable-length samples as the object array that is stored.
+
+    Raises:
+        InvalidInputError: a sample of the wrong type, data type or shape.
+    """
+    convert = {"text": _text, "bytes": _bytes, "image": _image, "ragged": _ragged}[info.kind]
+    elements = np.empty(len(samples), object)
+    for i, sample in enumerate(samples):
+        elements[i] = convert(info, sample, name)
+    return elements
+
+
+def from_elements(
+    info: ColumnInfo, elements: NDArray[Any], shapes: NDArray[Any] | None
+) -> NDArray[Any]:
+    """Return stored variable-length elements as the samples that a reader gets."""
+    if info.kind in ("text", "bytes"):
+        return elements
+    samples = np.empty(len(elements), object)
+    for i, element in enumerate(elements):
+        if info.kind == "image":
+            samples[i] = decode_image(element) if element else np.zeros((0, 0), np.uint8)
+        elif shapes is not None:
+            samples[i] = _ragged_sample(info, element, tuple(shapes[i].tolist()))
+    return samples
+
+
+def shapes_of(info: ColumnInfo, samples: Sequence[Any]) -> NDArray[np.int64]:
+    """Return the shapes of ragged samples, one row each."""
+    rank = len(info.shape or ())
+    shapes = [np.shape(sample) for sample in samples]
+    return np.array(shapes, np.int64).reshape(len(samples), rank)
+
+
+def _ragged_sample(info: ColumnInfo, element: bytes, shape: tuple[int, ...]) -> NDArray[Any]:
+    dtype = dtype_from(info.dtype) if info.dtype is not None else np.dtype("uint8")
+    count = int(np.prod(shape, dtype=object))
+    if min(shape, default=0) < 0 or count * dtype.itemsize != len(element):
+        raise FormatError(f"a sample of {len(element)} bytes cannot have the shape {shape}")
+    stored = np.frombuffer(element, dtype.newbyteorder("<")).reshape(shape)
+    return stored.astype(dtype)
+
+
+def _text(_: ColumnInfo, sample: Any, name: str) -> str:
+    if not isinstance(sample, str):
+        raise InvalidInputError(f"the column {name!r} holds text; got {type(sample).__name__}")
+    try:
+        sample.encode()
+    except UnicodeEncodeError as exc:
+        raise InvalidInputError(f"the text {sample[:40]!r} is not valid Unicode") from exc
+    return str(sample)
+
+
+def _bytes(_: ColumnInfo, sample: Any, name: str) -> bytes:
+    if not isinstance(sample, (bytes, bytearray, memoryview)):
+        raise InvalidInputError(f"the column {name!r} holds bytes; got {type(sample).__name__}")
+    return bytes(sample)
+
+
+def _image(_: ColumnInfo, sample: Any, name: str) -> bytes:
+    if isinstance(sample, (bytes, bytearray, memoryview)):
+        return bytes(sample)
+    return encode_image(np.asarray(sample), name=name)
+
+
+def _ragged(info: ColumnInfo, sample: Any, name: str) -> bytes:
+    dtype = dtype_from(info.dtype) if info.dtype is not None else np.dtype("uint8")
+    array = as_dtype(sample, dtype, name=name)
+    expected = info.shape or ()
+    fits = array.ndim == len(expected) and all(
+        want is None or want == got for want, got in zip(expected, array.shape, strict=True)
+    )
+    if not fits:
+        msg = f"the column {name!r} holds samples of shape {expected}; got one of {array.shape}"
+        raise InvalidInputError(msg)
+    return array.astype(dtype.newbyteorder("<"), order="C").tobytes()
+
+
+def as_dtype(values: Any, dtype: np.dtype[Any], *, name: str) -> NDArray[Any]:
+    """Return the values as an array of the column's data type, if that loses nothing.
+
+    Integers of another width are taken where every value fits. Plain Python numbers are
+    taken as NumPy takes them beside an array: a float becomes a float of any width.
+
+    Raises:
+        InvalidInputError: the values do not fit.
+    """
+    array = _as_array(values, name)
+    if array.dtype == dtype or np.can_cast(array.dtype, dtype, "safe"):
+        return array.astype(dtype, copy=False)
+    if array.dtype.kind in "iu" and dtype.kind in "iu":
+        bounds = np.iinfo(dtype)
+        if not array.size or (array.min() >= bounds.min and array.max() <= bounds.max):
+            return array.astype(dtype)
+    elif not hasattr(values, "dtype") and np.can_cast(array.dtype, dtype, "same_kind"):
+        return array.astype(dtype)
+    msg = (
+        f"the column {name!r} holds {dtype}; got {array.dtype}, which does not fit without loss. "
+        f"Convert it first, for instance with .astype({str(dtype)!r})"
+    )
+    raise InvalidInputError(msg)
+
+
+def _as_array(values: Any, name: str) -> NDArray[Any]:
+    try:
+        return np.asarray(values)
+    except ValueError as exc:
+        msg = f"the values for the column {name!r} do not all have the same shape"
+        raise InvalidInputError(msg) from exc

@@ -1,0 +1,317 @@
+"""The tree of groups and arrays of one commit.
+
+A node holds its Zarr v3 metadata document. An array adds the index of its chunks, a
+group its children. A child sits inside its parent while the parent stays within
+`NODE_NBYTES`; the largest children beyond that are objects of their own, named by
+digest. A group with too many children for that is split into sixteen buckets by the
+digest of the child's name. The encoding follows from the contents alone.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal, NamedTuple
+
+import msgspec
+
+from vstore.errors import FormatError, InvalidInputError, NotFoundError
+from vstore.format import document
+from vstore.format.digest import Digest, digest_of, parse_digest
+from vstore.format.index import Index
+from vstore.format.keys import check_node_name, split_path
+
+NODE_NBYTES = 65536
+_BUCKET_DEPTH = 16
+
+Kind = Literal["ndarray", "ragged", "text", "bytes", "image"]
+
+
+class ColumnInfo(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """What a table says of one of its columns beyond the array's own metadata.
+
+    `dtype` and `shape` describe the samples of a ragged column, None standing for an
+    axis of any length; the samples' shapes lie in the companion array `<name>.shape`.
+    """
+
+    kind: Kind
+    dtype: str | dict[str, Any] | None = None
+    shape: tuple[int | None, ...] | None = None
+
+
+class TableInfo(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """What makes a group a table: how its samples are named."""
+
+    keys: Literal["int", "str"] | None = None
+
+
+class NodeRef(NamedTuple):
+    """A node, or a bucket of nodes, that is an object of its own."""
+
+    digest: Digest
+    nbytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class ArrayNode:
+    """An array: its Zarr v3 metadata document and the index of its chunks."""
+
+    metadata: dict[str, Any]
+    chunks: Index | None = None
+    column: ColumnInfo | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class GroupNode:
+    """A group: its Zarr v3 metadata document and its children, some not loaded yet."""
+
+    metadata: dict[str, Any] = field(
+        default_factory=lambda: {"zarr_format": 3, "node_type": "group", "attributes": {}}
+    )
+    children: Mapping[str, "Node | NodeRef"] = field(default_factory=dict)
+    table: TableInfo | None = None
+
+
+Node = ArrayNode | GroupNode
+LoadDocument = Callable[[NodeRef], bytes]
+"""Return the verified bytes of a node object."""
+
+
+class _NodeDocument(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
+    metadata: dict[str, Any]
+    chunks: Index | None = None
+    column: ColumnInfo | None = None
+    table: TableInfo | None = None
+    children: dict[str, Any] | None = None
+    buckets: dict[str, tuple[str, int]] | None = None
+
+
+class _BucketDocument(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
+    children: dict[str, Any] | None = None
+    buckets: dict[str, tuple[str, int]] | None = None
+
+
+class _RefDocument(msgspec.Struct, forbid_unknown_fields=True):
+    ref: tuple[str, int]
+
+
+def decode(value: Any, load: LoadDocument, *, what: str) -> Node:
+    """Return the node that the plain JSON `value` stands for.
+
+    Raises:
+        FormatError: the node is malformed.
+    """
+    doc = document.convert(value, _NodeDocument, what=what)
+    kind = doc.metadata.get("node_type")
+    if kind == "array":
+        if doc.table or doc.children or doc.buckets:
+            raise FormatError(f"{what} is an array, which has no children")
+        return ArrayNode(doc.metadata, doc.chunks, doc.column)
+    if kind != "group" or doc.chunks or doc.column:
+        raise FormatError(f"{what} is neither a group nor an array")
+    children = dict(_decode_children(doc, load, what=what, depth=0))
+    return GroupNode(doc.metadata, children, doc.table)
+
+
+def load_node(ref: NodeRef, load: LoadDocument, *, what: str) -> Node:
+    """Return the node behind a reference."""
+    return decode(document.parse(load(ref), what=what), load, what=what)
+
+
+def _decode_children(
+    doc: _NodeDocument | _BucketDocument, load: LoadDocument, *, what: str, depth: int
+) -> Iterator[tuple[str, Node | NodeRef]]:
+    if depth > _BUCKET_DEPTH:
+        raise FormatError(f"{what} has buckets nested more than {_BUCKET_DEPTH} deep")
+    for name, value in (doc.children or {}).items():
+        yield _checked_name(name, what), _decode_child(value, load, what=f"{what}/{name}")
+    for digest, nbytes in (doc.buckets or {}).values():
+        ref = NodeRef(parse_digest(digest, what=what), nbytes)
+        bucket = document.loads(load(ref), _BucketDocument, what=f"{what} bucket {digest}")
+        yield from _decode_children(bucket, load, what=what, depth=depth + 1)
+
+
+def _decode_child(value: Any, load: LoadDocument, *, what: str) -> Node | NodeRef:
+    if isinstance(value, dict) and "ref" in value:
+        digest, nbytes = document.convert(value, _RefDocument, what=what).ref
+        return NodeRef(parse_digest(digest, what=what), nbytes)
+    return decode(value, load, what=what)
+
+
+def _checked_name(name: str, what: str) -> str:
+    try:
+        check_node_name(name, what="node")
+    except InvalidInputError as exc:
+        raise FormatError(f"{what}: {exc}") from exc
+    return name
+
+
+@dataclass(frozen=True, slots=True)
+class _Encoded:
+    """A node in both forms, with its size when it stands alone."""
+
+    value: dict[str, Any]
+    data: bytes
+
+
+def encode(root: GroupNode, load: LoadDocument) -> tuple[dict[str, Any], dict[Digest, bytes]]:
+    """Return the root's plain JSON and the objects that stand beside it, by digest."""
+    objects: dict[Digest, bytes] = {}
+    return _encode(root, load, objects).value, objects
+
+
+def _encode(node: Node, load: LoadDocument, objects: dict[Digest, bytes]) -> _Encoded:
+    if isinstance(node, ArrayNode):
+        doc = _NodeDocument(node.metadata, chunks=node.chunks, column=node.column)
+        return _encoded(msgspec.to_builtins(doc))
+    value = msgspec.to_builtins(_NodeDocument(node.metadata, table=node.table))
+    value |= _encode_children(node.children, load, objects, depth=0)
+    return _encoded(value)
+
+
+def _encoded(value: dict[str, Any]) -> _Encoded:
+    return _Encoded(value, document.dumps(value, what="node"))
+
+
+def _encode_children(
+    children: Mapping[str, Node | NodeRef],
+    load: LoadDocument,
+    objects: dict[Digest, bytes],
+    *,
+    depth: int,
+) -> dict[str, Any]:
+    inline = {
+        name: _encode(child, load, objects)
+        for name, child in children.items()
+        if not isinstance(child, NodeRef)
+    }
+    sizes = {name: len(child.data) for name, child in inline.items()}
+    sizes |= {name: child.nbytes for name, child in children.items() if isinstance(child, NodeRef)}
+    total = sum(sizes.values())
+    outside: set[str] = set()
+    for name in sorted(sizes, key=lambda name: (-sizes[name], name)):
+        if total <= NODE_NBYTES:
+            break
+        total -= sizes[name] - _REF_NBYTES
+        outside.add(name)
+    if total > NODE_NBYTES and len(children) > 1 and depth < _BUCKET_DEPTH:
+        return {"buckets": _encode_buckets(children, load, objects, depth=depth)}
+    return {
+        "children": {
+            name: _encode_child(children[name], inline.get(name), name in outside, load, objects)
+            for name in sorted(children)
+        }
+    }
+
+
+_REF_NBYTES = 100
+"""What a reference to a child counts for; a little more than it takes."""
+
+
+def _encode_child(
+    child: Node | NodeRef,
+    encoded: _Encoded | None,
+    outside: bool,  # noqa: FBT001
+    load: LoadDocument,
+    objects: dict[Digest, bytes],
+) -> dict[str, Any]:
+    if isinstance(child, NodeRef):
+        if outside:
+            return {"ref": [child.digest, child.nbytes]}
+        value: dict[str, Any] = document.parse(load(child), what="node")
+        return value
+    if encoded is None:
+        raise AssertionError
+    if not outside:
+        return encoded.value
+    return {"ref": _store(encoded.data, objects)}
+
+
+def _store(data: bytes, objects: dict[Digest, bytes]) -> list[Any]:
+    digest = digest_of(data)
+    objects[digest] = data
+    return [digest, len(data)]
+
+
+def _encode_buckets(
+    children: Mapping[str, Node | NodeRef],
+    load: LoadDocument,
+    objects: dict[Digest, bytes],
+    *,
+    depth: int,
+) -> dict[str, list[Any]]:
+    buckets: dict[str, dict[str, Node | NodeRef]] = {}
+    for name, child in children.items():
+        buckets.setdefault(digest_of(name.encode())[depth], {})[name] = child
+    return {
+        digit: _store(
+            document.dumps(_encode_children(buckets[digit], load, objects, depth=depth + 1)),
+            objects,
+        )
+        for digit in sorted(buckets)
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class Tree:
+    """An immutable tree; changing one node copies the groups above it, nothing else."""
+
+    root: GroupNode
+    load: LoadDocument
+
+    def find(self, path: str) -> Node | None:
+        """Return the node at `path`, or None."""
+        node: Node = self.root
+        for name in split_path(path):
+            if not isinstance(node, GroupNode) or name not in node.children:
+                return None
+            node = self.child(node, name, what=path)
+        return node
+
+    def get(self, path: str) -> Node:
+        """Return the node at `path`, or raise `NotFoundError` naming what there is."""
+        node = self.find(path)
+        if node is None:
+            parent = self.find(path.strip("/").rpartition("/")[0])
+            beside = sorted(parent.children) if isinstance(parent, GroupNode) else []
+            hint = f"; there are {', '.join(map(repr, beside[:10]))}" if beside else ""
+            raise NotFoundError(f"there is no {path!r} in this commit{hint}")
+        return node
+
+    def child(self, group: GroupNode, name: str, *, what: str = "") -> Node:
+        """Return a child of a group, loading it if it is an object of its own."""
+        child = group.children[name]
+        return (
+            load_node(child, self.load, what=what or name) if isinstance(child, NodeRef) else child
+        )
+
+    def put(self, path: str, node: Node | None) -> "Tree":
+        """Return the tree with `node` at `path`, or nothing there; parents come into being."""
+        names = split_path(path)
+        if not names:
+            if not isinstance(node, GroupNode):
+                raise InvalidInputError("the root of a repository is a group")
+            return replace(self, root=node)
+        return replace(self, root=self._put(self.root, names, node, path))
+
+    def _put(
+        self, group: GroupNode, names: tuple[str, ...], node: Node | None, path: str
+    ) -> GroupNode:
+        name, *rest = names
+        children = dict(group.children)
+        if rest:
+            child = self.child(group, name) if name in children else GroupNode()
+            if not isinstance(child, GroupNode):
+                raise InvalidInputError(f"{name!r} in the path {path!r} is an array, not a group")
+            children[name] = self._put(child, tuple(rest), node, path)
+        elif node is None:
+            children.pop(name, None)
+        else:
+            children[name] = node
+        return replace(group, children=children)
+
+    def walk(self, path: str = "") -> Iterator[tuple[str, Node]]:
+        """Yield every node at and below `path` with its path, parents first, names in order."""
+        node = self.get(path)
+        yield path.strip("/"), node
+        if isinstance(node, GroupNode):
+            for name in sorted(node.children):
+                yield from self.walk(f"{path.strip('/')}/{name}".strip("/"))

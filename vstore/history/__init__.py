@@ -1,0 +1,1 @@
+"""History: refs, revisions, the commit graph, diff and merge."""

@@ -1,0 +1,117 @@
+"""Commits as people see them, and walks over the graph they form."""
+
+import heapq
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from vstore.errors import InvalidInputError, NotFoundError
+from vstore.format.commit import Author, Changes, CommitDocument, parse_time
+from vstore.format.digest import Digest
+
+ReadCommit = Callable[[Digest], CommitDocument]
+"""Return a commit, or raise `NotFoundError`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Commit:
+    """A commit: its id is the BLAKE3 digest of its bytes and pins all it holds."""
+
+    id: Digest
+    parents: tuple[Digest, ...]
+    author: Author
+    time: datetime
+    message: str
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+    changes: Mapping[str, Changes] = field(default_factory=dict)
+
+    def __str__(self) -> str:
+        return f"{self.id[:12]} {self.message.splitlines()[0] if self.message else ''}".rstrip()
+
+
+def describe(digest: Digest, document: CommitDocument) -> Commit:
+    """Return a stored commit as people see it."""
+    return Commit(
+        digest,
+        tuple(Digest(parent) for parent in document.parents),
+        document.author,
+        parse_time(document.time),
+        document.message,
+        document.metadata,
+        document.changes,
+    )
+
+
+def history(start: Digest, read: ReadCommit) -> Iterator[Commit]:
+    """Yield a commit and all it descends from, children before parents, newest first."""
+    seen = {start}
+    first = read(start)
+    heap = [(_order(first), start, first)]
+    while heap:
+        _, digest, document = heapq.heappop(heap)
+        yield describe(digest, document)
+        for name in document.parents:
+            parent = Digest(name)
+            if parent not in seen:
+                seen.add(parent)
+                found = read(parent)
+                heapq.heappush(heap, (_order(found), parent, found))
+
+
+def _order(document: CommitDocument) -> tuple[int, float]:
+    return -document.generation, -parse_time(document.time).timestamp()
+
+
+def first_parent(digest: Digest, distance: int, read: ReadCommit) -> Digest:
+    """Return the ancestor `distance` steps back along first parents, in O(log n) reads.
+
+    Raises:
+        NotFoundError: the line is shorter than that.
+    """
+    document = read(digest)
+    target = document.depth - distance
+    if target < 0:
+        raise NotFoundError(f"the commit {digest[:12]} has only {document.depth} ancestors")
+    while document.depth > target:
+        digest = _step(document, lambda depth, _: depth >= target)
+        document = read(digest)
+    return digest
+
+
+def as_of(digest: Digest, time: datetime, read: ReadCommit) -> Digest:
+    """Return the latest commit on the first-parent line made at `time` or before.
+
+    Commits on a line never go back in time, so O(log n) reads find it.
+
+    Raises:
+        InvalidInputError: `time` has no time zone.
+        NotFoundError: the line begins later.
+    """
+    if time.tzinfo is None:
+        raise InvalidInputError(f"as_of={time} needs a time zone, for instance tzinfo=UTC")
+    document = read(digest)
+    while parse_time(document.time) > time:
+        if not document.parents:
+            raise NotFoundError(f"the first commit was made on {document.time}, after {time}")
+        digest = _step(document, lambda _, name: parse_time(read(name).time) > time)
+        document = read(digest)
+    return digest
+
+
+def _step(document: CommitDocument, goes_far_enough: Callable[[int, Digest], bool]) -> Digest:
+    """Return the jump pointer while it does not overshoot, else the parent."""
+    depth, jump = document.ancestors[0]
+    if goes_far_enough(depth, Digest(jump)):
+        return Digest(jump)
+    return Digest(document.parents[0])
+
+
+def nth_parent(digest: Digest, number: int, read: ReadCommit) -> Digest:
+    """Return the commit's parent of that number, counted from 1; 0 is the commit itself."""
+    if number == 0:
+        return digest
+    parents = read(digest).parents
+    if number > len(parents):
+        raise NotFoundError(f"the commit {digest[:12]} has {len(parents)} parents, not {number}")
+    return Digest(parents[number - 1])

@@ -1,0 +1,140 @@
+"""Branches and tags: the only names that move, and how they move."""
+
+import secrets
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from vstore.errors import AlreadyExistsError, FormatError, NotFoundError
+from vstore.format import commit as commits
+from vstore.format import document, keys
+from vstore.format.commit import (
+    FORMAT,
+    LOG_LENGTH,
+    Author,
+    BranchDocument,
+    LogEntry,
+    TagDocument,
+    format_time,
+)
+from vstore.format.digest import Digest
+from vstore.storage.store import Key, ObjectStore, Version
+
+
+@dataclass(frozen=True, slots=True)
+class Branch:
+    """A branch as it was read: what it says, and the version a move compares with."""
+
+    document: BranchDocument
+    version: Version
+
+    @property
+    def name(self) -> str:
+        """The branch's name."""
+        return self.document.name
+
+    @property
+    def commit(self) -> Digest:
+        """The commit at its head."""
+        return Digest(self.document.commit)
+
+
+class Refs:
+    """The branches and tags of one repository."""
+
+    def __init__(self, store: ObjectStore) -> None:
+        self._store = store
+
+    def find_branch(self, name: str) -> Branch | None:
+        """Return the branch, or None where there is none; one request."""
+        try:
+            data, version = self._store.get_versioned(keys.branch(name))
+        except NotFoundError:
+            return None
+        found = commits.decode(data, BranchDocument, what=f"branch {name!r}")
+        _check_name(found.name, name, "branch")
+        return Branch(found, version)
+
+    def get_branch(self, name: str) -> Branch:
+        """Return the branch, or raise `NotFoundError`."""
+        found = self.find_branch(name)
+        if found is None:
+            raise NotFoundError(f"there is no branch {name!r} in {self._store.url}")
+        return found
+
+    def create_branch(self, name: str, commit: Digest, *, action: str) -> Branch | None:
+        """Create a branch; return None, changing nothing, if it exists."""
+        new = _moved(name, [], commit, action)
+        version = self._store.put_if_absent(keys.branch(name), document.dumps(new))
+        return None if version is None else Branch(new, version)
+
+    def move_branch(self, branch: Branch, commit: Digest, *, action: str) -> Branch | None:
+        """Move a branch from where it was read; return None, changing nothing, if it moved."""
+        new = _moved(branch.name, branch.document.log, commit, action)
+        key, data = keys.branch(branch.name), document.dumps(new)
+        version = self._store.compare_and_swap(key, data, branch.version)
+        return None if version is None else Branch(new, version)
+
+    def delete_branch(self, branch: Branch) -> bool:
+        """Delete a branch as it was read; return False, changing nothing, if it moved."""
+        return self._store.delete_if_version(keys.branch(branch.name), branch.version)
+
+    def branch_names(self) -> list[str]:
+        """Return the names of all branches, sorted."""
+        return sorted(self._names(keys.BRANCHES))
+
+    def find_tag(self, name: str) -> TagDocument | None:
+        """Return the tag, or None where there is none."""
+        try:
+            data = self._store.get(keys.tag(name))
+        except NotFoundError:
+            return None
+        found = commits.decode(data, TagDocument, what=f"tag {name!r}")
+        _check_name(found.name, name, "tag")
+        return found
+
+    def create_tag(
+        self, name: str, commit: Digest, *, author: Author, message: str = ""
+    ) -> TagDocument:
+        """Create a tag, or raise `AlreadyExistsError`; one request."""
+        new = TagDocument(FORMAT, name, commit, _token(), author, _now(), message)
+        if self._store.put_if_absent(keys.tag(name), document.dumps(new)) is None:
+            raise AlreadyExistsError(
+                f"there is a tag {name!r} already; tags do not move: choose another name or "
+                "delete it first"
+            )
+        return new
+
+    def delete_tag(self, name: str) -> None:
+        """Delete a tag, or raise `NotFoundError`."""
+        if self.find_tag(name) is None:
+            raise NotFoundError(f"there is no tag {name!r} in {self._store.url}")
+        self._store.delete(keys.tag(name))
+
+    def tag_names(self) -> list[str]:
+        """Return the names of all tags, sorted."""
+        return sorted(self._names(keys.TAGS))
+
+    def _names(self, prefix: str) -> Iterator[str]:
+        for info in self._store.list_prefix(prefix):
+            if info.key.endswith(".json"):
+                yield keys.ref_name(Key(info.key))
+
+
+def _check_name(found: str, wanted: str, what: str) -> None:
+    """Refuse a ref that a case-folding filesystem returned for another one's name."""
+    if found != wanted:
+        raise FormatError(f"the {what} stored as {wanted!r} calls itself {found!r}")
+
+
+def _moved(name: str, log: list[LogEntry], commit: Digest, action: str) -> BranchDocument:
+    entries = [LogEntry(commit, _now(), action), *log][:LOG_LENGTH]
+    return BranchDocument(FORMAT, name, commit, _token(), entries)
+
+
+def _token() -> str:
+    return secrets.token_hex(16)
+
+
+def _now() -> str:
+    return format_time(datetime.now(UTC))

@@ -1,0 +1,76 @@
+"""Revisions: `main`, `v1`, a hash or its unique prefix, with `~n` and `^n` behind."""
+
+import re
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+from vstore.errors import InvalidInputError, NotFoundError
+from vstore.format.digest import Digest, is_digest
+from vstore.history.commits import ReadCommit, first_parent, nth_parent
+from vstore.history.refs import Refs
+
+MIN_PREFIX = 4
+_REVISION = re.compile(r"(?P<name>.+?)(?P<steps>([~^]\d*)*)", re.DOTALL)
+_STEP = re.compile(r"([~^])(\d*)")
+_PREFIX = re.compile(rf"[0-9a-f]{{{MIN_PREFIX},64}}")
+
+
+@dataclass(frozen=True, slots=True)
+class Resolver:
+    """Turns revisions into commits with as few requests as the spelling allows."""
+
+    refs: Refs
+    read: ReadCommit
+    commits_with_prefix: Callable[[str], Iterable[Digest]]
+
+    def resolve(self, revision: str) -> Digest:
+        """Return the commit that a revision names.
+
+        A whole hash needs no request, a branch one, a tag two, a prefix three.
+
+        Raises:
+            InvalidInputError: not a revision, or a prefix of several commits.
+            NotFoundError: nothing is called that.
+        """
+        match = _REVISION.fullmatch(str(revision))
+        if match is None:
+            raise InvalidInputError(
+                f"{revision!r} is not a revision: give a branch, a tag, a commit hash or its "
+                "prefix, with ~n or ^n behind it for ancestors"
+            )
+        digest = self._named(match["name"])
+        for kind, count in _STEP.findall(match["steps"]):
+            number = int(count) if count else 1
+            step = first_parent if kind == "~" else nth_parent
+            digest = step(digest, number, self.read)
+        return digest
+
+    def _named(self, name: str) -> Digest:
+        if is_digest(name):
+            return Digest(name)
+        branch = self.refs.find_branch(name)
+        if branch is not None:
+            return branch.commit
+        tag = self.refs.find_tag(name)
+        if tag is not None:
+            return Digest(tag.commit)
+        if _PREFIX.fullmatch(name):
+            return self._with_prefix(name)
+        raise NotFoundError(self._unknown(name))
+
+    def _with_prefix(self, prefix: str) -> Digest:
+        found = list(self.commits_with_prefix(prefix))
+        if not found:
+            raise NotFoundError(self._unknown(prefix))
+        if len(found) > 1:
+            some = ", ".join(digest[: len(prefix) + 4] for digest in found[:5])
+            raise InvalidInputError(
+                f"the prefix {prefix!r} is ambiguous: {len(found)} commits begin so ({some}); "
+                "give more digits"
+            )
+        return found[0]
+
+    def _unknown(self, name: str) -> str:
+        branches = self.refs.branch_names()
+        listed = ", ".join(map(repr, branches[:10])) if branches else "none yet"
+        return f"no branch, tag or commit is called {name!r}; the branches are: {listed}"

@@ -1,0 +1,181 @@
+"""One commit, opened for reading. It never changes."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from vstore.array import Array, StoredArray
+from vstore.column import Column
+from vstore.errors import NotFoundError
+from vstore.fetch import Fetcher
+from vstore.format import tree as trees
+from vstore.format.commit import CommitDocument, format_time
+from vstore.format.digest import Digest
+from vstore.format.tree import ArrayNode, GroupNode, Tree
+from vstore.history.commits import Commit, describe
+from vstore.summary import Summary, TableSummary, summarize_array
+from vstore.table import Table
+
+
+class Group:
+    """A group of a commit: names leading to groups, tables and arrays."""
+
+    def __init__(self, snapshot: "Snapshot", path: str) -> None:
+        self._snapshot = snapshot
+        self._path = path
+
+    @property
+    def path(self) -> str:
+        """Where the group stands in the repository."""
+        return self._path
+
+    @property
+    def attributes(self) -> dict[str, Any]:
+        """The group's attributes, as a copy."""
+        return dict(self._node.metadata.get("attributes", {}))
+
+    @property
+    def _node(self) -> GroupNode:
+        node = self._snapshot.tree.get(self._path)
+        if not isinstance(node, GroupNode):
+            raise NotFoundError(f"{self._path!r} is not a group")
+        return node
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(sorted(self._node.children))
+
+    def __len__(self) -> int:
+        return len(self._node.children)
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._node.children
+
+    def __getitem__(self, name: str) -> "Table | Array | Group | Column":
+        return self._snapshot[f"{self._path}/{name}".strip("/")]
+
+    def __repr__(self) -> str:
+        return f"<vstore.Group {self._path!r}: {', '.join(self) or 'empty'}>"
+
+
+class Snapshot:
+    """A commit opened for reading: `snapshot["train"]["image"][10:20]`.
+
+    Reading verifies every byte against the commit's digest. A snapshot pickles as the
+    store's address and the commit's digest, and may be used from several threads.
+    """
+
+    def __init__(self, fetcher: Fetcher, digest: Digest) -> None:
+        self._fetcher = fetcher
+        self._digest = digest
+        self._document: CommitDocument = fetcher.commit(digest)
+        root = trees.decode(self._document.tree, fetcher.node_document, what=f"commit {digest}")
+        if not isinstance(root, GroupNode):
+            raise NotFoundError(f"the commit {digest} has no root group")
+        self._tree = Tree(root, fetcher.node_document)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Snapshot, (self._fetcher, self._digest)
+
+    @property
+    def url(self) -> str:
+        """The repository's address, with any secret left out."""
+        return self._fetcher.store.url
+
+    @property
+    def commit(self) -> Commit:
+        """The commit: id, parents, author, time, message, metadata."""
+        return describe(self._digest, self._document)
+
+    @property
+    def tree(self) -> Tree:
+        """The nodes of the commit; see `vstore.format.tree`."""
+        return self._tree
+
+    @property
+    def fetcher(self) -> Fetcher:
+        """What reads the commit's objects."""
+        return self._fetcher
+
+    def __getitem__(self, path: str) -> Table | Array | Group | Column:
+        """Return the table, column, array or group at a path.
+
+        Raises:
+            NotFoundError: nothing is there; the message names what is.
+        """
+        node = self._tree.get(path)
+        path = path.strip("/")
+        if isinstance(node, GroupNode):
+            return self._table(path, node) if node.table is not None else Group(self, path)
+        parent, _, name = path.rpartition("/")
+        above = self._tree.get(parent)
+        if isinstance(above, GroupNode) and above.table is not None and node.column is not None:
+            return self._table(parent, above).columns[name]
+        return Array(StoredArray(self._fetcher, node, path=path), path=path)
+
+    def __contains__(self, path: str) -> bool:
+        return self._tree.find(path) is not None
+
+    def __iter__(self) -> Iterator[str]:
+        """Iterate over the names at the root."""
+        return iter(sorted(self._tree.root.children))
+
+    def __len__(self) -> int:
+        return len(self._tree.root.children)
+
+    @property
+    def attributes(self) -> dict[str, Any]:
+        """The attributes of the root group, as a copy."""
+        return dict(self._tree.root.metadata.get("attributes", {}))
+
+    @property
+    def tables(self) -> dict[str, Table]:
+        """Every table by its path."""
+        return {
+            path: self._table(path, node)
+            for path, node in self._tree.walk()
+            if isinstance(node, GroupNode) and node.table is not None
+        }
+
+    def _table(self, path: str, node: GroupNode) -> Table:
+        def open_array(name: str) -> StoredArray:
+            child = self._tree.child(node, name) if name in node.children else None
+            if not isinstance(child, ArrayNode):
+                raise NotFoundError(f"the table {path!r} has no array {name!r}")
+            return StoredArray(self._fetcher, child, path=f"{path}/{name}")
+
+        return Table(path, node, open_array)
+
+    def summary(self) -> Summary:
+        """Return what the commit holds: tables, columns, arrays, sizes."""
+        tables = []
+        inside: set[str] = set()
+        for path, table in self.tables.items():
+            inside.add(path)
+            columns = [
+                summarize_array(f"{path}/{name}", self._array_node(f"{path}/{name}"), samples=n)
+                for name, n in ((name, len(table)) for name in table.columns)
+            ]
+            tables.append(TableSummary(path, len(table), table.key_kind, tuple(columns)))
+        arrays = [
+            summarize_array(path, node)
+            for path, node in self._tree.walk()
+            if isinstance(node, ArrayNode) and path.rpartition("/")[0] not in inside
+        ]
+        return Summary(
+            url=self.url,
+            commit=self._digest,
+            author=str(self._document.author),
+            time=format_time(self.commit.time)[:19].replace("T", " ") + " UTC",
+            message=self._document.message.split("\n")[0],
+            tables=tuple(tables),
+            arrays=tuple(arrays),
+        )
+
+    def _array_node(self, path: str) -> ArrayNode:
+        node = self._tree.get(path)
+        if not isinstance(node, ArrayNode):
+            raise NotFoundError(f"{path!r} is not an array")
+        return node
+
+    def __repr__(self) -> str:
+        names = ", ".join(self) or "empty"
+        return f"<vstore.Snapshot {self._digest[:12]} of {self.url}: {names}>"

@@ -1,0 +1,198 @@
+"""A table of a commit, opened for reading."""
+
+from collections.abc import Iterator, Mapping
+from functools import cached_property
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vstore.array import ChunkSource, read
+from vstore.column import Column
+from vstore.errors import FormatError, InvalidInputError, NotFoundError
+from vstore.format.metadata import ArrayMetadata
+from vstore.format.rows import Rows
+from vstore.format.samples import DELETED, KEYS, SHAPE_SUFFIX
+from vstore.format.tree import ArrayNode, ColumnInfo, GroupNode
+
+SampleKey = int | str
+
+
+class OpenArray(Protocol):
+    """Opens the array that stands at a name below a table."""
+
+    def __call__(self, name: str) -> ChunkSource:
+        """Return the chunks of the array called `name`."""
+
+
+class Table:
+    """Samples under named columns, by position and, where they have keys, by key.
+
+    `table["image"]` is a column, `table[17]` one sample as a dict, `table[10:20]` a dict
+    of arrays; `table.loc[key]` finds samples by key.
+    """
+
+    def __init__(self, path: str, node: GroupNode, open_array: OpenArray) -> None:
+        self._path = path
+        self._node = node
+        self._open = open_array
+
+    @property
+    def path(self) -> str:
+        """Where the table stands in the repository."""
+        return self._path
+
+    @property
+    def attributes(self) -> dict[str, Any]:
+        """The table's attributes, as a copy."""
+        return dict(self._node.metadata.get("attributes", {}))
+
+    @property
+    def key_kind(self) -> str | None:
+        """How samples are named: `int`, `str`, or None for position only."""
+        return self._node.table.keys if self._node.table else None
+
+    @cached_property
+    def columns(self) -> Mapping[str, Column]:
+        """The columns by name, in the order of their names."""
+        return {name: self._column(name, info) for name, info in self._infos.items()}
+
+    @cached_property
+    def _infos(self) -> dict[str, ColumnInfo]:
+        infos: dict[str, ColumnInfo] = {}
+        for name in sorted(self._node.children):
+            child = self._node.children[name]
+            node = child if isinstance(child, ArrayNode) else getattr(self._open(name), "node", None)
+            if isinstance(node, ArrayNode) and node.column is not None:
+                infos[name] = node.column
+        return infos
+
+    def _column(self, name: str, info: ColumnInfo) -> Column:
+        source = self._open(name)
+        if source.metadata.shape[:1] != (self._rows.stored,):
+            raise FormatError(
+                f"the columns of {self._path!r} have different lengths: {name!r} has "
+                f"{source.metadata.shape[:1]}, the table {self._rows.stored}"
+            )
+        shapes = self._open(name + SHAPE_SUFFIX) if info.kind == "ragged" else None
+        return Column(name, source, info, self._rows, shapes=shapes)
+
+    @cached_property
+    def _rows(self) -> Rows:
+        first = next(iter(self._infos), KEYS if KEYS in self._node.children else None)
+        if first is None:
+            return Rows(0)
+        stored = self._open(first).metadata.shape[0]
+        if DELETED not in self._node.children:
+            return Rows(stored)
+        return Rows(stored, np.flatnonzero(read(self._open(DELETED), slice(None))))
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._infos
+
+    def __getitem__(self, index: Any) -> Any:
+        """Return a column by name, else a dict of what the index picks from each column."""
+        if isinstance(index, str):
+            if index not in self._infos:
+                names = ", ".join(map(repr, self._infos)) or "none"
+                raise NotFoundError(
+                    f"the table {self._path!r} has no column {index!r}; its columns: {names}"
+                )
+            return self.columns[index]
+        return {name: column[index] for name, column in self.columns.items()}
+
+    def __iter__(self) -> Iterator[dict[str, Any]]:
+        """Iterate over the samples, each a dict."""
+        names = list(self.columns)
+        iterators = [iter(column) for column in self.columns.values()]
+        for values in zip(*iterators, strict=True):
+            yield dict(zip(names, values, strict=True))
+
+    def keys(self) -> NDArray[Any]:
+        """Return the samples' keys in order; positions where the samples have no keys."""
+        if self.key_kind is None:
+            return np.arange(len(self), dtype=np.int64)
+        if KEYS not in self._node.children:
+            return np.zeros(0, np.int64 if self.key_kind == "int" else object)
+        keys: NDArray[Any] = read(self._open(KEYS), (self._rows.locate(slice(None)),))
+        return keys
+
+    @property
+    def loc(self) -> "KeyIndexer":
+        """Find samples by key: `table.loc["shoe-17"]`, `table.loc[[3, 5]]`."""
+        return KeyIndexer(self)
+
+    @cached_property
+    def _positions(self) -> dict[Any, int]:
+        return {key: i for i, key in enumerate(self.keys().tolist())}
+
+    def position(self, key: SampleKey) -> int:
+        """Return where the sample with this key stands, or raise `NotFoundError`."""
+        self.check_key(key)
+        if self.key_kind is None:
+            if not 0 <= key < len(self):  # type: ignore[operator]
+                raise NotFoundError(
+                    f"the table {self._path!r} has {len(self)} samples and no keys; got {key!r}"
+                )
+            return int(key)
+        found = self._positions.get(key)
+        if found is None:
+            raise NotFoundError(f"the table {self._path!r} has no sample with the key {key!r}")
+        return found
+
+    def has_key(self, key: SampleKey) -> bool:
+        """Tell whether a sample has this key."""
+        self.check_key(key)
+        return key in self._positions if self.key_kind else 0 <= key < len(self)  # type: ignore[operator]
+
+    def check_key(self, key: object) -> None:
+        """Raise `InvalidInputError` unless `key` is of the kind this table's keys are."""
+        wanted = str if self.key_kind == "str" else (int, np.integer)
+        if not isinstance(key, wanted) or isinstance(key, bool):
+            kind = "strings" if self.key_kind == "str" else "integers"
+            raise InvalidInputError(f"the keys of {self._path!r} are {kind}; got {key!r}")
+
+    def metadata(self, name: str) -> ArrayMetadata:
+        """Return the Zarr v3 metadata of a column."""
+        metadata: ArrayMetadata = self[name].metadata
+        return metadata
+
+    def __repr__(self) -> str:
+        columns = ", ".join(
+            f"{name}: {column.dtype}{list(column.shape[1:])}"
+            if column.kind in ("ndarray", "ragged")
+            else f"{name}: {column.kind}"
+            for name, column in self.columns.items()
+        )
+        return f"<vstore.Table {self._path!r} {len(self):,} samples; {columns}>"
+
+
+class KeyIndexer:
+    """Finds samples of a table by their keys."""
+
+    def __init__(self, table: Table) -> None:
+        self._table = table
+
+    def __getitem__(self, key: Any) -> dict[str, Any]:
+        """Return one sample by key, or a dict of arrays for a list of keys.
+
+        Raises:
+            NotFoundError: no sample has the key.
+            InvalidInputError: the key is of the wrong kind.
+        """
+        if isinstance(key, (list, np.ndarray)):
+            positions = [self._table.position(item) for item in _plain(key)]
+            found: dict[str, Any] = self._table[np.array(positions, np.int64)]
+        else:
+            found = self._table[self._table.position(key)]
+        return found
+
+    def __contains__(self, key: Any) -> bool:
+        return self._table.has_key(key)
+
+
+def _plain(keys: Any) -> list[Any]:
+    return keys.tolist() if isinstance(keys, np.ndarray) else list(keys)

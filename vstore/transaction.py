@@ -1,0 +1,417 @@
+"""Changes that become one commit, or nothing."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from types import TracebackType
+from typing import Any, Literal, Self
+
+import msgspec
+import numpy as np
+from numpy.typing import DTypeLike
+
+from vstore.array import Array, ChunkSource
+from vstore.errors import (
+    AlreadyExistsError,
+    ClosedError,
+    ConflictError,
+    InvalidInputError,
+    NotFoundError,
+)
+from vstore.fetch import Fetcher
+from vstore.format import document, keys
+from vstore.format import tree as trees
+from vstore.format.commit import (
+    FORMAT,
+    Author,
+    Changes,
+    CommitDocument,
+    ancestors_of,
+    format_time,
+    parse_time,
+)
+from vstore.format.digest import Digest, digest_of
+from vstore.format.keys import check_node_name, split_path
+from vstore.format.metadata import ArrayMetadata
+from vstore.format.samples import KEYS, RESERVED_SUFFIXES, ColumnSpec, as_dtype
+from vstore.format.tree import ArrayNode, GroupNode, TableInfo, Tree
+from vstore.history.commits import Commit, describe
+from vstore.history.refs import Branch, Refs
+from vstore.writing.new_column import default_chunk_shape
+from vstore.writing.packs import PackWriter
+from vstore.writing.staged_array import StagedArray
+from vstore.writing.staged_table import StagedTable, Staging
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CommitOptions:
+    """What a commit says beside its contents."""
+
+    message: str
+    author: Author
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+    time: datetime | None = None
+    allow_empty: bool = False
+
+
+class Transaction:
+    """Changes to one branch, invisible until they are committed.
+
+    As a context manager it commits on a normal exit and discards on an exception. Data
+    streams to the store while it is written; memory stays bounded as
+    `vstore.writing.packs` says. Not safe for use by several threads.
+    """
+
+    def __init__(
+        self,
+        fetcher: Fetcher,
+        refs: Refs,
+        branch: str,
+        base: Branch | None,
+        options: CommitOptions,
+    ) -> None:
+        self._fetcher = fetcher
+        self._refs = refs
+        self._branch = branch
+        self._base = base
+        self._options = options
+        self._parent = None if base is None else fetcher.commit(base.commit)
+        self._base_tree = self._read_tree()
+        self._tree = self._base_tree
+        self._writer = PackWriter(fetcher)
+        self._staging = Staging(self._writer, fetcher, self._require_open)
+        self._tables: dict[str, StagedTable] = {}
+        self._arrays: dict[str, StagedArray] = {}
+        self._schema: set[str] = set()
+        self._is_open = True
+        self.commit_made: Commit | None = None
+
+    def _read_tree(self) -> Tree:
+        load = self._fetcher.node_document
+        if self._parent is None:
+            return Tree(GroupNode(), load)
+        root = trees.decode(self._parent.tree, load, what=f"the head of {self._branch!r}")
+        if not isinstance(root, GroupNode):
+            raise InvalidInputError(f"the head of {self._branch!r} has no root group")
+        return Tree(root, load)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        if not self._is_open:
+            return
+        if error is None:
+            self.commit()
+        else:
+            self.discard()
+
+    def _require_open(self) -> None:
+        if not self._is_open:
+            raise ClosedError("the transaction is finished: begin another one")
+
+    @property
+    def branch(self) -> str:
+        """The branch that the commit is to move."""
+        return self._branch
+
+    def create_table(
+        self,
+        path: str,
+        columns: Mapping[str, ColumnSpec],
+        *,
+        keys: Literal["int", "str"] | None = None,
+        attributes: Mapping[str, Any] | None = None,
+    ) -> StagedTable:
+        """Create a table; `columns` says what each column holds, `keys` how samples are named.
+
+        Raises:
+            AlreadyExistsError: something is at `path`.
+            InvalidInputError: a name, a column or an attribute is impossible.
+        """
+        self._require_open()
+        path = self._free_path(path, "table")
+        _check_columns(columns)
+        if keys not in (None, "int", "str"):
+            raise InvalidInputError(f"keys is None, 'int' or 'str', not {keys!r}")
+        metadata = _group_metadata(attributes)
+        node = GroupNode(metadata, {}, TableInfo(keys))
+        table = StagedTable(self._staging, path, node, {}, specs=columns)
+        self._tree = self._tree.put(path, node)
+        self._tables[path] = table
+        self._schema.add(path)
+        return table
+
+    def create_array(  # noqa: PLR0913
+        self,
+        path: str,
+        *,
+        shape: Sequence[int],
+        dtype: DTypeLike,
+        chunk_shape: Sequence[int] | None = None,
+        codecs: Sequence[dict[str, Any]] | None = None,
+        fill_value: Any = None,
+        dimension_names: Sequence[str | None] | None = None,
+        attributes: Mapping[str, Any] | None = None,
+    ) -> "StagedView":
+        """Create a plain N-dimensional array, to be filled by assignment.
+
+        Raises:
+            AlreadyExistsError: something is at `path`.
+            InvalidInputError: an option is impossible.
+        """
+        self._require_open()
+        path = self._free_path(path, "array")
+        resolved = np.dtype(dtype)
+        metadata = ArrayMetadata.create(
+            shape=shape,
+            dtype=resolved,
+            chunk_shape=chunk_shape or default_chunk_shape(shape, resolved.itemsize),
+            codecs=codecs,
+            fill_value=fill_value,
+            dimension_names=dimension_names,
+            attributes=_json_object(attributes, "attributes"),
+        )
+        self._tree = self._tree.put(path, ArrayNode(metadata.to_dict()))
+        self._arrays[path] = StagedArray(self._writer, self._fetcher, path, metadata)
+        self._schema.add(path)
+        return StagedView(self._arrays[path], self._require_open)
+
+    def _free_path(self, path: str, what: str) -> str:
+        names = split_path(path, what=what)
+        if not names:
+            raise InvalidInputError(f"a {what} needs a name; got {path!r}")
+        joined = "/".join(names)
+        if self._tree.find(joined) is not None:
+            raise AlreadyExistsError(f"there is something at {joined!r} already: delete it first")
+        for depth in range(1, len(names)):
+            above = self._tree.find("/".join(names[:depth]))
+            if isinstance(above, ArrayNode) or (above is not None and above.table is not None):
+                where = "/".join(names[:depth])
+                raise InvalidInputError(f"{where!r} is no plain group: nothing can go below it")
+        return joined
+
+    def delete(self, path: str) -> None:
+        """Delete the table, array or group at `path`, or raise `NotFoundError`."""
+        self._require_open()
+        self._tree.get(path)
+        path = "/".join(split_path(path))
+        parent = path.rpartition("/")[0]
+        if parent in self._tables or self._is_table(parent):
+            raise InvalidInputError(f"{path!r} is a column: it goes with its table {parent!r}")
+        self._tree = self._tree.put(path, None)
+        for staged in (self._tables, self._arrays):
+            for name in [name for name in staged if f"{name}/".startswith(f"{path}/")]:
+                del staged[name]
+        self._schema.add(path)
+
+    def _is_table(self, path: str) -> bool:
+        node = self._tree.find(path)
+        return isinstance(node, GroupNode) and node.table is not None
+
+    def __getitem__(self, path: str) -> Any:
+        """Return the table, column or array at `path`, to read and to change.
+
+        Raises:
+            NotFoundError: nothing is there.
+        """
+        self._require_open()
+        joined = "/".join(split_path(path))
+        if joined in self._tables or self._is_table(joined):
+            return self._table(joined)
+        parent, _, name = joined.rpartition("/")
+        if self._is_table(parent):
+            return self._table(parent)[name]
+        node = self._tree.get(joined)
+        if isinstance(node, GroupNode):
+            raise NotFoundError(f"{joined!r} is a group; name a table or an array in it")
+        if joined not in self._arrays:
+            metadata = ArrayMetadata.from_dict(node.metadata)
+            self._arrays[joined] = StagedArray(
+                self._writer, self._fetcher, joined, metadata, base=node
+            )
+        return StagedView(self._arrays[joined], self._require_open)
+
+    def _table(self, path: str) -> StagedTable:
+        if path not in self._tables:
+            node = self._tree.get(path)
+            if not isinstance(node, GroupNode):
+                raise NotFoundError(f"{path!r} is not a table")
+            children = {name: self._tree.child(node, name) for name in node.children}
+            arrays = {name: c for name, c in children.items() if isinstance(c, ArrayNode)}
+            self._tables[path] = StagedTable(self._staging, path, node, arrays)
+        return self._tables[path]
+
+    def __contains__(self, path: str) -> bool:
+        return self._tree.find(path) is not None
+
+    def discard(self) -> None:
+        """Give up all changes; the branch stays where it is."""
+        self._is_open = False
+        self._writer.close()
+
+    def commit(self) -> Commit | None:
+        """Make the commit and move the branch; return None where nothing was changed.
+
+        Raises:
+            ConflictError: the branch moved since the transaction began; nothing changed.
+            UnknownOutcomeError: the store did not say whether the branch moved.
+        """
+        self._require_open()
+        try:
+            made = self._commit()
+        finally:
+            self._is_open = False
+            self._writer.close()
+        self.commit_made = made
+        return made
+
+    def _commit(self) -> Commit | None:
+        changes = self._flush()
+        tree, pages = self._new_tree()
+        value, objects = trees.encode(tree.root, tree.load)
+        same = self._parent is not None and value == self._parent.tree
+        if (same or (self._parent is None and not changes)) and not self._options.allow_empty:
+            return None
+        new = self._document(value, changes)
+        data = document.dumps(new, what="commit")
+        digest = digest_of(data)
+        for name, page in (pages | objects).items():
+            self._writer.upload(keys.index(name), page)
+        self._writer.upload(keys.commit(digest), data)
+        self._writer.finish()
+        self._move(digest)
+        self._fetcher.remember_commit(digest, new)
+        return describe(digest, new)
+
+    def _flush(self) -> dict[str, Changes]:
+        changes: dict[str, Changes] = {}
+        for path, table in sorted(self._tables.items()):
+            table.flush()
+            changes[path] = table.changes()
+        for path, array in sorted(self._arrays.items()):
+            array.flush()
+            changes[path] = Changes(changed=len(list(array.touched())))
+        for path in self._schema:
+            changes[path] = msgspec.structs.replace(changes.get(path, Changes()), schema=True)
+        self._writer.seal()
+        return {path: change for path, change in changes.items() if change != Changes()}
+
+    def _new_tree(self) -> tuple[Tree, dict[Digest, bytes]]:
+        tree, pages = self._tree, dict[Digest, bytes]()
+        for path, table in self._tables.items():
+            children = dict(table.node.children)
+            for name, array in table.arrays():
+                node, fresh = array.finish()
+                children[name] = node
+                pages |= fresh
+            tree = tree.put(path, replace(table.node, children=children))
+        for path, array in self._arrays.items():
+            node, fresh = array.finish()
+            tree = tree.put(path, node)
+            pages |= fresh
+        return tree, pages
+
+    def _document(self, tree: dict[str, Any], changes: dict[str, Changes]) -> CommitDocument:
+        parent, options = self._parent, self._options
+        digest = None if self._base is None else self._base.commit
+        return CommitDocument(
+            format=FORMAT,
+            features=[],
+            parents=[] if digest is None else [digest],
+            generation=0 if parent is None else parent.generation + 1,
+            depth=0 if parent is None else parent.depth + 1,
+            ancestors=[]
+            if parent is None or digest is None
+            else ancestors_of(digest, parent.depth, parent.ancestors),
+            author=options.author,
+            time=format_time(self._time()),
+            message=options.message,
+            metadata=_json_object(options.metadata, "metadata"),
+            changes=changes,
+            tree=tree,
+        )
+
+    def _time(self) -> datetime:
+        """Return the commit's time, which is never before its parent's."""
+        earliest = None if self._parent is None else parse_time(self._parent.time)
+        if self._options.time is None:
+            now = datetime.now(UTC)
+            return now if earliest is None else max(now, earliest)
+        time = self._options.time
+        if time.tzinfo is None:
+            raise InvalidInputError(f"time={time} needs a time zone, for instance tzinfo=UTC")
+        if earliest is not None and time < earliest:
+            raise InvalidInputError(f"time={time} lies before the parent commit's, {earliest}")
+        return time
+
+    def _move(self, digest: Digest) -> None:
+        action = f"commit: {self._options.message.splitlines()[0] if self._options.message else ''}"
+        if self._base is None:
+            moved = self._refs.create_branch(self._branch, digest, action=action)
+        else:
+            moved = self._refs.move_branch(self._base, digest, action=action)
+        if moved is None:
+            raise ConflictError(
+                f"the branch {self._branch!r} moved while the transaction was open: another "
+                "writer committed first. Nothing was changed; begin again from the new head"
+            )
+
+    def __repr__(self) -> str:
+        state = "open" if self._is_open else "finished"
+        return f"<vstore.Transaction on {self._branch!r}, {state}>"
+
+
+class StagedView(Array):
+    """A plain array of a transaction: index it to read, assign to it to write."""
+
+    def __init__(self, source: StagedArray, require_open: Any) -> None:
+        super().__init__(source, path=source.path)
+        self._staged = source
+        self._require_open = require_open
+
+    def __getitem__(self, index: Any) -> Any:
+        """Return what the index picks, as it stands in the transaction."""
+        self._require_open()
+        return super().__getitem__(index)
+
+    def __setitem__(self, index: Any, values: Any) -> None:
+        """Change the elements an index picks; values broadcast as in NumPy."""
+        self._require_open()
+        self._staged.write(index, as_dtype(values, self.dtype, name=self.path))
+
+
+def _check_columns(columns: Mapping[str, ColumnSpec]) -> None:
+    if not columns:
+        raise InvalidInputError("a table needs at least one column")
+    for name, spec in columns.items():
+        check_node_name(name, what="column")
+        if name == KEYS or name.endswith(RESERVED_SUFFIXES):
+            raise InvalidInputError(
+                f"the column name {name!r} is taken by vstore; choose another one"
+            )
+        if not isinstance(spec, ColumnSpec):
+            raise InvalidInputError(
+                f"the column {name!r} is described by vstore.ndarray, text, bytes_ or image; "
+                f"got {spec!r}"
+            )
+
+
+def _group_metadata(attributes: Mapping[str, Any] | None) -> dict[str, Any]:
+    plain = _json_object(attributes, "attributes")
+    return {"zarr_format": 3, "node_type": "group", "attributes": plain}
+
+
+def _json_object(value: Mapping[str, Any] | None, what: str) -> dict[str, Any]:
+    """Return a mapping as it reads back from JSON, or raise `InvalidInputError`."""
+    data = document.dumps(dict(value or {}), what=what)
+    plain: dict[str, Any] = document.parse(data, what=what)
+    return plain
+
+
+__all__ = ["ChunkSource", "CommitOptions", "StagedView", "Transaction"]

@@ -1,0 +1,1 @@
+"""The write path: arrays are staged, encoded, packed and uploaded until a commit."""

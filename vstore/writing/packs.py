@@ -1,0 +1,246 @@
+"""Encoding chunks on threads and uploading them in packs, within bounded memory.
+
+What is written does not depend on timing: chunks go to packs in the order in which they
+were submitted, whichever thread finishes first.
+"""
+
+import os
+import threading
+from collections import deque
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import Any
+
+from vstore.errors import ClosedError
+from vstore.fetch import Fetcher
+from vstore.format import keys
+from vstore.format.digest import Digest, digest_of, raw_digest
+from vstore.format.page import ChunkRef, PackRef
+from vstore.storage.store import Key
+
+PACK_NBYTES = 32 * 2**20
+"""A pack is closed once it holds this much."""
+
+OPEN_NBYTES = 2 * PACK_NBYTES
+"""How much encoded data all open packs of a transaction hold at most, plus one chunk."""
+
+RAW_NBYTES = 128 * 2**20
+"""How much raw data waits for the codec at most, plus one chunk."""
+
+UPLOADS = 3
+"""How many packs are uploaded at a time."""
+
+Encode = Callable[[], bytes | memoryview | None]
+"""Return an encoded chunk, or None for one that holds nothing but the fill value."""
+
+
+@dataclass(slots=True, eq=False)
+class PendingChunk:
+    """A chunk on its way into a pack.
+
+    `data` holds its bytes until its pack is stored; `ref` says where it lies once its
+    pack is closed. Both None: the chunk holds nothing but the fill value.
+    """
+
+    data: bytes | None = None
+    ref: ChunkRef | None = None
+    digest: bytes = b""
+    future: "Future[tuple[bytes, bytes] | None] | None" = None
+    same_as: "PendingChunk | None" = None
+
+    def resolved(self) -> "PendingChunk":
+        """Return the chunk that holds the bytes: this one, or an equal one before it."""
+        return self if self.same_as is None else self.same_as
+
+
+@dataclass(slots=True, eq=False)
+class Lane:
+    """The open pack of one array: its chunks lie together, in order."""
+
+    path: str
+    chunks: list[PendingChunk] = field(default_factory=list)
+    nbytes: int = 0
+
+
+@dataclass(slots=True, eq=False)
+class _Submitted:
+    lane: Lane
+    chunk: PendingChunk
+    known: ChunkRef | None
+    nbytes: int
+
+
+class PackWriter:
+    """Encodes, packs and uploads the chunks of one transaction.
+
+    Peak memory is at most `RAW_NBYTES` of raw chunks, `OPEN_NBYTES` of encoded ones and
+    two copies of `UPLOADS` packs, each plus a chunk. Not safe for use by several threads.
+    """
+
+    def __init__(self, fetcher: Fetcher) -> None:
+        self._fetcher = fetcher
+        self._store = fetcher.store
+        self._encoders: ThreadPoolExecutor | None = None
+        self._uploaders: ThreadPoolExecutor | None = None
+        self._slots = threading.BoundedSemaphore(UPLOADS)
+        self._queue: deque[_Submitted] = deque()
+        self._queued_nbytes = 0
+        self._lanes: dict[str, Lane] = {}
+        self._by_digest: dict[bytes, PendingChunk] = {}
+        self._uploads: list[Future[None]] = []
+        self._closed = False
+        self.stored_nbytes = 0
+
+    def submit(
+        self, path: str, encode: Encode, *, nbytes: int, known: ChunkRef | None
+    ) -> PendingChunk:
+        """Take one chunk of the array at `path`; `known` is what its base commit holds there."""
+        if self._closed:
+            raise ClosedError("the transaction is finished: begin another one")
+        self._check_uploads()
+        chunk = PendingChunk()
+        chunk.future = self._encoder_pool().submit(_encode, encode)
+        lane = self._lanes.setdefault(path, Lane(path))
+        self._queue.append(_Submitted(lane, chunk, known, nbytes))
+        self._queued_nbytes += nbytes
+        while self._queued_nbytes > RAW_NBYTES and len(self._queue) > 1:
+            self._drain_one()
+        return chunk
+
+    def drain(self) -> None:
+        """Wait until every submitted chunk is encoded, so that its raw data may change."""
+        while self._queue:
+            self._drain_one()
+
+    def data_of(self, chunk: PendingChunk) -> memoryview | None:
+        """Return the encoded bytes of a submitted chunk, None for nothing but fill."""
+        while chunk.future is not None:
+            self._drain_one()
+        held = chunk.resolved()
+        data, ref = held.data, held.ref
+        if data is not None:
+            return memoryview(data)
+        return None if ref is None else self._fetcher.chunk(ref)
+
+    def seal(self) -> None:
+        """Close every open pack: afterwards each chunk has its `ref`, uploads still run.
+
+        Small packs of several arrays go together, in the order of their paths.
+        """
+        self.drain()
+        together: list[PendingChunk] = []
+        nbytes = 0
+        for path in sorted(self._lanes):
+            lane = self._lanes[path]
+            if nbytes + lane.nbytes > PACK_NBYTES and together:
+                self._close_pack(together)
+                together, nbytes = [], 0
+            together += lane.chunks
+            nbytes += lane.nbytes
+        if together:
+            self._close_pack(together)
+        self._lanes.clear()
+
+    def upload(self, key: Key, data: bytes) -> None:
+        """Store an immutable object in the background."""
+        self._uploads.append(self._uploader_pool().submit(self._store.put, key, data))
+
+    def finish(self) -> None:
+        """Wait until all uploads are stored, or raise what the first failed one raised."""
+        for upload in self._uploads:
+            upload.result()
+        self._uploads.clear()
+
+    def close(self) -> None:
+        """Give up what is not uploaded yet and stop the threads."""
+        self._closed = True
+        for item in self._queue:
+            if item.chunk.future is not None:
+                item.chunk.future.cancel()
+        for pool in (self._encoders, self._uploaders):
+            if pool is not None:
+                pool.shutdown(wait=True, cancel_futures=True)
+
+    def _encoder_pool(self) -> ThreadPoolExecutor:
+        if self._encoders is None:
+            threads = min(8, os.cpu_count() or 1)
+            self._encoders = ThreadPoolExecutor(threads, thread_name_prefix="vstore-encode")
+        return self._encoders
+
+    def _uploader_pool(self) -> ThreadPoolExecutor:
+        if self._uploaders is None:
+            self._uploaders = ThreadPoolExecutor(16, thread_name_prefix="vstore-upload")
+        return self._uploaders
+
+    def _drain_one(self) -> None:
+        item = self._queue.popleft()
+        self._queued_nbytes -= item.nbytes
+        chunk, future = item.chunk, item.chunk.future
+        if future is None:
+            raise AssertionError
+        encoded = future.result()
+        chunk.future = None
+        if encoded is None:
+            return
+        data, digest = encoded
+        chunk.digest = digest
+        if item.known is not None and item.known.digest == digest:
+            chunk.ref = item.known
+            return
+        before = self._by_digest.setdefault(digest, chunk)
+        if before is not chunk:
+            chunk.same_as = before
+            return
+        chunk.data = data
+        self._add(item.lane, chunk, len(data))
+
+    def _add(self, lane: Lane, chunk: PendingChunk, nbytes: int) -> None:
+        lane.chunks.append(chunk)
+        lane.nbytes += nbytes
+        if lane.nbytes >= PACK_NBYTES:
+            self._close_lane(lane)
+        elif sum(other.nbytes for other in self._lanes.values()) > OPEN_NBYTES:
+            self._close_lane(max(self._lanes.values(), key=lambda other: other.nbytes))
+
+    def _close_lane(self, lane: Lane) -> None:
+        self._close_pack(lane.chunks)
+        lane.chunks, lane.nbytes = [], 0
+
+    def _close_pack(self, chunks: list[PendingChunk]) -> None:
+        self._slots.acquire()
+        try:
+            data = b"".join(chunk.data or b"" for chunk in chunks)
+            pack = PackRef(digest_of(data), len(data))
+            offset = 0
+            for chunk in chunks:
+                nbytes = len(chunk.data or b"")
+                chunk.ref = ChunkRef(pack, offset, nbytes, chunk.digest)
+                offset += nbytes
+            self.stored_nbytes += len(data)
+            upload = self._uploader_pool().submit(self._upload_pack, pack.digest, data, chunks)
+        except BaseException:
+            self._slots.release()
+            raise
+        self._uploads.append(upload)
+
+    def _upload_pack(self, digest: Digest, data: bytes, chunks: list[PendingChunk]) -> None:
+        try:
+            self._store.put(keys.pack(digest), data)
+            for chunk in chunks:
+                chunk.data = None
+        finally:
+            self._slots.release()
+
+    def _check_uploads(self) -> None:
+        for upload in [upload for upload in self._uploads if upload.done()]:
+            upload.result()
+            self._uploads.remove(upload)
+
+
+def _encode(encode: Encode) -> tuple[bytes, bytes] | None:
+    encoded: Any = encode()
+    if encoded is None:
+        return None
+    data = bytes(encoded)
+    return data, raw_digest(data)

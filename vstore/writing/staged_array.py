@@ -1,0 +1,220 @@
+"""One array being changed: what its base commit holds, and what is written over it."""
+
+from collections import OrderedDict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vstore.array import Load, StoredArray, Take, decode_or_fill
+from vstore.errors import InvalidInputError
+from vstore.fetch import Fetcher
+from vstore.format.codecs import ChunkCodec
+from vstore.format.digest import Digest
+from vstore.format.index import Index, locate, update
+from vstore.format.metadata import ArrayMetadata
+from vstore.format.page import ChunkRef
+from vstore.format.selection import ChunkPart, select
+from vstore.format.tree import ArrayNode, ColumnInfo
+from vstore.writing.packs import PackWriter, PendingChunk
+
+DIRTY_NBYTES = 64 * 2**20
+"""How much decoded, changed data one array keeps before it goes to the codec."""
+
+OBJECT_NBYTES = 64
+"""What one variable-length element counts for beside its own length."""
+
+
+class StagedArray:
+    """The chunks of an array in a transaction; reading sees what was written.
+
+    Changed chunks are kept decoded, up to `DIRTY_NBYTES`, so that several writes into
+    one chunk encode it once.
+    """
+
+    def __init__(
+        self,
+        writer: PackWriter,
+        fetcher: Fetcher,
+        path: str,
+        metadata: ArrayMetadata,
+        *,
+        base: ArrayNode | None = None,
+        column: ColumnInfo | None = None,
+    ) -> None:
+        self.path = path
+        self.metadata = metadata
+        self.column = base.column if base is not None else column
+        self._writer = writer
+        self._fetcher = fetcher
+        self._codec = ChunkCodec(metadata)
+        self._base = base
+        self._index: Index | None = base.chunks if base is not None else None
+        self._stored = StoredArray(fetcher, base, path=path) if base is not None else None
+        self._dirty: OrderedDict[int, NDArray[Any]] = OrderedDict()
+        self._sizes: dict[int, int] = {}
+        self._dirty_nbytes = 0
+        self._staged: dict[int, PendingChunk] = {}
+        self.node = base
+
+    def visit(self, numbers: Sequence[int], take: Take) -> None:
+        """Call `take` once for each chunk, as it stands in the transaction."""
+        untouched: list[tuple[int, int]] = []
+        for i, number in enumerate(numbers):
+            load = self._load(number)
+            if load is None:
+                untouched.append((i, number))
+            else:
+                take(i, load)
+        if not untouched:
+            return
+        if self._stored is None:
+            for i, _ in untouched:
+                take(i, lambda out: decode_or_fill(self._codec, None, out))
+            return
+        positions = [i for i, _ in untouched]
+        self._stored.visit(
+            [number for _, number in untouched], lambda j, load: take(positions[j], load)
+        )
+
+    def _load(self, number: int) -> Load | None:
+        if number in self._dirty:
+            chunk = self._dirty[number]
+            return lambda out: _copied(chunk, out)
+        if number in self._staged:
+            data = self._writer.data_of(self._staged[number])
+            return lambda out: decode_or_fill(self._codec, data, out)
+        return None
+
+    def write(self, index: Any, values: NDArray[Any]) -> None:
+        """Store values, already of the array's data type, where an index points.
+
+        Raises:
+            OutOfBoundsError: the index lies outside the array.
+            InvalidInputError: the values do not fit the selection.
+        """
+        selection = select(index, self.metadata.shape, self.metadata.chunk_shape)
+        try:
+            values = np.broadcast_to(values, selection.final_shape).reshape(selection.shape)
+        except ValueError:
+            raise InvalidInputError(
+                f"values of shape {values.shape} do not fit the selection of shape "
+                f"{selection.final_shape} in {self.path!r}"
+            ) from None
+        for part in selection.parts():
+            chunk = self._writable(part)
+            chunk[part.inside] = values[part.outside]
+            self._touch(part.number, chunk)
+
+    def _writable(self, part: ChunkPart) -> NDArray[Any]:
+        if part.number in self._dirty:
+            return self._dirty[part.number]
+        if part.is_whole:
+            return self._codec.fill()
+        return self._chunk(part.number)
+
+    def _chunk(self, number: int) -> NDArray[Any]:
+        found: list[NDArray[Any]] = []
+        self.visit([number], lambda _, load: found.append(load(None)))
+        return found[0] if found[0].flags.writeable else found[0].copy()
+
+    def _touch(self, number: int, chunk: NDArray[Any]) -> None:
+        self._dirty[number] = chunk
+        self._dirty.move_to_end(number)
+        nbytes = _held_nbytes(chunk)
+        self._dirty_nbytes += nbytes - self._sizes.get(number, 0)
+        self._sizes[number] = nbytes
+        while self._dirty_nbytes > DIRTY_NBYTES and len(self._dirty) > 1:
+            self._encode(next(iter(self._dirty)))
+
+    def append(self, values: NDArray[Any]) -> None:
+        """Add rows, already of the array's data type, behind the last.
+
+        Whole chunks go straight to the codec. When this returns the values may change.
+        """
+        rows = self.metadata.chunk_shape[0]
+        start, stop = self.metadata.shape[0], self.metadata.shape[0] + len(values)
+        self._resize((stop, *self.metadata.shape[1:]))
+        done = min(-start % rows, len(values))
+        if done:
+            self.write(slice(start, start + done), values[:done])
+            if (start + done) % rows == 0:
+                self._encode((start + done - 1) // rows)
+        while len(values) - done >= rows and self._is_one_chunk_wide:
+            number = (start + done) // rows
+            self._submit(number, values[done : done + rows])
+            done += rows
+        if done < len(values):
+            self.write(slice(start + done, stop), values[done:])
+        self._writer.drain()
+
+    @property
+    def _is_one_chunk_wide(self) -> bool:
+        return self.metadata.shape[1:] == self.metadata.chunk_shape[1:]
+
+    def grow(self, rows: int) -> None:
+        """Make the array at least `rows` long; new elements hold the fill value."""
+        if rows > self.metadata.shape[0]:
+            self._resize((rows, *self.metadata.shape[1:]))
+
+    def _resize(self, shape: tuple[int, ...]) -> None:
+        self.metadata = self.metadata.resized(shape)
+
+    def set_attributes(self, attributes: Mapping[str, Any]) -> None:
+        """Replace the array's attributes."""
+        self.metadata = self.metadata.with_attributes(attributes)
+
+    def _encode(self, number: int) -> None:
+        chunk = self._dirty.pop(number)
+        self._dirty_nbytes -= self._sizes.pop(number, 0)
+        self._submit(number, chunk)
+
+    def _submit(self, number: int, chunk: NDArray[Any]) -> None:
+        codec = self._codec
+        self._staged[number] = self._writer.submit(
+            self.path,
+            lambda: None if codec.is_fill(chunk) else codec.encode(chunk),
+            nbytes=_held_nbytes(chunk),
+            known=self._known(number),
+        )
+
+    def _known(self, number: int) -> ChunkRef | None:
+        return locate(self._index, np.array([number]), self._fetcher.pages)[0]
+
+    def flush(self) -> None:
+        """Send every changed chunk to the codec, in order."""
+        for number in sorted(self._dirty):
+            self._encode(number)
+
+    def finish(self) -> tuple[ArrayNode, dict[Digest, bytes]]:
+        """Return the array's node and the index pages to store; the writer is sealed before."""
+        changes = {number: chunk.resolved().ref for number, chunk in self._staged.items()}
+        index, pages = update(self._index, changes, self._fetcher.pages)
+        node = ArrayNode(self.metadata.to_dict(), index, self.column)
+        if self._base is not None:
+            node = replace(node, metadata=_keep_equal(self._base.metadata, node.metadata))
+        return node, pages
+
+    def touched(self) -> Iterator[int]:
+        """Yield the numbers of the chunks that were written."""
+        yield from sorted(self._dirty.keys() | self._staged.keys())
+
+
+def _keep_equal(before: dict[str, Any], after: dict[str, Any]) -> dict[str, Any]:
+    """Return the old document where the new one says the same, so that digests stay."""
+    return before if before == after else after
+
+
+def _copied(chunk: NDArray[Any], out: NDArray[Any] | None) -> NDArray[Any]:
+    if out is None:
+        return chunk.copy()
+    out[...] = chunk
+    return out
+
+
+def _held_nbytes(chunk: NDArray[Any]) -> int:
+    if not chunk.dtype.hasobject:
+        return chunk.nbytes
+    return sum(len(element) + OBJECT_NBYTES for element in chunk.flat)

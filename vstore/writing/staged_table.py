@@ -1,0 +1,420 @@
+"""A table inside a transaction: samples are added, changed and deleted."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vstore.array import ChunkSource, read
+from vstore.column import Column
+from vstore.errors import InvalidInputError, NotFoundError
+from vstore.fetch import Fetcher
+from vstore.format.commit import Changes
+from vstore.format.metadata import ArrayMetadata
+from vstore.format.rows import Rows
+from vstore.format.samples import (
+    DELETED,
+    KEYS,
+    SHAPE_SUFFIX,
+    ColumnSpec,
+    as_dtype,
+    is_variable,
+    shapes_of,
+    to_elements,
+)
+from vstore.format.tree import ArrayNode, ColumnInfo, GroupNode
+from vstore.table import SampleKey, Table
+from vstore.writing.key_set import KeySet
+from vstore.writing.new_column import column_metadata, companion_metadata
+from vstore.writing.packs import PackWriter
+from vstore.writing.staged_array import StagedArray
+from vstore.writing.staged_column import StagedColumn, StagedIndexer
+
+DELETED_ROWS = 2**20
+Batch = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Staging:
+    """What every staged table and array of one transaction shares."""
+
+    writer: PackWriter
+    fetcher: Fetcher
+    require_open: Callable[[], None]
+
+
+class StagedTable:
+    """A table of a transaction. Reading sees what was written; nobody else does yet."""
+
+    def __init__(
+        self,
+        staging: Staging,
+        path: str,
+        node: GroupNode,
+        children: Mapping[str, ArrayNode],
+        *,
+        specs: Mapping[str, ColumnSpec] | None = None,
+    ) -> None:
+        self._staging = staging
+        self._path = path
+        self._node = node
+        self._specs = dict(specs or {})
+        self._arrays: dict[str, StagedArray] = {
+            name: self._stage(name, child) for name, child in children.items()
+        }
+        self._infos: dict[str, ColumnInfo] = {
+            name: child.column for name, child in children.items() if child.column is not None
+        }
+        self._infos |= {name: spec.info for name, spec in self._specs.items()}
+        before = Table(path, node, self._open)
+        self._stored = _stored_rows(self._arrays, self._infos)
+        self._base_rows = self._stored
+        self._deleted = self._read_deleted()
+        self._newly_deleted: list[NDArray[np.int64]] = []
+        self._changed: list[NDArray[np.int64]] = []
+        self._keys = KeySet(node.table.keys if node.table else None, before.keys)
+
+    def _stage(self, name: str, child: ArrayNode) -> StagedArray:
+        metadata = ArrayMetadata.from_dict(child.metadata)
+        return StagedArray(
+            self._staging.writer,
+            self._staging.fetcher,
+            f"{self._path}/{name}",
+            metadata,
+            base=child,
+        )
+
+    def _open(self, name: str) -> ChunkSource:
+        if name not in self._arrays:
+            raise NotFoundError(f"the table {self._path!r} has no array {name!r}")
+        return self._arrays[name]
+
+    def _read_deleted(self) -> NDArray[np.int64]:
+        if DELETED not in self._arrays:
+            return np.zeros(0, np.int64)
+        return np.flatnonzero(read(self._arrays[DELETED], slice(None)))
+
+    @property
+    def path(self) -> str:
+        """Where the table stands in the repository."""
+        return self._path
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The names of the columns."""
+        return tuple(sorted(self._infos))
+
+    @property
+    def _rows(self) -> Rows:
+        return Rows(self._stored, self._deleted)
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def extend(
+        self, samples: Batch | Iterable[Batch], *, keys: Sequence[SampleKey] | None = None
+    ) -> None:
+        """Add samples: one mapping of whole columns, or an iterable of such batches.
+
+        Every batch gives every column, all of one length; an iterable may be larger than
+        memory. Where the table has keys they come in `keys`, or in each batch as
+        `sample`. A batch is checked whole before any of it is taken.
+
+        Raises:
+            InvalidInputError: a column missing, unknown, of another length, data type or
+                shape; a key missing, doubled or of the wrong kind.
+
+        >>> import vstore
+        >>> repo = vstore.create("memory://extend-doc")
+        >>> with repo.transaction("main", message="Add") as tx:
+        ...     table = tx.create_table("train", {"x": vstore.ndarray((2,), "float32")})
+        ...     table.extend({"x": [[1, 2], [3, 4]]})
+        ...     len(table)
+        2
+        """
+        self._staging.require_open()
+        if isinstance(samples, Mapping):
+            self._extend(samples, keys)
+            return
+        if keys is not None:
+            raise InvalidInputError(
+                "with an iterable of batches, give the keys in each as 'sample'"
+            )
+        for batch in samples:
+            if not isinstance(batch, Mapping):
+                raise InvalidInputError(
+                    "extend takes a mapping of column names to values, or an iterable of such; "
+                    f"got {type(batch).__name__}"
+                )
+            self._extend(batch, None)
+
+    def append(self, sample: Batch, *, key: SampleKey | None = None) -> None:
+        """Add one sample: a mapping of column names to values."""
+        single: dict[str, Any] = {}
+        for name, value in sample.items():
+            held = np.empty(1, object)
+            held[0] = value
+            info = self._infos.get(name)
+            variable = info is not None and is_variable(info)
+            single[name] = held if variable else _one(value)
+        self.extend(single, keys=None if key is None else [key])
+
+    def _extend(self, batch: Batch, keys: Sequence[SampleKey] | None) -> None:
+        values = dict(batch)
+        if keys is None and self._keys.kind is not None:
+            keys = values.pop(KEYS, None)
+        self._check_columns(values)
+        count = _common_length(values, self._path)
+        checked_keys = self._keys.check(keys, count, path=self._path)
+        ready = {name: self._ready(name, value) for name, value in values.items()}
+        if count == 0:
+            return
+        for name, arrays in ready.items():
+            self._column_array(name, arrays[""])
+            for suffix, rows in arrays.items():
+                self._arrays[name + suffix].append(rows)
+        if checked_keys is not None:
+            self._key_array(checked_keys).append(checked_keys)
+            self._keys.add(checked_keys)
+        self._stored += count
+
+    def _check_columns(self, values: Batch) -> None:
+        missing, unknown = self._infos.keys() - values.keys(), values.keys() - self._infos.keys()
+        if missing or unknown:
+            problems = [f"no values for {sorted(missing)}"] if missing else []
+            problems += [f"no such column: {sorted(unknown)}"] if unknown else []
+            raise InvalidInputError(
+                f"samples of {self._path!r} have the columns {sorted(self._infos)}; "
+                + "; ".join(problems)
+            )
+
+    def _ready(self, name: str, values: Any) -> dict[str, NDArray[Any]]:
+        """Return the rows to append to the column's array and to its companion."""
+        info = self._infos[name]
+        if is_variable(info):
+            samples = list(values)
+            rows = {"": to_elements(info, samples, name=name)}
+            if info.kind == "ragged":
+                rows[SHAPE_SUFFIX] = shapes_of(info, samples)
+            return rows
+        dtype, shape = self._sample_form(name)
+        array = as_dtype(values, dtype, name=name)
+        if array.shape[1:] != shape:
+            raise InvalidInputError(
+                f"the column {name!r} holds samples of shape {shape}; got {array.shape[1:]}"
+            )
+        return {"": array}
+
+    def _sample_form(self, name: str) -> tuple[np.dtype[Any], tuple[int, ...]]:
+        if name in self._arrays:
+            metadata = self._arrays[name].metadata
+            return metadata.dtype, metadata.shape[1:]
+        spec = self._specs[name]
+        return spec.dtype, tuple(length or 0 for length in spec.shape)
+
+    def _column_array(self, name: str, first: NDArray[Any]) -> None:
+        """Make the arrays of a column that has had no samples yet."""
+        if name in self._arrays:
+            return
+        spec = self._specs[name]
+        metadata = column_metadata(spec, first, name=name)
+        self._arrays[name] = self._new(name, metadata, spec.info)
+        if spec.info.kind == "ragged":
+            companion = name + SHAPE_SUFFIX
+            shape = (len(spec.info.shape or ()),)
+            rows = metadata.chunk_shape[0]
+            self._arrays[companion] = self._new(
+                companion, companion_metadata(companion, shape, "int64", rows), None
+            )
+
+    def _new(self, name: str, metadata: Any, info: ColumnInfo | None) -> StagedArray:
+        staging = self._staging
+        path = f"{self._path}/{name}"
+        return StagedArray(staging.writer, staging.fetcher, path, metadata, column=info)
+
+    def _key_array(self, keys: NDArray[Any]) -> StagedArray:
+        if KEYS not in self._arrays:
+            info = ColumnInfo("text" if self._keys.kind == "str" else "ndarray")
+            spec = ColumnSpec(info, keys.dtype)
+            self._arrays[KEYS] = self._new(KEYS, column_metadata(spec, keys, name=KEYS), None)
+        return self._arrays[KEYS]
+
+    def delete(self, index: Any = None, *, keys: Sequence[SampleKey] | None = None) -> int:
+        """Delete samples by position (integer, slice, array, mask) or by key; return how many.
+
+        They are marked, not rewritten; positions behind them move up at once.
+
+        Raises:
+            OutOfBoundsError: a position outside the table.
+            NotFoundError: no sample has the key.
+        """
+        self._staging.require_open()
+        if (index is None) == (keys is None):
+            raise InvalidInputError("delete takes either positions or keys=")
+        rows = self._rows
+        if keys is not None:
+            stored = np.array(
+                [rows.locate(self._keys.position(key, path=self._path)) for key in keys], np.int64
+            )
+        else:
+            stored = np.atleast_1d(_as_positions(rows.locate(index), rows.stored))
+        stored = np.unique(stored)
+        live_keys = self._live_keys(stored)
+        self._deleted = np.union1d(self._deleted, stored)
+        self._newly_deleted.append(stored)
+        self._keys.remove(live_keys)
+        return len(stored)
+
+    def _live_keys(self, stored: NDArray[np.int64]) -> list[Any]:
+        if self._keys.kind is None or not len(stored):
+            return []
+        found: list[Any] = read(self._arrays[KEYS], (stored,)).tolist()
+        return found
+
+    @property
+    def loc(self) -> StagedIndexer:
+        """Read or change samples by key: `table.loc["a"] = {"label": 3}`."""
+        return StagedIndexer(self)
+
+    def position(self, key: SampleKey) -> int:
+        """Return where the sample with this key stands, or raise `NotFoundError`."""
+        return self._keys.position(key, path=self._path)
+
+    def keys(self) -> NDArray[Any]:
+        """Return the samples' keys in order; positions where the samples have no keys."""
+        if self._keys.kind is None or KEYS not in self._arrays:
+            return np.arange(len(self), dtype=np.int64)
+        keys: NDArray[Any] = read(self._arrays[KEYS], (_whole(self._rows),))
+        return keys
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._infos
+
+    def __getitem__(self, name: str) -> StagedColumn:
+        """Return a column, to read or to assign to."""
+        self._staging.require_open()
+        if name not in self._infos:
+            raise NotFoundError(
+                f"the table {self._path!r} has no column {name!r}; its columns: "
+                f"{', '.join(map(repr, self.columns)) or 'none'}"
+            )
+        if name not in self._arrays:
+            self._column_array(name, np.zeros(0, self._specs[name].dtype))
+        return StagedColumn(self, name)
+
+    def open_column(self, name: str) -> Column:
+        """Return a column as it stands now, for reading."""
+        info = self._infos[name]
+        shapes = self._arrays.get(name + SHAPE_SUFFIX) if info.kind == "ragged" else None
+        return Column(name, self._arrays[name], info, self._rows, shapes=shapes)
+
+    def assign(self, name: str, index: Any, values: Any) -> None:
+        """Change samples of one column in place; see `StagedColumn.__setitem__`."""
+        self._staging.require_open()
+        first, *rest = index if isinstance(index, tuple) and index else (index,)
+        if first is Ellipsis:
+            first, rest = slice(None), [Ellipsis, *rest]
+        stored = self._rows.locate(first)
+        if is_variable(self._infos[name]):
+            self._assign_variable(name, stored, rest, values)
+        else:
+            dtype, _ = self._sample_form(name)
+            self._arrays[name].write((stored, *rest), as_dtype(values, dtype, name=name))
+        self._changed.append(np.atleast_1d(_as_positions(stored, self._stored)))
+
+    def _assign_variable(self, name: str, stored: Any, rest: Sequence[Any], values: Any) -> None:
+        if rest:
+            raise InvalidInputError(f"assign whole samples to the column {name!r}, not parts")
+        samples = [values] if isinstance(stored, int) else list(values)
+        wanted = len(np.atleast_1d(_as_positions(stored, self._stored)))
+        if len(samples) != wanted:
+            raise InvalidInputError(f"{len(samples)} samples for {wanted} places in {name!r}")
+        where = slice(stored, stored + 1) if isinstance(stored, int) else stored
+        for suffix, rows in self._ready(name, samples).items():
+            self._arrays[name + suffix].write((where,), rows)
+
+    def flush(self) -> None:
+        """Send all that is still held as plain arrays to the codec."""
+        for name in self._infos:
+            if name not in self._arrays:
+                self._column_array(name, np.zeros(0, self._specs[name].dtype))
+        self._write_deleted()
+        for name in sorted(self._arrays):
+            self._arrays[name].flush()
+
+    def _write_deleted(self) -> None:
+        if not len(self._deleted):
+            return
+        if DELETED not in self._arrays:
+            metadata = companion_metadata(DELETED, (), "bool", DELETED_ROWS)
+            self._arrays[DELETED] = self._new(DELETED, metadata, None)
+        marks = self._arrays[DELETED]
+        marks.grow(self._stored)
+        if self._newly_deleted:
+            marks.write((np.unique(np.concatenate(self._newly_deleted)),), np.ones((), bool))
+
+    def arrays(self) -> Iterator[tuple[str, StagedArray]]:
+        """Yield the table's arrays by name."""
+        yield from sorted(self._arrays.items())
+
+    @property
+    def node(self) -> GroupNode:
+        """The group's node, its children left out."""
+        return self._node
+
+    def changes(self) -> Changes:
+        """Return how many samples were added, changed and removed."""
+        base = self._base_rows
+        removed = _distinct(self._newly_deleted)
+        added = np.arange(base, self._stored)
+        changed = np.setdiff1d(_distinct(self._changed), removed)
+        return Changes(
+            added=len(np.setdiff1d(added, removed)),
+            changed=int((changed < base).sum()),
+            removed=int((removed < base).sum()),
+            schema=bool(self._specs),
+        )
+
+    def __repr__(self) -> str:
+        return f"<vstore.StagedTable {self._path!r} {len(self):,} samples>"
+
+
+def _stored_rows(arrays: Mapping[str, StagedArray], infos: Mapping[str, ColumnInfo]) -> int:
+    for name in (*sorted(infos), KEYS):
+        if name in arrays:
+            return arrays[name].metadata.shape[0]
+    return 0
+
+
+def _one(value: Any) -> Any:
+    """Return a batch of one; plain Python numbers stay such, so that they fit any width."""
+    return np.asarray(value)[np.newaxis] if hasattr(value, "dtype") else [value]
+
+
+def _common_length(values: Batch, path: str) -> int:
+    lengths = {}
+    for name, value in values.items():
+        try:
+            lengths[name] = len(value)
+        except TypeError:
+            raise InvalidInputError(
+                f"the values for the column {name!r} must be an array or a list of samples; "
+                f"got {type(value).__name__}"
+            ) from None
+    if len(set(lengths.values())) > 1:
+        raise InvalidInputError(f"the columns of {path!r} got different lengths: {lengths}")
+    return next(iter(lengths.values()), 0)
+
+
+def _as_positions(stored: Any, size: int) -> Any:
+    return np.arange(*stored.indices(size)) if isinstance(stored, slice) else stored
+
+
+def _whole(rows: Rows) -> Any:
+    return rows.locate(slice(None))
+
+
+def _distinct(parts: list[NDArray[np.int64]]) -> NDArray[np.int64]:
+    return np.unique(np.concatenate(parts)) if parts else np.zeros(0, np.int64)
