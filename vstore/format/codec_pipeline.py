@@ -8,9 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vstore.errors import CorruptionError, FormatError, InvalidInputError
-from vstore.format.codec_bytes import DECODE_ERRORS, BytesStage, bytes_stage
+from vstore.format.codec_bytes import BytesStage, bytes_stage
+from vstore.format.codec_compressors import DECODE_ERRORS
 from vstore.format.codec_filters import ArrayStage, array_stage, is_array_stage
-from vstore.format.codec_serializers import Raw, Serializer, VariableLength
+from vstore.format.codec_serializers import Raw, Serializer, VariableLength, check_elements
 from vstore.format.codec_sharding import Sharded
 from vstore.format.codec_spec import ArraySpec, Budget, Buffer, convert, parse_named
 from vstore.format.dtypes import BYTES, STRING, has_byte_order
@@ -58,9 +59,11 @@ class Pipeline:
             CorruptionError: The data are malformed, or decode to more than the chunk holds.
         """
         try:
-            return self._decode(data, out, budget)
+            array = self._decode(data, out, budget)
+            check_elements(array)
         except DECODE_ERRORS as error:
             raise CorruptionError(f"the chunk is malformed: {error}") from error
+        return array
 
     def _decode(self, data: Buffer, out: NDArray[Any] | None, budget: Budget) -> NDArray[Any]:
         serializer = self.serializer
@@ -73,7 +76,6 @@ class Pipeline:
             target = np.empty(self.spec.shape, self.spec.dtype) if out is None else out
             data = self._unpack(data, budget, last=1)
             self.stages[0].decode_into(data, target.reshape(-1).view(np.uint8))
-            serializer.check(target)
             return target
         data = self._unpack(data, budget, last=0)
         if not self.filters:
@@ -96,8 +98,6 @@ class Pipeline:
                 scratch = np.empty(size, np.uint8)
                 self.stages[i].decode_into(data, scratch)
                 data = scratch.data
-        if last == 0 and self.sizes[0] is None:
-            budget.take(len(data))
         return data
 
 

@@ -1,7 +1,7 @@
 """The codecs that turn an array into bytes: raw bytes, and samples of different sizes."""
 
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,7 +11,7 @@ from vstore.format import vlen
 from vstore.format.codec_spec import MAX_CHUNK_NBYTES, ArraySpec, Budget, Buffer
 from vstore.format.dtypes import STRING
 
-_LAST_CODE_POINT = 0x10FFFF
+_LAST_CODE_POINT: Final = 0x10FFFF
 
 
 class Serializer(Protocol):
@@ -69,16 +69,7 @@ class Raw:
             out = stored if is_usable else stored.astype(self.spec.dtype)
         else:
             out[...] = stored
-        self.check(out)
         return out
-
-    def check(self, array: NDArray[Any]) -> None:
-        """Refuse text with characters that do not exist, at which NumPy would fail later."""
-        if array.dtype.kind != "U":
-            return
-        points = array.reshape(-1).view(np.uint32)
-        if points.size and int(points.max()) > _LAST_CODE_POINT:
-            raise CorruptionError("the chunk's text has a character that Unicode does not")
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,11 +96,28 @@ class VariableLength:
         """Return the samples one behind the other."""
         return vlen.encode(array, is_text=self.is_text)
 
-    def decode(self, data: Buffer, out: NDArray[Any] | None, _budget: Budget) -> NDArray[Any]:
+    def decode(self, data: Buffer, out: NDArray[Any] | None, budget: Budget) -> NDArray[Any]:
         """Return the samples as objects."""
+        budget.take(len(data))
         samples = vlen.decode(data, self.spec.size, is_text=self.is_text)
         samples = samples.reshape(self.spec.shape)
         if out is None:
             return samples
         out[...] = samples
         return out
+
+
+def check_elements(array: NDArray[Any]) -> None:
+    """Refuse elements with which NumPy would fail later, or count wrongly: no bool, no character.
+
+    Raises:
+        CorruptionError: There is one.
+    """
+    for name in array.dtype.names or ():
+        check_elements(array[name])
+    if array.dtype.kind == "b" and array.size and int(array.view(np.uint8).max()) > 1:
+        raise CorruptionError("the chunk has an element that is neither true nor false")
+    if array.dtype.kind == "U" and array.size:
+        points = np.ascontiguousarray(array).reshape(-1).view(np.uint32)
+        if int(points.max()) > _LAST_CODE_POINT:
+            raise CorruptionError("the chunk's text has a character that Unicode does not")

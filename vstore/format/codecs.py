@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vstore.errors import InvalidInputError
-from vstore.format.codec_bytes import DECODE_ERRORS
 from vstore.format.codec_choice import Preset, choose, preset
+from vstore.format.codec_compressors import DECODE_ERRORS
 from vstore.format.codec_spec import MAX_CHUNK_NBYTES, Budget
 from vstore.format.fill import is_fill
 from vstore.format.metadata import ArrayMetadata
