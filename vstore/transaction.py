@@ -34,7 +34,7 @@ from vstore.format.digest import Digest, digest_of
 from vstore.format.keys import check_node_name, split_path
 from vstore.format.metadata import ArrayMetadata
 from vstore.format.samples import KEYS, RESERVED_SUFFIXES, ColumnSpec, as_dtype
-from vstore.format.tree import ArrayNode, GroupNode, TableInfo, Tree
+from vstore.format.tree import ArrayNode, GroupNode, TableInfo, Tree, new_id
 from vstore.history.commits import Commit, describe
 from vstore.history.refs import Branch, Refs
 from vstore.writing.new_column import default_chunk_shape
@@ -140,8 +140,11 @@ class Transaction:
         if keys not in (None, "int", "str"):
             raise InvalidInputError(f"keys is None, 'int' or 'str', not {keys!r}")
         metadata = _group_metadata(attributes)
-        node = GroupNode(metadata, {}, TableInfo(keys))
-        table = StagedTable(self._staging, path, node, {}, specs=columns)
+        node = GroupNode(metadata, {}, TableInfo(self._new_id(path), keys))
+        specs = {
+            name: spec.with_id(self._new_id(f"{path}/{name}")) for name, spec in columns.items()
+        }
+        table = StagedTable(self._staging, path, node, {}, specs=specs)
         self._tree = self._tree.put(path, node)
         self._tables[path] = table
         self._schema.add(path)
@@ -181,6 +184,9 @@ class Transaction:
         self._arrays[path] = StagedArray(self._writer, self._fetcher, path, metadata)
         self._schema.add(path)
         return StagedView(self._arrays[path], self._require_open)
+
+    def _new_id(self, path: str) -> str:
+        return new_id(None if self._base is None else self._base.commit, path)
 
     def _free_path(self, path: str, what: str) -> str:
         names = split_path(path, what=what)

@@ -1,9 +1,10 @@
 """What kinds of columns there are, and how their samples become elements of an array."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
+import msgspec
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
@@ -33,6 +34,10 @@ class ColumnSpec:
     codecs: Any = "auto"
     rows_per_chunk: int | None = None
     attributes: dict[str, Any] | None = None
+
+    def with_id(self, column_id: str) -> "ColumnSpec":
+        """Return the description with the id that the column is to have."""
+        return replace(self, info=msgspec.structs.replace(self.info, id=column_id))
 
 
 def ndarray(

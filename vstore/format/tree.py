@@ -28,19 +28,33 @@ Kind = Literal["ndarray", "ragged", "text", "bytes", "image"]
 class ColumnInfo(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """What a table says of one of its columns beyond the array's own metadata.
 
+    `id` is given when the column is made and stays through renaming; a column made anew
+    under an old name has another one.
     `dtype` and `shape` describe the samples of a ragged column, None standing for an
     axis of any length; the samples' shapes lie in the companion array `<name>.shape`.
     """
 
     kind: Kind
+    id: str = ""
     dtype: str | dict[str, Any] | None = None
     shape: tuple[int | None, ...] | None = None
 
 
 class TableInfo(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
-    """What makes a group a table: how its samples are named."""
+    """What makes a group a table: how its samples are named.
 
+    `id` is given when the table is made and stays through moves; `layout` counts how
+    often its rows were rewritten, so that positions of equal layouts mean the same rows.
+    """
+
+    id: str = ""
     keys: Literal["int", "str"] | None = None
+    layout: int = 0
+
+
+def new_id(parent: Digest | None, path: str) -> str:
+    """Return the id of a table or column that is made at `path` on top of a commit."""
+    return digest_of(f"{parent or ''} {path}".encode())[:16]
 
 
 class NodeRef(NamedTuple):
