@@ -77,6 +77,8 @@ def data_type_of(dtype: Any) -> DataType:
         return _VARIABLE[dtype]
     if isinstance(dtype, Mapping):
         return _of_numpy(_dtype_of_caller(dtype), depth=0)
+    if dtype is None:
+        raise InvalidInputError("no dtype was given; NumPy would take float64")
     try:
         parsed = np.dtype(dtype)
     except (TypeError, ValueError) as error:
@@ -212,13 +214,14 @@ def _parse_fields(
     fields = [
         _parse_field(member, f"{path}.fields[{i}]", depth) for i, member in enumerate(members)
     ]
+    # Before NumPy adds the sizes up: it does so in 32 bits, and does not notice the overflow.
+    nbytes = sum(dtype.itemsize for _, dtype in fields)
+    if nbytes > _MAX_LENGTH_BYTES:
+        raise FormatError(f"{path}.fields: one element would take {nbytes} bytes")
     try:
-        dtype: np.dtype[Any] = np.dtype(fields)
+        return np.dtype(fields)
     except (TypeError, ValueError) as error:
         raise FormatError(f"{path}.fields: {error}") from error
-    if dtype.itemsize > _MAX_LENGTH_BYTES:
-        raise FormatError(f"{path}.fields: one element would take {dtype.itemsize} bytes")
-    return dtype
 
 
 def _parse_field(member: Any, path: str, depth: int) -> tuple[str, np.dtype[Any]]:
