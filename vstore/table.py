@@ -48,6 +48,15 @@ class Table:
         return dict(self._node.metadata.get("attributes", {}))
 
     @property
+    def node(self) -> GroupNode:
+        """The table's node as it is stored."""
+        return self._node
+
+    def find_source(self, name: str) -> ChunkSource | None:
+        """Return the chunks of a column or a companion array, None where there is none."""
+        return self._open(name) if name in self._node.children else None
+
+    @property
     def key_kind(self) -> str | None:
         """How samples are named: `int`, `str`, or None for position only."""
         return self._node.table.keys if self._node.table else None
@@ -55,31 +64,35 @@ class Table:
     @cached_property
     def columns(self) -> Mapping[str, Column]:
         """The columns by name, in the order of their names."""
-        return {name: self._column(name, info) for name, info in self._infos.items()}
+        return {name: self._column(name, info) for name, info in self.infos.items()}
 
     @cached_property
-    def _infos(self) -> dict[str, ColumnInfo]:
+    def infos(self) -> dict[str, ColumnInfo]:
+        """What the table says of each of its columns."""
         infos: dict[str, ColumnInfo] = {}
         for name in sorted(self._node.children):
             child = self._node.children[name]
-            node = child if isinstance(child, ArrayNode) else getattr(self._open(name), "node", None)
+            node = (
+                child if isinstance(child, ArrayNode) else getattr(self._open(name), "node", None)
+            )
             if isinstance(node, ArrayNode) and node.column is not None:
                 infos[name] = node.column
         return infos
 
     def _column(self, name: str, info: ColumnInfo) -> Column:
         source = self._open(name)
-        if source.metadata.shape[:1] != (self._rows.stored,):
+        if source.metadata.shape[:1] != (self.rows.stored,):
             raise FormatError(
                 f"the columns of {self._path!r} have different lengths: {name!r} has "
-                f"{source.metadata.shape[:1]}, the table {self._rows.stored}"
+                f"{source.metadata.shape[:1]}, the table {self.rows.stored}"
             )
         shapes = self._open(name + SHAPE_SUFFIX) if info.kind == "ragged" else None
-        return Column(name, source, info, self._rows, shapes=shapes)
+        return Column(name, source, info, self.rows, shapes=shapes)
 
     @cached_property
-    def _rows(self) -> Rows:
-        first = next(iter(self._infos), KEYS if KEYS in self._node.children else None)
+    def rows(self) -> Rows:
+        """The stored rows, and which of them are deleted."""
+        first = next(iter(self.infos), KEYS if KEYS in self._node.children else None)
         if first is None:
             return Rows(0)
         stored = self._open(first).metadata.shape[0]
@@ -88,16 +101,16 @@ class Table:
         return Rows(stored, np.flatnonzero(read(self._open(DELETED), slice(None))))
 
     def __len__(self) -> int:
-        return len(self._rows)
+        return len(self.rows)
 
     def __contains__(self, name: object) -> bool:
-        return name in self._infos
+        return name in self.infos
 
     def __getitem__(self, index: Any) -> Any:
         """Return a column by name, else a dict of what the index picks from each column."""
         if isinstance(index, str):
-            if index not in self._infos:
-                names = ", ".join(map(repr, self._infos)) or "none"
+            if index not in self.infos:
+                names = ", ".join(map(repr, self.infos)) or "none"
                 raise NotFoundError(
                     f"the table {self._path!r} has no column {index!r}; its columns: {names}"
                 )
@@ -117,7 +130,7 @@ class Table:
             return np.arange(len(self), dtype=np.int64)
         if KEYS not in self._node.children:
             return np.zeros(0, np.int64 if self.key_kind == "int" else object)
-        keys: NDArray[Any] = read(self._open(KEYS), (self._rows.locate(slice(None)),))
+        keys: NDArray[Any] = read(self._open(KEYS), (self.rows.locate(slice(None)),))
         return keys
 
     @property

@@ -1,0 +1,154 @@
+"""Which rows of two states of a table are the same samples.
+
+Samples with keys are matched by key, the others by position. Rows that hold the same key
+at the same place, which the index tells from equal digests, are not read.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vstore.array import ChunkSource, StoredArray, read
+from vstore.format.index import changed
+from vstore.format.samples import KEYS
+from vstore.table import Table
+
+Ints = NDArray[np.int64]
+
+
+def no_rows() -> Ints:
+    """Return an empty array of rows."""
+    return np.zeros(0, np.int64)
+
+
+@dataclass(frozen=True, slots=True)
+class Alignment:
+    """How the stored rows of an old and a new state of a table correspond.
+
+    `removed` are rows of the old state, `added` of the new one. `moved_old[i]` and
+    `moved_new[i]` are one sample at different places. Every other row below `shared`
+    that is not in `unstable` is the same sample at the same place, alive on both sides.
+    """
+
+    removed: Ints
+    added: Ints
+    moved_old: Ints
+    moved_new: Ints
+    shared: int
+    unstable: Ints
+
+    def stable(self, rows: Ints) -> Ints:
+        """Return those of the rows that are the same sample at the same place."""
+        return np.setdiff1d(rows[rows < self.shared], self.unstable)
+
+    def new_row(self, old_rows: Ints) -> Ints:
+        """Return where rows of the old state lie in the new one; -1 for removed ones."""
+        found = np.where(old_rows < self.shared, old_rows, -1)
+        found[np.isin(found, self.unstable)] = -1
+        where = {
+            int(old): int(new) for old, new in zip(self.moved_old, self.moved_new, strict=True)
+        }
+        if where:
+            found = np.array(
+                [where.get(int(o), int(f)) for o, f in zip(old_rows, found, strict=True)], np.int64
+            )
+        return found
+
+
+def align(old: Table, new: Table) -> Alignment:
+    """Return how the rows of two states of one table correspond."""
+    if old.key_kind is not None and old.key_kind == new.key_kind:
+        return _align_by_key(old, new)
+    if _layout(old) != _layout(new):
+        return _align_by_order(old, new)
+    shared = min(old.rows.stored, new.rows.stored)
+    dead_old, dead_new = old.rows.deleted, new.rows.deleted
+    removed = np.concatenate(
+        [
+            np.setdiff1d(dead_new[dead_new < shared], dead_old),
+            np.setdiff1d(np.arange(shared, old.rows.stored), dead_old),
+        ]
+    )
+    added = np.concatenate(
+        [
+            np.setdiff1d(dead_old[dead_old < shared], dead_new),
+            np.setdiff1d(np.arange(shared, new.rows.stored), dead_new),
+        ]
+    )
+    unstable = np.union1d(dead_old, dead_new)
+    return Alignment(removed, added, no_rows(), no_rows(), shared, unstable)
+
+
+def _layout(table: Table) -> tuple[str, int]:
+    info = table.node.table
+    return (info.id, info.layout) if info is not None else ("", 0)
+
+
+def _align_by_order(old: Table, new: Table) -> Alignment:
+    """Match samples without keys after a rewrite: the n-th live one to the n-th."""
+    a, b = old.rows.live(), new.rows.live()
+    both = min(len(a), len(b))
+    return Alignment(a[both:], b[both:], a[:both], b[:both], 0, no_rows())
+
+
+def _align_by_key(old: Table, new: Table) -> Alignment:
+    shared = min(old.rows.stored, new.rows.stored)
+    suspects = _rows_with_other_keys(old, new)
+    loose_old = np.union1d(suspects[suspects < old.rows.stored], new.rows.deleted)
+    loose_new = np.union1d(suspects[suspects < new.rows.stored], old.rows.deleted)
+    loose_old = np.setdiff1d(loose_old[loose_old < old.rows.stored], old.rows.deleted)
+    loose_new = np.setdiff1d(loose_new[loose_new < new.rows.stored], new.rows.deleted)
+    by_key = {key: i for i, key in enumerate(_keys_at(new, loose_new))}
+    pairs, removed, taken = [], [], set()
+    for row, key in zip(loose_old.tolist(), _keys_at(old, loose_old), strict=True):
+        at = by_key.get(key)
+        if at is None:
+            removed.append(row)
+        else:
+            pairs.append((row, int(loose_new[at])))
+            taken.add(at)
+    added = [int(row) for i, row in enumerate(loose_new) if i not in taken]
+    moved = np.array(pairs, np.int64).reshape(len(pairs), 2)
+    unstable = _union([suspects, old.rows.deleted, new.rows.deleted])
+    return Alignment(
+        np.array(removed, np.int64),
+        np.array(added, np.int64),
+        moved[:, 0],
+        moved[:, 1],
+        shared,
+        unstable,
+    )
+
+
+def _rows_with_other_keys(old: Table, new: Table) -> Ints:
+    """Return the places at which the two states hold different keys, or only one has any."""
+    sides = [side.find_source(KEYS) for side in (old, new)]
+    a, b = sides
+    if not isinstance(a, StoredArray) or not isinstance(b, StoredArray):
+        return np.arange(max(old.rows.stored, new.rows.stored))
+    rows = a.metadata.chunk_shape[0]
+    if rows != b.metadata.chunk_shape[0]:
+        return np.arange(max(old.rows.stored, new.rows.stored))
+    shared = min(old.rows.stored, new.rows.stored)
+    parts = [np.arange(shared, max(old.rows.stored, new.rows.stored))]
+    for number in changed(a.node.chunks, b.node.chunks, a.fetcher.pages):
+        start, stop = number * rows, min((number + 1) * rows, shared)
+        if start < stop:
+            keys = [read(side, slice(start, stop)) for side in (a, b)]
+            parts.append(start + np.flatnonzero(keys[0] != keys[1]))
+    return _union(parts)
+
+
+def _keys_at(table: Table, rows: Ints) -> list[Any]:
+    source: ChunkSource | None = table.find_source(KEYS)
+    if source is None or not len(rows):
+        return []
+    keys: list[Any] = read(source, (rows,)).tolist()
+    return keys
+
+
+def _union(parts: Iterable[Ints]) -> Ints:
+    return np.unique(np.concatenate([no_rows(), *parts]))

@@ -1,0 +1,51 @@
+"""BLAKE3 digests: the names of all that is immutable."""
+
+from typing import NewType
+
+from blake3 import blake3
+
+from vstore.errors import CorruptionError, FormatError
+
+Digest = NewType("Digest", str)
+"""64 lower-case hexadecimal digits."""
+
+DIGEST_NBYTES = 32
+_HEX = frozenset("0123456789abcdef")
+
+
+def raw_digest(data: bytes | bytearray | memoryview) -> bytes:
+    """Return the 32 bytes of the BLAKE3 digest of `data`."""
+    return blake3(data).digest()
+
+
+def digest_of(data: bytes | bytearray | memoryview) -> Digest:
+    """Return the BLAKE3 digest of `data`.
+
+    >>> digest_of(b"")[:16]
+    'af1349b9f5f9a1a6'
+    """
+    return Digest(blake3(data).hexdigest())
+
+
+def is_digest(text: str) -> bool:
+    """Tell whether `text` is spelled like a digest."""
+    return len(text) == 2 * DIGEST_NBYTES and _HEX.issuperset(text)
+
+
+def parse_digest(text: str, *, what: str) -> Digest:
+    """Return `text` as a digest, or raise `FormatError` naming `what`."""
+    if not is_digest(text):
+        msg = f"{what} must be 64 lower-case hexadecimal digits, not {text[:80]!r}"
+        raise FormatError(msg)
+    return Digest(text)
+
+
+def verify(data: bytes | memoryview, expected: bytes, *, what: str) -> None:
+    """Raise `CorruptionError` unless `data` has the 32-byte digest `expected`."""
+    found = raw_digest(data)
+    if found != expected:
+        msg = (
+            f"{what} is damaged: its {len(data)} bytes have the digest {found.hex()}, "
+            f"not {expected.hex()}; restore the object from a copy"
+        )
+        raise CorruptionError(msg)

@@ -1,0 +1,93 @@
+"""JSON documents: canonical when written, mistrusted when read."""
+
+import json
+from typing import Any, TypeVar
+
+import msgspec
+
+from vstore.errors import FormatError, InvalidInputError
+
+T = TypeVar("T")
+
+MAX_DOCUMENT_NBYTES = 256 * 2**20
+MAX_DEPTH = 64
+
+
+def dumps(value: object, *, what: str = "document") -> bytes:
+    """Return the canonical encoding: UTF-8, sorted members, no white space, no NaN.
+
+    >>> dumps({"b": 1, "a": "ö"}).decode()
+    '{"a":"ö","b":1}'
+    """
+    try:
+        text = json.dumps(
+            msgspec.to_builtins(value),
+            sort_keys=True,
+            separators=(",", ":"),
+            ensure_ascii=False,
+            allow_nan=False,
+        )
+        return text.encode()
+    except (TypeError, ValueError, RecursionError) as exc:
+        raise InvalidInputError(f"the {what} cannot be written as JSON: {exc}") from exc
+
+
+def loads(data: bytes, kind: type[T], *, what: str) -> T:
+    """Return the document as a value of `kind`.
+
+    Raises:
+        FormatError: not UTF-8 JSON, a duplicate member, NaN, nested too deeply, or not
+            of the expected form; the message names `what` and the member.
+    """
+    return convert(parse(data, what=what), kind, what=what)
+
+
+def parse(data: bytes, *, what: str) -> Any:
+    """Return the document as plain lists and dicts, refusing what JSON leaves undefined."""
+    if len(data) > MAX_DOCUMENT_NBYTES:
+        raise FormatError(f"{what} is {len(data)} bytes long; at most {MAX_DOCUMENT_NBYTES}")
+    try:
+        value = json.loads(data, object_pairs_hook=_unique, parse_constant=_refuse_constant)
+    except FormatError as exc:
+        raise FormatError(f"{what}: {exc}") from None
+    except (ValueError, RecursionError) as exc:
+        raise FormatError(f"{what} is not valid JSON: {exc}") from exc
+    if _is_deeper_than(value, MAX_DEPTH):
+        raise FormatError(f"{what} is nested more than {MAX_DEPTH} levels deep")
+    return value
+
+
+def convert(value: Any, kind: type[T], *, what: str) -> T:
+    """Return plain lists and dicts as a value of `kind`, or raise `FormatError`."""
+    try:
+        return msgspec.convert(value, kind)
+    except (msgspec.ValidationError, OverflowError, RecursionError) as exc:
+        raise FormatError(f"{what} is malformed: {exc}") from exc
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    members = dict(pairs)
+    if len(members) != len(pairs):
+        seen: set[str] = set()
+        twice = next(name for name, _ in pairs if name in seen or seen.add(name))  # type: ignore[func-returns-value]
+        raise FormatError(f"the member {twice!r} appears twice")
+    return members
+
+
+def _refuse_constant(text: str) -> Any:
+    raise FormatError(f"{text} is not a JSON value")
+
+
+def _is_deeper_than(value: Any, limit: int) -> bool:
+    level = [value]
+    for _ in range(limit):
+        level = [
+            child
+            for item in level
+            if isinstance(item, (dict, list))
+            for child in (item.values() if isinstance(item, dict) else item)
+            if isinstance(child, (dict, list))
+        ]
+        if not level:
+            return False
+    return True

@@ -1,0 +1,328 @@
+"""The index of one array: chunk number to where the chunk lies.
+
+A radix tree of pages with a fan-out of 512. Its form follows from its contents alone:
+the same chunks give the same pages, whatever the history, so equal digests mean equal
+subtrees and changing one chunk rewrites one page per level.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import msgspec
+import numpy as np
+
+from vstore.errors import FormatError
+from vstore.format import document
+from vstore.format.digest import Digest, digest_of, parse_digest
+from vstore.format.page import (
+    FANOUT,
+    ChunkRef,
+    Inner,
+    Ints,
+    Leaf,
+    Page,
+    PageRef,
+    decode_page,
+    encode_inner,
+    encode_leaf,
+)
+
+INLINE_PAGE_NBYTES = 8192
+MAX_HEIGHT = 6
+
+LoadPages = Callable[[Sequence[tuple[PageRef, int]]], Sequence[Page]]
+"""Return the pages behind (reference, height) pairs, verified and decoded."""
+
+
+class Index(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """The root of an array's index, as it stands in the array's node.
+
+    `chunks` and `stored` count the stored chunks and their bytes. The root page sits in
+    `page` when it is small, else `ref` gives its digest and size.
+    """
+
+    height: int
+    chunks: int
+    stored: int
+    page: dict[str, Any] | None = None
+    ref: tuple[str, int] | None = None
+
+    def __post_init__(self) -> None:
+        if (self.page is None) == (self.ref is None):
+            raise ValueError("an index has either a page or a reference to one")
+        if not 0 <= self.height <= MAX_HEIGHT:
+            raise ValueError(f"an index is at most {MAX_HEIGHT} levels high")
+        if self.ref is not None:
+            parse_digest(self.ref[0], what="index page")
+
+
+class _Sink(Protocol):
+    def __call__(self, data: bytes) -> Digest: ...
+
+
+def span(height: int) -> int:
+    """Return how many chunk numbers a page of this height covers."""
+    return int(FANOUT ** (height + 1))
+
+
+def root_page(index: Index, load: LoadPages) -> Page:
+    """Return the root page."""
+    if index.page is not None:
+        return decode_page(document.dumps(index.page), height=index.height, what="inline index")
+    return load([(_root_ref(index), index.height)])[0]
+
+
+def _root_ref(index: Index) -> PageRef:
+    if index.ref is None:
+        raise FormatError("the index page sits inside its node")
+    return PageRef(Digest(index.ref[0]), index.ref[1], index.chunks, index.stored)
+
+
+def locate(index: Index | None, numbers: Ints, load: LoadPages) -> list[ChunkRef | None]:
+    """Return where each chunk lies, None for those not stored.
+
+    `numbers` must be ascending. The pages of one level load together, so the depth is
+    the tree's height.
+    """
+    found: list[ChunkRef | None] = [None] * len(numbers)
+    if index is None or not len(numbers):
+        return found
+    where = np.arange(len(numbers))
+    inside = (numbers >= 0) & (numbers < span(index.height))
+    frontier = [(root_page(index, load), numbers[inside], where[inside])]
+    for height in range(index.height, 0, -1):
+        wanted: list[tuple[PageRef, int]] = []
+        below: list[tuple[Ints, Ints]] = []
+        for page, inner_numbers, positions in frontier:
+            for child, slot in _children(page, inner_numbers, height):
+                below.append((inner_numbers[slot] % span(height - 1), positions[slot]))
+                wanted.append((child, height - 1))
+        pages = load(wanted) if wanted else []
+        frontier = [(page, *rest) for page, rest in zip(pages, below, strict=True)]
+    for page, leaf_numbers, positions in frontier:
+        _take(page, leaf_numbers, positions, found)
+    return found
+
+
+def _children(page: Page, numbers: Ints, height: int) -> Iterator[tuple[PageRef, slice]]:
+    if not isinstance(page, Inner):
+        raise FormatError("an index page is less high than its parent says")
+    slots, first = np.unique(numbers // span(height - 1), return_index=True)
+    bounds = [*first.tolist(), len(numbers)]
+    at = np.searchsorted(page.slots, slots)
+    for i, slot in enumerate(slots):
+        if at[i] < len(page.slots) and page.slots[at[i]] == slot:
+            yield page.children[at[i]], slice(bounds[i], bounds[i + 1])
+
+
+def _take(page: Page, numbers: Ints, positions: Ints, found: list[ChunkRef | None]) -> None:
+    if not isinstance(page, Leaf):
+        raise FormatError("an index page is higher than its parent says")
+    at = np.searchsorted(page.slots, numbers)
+    for number, position, i in zip(numbers, positions, at.tolist(), strict=True):
+        if i < len(page.slots) and page.slots[i] == number:
+            found[position] = page.ref(i)
+
+
+def walk(index: Index | None, load: LoadPages) -> Iterator[tuple[int, ChunkRef]]:
+    """Yield every chunk's number and place, in order."""
+    if index is None:
+        return
+    stack: list[tuple[Page, int, int]] = [(root_page(index, load), index.height, 0)]
+    while stack:
+        page, height, base = stack.pop()
+        if isinstance(page, Leaf):
+            yield from ((base + slot, ref) for slot, ref in page.refs().items())
+            continue
+        children = list(page.refs().items())
+        pages = load([(ref, height - 1) for _, ref in children])
+        step = span(height - 1)
+        for (slot, _), child in reversed(list(zip(children, pages, strict=True))):
+            stack.append((child, height - 1, base + slot * step))
+
+
+def page_refs(index: Index | None, load: LoadPages) -> Iterator[tuple[PageRef, int]]:
+    """Yield every page object of the index with its height, parents first."""
+    if index is None:
+        return
+    if index.ref is not None:
+        yield _root_ref(index), index.height
+    level, height = [root_page(index, load)], index.height
+    while height > 0:
+        refs = [ref for page in level if isinstance(page, Inner) for ref in page.children]
+        height -= 1
+        yield from ((ref, height) for ref in refs)
+        level = list(load([(ref, height) for ref in refs])) if height > 0 else []
+
+
+def changed(ours: Index | None, theirs: Index | None, load: LoadPages) -> Iterator[int]:
+    """Yield, in order, the numbers of the chunks whose digests differ or that one side lacks.
+
+    Subtrees with equal digests are not read.
+    """
+    height = max(index.height if index else 0 for index in (ours, theirs))
+    yield from _changed(_lifted(ours, height, load), _lifted(theirs, height, load), height, 0, load)
+
+
+def _lifted(index: Index | None, height: int, load: LoadPages) -> dict[int, Any]:
+    """Return the slots of the index's root as if it were `height` levels high."""
+    if index is None:
+        return {}
+    slots: dict[int, Any] = dict(root_page(index, load).refs())
+    for _ in range(height - index.height):
+        slots = {0: _Opened(slots)}
+    return slots
+
+
+@dataclass(frozen=True, slots=True)
+class _Opened:
+    """A page that is already in memory, standing where a reference would."""
+
+    slots: dict[int, Any]
+
+
+def _changed(
+    ours: dict[int, Any], theirs: dict[int, Any], height: int, base: int, load: LoadPages
+) -> Iterator[int]:
+    differing = [
+        slot for slot in sorted(ours.keys() | theirs.keys()) if not _same(ours, theirs, slot)
+    ]
+    if height == 0:
+        yield from (base + slot for slot in differing)
+        return
+    step = span(height - 1)
+    for slot in differing:
+        below = [_open(side.get(slot), height - 1, load) for side in (ours, theirs)]
+        yield from _changed(below[0], below[1], height - 1, base + slot * step, load)
+
+
+def _same(ours: dict[int, Any], theirs: dict[int, Any], slot: int) -> bool:
+    a, b = ours.get(slot), theirs.get(slot)
+    if a is None or b is None or isinstance(a, _Opened) or isinstance(b, _Opened):
+        return False
+    return bool(a.digest == b.digest)
+
+
+def _open(child: Any, height: int, load: LoadPages) -> dict[int, Any]:
+    if child is None:
+        return {}
+    if isinstance(child, _Opened):
+        return child.slots
+    return dict(load([(child, height)])[0].refs())
+
+
+def update(
+    index: Index | None,
+    changes: Mapping[int, ChunkRef | None],
+    load: LoadPages,
+    *,
+    limit: int | None = None,
+) -> tuple[Index | None, dict[Digest, bytes]]:
+    """Return the index with `changes` applied, and the pages to store for it.
+
+    A change to None removes the chunk; `limit` removes every chunk numbered `limit` or
+    above. The result is None when no chunk is left.
+    """
+    pages: dict[Digest, bytes] = {}
+
+    def sink(data: bytes) -> Digest:
+        digest = digest_of(data)
+        pages[digest] = data
+        return digest
+
+    height = index.height if index else 0
+    top = max((number for number, ref in changes.items() if ref is not None), default=0)
+    while span(height) <= top:
+        height += 1
+    slots = _lifted(index, height, load)
+    editor = _Editor(load, sink, limit)
+    slots = editor.edit(slots, height, 0, sorted(changes.items()))
+    while height > 0 and set(slots) == {0}:
+        height -= 1
+        fresh = pages.pop(slots[0].digest, None)
+        slots = (
+            editor.opened(slots[0], height)
+            if fresh is None
+            else dict(decode_page(fresh, height=height, what="index page").refs())
+        )
+    return (_root(slots, height, sink, pages), pages) if slots else (None, {})
+
+
+def _root(slots: dict[int, Any], height: int, sink: _Sink, pages: dict[Digest, bytes]) -> Index:
+    data = encode_leaf(slots) if height == 0 else encode_inner(slots)
+    chunks, stored = _totals(slots, height)
+    pages.pop(digest_of(data), None)
+    if len(data) <= INLINE_PAGE_NBYTES:
+        return Index(height, chunks, stored, page=document.parse(data, what="index page"))
+    return Index(height, chunks, stored, ref=(sink(data), len(data)))
+
+
+def _totals(slots: dict[int, Any], height: int) -> tuple[int, int]:
+    if height == 0:
+        return len(slots), sum(ref.nbytes for ref in slots.values())
+    return sum(ref.chunks for ref in slots.values()), sum(ref.stored for ref in slots.values())
+
+
+@dataclass(frozen=True, slots=True)
+class _Editor:
+    """Applies sorted changes to a subtree, storing the pages that become different."""
+
+    load: LoadPages
+    sink: _Sink
+    limit: int | None
+
+    def opened(self, child: Any, height: int) -> dict[int, Any]:
+        return _open(child, height, self.load)
+
+    def edit(
+        self,
+        slots: dict[int, Any],
+        height: int,
+        base: int,
+        changes: list[tuple[int, ChunkRef | None]],
+    ) -> dict[int, Any]:
+        """Return the slots of a page after the changes that fall into it."""
+        if height == 0:
+            return self._edit_leaf(slots, base, changes)
+        step = span(height - 1)
+        groups: dict[int, list[tuple[int, ChunkRef | None]]] = {}
+        for number, ref in changes:
+            groups.setdefault((number - base) // step, []).append((number, ref))
+        edited: dict[int, Any] = {}
+        for slot in sorted(slots.keys() | groups.keys()):
+            child = self._edit_child(
+                slots.get(slot), height - 1, base + slot * step, groups.get(slot, [])
+            )
+            if child is not None:
+                edited[slot] = child
+        return edited
+
+    def _edit_leaf(
+        self, slots: dict[int, Any], base: int, changes: list[tuple[int, ChunkRef | None]]
+    ) -> dict[int, Any]:
+        edited = slots | {number - base: ref for number, ref in changes}
+        limit = self.limit
+        return {
+            slot: ref
+            for slot, ref in edited.items()
+            if ref is not None and (limit is None or base + slot < limit)
+        }
+
+    def _edit_child(
+        self, child: Any, height: int, base: int, changes: list[tuple[int, ChunkRef | None]]
+    ) -> PageRef | None:
+        if self.limit is not None and base >= self.limit:
+            return None
+        cut = self.limit is not None and base + span(height) > self.limit
+        if not changes and not cut and isinstance(child, PageRef):
+            return child
+        slots = self.edit(self.opened(child, height), height, base, changes)
+        if not slots:
+            return None
+        data = encode_leaf(slots) if height == 0 else encode_inner(slots)
+        chunks, stored = _totals(slots, height)
+        digest = digest_of(data)
+        if not (isinstance(child, PageRef) and child.digest == digest):
+            self.sink(data)
+        return PageRef(digest, len(data), chunks, stored)

@@ -1,0 +1,235 @@
+"""Index pages: columnar JSON on the wire, NumPy arrays in memory.
+
+A page covers `FANOUT` slots. A leaf's slots are chunks, an inner page's slots are pages
+one level down. Slot numbers are relative to the page, so a page says nothing of where it
+lies and cannot claim a place outside its own range.
+"""
+
+import base64
+import binascii
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from vstore.errors import FormatError
+from vstore.format import document
+from vstore.format.digest import DIGEST_NBYTES, Digest, parse_digest
+
+FANOUT = 512
+
+Ints = NDArray[np.int64]
+
+
+class PackRef(NamedTuple):
+    """A pack: its digest and size in bytes."""
+
+    digest: Digest
+    nbytes: int
+
+
+class ChunkRef(NamedTuple):
+    """Where the bytes of one encoded chunk lie, and their 32-byte digest."""
+
+    pack: PackRef
+    offset: int
+    nbytes: int
+    digest: bytes
+
+
+class PageRef(NamedTuple):
+    """An index page: its digest and size, and how many chunks and bytes lie below it."""
+
+    digest: Digest
+    nbytes: int
+    chunks: int
+    stored: int
+
+
+class _LeafDocument(msgspec.Struct, forbid_unknown_fields=True):
+    at: list[tuple[int, int]]
+    packs: list[tuple[str, int]]
+    extents: list[tuple[int, int, int]]
+    nbytes: list[int]
+    digests: str
+
+
+class _InnerDocument(msgspec.Struct, forbid_unknown_fields=True):
+    at: list[tuple[int, int]]
+    chunks: list[int]
+    stored: list[int]
+    nbytes: list[int]
+    digests: str
+
+
+@dataclass(frozen=True, slots=True)
+class Leaf:
+    """A page of chunks: parallel arrays, in slot order."""
+
+    slots: Ints
+    packs: tuple[PackRef, ...]
+    pack: Ints
+    offset: Ints
+    nbytes: Ints
+    digests: bytes
+
+    def ref(self, i: int) -> ChunkRef:
+        """Return the chunk in the page's i-th occupied slot."""
+        return ChunkRef(
+            self.packs[self.pack[i]],
+            int(self.offset[i]),
+            int(self.nbytes[i]),
+            self.digests[DIGEST_NBYTES * i : DIGEST_NBYTES * (i + 1)],
+        )
+
+    def refs(self) -> dict[int, ChunkRef]:
+        """Return every chunk by its slot."""
+        return {int(slot): self.ref(i) for i, slot in enumerate(self.slots)}
+
+
+@dataclass(frozen=True, slots=True)
+class Inner:
+    """A page of pages: parallel arrays, in slot order."""
+
+    slots: Ints
+    children: tuple[PageRef, ...]
+
+    def refs(self) -> dict[int, PageRef]:
+        """Return every page below by its slot."""
+        return dict(zip(self.slots.tolist(), self.children, strict=True))
+
+
+Page = Leaf | Inner
+
+
+def encode_leaf(chunks: dict[int, ChunkRef]) -> bytes:
+    """Return the page that holds `chunks`, by slot."""
+    slots = sorted(chunks)
+    packs: dict[PackRef, int] = {}
+    extents: list[list[int]] = []
+    end = (-1, -1)
+    for slot in slots:
+        ref = chunks[slot]
+        pack = packs.setdefault(ref.pack, len(packs))
+        if end == (pack, ref.offset):
+            extents[-1][2] += 1
+        else:
+            extents.append([pack, ref.offset, 1])
+        end = (pack, ref.offset + ref.nbytes)
+    page = _LeafDocument(
+        at=_runs(slots),
+        packs=[(pack.digest, pack.nbytes) for pack in packs],
+        extents=[(pack, offset, count) for pack, offset, count in extents],
+        nbytes=[chunks[slot].nbytes for slot in slots],
+        digests=_join(chunks[slot].digest for slot in slots),
+    )
+    return document.dumps(page)
+
+
+def encode_inner(children: dict[int, PageRef]) -> bytes:
+    """Return the page that holds `children`, by slot."""
+    refs = [children[slot] for slot in sorted(children)]
+    page = _InnerDocument(
+        at=_runs(sorted(children)),
+        chunks=[ref.chunks for ref in refs],
+        stored=[ref.stored for ref in refs],
+        nbytes=[ref.nbytes for ref in refs],
+        digests=_join(bytes.fromhex(ref.digest) for ref in refs),
+    )
+    return document.dumps(page)
+
+
+def decode_page(data: bytes, *, height: int, what: str) -> Page:
+    """Return the page encoded in `data`; height 0 is a leaf.
+
+    Raises:
+        FormatError: the page is malformed, or its members contradict each other.
+    """
+    if height == 0:
+        return _decode_leaf(document.loads(data, _LeafDocument, what=what), what)
+    return _decode_inner(document.loads(data, _InnerDocument, what=what), what)
+
+
+def _decode_leaf(page: _LeafDocument, what: str) -> Leaf:
+    slots = _slots(page.at, what)
+    nbytes = _sizes(page.nbytes, len(slots), what)
+    counts = np.array([count for _, _, count in page.extents], np.int64)
+    if (counts < 1).any() or counts.sum() != len(slots):
+        raise FormatError(f"{what}: the extents do not cover the {len(slots)} chunks")
+    packs = tuple(
+        PackRef(parse_digest(digest, what=f"{what}: pack"), size) for digest, size in page.packs
+    )
+    pack_size = np.array([ref.nbytes for ref in packs], np.int64)
+    pack = np.repeat([number for number, _, _ in page.extents], counts).astype(np.int64)
+    if len(pack) and not 0 <= pack.min() <= pack.max() < len(packs):
+        raise FormatError(f"{what}: an extent lies in a pack that is not listed")
+    before = np.cumsum(nbytes) - nbytes
+    first = np.cumsum(counts) - counts
+    start = np.array([offset for _, offset, _ in page.extents], np.int64)
+    offset = np.repeat(start - before[first], counts) + before
+    if len(slots) and ((offset < 0).any() or (offset + nbytes > pack_size[pack]).any()):
+        raise FormatError(f"{what}: a chunk lies outside its pack")
+    return Leaf(slots, packs, pack, offset, nbytes, _split(page.digests, len(slots), what))
+
+
+def _decode_inner(page: _InnerDocument, what: str) -> Inner:
+    slots = _slots(page.at, what)
+    digests = _split(page.digests, len(slots), what)
+    chunks, stored, nbytes = (
+        _sizes(values, len(slots), what).tolist()
+        for values in (page.chunks, page.stored, page.nbytes)
+    )
+    children = tuple(
+        PageRef(
+            Digest(digests[DIGEST_NBYTES * i : DIGEST_NBYTES * (i + 1)].hex()),
+            nbytes[i],
+            chunks[i],
+            stored[i],
+        )
+        for i in range(len(slots))
+    )
+    return Inner(slots, children)
+
+
+def _runs(slots: list[int]) -> list[tuple[int, int]]:
+    runs: list[list[int]] = []
+    for slot in slots:
+        if runs and sum(runs[-1]) == slot:
+            runs[-1][1] += 1
+        else:
+            runs.append([slot, 1])
+    return [(first, count) for first, count in runs]
+
+
+def _slots(runs: list[tuple[int, int]], what: str) -> Ints:
+    end = 0
+    for first, count in runs:
+        if first < end or count < 1 or first + count > FANOUT:
+            raise FormatError(f"{what}: the run [{first}, {count}] is out of order or range")
+        end = first + count
+    if not runs:
+        raise FormatError(f"{what} is an empty page")
+    return np.concatenate([np.arange(first, first + count) for first, count in runs])
+
+
+def _sizes(values: list[int], count: int, what: str) -> Ints:
+    if len(values) != count or any(not 0 <= value < 2**53 for value in values):
+        raise FormatError(f"{what}: expected {count} sizes from 0 to 2**53")
+    return np.array(values, np.int64)
+
+
+def _join(digests: Iterable[bytes]) -> str:
+    return base64.b64encode(b"".join(digests)).decode()
+
+
+def _split(text: str, count: int, what: str) -> bytes:
+    try:
+        digests = base64.b64decode(text, validate=True)
+    except (binascii.Error, ValueError) as exc:
+        raise FormatError(f"{what}: the digests are not base64") from exc
+    if len(digests) != DIGEST_NBYTES * count:
+        raise FormatError(f"{what}: expected {count} digests")
+    return digests
