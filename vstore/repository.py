@@ -9,6 +9,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
+from vstore.diffing.diff import Diff
 from vstore.errors import AlreadyExistsError, ConflictError, InvalidInputError, NotFoundError
 from vstore.fetch import Fetcher
 from vstore.format import commit as commits
@@ -183,6 +184,21 @@ class Repository:
     def log(self, revision: str | None = None, *, limit: int | None = None) -> Iterator[Commit]:
         """Yield a commit and all it descends from, newest first."""
         return islice(history(self.resolve(revision), self._fetcher.commit), limit)
+
+    def diff(self, old: str, new: str | None = None) -> Diff:
+        """Return what differs between two revisions; `new` is the default branch when None.
+
+        >>> import vstore
+        >>> repo = vstore.create("memory://diff-doc")
+        >>> with repo.transaction("main", message="Start") as tx:
+        ...     table = tx.create_table("t", {"x": vstore.ndarray((), "int64")})
+        ...     table.extend({"x": [1, 2, 3]})
+        >>> with repo.transaction("main", message="Change") as tx:
+        ...     tx["t"]["x"][1] = 7
+        >>> print(repo.diff("main~1", "main"))
+        t/x: 1 sample changed (1)
+        """
+        return Diff(self.checkout(old), self.checkout(new))
 
     def commit(self, revision: str | None = None) -> Commit:
         """Return what a commit says, its contents left unopened."""

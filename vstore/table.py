@@ -128,9 +128,16 @@ class Table:
         """Return the samples' keys in order; positions where the samples have no keys."""
         if self.key_kind is None:
             return np.arange(len(self), dtype=np.int64)
+        return self._keys_at(self.rows.locate(slice(None)))
+
+    def keys_of(self, rows: NDArray[np.int64]) -> NDArray[Any]:
+        """Return the keys of stored rows; their positions where the samples have no keys."""
+        return self.rows.position(rows) if self.key_kind is None else self._keys_at(rows)
+
+    def _keys_at(self, stored: Any) -> NDArray[Any]:
         if KEYS not in self._node.children:
             return np.zeros(0, np.int64 if self.key_kind == "int" else object)
-        keys: NDArray[Any] = read(self._open(KEYS), (self.rows.locate(slice(None)),))
+        keys: NDArray[Any] = read(self._open(KEYS), (stored,))
         return keys
 
     @property

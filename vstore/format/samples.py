@@ -212,8 +212,9 @@ def _ragged(info: ColumnInfo, sample: Any, name: str) -> bytes:
 def as_dtype(values: Any, dtype: np.dtype[Any], *, name: str) -> NDArray[Any]:
     """Return the values as an array of the column's data type, if that loses nothing.
 
-    Integers of another width are taken where every value fits. Plain Python numbers are
-    taken as NumPy takes them beside an array: a float becomes a float of any width.
+    Numbers of another width are taken where every value stays what it is. Plain Python
+    numbers are taken as NumPy takes them beside an array: a float becomes a float of any
+    width.
 
     Raises:
         InvalidInputError: the values do not fit.
@@ -225,8 +226,11 @@ def as_dtype(values: Any, dtype: np.dtype[Any], *, name: str) -> NDArray[Any]:
         bounds = np.iinfo(dtype)
         if not array.size or (array.min() >= bounds.min and array.max() <= bounds.max):
             return array.astype(dtype)
-    elif not hasattr(values, "dtype") and np.can_cast(array.dtype, dtype, "same_kind"):
-        return array.astype(dtype)
+    elif np.can_cast(array.dtype, dtype, "same_kind"):
+        with np.errstate(over="ignore"):
+            narrow = array.astype(dtype)
+        if not hasattr(values, "dtype") or np.array_equal(narrow, array, equal_nan=True):
+            return narrow
     msg = (
         f"the column {name!r} holds {dtype}; got {array.dtype}, which does not fit without loss. "
         f"Convert it first, for instance with .astype({str(dtype)!r})"

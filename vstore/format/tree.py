@@ -292,10 +292,11 @@ class Tree:
 
     def child(self, group: GroupNode, name: str, *, what: str = "") -> Node:
         """Return a child of a group, loading it if it is an object of its own."""
-        child = group.children[name]
-        return (
-            load_node(child, self.load, what=what or name) if isinstance(child, NodeRef) else child
-        )
+        return self.resolve(group.children[name], what=what or name)
+
+    def resolve(self, child: Node | NodeRef, *, what: str) -> Node:
+        """Return a child as a node, loading it if it is an object of its own."""
+        return load_node(child, self.load, what=what) if isinstance(child, NodeRef) else child
 
     def put(self, path: str, node: Node | None) -> "Tree":
         """Return the tree with `node` at `path`, or nothing there; parents come into being."""
