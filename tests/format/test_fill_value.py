@@ -52,13 +52,14 @@ class TestEveryDtype:
             assert bits(theirs, dtype) == bits(value, dtype)
 
     def test_the_default_is_zarrs(self, dtype):
-        if dtype_id(dtype) == "when-inner":
-            pytest.skip("zarr-python has no default for text and raw bytes in a structure")
-        data_type = data_type_of(np.dtype(dtype))
+        own = default_fill_value(data_type_of(np.dtype(dtype)))
+        if dtype_id(dtype) == "when-inner":  # for which zarr-python has none
+            assert not any(bits(own, dtype))
+            return
         with quiet():
             peer = get_data_type_from_native_dtype(np.dtype(dtype))
 
-        assert bits(default_fill_value(data_type), dtype) == bits(peer.default_scalar(), dtype)
+        assert bits(own, dtype) == bits(peer.default_scalar(), dtype)
 
 
 class TestFloats:

@@ -253,6 +253,6 @@ def _scaled_codecs(dtype: np.dtype[Any], scale: int) -> Codecs:
     }
     return (
         {"name": "numcodecs.fixedscaleoffset", "configuration": configuration},
-        _serializer(integer.name),
+        _serializer(dtype.name),  # zarr-python wants a byte order wherever the array has one
         zstd(3),
     )

@@ -90,9 +90,13 @@ class ChunkCodec:
 
     def _require_usable(self, out: NDArray[Any]) -> None:
         spec = self._spec
-        if out.shape != spec.shape or out.dtype != spec.dtype or not out.flags.c_contiguous:
+        flags = out.flags
+        # numcodecs writes into read-only memory without asking.
+        is_usable = flags.c_contiguous and flags.writeable and flags.aligned
+        if out.shape != spec.shape or out.dtype != spec.dtype or not is_usable:
             raise InvalidInputError(
-                f"out must be a C-contiguous array of shape {spec.shape} and dtype {spec.dtype}"
+                "out must be a writable, aligned, C-contiguous array of shape "
+                f"{spec.shape} and dtype {spec.dtype}"
             )
 
 
