@@ -4,9 +4,9 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from threading import Lock
 from typing import TypeVar
 
+from vstore.storage.locks import ForkSafeLock
 from vstore.storage.store import Key, ObjectInfo, ObjectStore, Version
 
 T = TypeVar("T")
@@ -44,7 +44,7 @@ class CountingStore:
     def __init__(self, inner: ObjectStore, *, delay_seconds: float = 0.0) -> None:
         self.inner = inner
         self._delay_seconds = delay_seconds
-        self._lock = Lock()
+        self._lock = ForkSafeLock()
         self._requests: list[Request] = []
         self._finished_depth = 0
 

@@ -3,11 +3,11 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from threading import Lock
 from uuid import uuid4
 from weakref import WeakValueDictionary
 
 from vstore.errors import NotFoundError, StorageError
+from vstore.storage.locks import ForkSafeLock
 from vstore.storage.ranges import check_range, slice_exactly
 from vstore.storage.store import Key, ObjectInfo, Version
 
@@ -24,7 +24,7 @@ class _Space:
     """What one name holds. Dict operations are atomic, so only read-then-write takes the lock."""
 
     objects: dict[Key, _Object] = field(default_factory=dict)
-    lock: Lock = field(default_factory=Lock)
+    lock: ForkSafeLock = field(default_factory=ForkSafeLock)
     writes: int = 0
 
     def store(self, key: Key, data: bytes) -> Version:
@@ -36,7 +36,7 @@ class _Space:
 
 _named: dict[str, _Space] = {}
 _anonymous: WeakValueDictionary[str, _Space] = WeakValueDictionary()
-_registry_lock = Lock()
+_registry_lock = ForkSafeLock()
 
 
 class MemoryStore:
