@@ -311,7 +311,7 @@ class Transaction:
     def _new_tree(self) -> tuple[Tree, dict[Digest, bytes]]:
         tree, pages = self._tree, dict[Digest, bytes]()
         for path, table in self._tables.items():
-            children = dict(table.node.children)
+            children = {}
             for name, array in table.arrays():
                 node, fresh = array.finish()
                 children[name] = node

@@ -81,6 +81,11 @@ class KeySet:
             self._keys.pop(key, None)
         self._positions = None
 
+    def forget(self) -> None:
+        """Read the keys anew when they are next needed."""
+        self._live = None
+        self._positions = None
+
     def position(self, key: Any, *, path: str) -> int:
         """Return where the live sample with this key stands, or raise `NotFoundError`."""
         if self.kind is None:

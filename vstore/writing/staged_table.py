@@ -1,7 +1,7 @@
 """A table inside a transaction: samples are added, changed and deleted."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -21,11 +21,18 @@ from vstore.format.samples import (
     ColumnSpec,
     as_dtype,
     is_variable,
-    shapes_of,
-    to_elements,
 )
 from vstore.format.tree import ArrayNode, ColumnInfo, GroupNode
-from vstore.table import SampleKey, Table
+from vstore.table import SampleKey
+from vstore.writing.batches import (
+    Batch,
+    SampleForm,
+    as_rows,
+    batch_of_one,
+    check_columns,
+    common_length,
+)
+from vstore.writing.deletions import Deletions
 from vstore.writing.key_set import KeySet
 from vstore.writing.new_column import column_metadata, companion_metadata
 from vstore.writing.packs import PackWriter
@@ -33,7 +40,6 @@ from vstore.writing.staged_array import StagedArray
 from vstore.writing.staged_column import StagedColumn, StagedIndexer
 
 DELETED_ROWS = 2**20
-Batch = Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,13 +74,12 @@ class StagedTable:
             name: child.column for name, child in children.items() if child.column is not None
         }
         self._infos |= {name: spec.info for name, spec in self._specs.items()}
-        before = Table(path, node, self._open)
         self._stored = _stored_rows(self._arrays, self._infos)
         self._base_rows = self._stored
-        self._deleted = self._read_deleted()
-        self._newly_deleted: list[NDArray[np.int64]] = []
+        self._deletions = Deletions(self._read_deleted())
         self._changed: list[NDArray[np.int64]] = []
-        self._keys = KeySet(node.table.keys if node.table else None, before.keys)
+        self._has_new_schema = False
+        self._keys = KeySet(node.table.keys if node.table else None, self.keys)
 
     def _stage(self, name: str, child: ArrayNode) -> StagedArray:
         metadata = ArrayMetadata.from_dict(child.metadata)
@@ -108,7 +113,7 @@ class StagedTable:
 
     @property
     def _rows(self) -> Rows:
-        return Rows(self._stored, self._deleted)
+        return Rows(self._stored, self._deletions.rows)
 
     def __len__(self) -> int:
         return len(self._rows)
@@ -152,21 +157,15 @@ class StagedTable:
 
     def append(self, sample: Batch, *, key: SampleKey | None = None) -> None:
         """Add one sample: a mapping of column names to values."""
-        single: dict[str, Any] = {}
-        for name, value in sample.items():
-            held = np.empty(1, object)
-            held[0] = value
-            info = self._infos.get(name)
-            variable = info is not None and is_variable(info)
-            single[name] = held if variable else _one(value)
+        single = batch_of_one(sample, self._infos)
         self.extend(single, keys=None if key is None else [key])
 
     def _extend(self, batch: Batch, keys: Sequence[SampleKey] | None) -> None:
         values = dict(batch)
         if keys is None and self._keys.kind is not None:
             keys = values.pop(KEYS, None)
-        self._check_columns(values)
-        count = _common_length(values, self._path)
+        check_columns(values, self._infos, path=self._path)
+        count = common_length(values, path=self._path)
         checked_keys = self._keys.check(keys, count, path=self._path)
         ready = {name: self._ready(name, value) for name, value in values.items()}
         if count == 0:
@@ -180,39 +179,15 @@ class StagedTable:
             self._keys.add(checked_keys)
         self._stored += count
 
-    def _check_columns(self, values: Batch) -> None:
-        missing, unknown = self._infos.keys() - values.keys(), values.keys() - self._infos.keys()
-        if missing or unknown:
-            problems = [f"no values for {sorted(missing)}"] if missing else []
-            problems += [f"no such column: {sorted(unknown)}"] if unknown else []
-            raise InvalidInputError(
-                f"samples of {self._path!r} have the columns {sorted(self._infos)}; "
-                + "; ".join(problems)
-            )
-
     def _ready(self, name: str, values: Any) -> dict[str, NDArray[Any]]:
-        """Return the rows to append to the column's array and to its companion."""
-        info = self._infos[name]
-        if is_variable(info):
-            samples = list(values)
-            rows = {"": to_elements(info, samples, name=name)}
-            if info.kind == "ragged":
-                rows[SHAPE_SUFFIX] = shapes_of(info, samples)
-            return rows
-        dtype, shape = self._sample_form(name)
-        array = as_dtype(values, dtype, name=name)
-        if array.shape[1:] != shape:
-            raise InvalidInputError(
-                f"the column {name!r} holds samples of shape {shape}; got {array.shape[1:]}"
-            )
-        return {"": array}
+        return as_rows(name, self._infos[name], self._sample_form(name), values)
 
-    def _sample_form(self, name: str) -> tuple[np.dtype[Any], tuple[int, ...]]:
+    def _sample_form(self, name: str) -> SampleForm:
         if name in self._arrays:
             metadata = self._arrays[name].metadata
-            return metadata.dtype, metadata.shape[1:]
+            return SampleForm(metadata.dtype, metadata.shape[1:])
         spec = self._specs[name]
-        return spec.dtype, tuple(length or 0 for length in spec.shape)
+        return SampleForm(spec.dtype, tuple(length or 0 for length in spec.shape))
 
     def _column_array(self, name: str, first: NDArray[Any]) -> None:
         """Make the arrays of a column that has had no samples yet."""
@@ -261,11 +236,18 @@ class StagedTable:
         else:
             stored = np.atleast_1d(_as_positions(rows.locate(index), rows.stored))
         stored = np.unique(stored)
-        live_keys = self._live_keys(stored)
-        self._deleted = np.union1d(self._deleted, stored)
-        self._newly_deleted.append(stored)
-        self._keys.remove(live_keys)
+        self.delete_rows(stored)
         return len(stored)
+
+    def delete_rows(self, rows: NDArray[np.int64]) -> None:
+        """Mark stored rows, live until now, as deleted."""
+        self._keys.remove(self._live_keys(rows))
+        self._deletions.add(rows)
+
+    def restore_rows(self, rows: NDArray[np.int64]) -> None:
+        """Make deleted rows live again; their keys must be free."""
+        self._deletions.restore(rows)
+        self._keys.forget()
 
     def _live_keys(self, stored: NDArray[np.int64]) -> list[Any]:
         if self._keys.kind is None or not len(stored):
@@ -284,9 +266,11 @@ class StagedTable:
 
     def keys(self) -> NDArray[Any]:
         """Return the samples' keys in order; positions where the samples have no keys."""
-        if self._keys.kind is None or KEYS not in self._arrays:
+        if self._keys.kind is None:
             return np.arange(len(self), dtype=np.int64)
-        keys: NDArray[Any] = read(self._arrays[KEYS], (_whole(self._rows),))
+        if KEYS not in self._arrays:
+            return np.zeros(0, np.int64 if self._keys.kind == "int" else object)
+        keys: NDArray[Any] = read(self._arrays[KEYS], (self._rows.locate(slice(None)),))
         return keys
 
     def __contains__(self, name: object) -> bool:
@@ -320,7 +304,7 @@ class StagedTable:
         if is_variable(self._infos[name]):
             self._assign_variable(name, stored, rest, values)
         else:
-            dtype, _ = self._sample_form(name)
+            dtype = self._sample_form(name).dtype
             self._arrays[name].write((stored, *rest), as_dtype(values, dtype, name=name))
         self._changed.append(np.atleast_1d(_as_positions(stored, self._stored)))
 
@@ -335,6 +319,54 @@ class StagedTable:
         for suffix, rows in self._ready(name, samples).items():
             self._arrays[name + suffix].write((where,), rows)
 
+    def write_rows(self, name: str, rows: NDArray[np.int64], elements: NDArray[Any]) -> None:
+        """Change stored rows of one array, given as the elements that are stored."""
+        self._arrays[name].write((rows,), elements)
+        self._changed.append(rows)
+
+    def append_rows(self, elements: Mapping[str, NDArray[Any]], count: int) -> None:
+        """Add rows, given as the elements that are stored, keys among them.
+
+        Arrays that are not given are filled with their fill value.
+        """
+        for name, rows in elements.items():
+            self._arrays[name].grow(self._stored)
+            self._arrays[name].append(rows)
+        if KEYS in elements:
+            self._keys.add(elements[KEYS])
+        self._stored += count
+        for name, array in self._arrays.items():
+            if name != DELETED:
+                array.grow(self._stored)
+
+    def array_metadata(self, name: str) -> ArrayMetadata | None:
+        """Return the metadata of one of the table's arrays, None where there is none."""
+        return self._arrays[name].metadata if name in self._arrays else None
+
+    def add_array(self, name: str, metadata: ArrayMetadata, info: ColumnInfo | None) -> None:
+        """Add an array with no stored chunk; its elements hold the fill value."""
+        array = self._new(name, metadata.resized((self._stored, *metadata.shape[1:])), info)
+        self._arrays[name] = array
+        if info is not None:
+            self._infos[name] = info
+            self._has_new_schema = True
+
+    def drop_array(self, name: str) -> None:
+        """Remove a column or a companion array."""
+        self._arrays.pop(name, None)
+        self._specs.pop(name, None)
+        if self._infos.pop(name, None) is not None:
+            self._has_new_schema = True
+
+    def set_attributes(self, attributes: Mapping[str, Any], *, column: str | None = None) -> None:
+        """Replace the attributes of the table, or of one of its columns."""
+        if column is not None:
+            self._arrays[column].set_attributes(attributes)
+        else:
+            metadata = self._node.metadata | {"attributes": dict(attributes)}
+            self._node = replace(self._node, metadata=metadata)
+        self._has_new_schema = True
+
     def flush(self) -> None:
         """Send all that is still held as plain arrays to the codec."""
         for name in self._infos:
@@ -345,15 +377,15 @@ class StagedTable:
             self._arrays[name].flush()
 
     def _write_deleted(self) -> None:
-        if not len(self._deleted):
-            return
         if DELETED not in self._arrays:
+            if not len(self._deletions.rows):
+                return
             metadata = companion_metadata(DELETED, (), "bool", DELETED_ROWS)
             self._arrays[DELETED] = self._new(DELETED, metadata, None)
         marks = self._arrays[DELETED]
         marks.grow(self._stored)
-        if self._newly_deleted:
-            marks.write((np.unique(np.concatenate(self._newly_deleted)),), np.ones((), bool))
+        marks.write((self._deletions.added,), np.ones((), bool))
+        marks.write((self._deletions.restored,), np.zeros((), bool))
 
     def arrays(self) -> Iterator[tuple[str, StagedArray]]:
         """Yield the table's arrays by name."""
@@ -361,20 +393,19 @@ class StagedTable:
 
     @property
     def node(self) -> GroupNode:
-        """The group's node, its children left out."""
+        """The group's node; its children are as they were."""
         return self._node
 
     def changes(self) -> Changes:
         """Return how many samples were added, changed and removed."""
         base = self._base_rows
-        removed = _distinct(self._newly_deleted)
-        added = np.arange(base, self._stored)
+        removed, restored = self._deletions.added, self._deletions.restored
         changed = np.setdiff1d(_distinct(self._changed), removed)
         return Changes(
-            added=len(np.setdiff1d(added, removed)),
+            added=self._stored - base - int((removed >= base).sum()) + len(restored),
             changed=int((changed < base).sum()),
             removed=int((removed < base).sum()),
-            schema=bool(self._specs),
+            schema=bool(self._specs) or self._has_new_schema,
         )
 
     def __repr__(self) -> str:
@@ -388,32 +419,8 @@ def _stored_rows(arrays: Mapping[str, StagedArray], infos: Mapping[str, ColumnIn
     return 0
 
 
-def _one(value: Any) -> Any:
-    """Return a batch of one; plain Python numbers stay such, so that they fit any width."""
-    return np.asarray(value)[np.newaxis] if hasattr(value, "dtype") else [value]
-
-
-def _common_length(values: Batch, path: str) -> int:
-    lengths = {}
-    for name, value in values.items():
-        try:
-            lengths[name] = len(value)
-        except TypeError:
-            raise InvalidInputError(
-                f"the values for the column {name!r} must be an array or a list of samples; "
-                f"got {type(value).__name__}"
-            ) from None
-    if len(set(lengths.values())) > 1:
-        raise InvalidInputError(f"the columns of {path!r} got different lengths: {lengths}")
-    return next(iter(lengths.values()), 0)
-
-
 def _as_positions(stored: Any, size: int) -> Any:
     return np.arange(*stored.indices(size)) if isinstance(stored, slice) else stored
-
-
-def _whole(rows: Rows) -> Any:
-    return rows.locate(slice(None))
 
 
 def _distinct(parts: list[NDArray[np.int64]]) -> NDArray[np.int64]:
