@@ -107,7 +107,7 @@ def _direct_target(
     for inside, size in zip(part.inside, chunk_shape, strict=True):
         if not isinstance(inside, slice) or (inside.start, inside.stop) != (0, size):
             return None
-    target: NDArray[Any] = result[part.outside]
+    target: NDArray[Any] = result[(*part.outside, ...)]
     return target if target.flags.c_contiguous and target.shape == chunk_shape else None
 
 

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from itertools import pairwise
 from typing import Any, TypeVar
 
 import msgspec
@@ -16,7 +17,7 @@ FEATURES: frozenset[str] = frozenset()
 """Required features this version can read beyond format 1; none yet."""
 
 LOG_LENGTH = 50
-_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z")
+_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z", re.ASCII)
 
 
 class Author(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
@@ -64,6 +65,11 @@ class CommitDocument(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             or len(set(self.parents)) != len(self.parents)
         ):
             raise ValueError("a generation is at least the depth, and parents differ")
+        depths = [self.depth, *(depth for depth, _ in self.ancestors)]
+        if any(near <= far for near, far in pairwise(depths)) or depths[-1] != 0:
+            raise ValueError("the depths of ancestors fall from the commit's own to 0")
+        if bool(self.parents) != bool(self.depth):
+            raise ValueError("all commits but the first of a line have parents")
 
 
 class LogEntry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -143,7 +149,11 @@ def decode(data: bytes, kind: type[Stored], *, what: str) -> Stored:
 def _unknown_features(features: object, what: str) -> list[str]:
     if not isinstance(features, list):
         raise FormatError(f"{what}: features must be a list")
-    return [str(feature) for feature in features if feature not in FEATURES]
+    return [
+        str(feature)
+        for feature in features
+        if not isinstance(feature, str) or feature not in FEATURES
+    ]
 
 
 def format_time(time: datetime) -> str:
@@ -152,7 +162,7 @@ def format_time(time: datetime) -> str:
     >>> format_time(datetime(2026, 1, 2, tzinfo=UTC))
     '2026-01-02T00:00:00.000000Z'
     """
-    return time.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    return f"{time.astimezone(UTC).replace(tzinfo=None).isoformat(timespec='microseconds')}Z"
 
 
 def parse_time(text: str) -> datetime:

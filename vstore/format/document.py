@@ -1,6 +1,8 @@
 """JSON documents: canonical when written, mistrusted when read."""
 
 import json
+import math
+import re
 from typing import Any, TypeVar
 
 import msgspec
@@ -11,25 +13,43 @@ T = TypeVar("T")
 
 MAX_DOCUMENT_NBYTES = 256 * 2**20
 MAX_DEPTH = 64
+_SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
 
 
 def dumps(value: object, *, what: str = "document") -> bytes:
     """Return the canonical encoding: UTF-8, sorted members, no white space, no NaN.
 
+    Only what JSON has is taken, and structs: a set, say, has no order of its own, and what
+    is stored must follow from the contents alone.
+
+    Raises:
+        InvalidInputError: JSON has no form for the value, or `parse` would refuse it.
+
     >>> dumps({"b": 1, "a": "ö"}).decode()
     '{"a":"ö","b":1}'
     """
     try:
+        plain = _plain(value) if isinstance(value, msgspec.Struct) else value
         text = json.dumps(
-            msgspec.to_builtins(value),
+            plain,
             sort_keys=True,
             separators=(",", ":"),
             ensure_ascii=False,
             allow_nan=False,
+            default=_plain,
         )
-        return text.encode()
+        data = text.encode()
     except (TypeError, ValueError, RecursionError) as exc:
         raise InvalidInputError(f"the {what} cannot be written as JSON: {exc}") from exc
+    if _is_deeper_than(plain, MAX_DEPTH):
+        raise InvalidInputError(f"the {what} is nested more than {MAX_DEPTH} levels deep")
+    return data
+
+
+def _plain(value: object) -> Any:
+    if not isinstance(value, msgspec.Struct):
+        raise TypeError(f"{type(value).__name__} is not a JSON type")
+    return msgspec.to_builtins(value)
 
 
 def loads(data: bytes, kind: type[T], *, what: str) -> T:
@@ -47,7 +67,15 @@ def parse(data: bytes, *, what: str) -> Any:
     if len(data) > MAX_DOCUMENT_NBYTES:
         raise FormatError(f"{what} is {len(data)} bytes long; at most {MAX_DOCUMENT_NBYTES}")
     try:
-        value = json.loads(data, object_pairs_hook=_unique, parse_constant=_refuse_constant)
+        text = data.decode()
+        value = json.loads(
+            text,
+            object_pairs_hook=_unique,
+            parse_float=_finite,
+            parse_constant=_refuse_constant,
+        )
+        if _SURROGATE.search(text):
+            json.dumps(value, ensure_ascii=False).encode()
     except FormatError as exc:
         raise FormatError(f"{what}: {exc}") from None
     except (ValueError, RecursionError) as exc:
@@ -78,15 +106,22 @@ def _refuse_constant(text: str) -> Any:
     raise FormatError(f"{text} is not a JSON value")
 
 
+def _finite(text: str) -> float:
+    number = float(text)
+    if math.isinf(number):
+        raise FormatError(f"{text[:40]} is larger than any number of 64 bits")
+    return number
+
+
 def _is_deeper_than(value: Any, limit: int) -> bool:
     level = [value]
     for _ in range(limit):
         level = [
             child
             for item in level
-            if isinstance(item, (dict, list))
+            if isinstance(item, (dict, list, tuple))
             for child in (item.values() if isinstance(item, dict) else item)
-            if isinstance(child, (dict, list))
+            if isinstance(child, (dict, list, tuple))
         ]
         if not level:
             return False

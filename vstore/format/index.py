@@ -224,6 +224,8 @@ def update(
     A change to None removes the chunk; `limit` removes every chunk numbered `limit` or
     above. The result is None when no chunk is left.
     """
+    if not changes and limit is None:
+        return index, {}
     pages: dict[Digest, bytes] = {}
 
     def sink(data: bytes) -> Digest:
@@ -246,7 +248,12 @@ def update(
             if fresh is None
             else dict(decode_page(fresh, height=height, what="index page").refs())
         )
-    return (_root(slots, height, sink, pages), pages) if slots else (None, {})
+    if not slots:
+        return None, {}
+    root = _root(slots, height, sink, pages)
+    if index is not None and root.ref is not None and root.ref == index.ref:
+        pages.pop(Digest(root.ref[0]))
+    return root, pages
 
 
 def _root(slots: dict[int, Any], height: int, sink: _Sink, pages: dict[Digest, bytes]) -> Index:

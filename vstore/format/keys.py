@@ -17,9 +17,17 @@ PACKS = "packs/"
 _SUFFIX = ".json"
 _SAFE = "/-_.+=,"
 _MAX_NAME_BYTES = 200
+_MAX_PART_BYTES = 250
+"""What a part of a ref's name takes once escaped: files are called at most 255 bytes."""
+
 _REFUSED = re.compile(
     r"[\x00-\x20\x7f~^:?*\[\\]|\.\.|@\{|//|^[-/@]|/$|\.$|(^|/)\.|\.(json|lock)(/|$)|/@"
 )
+_INVISIBLE = re.compile("[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ufeff\ud800-\udfff]")
+"""Characters that no name holds: controls, line ends, changes of direction, surrogates.
+
+A list of our own, since what Python calls printable differs between its versions.
+"""
 
 
 def commit(digest: Digest) -> Key:
@@ -47,14 +55,19 @@ def tag(name: str) -> Key:
     return _ref(TAGS, name, what="tag")
 
 
-def ref_name(key: Key) -> str:
-    """Return the name of the branch or tag that lies at `key`.
+def find_ref_name(key: Key) -> str | None:
+    """Return the name of the branch or tag that lies at `key`, None where none can.
 
-    >>> ref_name(branch("team/größe"))
+    >>> find_ref_name(branch("team/größe"))
     'team/größe'
+    >>> find_ref_name(Key("refs/branches/.~lock.json"))
     """
-    prefix = BRANCHES if key.startswith(BRANCHES) else TAGS
-    return unquote(key[len(prefix) : -len(_SUFFIX)])
+    prefix, what = (BRANCHES, "branch") if key.startswith(BRANCHES) else (TAGS, "tag")
+    name = unquote(key[len(prefix) :].removesuffix(_SUFFIX))
+    try:
+        return name if _ref(prefix, name, what=what) == key else None
+    except InvalidInputError:
+        return None
 
 
 def _ref(prefix: str, name: str, *, what: str) -> Key:
@@ -76,9 +89,15 @@ def check_ref_name(name: str, *, what: str) -> None:
     if nbytes > _MAX_NAME_BYTES:
         msg = f"the {what} name is {nbytes} bytes long; at most {_MAX_NAME_BYTES} are allowed"
         raise InvalidInputError(msg)
-    found = _REFUSED.search(name)
-    if found or is_digest(name) or not name.isprintable():
-        hint = repr(found.group()) if found else "unprintable characters, or being a whole digest"
+    if max(len(quote(part, safe=_SAFE)) for part in name.split("/")) > _MAX_PART_BYTES:
+        msg = (
+            f"the {what} name {name!r} has too long a part for a file name: every byte beyond "
+            f"ASCII takes three there, and a part at most {_MAX_PART_BYTES} in all"
+        )
+        raise InvalidInputError(msg)
+    found = _REFUSED.search(name) or _INVISIBLE.search(name)
+    if found or is_digest(name):
+        hint = repr(found.group()) if found else "being a whole digest"
         msg = f"the {what} name {name!r} is not allowed: Git's rules for ref names refuse {hint}"
         raise InvalidInputError(msg)
 
@@ -90,10 +109,10 @@ def check_node_name(name: str, *, what: str) -> None:
     """
     if not name or not isinstance(name, str):
         raise InvalidInputError(f"a {what} needs a name; got {name!r}")
-    if "/" in name or not name.strip(".") or name.startswith("__") or not name.isprintable():
+    if "/" in name or not name.strip(".") or name.startswith("__") or _INVISIBLE.search(name):
         msg = (
             f"the {what} name {name!r} is not allowed: no slash, not only dots, no leading '__', "
-            "printable characters only"
+            "no control characters"
         )
         raise InvalidInputError(msg)
     if name == "zarr.json":

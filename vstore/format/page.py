@@ -156,21 +156,22 @@ def decode_page(data: bytes, *, height: int, what: str) -> Page:
 def _decode_leaf(page: _LeafDocument, what: str) -> Leaf:
     slots = _slots(page.at, what)
     nbytes = _sizes(page.nbytes, len(slots), what)
-    counts = np.array([count for _, _, count in page.extents], np.int64)
-    if (counts < 1).any() or counts.sum() != len(slots):
+    number, start, counts = (
+        _sizes([extent[i] for extent in page.extents], len(page.extents), what) for i in range(3)
+    )
+    if (counts < 1).any() or (counts > FANOUT).any() or counts.sum() != len(slots):
         raise FormatError(f"{what}: the extents do not cover the {len(slots)} chunks")
     packs = tuple(
         PackRef(parse_digest(digest, what=f"{what}: pack"), size) for digest, size in page.packs
     )
-    pack_size = np.array([ref.nbytes for ref in packs], np.int64)
-    pack = np.repeat([number for number, _, _ in page.extents], counts).astype(np.int64)
-    if len(pack) and not 0 <= pack.min() <= pack.max() < len(packs):
+    if (number >= len(packs)).any():
         raise FormatError(f"{what}: an extent lies in a pack that is not listed")
+    pack = np.repeat(number, counts)
+    pack_size = _sizes([ref.nbytes for ref in packs], len(packs), what)
     before = np.cumsum(nbytes) - nbytes
     first = np.cumsum(counts) - counts
-    start = np.array([offset for _, offset, _ in page.extents], np.int64)
     offset = np.repeat(start - before[first], counts) + before
-    if len(slots) and ((offset < 0).any() or (offset + nbytes > pack_size[pack]).any()):
+    if (offset + nbytes > pack_size[pack]).any():
         raise FormatError(f"{what}: a chunk lies outside its pack")
     return Leaf(slots, packs, pack, offset, nbytes, _split(page.digests, len(slots), what))
 
@@ -217,7 +218,7 @@ def _slots(runs: list[tuple[int, int]], what: str) -> Ints:
 
 def _sizes(values: list[int], count: int, what: str) -> Ints:
     if len(values) != count or any(not 0 <= value < 2**53 for value in values):
-        raise FormatError(f"{what}: expected {count} sizes from 0 to 2**53")
+        raise FormatError(f"{what}: expected {count} numbers from 0 to 2**53 - 1")
     return np.array(values, np.int64)
 
 

@@ -117,8 +117,9 @@ class Refs:
 
     def _names(self, prefix: str) -> Iterator[str]:
         for info in self._store.list_prefix(prefix):
-            if info.key.endswith(".json"):
-                yield keys.ref_name(Key(info.key))
+            name = keys.find_ref_name(Key(info.key))
+            if name is not None:
+                yield name
 
 
 def _check_name(found: str, wanted: str, what: str) -> None:

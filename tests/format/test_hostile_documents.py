@@ -1,0 +1,202 @@
+"""What a reader refuses of a stored document, and a writer of what it is given to store."""
+
+import base64
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import vstore
+from vstore.errors import FormatError, InvalidInputError
+from vstore.format import commit, document, keys, page
+from vstore.storage.store import Key
+
+ZEROS = "0" * 64
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        '{"a":1}'.encode("utf-16"),
+        b'\xef\xbb\xbf{"a":1}',
+        b'{"a":"\xed\xa0\x80"}',
+        b'{"a":"\\ud800"}',
+        b'{"a":1,"a":1}',
+        b'{"a":NaN}',
+        b'{"a":1e999}',
+        b'{"a":1}{}',
+        b"[" * 65 + b"]" * 65,
+        b"[" * 100_000,
+    ],
+)
+def test_json_that_readers_understand_differently_is_refused(data: bytes) -> None:
+    with pytest.raises(FormatError):
+        document.parse(data, what="document")
+
+
+def test_an_escaped_character_beyond_the_basic_plane_is_read() -> None:
+    assert document.parse(b'"\\ud83d\\ude00"', what="document") == "\N{GRINNING FACE}"
+
+
+def test_documents_nest_as_deeply_when_written_as_when_read() -> None:
+    deepest: Any = []
+    for _ in range(63):
+        deepest = (deepest,)
+    document.parse(document.dumps(deepest), what="document")
+    with pytest.raises(InvalidInputError, match="64 levels"):
+        document.dumps([deepest])
+
+
+@pytest.mark.parametrize("value", [{"a", "b"}, b"bytes", object(), np.int64(1), float("inf")])
+def test_only_what_json_has_is_written(value: object) -> None:
+    with pytest.raises(InvalidInputError):
+        document.dumps({"value": value})
+
+
+def leaf(changes: Mapping[str, Any]) -> bytes:
+    fields: dict[str, Any] = {
+        "at": [[0, 1]],
+        "packs": [[ZEROS, 100]],
+        "extents": [[0, 0, 1]],
+        "nbytes": [10],
+        "digests": base64.b64encode(bytes(32)).decode(),
+    }
+    return document.dumps(fields | dict(changes))
+
+
+def test_a_well_formed_page_is_read() -> None:
+    found = page.decode_page(leaf({}), height=0, what="page")
+    assert isinstance(found, page.Leaf)
+    assert found.ref(0) == page.ChunkRef(page.PackRef(keys.Digest(ZEROS), 100), 0, 10, bytes(32))
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"at": []},
+        {"at": [[-1, 1]]},
+        {"at": [[512, 1]]},
+        {"at": [[0, 513]]},
+        {"at": [[1, 1], [0, 1]]},
+        {"packs": []},
+        {"packs": [[ZEROS, -5]]},
+        {"packs": [[ZEROS, 2**70]]},
+        {"packs": [["../" * 21 + "a", 100]]},
+        {"extents": []},
+        {"extents": [[1, 0, 1]]},
+        {"extents": [[-1, 0, 1]]},
+        {"extents": [[0, -1, 1]]},
+        {"extents": [[0, 91, 1]]},
+        {"extents": [[0, 2**63 - 1, 1]]},
+        {"extents": [[0, 2**70, 1]]},
+        {"extents": [*[[0, 0, 2**62]] * 4, [0, 0, 1]]},
+        {"nbytes": [-1]},
+        {"nbytes": [101]},
+        {"nbytes": [2**70]},
+        {"nbytes": []},
+        {"digests": ""},
+        {"digests": "?" * 44},
+        {"more": 1},
+    ],
+)
+def test_a_page_that_contradicts_itself_is_refused(changes: Mapping[str, Any]) -> None:
+    with pytest.raises(FormatError):
+        page.decode_page(leaf(changes), height=0, what="page")
+
+
+def commit_with(changes: Mapping[str, Any]) -> bytes:
+    first: dict[str, Any] = {
+        "format": 1,
+        "features": [],
+        "parents": [],
+        "generation": 0,
+        "depth": 0,
+        "ancestors": [],
+        "author": {"name": "Ann"},
+        "time": "2026-01-02T03:04:05.678901Z",
+        "message": "",
+        "metadata": {},
+        "changes": {},
+        "tree": {},
+    }
+    return document.dumps(first | dict(changes))
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"format": 2},
+        {"format": True},
+        {"features": ["new"]},
+        {"features": [{}]},
+        {"features": None},
+        {"parents": ["../secret"]},
+        {"parents": [ZEROS]},
+        {"parents": [ZEROS], "depth": 1, "generation": 1},
+        {"parents": [ZEROS], "depth": 2, "generation": 2, "ancestors": [[2, ZEROS], [0, ZEROS]]},
+        {"parents": [ZEROS], "depth": 2, "generation": 2, "ancestors": [[1, ZEROS]]},
+        {"parents": [ZEROS], "depth": 2, "generation": 1, "ancestors": [[0, ZEROS]]},
+        {"depth": 1, "generation": 1, "ancestors": [[0, ZEROS]]},
+        {"time": "2026-01-02"},
+        {"time": "٢٠٢٦-01-02T03:04:05.678901Z"},
+        {"more": 1},
+    ],
+)
+def test_a_commit_that_cannot_be_is_refused(changes: Mapping[str, Any]) -> None:
+    commit.decode(commit_with({}), commit.CommitDocument, what="commit")
+    with pytest.raises(FormatError):
+        commit.decode(commit_with(changes), commit.CommitDocument, what="commit")
+
+
+@pytest.mark.parametrize("name", ["größe", "👨‍👩‍👧", "a b", "n°\u00a01", "ä" * 200])
+def test_nodes_are_called_anything_that_can_be_seen(name: str) -> None:
+    keys.check_node_name(name, what="array")
+
+
+@pytest.mark.parametrize("name", ["", ".", "..", "__a", "a/b", "a\n", "\x85", "\u202e", "\ud800"])
+def test_a_name_that_misleads_is_refused(name: str) -> None:
+    with pytest.raises(InvalidInputError):
+        keys.check_node_name(name, what="array")
+
+
+@pytest.mark.parametrize("name", ["a" * 200, "ö" * 41, "ö" * 41 + "/" + "ö" * 41])
+def test_a_ref_has_a_file_name(name: str) -> None:
+    assert all(len(part) <= 255 for part in keys.branch(name).split("/"))
+
+
+@pytest.mark.parametrize("name", ["a" * 201, "ö" * 42, "a.json", "a.json/b", "a/@", ZEROS])
+def test_a_ref_that_has_none_is_refused(name: str) -> None:
+    with pytest.raises(InvalidInputError):
+        keys.branch(name)
+
+
+@pytest.mark.parametrize("name", ["%2e%2e", "a%41", "a%ff", "ä", ".hidden", "a.json", "a b"])
+def test_an_object_that_is_no_ref_has_no_name(name: str) -> None:
+    assert keys.find_ref_name(Key(f"refs/branches/{name}.json")) is None
+
+
+def test_what_cannot_be_read_again_is_not_committed(tmp_path: Path) -> None:
+    repo = vstore.create(tmp_path / "repo")
+    with pytest.raises(InvalidInputError, match="64 levels"), repo.transaction(message="") as tx:
+        tx.create_array("/".join("a" * 40), shape=(1,), dtype="int8")
+    assert list(repo.branches) == []
+
+
+def test_metadata_without_an_order_of_its_own_is_refused(tmp_path: Path) -> None:
+    repo = vstore.create(tmp_path / "repo")
+    with (
+        pytest.raises(InvalidInputError, match="set"),
+        repo.transaction(message="", metadata={"tags": {"a", "b"}}, allow_empty=True),
+    ):
+        pass
+
+
+def test_reading_a_zero_dimensional_array(tmp_path: Path) -> None:
+    repo = vstore.create(tmp_path / "repo")
+    with repo.transaction(message="") as tx:
+        tx.create_array("x", shape=(), dtype="int8")[...] = 7
+    x = repo.checkout()["x"]
+    assert isinstance(x, vstore.Array)
+    assert x[...] == 7
