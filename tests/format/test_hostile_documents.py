@@ -11,6 +11,7 @@ import pytest
 import vstore
 from vstore.errors import FormatError, InvalidInputError
 from vstore.format import commit, document, keys, page
+from vstore.format.digest import Digest
 from vstore.storage.store import Key
 
 ZEROS = "0" * 64
@@ -69,7 +70,7 @@ def leaf(changes: Mapping[str, Any]) -> bytes:
 def test_a_well_formed_page_is_read() -> None:
     found = page.decode_page(leaf({}), height=0, what="page")
     assert isinstance(found, page.Leaf)
-    assert found.ref(0) == page.ChunkRef(page.PackRef(keys.Digest(ZEROS), 100), 0, 10, bytes(32))
+    assert found.ref(0) == page.ChunkRef(page.PackRef(Digest(ZEROS), 100), 0, 10, bytes(32))
 
 
 @pytest.mark.parametrize(
