@@ -1,7 +1,7 @@
 """One column of a table, opened for reading."""
 
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Iterator, Mapping
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +15,17 @@ from vstore.format.samples import from_elements, is_variable
 from vstore.format.tree import ColumnInfo
 
 _WAVE_NBYTES = 32 * 2**20
+
+
+class ColumnTable(Protocol):
+    """What a column knows of the table it belongs to."""
+
+    @property
+    def columns(self) -> Mapping[str, "Column"]:
+        """The table's columns by name."""
+
+    def position(self, key: Any) -> int:
+        """Return where the sample with this key stands, or raise `NotFoundError`."""
 
 
 class Column:
@@ -34,12 +45,39 @@ class Column:
         rows: Rows,
         *,
         shapes: ChunkSource | None = None,
+        table: ColumnTable | None = None,
     ) -> None:
         self._name = name
         self._source = source
         self._info = info
         self._rows = rows
         self._shapes = shapes
+        self._table = table
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        if self._table is None:
+            raise TypeError("a column of an open transaction does not pickle: commit first")
+        return _column_of, (self._table, self._name)
+
+    @property
+    def table(self) -> ColumnTable | None:
+        """The table that the column belongs to; None inside a transaction."""
+        return self._table
+
+    @property
+    def source(self) -> ChunkSource:
+        """The chunks of the stored array."""
+        return self._source
+
+    @property
+    def shapes(self) -> ChunkSource | None:
+        """The chunks that hold the samples' shapes, where those differ."""
+        return self._shapes
+
+    @property
+    def rows(self) -> Rows:
+        """Where the table's live samples lie in storage."""
+        return self._rows
 
     @property
     def name(self) -> str:
@@ -133,6 +171,10 @@ class Column:
 
     def __repr__(self) -> str:
         return f"<vstore.Column {self._name!r} {self.kind} {self.shape} {self.dtype}>"
+
+
+def _column_of(table: ColumnTable, name: str) -> Column:
+    return table.columns[name]
 
 
 def _split(index: Any) -> tuple[Any, tuple[Any, ...]]:

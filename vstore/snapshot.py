@@ -1,6 +1,7 @@
 """One commit, opened for reading. It never changes."""
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
 from vstore.array import Array, StoredArray
@@ -136,13 +137,7 @@ class Snapshot:
         }
 
     def _table(self, path: str, node: GroupNode) -> Table:
-        def open_array(name: str) -> StoredArray:
-            child = self._tree.child(node, name) if name in node.children else None
-            if not isinstance(child, ArrayNode):
-                raise NotFoundError(f"the table {path!r} has no array {name!r}")
-            return StoredArray(self._fetcher, child, path=f"{path}/{name}")
-
-        return Table(path, node, open_array)
+        return Table(path, node, _TableArrays(self, path, node))
 
     def summary(self) -> Summary:
         """Return what the commit holds: tables, columns, arrays, sizes."""
@@ -179,3 +174,19 @@ class Snapshot:
     def __repr__(self) -> str:
         names = ", ".join(self) or "empty"
         return f"<vstore.Snapshot {self._digest[:12]} of {self.url}: {names}>"
+
+
+@dataclass(frozen=True, slots=True)
+class _TableArrays:
+    """Opens the arrays of one table; pickles with its snapshot."""
+
+    snapshot: Snapshot
+    path: str
+    node: GroupNode
+
+    def __call__(self, name: str) -> StoredArray:
+        tree, path = self.snapshot.tree, self.path
+        child = tree.child(self.node, name) if name in self.node.children else None
+        if not isinstance(child, ArrayNode):
+            raise NotFoundError(f"the table {path!r} has no array {name!r}")
+        return StoredArray(self.snapshot.fetcher, child, path=f"{path}/{name}")

@@ -29,13 +29,17 @@ class Table:
     """Samples under named columns, by position and, where they have keys, by key.
 
     `table["image"]` is a column, `table[17]` one sample as a dict, `table[10:20]` a dict
-    of arrays; `table.loc[key]` finds samples by key.
+    of arrays; `table.loc[key]` finds samples by key. A table of a commit pickles, as do
+    its columns.
     """
 
     def __init__(self, path: str, node: GroupNode, open_array: OpenArray) -> None:
         self._path = path
         self._node = node
         self._open = open_array
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Table, (self._path, self._node, self._open)
 
     @property
     def path(self) -> str:
@@ -87,7 +91,7 @@ class Table:
                 f"{source.metadata.shape[:1]}, the table {self.rows.stored}"
             )
         shapes = self._open(name + SHAPE_SUFFIX) if info.kind == "ragged" else None
-        return Column(name, source, info, self.rows, shapes=shapes)
+        return Column(name, source, info, self.rows, shapes=shapes, table=self)
 
     @cached_property
     def rows(self) -> Rows:
