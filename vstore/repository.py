@@ -21,7 +21,7 @@ from vstore.format.commit import (
     TagDocument,
     format_time,
 )
-from vstore.format.digest import Digest
+from vstore.format.digest import Digest, is_digest
 from vstore.history.commits import Commit, as_of, describe, history
 from vstore.history.refs import Branch, Refs
 from vstore.history.revisions import Resolver
@@ -120,7 +120,9 @@ class Repository:
 
     def _commits_with_prefix(self, prefix: str) -> Iterator[Digest]:
         for info in self._store.list_prefix(f"{keys.COMMITS}{prefix}"):
-            yield Digest(info.key.removeprefix(keys.COMMITS).removesuffix(".json"))
+            digest = info.key.removeprefix(keys.COMMITS).removesuffix(".json")
+            if is_digest(digest):
+                yield Digest(digest)
 
     def checkout(self, revision: str | None = None, *, as_of: datetime | None = None) -> Snapshot:
         """Return a commit opened for reading.

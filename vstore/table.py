@@ -90,7 +90,10 @@ class Table:
                 f"the columns of {self._path!r} have different lengths: {name!r} has "
                 f"{source.metadata.shape[:1]}, the table {self.rows.stored}"
             )
-        shapes = self._open(name + SHAPE_SUFFIX) if info.kind == "ragged" else None
+        shapes = None
+        if info.kind == "ragged":
+            shape = (self.rows.stored, len(info.shape or ()))
+            shapes = self._companion(name + SHAPE_SUFFIX, shape, "int64")
         return Column(name, source, info, self.rows, shapes=shapes, table=self)
 
     @cached_property
@@ -102,7 +105,21 @@ class Table:
         stored = self._open(first).metadata.shape[0]
         if DELETED not in self._node.children:
             return Rows(stored)
-        return Rows(stored, np.flatnonzero(read(self._open(DELETED), slice(None))))
+        marks = self._companion(DELETED, (stored,), "bool")
+        return Rows(stored, np.flatnonzero(read(marks, slice(None))))
+
+    def _companion(self, name: str, shape: tuple[int, ...], dtype: str) -> ChunkSource:
+        """Return an array that the table keeps beside its columns, in the form it must have."""
+        if name not in self._node.children:
+            raise FormatError(f"the table {self._path!r} lacks the array {name!r}")
+        source = self._open(name)
+        found = source.metadata
+        if found.shape != shape or found.dtype != np.dtype(dtype):
+            raise FormatError(
+                f"the array {name!r} of the table {self._path!r} must be {dtype} {shape}, "
+                f"not {found.dtype} {found.shape}"
+            )
+        return source
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -139,9 +156,10 @@ class Table:
         return self.rows.position(rows) if self.key_kind is None else self._keys_at(rows)
 
     def _keys_at(self, stored: Any) -> NDArray[Any]:
-        if KEYS not in self._node.children:
-            return np.zeros(0, np.int64 if self.key_kind == "int" else object)
-        keys: NDArray[Any] = read(self._open(KEYS), (stored,))
+        dtype = "int64" if self.key_kind == "int" else "object"
+        if KEYS not in self._node.children and not self.rows.stored:
+            return np.zeros(0, dtype)
+        keys: NDArray[Any] = read(self._companion(KEYS, (self.rows.stored,), dtype), (stored,))
         return keys
 
     @property

@@ -10,8 +10,8 @@ import pytest
 
 import vstore
 from vstore.errors import FormatError, InvalidInputError
-from vstore.format import commit, document, keys, page
-from vstore.format.digest import Digest
+from vstore.format import commit, document, keys, page, tree
+from vstore.format.digest import Digest, digest_of
 from vstore.storage.store import Key
 
 ZEROS = "0" * 64
@@ -201,3 +201,82 @@ def test_reading_a_zero_dimensional_array(tmp_path: Path) -> None:
     x = repo.checkout()["x"]
     assert isinstance(x, vstore.Array)
     assert x[...] == 7
+
+
+def group(**members: Any) -> dict[str, Any]:
+    metadata = {"zarr_format": 3, "node_type": "group", "attributes": {}}
+    return {"metadata": metadata, **members}
+
+
+def decode_with_bucket(digit: str, bucket: Mapping[str, Any]) -> tree.Node:
+    data = document.dumps(bucket)
+    value = group(buckets={digit: [digest_of(data), len(data)]})
+    return tree.decode(value, lambda _: data, what="root")
+
+
+def test_a_group_finds_its_children_in_the_bucket_of_their_names() -> None:
+    bucket = {"children": {"a": group(children={})}}
+    digit = digest_of(b"a")[0]
+    found = decode_with_bucket(digit, bucket)
+    assert isinstance(found, tree.GroupNode)
+    assert list(found.children) == ["a"]
+    for other in {"0", "f", "", "10"} - {digit}:
+        with pytest.raises(FormatError):
+            decode_with_bucket(other, bucket)
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        group(),
+        group(children={}, buckets={}),
+        group(children={"a/b": group(children={})}),
+        group(children={"..": group(children={})}),
+        group(children={"a": {"ref": ["../secret", 10]}}),
+        group(children={"a": {"ref": [ZEROS, 10], "metadata": {}}}),
+        group(children={}, chunks={"height": 0, "chunks": 0, "stored": 0, "page": {}}),
+        group(children={}, column={"kind": "ndarray"}),
+        group(children={}, table={"keys": "float"}),
+        {"metadata": {"node_type": "array"}, "children": {"a": group(children={})}},
+        {"metadata": {"node_type": "array"}, "column": {"kind": "pickle"}},
+        {"metadata": {"node_type": "array"}, "chunks": {"height": 0, "chunks": 0, "stored": 0}},
+        {
+            "metadata": {"node_type": "array"},
+            "chunks": {"height": 7, "chunks": 1, "stored": 1, "ref": [ZEROS, 1]},
+        },
+        {"metadata": {"node_type": "link"}},
+    ],
+)
+def test_a_malformed_node_is_refused(value: Any) -> None:
+    with pytest.raises(FormatError):
+        tree.decode(value, lambda _: b"{}", what="root")
+
+
+@pytest.mark.parametrize(
+    ("name", "member", "value"),
+    [
+        ("sample.deleted", "shape", [4]),
+        ("sample.deleted", "data_type", "uint8"),
+        ("sample", "shape", [2]),
+        ("r.shape", "shape", [3, 2]),
+        ("x", "shape", [2]),
+    ],
+)
+def test_arrays_of_a_table_that_do_not_fit_together_are_refused(
+    tmp_path: Path, name: str, member: str, value: Any
+) -> None:
+    repo = vstore.create(tmp_path / "repo")
+    with repo.transaction(message="") as tx:
+        columns = {"x": vstore.ndarray((), "int8"), "r": vstore.ndarray((None,), "int8")}
+        staged = tx.create_table("t", columns, keys="int")
+        staged.extend({"x": [1, 2, 3], "r": [[1], [2, 3], [4]]}, keys=[1, 2, 3])
+        staged.delete(0)
+    assert tx.commit_made is not None
+    stored = document.parse(repo.store.get(keys.commit(tx.commit_made.id)), what="commit")
+    stored["tree"]["children"]["t"]["children"][name]["metadata"][member] = value
+    data = document.dumps(stored)
+    repo.store.put(keys.commit(digest_of(data)), data)
+    table = repo.checkout(digest_of(data))["t"]
+    assert isinstance(table, vstore.Table)
+    with pytest.raises(FormatError):
+        _ = table[:], table.keys()

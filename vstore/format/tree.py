@@ -121,7 +121,7 @@ def decode(value: Any, load: LoadDocument, *, what: str) -> Node:
         return ArrayNode(doc.metadata, doc.chunks, doc.column)
     if kind != "group" or doc.chunks or doc.column:
         raise FormatError(f"{what} is neither a group nor an array")
-    children = dict(_decode_children(doc, load, what=what, depth=0))
+    children = dict(_decode_children(doc, load, what=what, prefix=""))
     return GroupNode(doc.metadata, children, doc.table)
 
 
@@ -131,16 +131,23 @@ def load_node(ref: NodeRef, load: LoadDocument, *, what: str) -> Node:
 
 
 def _decode_children(
-    doc: _NodeDocument | _BucketDocument, load: LoadDocument, *, what: str, depth: int
+    doc: _NodeDocument | _BucketDocument, load: LoadDocument, *, what: str, prefix: str
 ) -> Iterator[tuple[str, Node | NodeRef]]:
-    if depth > _BUCKET_DEPTH:
-        raise FormatError(f"{what} has buckets nested more than {_BUCKET_DEPTH} deep")
+    """Yield the children; the digests of their names begin with `prefix`."""
+    if len(prefix) > _BUCKET_DEPTH or (doc.children is None) == (doc.buckets is None):
+        raise FormatError(
+            f"{what} must have either children or buckets, at most {_BUCKET_DEPTH} deep"
+        )
     for name, value in (doc.children or {}).items():
+        if prefix and not digest_of(name.encode()).startswith(prefix):
+            raise FormatError(f"{what}/{name} is not in the bucket where its name belongs")
         yield _checked_name(name, what), _decode_child(value, load, what=f"{what}/{name}")
-    for digest, nbytes in (doc.buckets or {}).values():
+    for digit, (digest, nbytes) in (doc.buckets or {}).items():
+        if len(digit) != 1:
+            raise FormatError(f"{what} has a bucket called {digit[:20]!r}, which is no digit")
         ref = NodeRef(parse_digest(digest, what=what), nbytes)
         bucket = document.loads(load(ref), _BucketDocument, what=f"{what} bucket {digest}")
-        yield from _decode_children(bucket, load, what=what, depth=depth + 1)
+        yield from _decode_children(bucket, load, what=what, prefix=prefix + digit)
 
 
 def _decode_child(value: Any, load: LoadDocument, *, what: str) -> Node | NodeRef:
