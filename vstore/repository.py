@@ -13,7 +13,7 @@ from vstore.diffing.diff import Diff
 from vstore.errors import AlreadyExistsError, ConflictError, InvalidInputError, NotFoundError
 from vstore.fetch import Fetcher
 from vstore.format import commit as commits
-from vstore.format import document, keys
+from vstore.format import keys
 from vstore.format.commit import (
     FORMAT,
     Author,
@@ -372,7 +372,7 @@ def create(
         default_branch=default_branch,
         created=format_time(datetime.now(UTC)),
     )
-    if store.put_if_absent(keys.REPOSITORY, document.dumps(marker)) is None:
+    if store.put_if_absent(keys.REPOSITORY, commits.encode(marker)) is None:
         raise AlreadyExistsError(
             f"there is a repository at {store.url} already: open it with vstore.open()"
         )

@@ -1,16 +1,15 @@
 """Commits, refs and the repository document as values."""
 
 import re
-from collections.abc import Mapping
 from datetime import UTC, datetime
 from itertools import pairwise
 from typing import Any, TypeVar
 
 import msgspec
 
-from vstore.errors import FormatError
+from vstore.errors import CorruptionError, FormatError
 from vstore.format import document
-from vstore.format.digest import Digest, parse_digest
+from vstore.format.digest import Digest, digest_of, parse_digest
 
 FORMAT = 1
 FEATURES: frozenset[str] = frozenset()
@@ -80,7 +79,18 @@ class LogEntry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     action: str
 
 
-class BranchDocument(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class Fence(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What a branch says of garbage collection: the last that it met, and whether that went on.
+
+    Collecting rewrites every branch with it before it deletes anything, so that whoever
+    read the branch before cannot move it without noticing.
+    """
+
+    epoch: str
+    open: bool
+
+
+class BranchDocument(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """A branch as it is stored: where it points and its last moves, newest first."""
 
     format: int
@@ -88,6 +98,7 @@ class BranchDocument(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     commit: str
     token: str
     log: list[LogEntry]
+    fence: Fence | None = None
 
     def __post_init__(self) -> None:
         for digest in [self.commit, *(entry.commit for entry in self.log)]:
@@ -121,6 +132,13 @@ class RepositoryDocument(msgspec.Struct, frozen=True, forbid_unknown_fields=True
 
 
 Stored = TypeVar("Stored", CommitDocument, BranchDocument, TagDocument, RepositoryDocument)
+_CHECK = "check"
+
+
+def encode(value: BranchDocument | TagDocument | RepositoryDocument) -> bytes:
+    """Return a document that no digest names, with the digest of its other members inside."""
+    plain: dict[str, Any] = msgspec.to_builtins(value)
+    return document.dumps(plain | {_CHECK: digest_of(document.dumps(plain))})
 
 
 def decode(data: bytes, kind: type[Stored], *, what: str) -> Stored:
@@ -128,10 +146,13 @@ def decode(data: bytes, kind: type[Stored], *, what: str) -> Stored:
 
     Raises:
         FormatError: malformed, a newer format version, or an unknown required feature.
+        CorruptionError: a document that no digest names differs from its own `check`.
     """
     value = document.parse(data, what=what)
-    if not isinstance(value, Mapping):
+    if not isinstance(value, dict):
         raise FormatError(f"{what} must be a JSON object")
+    if kind is not CommitDocument:
+        _verify(value, what)
     version = value.get("format")
     if not isinstance(version, int) or version < 1:
         raise FormatError(f"{what} has no valid format version: {version!r}")
@@ -144,6 +165,15 @@ def decode(data: bytes, kind: type[Stored], *, what: str) -> Stored:
     if unknown:
         raise FormatError(f"{what} needs the features {unknown}, which this vstore does not know")
     return document.convert(value, kind, what=what)
+
+
+def _verify(value: dict[str, Any], what: str) -> None:
+    """Take the `check` out of a document and compare."""
+    expected = value.pop(_CHECK, None)
+    if expected != digest_of(document.dumps(value)):
+        raise CorruptionError(
+            f"{what} is damaged: its check does not fit the rest; run vstore fsck"
+        )
 
 
 def _unknown_features(features: object, what: str) -> list[str]:

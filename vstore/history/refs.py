@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 from vstore.errors import AlreadyExistsError, FormatError, NotFoundError
 from vstore.format import commit as commits
-from vstore.format import document, keys
+from vstore.format import keys
 from vstore.format.commit import (
     FORMAT,
     LOG_LENGTH,
@@ -65,13 +65,13 @@ class Refs:
     def create_branch(self, name: str, commit: Digest, *, action: str) -> Branch | None:
         """Create a branch; return None, changing nothing, if it exists."""
         new = _moved(name, [], commit, action)
-        version = self._store.put_if_absent(keys.branch(name), document.dumps(new))
+        version = self._store.put_if_absent(keys.branch(name), commits.encode(new))
         return None if version is None else Branch(new, version)
 
     def move_branch(self, branch: Branch, commit: Digest, *, action: str) -> Branch | None:
         """Move a branch from where it was read; return None, changing nothing, if it moved."""
         new = _moved(branch.name, branch.document.log, commit, action)
-        key, data = keys.branch(branch.name), document.dumps(new)
+        key, data = keys.branch(branch.name), commits.encode(new)
         version = self._store.compare_and_swap(key, data, branch.version)
         return None if version is None else Branch(new, version)
 
@@ -98,7 +98,7 @@ class Refs:
     ) -> TagDocument:
         """Create a tag, or raise `AlreadyExistsError`; one request."""
         new = TagDocument(FORMAT, name, commit, _token(), author, _now(), message)
-        if self._store.put_if_absent(keys.tag(name), document.dumps(new)) is None:
+        if self._store.put_if_absent(keys.tag(name), commits.encode(new)) is None:
             raise AlreadyExistsError(
                 f"there is a tag {name!r} already; tags do not move: choose another name or "
                 "delete it first"
