@@ -151,8 +151,6 @@ def decode(data: bytes, kind: type[Stored], *, what: str) -> Stored:
     value = document.parse(data, what=what)
     if not isinstance(value, dict):
         raise FormatError(f"{what} must be a JSON object")
-    if kind is not CommitDocument:
-        _verify(value, what)
     version = value.get("format")
     if not isinstance(version, int) or version < 1:
         raise FormatError(f"{what} has no valid format version: {version!r}")
@@ -164,6 +162,8 @@ def decode(data: bytes, kind: type[Stored], *, what: str) -> Stored:
     unknown = _unknown_features(value.get("features", []), what)
     if unknown:
         raise FormatError(f"{what} needs the features {unknown}, which this vstore does not know")
+    if kind is not CommitDocument:
+        _verify(value, what)
     return document.convert(value, kind, what=what)
 
 
