@@ -5,6 +5,7 @@ import threading
 import time
 import zlib
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import numpy as np
 import pytest
@@ -23,14 +24,16 @@ from vstore.format.metadata import ArrayMetadata
 PRESETS = ["none", "fast", "balanced", "small"]
 
 
-def codec_of(dtype, shape, codecs=None, **options):
+def codec_of(
+    dtype: Any, shape: Any, codecs: Any = None, *, fill_value: Any = None, max_nbytes: Any = 2**31
+) -> Any:
     metadata = ArrayMetadata.create(
-        shape=shape, dtype=dtype, chunk_shape=shape, codecs=codecs, **options
+        shape=shape, dtype=dtype, chunk_shape=shape, codecs=codecs, fill_value=fill_value
     )
-    return ChunkCodec(metadata)
+    return ChunkCodec(metadata, max_nbytes=max_nbytes)
 
 
-def chunk_of(dtype, shape=(8, 8)):
+def chunk_of(dtype: Any, shape: tuple[int, ...] = (8, 8)) -> Any:
     """Return a chunk that compresses a little and that every codec can keep exactly."""
     if dtype in VARIABLE_TYPES:
         return array_of(dtype, shape)
@@ -41,13 +44,13 @@ def chunk_of(dtype, shape=(8, 8)):
 @pytest.mark.parametrize("name", PRESETS)
 @pytest.mark.parametrize("dtype", [*FIXED_DTYPES, *VARIABLE_TYPES], ids=dtype_id)
 class TestEveryDtype:
-    def test_returns_every_bit(self, dtype, name):
+    def test_returns_every_bit(self, dtype: Any, name: Any) -> None:
         chunk = array_of(dtype, (4, 7))
         codec = codec_of(dtype, (4, 7), preset(name, dtype))
 
         assert is_same(codec.decode(codec.encode(chunk)), chunk)
 
-    def test_decodes_into_a_given_array(self, dtype, name):
+    def test_decodes_into_a_given_array(self, dtype: Any, name: Any) -> None:
         chunk = array_of(dtype, (4, 7))
         codec = codec_of(dtype, (4, 7), preset(name, dtype))
         out = codec.fill()
@@ -55,7 +58,7 @@ class TestEveryDtype:
         assert codec.decode(codec.encode(chunk), out) is out
         assert is_same(out, chunk)
 
-    def test_zarr_reads_and_writes_the_same_chunks(self, dtype, name):
+    def test_zarr_reads_and_writes_the_same_chunks(self, dtype: Any, name: Any) -> None:
         array = array_of(dtype, (8, 7))
         metadata = ArrayMetadata.create(
             shape=(8, 7), dtype=dtype, chunk_shape=(4, 7), codecs=preset(name, dtype)
@@ -71,7 +74,7 @@ class TestEveryDtype:
 
 @pytest.mark.parametrize("dtype", FIXED_DTYPES, ids=dtype_id)
 class TestMemoryLayout:
-    def test_big_endian_chunks_are_converted(self, dtype):
+    def test_big_endian_chunks_are_converted(self, dtype: Any) -> None:
         chunk = array_of(dtype, (4, 7))
         swapped = chunk.astype(chunk.dtype.newbyteorder(">"))
         codec = codec_of(dtype, (4, 7))
@@ -79,7 +82,7 @@ class TestMemoryLayout:
         assert bytes(codec.encode(swapped)) == bytes(codec.encode(chunk))
         assert codec.decode(codec.encode(swapped)).dtype == np.dtype(dtype)
 
-    def test_order_does_not_matter(self, dtype):
+    def test_order_does_not_matter(self, dtype: Any) -> None:
         chunk = array_of(dtype, (4, 7))
         codec = codec_of(dtype, (4, 7))
         spread = np.empty((8, 14), chunk.dtype)[::2, ::2]
@@ -88,7 +91,7 @@ class TestMemoryLayout:
         assert bytes(codec.encode(np.asfortranarray(chunk))) == bytes(codec.encode(chunk))
         assert bytes(codec.encode(spread)) == bytes(codec.encode(chunk))
 
-    def test_scalars(self, dtype):
+    def test_scalars(self, dtype: Any) -> None:
         chunk = array_of(dtype, ())
         codec = codec_of(dtype, ())
 
@@ -100,7 +103,7 @@ class TestMemoryLayout:
 
 @pytest.mark.parametrize("chain", CHAINS)
 class TestEveryCodec:
-    def test_returns_every_element(self, chain):
+    def test_returns_every_element(self, chain: Any) -> None:
         dtype, codecs = CHAINS[chain]
         chunk = chunk_of(dtype)
         codec = codec_of(dtype, (8, 8), codecs)
@@ -111,7 +114,7 @@ class TestEveryCodec:
         assert is_same(codec.decode(codec.encode(chunk)), chunk)
         assert is_same(out, chunk)
 
-    def test_zarr_reads_and_writes_the_same_chunks(self, chain):
+    def test_zarr_reads_and_writes_the_same_chunks(self, chain: Any) -> None:
         dtype, codecs = CHAINS[chain]
         array = np.concatenate([chunk_of(dtype), chunk_of(dtype)[::-1]])
         metadata = ArrayMetadata.create(
@@ -125,7 +128,7 @@ class TestEveryCodec:
         assert is_same(zarr_peer.read(metadata.to_dict(), own), array)
         assert is_same(codec.decode(theirs["c/1/0"]), array[8:])
 
-    def test_its_document_is_the_one_that_zarr_writes(self, chain):
+    def test_its_document_is_the_one_that_zarr_writes(self, chain: Any) -> None:
         dtype, codecs = CHAINS[chain]
         document = ArrayMetadata.create(
             shape=(16, 8), dtype=dtype, chunk_shape=(8, 8), codecs=codecs
@@ -135,7 +138,7 @@ class TestEveryCodec:
 
         assert ArrayMetadata.from_dict(written).to_dict() == written
 
-    def test_equal_chunks_give_equal_bytes(self, chain):
+    def test_equal_chunks_give_equal_bytes(self, chain: Any) -> None:
         dtype, codecs = CHAINS[chain]
         first = bytes(codec_of(dtype, (8, 8), codecs).encode(chunk_of(dtype)))
 
@@ -143,7 +146,7 @@ class TestEveryCodec:
 
         assert bytes(codec_of(dtype, (8, 8), codecs).encode(chunk_of(dtype))) == first
 
-    def test_pickles(self, chain):
+    def test_pickles(self, chain: Any) -> None:
         dtype, codecs = CHAINS[chain]
         codec = codec_of(dtype, (8, 8), codecs)
         chunk = chunk_of(dtype)
@@ -191,20 +194,20 @@ class TestDocuments:
         ],
         ids=repr,
     )
-    def test_impossible_ones_are_refused_by_path(self, dtype, codecs, words):
+    def test_impossible_ones_are_refused_by_path(self, dtype: Any, codecs: Any, words: Any) -> None:
         document = ArrayMetadata.create(shape=(8, 8), dtype=dtype, chunk_shape=(8, 8)).to_dict()
 
         with pytest.raises(FormatError, match=words):
             ArrayMetadata.from_dict(document | {"codecs": codecs})
 
-    def test_an_index_must_not_vary_in_size(self):
+    def test_an_index_must_not_vary_in_size(self) -> None:
         shard = sharding((8, 8), LITTLE)
         shard["configuration"]["index_codecs"] = [LITTLE, named("zstd", level=1)]
 
         with pytest.raises(InvalidInputError, match="must not vary"):
             codec_of("int32", (8, 8), [shard])
 
-    def test_shards_are_not_nested_for_ever(self):
+    def test_shards_are_not_nested_for_ever(self) -> None:
         codecs = [LITTLE]
         for _ in range(10):
             codecs = [sharding((8, 8), *codecs)]
@@ -212,7 +215,7 @@ class TestDocuments:
         with pytest.raises(InvalidInputError, match="nested too deeply"):
             codec_of("int32", (8, 8), codecs)
 
-    def test_blosc_defaults_are_zarrs(self):
+    def test_blosc_defaults_are_zarrs(self) -> None:
         codecs = [LITTLE, named("blosc", cname="zstd", clevel=5)]
         document = ArrayMetadata.create(
             shape=(8, 8), dtype="int32", chunk_shape=(8, 8), codecs=codecs
@@ -228,7 +231,7 @@ class TestDocuments:
 
 
 class TestShards:
-    def test_chunks_of_fill_values_are_left_out(self):
+    def test_chunks_of_fill_values_are_left_out(self) -> None:
         codec = codec_of("int32", (8, 8), [sharding((2, 8), LITTLE)], fill_value=7)
         chunk = np.full((8, 8), 7, "int32")
         chunk[2:4] = 1
@@ -238,7 +241,7 @@ class TestShards:
         assert len(data) == 64 + 4 * 16 + 4
         assert is_same(codec.decode(data), chunk)
 
-    def test_zarr_reads_a_shard_with_chunks_left_out(self):
+    def test_zarr_reads_a_shard_with_chunks_left_out(self) -> None:
         metadata = ArrayMetadata.create(
             shape=(8, 8),
             dtype="int32",
@@ -255,7 +258,7 @@ class TestShards:
         assert is_same(zarr_peer.read(metadata.to_dict(), {"c/0/0": own}), chunk)
         assert is_same(ChunkCodec(metadata).decode(theirs), chunk)
 
-    def test_minus_zero_is_not_left_out(self):
+    def test_minus_zero_is_not_left_out(self) -> None:
         codec = codec_of("float32", (4,), [sharding((2,), LITTLE)])
         chunk = np.array([0, -0.0, 0, 0], "float32")
 
@@ -274,7 +277,7 @@ class TestArguments:
         ],
         ids=lambda chunk: f"{chunk.shape} {chunk.dtype}",
     )
-    def test_other_chunks_are_refused(self, chunk):
+    def test_other_chunks_are_refused(self, chunk: Any) -> None:
         codec = codec_of("int32", (4, 7))
 
         with pytest.raises(InvalidInputError, match=r"int32|shape"):
@@ -293,13 +296,13 @@ class TestArguments:
         ],
         ids=lambda out: f"{out.shape} {out.dtype} {out.strides}",
     )
-    def test_other_outputs_are_refused(self, out):
+    def test_other_outputs_are_refused(self, out: Any) -> None:
         codec = codec_of("int32", (4, 7))
 
         with pytest.raises(InvalidInputError, match="C-contiguous"):
             codec.decode(codec.encode(codec.fill()), out)
 
-    def test_a_read_only_output_is_refused(self):
+    def test_a_read_only_output_is_refused(self) -> None:
         codec = codec_of("int32", (4, 7))
         out = codec.fill()
         out.flags.writeable = False
@@ -307,14 +310,14 @@ class TestArguments:
         with pytest.raises(InvalidInputError, match="writable"):
             codec.decode(codec.encode(codec.fill()), out)
 
-    def test_shorter_text_is_widened(self):
+    def test_shorter_text_is_widened(self) -> None:
         codec = codec_of("U5", (2,))
 
         assert codec.decode(codec.encode(np.array(["ab", "c"]))).tolist() == ["ab", "c"]
         with pytest.raises(InvalidInputError, match="U"):
             codec.encode(np.array(["abcdefg", "c"]))
 
-    def test_padded_structures_are_packed(self):
+    def test_padded_structures_are_packed(self) -> None:
         padded = np.zeros(3, np.dtype([("a", "int8"), ("b", "int64")], align=True))
         padded["b"] = [1, 2, 3]
         codec = codec_of(padded.dtype, (3,))
@@ -322,11 +325,11 @@ class TestArguments:
         assert codec.decode(codec.encode(padded)).tolist() == padded.tolist()
 
     @pytest.mark.parametrize("data", [b"", memoryview(b""), np.zeros(3, "uint8").data])
-    def test_any_bytes_are_taken(self, data):
+    def test_any_bytes_are_taken(self, data: Any) -> None:
         with pytest.raises(CorruptionError):
             codec_of("int32", (4, 7)).decode(data)
 
-    def test_raw_chunks_are_not_copied(self):
+    def test_raw_chunks_are_not_copied(self) -> None:
         codec = codec_of("int32", (4, 7), preset("none", "int32"))
         chunk = array_of("int32")
 
@@ -335,7 +338,7 @@ class TestArguments:
         assert np.shares_memory(np.frombuffer(data, "int32"), chunk)
         assert np.shares_memory(codec.decode(data), chunk)
 
-    def test_misaligned_raw_chunks_are_copied(self):
+    def test_misaligned_raw_chunks_are_copied(self) -> None:
         codec = codec_of("int32", (4, 7), preset("none", "int32"))
         chunk = array_of("int32")
 
@@ -347,7 +350,7 @@ class TestArguments:
 
 class TestFill:
     @pytest.mark.parametrize("dtype", [*FIXED_DTYPES, *VARIABLE_TYPES], ids=dtype_id)
-    def test_a_fill_chunk_is_fill_and_others_are_not(self, dtype):
+    def test_a_fill_chunk_is_fill_and_others_are_not(self, dtype: Any) -> None:
         value = array_of(dtype, (3,), seed=5)[1]
         codec = codec_of(dtype, (4, 7), fill_value=value)
         chunk = codec.fill()
@@ -361,7 +364,7 @@ class TestFill:
             changed[position] = other if dtype != "bool" else not value
             assert not codec.is_fill(changed)
 
-    def test_compares_bits(self):
+    def test_compares_bits(self) -> None:
         zero = codec_of("float32", (3,))
         nan = codec_of("float32", (3,), fill_value=np.float32("nan"))
 
@@ -369,7 +372,7 @@ class TestFill:
         assert nan.is_fill(np.full(3, np.nan, "float32"))
         assert not nan.is_fill(np.array([0x7FC00000, 0x7FC00001, 0x7FC00000], "u4").view("f4"))
 
-    def test_byte_order_does_not_matter(self):
+    def test_byte_order_does_not_matter(self) -> None:
         assert codec_of("int32", (3,), fill_value=1).is_fill(np.ones(3, ">i4"))
 
 
@@ -382,7 +385,7 @@ SCALED = [
 class TestExactness:
     """Filters may lose something; a chunk is stored only if it comes back as it was."""
 
-    def test_exact_chunks_pass(self):
+    def test_exact_chunks_pass(self) -> None:
         codec = codec_of("float32", (256,), SCALED)
         chunk = (np.arange(256) / np.float32(255)).astype("float32")
 
@@ -396,7 +399,7 @@ class TestExactness:
         assert bytes(codec.encode(chunk)) == zarr_peer.write(document, chunk)["c/0"]
 
     @pytest.mark.parametrize("value", [0.5, -0.0, np.nan, 2.0])
-    def test_other_chunks_are_refused(self, value):
+    def test_other_chunks_are_refused(self, value: Any) -> None:
         codec = codec_of("float32", (4,), SCALED)
 
         with pytest.raises(InvalidInputError, match=r"numcodecs.fixedscaleoffset.* would change"):
@@ -412,7 +415,7 @@ class TestExactness:
         ],
         ids=lambda codec: codec["name"],
     )
-    def test_rounded_chunks_pass_and_others_do_not(self, codec):
+    def test_rounded_chunks_pass_and_others_do_not(self, codec: Any) -> None:
         own = codec_of("float32", (4,), [codec, LITTLE])
         rounded = np.array([0.5, 1, 1.5, 2], "float32")
 
@@ -420,7 +423,7 @@ class TestExactness:
         with pytest.raises(InvalidInputError, match="would change"):
             own.encode(np.array([0.1, 1e9, 1e-9, 3.3], "float32"))
 
-    def test_reads_what_zarr_wrote_with_loss(self):
+    def test_reads_what_zarr_wrote_with_loss(self) -> None:
         codecs = [named("numcodecs.bitround", keepbits=3), LITTLE]
         metadata = ArrayMetadata.create(
             shape=(4,), dtype="float32", chunk_shape=(4,), codecs=codecs
@@ -433,18 +436,20 @@ class TestExactness:
 
 
 class TestThreads:
-    def test_many_at_once(self):
+    def test_many_at_once(self) -> None:
         codec = codec_of("int32", (64, 64), [LITTLE, blosc()])
         chunks = [array_of("int32", (64, 64), seed) for seed in range(8)]
 
-        def turn(i):
+        def turn(i: Any) -> Any:
             chunk = chunks[i % 8]
             return is_same(codec.decode(codec.encode(chunk), codec.fill()), chunk)
 
         with ThreadPoolExecutor(8) as pool:
             assert all(pool.map(turn, range(200)))
 
-    def test_blosc_gives_the_same_bytes_on_the_main_thread(self, monkeypatch):
+    def test_blosc_gives_the_same_bytes_on_the_main_thread(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         monkeypatch.setattr(numcodecs_blosc, "use_threads", None)
         codec = codec_of("int64", (1 << 17,), [LITTLE, blosc("zstd", typesize=8)])
         chunk = np.cumsum(np.random.default_rng(0).integers(0, 9, 1 << 17))
@@ -458,7 +463,9 @@ class TestThreads:
         assert is_same(codec.decode(encoded.pop()), chunk)
         assert numcodecs_blosc.use_threads is None
 
-    def test_blosc_refuses_to_encode_with_its_threads(self, monkeypatch):
+    def test_blosc_refuses_to_encode_with_its_threads(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         monkeypatch.setattr(numcodecs_blosc, "use_threads", None)
         codec = codec_of("int32", (8, 8), [LITTLE, blosc()])
         data = codec.encode(chunk_of("int32"))
@@ -468,7 +475,7 @@ class TestThreads:
             codec.encode(chunk_of("int32"))
         assert is_same(codec.decode(data), chunk_of("int32"))
 
-    def test_errors_come_back_to_the_main_thread(self, monkeypatch):
+    def test_errors_come_back_to_the_main_thread(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(numcodecs_blosc, "use_threads", None)
         codec = codec_of("int32", (8, 8), [LITTLE, blosc()])
         data = bytearray(codec.encode(chunk_of("int32")))
@@ -479,7 +486,7 @@ class TestThreads:
         gc.collect()
 
 
-def test_gzip_has_no_time_stamp():
+def test_gzip_has_no_time_stamp() -> None:
     codec = codec_of("int32", (8, 8), [LITTLE, named("gzip", level=5)])
 
     data = codec.encode(chunk_of("int32"))
@@ -490,7 +497,7 @@ def test_gzip_has_no_time_stamp():
 
 @settings(max_examples=60, deadline=None)
 @given(data=st.data())
-def test_any_chunk_comes_back(data):
+def test_any_chunk_comes_back(data: Any) -> None:
     dtype = data.draw(st.sampled_from(["bool", "int8", ">u2", "float32", "complex64", "M8[s]"]))
     shape = data.draw(npst.array_shapes(min_dims=0, max_dims=3, max_side=6))
     chunk = data.draw(npst.arrays(np.dtype(dtype), shape))

@@ -1,4 +1,5 @@
 import json
+from typing import Any
 
 import numpy as np
 import pytest
@@ -20,7 +21,7 @@ from vstore.format.dtypes import (
 
 class TestDataTypeOf:
     @pytest.mark.parametrize("dtype", FIXED_DTYPES, ids=dtype_id)
-    def test_is_what_zarr_writes(self, dtype):
+    def test_is_what_zarr_writes(self, dtype: Any) -> None:
         with quiet():
             expected = get_data_type_from_native_dtype(np.dtype(dtype)).to_json(zarr_format=3)
 
@@ -28,14 +29,14 @@ class TestDataTypeOf:
 
     @settings(max_examples=30)
     @given(dtype=dtypes())
-    def test_is_what_zarr_writes_for_any_dtype(self, dtype):
+    def test_is_what_zarr_writes_for_any_dtype(self, dtype: Any) -> None:
         with quiet():
             expected = get_data_type_from_native_dtype(dtype).to_json(zarr_format=3)
 
         assert data_type_of(dtype) == expected
 
     @pytest.mark.parametrize("dtype", FIXED_DTYPES, ids=dtype_id)
-    def test_does_not_depend_on_byte_order(self, dtype):
+    def test_does_not_depend_on_byte_order(self, dtype: Any) -> None:
         native = np.dtype(dtype)
 
         assert data_type_of(native.newbyteorder(">")) == data_type_of(native)
@@ -56,10 +57,10 @@ class TestDataTypeOf:
         ],
         ids=repr,
     )
-    def test_takes_names_and_types(self, dtype, expected):
+    def test_takes_names_and_types(self, dtype: Any, expected: Any) -> None:
         assert data_type_of(dtype) == expected
 
-    def test_drops_padding_from_structures(self):
+    def test_drops_padding_from_structures(self) -> None:
         padded = np.dtype([("a", "int8"), ("b", "int64")], align=True)
 
         assert dtype_from(data_type_of(padded)).itemsize == 9
@@ -79,22 +80,22 @@ class TestDataTypeOf:
             ({"name": "no such"}, "no such"),
         ],
     )
-    def test_refuses_what_cannot_be_stored_by_name(self, dtype, words):
+    def test_refuses_what_cannot_be_stored_by_name(self, dtype: Any, words: Any) -> None:
         with pytest.raises(InvalidInputError, match=words):
             data_type_of(dtype)
 
 
 class TestDtypeFrom:
     @pytest.mark.parametrize("dtype", FIXED_DTYPES, ids=dtype_id)
-    def test_reverses_data_type_of(self, dtype):
+    def test_reverses_data_type_of(self, dtype: Any) -> None:
         assert dtype_from(data_type_of(np.dtype(dtype))) == np.dtype(dtype)
 
     @pytest.mark.parametrize("name", ["string", "variable_length_bytes", "bytes"])
-    def test_holds_variable_length_as_objects(self, name):
+    def test_holds_variable_length_as_objects(self, name: Any) -> None:
         assert dtype_from(name) == np.dtype(object)
         assert is_variable_length(name)
 
-    def test_reads_every_unit_of_time_as_zarr_does(self):
+    def test_reads_every_unit_of_time_as_zarr_does(self) -> None:
         for unit in ("Y", "M", "W", "D", "h", "m", "s", "ms", "us", "ns", "ps", "fs", "as"):
             data_type = {
                 "name": "numpy.datetime64",
@@ -137,19 +138,19 @@ class TestDtypeFrom:
             ),
         ],
     )
-    def test_refuses_malformed_and_unknown_ones_by_path(self, data_type, words):
+    def test_refuses_malformed_and_unknown_ones_by_path(self, data_type: Any, words: Any) -> None:
         with pytest.raises(FormatError, match=words):
             dtype_from(data_type)
 
-    def test_refuses_endless_nesting(self):
-        data_type = "int8"
+    def test_refuses_endless_nesting(self) -> None:
+        data_type: Any = "int8"
         for _ in range(40):
             data_type = {"name": "structured", "configuration": {"fields": [["a", data_type]]}}
 
         with pytest.raises(FormatError, match="too deeply"):
             dtype_from(data_type)
 
-    def test_refuses_elements_larger_than_any_chunk(self):
+    def test_refuses_elements_larger_than_any_chunk(self) -> None:
         part = {"name": "raw_bytes", "configuration": {"length_bytes": 2**31 - 1}}
         fields = [["a", part], ["b", part]]
 
@@ -157,14 +158,14 @@ class TestDtypeFrom:
             dtype_from({"name": "structured", "configuration": {"fields": fields}})
 
 
-def test_canonical_spells_as_zarr_does():
+def test_canonical_spells_as_zarr_does() -> None:
     assert canonical("bytes") == "variable_length_bytes"
     assert canonical({"name": "string"}) == "string"
     assert canonical({"name": "uint8", "configuration": {}}) == "uint8"
 
 
 @pytest.mark.parametrize("dtype", FIXED_DTYPES, ids=dtype_id)
-def test_byte_order_is_named_where_zarr_names_it(dtype):
+def test_byte_order_is_named_where_zarr_names_it(dtype: Any) -> None:
     with quiet():
         wrapped = get_data_type_from_native_dtype(np.dtype(dtype))
 

@@ -1,5 +1,6 @@
 import json
 import struct
+from typing import Any
 
 import numpy as np
 import pytest
@@ -17,13 +18,13 @@ from vstore.format.fill_value import (
 )
 
 
-def bits(value, dtype):
+def bits(value: Any, dtype: Any) -> Any:
     return np.array(value, dtype).tobytes()
 
 
 @pytest.mark.parametrize("dtype", FIXED_DTYPES, ids=dtype_id)
 class TestEveryDtype:
-    def test_json_gives_every_bit_back(self, dtype):
+    def test_json_gives_every_bit_back(self, dtype: Any) -> None:
         data_type = data_type_of(np.dtype(dtype))
 
         for value in array_of(dtype, (200,)):
@@ -31,7 +32,7 @@ class TestEveryDtype:
             again = decode_fill_value(data_type, json.loads(text))
             assert bits(again, dtype) == bits(value, dtype), text
 
-    def test_zarr_writes_the_same(self, dtype):
+    def test_zarr_writes_the_same(self, dtype: Any) -> None:
         data_type = data_type_of(np.dtype(dtype))
         with quiet():
             peer = get_data_type_from_native_dtype(np.dtype(dtype))
@@ -41,7 +42,7 @@ class TestEveryDtype:
                 continue  # zarr-python writes every NaN as the usual one
             assert json.dumps(own) == json.dumps(peer.to_json_scalar(value, zarr_format=3))
 
-    def test_zarr_reads_the_same(self, dtype):
+    def test_zarr_reads_the_same(self, dtype: Any) -> None:
         data_type = data_type_of(np.dtype(dtype))
         peer = get_data_type_from_json(data_type, zarr_format=3)
         for value in array_of(dtype, (50,)):
@@ -51,7 +52,7 @@ class TestEveryDtype:
                 continue  # zarr-python takes NaN bits through a float, which may change them
             assert bits(theirs, dtype) == bits(value, dtype)
 
-    def test_the_default_is_zarrs(self, dtype):
+    def test_the_default_is_zarrs(self, dtype: Any) -> None:
         own = default_fill_value(data_type_of(np.dtype(dtype)))
         if dtype_id(dtype) == "when-inner":  # for which zarr-python has none
             assert not any(bits(own, dtype))
@@ -67,19 +68,19 @@ class TestFloats:
         ("document", "value"),
         [("NaN", np.nan), ("Infinity", np.inf), ("-Infinity", -np.inf), (1, 1.0), ("2.5", 2.5)],
     )
-    def test_names_and_numbers(self, document, value):
+    def test_names_and_numbers(self, document: Any, value: Any) -> None:
         np.testing.assert_equal(decode_fill_value("float64", document), np.float64(value))
 
-    def test_hexadecimal_keeps_a_payload(self):
+    def test_hexadecimal_keeps_a_payload(self) -> None:
         value = decode_fill_value("float32", "0x7fc01234")
 
         assert struct.pack(">f", value).hex() == "7fc01234"
         assert encode_fill_value("float32", value) == "0x7fc01234"
 
-    def test_minus_zero_stays(self):
+    def test_minus_zero_stays(self) -> None:
         assert np.signbit(decode_fill_value("float32", encode_fill_value("float32", -0.0)))
 
-    def test_complex_parts_are_independent(self):
+    def test_complex_parts_are_independent(self) -> None:
         value = decode_fill_value("complex64", ["NaN", "-Infinity"])
 
         assert np.isnan(value.real)
@@ -88,12 +89,12 @@ class TestFloats:
 
 
 class TestVariableLength:
-    def test_text(self):
+    def test_text(self) -> None:
         assert encode_fill_value("string", "grün") == "grün"
         assert decode_fill_value("string", "grün") == "grün"
         assert default_fill_value("string") == ""
 
-    def test_bytes_are_base64(self):
+    def test_bytes_are_base64(self) -> None:
         assert encode_fill_value("variable_length_bytes", b"\0\xff") == "AP8="
         assert decode_fill_value("variable_length_bytes", "AP8=") == b"\0\xff"
         assert default_fill_value("variable_length_bytes") == b""
@@ -123,7 +124,7 @@ class TestVariableLength:
         ("string", None),
     ],
 )
-def test_malformed_documents_are_refused(data_type, document):
+def test_malformed_documents_are_refused(data_type: Any, document: Any) -> None:
     with pytest.raises(FormatError, match="fill_value"):
         decode_fill_value(data_type, document)
 
@@ -144,10 +145,10 @@ class TestCoerce:
             ("bytes", b"x", b"x"),
         ],
     )
-    def test_takes_what_the_type_holds(self, dtype, value, expected):
+    def test_takes_what_the_type_holds(self, dtype: Any, value: Any, expected: Any) -> None:
         assert coerce_fill_value(data_type_of(dtype), value) == expected
 
-    def test_takes_raw_bytes_and_structures(self):
+    def test_takes_raw_bytes_and_structures(self) -> None:
         assert coerce_fill_value(data_type_of("V3"), b"abc").tobytes() == b"abc"
         pair = coerce_fill_value(data_type_of([("a", "i4"), ("b", "f8")]), (1, 2.5))
         assert pair.tolist() == (1, 2.5)
@@ -169,6 +170,6 @@ class TestCoerce:
             ("string", None),
         ],
     )
-    def test_refuses_what_would_be_changed(self, dtype, value):
+    def test_refuses_what_would_be_changed(self, dtype: Any, value: Any) -> None:
         with pytest.raises(InvalidInputError, match="fill value"):
             coerce_fill_value(data_type_of(dtype), value)

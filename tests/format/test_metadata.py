@@ -2,6 +2,7 @@ import contextlib
 import copy
 import json
 import pickle
+from typing import Any
 
 import numpy as np
 import pytest
@@ -21,14 +22,14 @@ from vstore.format.metadata import ArrayMetadata, GroupMetadata
 
 
 @pytest.fixture
-def document():
+def document() -> Any:
     return ArrayMetadata.create(shape=(10, 7), dtype="int32", chunk_shape=(4, 7)).to_dict()
 
 
 class TestDocument:
     @pytest.mark.parametrize("dtype", [*FIXED_DTYPES, *VARIABLE_TYPES], ids=dtype_id)
     @pytest.mark.parametrize("name", ["none", "fast", "balanced", "small"])
-    def test_is_the_one_that_zarr_writes(self, dtype, name):
+    def test_is_the_one_that_zarr_writes(self, dtype: Any, name: Any) -> None:
         dtype = dtype if dtype in VARIABLE_TYPES else np.dtype(dtype)
         own = ArrayMetadata.create(
             shape=(10, 7),
@@ -38,7 +39,7 @@ class TestDocument:
             dimension_names=["sample", None],
             attributes={"unit": "m"},
         )
-        objects = {}
+        objects: dict[str, Any] = {}
         with quiet():
             zarr.create_array(
                 MemoryStore(objects),
@@ -57,17 +58,17 @@ class TestDocument:
 
     @settings(max_examples=50)
     @given(peer=array_metadata(zarr_formats=st.just(3)))
-    def test_survives_reading_and_writing(self, peer):
+    def test_survives_reading_and_writing(self, peer: Any) -> None:
         with quiet():
             document = json.loads(json.dumps(peer.to_dict()))
             again = ArrayMetadata.from_dict(document).to_dict()
 
         assert json.dumps(again) == json.dumps(document)
 
-    def test_zarr_reads_what_is_written(self, document):
+    def test_zarr_reads_what_is_written(self, document: Any) -> None:
         assert normalized(document) == json.loads(json.dumps(document))
 
-    def test_short_forms_are_spelled_out(self, document):
+    def test_short_forms_are_spelled_out(self, document: Any) -> None:
         short = document | {
             "chunk_key_encoding": "default",
             "codecs": [document["codecs"][0], "crc32c"],
@@ -90,7 +91,7 @@ class TestDocument:
             ({"name": "default", "configuration": {"separator": "."}}, "."),
         ],
     )
-    def test_chunk_key_encodings(self, document, given, separator):
+    def test_chunk_key_encodings(self, document: Any, given: Any, separator: Any) -> None:
         own = ArrayMetadata.from_dict(document | {"chunk_key_encoding": given})
 
         assert own.chunk_key_encoding == {
@@ -98,13 +99,13 @@ class TestDocument:
             "configuration": {"separator": separator},
         }
 
-    def test_keeps_what_need_not_be_understood(self, document):
+    def test_keeps_what_need_not_be_understood(self, document: Any) -> None:
         extended = document | {"hint": {"must_understand": False, "colour": "red"}}
 
         assert ArrayMetadata.from_dict(extended).to_dict() == extended
         assert normalized(extended)["hint"] == extended["hint"]
 
-    def test_does_not_touch_the_given_document(self, document):
+    def test_does_not_touch_the_given_document(self, document: Any) -> None:
         before = copy.deepcopy(document)
 
         ArrayMetadata.from_dict(document)
@@ -174,7 +175,7 @@ class TestRefusals:
         ],
         ids=repr,
     )
-    def test_name_the_member(self, document, member, value, words):
+    def test_name_the_member(self, document: Any, member: Any, value: Any, words: Any) -> None:
         with pytest.raises(FormatError, match=words):
             ArrayMetadata.from_dict(document | {member: value})
 
@@ -182,20 +183,20 @@ class TestRefusals:
         "member",
         ["shape", "data_type", "chunk_grid", "chunk_key_encoding", "fill_value", "codecs"],
     )
-    def test_required_members(self, document, member):
+    def test_required_members(self, document: Any, member: Any) -> None:
         del document[member]
 
         with pytest.raises(FormatError, match=member):
             ArrayMetadata.from_dict(document)
 
     @pytest.mark.parametrize("document", [None, [], "x", 3, {}])
-    def test_what_is_no_document_at_all(self, document):
+    def test_what_is_no_document_at_all(self, document: Any) -> None:
         with pytest.raises(FormatError):
             ArrayMetadata.from_dict(document)
 
     @settings(max_examples=100)
     @given(data=st.data())
-    def test_any_json_gives_metadata_or_a_format_error(self, data):
+    def test_any_json_gives_metadata_or_a_format_error(self, data: Any) -> None:
         document = ArrayMetadata.create(shape=(4, 4), dtype="int16", chunk_shape=(2, 2)).to_dict()
         junk = st.recursive(
             st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
@@ -227,7 +228,7 @@ class TestRefusals:
         ],
         ids=repr,
     )
-    def test_creating_blames_the_caller(self, options, words):
+    def test_creating_blames_the_caller(self, options: Any, words: Any) -> None:
         valid = {"shape": (4,), "dtype": "int8", "chunk_shape": (2,)}
 
         with pytest.raises(InvalidInputError, match=words):
@@ -235,43 +236,43 @@ class TestRefusals:
 
 
 class TestValues:
-    def test_counts_chunks(self):
+    def test_counts_chunks(self) -> None:
         own = ArrayMetadata.create(shape=(10, 0, 8), dtype="int16", chunk_shape=(4, 1, 8))
 
         assert own.ndim == 3
         assert own.grid_shape == (3, 0, 1)
         assert own.chunk_nbytes == 64
 
-    def test_a_scalar_has_one_chunk(self):
+    def test_a_scalar_has_one_chunk(self) -> None:
         own = ArrayMetadata.create(shape=(), dtype="int16", chunk_shape=())
 
         assert own.grid_shape == ()
         assert own.chunk_nbytes == 2
 
     @pytest.mark.parametrize(("data_type", "empty"), [("string", ""), ("bytes", b"")])
-    def test_variable_length_is_held_as_objects(self, data_type, empty):
+    def test_variable_length_is_held_as_objects(self, data_type: Any, empty: Any) -> None:
         own = ArrayMetadata.create(shape=(3,), dtype=data_type, chunk_shape=(2,))
 
         assert own.is_variable_length
         assert own.dtype == object
         assert own.fill_value == empty
 
-    def test_resized_changes_the_shape_only(self, document):
+    def test_resized_changes_the_shape_only(self, document: Any) -> None:
         own = ArrayMetadata.from_dict(document).resized((20, 0))
 
         assert own.to_dict() == document | {"shape": [20, 0]}
 
     @pytest.mark.parametrize("shape", [(1,), (1, -1), (1, 2**63)])
-    def test_resized_refuses_impossible_shapes(self, document, shape):
+    def test_resized_refuses_impossible_shapes(self, document: Any, shape: Any) -> None:
         with pytest.raises(InvalidInputError, match="shape"):
             ArrayMetadata.from_dict(document).resized(shape)
 
-    def test_with_attributes_replaces_them(self, document):
+    def test_with_attributes_replaces_them(self, document: Any) -> None:
         own = ArrayMetadata.from_dict(document).with_attributes({"a": 1})
 
         assert own.to_dict() == document | {"attributes": {"a": 1}}
 
-    def test_equality_is_the_documents(self, document):
+    def test_equality_is_the_documents(self, document: Any) -> None:
         own = ArrayMetadata.from_dict(document | {"data_type": "float32", "fill_value": "NaN"})
 
         assert own == ArrayMetadata.from_dict(own.to_dict())
@@ -279,14 +280,14 @@ class TestValues:
         assert own != "something else"
 
     @pytest.mark.parametrize("dtype", [*FIXED_DTYPES, *VARIABLE_TYPES], ids=dtype_id)
-    def test_pickles(self, dtype):
+    def test_pickles(self, dtype: Any) -> None:
         own = ArrayMetadata.create(shape=(3,), dtype=dtype, chunk_shape=(2,))
 
         assert pickle.loads(pickle.dumps(own)) == own
 
 
 class TestGroup:
-    def test_is_the_one_that_zarr_writes(self):
+    def test_is_the_one_that_zarr_writes(self) -> None:
         own = GroupMetadata(attributes={"a": [1, None]}).to_dict()
 
         assert json.dumps(own) == json.dumps(
@@ -294,14 +295,14 @@ class TestGroup:
         )
         assert GroupMetadata.from_dict(own).to_dict() == own
 
-    def test_leaves_out_copies_of_other_nodes(self):
+    def test_leaves_out_copies_of_other_nodes(self) -> None:
         document = GroupMetadata().to_dict() | {
             "consolidated_metadata": {"kind": "inline", "must_understand": False, "metadata": {}}
         }
 
         assert GroupMetadata.from_dict(document) == GroupMetadata()
 
-    def test_keeps_what_need_not_be_understood(self):
+    def test_keeps_what_need_not_be_understood(self) -> None:
         document = GroupMetadata().to_dict() | {"hint": {"must_understand": False}}
 
         assert GroupMetadata.from_dict(document).to_dict() == document
@@ -311,15 +312,15 @@ class TestGroup:
         [{"node_type": "array"}, {"zarr_format": 2}, {"attributes": 1}, {"mystery": 1}],
         ids=repr,
     )
-    def test_refuses_others(self, change):
+    def test_refuses_others(self, change: Any) -> None:
         with pytest.raises(FormatError):
             GroupMetadata.from_dict(GroupMetadata().to_dict() | change)
 
-    def test_with_attributes_replaces_them(self):
+    def test_with_attributes_replaces_them(self) -> None:
         assert GroupMetadata(attributes={"a": 1}).with_attributes({"b": 2}).attributes == {"b": 2}
 
 
-def test_zarr_reads_a_payload_of_nan():
+def test_zarr_reads_a_payload_of_nan() -> None:
     own = ArrayMetadata.create(
         shape=(2,), dtype="float32", chunk_shape=(2,), fill_value=np.uint32(0x7FC00001).view("f4")
     )

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import zarr
 from numpy.typing import NDArray
-from zarr.core.buffer import cpu
+from zarr.core.buffer import Buffer, cpu
 from zarr.core.metadata.v3 import ArrayV3Metadata
 from zarr.storage import MemoryStore
 
@@ -33,15 +33,19 @@ def normalized(document: Mapping[str, Any]) -> dict[str, Any]:
 def write(document: Mapping[str, Any], array: NDArray[Any]) -> dict[str, bytes]:
     """Return the chunks that zarr-python writes for the array, by key."""
     with quiet():
-        objects = {"zarr.json": cpu.Buffer.from_bytes(json.dumps(document).encode())}
+        objects: dict[str, Buffer] = {
+            "zarr.json": cpu.Buffer.from_bytes(json.dumps(document).encode())
+        }
         node = zarr.open_array(MemoryStore(objects), mode="r+", zarr_format=3)
         node[...] = array
     return {key: data.to_bytes() for key, data in objects.items() if key != "zarr.json"}
 
 
-def read(document: Mapping[str, Any], chunks: Mapping[str, bytes]) -> NDArray[Any]:
+def read(document: Mapping[str, Any], chunks: Mapping[str, bytes | memoryview]) -> NDArray[Any]:
     """Return the array that zarr-python reads from the chunks."""
-    objects = {key: cpu.Buffer.from_bytes(bytes(data)) for key, data in chunks.items()}
+    objects: dict[str, Buffer] = {
+        key: cpu.Buffer.from_bytes(bytes(data)) for key, data in chunks.items()
+    }
     objects["zarr.json"] = cpu.Buffer.from_bytes(json.dumps(document).encode())
     with quiet():
         node = zarr.open_array(MemoryStore(objects), mode="r", zarr_format=3)

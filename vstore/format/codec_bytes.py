@@ -90,7 +90,7 @@ class Checksum:
 
     def decode(self, data: Buffer, limit: int) -> Buffer:
         """Return the bytes, without copying, if their checksum is right."""
-        if len(data) < 4:
+        if len(data) <= 4:
             raise CorruptionError("the chunk is cut short")
         require_limit(len(data) - 4, limit)
         return memoryview(self.codec.decode(data))

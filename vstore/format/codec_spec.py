@@ -1,7 +1,7 @@
 """What passes between the codecs of one array."""
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
 
 import msgspec
@@ -46,12 +46,14 @@ class ArraySpec:
 class Budget:
     """The bytes that decoding one chunk may still produce."""
 
-    remaining: int = field(default=MAX_CHUNK_NBYTES)
+    remaining: int
 
     def take(self, nbytes: int) -> None:
         """Use up some of it, or raise `CorruptionError`."""
         if nbytes > self.remaining:
-            raise CorruptionError(f"the chunk decodes to more than {MAX_CHUNK_NBYTES} bytes")
+            raise CorruptionError(
+                f"the chunk decodes to {nbytes} bytes; at most {self.remaining} are possible"
+            )
         self.remaining -= nbytes
 
 

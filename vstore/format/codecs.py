@@ -30,9 +30,17 @@ class ChunkCodec:
     array([0, 1, 2, 3], dtype=int16)
     """
 
-    def __init__(self, metadata: ArrayMetadata) -> None:
+    def __init__(self, metadata: ArrayMetadata, *, max_nbytes: int = MAX_CHUNK_NBYTES) -> None:
+        """Use an array's codecs.
+
+        Args:
+            metadata: Those of the array.
+            max_nbytes: Most that samples of different sizes may take in one decoded chunk;
+                chunks of fixed-width elements take what the metadata say.
+        """
         self._pipeline = metadata.pipeline
         self._spec = metadata.pipeline.spec
+        self._max_nbytes = max_nbytes
 
     def encode(self, chunk: NDArray[Any]) -> bytes | memoryview:
         """Return the bytes of a whole chunk, given in any memory and byte order.
@@ -65,7 +73,7 @@ class ChunkCodec:
         """
         if out is not None:
             self._require_usable(out)
-        return self._pipeline.decode(memoryview(data).cast("B"), out, Budget())
+        return self._pipeline.decode(memoryview(data).cast("B"), out, Budget(self._max_nbytes))
 
     def is_fill(self, chunk: NDArray[Any]) -> bool:
         """Return whether the chunk is the fill value everywhere, bit for bit."""

@@ -132,7 +132,7 @@ class ArrayMetadata:
         dtype = dtype_from(data_type)
         chunk_shape = _chunk_shape(parsed, dtype)
         fill_value = decode_fill_value(data_type, parsed.fill_value)
-        spec = ArraySpec(chunk_shape, dtype, data_type, fill_value)
+        pipeline = build(parsed.codecs, ArraySpec(chunk_shape, dtype, data_type, fill_value))
         names = parsed.dimension_names
         if names is not None and len(names) != len(parsed.shape):
             raise FormatError(f"dimension_names: {len(names)} names for {len(parsed.shape)} axes")
@@ -147,7 +147,7 @@ class ArrayMetadata:
             attributes=parsed.attributes,
             chunk_key_encoding=_chunk_key_encoding(parsed.chunk_key_encoding),
             extra_fields=extra_fields,
-            pipeline=build(parsed.codecs, spec),
+            pipeline=pipeline,
         )
 
     def to_dict(self) -> dict[str, Any]:
