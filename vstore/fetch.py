@@ -33,18 +33,18 @@ class _Cache(Generic[V]):
 
     def __init__(self, size: int) -> None:
         self._size = size
-        self._entries: OrderedDict[Digest, V] = OrderedDict()
+        self._entries: OrderedDict[str, V] = OrderedDict()
         self._lock = threading.Lock()
 
-    def find(self, digest: Digest) -> V | None:
+    def find(self, name: str) -> V | None:
         with self._lock:
-            if digest in self._entries:
-                self._entries.move_to_end(digest)
-            return self._entries.get(digest)
+            if name in self._entries:
+                self._entries.move_to_end(name)
+            return self._entries.get(name)
 
-    def put(self, digest: Digest, value: V) -> None:
+    def put(self, name: str, value: V) -> None:
         with self._lock:
-            self._entries[digest] = value
+            self._entries[name] = value
             while len(self._entries) > self._size:
                 self._entries.popitem(last=False)
 
@@ -105,12 +105,13 @@ class Fetcher:
 
     def _page(self, item: tuple[PageRef, int]) -> Page:
         ref, height = item
-        found = self._pages.find(ref.digest)
+        name = f"{height} {ref.digest}"
+        found = self._pages.find(name)
         if found is None:
             what = f"index page {ref.digest}"
             data = self._verified(keys.index(ref.digest), ref.digest, what=what)
             found = decode_page(data, height=height, what=what)
-            self._pages.put(ref.digest, found)
+            self._pages.put(name, found)
         return found
 
     def _verified(self, key: Key, digest: Digest, *, what: str) -> bytes:
