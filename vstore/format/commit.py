@@ -7,9 +7,10 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from vstore.errors import CorruptionError, FormatError
+from vstore.errors import FormatError
 from vstore.format import document
-from vstore.format.digest import Digest, digest_of, parse_digest
+from vstore.format.digest import Digest, parse_digest
+from vstore.format.seal import break_seal, seal
 
 FORMAT = 1
 FEATURES: frozenset[str] = frozenset()
@@ -132,13 +133,11 @@ class RepositoryDocument(msgspec.Struct, frozen=True, forbid_unknown_fields=True
 
 
 Stored = TypeVar("Stored", CommitDocument, BranchDocument, TagDocument, RepositoryDocument)
-_CHECK = "check"
 
 
 def encode(value: BranchDocument | TagDocument | RepositoryDocument) -> bytes:
     """Return a document that no digest names, with the digest of its other members inside."""
-    plain: dict[str, Any] = msgspec.to_builtins(value)
-    return document.dumps(plain | {_CHECK: digest_of(document.dumps(plain))})
+    return seal(value)
 
 
 def decode(data: bytes, kind: type[Stored], *, what: str) -> Stored:
@@ -163,17 +162,8 @@ def decode(data: bytes, kind: type[Stored], *, what: str) -> Stored:
     if unknown:
         raise FormatError(f"{what} needs the features {unknown}, which this vstore does not know")
     if kind is not CommitDocument:
-        _verify(value, what)
+        value = break_seal(value, what=what)
     return document.convert(value, kind, what=what)
-
-
-def _verify(value: dict[str, Any], what: str) -> None:
-    """Take the `check` out of a document and compare."""
-    expected = value.pop(_CHECK, None)
-    if expected != digest_of(document.dumps(value)):
-        raise CorruptionError(
-            f"{what} is damaged: its check does not fit the rest; run vstore fsck"
-        )
 
 
 def _unknown_features(features: object, what: str) -> list[str]:

@@ -13,6 +13,11 @@ TAGS = "refs/tags/"
 COMMITS = "commits/"
 INDEX = "index/"
 PACKS = "packs/"
+COLLECTION = "gc/"
+COLLECTION_STATE = Key("gc/state.json")
+COLLECTION_CLOCK = Key("gc/clock.json")
+LEASES = "gc/leases/"
+PROBES = "probe/"
 
 _SUFFIX = ".json"
 _SAFE = "/-_.+=,"
@@ -43,6 +48,29 @@ def index(digest: Digest) -> Key:
 def pack(digest: Digest) -> Key:
     """Return where a pack lies."""
     return Key(f"{PACKS}{digest[:2]}/{digest}")
+
+
+def digest_at(key: str) -> Digest | None:
+    """Return the digest that names the object at `key`, None where none does.
+
+    >>> digest_at(pack(Digest("ab" * 32))) == "ab" * 32
+    True
+    """
+    name = key.rpartition("/")[2].removesuffix(_SUFFIX)
+    if not is_digest(name):
+        return None
+    digest = Digest(name)
+    return digest if key in (commit(digest), index(digest), pack(digest)) else None
+
+
+def condemned(epoch: str, number: int) -> Key:
+    """Return where a part of the list of what a garbage collection condemned lies."""
+    return Key(f"{COLLECTION}{epoch}/{number:06}{_SUFFIX}")
+
+
+def lease(token: str) -> Key:
+    """Return where a transaction says that it is alive."""
+    return Key(f"{LEASES}{token}{_SUFFIX}")
 
 
 def branch(name: str) -> Key:

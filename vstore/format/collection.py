@@ -1,0 +1,103 @@
+"""What garbage collection stores while it runs: its state, what it condemned, and leases.
+
+    gc/state.json              the one collection that is under way, or the last one
+    gc/<epoch>/<number>.json   a part of what it condemned, in key order
+    gc/leases/<token>.json     a transaction that has been open for long and is alive
+    gc/clock.json              written to learn the store's time
+
+A repository in which nothing was ever collected has none of them.
+"""
+
+from bisect import bisect_right
+from typing import Literal, TypeVar
+
+import msgspec
+
+from vstore.errors import FormatError
+from vstore.format import document
+from vstore.format.commit import FORMAT
+from vstore.format.seal import break_seal, seal
+
+Phase = Literal["waiting", "sweeping", "done", "cancelled"]
+
+
+class CollectionDocument(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The state of garbage collection.
+
+    `parts` holds the first key of each part of the condemned list, ascending; `roots` the
+    commits from which everything that is not condemned was reachable; `token` is new each
+    time the document is written.
+    """
+
+    format: int
+    epoch: str
+    phase: Phase
+    token: str
+    grace_seconds: float
+    parts: list[str]
+    roots: list[str]
+    objects: int
+    nbytes: int
+
+    @property
+    def is_pending(self) -> bool:
+        """Whether something is condemned and not yet deleted or pardoned."""
+        return self.phase in ("waiting", "sweeping")
+
+    @property
+    def is_sweeping(self) -> bool:
+        """Whether condemned objects may be disappearing."""
+        return self.phase == "sweeping"
+
+    def part_of(self, key: str) -> int | None:
+        """Return the number of the part that would hold `key`, None where none could."""
+        number = bisect_right(self.parts, key) - 1
+        return number if number >= 0 else None
+
+
+class Condemned(msgspec.Struct, frozen=True, forbid_unknown_fields=True, array_like=True):
+    """An object that nothing refers to: its key, size and the store's timestamp."""
+
+    key: str
+    nbytes: int
+    modified: str
+
+
+class CondemnedDocument(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A part of what a collection condemned, in key order."""
+
+    format: int
+    epoch: str
+    objects: list[Condemned]
+
+
+class LeaseDocument(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A transaction that is alive, and for how long it had been open when it said so."""
+
+    format: int
+    token: str
+    age_seconds: float
+
+
+Kind = TypeVar("Kind", CollectionDocument, CondemnedDocument, LeaseDocument)
+
+
+def encode(value: CollectionDocument | CondemnedDocument | LeaseDocument) -> bytes:
+    """Return a document of garbage collection as it is stored."""
+    return seal(value)
+
+
+def decode(data: bytes, kind: type[Kind], *, what: str) -> Kind:
+    """Return a stored document of garbage collection.
+
+    Raises:
+        FormatError: malformed, or of a newer format version.
+        CorruptionError: it differs from its own check.
+    """
+    value = document.parse(data, what=what)
+    if not isinstance(value, dict):
+        raise FormatError(f"{what} must be a JSON object")
+    members = break_seal(value, what=what)
+    if members.get("format") != FORMAT:
+        raise FormatError(f"{what} has the format version {members.get('format')!r}, not {FORMAT}")
+    return document.convert(members, kind, what=what)
