@@ -51,7 +51,12 @@ class ClosedError(VstoreError):
 
 
 class ConflictError(VstoreError):
-    """Another writer got there first; nothing was changed."""
+    """Another writer got there first, or two changes exclude each other; nothing was changed.
+
+    `conflicts` holds what collided, as `vstore.Conflict` values, where samples did.
+    """
+
+    conflicts: tuple[object, ...] = ()
 
 
 class UnknownOutcomeError(VstoreError):

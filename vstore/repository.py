@@ -25,6 +25,9 @@ from vstore.format.digest import Digest, is_digest
 from vstore.history.commits import Commit, as_of, describe, history
 from vstore.history.refs import Branch, Refs
 from vstore.history.revisions import Resolver
+from vstore.merging.conflicts import Resolution
+from vstore.merging.merge import Merged
+from vstore.publishing import BranchMerge, Publisher
 from vstore.snapshot import Snapshot
 from vstore.storage.open import open_store
 from vstore.storage.store import ObjectStore
@@ -181,7 +184,48 @@ class Repository:
                 f"there is no branch {name!r} in {self.url}: make it with "
                 f"repo.branches.create({name!r}, at=...)"
             )
-        return Transaction(self._fetcher, self._refs, name, base, options)
+        publish = Publisher(self._fetcher, self._refs, name, base, options)
+        start = None if base is None else base.commit
+        return Transaction(self._fetcher, start, options, branch=name, publish=publish)
+
+    def merge(
+        self,
+        revision: str,
+        *,
+        into: str | None = None,
+        message: str | None = None,
+        author: Author | str | None = None,
+        resolve: Resolution | None = None,
+        dry_run: bool = False,
+    ) -> Merged:
+        """Merge a revision into a branch (the default branch when None), by sample.
+
+        Where the branch has nothing that the revision lacks it moves forward without a
+        commit; where it has all of it nothing happens.
+
+        Args:
+            revision: what is merged.
+            into: the branch that moves.
+            message: what the merge commit says.
+            author: who merges.
+            resolve: `ours`, `theirs`, a function of the `Conflict`, or a mapping of paths
+                to these.
+            dry_run: tell what would happen, conflicts included, and change nothing.
+
+        Raises:
+            ConflictError: conflicts that `resolve` leaves, in `conflicts`; nothing changed.
+        """
+        name = self.default_branch if into is None else into
+        options = CommitOptions(
+            message=_message(message or f"Merge {revision} into {name}"),
+            author=_as_author(author) or self.author,
+        )
+        branch = self._refs.get_branch(name)
+        merger = BranchMerge(self._fetcher, self._refs, branch, options)
+        theirs = self.resolve(revision)
+        if dry_run:
+            return merger.preview(theirs, resolve=resolve)
+        return merger.run(theirs, resolve=resolve)
 
     def log(self, revision: str | None = None, *, limit: int | None = None) -> Iterator[Commit]:
         """Yield a commit and all it descends from, newest first."""

@@ -1,6 +1,6 @@
 """Changes that become one commit, or nothing."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from types import TracebackType
@@ -14,7 +14,6 @@ from vstore.array import Array, ChunkSource
 from vstore.errors import (
     AlreadyExistsError,
     ClosedError,
-    ConflictError,
     InvalidInputError,
     NotFoundError,
 )
@@ -31,16 +30,15 @@ from vstore.format.commit import (
     parse_time,
 )
 from vstore.format.digest import Digest, digest_of
-from vstore.format.keys import check_node_name, split_path
+from vstore.format.keys import split_path
 from vstore.format.metadata import ArrayMetadata
-from vstore.format.samples import KEYS, RESERVED_SUFFIXES, ColumnSpec, as_dtype
-from vstore.format.tree import ArrayNode, GroupNode, TableInfo, Tree, new_id
+from vstore.format.samples import ColumnSpec, as_dtype
+from vstore.format.tree import ArrayNode, GroupNode, Node, TableInfo, Tree, new_id
 from vstore.history.commits import Commit, describe
-from vstore.history.refs import Branch, Refs
 from vstore.writing.new_column import default_chunk_shape
 from vstore.writing.packs import PackWriter
 from vstore.writing.staged_array import StagedArray
-from vstore.writing.staged_table import StagedTable, Staging
+from vstore.writing.staged_table import StagedTable, Staging, check_column_name
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,6 +50,12 @@ class CommitOptions:
     metadata: Mapping[str, Any] = field(default_factory=dict)
     time: datetime | None = None
     allow_empty: bool = False
+    merged: Sequence[Digest] = ()
+    """Commits that are parents beside the one that the transaction began at."""
+
+
+Publish = Callable[[Digest, CommitDocument], Commit]
+"""Make a stored commit the head of its branch, or raise; return what the head became."""
 
 
 class Transaction:
@@ -65,17 +69,18 @@ class Transaction:
     def __init__(
         self,
         fetcher: Fetcher,
-        refs: Refs,
-        branch: str,
-        base: Branch | None,
+        base: Digest | None,
         options: CommitOptions,
+        *,
+        branch: str = "",
+        publish: Publish | None = None,
     ) -> None:
         self._fetcher = fetcher
-        self._refs = refs
         self._branch = branch
         self._base = base
         self._options = options
-        self._parent = None if base is None else fetcher.commit(base.commit)
+        self._publish = publish
+        self._parent = None if base is None else fetcher.commit(base)
         self._base_tree = self._read_tree()
         self._tree = self._base_tree
         self._writer = PackWriter(fetcher)
@@ -83,6 +88,7 @@ class Transaction:
         self._tables: dict[str, StagedTable] = {}
         self._arrays: dict[str, StagedArray] = {}
         self._schema: set[str] = set()
+        self._put: dict[str, Changes] = {}
         self._is_open = True
         self.commit_made: Commit | None = None
 
@@ -186,7 +192,7 @@ class Transaction:
         return StagedView(self._arrays[path], self._require_open)
 
     def _new_id(self, path: str) -> str:
-        return new_id(None if self._base is None else self._base.commit, path)
+        return new_id(self._base, path)
 
     def _free_path(self, path: str, what: str) -> str:
         names = split_path(path, what=what)
@@ -211,9 +217,7 @@ class Transaction:
         if parent in self._tables or self._is_table(parent):
             raise InvalidInputError(f"{path!r} is a column: it goes with its table {parent!r}")
         self._tree = self._tree.put(path, None)
-        for staged in (self._tables, self._arrays):
-            for name in [name for name in staged if f"{name}/".startswith(f"{path}/")]:
-                del staged[name]
+        self._forget(path)
         self._schema.add(path)
 
     def _is_table(self, path: str) -> bool:
@@ -229,21 +233,76 @@ class Transaction:
         self._require_open()
         joined = "/".join(split_path(path))
         if joined in self._tables or self._is_table(joined):
-            return self._table(joined)
+            return self.table(joined)
         parent, _, name = joined.rpartition("/")
         if self._is_table(parent):
-            return self._table(parent)[name]
+            return self.table(parent)[name]
         node = self._tree.get(joined)
         if isinstance(node, GroupNode):
             raise NotFoundError(f"{joined!r} is a group; name a table or an array in it")
-        if joined not in self._arrays:
-            metadata = ArrayMetadata.from_dict(node.metadata)
-            self._arrays[joined] = StagedArray(
-                self._writer, self._fetcher, joined, metadata, base=node
-            )
-        return StagedView(self._arrays[joined], self._require_open)
+        return StagedView(self.array(joined), self._require_open)
 
-    def _table(self, path: str) -> StagedTable:
+    def array(self, path: str) -> StagedArray:
+        """Return the chunks of the plain array at `path`, or raise `NotFoundError`."""
+        if path not in self._arrays:
+            node = self._tree.get(path)
+            if not isinstance(node, ArrayNode):
+                raise NotFoundError(f"{path!r} is not an array")
+            metadata = ArrayMetadata.from_dict(node.metadata)
+            self._arrays[path] = StagedArray(self._writer, self._fetcher, path, metadata, base=node)
+        return self._arrays[path]
+
+    @property
+    def tree(self) -> Tree:
+        """The nodes of the base commit with those made, put and deleted since."""
+        return self._tree
+
+    def put_node(self, path: str, node: Node | None, *, changes: Changes | None = None) -> None:
+        """Put a stored node at `path` as it is, in place of what is there; None deletes it.
+
+        No chunk is read or written. `changes` is what the commit says of it.
+        """
+        self._require_open()
+        self._tree = self._tree.put(path, node)
+        self._forget(path)
+        self._put[path] = changes or Changes(schema=True)
+
+    def set_group_attributes(self, path: str, attributes: Mapping[str, Any]) -> None:
+        """Replace the attributes of a plain group; the root is the empty path."""
+        self._require_open()
+        node = self._tree.get(path)
+        if not isinstance(node, GroupNode):
+            raise InvalidInputError(f"{path!r} is not a group")
+        plain = _json_object(attributes, "attributes")
+        metadata = node.metadata | {"attributes": plain}
+        self._tree = self._tree.put(path, replace(node, metadata=metadata))
+        self._schema.add(path)
+
+    def move(self, path: str, new_path: str) -> None:
+        """Move a table, array or group; no chunk is touched.
+
+        Raises:
+            NotFoundError: nothing is at `path`.
+            AlreadyExistsError: something is at `new_path`.
+        """
+        self._require_open()
+        old, new = "/".join(split_path(path)), self._free_path(new_path, "node")
+        node = self._tree.get(old)
+        if f"{new}/".startswith(f"{old}/"):
+            raise InvalidInputError(f"{old!r} cannot be moved to {new!r}, below itself")
+        self._tree = self._tree.put(old, None).put(new, node)
+        for staged in (self._tables, self._arrays):
+            for name in [name for name in staged if f"{name}/".startswith(f"{old}/")]:
+                staged[new + name[len(old) :]] = staged.pop(name)  # type: ignore[assignment]
+        self._schema.add(new)
+
+    def _forget(self, path: str) -> None:
+        for staged in (self._tables, self._arrays):
+            for name in [name for name in staged if f"{name}/".startswith(f"{path}/")]:
+                del staged[name]
+
+    def table(self, path: str) -> StagedTable:
+        """Return the table at `path`, to read and to change, or raise `NotFoundError`."""
         if path not in self._tables:
             node = self._tree.get(path)
             if not isinstance(node, GroupNode):
@@ -268,21 +327,29 @@ class Transaction:
             ConflictError: the branch moved since the transaction began; nothing changed.
             UnknownOutcomeError: the store did not say whether the branch moved.
         """
+        written = self.write()
+        if written is None:
+            return None
+        self.commit_made = (self._publish or describe)(*written)
+        return self.commit_made
+
+    def write(self) -> tuple[Digest, CommitDocument] | None:
+        """Store the commit without moving a branch; return None where nothing was changed.
+
+        The transaction is finished afterwards, whether or not this raises.
+        """
         self._require_open()
         try:
-            made = self._commit()
+            return self._write()
         finally:
             self._is_open = False
             self._writer.close()
-        self.commit_made = made
-        return made
 
-    def _commit(self) -> Commit | None:
+    def _write(self) -> tuple[Digest, CommitDocument] | None:
         changes = self._flush()
         tree, pages = self._new_tree()
         value, objects = trees.encode(tree.root, tree.load)
-        same = self._parent is not None and value == self._parent.tree
-        if (same or (self._parent is None and not changes)) and not self._options.allow_empty:
+        if self._is_unchanged(value, changes) and not self._options.allow_empty:
             return None
         new = self._document(value, changes)
         data = document.dumps(new, what="commit")
@@ -291,12 +358,16 @@ class Transaction:
             self._writer.upload(keys.index(name), page)
         self._writer.upload(keys.commit(digest), data)
         self._writer.finish()
-        self._move(digest)
         self._fetcher.remember_commit(digest, new)
-        return describe(digest, new)
+        return digest, new
+
+    def _is_unchanged(self, tree: dict[str, Any], changes: Mapping[str, Changes]) -> bool:
+        if self._options.merged:
+            return False
+        return not changes if self._parent is None else tree == self._parent.tree
 
     def _flush(self) -> dict[str, Changes]:
-        changes: dict[str, Changes] = {}
+        changes = dict(self._put)
         for path, table in sorted(self._tables.items()):
             table.flush()
             changes[path] = table.changes()
@@ -325,16 +396,18 @@ class Transaction:
 
     def _document(self, tree: dict[str, Any], changes: dict[str, Changes]) -> CommitDocument:
         parent, options = self._parent, self._options
-        digest = None if self._base is None else self._base.commit
+        digests = [] if self._base is None else [self._base]
+        digests += [digest for digest in options.merged if digest not in digests]
+        generations = [self._fetcher.commit(digest).generation for digest in digests]
         return CommitDocument(
             format=FORMAT,
             features=[],
-            parents=[] if digest is None else [digest],
-            generation=0 if parent is None else parent.generation + 1,
+            parents=list(digests),
+            generation=max(generations, default=-1) + 1,
             depth=0 if parent is None else parent.depth + 1,
             ancestors=[]
-            if parent is None or digest is None
-            else ancestors_of(digest, parent.depth, parent.ancestors),
+            if parent is None or self._base is None
+            else ancestors_of(self._base, parent.depth, parent.ancestors),
             author=options.author,
             time=format_time(self._time()),
             message=options.message,
@@ -355,18 +428,6 @@ class Transaction:
         if earliest is not None and time < earliest:
             raise InvalidInputError(f"time={time} lies before the parent commit's, {earliest}")
         return time
-
-    def _move(self, digest: Digest) -> None:
-        action = f"commit: {self._options.message.splitlines()[0] if self._options.message else ''}"
-        if self._base is None:
-            moved = self._refs.create_branch(self._branch, digest, action=action)
-        else:
-            moved = self._refs.move_branch(self._base, digest, action=action)
-        if moved is None:
-            raise ConflictError(
-                f"the branch {self._branch!r} moved while the transaction was open: another "
-                "writer committed first. Nothing was changed; begin again from the new head"
-            )
 
     def __repr__(self) -> str:
         state = "open" if self._is_open else "finished"
@@ -396,11 +457,7 @@ def _check_columns(columns: Mapping[str, ColumnSpec]) -> None:
     if not columns:
         raise InvalidInputError("a table needs at least one column")
     for name, spec in columns.items():
-        check_node_name(name, what="column")
-        if name == KEYS or name.endswith(RESERVED_SUFFIXES):
-            raise InvalidInputError(
-                f"the column name {name!r} is taken by vstore; choose another one"
-            )
+        check_column_name(name)
         if not isinstance(spec, ColumnSpec):
             raise InvalidInputError(
                 f"the column {name!r} is described by vstore.ndarray, text, bytes_ or image; "

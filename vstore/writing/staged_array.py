@@ -16,7 +16,7 @@ from vstore.format.digest import Digest
 from vstore.format.index import Index, locate, update
 from vstore.format.metadata import ArrayMetadata
 from vstore.format.page import ChunkRef
-from vstore.format.selection import ChunkPart, select
+from vstore.format.selection import ChunkPart, chunk_strides, select
 from vstore.format.tree import ArrayNode, ColumnInfo
 from vstore.writing.packs import PackWriter, PendingChunk
 
@@ -153,6 +153,24 @@ class StagedArray:
     @property
     def _is_one_chunk_wide(self) -> bool:
         return self.metadata.shape[1:] == self.metadata.chunk_shape[1:]
+
+    def adopt(self, number: int, ref: ChunkRef | None) -> None:
+        """Take a chunk that is stored already, in place of what is there; None empties it."""
+        if number in self._dirty:
+            self._dirty_nbytes -= self._sizes.pop(number, 0)
+            del self._dirty[number]
+        self._staged[number] = PendingChunk(ref=ref)
+
+    def write_points(self, points: NDArray[np.int64], values: NDArray[Any]) -> None:
+        """Store one value at each point, given by its indices, of shape (n, ndim)."""
+        chunk_shape = np.array(self.metadata.chunk_shape)
+        strides = np.array(chunk_strides(self.metadata.shape, self.metadata.chunk_shape))
+        numbers = (points // chunk_shape) @ strides if points.shape[1] else np.zeros(1, int)
+        for number in np.unique(numbers).tolist():
+            here = numbers == number
+            chunk = self._dirty[number] if number in self._dirty else self._chunk(number)
+            chunk[tuple((points[here] % chunk_shape).T)] = values[here]
+            self._touch(number, chunk)
 
     def grow(self, rows: int) -> None:
         """Make the array at least `rows` long; new elements hold the fill value."""

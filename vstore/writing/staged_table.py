@@ -9,14 +9,16 @@ from numpy.typing import NDArray
 
 from vstore.array import ChunkSource, read
 from vstore.column import Column
-from vstore.errors import InvalidInputError, NotFoundError
+from vstore.errors import AlreadyExistsError, InvalidInputError, NotFoundError
 from vstore.fetch import Fetcher
 from vstore.format.commit import Changes
+from vstore.format.keys import check_node_name
 from vstore.format.metadata import ArrayMetadata
 from vstore.format.rows import Rows
 from vstore.format.samples import (
     DELETED,
     KEYS,
+    RESERVED_SUFFIXES,
     SHAPE_SUFFIX,
     ColumnSpec,
     as_dtype,
@@ -324,6 +326,13 @@ class StagedTable:
         self._arrays[name].write((rows,), elements)
         self._changed.append(rows)
 
+    def write_sample(self, name: str, row: int, sample: Any) -> None:
+        """Change one stored row of a column, given as a sample."""
+        info = self._infos[name]
+        values = [sample] if is_variable(info) else np.asarray(sample)[np.newaxis]
+        for suffix, rows in self._ready(name, values).items():
+            self.write_rows(name + suffix, np.array([row], np.int64), rows)
+
     def append_rows(self, elements: Mapping[str, NDArray[Any]], count: int) -> None:
         """Add rows, given as the elements that are stored, keys among them.
 
@@ -357,6 +366,28 @@ class StagedTable:
         self._specs.pop(name, None)
         if self._infos.pop(name, None) is not None:
             self._has_new_schema = True
+
+    def rename_column(self, name: str, new_name: str) -> None:
+        """Give a column another name; no chunk is touched."""
+        self._staging.require_open()
+        if name not in self._infos:
+            raise NotFoundError(f"the table {self._path!r} has no column {name!r}")
+        check_column_name(new_name)
+        if new_name in self._infos:
+            raise AlreadyExistsError(f"the table {self._path!r} has a column {new_name!r} already")
+        for suffix in ("", SHAPE_SUFFIX):
+            if name + suffix in self._arrays:
+                self._arrays[new_name + suffix] = self._arrays.pop(name + suffix)
+        if name in self._specs:
+            self._specs[new_name] = self._specs.pop(name)
+        self._infos[new_name] = self._infos.pop(name)
+        self._has_new_schema = True
+
+    def attributes(self, column: str | None = None) -> dict[str, Any]:
+        """Return the attributes of the table, or of one of its columns, as a copy."""
+        if column is not None:
+            return dict(self._arrays[column].metadata.attributes)
+        return dict(self._node.metadata.get("attributes", {}))
 
     def set_attributes(self, attributes: Mapping[str, Any], *, column: str | None = None) -> None:
         """Replace the attributes of the table, or of one of its columns."""
@@ -425,3 +456,10 @@ def _as_positions(stored: Any, size: int) -> Any:
 
 def _distinct(parts: list[NDArray[np.int64]]) -> NDArray[np.int64]:
     return np.unique(np.concatenate(parts)) if parts else np.zeros(0, np.int64)
+
+
+def check_column_name(name: str) -> None:
+    """Raise `InvalidInputError` unless a column may be called `name`."""
+    check_node_name(name, what="column")
+    if name == KEYS or name.endswith(RESERVED_SUFFIXES):
+        raise InvalidInputError(f"the column name {name!r} is taken by vstore; choose another one")

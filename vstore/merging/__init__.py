@@ -1,0 +1,1 @@
+"""Three-way merges: what one commit changed since a base, done on top of another."""

@@ -1,0 +1,147 @@
+"""Conflicts as values, and how they are resolved."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from vstore.errors import ConflictError, InvalidInputError
+
+Choice = Literal["ours", "theirs"]
+Kind = Literal["changed", "added", "deleted", "schema", "attribute"]
+
+
+@dataclass(frozen=True, slots=True)
+class Use:
+    """The answer of a resolver that wants neither side's value but its own."""
+
+    value: Any
+
+
+@dataclass(frozen=True, slots=True)
+class Conflict:
+    """Two changes that exclude each other.
+
+    `path` names the column, table, array or group, `sample` the key (position without
+    keys) where samples collide. `kind` says what collided: both `changed` or both `added`
+    a value, one `deleted` what the other changed, `schema`, or `attribute`. `base`, `ours`
+    and `theirs` are the values; None where there is none.
+    """
+
+    path: str
+    kind: Kind
+    sample: Any = None
+    base: Any = None
+    ours: Any = None
+    theirs: Any = None
+    note: str = ""
+    take: Callable[[Any], None] = field(repr=False, compare=False, default=lambda _: None)
+    """Put a value (theirs, or a resolver's own) in the place of ours."""
+
+    def __str__(self) -> str:
+        where = self.path if self.sample is None else f"{self.path} of sample {self.sample!r}"
+        return f"{where}: {self.note or self.kind + ' on both sides'}"
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the conflict as plain values; samples' values are left out."""
+        return {"path": self.path, "kind": self.kind, "sample": self.sample, "note": str(self)}
+
+
+Resolver = Callable[[Conflict], "Choice | Use"]
+Resolution = Choice | Resolver | Mapping[str, "Choice | Resolver"]
+"""`ours`, `theirs`, a function of the conflict, or one of these for each path."""
+
+
+def resolver_for(resolution: Resolution | None) -> Callable[[Conflict], Choice | Use | None]:
+    """Return a function that answers a conflict; None where nothing was said of it.
+
+    In a mapping the longest path that the conflict lies at or below decides.
+    """
+    if resolution is None:
+        return lambda _: None
+    if isinstance(resolution, str):
+        return _constant(resolution)
+    if isinstance(resolution, Mapping):
+        return _by_path(resolution)
+    if not callable(resolution):
+        raise InvalidInputError("resolve takes 'ours', 'theirs', a function or a mapping of paths")
+    return resolution
+
+
+def _constant(choice: str) -> Callable[[Conflict], Choice]:
+    if choice == "ours":
+        return lambda _: "ours"
+    if choice == "theirs":
+        return lambda _: "theirs"
+    raise InvalidInputError(f"resolve takes 'ours', 'theirs' or a function, not {choice!r}")
+
+
+def _by_path(paths: Mapping[str, Any]) -> Callable[[Conflict], Choice | Use | None]:
+    resolvers = {path.strip("/"): resolver_for(value) for path, value in paths.items()}
+
+    def resolve(conflict: Conflict) -> Choice | Use | None:
+        fitting = [
+            path for path in resolvers if f"{conflict.path}/".startswith(f"{path}/") or not path
+        ]
+        return resolvers[max(fitting, key=len)](conflict) if fitting else None
+
+    return resolve
+
+
+class Conflicts:
+    """Collects conflicts while a merge is computed, resolving those it can."""
+
+    def __init__(self, resolution: Resolution | None) -> None:
+        self._resolve = resolver_for(resolution)
+        self.found: list[Conflict] = []
+        self.unresolved: list[Conflict] = []
+
+    def add(self, conflict: Conflict) -> None:
+        """Take a conflict: resolve it now, or keep it as unresolved."""
+        self.found.append(conflict)
+        answer = self._resolve(conflict)
+        if answer is None:
+            self.unresolved.append(conflict)
+        elif isinstance(answer, Use):
+            conflict.take(answer.value)
+        elif answer == "theirs":
+            conflict.take(conflict.theirs)
+        elif answer != "ours":
+            raise InvalidInputError(
+                f"a resolver answers 'ours', 'theirs' or Use(value), not {answer!r}"
+            )
+
+    def check(self, what: str) -> None:
+        """Raise `ConflictError` with every unresolved conflict."""
+        if self.unresolved:
+            raise conflict_error(what, self.unresolved)
+
+
+def conflict_error(what: str, conflicts: list[Conflict]) -> ConflictError:
+    """Return the error that carries conflicts."""
+    shown = "; ".join(map(str, conflicts[:5]))
+    more = f"; and {len(conflicts) - 5} more" if len(conflicts) > 5 else ""
+    noun = "conflict" if len(conflicts) == 1 else "conflicts"
+    error = ConflictError(f"{what}: {len(conflicts)} {noun}, nothing was changed: {shown}{more}")
+    error.conflicts = tuple(conflicts)
+    return error
+
+
+def merge_attributes(
+    base: Mapping[str, Any], ours: Mapping[str, Any], theirs: Mapping[str, Any]
+) -> tuple[dict[str, Any], list[str]]:
+    """Return the attributes merged by name, and the names on which the sides disagree.
+
+    >>> merge_attributes({"a": 1}, {"a": 1, "b": 2}, {"a": 3})
+    ({'a': 3, 'b': 2}, [])
+    """
+    missing = object()
+    merged: dict[str, Any] = {}
+    disagreed: list[str] = []
+    for name in sorted(base.keys() | ours.keys() | theirs.keys()):
+        b, o, t = (side.get(name, missing) for side in (base, ours, theirs))
+        value = t if o == b else o
+        if o not in (b, t) and t != b:
+            disagreed.append(name)
+        if value is not missing:
+            merged[name] = value
+    return merged, disagreed

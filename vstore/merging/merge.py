@@ -1,0 +1,140 @@
+"""Merging commits: from three of them to one that is stored, but named by no branch yet."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Literal
+
+from vstore.fetch import Fetcher
+from vstore.format import tree as trees
+from vstore.format.commit import CommitDocument
+from vstore.format.digest import Digest
+from vstore.format.tree import GroupNode, Tree
+from vstore.history.commits import Commit
+from vstore.history.merge_base import merge_bases
+from vstore.merging.conflicts import Conflict, Conflicts, Resolution, Use
+from vstore.merging.tree_merge import TreeMerge
+from vstore.transaction import CommitOptions, Transaction
+
+
+@dataclass(frozen=True, slots=True)
+class Merged:
+    """What a merge came to.
+
+    `kind` is `up-to-date`, `fast-forward` or `merge`; `commit` the head afterwards, None
+    after a dry run that would make a commit. `conflicts` are those that were met, all of
+    them resolved unless this was a dry run.
+    """
+
+    kind: Literal["up-to-date", "fast-forward", "merge"]
+    commit: Commit | None
+    conflicts: tuple[Conflict, ...] = ()
+    unresolved: tuple[Conflict, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Sides:
+    """The three commits of a merge; None stands for an empty repository."""
+
+    base: Digest | None
+    ours: Digest | None
+    theirs: Digest | None
+
+
+def replay(
+    fetcher: Fetcher,
+    sides: Sides,
+    options: CommitOptions,
+    *,
+    resolve: Resolution | None = None,
+    what: str = "merge",
+) -> tuple[Transaction, Conflicts]:
+    """Begin a transaction at `ours` holding what `theirs` changed since `base`.
+
+    Conflicts that `resolve` leaves are in the second result.
+    """
+    transaction = Transaction(fetcher, sides.ours, options, branch=what)
+    conflicts = Conflicts(resolve)
+    merge = TreeMerge(
+        fetcher,
+        read_tree(fetcher, sides.base),
+        read_tree(fetcher, sides.ours),
+        read_tree(fetcher, sides.theirs),
+        transaction,
+        conflicts,
+    )
+    try:
+        merge.run()
+    except BaseException:
+        transaction.discard()
+        raise
+    return transaction, conflicts
+
+
+def read_tree(fetcher: Fetcher, digest: Digest | None) -> Tree:
+    """Return the tree of a commit; an empty one for None."""
+    root: trees.Node = GroupNode()
+    if digest is not None:
+        document = fetcher.commit(digest)
+        root = trees.decode(document.tree, fetcher.node_document, what=f"commit {digest}")
+    return Tree(root if isinstance(root, GroupNode) else GroupNode(), fetcher.node_document)
+
+
+def common_base(
+    fetcher: Fetcher, ours: Digest, theirs: Digest, options: CommitOptions
+) -> Digest | None:
+    """Return the commit to merge against; None where the two share no history.
+
+    Where branches were merged crosswise there are several best common ancestors. They
+    are merged with each other first, as Git's recursive strategy does, into a commit that
+    no branch names; what conflicts between them keeps the value of their own base.
+    """
+    return _virtual_base(fetcher, merge_bases(ours, theirs, fetcher.commit), options)
+
+
+def _virtual_base(
+    fetcher: Fetcher, bases: Sequence[Digest], options: CommitOptions
+) -> Digest | None:
+    if not bases:
+        return None
+    first, *rest = sorted(bases)
+    for other in rest:
+        below = common_base(fetcher, first, other, options)
+        latest = max(fetcher.commit(digest).time for digest in (first, other))
+        quiet = replace(
+            options,
+            message=f"Common base of {first[:12]} and {other[:12]}",
+            merged=(other,),
+            metadata={},
+            time=datetime.fromisoformat(latest),
+        )
+        transaction, _ = replay(
+            fetcher,
+            Sides(below, first, other),
+            quiet,
+            resolve=lambda conflict: Use(conflict.base),
+        )
+        written = transaction.write()
+        first = first if written is None else written[0]
+    return first
+
+
+def write_merge(
+    fetcher: Fetcher,
+    ours: Digest,
+    theirs: Digest,
+    options: CommitOptions,
+    *,
+    resolve: Resolution | None = None,
+    what: str,
+) -> tuple[tuple[Digest, CommitDocument] | None, Conflicts]:
+    """Store the merge of two commits, or raise `ConflictError` with what `resolve` left."""
+    base = common_base(fetcher, ours, theirs, options)
+    merged = replace(options, merged=(theirs,))
+    transaction, conflicts = replay(
+        fetcher, Sides(base, ours, theirs), merged, resolve=resolve, what=what
+    )
+    if conflicts.unresolved:
+        transaction.discard()
+        conflicts.check(what)
+    return transaction.write(), conflicts

@@ -1,0 +1,237 @@
+"""Three-way merge of trees: nodes that one side alone changed are taken whole."""
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from vstore.array import StoredArray
+from vstore.diffing.diff import TableDiff
+from vstore.diffing.nodes import NodeChange, changed_nodes
+from vstore.errors import NotFoundError
+from vstore.fetch import Fetcher
+from vstore.format.commit import Changes
+from vstore.format.tree import ArrayNode, GroupNode, Node, TableInfo, Tree
+from vstore.merging.array_merge import merge_arrays
+from vstore.merging.conflicts import Conflict, Conflicts, merge_attributes
+from vstore.merging.table_merge import TableMerge
+from vstore.table import Table
+from vstore.transaction import Transaction
+
+
+@dataclass
+class TreeMerge:
+    """Puts into a transaction, which begins at ours, what theirs changed since the base."""
+
+    fetcher: Fetcher
+    base: Tree
+    ours: Tree
+    theirs: Tree
+    transaction: Transaction
+    conflicts: Conflicts
+
+    def run(self) -> None:
+        """Merge every node that theirs changed; conflicts go to `conflicts`."""
+        changes = list(changed_nodes(self.base, self.theirs))
+        removals = [c for c in changes if c.new is None]
+        others = [c for c in changes if c.new is not None]
+        # Children go before their groups, so that a group is empty when its turn comes.
+        for change in sorted(removals, key=lambda c: c.old_path, reverse=True):
+            self._remove(change)
+        for change in others:
+            self._merge(change)
+
+    @cached_property
+    def _mine(self) -> dict[tuple[bool, str], NodeChange]:
+        return {_key(change): change for change in changed_nodes(self.base, self.ours)}
+
+    def _remove(self, change: NodeChange) -> None:
+        mine = self._mine.get(_key(change))
+        if mine is not None and mine.new is None:
+            return
+        path = change.old_path if mine is None else mine.new_path
+        node = self.transaction.tree.find(path)
+        if isinstance(node, GroupNode) and node.table is None and node.children:
+            return
+        if mine is None:
+            if node is not None:
+                self.transaction.put_node(path, None)
+            return
+        note = "deleted in theirs, changed in ours"
+        self._node_conflict(path, None, "deleted", note)
+
+    def _merge(self, change: NodeChange) -> None:
+        mine = self._mine.get(_key(change))
+        if change.old is None:
+            self._add(change, mine)
+        elif mine is None:
+            self._take(change)
+        elif mine.new is None:
+            note = "deleted in ours, changed in theirs"
+            self._node_conflict(change.new_path, change.new, "deleted", note)
+        else:
+            self._merge_both(change, mine)
+
+    def _add(self, change: NodeChange, mine: NodeChange | None) -> None:
+        there = self.transaction.tree.find(change.new_path)
+        if isinstance(change.new, GroupNode) and change.new.table is None:
+            self._add_group(change, change.new, there)
+        elif there is None:
+            self.transaction.put_node(change.new_path, change.new, changes=self._counted(change))
+        elif mine is not None and mine.new is not None:
+            self._merge_both(change, mine)
+        elif there != change.new:
+            note = "made in theirs where ours has something else"
+            self._node_conflict(change.new_path, change.new, "schema", note)
+
+    def _add_group(self, change: NodeChange, new: GroupNode, there: Node | None) -> None:
+        bare = GroupNode(new.metadata)
+        if there is None:
+            self.transaction.put_node(change.new_path, bare)
+        elif isinstance(there, GroupNode) and there.table is None:
+            self._merge_group(change.new_path, GroupNode(), there, new)
+        else:
+            note = "a group in theirs, something else in ours"
+            self._node_conflict(change.new_path, bare, "schema", note)
+
+    def _take(self, change: NodeChange) -> None:
+        """Take a node that ours left as it was in the base."""
+        path = change.old_path
+        if isinstance(change.new, GroupNode) and change.new.table is None:
+            here = self.transaction.tree.find(path)
+            if isinstance(change.old, GroupNode) and isinstance(here, GroupNode):
+                self._merge_group(path, change.old, here, change.new)
+            return
+        if change.new_path != path:
+            self.transaction.put_node(path, None)
+        self.transaction.put_node(change.new_path, change.new, changes=self._counted(change))
+
+    def _merge_both(self, change: NodeChange, mine: NodeChange) -> None:
+        """Merge a node that both sides changed or made."""
+        ours, theirs = mine.new, change.new
+        if ours == theirs and mine.new_path == change.new_path:
+            return
+        path = self._merged_path(change, mine)
+        if _is_table(ours) and _is_table(theirs) and _are_mergeable(change.old, ours, theirs):
+            self._merge_table(path, change.old, ours, theirs)
+        elif isinstance(ours, ArrayNode) and isinstance(theirs, ArrayNode):
+            self._merge_array(path, change.old, ours, theirs)
+        elif _is_group(ours) and _is_group(theirs):
+            base = change.old if isinstance(change.old, GroupNode) else GroupNode()
+            self._merge_group(path, base, ours, theirs)
+        else:
+            self._node_conflict(path, theirs, "schema", "made differently on both sides")
+
+    def _merged_path(self, change: NodeChange, mine: NodeChange) -> str:
+        """Return where a node goes that may have moved; ours has it at `mine.new_path`."""
+        base, ours, theirs = change.old_path, mine.new_path, change.new_path
+        if theirs in (base, ours) or change.old is None:
+            return ours
+        if ours == base:
+            self.transaction.move(ours, theirs)
+            return theirs
+        note = f"moved to {ours!r} in ours and to {theirs!r} in theirs"
+        moved: list[str] = []
+
+        def take(path: Any) -> None:
+            self.transaction.move(ours, path)
+            moved.append(path)
+
+        self.conflicts.add(Conflict(base, "schema", None, base, ours, theirs, note, take))
+        return moved[0] if moved else ours
+
+    def _merge_group(
+        self, path: str, base: Node | None, ours: Node | None, theirs: Node | None
+    ) -> None:
+        sides = [NodeChange.attributes(node) for node in (base, ours, theirs)]
+        merged, disagreed = merge_attributes(*sides)
+        if merged != sides[1]:
+            self._set_group_attributes(path, merged)
+        for name in disagreed:
+
+            def take(value: Any, name: str = name) -> None:
+                held = NodeChange.attributes(self.transaction.tree.get(path))
+                self._set_group_attributes(path, held | {name: value})
+
+            b, o, t = (side.get(name) for side in sides)
+            note = f"the attribute {name!r} was set differently on both sides"
+            self.conflicts.add(Conflict(path, "attribute", name, b, o, t, note, take))
+
+    def _set_group_attributes(self, path: str, attributes: dict[str, Any]) -> None:
+        self.transaction.set_group_attributes(path, attributes)
+
+    def _merge_table(self, path: str, base: Node | None, ours: Any, theirs: Any) -> None:
+        if not isinstance(base, GroupNode):
+            base = GroupNode(
+                ours.metadata | {"attributes": {}}, {}, TableInfo(keys=ours.table.keys)
+            )
+        merge = TableMerge(
+            path,
+            self._open(self.base, path, base),
+            self._open(self.ours, path, ours),
+            self._open(self.theirs, path, theirs),
+            self.transaction.table(path),
+            self.conflicts,
+        )
+        merge.run()
+
+    def _open(self, tree: Tree, path: str, node: GroupNode) -> Table:
+        def open_array(name: str) -> StoredArray:
+            child = tree.child(node, name) if name in node.children else None
+            if not isinstance(child, ArrayNode):
+                raise NotFoundError(f"the table {path!r} has no array {name!r}")
+            return StoredArray(self.fetcher, child, path=f"{path}/{name}")
+
+        return Table(path, node, open_array)
+
+    def _merge_array(
+        self, path: str, base: Node | None, ours: ArrayNode, theirs: ArrayNode
+    ) -> None:
+        before = base if isinstance(base, ArrayNode) else None
+        sides = [
+            StoredArray(self.fetcher, node, path=path) if node is not None else None
+            for node in (before, ours, theirs)
+        ]
+        if not merge_arrays(path, sides, self.transaction.array(path), self.conflicts):
+            note = "given another shape or type on one side and changed on the other"
+            self._node_conflict(path, theirs, "schema", note)
+
+    def _node_conflict(self, path: str, theirs: Node | None, kind: Any, note: str) -> None:
+        def take(_: Any) -> None:
+            self.transaction.put_node(path, theirs)
+
+        self.conflicts.add(Conflict(path, kind, note=note, take=take))
+
+    def _counted(self, change: NodeChange) -> Changes:
+        """Return how many samples a node that is taken whole changes."""
+        if not change.is_table:
+            return Changes(changed=1, schema=change.old is None)
+        old, new = (
+            self._open(tree, path, node) if isinstance(node, GroupNode) else None
+            for tree, path, node in (
+                (self.base, change.old_path, change.old),
+                (self.theirs, change.new_path, change.new),
+            )
+        )
+        diff = TableDiff(change.path, old, new)
+        changed = {name for names in diff.changed.values() for name in names}
+        has_schema = change.old is None or any(pair.old != pair.new for pair in diff.columns)
+        return Changes(len(diff.added), len(changed), len(diff.removed), has_schema)
+
+
+def _key(change: NodeChange) -> tuple[bool, str]:
+    return (True, change.old_path) if change.old is not None else (False, change.new_path)
+
+
+def _is_table(node: Node | None) -> bool:
+    return isinstance(node, GroupNode) and node.table is not None
+
+
+def _is_group(node: Node | None) -> bool:
+    return isinstance(node, GroupNode) and node.table is None
+
+
+def _are_mergeable(base: Node | None, ours: Any, theirs: Any) -> bool:
+    """Tell whether two tables name their samples alike and, with a base, are one table."""
+    if ours.table.keys != theirs.table.keys:
+        return False
+    return base is None or bool(ours.table.id == theirs.table.id)

@@ -1,0 +1,173 @@
+"""Making a commit the head of its branch, also where other writers race for it."""
+
+import random
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from vstore.errors import ConflictError
+from vstore.fetch import Fetcher
+from vstore.format.commit import CommitDocument
+from vstore.format.digest import Digest
+from vstore.history.commits import Commit, describe
+from vstore.history.merge_base import is_ancestor
+from vstore.history.refs import Branch, Refs
+from vstore.merging.conflicts import Resolution
+from vstore.merging.merge import Merged, Sides, common_base, replay, write_merge
+from vstore.transaction import CommitOptions
+
+TRIES = 100
+"""How often a commit is redone on a new head before it is given up."""
+
+_FIRST_WAIT_SECONDS = 0.005
+_LONGEST_WAIT_SECONDS = 2.0
+
+Sleep = Callable[[float], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Publisher:
+    """Moves a branch to a commit that was made on top of `base`.
+
+    Where another writer moved the branch first, the changes are merged with the new head
+    and tried again, waiting a little longer each time. Only a real conflict gives up.
+    """
+
+    fetcher: Fetcher
+    refs: Refs
+    name: str
+    base: Branch | None
+    options: CommitOptions
+    sleep: Sleep = time.sleep
+
+    def __call__(self, digest: Digest, document: CommitDocument) -> Commit:
+        """Move the branch and return its new head, which may be the commit redone.
+
+        Raises:
+            ConflictError: what others committed excludes these changes, or the branch was
+                deleted; it stays as it is.
+        """
+        if self._move(self.base, digest):
+            return describe(digest, document)
+        mine, since, base = digest, document, self.base
+        for attempt in range(TRIES):
+            head = self._head(since.message)
+            if head is not None and self._contains(head, mine):
+                return describe(mine, since)
+            redone = self._redo(digest, None if base is None else base.commit, head)
+            if redone is None:
+                return self._nothing_left(head)
+            mine, since = redone
+            if self._move(head, mine):
+                return describe(mine, since)
+            self.sleep(_wait(attempt))
+        raise ConflictError(
+            f"the branch {self.name!r} moved {TRIES} times while this commit was being made; "
+            "nothing was changed. Fewer writers on one branch, or larger commits, will help"
+        )
+
+    def _move(self, head: Branch | None, digest: Digest) -> bool:
+        first = self.options.message.splitlines()[:1]
+        action = f"commit: {first[0] if first else ''}"
+        if head is None:
+            moved = self.refs.create_branch(self.name, digest, action=action)
+        else:
+            moved = self.refs.move_branch(head, digest, action=action)
+        return moved is not None
+
+    def _head(self, message: str) -> Branch | None:
+        head = self.refs.find_branch(self.name)
+        if head is None and self.base is not None:
+            raise ConflictError(
+                f"the branch {self.name!r} was deleted while {message!r} was being committed; "
+                "nothing was changed"
+            )
+        return head
+
+    def _contains(self, head: Branch, mine: Digest) -> bool:
+        return is_ancestor(mine, head.commit, self.fetcher.commit)
+
+    def _redo(
+        self, digest: Digest, base: Digest | None, head: Branch | None
+    ) -> tuple[Digest, CommitDocument] | None:
+        """Make the changes of `digest` since `base` again, on top of the new head."""
+        onto = None if head is None else head.commit
+        options = replace(self.options, time=None) if head is not None else self.options
+        what = f"the branch {self.name!r} moved, and the new head excludes these changes"
+        transaction, conflicts = replay(self.fetcher, Sides(base, onto, digest), options, what=what)
+        if conflicts.unresolved:
+            transaction.discard()
+            conflicts.check(what)
+        return transaction.write()
+
+    def _nothing_left(self, head: Branch | None) -> Commit:
+        """Return the head where others made the very same changes already."""
+        if head is None:
+            raise ConflictError(f"the branch {self.name!r} was deleted; nothing was changed")
+        return describe(head.commit, self.fetcher.commit(head.commit))
+
+
+@dataclass(frozen=True, slots=True)
+class BranchMerge:
+    """Merges commits into a branch as it was read."""
+
+    fetcher: Fetcher
+    refs: Refs
+    branch: Branch
+    options: CommitOptions
+    sleep: Sleep = time.sleep
+
+    def run(self, theirs: Digest, *, resolve: Resolution | None) -> Merged:
+        """Merge and move the branch; again on its new head where it moved meanwhile."""
+        branch = self.branch
+        for attempt in range(TRIES):
+            found, digest = self._merge(branch.commit, theirs, resolve)
+            if digest == branch.commit:
+                return found
+            action = f"{found.kind}: {self.options.message.splitlines()[0]}"
+            if self.refs.move_branch(branch, digest, action=action) is not None:
+                return found
+            self.sleep(_wait(attempt))
+            branch = self.refs.get_branch(branch.name)
+        raise ConflictError(f"the branch {branch.name!r} moved {TRIES} times; nothing was changed")
+
+    def preview(self, theirs: Digest, *, resolve: Resolution | None) -> Merged:
+        """Return what `run` would do, with every conflict, and change nothing."""
+        ours = self.branch.commit
+        simple = self._without_merge(ours, theirs)
+        if simple is not None:
+            return simple
+        base = common_base(self.fetcher, ours, theirs, self.options)
+        options = replace(self.options, merged=(theirs,))
+        transaction, conflicts = replay(
+            self.fetcher, Sides(base, ours, theirs), options, resolve=resolve
+        )
+        transaction.discard()
+        return Merged("merge", None, tuple(conflicts.found), tuple(conflicts.unresolved))
+
+    def _without_merge(self, ours: Digest, theirs: Digest) -> Merged | None:
+        read = self.fetcher.commit
+        if is_ancestor(theirs, ours, read):
+            return Merged("up-to-date", describe(ours, read(ours)))
+        if is_ancestor(ours, theirs, read):
+            return Merged("fast-forward", describe(theirs, read(theirs)))
+        return None
+
+    def _merge(
+        self, ours: Digest, theirs: Digest, resolve: Resolution | None
+    ) -> tuple[Merged, Digest]:
+        simple = self._without_merge(ours, theirs)
+        if simple is not None and simple.commit is not None:
+            return simple, simple.commit.id
+        what = f"cannot merge into {self.branch.name!r}"
+        written, conflicts = write_merge(
+            self.fetcher, ours, theirs, self.options, resolve=resolve, what=what
+        )
+        if written is None:
+            raise ConflictError(f"{what}: nothing to merge")
+        return Merged("merge", describe(*written), tuple(conflicts.found)), written[0]
+
+
+def _wait(attempt: int) -> float:
+    longest = min(_LONGEST_WAIT_SECONDS, _FIRST_WAIT_SECONDS * 2**attempt)
+    return random.uniform(0, longest)
