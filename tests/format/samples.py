@@ -5,6 +5,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from vstore.format.codecs import ChunkCodec
+from vstore.format.metadata import ArrayMetadata
+
 FIXED_DTYPES: list[Any] = [
     *("bool", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64"),
     *("float16", "float32", "float64", "complex64", "complex128"),
@@ -55,3 +58,20 @@ def is_same(one: NDArray[Any], other: NDArray[Any]) -> bool:
         return bool(one.tolist() == other.tolist())
     own = one.astype(one.dtype.newbyteorder("="))
     return bool(own.tobytes() == other.astype(own.dtype).tobytes())
+
+
+def codec_of(
+    dtype: Any, shape: Any, codecs: Any = None, *, fill_value: Any = None, max_nbytes: Any = 2**31
+) -> Any:
+    metadata = ArrayMetadata.create(
+        shape=shape, dtype=dtype, chunk_shape=shape, codecs=codecs, fill_value=fill_value
+    )
+    return ChunkCodec(metadata, max_nbytes=max_nbytes)
+
+
+def chunk_of(dtype: Any, shape: tuple[int, ...] = (8, 8)) -> Any:
+    """Return a chunk that compresses a little and that every codec can keep exactly."""
+    if dtype in VARIABLE_TYPES:
+        return array_of(dtype, shape)
+    rng = np.random.default_rng(1)
+    return rng.integers(0, 2 if dtype == "bool" else 50, shape).astype(dtype)

@@ -19,8 +19,7 @@ from numcodecs import lz4 as numcodecs_lz4
 from numcodecs import zstd as numcodecs_zstd
 
 from tests.format.codec_documents import CHAINS, LITTLE, blosc, named, sharding
-from tests.format.samples import is_same
-from tests.format.test_codecs import chunk_of, codec_of
+from tests.format.samples import chunk_of, codec_of, is_same
 from vstore.errors import CorruptionError, VstoreError
 from vstore.format.codec_zstd import content_size
 

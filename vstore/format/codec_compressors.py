@@ -108,7 +108,7 @@ _SHUFFLES: Final = {"noshuffle": 0, "shuffle": 1, "bitshuffle": 2}
 
 
 class Blosc(Compressor, frozen=True, forbid_unknown_fields=True):
-    """Blosc 1, with its own threads off: they would make the encoded bytes vary."""
+    """Blosc 1; encodes on one thread, so that equal chunks stay equal."""
 
     cname: Literal["lz4", "lz4hc", "blosclz", "snappy", "zlib", "zstd"] = "zstd"
     clevel: Annotated[int, Meta(ge=0, le=9)] = 5
@@ -129,19 +129,19 @@ class Blosc(Compressor, frozen=True, forbid_unknown_fields=True):
             )
         shuffle = self.shuffle if isinstance(self.shuffle, int) else _SHUFFLES[self.shuffle or ""]
         options = (self.cname.encode(), self.clevel, shuffle, self.blocksize, self.typesize)
-        buffer: bytes = _without_blosc_threads(lambda: blosc.compress(data, *options))
+        buffer: bytes = _encode_without_threads(data, *options)
         return buffer
 
     def decode(self, data: Buffer, limit: int) -> Buffer:
         """Return the content."""
         require_limit(_blosc_nbytes(data), limit)
-        content: bytes = _without_blosc_threads(lambda: blosc.decompress(data))
+        content: bytes = blosc.decompress(data)
         return content
 
     def decode_into(self, data: Buffer, out: NDArray[np.uint8]) -> None:
         """Decode straight into `out`."""
         require_size(_blosc_nbytes(data), out.nbytes)
-        _without_blosc_threads(lambda: blosc.decompress(data, out))
+        blosc.decompress(data, out)
 
 
 def _blosc_nbytes(data: Buffer) -> int:
@@ -154,16 +154,18 @@ def _blosc_nbytes(data: Buffer) -> int:
     return int.from_bytes(header[4:8], "little")
 
 
-def _without_blosc_threads(call: Callable[[], Any]) -> Any:
-    """Make one call of numcodecs' Blosc use the calling thread only.
+def _encode_without_threads(data: Buffer, *options: Any) -> Any:
+    """Make numcodecs' Blosc encode on one thread, since with several the bytes depend on timing.
 
     numcodecs decides by a global that belongs to the user and, where that is unset, uses threads
-    on the main thread alone; so there the call is made on another thread.
+    on the main thread alone; so there the call is made on another thread. Decoded bytes are the
+    same in any case, so decoding is left alone.
     """
-    if blosc.use_threads is not None or threading.current_thread() is not threading.main_thread():
-        return call()
+    is_main = threading.current_thread() is threading.main_thread()
+    if blosc.use_threads is not None or not is_main:
+        return blosc.compress(data, *options)
     results: list[Any] = []
-    thread = threading.Thread(target=lambda: results.append(_attempt(call)))
+    thread = threading.Thread(target=lambda: results.append(_attempt_encoding(data, *options)))
     thread.start()
     thread.join()
     if isinstance(results[0], BaseException):
@@ -171,9 +173,9 @@ def _without_blosc_threads(call: Callable[[], Any]) -> Any:
     return results[0]
 
 
-def _attempt(call: Callable[[], Any]) -> Any:
+def _attempt_encoding(data: Buffer, *options: Any) -> Any:
     try:
-        return call()
+        return blosc.compress(data, *options)
     except DECODE_ERRORS as error:
         return error
 

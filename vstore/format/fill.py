@@ -28,7 +28,8 @@ def is_fill(chunk: NDArray[Any], fill_value: Any) -> bool:
         bits = fill.view(word)[0]
         return bool((chunk.view(word) == bits).all()) if bits else not chunk.view(word).any()
     rows = np.ascontiguousarray(chunk).reshape(-1).view(np.uint8).reshape(chunk.size, -1)
-    return bool((rows == fill.view(np.uint8)).all())
+    pattern = fill.view(np.uint8)
+    return bool((rows == pattern).all()) if pattern.any() else not rows.any()
 
 
 def _is_equal(element: Any, fill: NDArray[Any]) -> bool:
