@@ -7,8 +7,9 @@ were submitted, whichever thread finishes first.
 import os
 import threading
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -90,14 +91,14 @@ class PackWriter:
         self._by_digest: dict[bytes, PendingChunk] = {}
         self._uploads: list[Future[None]] = []
         self._closed = False
+        self._interruption: BaseException | None = None
         self.stored_nbytes = 0
 
     def submit(
         self, path: str, encode: Encode, *, nbytes: int, known: ChunkRef | None
     ) -> PendingChunk:
         """Take one chunk of the array at `path`; `known` is what its base commit holds there."""
-        if self._closed:
-            raise ClosedError("the transaction is finished: begin another one")
+        self._require_usable()
         self._check_uploads()
         chunk = PendingChunk()
         chunk.future = self._encoder_pool().submit(_encode, encode)
@@ -108,6 +109,29 @@ class PackWriter:
             self._drain_one()
         return chunk
 
+    @contextmanager
+    def uninterrupted(self) -> Iterator[None]:
+        """Refuse to go on, and to commit, if what runs inside does not come to its end.
+
+        Whoever catches the error and commits would commit half of a change.
+        """
+        self._require_usable()
+        try:
+            yield
+        except BaseException as exc:
+            self._interruption = self._interruption or exc
+            raise
+
+    def _require_usable(self) -> None:
+        if self._interruption is not None:
+            problem = f"{type(self._interruption).__name__}: {self._interruption}"
+            raise ClosedError(
+                f"an earlier change of the transaction was made only in part ({problem}), so it "
+                "cannot be committed: begin another one"
+            ) from self._interruption
+        if self._closed:
+            raise ClosedError("the transaction is finished: begin another one")
+
     def drain(self) -> None:
         """Wait until every submitted chunk is encoded, so that its raw data may change."""
         while self._queue:
@@ -116,6 +140,7 @@ class PackWriter:
     def data_of(self, chunk: PendingChunk) -> memoryview | None:
         """Return the encoded bytes of a submitted chunk, None for nothing but fill."""
         while chunk.future is not None:
+            self._require_usable()
             self._drain_one()
         held = chunk.resolved()
         data, ref = held.data, held.ref
@@ -128,6 +153,7 @@ class PackWriter:
 
         Small packs of several arrays go together, in the order of their paths.
         """
+        self._require_usable()
         self.drain()
         together: list[PendingChunk] = []
         nbytes = 0
@@ -179,7 +205,8 @@ class PackWriter:
         chunk, future = item.chunk, item.chunk.future
         if future is None:
             raise AssertionError
-        encoded = future.result()
+        with self.uninterrupted():
+            encoded = future.result()
         chunk.future = None
         if encoded is None:
             return

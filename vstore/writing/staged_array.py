@@ -103,10 +103,11 @@ class StagedArray:
                 f"values of shape {values.shape} do not fit the selection of shape "
                 f"{selection.final_shape} in {self.path!r}"
             ) from None
-        for part in selection.parts():
-            chunk = self._writable(part)
-            chunk[part.inside] = values[part.outside]
-            self._touch(part.number, chunk)
+        with self._writer.uninterrupted():
+            for part in selection.parts():
+                chunk = self._writable(part)
+                chunk[part.inside] = values[part.outside]
+                self._touch(part.number, chunk)
 
     def _writable(self, part: ChunkPart) -> NDArray[Any]:
         if part.number in self._dirty:
@@ -134,6 +135,11 @@ class StagedArray:
 
         Whole chunks go straight to the codec. When this returns the values may change.
         """
+        with self._writer.uninterrupted():
+            self._append(values)
+            self._writer.drain()
+
+    def _append(self, values: NDArray[Any]) -> None:
         rows = self.metadata.chunk_shape[0]
         start, stop = self.metadata.shape[0], self.metadata.shape[0] + len(values)
         self._resize((stop, *self.metadata.shape[1:]))
@@ -148,7 +154,6 @@ class StagedArray:
             done += rows
         if done < len(values):
             self.write(slice(start + done, stop), values[done:])
-        self._writer.drain()
 
     @property
     def _is_one_chunk_wide(self) -> bool:

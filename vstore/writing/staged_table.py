@@ -172,14 +172,15 @@ class StagedTable:
         ready = {name: self._ready(name, value) for name, value in values.items()}
         if count == 0:
             return
-        for name, arrays in ready.items():
-            self._column_array(name, arrays[""])
-            for suffix, rows in arrays.items():
-                self._arrays[name + suffix].append(rows)
-        if checked_keys is not None:
-            self._key_array(checked_keys).append(checked_keys)
-            self._keys.add(checked_keys)
-        self._stored += count
+        with self._staging.writer.uninterrupted():
+            for name, arrays in ready.items():
+                self._column_array(name, arrays[""])
+                for suffix, rows in arrays.items():
+                    self._arrays[name + suffix].append(rows)
+            if checked_keys is not None:
+                self._key_array(checked_keys).append(checked_keys)
+                self._keys.add(checked_keys)
+            self._stored += count
 
     def _ready(self, name: str, values: Any) -> dict[str, NDArray[Any]]:
         return as_rows(name, self._infos[name], self._sample_form(name), values)
