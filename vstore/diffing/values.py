@@ -18,7 +18,7 @@ def differing_rows(old: NDArray[Any], new: NDArray[Any]) -> Ints:
     array([1])
     """
     differing = differing_elements(old, new)
-    return np.flatnonzero(differing.reshape(len(old), -1).any(axis=1))
+    return np.flatnonzero(differing.any(axis=tuple(range(1, differing.ndim))))
 
 
 def differing_elements(old: NDArray[Any], new: NDArray[Any]) -> Mask:

@@ -311,7 +311,8 @@ class TableMerge:
             else np.ones(len(base_rows), bool)
         )
         self._write(column, our_rows[~contested], their_rows[~contested])
-        self._settle(column, our_rows[contested], their_rows[contested], base_rows[contested])
+        if contested.any():
+            self._settle(column, our_rows[contested], their_rows[contested], base_rows[contested])
 
     def _write(self, column: MergedColumn, our_rows: Ints, their_rows: Ints) -> None:
         for suffix in self._suffixes(column.theirs or ""):
