@@ -12,6 +12,7 @@ from vstore.format.dtypes import dtype_from
 from vstore.format.metadata import ArrayMetadata
 from vstore.format.rows import Rows
 from vstore.format.samples import from_elements, is_variable
+from vstore.format.selection import split
 from vstore.format.tree import ColumnInfo
 
 _WAVE_NBYTES = 32 * 2**20
@@ -129,7 +130,7 @@ class Column:
             InvalidInputError: anything else that is no index of the column.
             CorruptionError: stored bytes are damaged.
         """
-        first, rest = _split(index)
+        first, rest = split(index, self.metadata.ndim)
         stored = self._rows.locate(first)
         if not is_variable(self._info):
             return read(self._source, (stored, *rest))
@@ -175,11 +176,3 @@ class Column:
 
 def _column_of(table: ColumnTable, name: str) -> Column:
     return table.columns[name]
-
-
-def _split(index: Any) -> tuple[Any, tuple[Any, ...]]:
-    """Split an index into that of the samples and that of the axes within one."""
-    items = index if isinstance(index, tuple) else (index,)
-    if items and items[0] is Ellipsis:
-        return slice(None), items
-    return (items[0], items[1:]) if items else (slice(None), ())

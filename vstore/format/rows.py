@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vstore.errors import InvalidInputError, OutOfBoundsError
-from vstore.format.selection import positions
+from vstore.format.selection import is_integer, positions, slice_indices
 
 Ints = NDArray[np.int64]
 
@@ -38,10 +38,11 @@ class Rows:
             OutOfBoundsError: a position outside the table.
         """
         if isinstance(index, slice):
+            start, stop, step = slice_indices(index, len(self))
             if not len(self.deleted):
                 return index
-            return self._stored(positions(index, len(self)))
-        if np.ndim(index) == 0 and not isinstance(index, (bool, np.bool_, slice)):
+            return self._stored(np.arange(start, stop, step, dtype=np.int64))
+        if is_integer(index):
             return int(self._stored(self._checked([index]))[0])
         return self._stored(self._checked(index))
 

@@ -101,22 +101,47 @@ def select(index: Any, shape: Sequence[int], chunk_shape: Sequence[int]) -> Sele
     final: list[int] = []
     for axis, (item, size, chunk) in enumerate(zip(items, shape, chunk_shape, strict=True)):
         if isinstance(item, slice):
-            parts, length = _slice_parts(range(*_indices(item, size)), size, chunk)
-        elif np.ndim(item) == 0 and not isinstance(item, (bool, np.bool_)):
+            parts, length = _slice_parts(range(*slice_indices(item, size)), size, chunk)
+        elif is_integer(item):
             parts, length = _array_parts(_positions([item], size, axis), size, chunk)
         else:
             parts, length = _array_parts(_positions(item, size, axis), size, chunk)
         axes.append(parts)
         lengths.append(length)
-        if isinstance(item, slice) or np.ndim(item) != 0:
+        if isinstance(item, slice) or not is_integer(item):
             final.append(length)
     return Selection(tuple(lengths), tuple(final), tuple(axes), chunk_strides(shape, chunk_shape))
+
+
+def is_integer(item: Any) -> bool:
+    """Tell whether an item of an index stands for one position, and so drops its axis."""
+    if isinstance(item, (bool, np.bool_)):
+        return False
+    try:
+        return np.ndim(item) == 0
+    except ValueError as exc:
+        raise InvalidInputError(f"{item!r} is no index: its rows differ in length") from exc
+
+
+def split(index: Any, ndim: int) -> tuple[Any, tuple[Any, ...]]:
+    """Split an index into its item for the first axis and its items for the others.
+
+    >>> split((..., 0), 1), split((..., 0), 3)
+    ((0, ()), (slice(None, None, None), (Ellipsis, 0)))
+    """
+    items = index if isinstance(index, tuple) else (index,)
+    if sum(item is Ellipsis for item in items) > 1:
+        raise InvalidInputError("an index can have only one ellipsis ('...')")
+    if items and items[0] is Ellipsis:
+        stands_for_none = len(items) > max(ndim, 1)
+        items = items[1:] if stands_for_none else (slice(None), *(items if items[1:] else ()))
+    return (items[0], items[1:]) if items else (slice(None), ())
 
 
 def positions(index: Any, size: int, *, axis: int = 0) -> Ints:
     """Return the positions along one axis of length `size` that an index picks, in order."""
     if isinstance(index, slice):
-        return np.arange(*_indices(index, size), dtype=np.int64)
+        return np.arange(*slice_indices(index, size), dtype=np.int64)
     return _positions(index, size, axis)
 
 
@@ -135,7 +160,8 @@ def _expand(index: Any, ndim: int) -> list[Any]:
     return items + [slice(None)] * (ndim - len(items))
 
 
-def _indices(item: slice, size: int) -> tuple[int, int, int]:
+def slice_indices(item: slice, size: int) -> tuple[int, int, int]:
+    """Return a slice's start, stop and step, or raise `InvalidInputError`."""
     try:
         return item.indices(size)
     except (TypeError, ValueError) as exc:

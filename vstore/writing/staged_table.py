@@ -24,6 +24,7 @@ from vstore.format.samples import (
     as_dtype,
     is_variable,
 )
+from vstore.format.selection import split
 from vstore.format.tree import ArrayNode, ColumnInfo, GroupNode
 from vstore.table import SampleKey
 from vstore.writing.batches import (
@@ -300,9 +301,7 @@ class StagedTable:
     def assign(self, name: str, index: Any, values: Any) -> None:
         """Change samples of one column in place; see `StagedColumn.__setitem__`."""
         self._staging.require_open()
-        first, *rest = index if isinstance(index, tuple) and index else (index,)
-        if first is Ellipsis:
-            first, rest = slice(None), [Ellipsis, *rest]
+        first, rest = split(index, self._arrays[name].metadata.ndim)
         stored = self._rows.locate(first)
         if is_variable(self._infos[name]):
             self._assign_variable(name, stored, rest, values)
