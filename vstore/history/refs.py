@@ -1,11 +1,14 @@
 """Branches and tags: the only names that move, and how they move."""
 
 import secrets
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from vstore.errors import AlreadyExistsError, FormatError, NotFoundError
+import msgspec
+
+from vstore.errors import AlreadyExistsError, ConflictError, FormatError, NotFoundError
 from vstore.format import commit as commits
 from vstore.format import keys
 from vstore.format.commit import (
@@ -13,11 +16,14 @@ from vstore.format.commit import (
     LOG_LENGTH,
     Author,
     BranchDocument,
+    Fence,
     LogEntry,
     TagDocument,
     format_time,
 )
 from vstore.format.digest import Digest
+from vstore.history import fence as fences
+from vstore.history.closure import fresh_objects
 from vstore.storage.store import Key, ObjectStore, Version
 
 
@@ -62,18 +68,66 @@ class Refs:
             raise NotFoundError(f"there is no branch {name!r} in {self._store.url}")
         return found
 
-    def create_branch(self, name: str, commit: Digest, *, action: str) -> Branch | None:
-        """Create a branch; return None, changing nothing, if it exists."""
-        new = _moved(name, [], commit, action)
-        version = self._store.put_if_absent(keys.branch(name), commits.encode(new))
-        return None if version is None else Branch(new, version)
+    def create_branch(
+        self, name: str, commit: Digest, *, action: str, written: bool = False
+    ) -> Branch | None:
+        """Create a branch; return None, changing nothing, if it exists.
 
-    def move_branch(self, branch: Branch, commit: Digest, *, action: str) -> Branch | None:
-        """Move a branch from where it was read; return None, changing nothing, if it moved."""
-        new = _moved(branch.name, branch.document.log, commit, action)
+        `written` says that the caller wrote the commit, and did not find it in the repository.
+
+        Raises:
+            ConflictError: garbage collection deleted the commit, or is about to.
+        """
+        since = fences.Stopwatch()
+        state, fence = fences.fence_to_create(self._store, commit, written=written)
+        new = _moved(name, [], commit, action, fence)
+        version = self._store.put_if_absent(keys.branch(name), commits.encode(new))
+        if version is None:
+            return None
+        made = Branch(new, version)
+        if since.is_slow and fences.find_collection(self._store) != state:
+            with self._undone(lambda: self.delete_branch(made)):
+                fences.fence_to_create(self._store, commit, written=written)
+        return made
+
+    def move_branch(
+        self, branch: Branch, commit: Digest, *, action: str, since: Branch | None = None
+    ) -> Branch | None:
+        """Move a branch from where it was read; return None, changing nothing, if it moved.
+
+        `since` is the branch as it was read before anything of `commit` was written; None if
+        that is `branch` itself.
+
+        Raises:
+            ConflictError: garbage collection deleted what the commit needs meanwhile.
+        """
+        start = branch if since is None else since
+        fence = fences.fence_to_move(
+            self._store,
+            branch.document.fence,
+            start.document.fence,
+            fresh_objects(self._store, commit, branch.commit),
+        )
+        new = _moved(branch.name, branch.document.log, commit, action, fence)
         key, data = keys.branch(branch.name), commits.encode(new)
         version = self._store.compare_and_swap(key, data, branch.version)
         return None if version is None else Branch(new, version)
+
+    def mark_branch(self, branch: Branch, fence: Fence) -> Branch | None:
+        """Write a collection's mark without moving the branch; None if it moved meanwhile."""
+        new = msgspec.structs.replace(branch.document, token=_token(), fence=fence)
+        key, data = keys.branch(branch.name), commits.encode(new)
+        version = self._store.compare_and_swap(key, data, branch.version)
+        return None if version is None else Branch(new, version)
+
+    @contextmanager
+    def _undone(self, undo: Callable[[], object]) -> Iterator[None]:
+        """Take back a ref that was just made if what it points to turns out to be gone."""
+        try:
+            yield
+        except ConflictError:
+            undo()
+            raise
 
     def delete_branch(self, branch: Branch) -> bool:
         """Delete a branch as it was read; return False, changing nothing, if it moved."""
@@ -94,15 +148,35 @@ class Refs:
         return found
 
     def create_tag(
-        self, name: str, commit: Digest, *, author: Author, message: str = ""
+        self,
+        name: str,
+        commit: Digest,
+        *,
+        author: Author,
+        message: str = "",
+        named: "fences.Stopwatch | None" = None,
+        by_hash: bool = False,
     ) -> TagDocument:
-        """Create a tag, or raise `AlreadyExistsError`; one request."""
+        """Create a tag, or raise `AlreadyExistsError`; one request.
+
+        `named` was started before the commit was looked up; `by_hash` says that it was named
+        by its hash and not by a branch or tag, which takes two requests more.
+
+        Raises:
+            ConflictError: garbage collection deleted the commit, or is about to.
+        """
+        since = named or fences.Stopwatch()
+        if by_hash:
+            fences.require_kept(self._store, fences.find_collection(self._store), commit)
         new = TagDocument(FORMAT, name, commit, _token(), author, _now(), message)
         if self._store.put_if_absent(keys.tag(name), commits.encode(new)) is None:
             raise AlreadyExistsError(
                 f"there is a tag {name!r} already; tags do not move: choose another name or "
                 "delete it first"
             )
+        if since.is_slow:
+            with self._undone(lambda: self._store.delete(keys.tag(name))):
+                fences.require_kept(self._store, fences.find_collection(self._store), commit)
         return new
 
     def delete_tag(self, name: str) -> None:
@@ -128,9 +202,11 @@ def _check_name(found: str, wanted: str, what: str) -> None:
         raise FormatError(f"the {what} stored as {wanted!r} calls itself {found!r}")
 
 
-def _moved(name: str, log: list[LogEntry], commit: Digest, action: str) -> BranchDocument:
+def _moved(
+    name: str, log: list[LogEntry], commit: Digest, action: str, fence: Fence | None
+) -> BranchDocument:
     entries = [LogEntry(commit, _now(), action), *log][:LOG_LENGTH]
-    return BranchDocument(FORMAT, name, commit, _token(), entries)
+    return BranchDocument(FORMAT, name, commit, _token(), entries, fence)
 
 
 def _token() -> str:

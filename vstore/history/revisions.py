@@ -32,30 +32,37 @@ class Resolver:
             InvalidInputError: not a revision, or a prefix of several commits.
             NotFoundError: nothing is called that.
         """
+        return self.resolve_origin(revision)[0]
+
+    def resolve_origin(self, revision: str) -> tuple[Digest, bool]:
+        """Return the commit that a revision names, and whether it does so by a hash.
+
+        A commit that was found by its hash may be on no branch and no tag.
+        """
         match = _REVISION.fullmatch(str(revision))
         if match is None:
             raise InvalidInputError(
                 f"{revision!r} is not a revision: give a branch, a tag, a commit hash or its "
                 "prefix, with ~n or ^n behind it for ancestors"
             )
-        digest = self._named(match["name"])
+        digest, by_hash = self._named(match["name"])
         for kind, count in _STEP.findall(match["steps"]):
             number = int(count) if count else 1
             step = first_parent if kind == "~" else nth_parent
             digest = step(digest, number, self.read)
-        return digest
+        return digest, by_hash
 
-    def _named(self, name: str) -> Digest:
+    def _named(self, name: str) -> tuple[Digest, bool]:
         if is_digest(name):
-            return Digest(name)
+            return Digest(name), True
         branch = self.refs.find_branch(name)
         if branch is not None:
-            return branch.commit
+            return branch.commit, False
         tag = self.refs.find_tag(name)
         if tag is not None:
-            return Digest(tag.commit)
+            return Digest(tag.commit), False
         if _PREFIX.fullmatch(name):
-            return self._with_prefix(name)
+            return self._with_prefix(name), True
         raise NotFoundError(self._unknown(name))
 
     def _with_prefix(self, prefix: str) -> Digest:

@@ -1,0 +1,140 @@
+"""Which objects a commit needs beside those of another one.
+
+Reads what differs and no more. What is yielded may include objects that both have, where
+something moved to another place in the tree; it never lacks one that only the first has.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+from vstore.format import commit as commits
+from vstore.format import keys
+from vstore.format import tree as trees
+from vstore.format.commit import CommitDocument
+from vstore.format.digest import Digest, verify
+from vstore.format.index import Index, root_page
+from vstore.format.page import Inner, Leaf, Page, PageRef, decode_page
+from vstore.format.tree import ArrayNode, GroupNode, Node, NodeRef, load_node
+from vstore.history.merge_base import is_ancestor
+from vstore.storage.store import Key, ObjectStore
+
+
+def fresh_objects(store: ObjectStore, start: Digest, base: Digest | None) -> Iterator[Key]:
+    """Yield the objects that `start` reaches and `base` does not, commits first.
+
+    Raises:
+        NotFoundError: a document among them is missing.
+        CorruptionError: a document among them is damaged.
+    """
+    reader = _Reader(store)
+    frontier, seen = [start], {start}
+    while frontier:
+        digest = frontier.pop()
+        if base is not None and is_ancestor(digest, base, reader.commit):
+            continue
+        yield keys.commit(digest)
+        found = reader.commit(digest)
+        parents = [Digest(name) for name in found.parents]
+        before = reader.commit(parents[0]) if parents else None
+        yield from reader.fresh_in(found, before)
+        frontier += [parent for parent in parents if parent not in seen]
+        seen.update(parents)
+
+
+@dataclass(slots=True)
+class _Reader:
+    """Reads documents, and keeps those commits that the walk comes back to."""
+
+    store: ObjectStore
+    known: dict[Digest, CommitDocument] = field(default_factory=dict)
+    loaded: list[NodeRef] = field(default_factory=list)
+
+    def commit(self, digest: Digest) -> CommitDocument:
+        if digest not in self.known:
+            data = self._read(keys.commit(digest), digest)
+            self.known[digest] = commits.decode(data, CommitDocument, what=f"commit {digest}")
+        return self.known[digest]
+
+    def fresh_in(self, new: CommitDocument, old: CommitDocument | None) -> Iterator[Key]:
+        before = None if old is None else self._decoded(old)
+        self.loaded.clear()
+        yield from self._fresh_nodes(self._decoded(new), before)
+
+    def _decoded(self, found: CommitDocument) -> Node:
+        return trees.decode(found.tree, self._load, what="commit")
+
+    def _fresh_nodes(self, new: Node, old: Node | None) -> Iterator[Key]:
+        """Yield what a loaded node needs; buckets of names are loaded with their group."""
+        yield from (keys.index(ref.digest) for ref in self.loaded)
+        self.loaded.clear()
+        if isinstance(new, ArrayNode):
+            before = old.chunks if isinstance(old, ArrayNode) else None
+            yield from self._fresh_chunks(new.chunks, before)
+            return
+        beside = old.children if isinstance(old, GroupNode) else {}
+        for name, child in new.children.items():
+            other = beside.get(name)
+            if child == other:
+                continue
+            before_child = self._opened(other) if isinstance(other, NodeRef) else other
+            self.loaded.clear()
+            yield from self._fresh_nodes(
+                self._opened(child) if isinstance(child, NodeRef) else child, before_child
+            )
+
+    def _opened(self, ref: NodeRef) -> Node:
+        return load_node(ref, self._load, what=f"node {ref.digest}")
+
+    def _load(self, ref: NodeRef) -> bytes:
+        self.loaded.append(ref)
+        return self._read(keys.index(ref.digest), ref.digest)
+
+    def _fresh_chunks(self, new: Index | None, old: Index | None) -> Iterator[Key]:
+        if new is None or new == old:
+            return
+        if new.ref is not None:
+            yield keys.index(Digest(new.ref[0]))
+        before = None if old is None else root_page(old, self._load_pages)
+        height = new.height if old is None else old.height
+        page = root_page(new, self._load_pages)
+        yield from self._fresh_below(page, new.height, before, height)
+
+    def _fresh_below(
+        self, page: Page, height: int, before: Page | None, before_height: int
+    ) -> Iterator[Key]:
+        """Yield what lies below a page; `before` covers at least as much from the same start."""
+        while isinstance(before, Inner) and before_height > height:
+            before_height -= 1
+            first = before.refs().get(0)
+            before = None if first is None else self._page(first, before_height)
+        if isinstance(page, Leaf):
+            same = set(before.packs) if isinstance(before, Leaf) else set()
+            yield from (keys.pack(pack.digest) for pack in page.packs if pack not in same)
+            return
+        lower = before_height < height
+        beside = before.refs() if isinstance(before, Inner) and not lower else {}
+        for slot, ref in page.refs().items():
+            other = beside.get(slot)
+            if other is not None and other.digest == ref.digest:
+                continue
+            yield keys.index(ref.digest)
+            below = before if lower and slot == 0 else None
+            if other is not None:
+                below = self._page(other, height - 1)
+            child = self._page(ref, height - 1)
+            yield from self._fresh_below(
+                child, height - 1, below, before_height if lower else height - 1
+            )
+
+    def _load_pages(self, refs: Sequence[tuple[PageRef, int]]) -> list[Page]:
+        return [self._page(ref, height) for ref, height in refs]
+
+    def _page(self, ref: PageRef, height: int) -> Page:
+        what = f"index page {ref.digest}"
+        data = self._read(keys.index(ref.digest), ref.digest)
+        return decode_page(data, height=height, what=what)
+
+    def _read(self, key: Key, digest: Digest) -> bytes:
+        data = self.store.get(key)
+        verify(data, bytes.fromhex(digest), what=f"{key} in {self.store.url}")
+        return data

@@ -1,0 +1,189 @@
+"""What keeps writers and garbage collection apart; see docs/design/010-garbage-collection.md.
+
+A collection marks every branch before it deletes anything. Whoever read a branch before
+that cannot move it any more without reading it again, and whoever finds the mark looks
+whether all that the new commit needs is still there. Writers that meet no collection send
+no request more than they would without.
+"""
+
+import time
+from collections.abc import Iterable, Iterator
+
+from vstore.errors import ConflictError, NotFoundError
+from vstore.format import collection, keys
+from vstore.format.collection import CollectionDocument, CondemnedDocument
+from vstore.format.commit import Fence
+from vstore.format.digest import Digest
+from vstore.history.closure import fresh_objects
+from vstore.storage.store import Key, ObjectStore
+
+SLOW_SECONDS = 30.0
+"""How long a ref may take from being named to being stored before it is looked after.
+
+Far less than any grace period: what was referred to when it was named is there for longer.
+"""
+
+SWEEP_SECONDS = 60.0
+"""How long a commit waits for a collection that may be deleting what it needs."""
+
+_POLL_SECONDS = 0.5
+
+
+class Stopwatch:
+    """How long something took, by whichever clock says more: one of them stops in sleep."""
+
+    def __init__(self) -> None:
+        self._monotonic = time.monotonic()
+        self._wall = time.time()
+
+    @property
+    def seconds(self) -> float:
+        """The seconds since the stopwatch was made."""
+        return max(time.monotonic() - self._monotonic, time.time() - self._wall)
+
+    @property
+    def is_slow(self) -> bool:
+        """Whether a collection could have come and gone in between."""
+        return self.seconds > SLOW_SECONDS
+
+
+def find_collection(store: ObjectStore) -> CollectionDocument | None:
+    """Return the collection under way or the last one, None where there never was one."""
+    try:
+        data = store.get(keys.COLLECTION_STATE)
+    except NotFoundError:
+        return None
+    return collection.decode(data, CollectionDocument, what=keys.COLLECTION_STATE)
+
+
+def is_there(store: ObjectStore, key: Key) -> bool:
+    """Tell whether an object is listed; reads none of it."""
+    return any(info.key == key for info in store.list_prefix(key))
+
+
+def condemned_among(
+    store: ObjectStore, state: CollectionDocument, wanted: Iterable[Key]
+) -> set[Key]:
+    """Return which of the objects a collection condemned, reading only the parts concerned."""
+    by_part: dict[int, set[Key]] = {}
+    for key in wanted:
+        part = state.part_of(key)
+        if part is not None:
+            by_part.setdefault(part, set()).add(key)
+    found: set[Key] = set()
+    for number, candidates in sorted(by_part.items()):
+        listed = read_part(store, state.epoch, number).objects
+        found |= candidates & {Key(item.key) for item in listed}
+    return found
+
+
+def read_part(store: ObjectStore, epoch: str, number: int) -> CondemnedDocument:
+    """Return one part of what a collection condemned, or raise `NotFoundError`."""
+    key = keys.condemned(epoch, number)
+    return collection.decode(store.get(key), CondemnedDocument, what=key)
+
+
+def fence_to_move(
+    store: ObjectStore, here: Fence | None, since: Fence | None, objects: Iterator[Key]
+) -> Fence | None:
+    """Return the mark for a branch that is to move, having made sure that it may.
+
+    Args:
+        store: where the branch is.
+        here: the mark of the branch as it was read for this move.
+        since: the mark it had before the first of `objects` was written.
+        objects: what the new commit needs beside the old; used only if a collection came by.
+
+    Raises:
+        ConflictError: the collection deleted, or is about to delete, one of them.
+    """
+    if here == since and not (here and here.open):
+        return here
+    state = require_intact(store, objects)
+    if state is None:
+        return None if here is None else Fence(here.epoch, open=False)
+    return Fence(state.epoch, open=state.is_sweeping)
+
+
+def fence_to_create(
+    store: ObjectStore, commit: Digest, *, written: bool
+) -> tuple[CollectionDocument | None, Fence | None]:
+    """Return the collection and the mark for a new branch, having made sure that it may be made.
+
+    Args:
+        store: where the branch is to be.
+        commit: where it is to point.
+        written: whether the caller wrote the commit and what it needs just now.
+
+    Raises:
+        ConflictError: the commit is condemned or gone, or lacks what it needs.
+    """
+    state = find_collection(store)
+    if state is None:
+        return None, None
+    if written:
+        state = require_intact(store, fresh_objects(store, commit, None)) or state
+    else:
+        require_kept(store, state, commit)
+    return state, Fence(state.epoch, open=state.is_pending)
+
+
+def require_kept(store: ObjectStore, state: CollectionDocument | None, commit: Digest) -> None:
+    """Make sure that a commit that is to be given a name is neither condemned nor gone.
+
+    Raises:
+        ConflictError: it is.
+    """
+    if state is None:
+        return
+    key = keys.commit(commit)
+    if state.is_pending and condemned_among(store, state, [key]):
+        raise ConflictError(
+            f"the commit {commit} is on no branch or tag, and garbage collection is about to "
+            "delete it: call it off first (repo.gc(cancel=True), vstore gc --cancel)"
+        )
+    if not is_there(store, key):
+        raise ConflictError(f"the commit {commit} is not in {store.url} any more")
+
+
+def require_intact(store: ObjectStore, objects: Iterator[Key]) -> CollectionDocument | None:
+    """Wait for deletions that may concern `objects`, then make sure that all are there.
+
+    Returns the collection as it was found before the objects were looked for.
+
+    Raises:
+        ConflictError: one was deleted, or still may be after `SWEEP_SECONDS`.
+    """
+    started = Stopwatch()
+    try:
+        wanted = list(objects)
+        state = find_collection(store)
+        while state is not None and state.is_sweeping and _touches(store, state, wanted):
+            if started.seconds > SWEEP_SECONDS:
+                raise ConflictError(
+                    "garbage collection has been deleting objects equal to those of this "
+                    f"commit for {SWEEP_SECONDS:.0f} seconds; nothing was changed. Try again "
+                    "when it is over (if it was killed, run vstore gc to finish it)"
+                )
+            time.sleep(_POLL_SECONDS)
+            state = find_collection(store)
+        missing = [key for key in wanted if not is_there(store, key)]
+    except NotFoundError as exc:
+        raise _lost(str(exc)) from exc
+    if missing:
+        raise _lost(f"{len(missing)} are missing, the first is {missing[0]}")
+    return state
+
+
+def _touches(store: ObjectStore, state: CollectionDocument, wanted: list[Key]) -> bool:
+    try:
+        return bool(condemned_among(store, state, wanted))
+    except NotFoundError:
+        return True  # that collection is over: look at the state again
+
+
+def _lost(detail: str) -> ConflictError:
+    return ConflictError(
+        "garbage collection deleted objects that this commit needs, because it took longer than "
+        f"the grace period to make ({detail}); nothing was changed: begin again"
+    )
