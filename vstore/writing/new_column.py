@@ -17,6 +17,9 @@ CHUNK_NBYTES = 2**20
 
 MAX_ROWS = 2**20
 
+OBJECT_NBYTES = 64
+"""What a variable-length sample counts for beside its own bytes: it is a Python object."""
+
 
 def rows_per_chunk(row_nbytes: float) -> int:
     """Return the power of two that comes nearest to `CHUNK_NBYTES` without passing 1.5 of it.
@@ -39,7 +42,7 @@ def column_metadata(spec: ColumnSpec, first: NDArray[Any], *, name: str) -> Arra
     if is_variable(spec.info):
         data_type: Any = "string" if spec.info.kind == "text" else "variable_length_bytes"
         sizes = [len(element) for element in first[:1024]]
-        row_nbytes = float(np.mean(sizes)) + 8 if sizes else 64.0
+        row_nbytes = OBJECT_NBYTES + (float(np.mean(sizes)) if sizes else 0.0)
         shape: tuple[int, ...] = ()
     else:
         data_type = data_type_of(spec.dtype)
@@ -84,9 +87,7 @@ def _codecs(
         return tuple(spec.codecs)
     if spec.codecs != "auto":
         return preset(spec.codecs, data_type)  # type: ignore[arg-type]
-    if is_variable(spec.info) or not first.size:
-        return preset("balanced", data_type)
-    return choose(first[:rows])
+    return choose(first[:rows]) if first.size else preset("balanced", data_type)
 
 
 def default_chunk_shape(shape: Sequence[int], itemsize: int) -> tuple[int, ...]:

@@ -240,4 +240,4 @@ def _copied(chunk: NDArray[Any], out: NDArray[Any] | None) -> NDArray[Any]:
 def _held_nbytes(chunk: NDArray[Any]) -> int:
     if not chunk.dtype.hasobject:
         return chunk.nbytes
-    return sum(len(element) + OBJECT_NBYTES for element in chunk.flat)
+    return OBJECT_NBYTES * chunk.size + sum(map(len, chunk.ravel()))
