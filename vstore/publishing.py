@@ -50,14 +50,17 @@ class Publisher:
         if self._move(self.base, digest):
             return describe(digest, document)
         mine, since, base = digest, document, self.base
+        onto = None if base is None else base.commit
         for attempt in range(TRIES):
             head = self._head(since.message)
             if head is not None and self._contains(head, mine):
                 return describe(mine, since)
-            redone = self._redo(digest, None if base is None else base.commit, head)
-            if redone is None:
-                return self._nothing_left(head)
-            mine, since = redone
+            if head is None or head.commit != onto:  # else garbage collection marked the branch
+                redone = self._redo(digest, None if base is None else base.commit, head)
+                if redone is None:
+                    return self._nothing_left(head)
+                mine, since = redone
+                onto = None if head is None else head.commit
             if self._move(head, mine):
                 return describe(mine, since)
             self.sleep(_wait(attempt))
@@ -70,9 +73,10 @@ class Publisher:
         first = self.options.message.splitlines()[:1]
         action = f"commit: {first[0] if first else ''}"
         if head is None:
-            moved = self.refs.create_branch(self.name, digest, action=action)
+            moved = self.refs.create_branch(self.name, digest, action=action, written=True)
         else:
-            moved = self.refs.move_branch(head, digest, action=action)
+            begun = None if self.base is None else self.base.document.fence
+            moved = self.refs.move_branch(head, digest, action=action, begun=begun)
         return moved is not None
 
     def _head(self, message: str) -> Branch | None:
@@ -125,7 +129,9 @@ class BranchMerge:
             if digest == branch.commit:
                 return found
             action = f"{found.kind}: {self.options.message.splitlines()[0]}"
-            if self.refs.move_branch(branch, digest, action=action) is not None:
+            begun = self.branch.document.fence
+            moved = self.refs.move_branch(branch, digest, action=action, begun=begun)
+            if moved is not None:
                 return found
             self.sleep(_wait(attempt))
             branch = self.refs.get_branch(branch.name)

@@ -84,20 +84,20 @@ def read_part(store: ObjectStore, epoch: str, number: int) -> CondemnedDocument:
 
 
 def fence_to_move(
-    store: ObjectStore, here: Fence | None, since: Fence | None, objects: Iterator[Key]
+    store: ObjectStore, here: Fence | None, begun: Fence | None, objects: Iterator[Key]
 ) -> Fence | None:
     """Return the mark for a branch that is to move, having made sure that it may.
 
     Args:
         store: where the branch is.
         here: the mark of the branch as it was read for this move.
-        since: the mark it had before the first of `objects` was written.
+        begun: the mark it had before the first of `objects` was written.
         objects: what the new commit needs beside the old; used only if a collection came by.
 
     Raises:
         ConflictError: the collection deleted, or is about to delete, one of them.
     """
-    if here == since and not (here and here.open):
+    if here == begun and not (here and here.open):
         return here
     state = require_intact(store, objects)
     if state is None:

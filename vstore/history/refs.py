@@ -91,21 +91,26 @@ class Refs:
         return made
 
     def move_branch(
-        self, branch: Branch, commit: Digest, *, action: str, since: Branch | None = None
+        self,
+        branch: Branch,
+        commit: Digest,
+        *,
+        action: str,
+        begun: Fence | msgspec.UnsetType | None = msgspec.UNSET,
     ) -> Branch | None:
         """Move a branch from where it was read; return None, changing nothing, if it moved.
 
-        `since` is the branch as it was read before anything of `commit` was written; None if
-        that is `branch` itself.
+        `begun` is the branch's mark as it was before anything of `commit` was written, None
+        if there was no branch; left out, it is that of `branch`.
 
         Raises:
             ConflictError: garbage collection deleted what the commit needs meanwhile.
         """
-        start = branch if since is None else since
+        here = branch.document.fence
         fence = fences.fence_to_move(
             self._store,
-            branch.document.fence,
-            start.document.fence,
+            here,
+            here if begun is msgspec.UNSET else begun,
             fresh_objects(self._store, commit, branch.commit),
         )
         new = _moved(branch.name, branch.document.log, commit, action, fence)
