@@ -19,6 +19,7 @@ from vstore.format import keys
 from vstore.format.digest import Digest, digest_of, raw_digest
 from vstore.format.page import ChunkRef, PackRef
 from vstore.storage.store import Key
+from vstore.writing.lease import Lease
 
 PACK_NBYTES = 32 * 2**20
 """A pack is closed once it holds this much."""
@@ -82,6 +83,7 @@ class PackWriter:
     def __init__(self, fetcher: Fetcher) -> None:
         self._fetcher = fetcher
         self._store = fetcher.store
+        self._lease = Lease(fetcher.store)
         self._encoders: ThreadPoolExecutor | None = None
         self._uploaders: ThreadPoolExecutor | None = None
         self._slots = threading.BoundedSemaphore(UPLOADS)
@@ -187,6 +189,7 @@ class PackWriter:
         for pool in (self._encoders, self._uploaders):
             if pool is not None:
                 pool.shutdown(wait=True, cancel_futures=True)
+        self._lease.release()
 
     def _encoder_pool(self) -> ThreadPoolExecutor:
         if self._encoders is None:
@@ -254,6 +257,7 @@ class PackWriter:
     def _upload_pack(self, digest: Digest, data: bytes, chunks: list[PendingChunk]) -> None:
         try:
             self._store.put(keys.pack(digest), data)
+            self._lease.keep()
             for chunk in chunks:
                 chunk.data = None
         finally:
