@@ -29,10 +29,11 @@ from vstore.format.commit import (
     format_time,
     parse_time,
 )
+from vstore.format.conversion import as_dtype
 from vstore.format.digest import Digest, digest_of
 from vstore.format.keys import split_path
 from vstore.format.metadata import ArrayMetadata
-from vstore.format.samples import ColumnSpec, as_dtype
+from vstore.format.samples import ColumnSpec
 from vstore.format.tree import ArrayNode, GroupNode, Node, TableInfo, Tree, new_id
 from vstore.history.commits import Commit, describe
 from vstore.writing.new_column import default_chunk_shape

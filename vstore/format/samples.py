@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from vstore.errors import FormatError, InvalidInputError
+from vstore.format.conversion import as_dtype
 from vstore.format.dtypes import data_type_of, dtype_from
 from vstore.format.images import decode_image, encode_image
 from vstore.format.tree import ColumnInfo
@@ -207,40 +208,3 @@ def _ragged(info: ColumnInfo, sample: Any, name: str) -> bytes:
         msg = f"the column {name!r} holds samples of shape {expected}; got one of {array.shape}"
         raise InvalidInputError(msg)
     return array.astype(dtype.newbyteorder("<"), order="C").tobytes()
-
-
-def as_dtype(values: Any, dtype: np.dtype[Any], *, name: str) -> NDArray[Any]:
-    """Return the values as an array of the column's data type, if that loses nothing.
-
-    Numbers of another width are taken where every value stays what it is. Plain Python
-    numbers are taken as NumPy takes them beside an array: a float becomes a float of any
-    width.
-
-    Raises:
-        InvalidInputError: the values do not fit.
-    """
-    array = _as_array(values, name)
-    if array.dtype == dtype or np.can_cast(array.dtype, dtype, "safe"):
-        return array.astype(dtype, copy=False)
-    if array.dtype.kind in "iu" and dtype.kind in "iu":
-        bounds = np.iinfo(dtype)
-        if not array.size or (array.min() >= bounds.min and array.max() <= bounds.max):
-            return array.astype(dtype)
-    elif np.can_cast(array.dtype, dtype, "same_kind"):
-        with np.errstate(over="ignore"):
-            narrow = array.astype(dtype)
-        if not hasattr(values, "dtype") or np.array_equal(narrow, array, equal_nan=True):
-            return narrow
-    msg = (
-        f"the column {name!r} holds {dtype}; got {array.dtype}, which does not fit without loss. "
-        f"Convert it first, for instance with .astype({str(dtype)!r})"
-    )
-    raise InvalidInputError(msg)
-
-
-def _as_array(values: Any, name: str) -> NDArray[Any]:
-    try:
-        return np.asarray(values)
-    except ValueError as exc:
-        msg = f"the values for the column {name!r} do not all have the same shape"
-        raise InvalidInputError(msg) from exc

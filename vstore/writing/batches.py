@@ -7,13 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vstore.errors import InvalidInputError
-from vstore.format.samples import (
-    SHAPE_SUFFIX,
-    as_dtype,
-    is_variable,
-    shapes_of,
-    to_elements,
-)
+from vstore.format.conversion import as_dtype
+from vstore.format.samples import SHAPE_SUFFIX, is_variable, shapes_of, to_elements
 from vstore.format.tree import ColumnInfo
 
 Batch = Mapping[str, Any]
@@ -81,6 +76,8 @@ def as_rows(name: str, info: ColumnInfo, form: SampleForm, values: Any) -> dict[
             rows[SHAPE_SUFFIX] = shapes_of(info, samples)
         return rows
     array = as_dtype(values, form.dtype, name=name)
+    if not len(array) and not hasattr(values, "dtype"):
+        array = array.reshape(0, *form.shape)
     if array.shape[1:] != form.shape:
         raise InvalidInputError(
             f"the column {name!r} holds samples of shape {form.shape}; got {array.shape[1:]}"

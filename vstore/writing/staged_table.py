@@ -12,6 +12,7 @@ from vstore.column import Column
 from vstore.errors import AlreadyExistsError, InvalidInputError, NotFoundError
 from vstore.fetch import Fetcher
 from vstore.format.commit import Changes
+from vstore.format.conversion import as_dtype
 from vstore.format.keys import check_node_name
 from vstore.format.metadata import ArrayMetadata
 from vstore.format.rows import Rows
@@ -21,7 +22,6 @@ from vstore.format.samples import (
     RESERVED_SUFFIXES,
     SHAPE_SUFFIX,
     ColumnSpec,
-    as_dtype,
     is_variable,
 )
 from vstore.format.selection import split

@@ -1,0 +1,145 @@
+"""Values as people give them, as arrays of the data type that is stored, if nothing is lost."""
+
+import math
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vstore.errors import InvalidInputError
+
+_NUMBERS = "biufc"
+
+
+def as_dtype(values: Any, dtype: np.dtype[Any], *, name: str) -> NDArray[Any]:
+    """Return the values as an array of the column's data type, if that loses nothing.
+
+    Numbers and times of another width are taken where every value stays what it is. Plain
+    Python numbers are taken as NumPy takes them beside an array: a float becomes a float
+    of any width that can hold it.
+
+    Raises:
+        InvalidInputError: the values do not fit.
+    """
+    is_plain = not hasattr(values, "dtype")
+    array = _as_array(values, dtype, name) if is_plain else np.asarray(values)
+    if array.dtype == dtype:
+        return array
+    if not array.size and is_plain:
+        return np.zeros(array.shape, dtype)
+    converted = _converted(array, dtype, is_plain=is_plain)
+    if converted is None:
+        msg = (
+            f"the column {name!r} holds {dtype}; got {array.dtype}, which does not fit without "
+            f"loss. Convert it first, for instance with .astype({str(dtype)!r})"
+        )
+        raise InvalidInputError(msg)
+    return converted
+
+
+def _as_array(values: Any, dtype: np.dtype[Any], name: str) -> NDArray[Any]:
+    if dtype.names is not None:
+        return _records(values, dtype, name)
+    if dtype.hasobject:
+        return _elementwise(values, dtype, name)
+    try:
+        array = np.asarray(values)
+    except (ValueError, OverflowError) as exc:
+        msg = f"the values for the column {name!r} do not all have the same shape"
+        raise InvalidInputError(msg) from exc
+    if dtype.kind in "iu" and array.dtype.kind in "fO" and _are_integers(array, values):
+        # NumPy makes floats of Python integers beyond the signed ones.
+        return _elementwise(values, dtype, name)
+    return array
+
+
+def _records(values: Any, dtype: np.dtype[Any], name: str) -> NDArray[Any]:
+    """Return tuples, in lists of any depth, as elements of a structured data type."""
+    if hasattr(values, "dtype"):
+        return as_dtype(values, dtype, name=name)
+    fields = dtype.names or ()
+    if isinstance(values, list):
+        records = [_records(value, dtype, name) for value in values]
+        return np.array(records, dtype) if records else np.zeros(0, dtype)
+    if not isinstance(values, tuple) or len(values) != len(fields):
+        raise InvalidInputError(
+            f"the column {name!r} holds tuples of the fields {list(fields)}; got {values!r}"
+        )
+    record = np.zeros((), dtype)
+    for field, value in zip(fields, values, strict=True):
+        record[field] = as_dtype([value], dtype[field], name=name)[0]
+    return record
+
+
+def _are_integers(array: NDArray[Any], values: Any) -> bool:
+    elements = np.array(values, object) if array.size else array
+    return all(isinstance(element, (int, np.integer)) for element in elements.flat)
+
+
+def _elementwise(values: Any, dtype: np.dtype[Any], name: str) -> NDArray[Any]:
+    try:
+        return np.asarray(values, dtype)
+    except (TypeError, ValueError, OverflowError) as exc:
+        raise InvalidInputError(f"the column {name!r} holds {dtype}: {exc}") from exc
+
+
+def _converted(array: NDArray[Any], dtype: np.dtype[Any], *, is_plain: bool) -> NDArray[Any] | None:
+    """Return the array in another data type, None where an element would change."""
+    kinds = (array.dtype.kind, dtype.kind)
+    if kinds == ("T", "U"):
+        array, kinds = np.array(array.tolist(), str).reshape(array.shape), ("U", "U")
+    if kinds[0] in _NUMBERS and kinds[1] in _NUMBERS:
+        return _number(array, dtype, is_plain=is_plain)
+    if kinds in (("M", "M"), ("m", "m"), ("U", "U"), ("S", "S")):
+        return _checked(array, dtype)
+    is_text = "U" in kinds or "S" in kinds
+    if dtype.hasobject or (not is_text and np.can_cast(array.dtype, dtype, "safe")):
+        return array.astype(dtype)
+    return None
+
+
+def _checked(array: NDArray[Any], dtype: np.dtype[Any]) -> NDArray[Any] | None:
+    """Return times or strings of fixed length in another unit or length, if that is exact."""
+    try:
+        cast = array.astype(dtype)
+        back = cast.astype(array.dtype)
+    except (TypeError, ValueError, OverflowError):
+        return None
+    if array.dtype.kind in "mM":
+        return cast if _ticks(back) == _ticks(array) else None
+    return cast if (back == array).all() else None
+
+
+def _ticks(times: NDArray[Any]) -> bytes:
+    return times.astype(times.dtype.newbyteorder("=")).tobytes()
+
+
+def _number(array: NDArray[Any], dtype: np.dtype[Any], *, is_plain: bool) -> NDArray[Any] | None:
+    if array.dtype.kind in "iu" and dtype.kind in "iu":
+        bounds = np.iinfo(dtype)
+        fits = not array.size or (array.min() >= bounds.min and array.max() <= bounds.max)
+        return array.astype(dtype) if fits else None
+    if not np.can_cast(array.dtype, dtype, "same_kind"):
+        return None
+    with np.errstate(over="ignore"):
+        cast = array.astype(dtype)
+    if array.dtype.kind in "iu" and not is_plain:
+        return cast if _keeps_integers(array, cast) else None
+    if is_plain:
+        return cast if (np.isfinite(cast) == np.isfinite(array)).all() else None
+    return cast if np.array_equal(cast, array, equal_nan=True) else None
+
+
+def _keeps_integers(array: NDArray[Any], cast: NDArray[Any]) -> bool:
+    """Tell whether integers are the same as floats."""
+    largest = 2 ** (np.finfo(cast.dtype).nmant + 1)
+    large = (array > largest) | (array < -largest)
+    return not large.any() or _are_equal(array[large].tolist(), cast.real[large].tolist())
+
+
+def _are_equal(integers: Iterable[int], floats: Iterable[float]) -> bool:
+    return all(
+        math.isfinite(number) and int(number) == integer
+        for integer, number in zip(integers, floats, strict=True)
+    )
