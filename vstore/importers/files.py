@@ -1,0 +1,53 @@
+"""Files of any known format, recognised by their first bytes."""
+
+import os
+from collections.abc import Sequence
+
+from vstore.errors import InvalidInputError
+from vstore.importers.content import Content, open_content
+from vstore.importers.idx import idx_source, is_idx
+from vstore.importers.npy import NPY_MAGIC, ZIP_MAGIC, npy_source, open_npz
+from vstore.importers.source import ArraySource, name_of
+
+_START_NBYTES = 8
+
+
+def open_arrays(
+    path: str | os.PathLike[str], *, select: Sequence[str] | None = None
+) -> list[ArraySource]:
+    """Open the arrays in a file: IDX or `.npy`, plain or in gzip, or `.npz`.
+
+    Args:
+        path: the file; its name does not matter, its first bytes do.
+        select: the arrays to take from an `.npz` file, in this order; all when None.
+
+    Raises:
+        NotFoundError: no such file, or no such array in it.
+        InvalidInputError: of no known format, truncated, damaged, or holding pickled objects.
+    """
+    content = open_content(path)
+    start = start_of(content)
+    if content.is_plain and start.startswith(ZIP_MAGIC):
+        return open_npz(path, select=select)
+    if select is not None:
+        raise InvalidInputError(f"{content} holds one array; selecting is for .npz files")
+    if start.startswith(NPY_MAGIC):
+        return [npy_source(content, name=name_of(content.path))]
+    if is_idx(start):
+        return [idx_source(content)]
+    raise InvalidInputError(_unknown(content, start))
+
+
+def start_of(content: Content) -> bytes:
+    """Return the first bytes of a content."""
+    with content.open() as reader:
+        return reader.read(_START_NBYTES)
+
+
+def _unknown(content: Content, start: bytes) -> str:
+    if not start:
+        return f"{content} is empty"
+    kinds = "IDX or .npy (plain or in gzip) and .npz can be imported"
+    if start[:1] == b"\x80":
+        return f"{content} looks like a pickle, which is never read; {kinds}"
+    return f"{content} is of no known format: it begins with {start!r}. {kinds}"
