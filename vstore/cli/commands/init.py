@@ -1,0 +1,51 @@
+"""`vstore init`: create a repository."""
+
+from typing import Annotated
+
+import typer
+from rich.text import Text
+
+from vstore.cli.output import console, write_json
+from vstore.cli.settings import Settings, command
+from vstore.errors import InvalidInputError
+from vstore.repository import DEFAULT_BRANCH, create
+
+app = typer.Typer(add_completion=False)
+
+
+@app.command()
+@command
+def init(
+    settings: Settings,
+    url: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="URL",
+            help="A path, or any fsspec URL: s3://bucket/name, gs://, az://, …",
+            show_default=False,
+        ),
+    ] = None,
+    *,
+    default_branch: Annotated[
+        str, typer.Option("--default-branch", metavar="NAME", help="The branch meant by default.")
+    ] = DEFAULT_BRANCH,
+) -> None:
+    """Create a repository.
+
+    Nothing is committed yet; the first import makes the default branch.
+    """
+    address = url or settings.repo
+    if address is None or (url and settings.repo):
+        raise InvalidInputError("give one address to make a repository at; . is this directory")
+    repo = create(
+        address,
+        storage_options=settings.storage_options,
+        default_branch=default_branch,
+        unsafe_single_writer=settings.unsafe_single_writer,
+    )
+    if settings.as_json:
+        found = repo.description
+        write_json({"url": repo.url, "id": found.id, "default_branch": found.default_branch})
+        return
+    text = Text.assemble("Created an empty repository at ", (repo.url, "bold"))
+    console().print(text, soft_wrap=True)

@@ -1,0 +1,130 @@
+"""`vstore show`: a commit, or what stands at a path of it."""
+
+from typing import Annotated, Any
+
+import typer
+
+from vstore.cli.commits import commit_json, paragraph, ref_names
+from vstore.cli.description import Node, describe, show_description
+from vstore.cli.index import parse_index
+from vstore.cli.output import console, write_json
+from vstore.cli.samples import show_values, values_json
+from vstore.cli.settings import Revision, Settings, TargetArgument, command
+from vstore.column import Column
+from vstore.errors import InvalidInputError, NotFoundError
+from vstore.history.commits import Commit
+from vstore.repository import Repository
+from vstore.snapshot import Snapshot
+from vstore.table import Table
+
+app = typer.Typer(add_completion=False)
+
+_HEAD = 5
+
+
+@app.command()
+@command
+def show(  # noqa: PLR0913 - they are options, spelled out on the command line
+    settings: Settings,
+    target: TargetArgument = None,
+    path: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="PATH",
+            help="A table, a column, an array or a group: train, train/image.",
+            show_default=False,
+        ),
+    ] = None,
+    index: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="INDEX",
+            help="Samples as NumPy counts them: 17, 10:20, ::100, [3,5]; -- -1 for the last.",
+            show_default=False,
+        ),
+    ] = None,
+    *,
+    key: Annotated[
+        str | None,
+        typer.Option("--key", "-k", metavar="KEY", help="The sample of this key."),
+    ] = None,
+    limit: Annotated[
+        int,
+        typer.Option("--limit", "-n", metavar="N", min=1, help="Print at most so many."),
+    ] = 20,
+    rev: Revision = None,
+) -> None:
+    """Show a commit, a table, a column or some samples.
+
+    Without a path the commit; with one what stands there; with an index the values. Images
+    are drawn on a terminal. With --json arrays come whole, as nested lists.
+
+    vstore show s3://bucket/fashion@v1 train 10:20
+    """
+    repo, revision = settings.open_target(target, rev)
+    snapshot = _checkout(repo, revision, target)
+    if path is None:
+        _show_commit(repo, snapshot.commit, settings)
+        return
+    found = snapshot[path]
+    picked = parse_index(index) if index is not None else None
+    if key is not None:
+        picked = _position(snapshot, path, key, index)
+    path = path.strip("/")
+    if settings.as_json:
+        _write_json(found, path, picked)
+    else:
+        _show(found, path, picked, limit)
+
+
+def _checkout(repo: Repository, revision: str | None, target: str | None) -> Snapshot:
+    try:
+        return repo.checkout(revision)
+    except NotFoundError as error:
+        if target is not None and target == revision:
+            error.add_note(f"a path comes second: vstore show @ {target}")
+        raise
+
+
+def _show_commit(repo: Repository, commit: Commit, settings: Settings) -> None:
+    if settings.as_json:
+        write_json(commit_json(commit))
+        return
+    screen = console()
+    names = ref_names(repo) if screen.is_terminal else {}
+    screen.print(paragraph(commit, names), soft_wrap=True)
+
+
+def _position(snapshot: Snapshot, path: str, key: str, index: str | None) -> int:
+    """Return where the sample with a key stands, in the table at a path or around it."""
+    if index is not None:
+        raise InvalidInputError("give an index or --key, not both")
+    found = snapshot[path]
+    if isinstance(found, Column):
+        found = snapshot[path.strip("/").rpartition("/")[0]]
+    if not isinstance(found, Table) or found.key_kind is None:
+        raise InvalidInputError(f"the samples of {path!r} have no keys: give an index")
+    if found.key_kind == "str":
+        return found.position(key)
+    try:
+        return found.position(int(key))
+    except ValueError:
+        raise InvalidInputError(f"the keys of {path!r} are integers; got {key!r}") from None
+
+
+def _write_json(found: Node, path: str, index: Any) -> None:
+    if index is None:
+        write_json(describe(found, path))
+    else:
+        write_json(values_json(found, path, index), is_compact=True)
+
+
+def _show(found: Node, path: str, index: Any, limit: int) -> None:
+    screen = console()
+    if index is not None:
+        show_values(found, path, index, screen, limit=limit)
+        return
+    show_description(found, path, screen)
+    if isinstance(found, (Table, Column)) and len(found):
+        screen.print()
+        show_values(found, path, slice(None), screen, limit=min(limit, _HEAD))

@@ -1,0 +1,74 @@
+"""What commands write: text with colours on a terminal, or one JSON document."""
+
+import base64
+import json
+import os
+import re
+import sys
+from typing import Any
+
+import numpy as np
+import typer
+from rich.console import Console
+
+PIPE_WIDTH = 1000
+"""How wide lines may get where nobody reads them on a screen: nothing is cut there."""
+
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+
+
+def console(*, stderr: bool = False) -> Console:
+    """Return the console for output, or for what accompanies it."""
+    stream = sys.stderr if stderr else sys.stdout
+    is_free = not stream.isatty() and "COLUMNS" not in os.environ
+    return Console(stderr=stderr, highlight=False, width=PIPE_WIDTH if is_free else None)
+
+
+def printable(text: str) -> str:
+    r"""Return text without what could steer a terminal.
+
+    >>> printable("red \x1b[31m")
+    'red ?[31m'
+    """
+    return _CONTROL.sub("?", text)
+
+
+def write_json(value: Any, *, is_compact: bool = False) -> None:
+    """Write one JSON document; a compact one, for long arrays, on one line."""
+    indent = None if is_compact else 2
+    typer.echo(json.dumps(plain(value), indent=indent, ensure_ascii=False))
+
+
+def plain(value: Any) -> Any:
+    """Return a value in JSON's terms, keeping its exact meaning.
+
+    Arrays become nested lists, bytes base64, times ISO 8601, complex numbers pairs; NaN
+    and the infinities become the strings that Zarr v3 uses for them.
+    """
+    if isinstance(value, dict):
+        return {str(key): plain(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [plain(item) for item in value]
+    if isinstance(value, (np.ndarray, np.generic)):
+        return _array(np.asarray(value))
+    return _scalar(value)
+
+
+def _array(values: np.ndarray[Any, Any]) -> Any:
+    if values.dtype.kind in "mM":
+        return values.astype(str).tolist()
+    if values.dtype.kind in "biuU" or (values.dtype.kind == "f" and np.isfinite(values).all()):
+        return values.tolist()
+    if values.ndim == 0:
+        return plain(values.item())
+    return [plain(item) for item in values]
+
+
+def _scalar(value: Any) -> Any:
+    if isinstance(value, (bytes, bytearray, memoryview)):
+        return base64.b64encode(value).decode()
+    if isinstance(value, complex):
+        return [plain(value.real), plain(value.imag)]
+    if isinstance(value, float) and not np.isfinite(value):
+        return "NaN" if np.isnan(value) else "Infinity" if value > 0 else "-Infinity"
+    return value

@@ -1,0 +1,162 @@
+"""The options that every command has, and what they lead to."""
+
+import inspect
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import wraps
+from typing import Annotated, Any
+
+import typer
+
+from vstore.cli.failure import reported
+from vstore.cli.storage_options import parse_options
+from vstore.cli.target import Target, default_url, parse_target
+from vstore.errors import InvalidInputError
+from vstore.format.commit import Author
+from vstore.repository import Repository, open_repository
+
+DEBUG_VARIABLE = "VSTORE_DEBUG"
+_PANEL = "Repository and output"
+
+Revision = Annotated[
+    str | None,
+    typer.Option("--rev", metavar="REV", help="The revision; TARGET is then a plain URL."),
+]
+TargetArgument = Annotated[
+    str | None,
+    typer.Argument(
+        metavar="TARGET",
+        help="URL, URL@REV, @REV or REV: a branch, a tag, a commit id or its unique prefix, "
+        "with ~n or ^n behind it. By default the head of the default branch.",
+        show_default=False,
+    ),
+]
+AuthorOption = Annotated[
+    str | None,
+    typer.Option(
+        "--author",
+        metavar="'NAME <EMAIL>'",
+        help="Who commits; else $VSTORE_AUTHOR, else Git's user, else the login name.",
+        show_default=False,
+    ),
+]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """The values of the options that every command has."""
+
+    repo: str | None = None
+    storage_options: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    unsafe_single_writer: bool = False
+    as_json: bool = False
+    debug: bool = False
+
+    def open(self, url: str | None = None, *, author: Author | str | None = None) -> Repository:
+        """Open the repository at `url`, else the one of `--repo`, else the default one."""
+        return open_repository(
+            url or self.repo or default_url(),
+            storage_options=self.storage_options,
+            author=author,
+            unsafe_single_writer=self.unsafe_single_writer,
+        )
+
+    def open_target(self, text: str | None, revision: str | None) -> tuple[Repository, str | None]:
+        """Open what a TARGET names, and return the revision it names; None: the default."""
+        target = self._target(text, revision)
+        if target.url is None and self.repo is None and text is not None:
+            return self._open_default(text), target.revision
+        return self.open(target.url), target.revision
+
+    def _target(self, text: str | None, revision: str | None) -> Target:
+        if self.repo is not None and revision is not None and text is not None:
+            raise InvalidInputError(f"--repo and --rev are given: there is no use for {text!r}")
+        if revision is not None:
+            return Target(text, revision)
+        if self.repo is not None:
+            return Target(None, (text or "").removeprefix("@") or None)
+        return parse_target(text)
+
+    def _open_default(self, text: str) -> Repository:
+        try:
+            return self.open()
+        except InvalidInputError:
+            raise InvalidInputError(
+                f"{text!r} is neither a repository nor, as a revision, of use without one: the "
+                "current directory is none. Give URL@REV, --repo URL, or set VSTORE_URL"
+            ) from None
+
+
+def _shared(
+    *,
+    repo: Annotated[
+        str | None,
+        typer.Option(
+            "--repo",
+            "-R",
+            metavar="URL",
+            help="The repository; else $VSTORE_URL, else the current directory.",
+            rich_help_panel=_PANEL,
+            show_default=False,
+        ),
+    ] = None,
+    option: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--option",
+            metavar="NAME=VALUE",
+            help="An option of the filesystem, in fsspec's words; repeatable.",
+            rich_help_panel=_PANEL,
+            show_default=False,
+        ),
+    ] = None,
+    unsafe_single_writer: Annotated[
+        bool,
+        typer.Option(
+            "--unsafe-single-writer",
+            help="Write where conditional writes are missing; nobody else may write there.",
+            rich_help_panel=_PANEL,
+        ),
+    ] = False,
+    json: Annotated[
+        bool,
+        typer.Option("--json", help="Write one JSON document.", rich_help_panel=_PANEL),
+    ] = False,
+    debug: Annotated[
+        bool,
+        typer.Option("--debug", help="Show tracebacks of errors.", rich_help_panel=_PANEL),
+    ] = False,
+) -> Settings:
+    return Settings(
+        repo=repo,
+        storage_options=parse_options(option or ()),
+        unsafe_single_writer=unsafe_single_writer,
+        as_json=json,
+        debug=debug or bool(os.environ.get(DEBUG_VARIABLE)),
+    )
+
+
+def command(body: Callable[..., None]) -> Callable[..., None]:
+    """Turn `body(settings, ...)` into a command that has the shared options besides its own.
+
+    The command's signature is the body's without its first parameter, and the shared
+    options behind it: Typer reads signatures. Errors inside are reported, not raised.
+    """
+    _, *own = inspect.signature(body).parameters.values()
+    shared = list(inspect.signature(_shared).parameters.values())
+
+    @wraps(body)
+    def run(**values: Any) -> None:
+        settings = _shared(**{option.name: values.pop(option.name) for option in shared})
+        with reported(debug=settings.debug, storage_options=settings.storage_options):
+            body(settings, **values)
+
+    run.__doc__ = _unwrapped(body.__doc__ or "")
+    run.__signature__ = inspect.Signature([*own, *shared])  # type: ignore[attr-defined]
+    return run
+
+
+def _unwrapped(text: str) -> str:
+    """Return text with each paragraph on one line, so that help fits any terminal."""
+    return "\n\n".join(" ".join(part.split()) for part in inspect.cleandoc(text).split("\n\n"))
