@@ -4,16 +4,17 @@ from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
+import aiohttp
 from adlfs import AzureBlobFileSystem
 from azure.core import MatchConditions
 from azure.core.exceptions import (
     AzureError,
     ClientAuthenticationError,
     HttpResponseError,
-    ServiceRequestError,
 )
 from fsspec.asyn import sync
 
+from vstore.storage.aiohttp_once import send_once
 from vstore.storage.failure import Kind, RequestFailedError, from_http
 from vstore.storage.location import Location, Options
 from vstore.storage.store import Key, ObjectInfo, Version
@@ -31,6 +32,7 @@ class AdlfsClient:
         self._fs = AzureBlobFileSystem(
             **options, skip_instance_cache=True, use_listings_cache=False
         )
+        sync(self._fs.loop, self._open)
 
     def read(self, name: str) -> tuple[bytes, Version]:
         """Return the object and its ETag."""
@@ -72,6 +74,11 @@ class AdlfsClient:
             yield [found for found in page if found.key > after]
             if not token:
                 return
+
+    async def _open(self) -> None:
+        transport = self._fs.service_client._pipeline._transport  # noqa: SLF001
+        await transport.open()
+        send_once(transport.session)
 
     async def _page(self, prefix: str, token: str | None) -> tuple[list[ObjectInfo], str | None]:
         container = self._fs.service_client.get_container_client(self._container)
@@ -133,5 +140,7 @@ def _failure(error: Exception) -> RequestFailedError:
         return from_http(error.status_code, code, message)
     if isinstance(error, ClientAuthenticationError):
         return RequestFailedError(Kind.NO_CREDENTIALS, str(error).partition("\n")[0])
-    kind = Kind.UNREACHABLE if isinstance(error, ServiceRequestError) else Kind.TRANSIENT
+    # The SDK says "request error" of every broken connection, also after the request was sent.
+    is_unsent = isinstance(getattr(error, "inner_exception", None), aiohttp.ClientConnectorError)
+    kind = Kind.UNREACHABLE if is_unsent else Kind.TRANSIENT
     return RequestFailedError(kind, f"{type(error).__name__}: {error}")

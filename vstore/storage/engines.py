@@ -108,19 +108,28 @@ def _suits_obstore(location: Location, options: Options) -> bool:
 
 def _s3_finds_the_same(values: Options) -> bool:
     """Obstore reads neither profiles nor `~/.aws`, and does not follow a bucket's region."""
-    if "access_key_id" not in values and "skip_signature" not in values:
-        ambient = (
-            "AWS_ACCESS_KEY_ID",
-            "AWS_WEB_IDENTITY_TOKEN_FILE",
-            "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",
-            "AWS_CONTAINER_CREDENTIALS_FULL_URI",
-        )
-        if not _is_set(*ambient) and any(path.exists() for path in _profile_files()):
-            return False
-    if _is_set("AWS_PROFILE", "AWS_DEFAULT_PROFILE", "AWS_CA_BUNDLE"):
+    endpoint = str(values.get("endpoint", ""))
+    if _is_set("AWS_PROFILE", "AWS_DEFAULT_PROFILE"):
         return False
-    if "endpoint" in values:
+    if _is_set("AWS_CA_BUNDLE") and not endpoint.startswith("http:"):
+        return False
+    return _finds_s3_credentials(values) and (bool(endpoint) or _finds_s3_region(values))
+
+
+def _finds_s3_credentials(values: Options) -> bool:
+    ambient = (
+        "AWS_ACCESS_KEY_ID",
+        "AWS_WEB_IDENTITY_TOKEN_FILE",
+        "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",
+        "AWS_CONTAINER_CREDENTIALS_FULL_URI",
+    )
+    if values.keys() & {"access_key_id", "skip_signature"} or _is_set(*ambient):
         return True
+    return not any(path.exists() for path in _profile_files())
+
+
+def _finds_s3_region(values: Options) -> bool:
+    """Whether the region is said, and no file says an endpoint in its place."""
     if any(path.exists() and b"endpoint_url" in path.read_bytes() for path in _profile_files()):
         return False
     return "region" in values or _is_set("AWS_DEFAULT_REGION", "AWS_REGION")

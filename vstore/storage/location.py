@@ -16,6 +16,7 @@ _SECRET_NAME = re.compile(
     r"key|secret|token|passw|sas|credential|connection_string|auth", re.IGNORECASE
 )
 _HIDDEN = "***"
+_NOT_SECRET = {"key", "username", "aws_access_key_id"}  # of S3: they name the secret
 _SHORTEST_SECRET = 4
 
 
@@ -90,7 +91,7 @@ def secrets_of(options: Options) -> frozenset[str]:
         if isinstance(value, Mapping):
             inner = value if not _SECRET_NAME.search(name) else {f"key{k}": value[k] for k in value}
             found |= secrets_of(inner)
-        elif isinstance(value, str) and _SECRET_NAME.search(name):
+        elif isinstance(value, str) and name not in _NOT_SECRET and _SECRET_NAME.search(name):
             found.add(value)
     return frozenset(secret for secret in found if len(secret) >= _SHORTEST_SECRET)
 

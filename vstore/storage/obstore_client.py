@@ -33,7 +33,17 @@ _STATUS = re.compile(r"status code: (\d{3})|\(code: (\d{3})\)")
 _CODE = re.compile(r"<Code>(\w+)</Code>")
 _MESSAGE = re.compile(r"<Message>([^<]*)</Message>|\"message\":\s*\"([^\"]*)\"")
 _NEVER_SENT = re.compile(r"kind: Connect,|ConnectError")
-_METADATA_SERVERS = re.compile(r"169\.254\.169\.254|metadata\.google|token request|Credential")
+_METADATA_SERVERS = re.compile(
+    r"169\.254\.1|metadata\.google|/latest/(api/token|meta-data)|token request|Credential"
+)
+"""Where obstore asks for credentials last, when nothing else has any."""
+_KINDS: tuple[tuple[type[Exception], Kind], ...] = (
+    (FileNotFoundError, Kind.MISSING),
+    (AlreadyExistsError, Kind.REFUSED),
+    (PreconditionError, Kind.REFUSED),
+    (PermissionDeniedError, Kind.DENIED),
+    (UnauthenticatedError, Kind.BAD_CREDENTIALS),
+)
 
 _forked = False
 
@@ -167,12 +177,8 @@ def _failure(error: Exception) -> RequestFailedError:
 
 def _kind(error: Exception, text: str) -> Kind:
     """Classify an error that carries no answer of the server."""
-    if isinstance(error, FileNotFoundError):
-        return Kind.MISSING
-    if isinstance(error, AlreadyExistsError | PreconditionError):
-        return Kind.REFUSED
-    if isinstance(error, PermissionDeniedError | UnauthenticatedError):
-        return Kind.DENIED
     if "HTTP error" in text:
         return Kind.UNREACHABLE if _NEVER_SENT.search(text) else Kind.TRANSIENT
-    return Kind.OTHER
+    if "redirect without LOCATION" in text:
+        return Kind.WRONG_REGION
+    return next((kind for cls, kind in _KINDS if isinstance(error, cls)), Kind.OTHER)

@@ -14,6 +14,7 @@ from vstore.errors import (
 from vstore.storage.backoff import Backoff
 from vstore.storage.client import Client
 from vstore.storage.failure import Kind, RequestFailedError, explain
+from vstore.storage.forking import never_close_in_child
 from vstore.storage.location import Location
 from vstore.storage.ranges import check_range, too_short
 from vstore.storage.store import Key, ObjectInfo, Version
@@ -227,10 +228,13 @@ class RemoteStore:
         return error
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, eq=False)
 class _Connected:
     client: Client
     pid: int = field(default_factory=os.getpid)
+
+    def __post_init__(self) -> None:
+        never_close_in_child(self)
 
 
 class _Attempts:

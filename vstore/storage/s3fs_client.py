@@ -1,11 +1,13 @@
 """S3 through s3fs: its options and sessions, but one plain S3 call for each request."""
 
+import socket
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
 import aiohttp
 import s3fs
+from aiobotocore.httpsession import AIOHTTPSession
 from botocore.exceptions import (
     BotoCoreError,
     ClientError,
@@ -27,6 +29,7 @@ from botocore.parsers import ResponseParserError
 from fsspec.asyn import sync
 
 from vstore.errors import UnsupportedStoreError
+from vstore.storage.aiohttp_once import send_once
 from vstore.storage.failure import Kind, RequestFailedError, from_http
 from vstore.storage.location import Location, Options
 from vstore.storage.store import Key, ObjectInfo, Version
@@ -47,6 +50,13 @@ _TRANSIENT = (
     aiohttp.ClientError,
     ConnectionError,
     TimeoutError,
+)
+_KINDS: tuple[tuple[tuple[type[BaseException], ...], Kind], ...] = (
+    (_NO_CREDENTIALS, Kind.NO_CREDENTIALS),
+    ((ConnectTimeoutError,), Kind.UNREACHABLE),
+    ((NoRegionError, InvalidRegionError), Kind.WRONG_REGION),
+    ((FileNotFoundError,), Kind.MISSING),
+    (_TRANSIENT, Kind.TRANSIENT),
 )
 
 
@@ -145,6 +155,11 @@ class S3fsClient:
             answer["Body"].close()
 
 
+class _OnceSession(AIOHTTPSession):  # type: ignore[misc]
+    async def _get_session(self, proxy_url: str | None) -> aiohttp.ClientSession:
+        return send_once(await super()._get_session(proxy_url))
+
+
 def _config(given: object) -> dict[str, Any]:
     """Return botocore's settings: those given, over ours."""
     ours = {
@@ -152,6 +167,7 @@ def _config(given: object) -> dict[str, Any]:
         "read_timeout": 60,
         "max_pool_connections": 64,
         "retries": {"total_max_attempts": 1, "mode": "standard"},
+        "http_session_cls": _OnceSession,
     }
     return {**ours, **(given if isinstance(given, Mapping) else {})}
 
@@ -166,23 +182,21 @@ def _translated() -> Iterator[None]:
 
 def _failure(error: BaseException) -> RequestFailedError:
     """Classify what botocore said; s3fs puts its own exception in front of it."""
-    cause = error
-    while cause.__cause__ is not None and not isinstance(cause, ClientError | BotoCoreError):
+    cause: BaseException | None = error
+    while cause is not None and not isinstance(cause, ClientError | BotoCoreError):
         cause = cause.__cause__
     if isinstance(cause, ClientError):
         said = cause.response.get("Error", {})
         status = cause.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 500)
         return from_http(status, str(said.get("Code", "")), str(said.get("Message", "")))
-    return RequestFailedError(_kind(cause), f"{type(cause).__name__}: {cause}")
+    known = cause or error
+    return RequestFailedError(_kind(known), f"{type(known).__name__}: {known}")
 
 
 def _kind(error: BaseException) -> Kind:
-    if isinstance(error, _NO_CREDENTIALS):
-        return Kind.NO_CREDENTIALS
-    if isinstance(error, EndpointConnectionError | ConnectTimeoutError):
-        return Kind.UNREACHABLE
-    if isinstance(error, NoRegionError | InvalidRegionError):
-        return Kind.WRONG_REGION
-    if isinstance(error, FileNotFoundError):
-        return Kind.MISSING
-    return Kind.TRANSIENT if isinstance(error, _TRANSIENT) else Kind.OTHER
+    if isinstance(error, EndpointConnectionError):
+        # Said of every broken connection, also of one that broke after the request was sent.
+        reason = error.kwargs.get("error")
+        is_unsent = isinstance(reason, aiohttp.ClientConnectorError | socket.gaierror)
+        return Kind.UNREACHABLE if is_unsent else Kind.TRANSIENT
+    return next((kind for classes, kind in _KINDS if isinstance(error, classes)), Kind.OTHER)
