@@ -11,6 +11,7 @@ array([1, 4])
 
 from vstore.array import Array
 from vstore.column import Column
+from vstore.diffing.diff import Diff
 from vstore.errors import (
     AlreadyExistsError,
     ClosedError,
@@ -31,8 +32,11 @@ from vstore.errors import (
 from vstore.format.commit import Author, Changes
 from vstore.format.samples import ColumnSpec, bytes_, image, ndarray, text
 from vstore.history.commits import Commit
-from vstore.repository import Repository, checkout, create
-from vstore.repository import open_repository as open  # noqa: A004
+from vstore.merging.conflicts import Conflict, Use
+from vstore.merging.merge import Merged
+from vstore.opening import checkout, create
+from vstore.opening import open_repository as open  # noqa: A004
+from vstore.repository import Repository
 from vstore.snapshot import Group, Snapshot
 from vstore.summary import Summary
 from vstore.table import Table
@@ -48,12 +52,15 @@ __all__ = [
     "Column",
     "ColumnSpec",
     "Commit",
+    "Conflict",
     "ConflictError",
     "CorruptionError",
+    "Diff",
     "FormatError",
     "Group",
     "InvalidInputError",
     "InvalidUrlError",
+    "Merged",
     "MissingExtraError",
     "NotFoundError",
     "OutOfBoundsError",
@@ -66,6 +73,7 @@ __all__ = [
     "Transaction",
     "UnknownOutcomeError",
     "UnsupportedStoreError",
+    "Use",
     "VstoreError",
     "__version__",
     "bytes_",

@@ -1,40 +1,37 @@
-"""The front door: create, open and check out repositories."""
+"""The front door: a repository's branches, commits, merges and history."""
 
-import getpass
-import re
-import secrets
 from collections.abc import Iterator, Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 from itertools import islice
-from pathlib import Path
 from typing import Any
 
+from vstore.branches import Access, Branches, Tags
 from vstore.diffing.diff import Diff
-from vstore.errors import AlreadyExistsError, ConflictError, InvalidInputError, NotFoundError
+from vstore.diffing.states import NodeStates, SampleStates
+from vstore.errors import InvalidInputError, NotFoundError
 from vstore.fetch import Fetcher
 from vstore.format import commit as commits
 from vstore.format import keys
 from vstore.format.commit import (
-    FORMAT,
     Author,
     RepositoryDocument,
-    TagDocument,
-    format_time,
 )
 from vstore.format.digest import Digest, is_digest
-from vstore.history.commits import Commit, as_of, describe, history
-from vstore.history.refs import Branch, Refs
+from vstore.history.authors import as_author, login_name
+from vstore.history.blame import commits_between, is_touched, last_changed
+from vstore.history.commits import Commit, describe
+from vstore.history.commits import as_of as commit_as_of
+from vstore.history.merge_base import merge_bases
+from vstore.history.refs import Refs
 from vstore.history.revisions import Resolver
 from vstore.merging.conflicts import Resolution
 from vstore.merging.merge import Merged
 from vstore.publishing import BranchMerge, Publisher
+from vstore.rewriting import Rewriter
 from vstore.snapshot import Snapshot
-from vstore.storage.open import open_store
 from vstore.storage.store import ObjectStore
+from vstore.table import SampleKey
 from vstore.transaction import CommitOptions, Transaction
-
-DEFAULT_BRANCH = "main"
-_AUTHOR = re.compile(r"(?P<name>[^<>\n]+?)\s*(<(?P<email>[^<>\s]+)>)?")
 
 
 class Repository:
@@ -81,14 +78,18 @@ class Repository:
         return self.description.default_branch
 
     @property
-    def branches(self) -> "Branches":
+    def branches(self) -> Branches:
         """The branches, by name."""
-        return Branches(self)
+        return Branches(self._access)
 
     @property
-    def tags(self) -> "Tags":
+    def tags(self) -> Tags:
         """The tags, by name."""
-        return Tags(self)
+        return Tags(self._access)
+
+    @property
+    def _access(self) -> Access:
+        return Access(self._refs, self._fetcher, self.resolve, lambda: self.author)
 
     @property
     def refs(self) -> Refs:
@@ -103,7 +104,7 @@ class Repository:
     @property
     def author(self) -> Author:
         """Who commits: as given when the repository was opened, else the user's login name."""
-        return self._author or _login_name()
+        return self._author or login_name()
 
     def resolve(self, revision: str | None = None, *, as_of: datetime | None = None) -> Digest:
         """Return the id of the commit that a revision names; see `checkout`."""
@@ -114,7 +115,7 @@ class Repository:
         except NotFoundError:
             self._explain_missing(name)
             raise
-        return digest if as_of is None else _as_of(digest, as_of, self._fetcher)
+        return digest if as_of is None else commit_as_of(digest, as_of, self._fetcher.commit)
 
     def _explain_missing(self, name: str) -> None:
         """Raise a better error where there is no repository, or nothing was committed yet."""
@@ -172,7 +173,7 @@ class Repository:
         """
         options = CommitOptions(
             message=_message(message),
-            author=_as_author(author) or self.author,
+            author=as_author(author) or self.author,
             metadata=metadata or {},
             time=time,
             allow_empty=allow_empty,
@@ -218,7 +219,7 @@ class Repository:
         name = self.default_branch if into is None else into
         options = CommitOptions(
             message=_message(message or f"Merge {revision} into {name}"),
-            author=_as_author(author) or self.author,
+            author=as_author(author) or self.author,
         )
         branch = self._refs.get_branch(name)
         merger = BranchMerge(self._fetcher, self._refs, branch, options)
@@ -227,12 +228,53 @@ class Repository:
             return merger.preview(theirs, resolve=resolve)
         return merger.run(theirs, resolve=resolve)
 
-    def log(self, revision: str | None = None, *, limit: int | None = None) -> Iterator[Commit]:
-        """Yield a commit and all it descends from, newest first."""
-        return islice(history(self.resolve(revision), self._fetcher.commit), limit)
+    def log(
+        self, revision: str | None = None, *, path: str | None = None, limit: int | None = None
+    ) -> Iterator[Commit]:
+        """Yield a commit and all it descends from, newest first.
+
+        Args:
+            revision: where to begin, the default branch when None. `a..b` leaves out what
+                `a` descends from, `a...b` what both do.
+            path: only commits that changed what is at or below this path.
+            limit: at most so many.
+        """
+        starts, excluded = self._range(revision)
+        found = commits_between(starts, excluded, self._fetcher.commit)
+        if path is not None:
+            states = NodeStates(self._fetcher, path)
+            found = (commit for commit in found if is_touched(commit, states))
+        return islice(found, limit)
+
+    def _range(self, revision: str | None) -> tuple[list[Digest], list[Digest]]:
+        """Return where a log begins, and the commits whose histories it leaves out."""
+        for dots in ("...", ".."):
+            if revision is not None and dots in revision:
+                old, new = (self.resolve(end or None) for end in revision.split(dots, 1))
+                if dots == "..":
+                    return [new], [old]
+                return [old, new], merge_bases(old, new, self._fetcher.commit)
+        return [self.resolve(revision)], []
+
+    def blame(self, path: str, sample: SampleKey, *, revision: str | None = None) -> Commit:
+        """Return the commit that last changed a sample (its key; its position without keys).
+
+        `path` is a table, or one column of it.
+
+        Raises:
+            NotFoundError: there is no such sample.
+        """
+        states = SampleStates(self._fetcher, path, sample)
+        found = last_changed(self.resolve(revision), self._fetcher.commit, states)
+        if found is None:
+            raise NotFoundError(f"there is no sample {sample!r} at {path!r}")
+        return found
 
     def diff(self, old: str, new: str | None = None) -> Diff:
         """Return what differs between two revisions; `new` is the default branch when None.
+
+        `old` may be `a..b`, the same as `diff(a, b)`, or `a...b`: what `b` changed since it
+        parted from `a`.
 
         >>> import vstore
         >>> repo = vstore.create("memory://diff-doc")
@@ -244,7 +286,79 @@ class Repository:
         >>> print(repo.diff("main~1", "main"))
         t/x: 1 sample changed (1)
         """
+        starts, excluded = self._range(old) if new is None and ".." in old else ([], [])
+        if starts:
+            return Diff(Snapshot(self._fetcher, excluded[0]), Snapshot(self._fetcher, starts[-1]))
         return Diff(self.checkout(old), self.checkout(new))
+
+    def cherry_pick(
+        self,
+        revision: str,
+        *,
+        into: str | None = None,
+        parent: int = 1,
+        resolve: Resolution | None = None,
+    ) -> Commit:
+        """Make the changes of one commit again on a branch; of a merge, against `parent`."""
+        picked = self.resolve(revision)
+        return self._rewriter(into).cherry_pick(picked, parent=parent, resolve=resolve)
+
+    def revert(
+        self,
+        revision: str,
+        *,
+        into: str | None = None,
+        parent: int = 1,
+        message: str = "",
+        resolve: Resolution | None = None,
+    ) -> Commit:
+        """Undo the changes of one commit by a new one; of a merge, against `parent`."""
+        reverted = self.resolve(revision)
+        rewriter = self._rewriter(into, message=message)
+        return rewriter.revert(reverted, parent=parent, resolve=resolve)
+
+    def rebase(self, branch: str, *, onto: str, resolve: Resolution | None = None) -> Commit:
+        """Make the commits that only `branch` has again on top of `onto`; move the branch."""
+        return self._rewriter(branch).rebase(self.resolve(onto), resolve=resolve)
+
+    def reset(self, branch: str, *, to: str) -> Commit:
+        """Move a branch to any commit; `undo` moves it back."""
+        return self._rewriter(branch).reset(self.resolve(to))
+
+    def undo(self, branch: str | None = None) -> Commit:
+        """Move a branch to where it was before its last move."""
+        return self._rewriter(branch).undo()
+
+    def amend(
+        self,
+        branch: str | None = None,
+        *,
+        message: str = "",
+        author: Author | str | None = None,
+        metadata: Mapping[str, Any] | None = None,
+    ) -> Commit:
+        """Put a commit with another message, author or metadata in the head's place."""
+        return self._rewriter(branch, message=message, author=author, metadata=metadata).amend()
+
+    def squash(self, branch: str, *, since: str, message: str) -> Commit:
+        """Put one commit in the place of all that came after `since` on a branch."""
+        return self._rewriter(branch, message=message).squash(self.resolve(since))
+
+    def _rewriter(
+        self,
+        branch: str | None,
+        *,
+        message: str = "",
+        author: Author | str | None = None,
+        metadata: Mapping[str, Any] | None = None,
+    ) -> Rewriter:
+        found = self._refs.get_branch(self.default_branch if branch is None else branch)
+        options = CommitOptions(
+            message=_message(message),
+            author=as_author(author) or self.author,
+            metadata=metadata or {},
+        )
+        return Rewriter(self._fetcher, self._refs, found, options)
 
     def commit(self, revision: str | None = None) -> Commit:
         """Return what a commit says, its contents left unopened."""
@@ -255,251 +369,11 @@ class Repository:
         return f"<vstore.Repository {self.url}>"
 
 
-class Branches:
-    """The branches of a repository: iterate over names, index by name for the head's id."""
-
-    def __init__(self, repository: Repository) -> None:
-        self._repository = repository
-        self._refs = repository.refs
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._refs.branch_names())
-
-    def __len__(self) -> int:
-        return len(self._refs.branch_names())
-
-    def __contains__(self, name: str) -> bool:
-        return self._refs.find_branch(name) is not None
-
-    def __getitem__(self, name: str) -> Digest:
-        return self._refs.get_branch(name).commit
-
-    def create(self, name: str, *, at: str | None = None) -> Digest:
-        """Create a branch at a revision (the default branch when None); return its commit.
-
-        Raises:
-            AlreadyExistsError: there is a branch of that name.
-        """
-        keys.check_ref_name(name, what="branch")
-        digest = self._repository.resolve(at)
-        self._repository.fetcher.commit(digest)
-        made = self._refs.create_branch(name, digest, action=f"created at {at or 'the default'}")
-        if made is None:
-            raise AlreadyExistsError(f"there is a branch {name!r} already")
-        return digest
-
-    def delete(self, name: str, *, force: bool = False) -> Digest:
-        """Delete a branch and return where it pointed; its commits stay until gc.
-
-        Raises:
-            NotFoundError: there is no such branch.
-            ConflictError: its head is on no other branch or tag (unless `force`), or it
-                moved just now.
-        """
-        branch = self._refs.get_branch(name)
-        if not force and not self._is_reachable_elsewhere(branch):
-            raise ConflictError(
-                f"the branch {name!r} has commits that are on no other branch or tag: merge or "
-                "tag them first, or delete it with force=True"
-            )
-        if not self._refs.delete_branch(branch):
-            raise ConflictError(f"the branch {name!r} moved just now; nothing was deleted")
-        return branch.commit
-
-    def _is_reachable_elsewhere(self, branch: Branch) -> bool:
-        read = self._repository.fetcher.commit
-        others = {self[name] for name in self if name != branch.name}
-        others |= {Digest(tag.commit) for tag in self._repository.tags.documents()}
-        floor = read(branch.commit).generation
-        for start in others:
-            for commit in history(start, read):
-                if commit.id == branch.commit:
-                    return True
-                if read(commit.id).generation < floor:
-                    break
-        return False
-
-    def __repr__(self) -> str:
-        return f"<branches {', '.join(self) or 'none'}>"
-
-
-class Tags:
-    """The tags of a repository: iterate over names, index by name for the commit's id."""
-
-    def __init__(self, repository: Repository) -> None:
-        self._repository = repository
-        self._refs = repository.refs
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._refs.tag_names())
-
-    def __len__(self) -> int:
-        return len(self._refs.tag_names())
-
-    def __contains__(self, name: str) -> bool:
-        return self._refs.find_tag(name) is not None
-
-    def __getitem__(self, name: str) -> Digest:
-        return Digest(self.get(name).commit)
-
-    def get(self, name: str) -> TagDocument:
-        """Return a tag with its author, time and message, or raise `NotFoundError`."""
-        found = self._refs.find_tag(name)
-        if found is None:
-            raise NotFoundError(f"there is no tag {name!r} in {self._repository.url}")
-        return found
-
-    def documents(self) -> Iterator[TagDocument]:
-        """Yield every tag."""
-        for name in self:
-            yield self.get(name)
-
-    def create(
-        self,
-        name: str,
-        *,
-        at: str | None = None,
-        message: str = "",
-        author: Author | str | None = None,
-    ) -> Digest:
-        """Create a tag at a revision (the default branch when None); return its commit.
-
-        Raises:
-            AlreadyExistsError: there is a tag of that name; tags do not move.
-        """
-        keys.check_ref_name(name, what="tag")
-        digest = self._repository.resolve(at)
-        who = _as_author(author) or self._repository.author
-        self._refs.create_tag(name, digest, author=who, message=message)
-        return digest
-
-    def delete(self, name: str) -> None:
-        """Delete a tag, or raise `NotFoundError`."""
-        self._refs.delete_tag(name)
-
-    def __repr__(self) -> str:
-        return f"<tags {', '.join(self) or 'none'}>"
-
-
-def create(
-    url: str | Path,
-    *,
-    storage_options: Mapping[str, Any] | None = None,
-    default_branch: str = DEFAULT_BRANCH,
-    author: Author | str | None = None,
-    unsafe_single_writer: bool = False,
-) -> Repository:
-    """Create a repository and return it.
-
-    Args:
-        url: a path, or any fsspec URL: `s3://bucket/name`, `gs://`, `az://`, `memory://`.
-        storage_options: passed to the filesystem, in fsspec's words.
-        default_branch: the branch that the first commit makes.
-        author: who commits through this handle, `"Ann Lee <ann@example.org>"`.
-        unsafe_single_writer: write to a filesystem without conditional writes, promising
-            that nobody else does at the same time.
-
-    Raises:
-        AlreadyExistsError: there is a repository already.
-
-    >>> create("memory://create-doc").url
-    'memory://create-doc'
-    """
-    keys.check_ref_name(default_branch, what="branch")
-    store = open_store(
-        url, storage_options=storage_options, unsafe_single_writer=unsafe_single_writer
-    )
-    marker = RepositoryDocument(
-        format=FORMAT,
-        features=[],
-        id=secrets.token_hex(16),
-        default_branch=default_branch,
-        created=format_time(datetime.now(UTC)),
-    )
-    if store.put_if_absent(keys.REPOSITORY, commits.encode(marker)) is None:
-        raise AlreadyExistsError(
-            f"there is a repository at {store.url} already: open it with vstore.open()"
-        )
-    return Repository(store, author=_as_author(author))
-
-
-def open_repository(
-    url: str | Path,
-    *,
-    storage_options: Mapping[str, Any] | None = None,
-    author: Author | str | None = None,
-    unsafe_single_writer: bool = False,
-) -> Repository:
-    """Open a repository; the arguments are those of `create`. No request is made yet.
-
-    >>> _ = create("memory://open-doc")
-    >>> open_repository("memory://open-doc")
-    <vstore.Repository memory://open-doc>
-    """
-    store = open_store(
-        url, storage_options=storage_options, unsafe_single_writer=unsafe_single_writer
-    )
-    return Repository(store, author=_as_author(author))
-
-
-def checkout(
-    url: str | Path,
-    revision: str | None = None,
-    *,
-    storage_options: Mapping[str, Any] | None = None,
-    as_of: datetime | None = None,
-) -> Snapshot:
-    """Open a commit for reading in the fewest requests: one by id, two by branch.
-
-    The revision may stand behind the address: `s3://bucket/fashion@v1`.
-
-    >>> repo = create("memory://checkout-doc")
-    >>> with repo.transaction("main", message="Start") as tx:
-    ...     tx.create_array("x", shape=(3,), dtype="int64")[:] = [1, 2, 3]
-    >>> checkout("memory://checkout-doc@main")["x"][1]
-    np.int64(2)
-    """
-    if revision is None:
-        url, revision = _split_revision(str(url))
-    repository = open_repository(url, storage_options=storage_options)
-    return repository.checkout(revision, as_of=as_of)
-
-
-def _split_revision(url: str) -> tuple[str, str | None]:
-    address, at, revision = url.rpartition("@")
-    if not at or not address or "://" in revision or address.endswith("/"):
-        return url, None
-    host = address.partition("://")[2]
-    if "://" in url and "/" not in host and "/" in revision:
-        return url, None
-    return address, revision
-
-
 def _reopened(store: ObjectStore, author: Author | None) -> Repository:
     return Repository(store, author=author)
-
-
-def _as_of(digest: Digest, time: datetime, fetcher: Fetcher) -> Digest:
-    return as_of(digest, time, fetcher.commit)
 
 
 def _message(message: Any) -> str:
     if not isinstance(message, str):
         raise InvalidInputError(f"a commit's message is a string, not {message!r}")
     return message
-
-
-def _as_author(author: Author | str | None) -> Author | None:
-    if author is None or isinstance(author, Author):
-        return author
-    match = _AUTHOR.fullmatch(author.strip())
-    if match is None:
-        raise InvalidInputError(f"an author reads 'Name' or 'Name <email>', not {author!r}")
-    return Author(match["name"], match["email"])
-
-
-def _login_name() -> Author:
-    try:
-        return Author(getpass.getuser())
-    except (OSError, KeyError, ImportError):
-        return Author("unknown")

@@ -9,12 +9,12 @@ from typing import Annotated, Any
 
 import typer
 
+import vstore
 from vstore.cli.failure import reported
 from vstore.cli.storage_options import parse_options
 from vstore.cli.target import Target, default_url, parse_target
 from vstore.errors import InvalidInputError
 from vstore.format.commit import Author
-from vstore.repository import Repository, open_repository
 
 DEBUG_VARIABLE = "VSTORE_DEBUG"
 _PANEL = "Repository and output"
@@ -53,16 +53,20 @@ class Settings:
     as_json: bool = False
     debug: bool = False
 
-    def open(self, url: str | None = None, *, author: Author | str | None = None) -> Repository:
+    def open(
+        self, url: str | None = None, *, author: Author | str | None = None
+    ) -> vstore.Repository:
         """Open the repository at `url`, else the one of `--repo`, else the default one."""
-        return open_repository(
+        return vstore.open(
             url or self.repo or default_url(),
             storage_options=self.storage_options,
             author=author,
             unsafe_single_writer=self.unsafe_single_writer,
         )
 
-    def open_target(self, text: str | None, revision: str | None) -> tuple[Repository, str | None]:
+    def open_target(
+        self, text: str | None, revision: str | None
+    ) -> tuple[vstore.Repository, str | None]:
         """Open what a TARGET names, and return the revision it names; None: the default."""
         target = self._target(text, revision)
         if target.url is None and self.repo is None and text is not None:
@@ -78,7 +82,7 @@ class Settings:
             return Target(None, (text or "").removeprefix("@") or None)
         return parse_target(text)
 
-    def _open_default(self, text: str) -> Repository:
+    def _open_default(self, text: str) -> vstore.Repository:
         try:
             return self.open()
         except InvalidInputError:

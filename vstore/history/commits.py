@@ -1,7 +1,6 @@
 """Commits as people see them, and walks over the graph they form."""
 
-import heapq
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -41,26 +40,6 @@ def describe(digest: Digest, document: CommitDocument) -> Commit:
         document.metadata,
         document.changes,
     )
-
-
-def history(start: Digest, read: ReadCommit) -> Iterator[Commit]:
-    """Yield a commit and all it descends from, children before parents, newest first."""
-    seen = {start}
-    first = read(start)
-    heap = [(_order(first), start, first)]
-    while heap:
-        _, digest, document = heapq.heappop(heap)
-        yield describe(digest, document)
-        for name in document.parents:
-            parent = Digest(name)
-            if parent not in seen:
-                seen.add(parent)
-                found = read(parent)
-                heapq.heappush(heap, (_order(found), parent, found))
-
-
-def _order(document: CommitDocument) -> tuple[int, float]:
-    return -document.generation, -parse_time(document.time).timestamp()
 
 
 def first_parent(digest: Digest, distance: int, read: ReadCommit) -> Digest:

@@ -3,14 +3,15 @@
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 from vstore.errors import InvalidInputError, NotFoundError
 from vstore.format.digest import Digest, is_digest
-from vstore.history.commits import ReadCommit, first_parent, nth_parent
+from vstore.history.commits import ReadCommit, as_of, first_parent, nth_parent
 from vstore.history.refs import Refs
 
 MIN_PREFIX = 4
-_REVISION = re.compile(r"(?P<name>.+?)(?P<steps>([~^]\d*)*)", re.DOTALL)
+_REVISION = re.compile(r"(?P<name>.+?)(@\{(?P<at>[^}]*)\})?(?P<steps>([~^]\d*)*)", re.DOTALL)
 _STEP = re.compile(r"([~^])(\d*)")
 _PREFIX = re.compile(rf"[0-9a-f]{{{MIN_PREFIX},64}}")
 
@@ -51,6 +52,22 @@ class Resolver:
             step = first_parent if kind == "~" else nth_parent
             digest = step(digest, number, self.read)
         return digest, by_hash
+
+    def _at(self, name: str, digest: Digest, at: str) -> Digest:
+        """Return where a branch was some moves ago, or what a line of history held at a time."""
+        if at.isdecimal():
+            log = self.refs.get_branch(name).document.log
+            if int(at) >= len(log):
+                raise NotFoundError(f"the log of {name!r} has {len(log)} entries, from 0; not {at}")
+            return Digest(log[int(at)].commit)
+        try:
+            time = datetime.fromisoformat(at)
+        except ValueError:
+            raise InvalidInputError(
+                f"{name}@{{{at}}} takes a number of moves or a time like 2026-01-31 or "
+                "2026-01-31T12:00:00Z"
+            ) from None
+        return as_of(digest, time if time.tzinfo else time.replace(tzinfo=UTC), self.read)
 
     def _named(self, name: str) -> tuple[Digest, bool]:
         if is_digest(name):

@@ -5,10 +5,10 @@ from typing import Annotated
 import typer
 from rich.text import Text
 
+import vstore
 from vstore.cli.output import console, write_json
 from vstore.cli.settings import Settings, command
 from vstore.errors import InvalidInputError
-from vstore.repository import DEFAULT_BRANCH, create
 
 app = typer.Typer(add_completion=False)
 
@@ -28,7 +28,7 @@ def init(
     *,
     default_branch: Annotated[
         str, typer.Option("--default-branch", metavar="NAME", help="The branch meant by default.")
-    ] = DEFAULT_BRANCH,
+    ] = "main",
 ) -> None:
     """Create a repository.
 
@@ -37,7 +37,7 @@ def init(
     address = url or settings.repo
     if address is None or (url and settings.repo):
         raise InvalidInputError("give one address to make a repository at; . is this directory")
-    repo = create(
+    repo = vstore.create(
         address,
         storage_options=settings.storage_options,
         default_branch=default_branch,

@@ -1,0 +1,142 @@
+"""The branches and tags of a repository, by name."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from vstore.errors import AlreadyExistsError, ConflictError, NotFoundError
+from vstore.fetch import Fetcher
+from vstore.format import keys
+from vstore.format.commit import Author, TagDocument
+from vstore.format.digest import Digest
+from vstore.history.authors import as_author
+from vstore.history.merge_base import is_ancestor
+from vstore.history.refs import Branch, Refs
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """What branches and tags need of their repository."""
+
+    refs: Refs
+    fetcher: Fetcher
+    resolve: Callable[[str | None], Digest]
+    author: Callable[[], Author]
+
+
+class Branches:
+    """The branches of a repository: iterate over names, index by name for the head's id."""
+
+    def __init__(self, access: Access) -> None:
+        self._access = access
+        self._refs = access.refs
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._refs.branch_names())
+
+    def __len__(self) -> int:
+        return len(self._refs.branch_names())
+
+    def __contains__(self, name: str) -> bool:
+        return self._refs.find_branch(name) is not None
+
+    def __getitem__(self, name: str) -> Digest:
+        return self._refs.get_branch(name).commit
+
+    def create(self, name: str, *, at: str | None = None) -> Digest:
+        """Create a branch at a revision (the default branch when None); return its commit.
+
+        Raises:
+            AlreadyExistsError: there is a branch of that name.
+        """
+        keys.check_ref_name(name, what="branch")
+        digest = self._access.resolve(at)
+        self._access.fetcher.commit(digest)
+        made = self._refs.create_branch(name, digest, action=f"created at {at or 'the default'}")
+        if made is None:
+            raise AlreadyExistsError(f"there is a branch {name!r} already")
+        return digest
+
+    def delete(self, name: str, *, force: bool = False) -> Digest:
+        """Delete a branch and return where it pointed; its commits stay until gc.
+
+        Raises:
+            NotFoundError: there is no such branch.
+            ConflictError: its head is on no other branch or tag (unless `force`), or it
+                moved just now.
+        """
+        branch = self._refs.get_branch(name)
+        if not force and not self._is_reachable_elsewhere(branch):
+            raise ConflictError(
+                f"the branch {name!r} has commits that are on no other branch or tag: merge or "
+                "tag them first, or delete it with force=True"
+            )
+        if not self._refs.delete_branch(branch):
+            raise ConflictError(f"the branch {name!r} moved just now; nothing was deleted")
+        return branch.commit
+
+    def _is_reachable_elsewhere(self, branch: Branch) -> bool:
+        others = {self[name] for name in self if name != branch.name}
+        others |= {Digest(tag.commit) for tag in Tags(self._access).documents()}
+        read = self._access.fetcher.commit
+        return any(is_ancestor(branch.commit, other, read) for other in others)
+
+    def __repr__(self) -> str:
+        return f"<branches {', '.join(self) or 'none'}>"
+
+
+class Tags:
+    """The tags of a repository: iterate over names, index by name for the commit's id."""
+
+    def __init__(self, access: Access) -> None:
+        self._access = access
+        self._refs = access.refs
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._refs.tag_names())
+
+    def __len__(self) -> int:
+        return len(self._refs.tag_names())
+
+    def __contains__(self, name: str) -> bool:
+        return self._refs.find_tag(name) is not None
+
+    def __getitem__(self, name: str) -> Digest:
+        return Digest(self.get(name).commit)
+
+    def get(self, name: str) -> TagDocument:
+        """Return a tag with its author, time and message, or raise `NotFoundError`."""
+        found = self._refs.find_tag(name)
+        if found is None:
+            raise NotFoundError(f"there is no tag {name!r} in {self._access.fetcher.store.url}")
+        return found
+
+    def documents(self) -> Iterator[TagDocument]:
+        """Yield every tag."""
+        for name in self:
+            yield self.get(name)
+
+    def create(
+        self,
+        name: str,
+        *,
+        at: str | None = None,
+        message: str = "",
+        author: Author | str | None = None,
+    ) -> Digest:
+        """Create a tag at a revision (the default branch when None); return its commit.
+
+        Raises:
+            AlreadyExistsError: there is a tag of that name; tags do not move.
+        """
+        keys.check_ref_name(name, what="tag")
+        digest = self._access.resolve(at)
+        who = as_author(author) or self._access.author()
+        self._refs.create_tag(name, digest, author=who, message=message)
+        return digest
+
+    def delete(self, name: str) -> None:
+        """Delete a tag, or raise `NotFoundError`."""
+        self._refs.delete_tag(name)
+
+    def __repr__(self) -> str:
+        return f"<tags {', '.join(self) or 'none'}>"

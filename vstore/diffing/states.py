@@ -1,0 +1,84 @@
+"""What stands at a path, or in a sample, in a commit; as values that can be compared."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from vstore.array import StoredArray, read
+from vstore.errors import NotFoundError
+from vstore.fetch import Fetcher
+from vstore.format.digest import Digest
+from vstore.format.index import locate
+from vstore.format.keys import split_path
+from vstore.format.samples import SHAPE_SUFFIX
+from vstore.format.tree import Node, NodeRef
+from vstore.snapshot import Snapshot
+from vstore.table import SampleKey, Table
+
+
+@dataclass(frozen=True, slots=True)
+class NodeStates:
+    """The node at a path; equal states hold the same arrays, to the last byte."""
+
+    fetcher: Fetcher
+    path: str
+
+    def __call__(self, digest: Digest) -> Node | NodeRef | None:
+        """Return the node in a commit, None where there is none."""
+        tree = Snapshot(self.fetcher, digest).tree
+        *above, name = split_path(self.path) or ("",)
+        if not name:
+            return tree.root
+        parent = tree.find("/".join(above))
+        return getattr(parent, "children", {}).get(name)
+
+
+@dataclass(frozen=True, slots=True)
+class SampleStates:
+    """The values of one sample: of a whole table, or of one column."""
+
+    fetcher: Fetcher
+    path: str
+    sample: SampleKey
+    seen: dict[Any, Any] = field(default_factory=dict, repr=False)
+
+    def __call__(self, digest: Digest) -> Any:
+        """Return the sample's stored values in a commit, None where it is not there."""
+        snapshot = Snapshot(self.fetcher, digest)
+        table, names = self._table(snapshot)
+        if table is None or not table.has_key(self.sample):
+            return None
+        row = int(table.rows.locate(table.position(self.sample)))
+        found = {name: self._values(table, name, row) for name in names if name in table}
+        return found or None
+
+    def _values(self, table: Table, name: str, row: int) -> list[Any]:
+        sources = [table.find_source(each) for each in (name, name + SHAPE_SUFFIX)]
+        return [self._element(each, row) for each in sources if isinstance(each, StoredArray)]
+
+    def _element(self, source: StoredArray, row: int) -> Any:
+        """Return a sample's element, read once for every chunk that it was stored in."""
+        number, inside = divmod(row, source.metadata.chunk_shape[0])
+        (ref,) = locate(source.node.chunks, np.array([number]), self.fetcher.pages)
+        is_whole = source.metadata.shape[1:] == source.metadata.chunk_shape[1:]
+        place = (ref.digest, inside) if ref is not None and is_whole else None
+        if place not in self.seen or place is None:
+            element = read(source, slice(row, row + 1))
+            plain = element.tolist() if element.dtype.hasobject else element.tobytes()
+            self.seen[place] = plain
+        return self.seen[place]
+
+    def _table(self, snapshot: Snapshot) -> tuple[Table | None, list[str]]:
+        for path, names in ((self.path, None), self._split()):
+            try:
+                node = snapshot[path]
+            except NotFoundError:
+                continue
+            if isinstance(node, Table):
+                return node, list(node.columns) if names is None else names
+        return None, []
+
+    def _split(self) -> tuple[str, list[str]]:
+        parent, _, name = self.path.strip("/").rpartition("/")
+        return parent, [name]
