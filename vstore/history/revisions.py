@@ -47,6 +47,8 @@ class Resolver:
                 "prefix, with ~n or ^n behind it for ancestors"
             )
         digest, by_hash = self._named(match["name"])
+        if match["at"] is not None:
+            digest = self._at(match["name"], digest, match["at"])
         for kind, count in _STEP.findall(match["steps"]):
             number = int(count) if count else 1
             step = first_parent if kind == "~" else nth_parent
