@@ -300,7 +300,7 @@ class Transaction:
     def _forget(self, path: str) -> None:
         for staged in (self._tables, self._arrays):
             for name in [name for name in staged if f"{name}/".startswith(f"{path}/")]:
-                del staged[name]
+                staged.pop(name).forget()
 
     def table(self, path: str) -> StagedTable:
         """Return the table at `path`, to read and to change, or raise `NotFoundError`."""
@@ -446,11 +446,13 @@ class StagedView(Array):
     def __getitem__(self, index: Any) -> Any:
         """Return what the index picks, as it stands in the transaction."""
         self._require_open()
+        self._staged.require_usable()
         return super().__getitem__(index)
 
     def __setitem__(self, index: Any, values: Any) -> None:
         """Change the elements an index picks; values broadcast as in NumPy."""
         self._require_open()
+        self._staged.require_usable()
         self._staged.write(index, as_dtype(values, self.dtype, name=self.path))
 
 

@@ -11,6 +11,7 @@ from tests.core.repositories import committed_table, counted, new_repository, ta
 from vstore import Repository, StorageError
 from vstore.storage.memory import MemoryStore
 from vstore.storage.store import Key
+from vstore.writing.staged_array import StagedArray
 
 TENTHS = [
     {
@@ -57,7 +58,7 @@ def test_an_interrupted_extend_leaves_no_column_longer_than_another(
     repository, _ = committed_table(columns, {"a": [1], "b": [2]})
     tx = repository.transaction("main", message="Add")
     table = tx["t"]
-    append = vstore.writing.staged_array.StagedArray._append  # type: ignore[attr-defined]
+    append = StagedArray._append
 
     def interrupted(array: Any, values: Any) -> None:
         if array.path == "t/b":

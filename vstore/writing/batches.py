@@ -1,6 +1,6 @@
 """Batches of samples as people give them, checked and turned into rows to store."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Set
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -21,6 +21,23 @@ class SampleForm(NamedTuple):
     shape: tuple[int, ...]
 
 
+def batches(samples: Any) -> Iterator[Batch]:
+    """Yield the batches of an iterable, or raise `InvalidInputError` for what is none."""
+    if isinstance(samples, (str, bytes)) or not isinstance(samples, Iterable):
+        raise _no_batch(samples)
+    for batch in samples:
+        if not isinstance(batch, Mapping):
+            raise _no_batch(batch)
+        yield batch
+
+
+def _no_batch(given: Any) -> InvalidInputError:
+    return InvalidInputError(
+        "extend takes a mapping of column names to values, or an iterable of such; got "
+        f"{type(given).__name__}"
+    )
+
+
 def check_columns(values: Batch, names: Collection[str], *, path: str) -> None:
     """Raise `InvalidInputError` unless a batch gives exactly the table's columns."""
     missing, unknown = set(names) - values.keys(), values.keys() - set(names)
@@ -34,18 +51,40 @@ def check_columns(values: Batch, names: Collection[str], *, path: str) -> None:
 
 def common_length(values: Batch, *, path: str) -> int:
     """Return how many samples a batch holds, or raise `InvalidInputError`."""
-    lengths = {}
-    for name, value in values.items():
-        try:
-            lengths[name] = len(value)
-        except TypeError:
-            raise InvalidInputError(
-                f"the values for the column {name!r} must be an array or a list of samples; "
-                f"got {type(value).__name__}"
-            ) from None
+    lengths = {name: _length(value, name) for name, value in values.items()}
     if len(set(lengths.values())) > 1:
         raise InvalidInputError(f"the columns of {path!r} got different lengths: {lengths}")
     return next(iter(lengths.values()), 0)
+
+
+def _length(values: Any, name: str) -> int:
+    if not isinstance(values, _NO_LISTS):
+        try:
+            return len(values)
+        except TypeError:
+            pass
+    raise _no_list(values, name)
+
+
+_NO_LISTS = (str, bytes, bytearray, memoryview, Mapping, Set)
+"""What has a length, but is one sample, or has no order."""
+
+
+def as_samples(values: Any, *, name: str) -> list[Any]:
+    """Return the values as a list of samples, or raise `InvalidInputError`."""
+    if not isinstance(values, _NO_LISTS):
+        try:
+            return list(values)
+        except TypeError:
+            pass
+    raise _no_list(values, name)
+
+
+def _no_list(values: Any, name: str) -> InvalidInputError:
+    return InvalidInputError(
+        f"the values for the column {name!r} must be an array or a list of samples; got "
+        f"{type(values).__name__}"
+    )
 
 
 def batch_of_one(sample: Batch, infos: Mapping[str, ColumnInfo]) -> dict[str, Any]:
@@ -70,7 +109,7 @@ def as_rows(name: str, info: ColumnInfo, form: SampleForm, values: Any) -> dict[
         InvalidInputError: values of another type, data type or shape.
     """
     if is_variable(info):
-        samples = list(values)
+        samples = as_samples(values, name=name)
         rows = {"": to_elements(info, samples, name=name)}
         if info.kind == "ragged":
             rows[SHAPE_SUFFIX] = shapes_of(info, samples)

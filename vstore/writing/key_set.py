@@ -1,6 +1,6 @@
 """The keys of a table's live samples, checked before samples are taken."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal
 
 import numpy as np
@@ -41,7 +41,7 @@ class KeySet:
             return None
         if keys is None:
             raise InvalidInputError(f"the samples of {path!r} have {self.kind} keys: give keys=")
-        plain = keys.tolist() if isinstance(keys, np.ndarray) else list(keys)
+        plain = as_list(keys, path=path)
         if len(plain) != count:
             raise InvalidInputError(f"{len(plain)} keys for {count} samples of {path!r}")
         for key in plain:
@@ -96,6 +96,18 @@ class KeySet:
         if key not in self._positions:
             raise NotFoundError(f"the table {path!r} has no sample with the key {key!r}")
         return self._positions[key]
+
+
+def as_list(keys: Any, *, path: str) -> list[Any]:
+    """Return several keys as a list, or raise `InvalidInputError`."""
+    if isinstance(keys, np.ndarray):
+        return list(keys.tolist())
+    if not isinstance(keys, (str, bytes, Mapping)):
+        try:
+            return list(keys)
+        except TypeError:
+            pass
+    raise InvalidInputError(f"keys of {path!r} come in a list; got {keys!r}")
 
 
 def _is_unicode(key: str) -> bool:

@@ -9,14 +9,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vstore.array import Load, StoredArray, Take, decode_or_fill
-from vstore.errors import InvalidInputError
+from vstore.errors import ClosedError, InvalidInputError
 from vstore.fetch import Fetcher
 from vstore.format.codecs import ChunkCodec
 from vstore.format.digest import Digest
 from vstore.format.index import Index, locate, update
 from vstore.format.metadata import ArrayMetadata
 from vstore.format.page import ChunkRef
-from vstore.format.selection import ChunkPart, chunk_strides, select
+from vstore.format.selection import ChunkPart, Selection, chunk_strides, select
 from vstore.format.tree import ArrayNode, ColumnInfo
 from vstore.writing.packs import PackWriter, PendingChunk
 
@@ -57,7 +57,17 @@ class StagedArray:
         self._sizes: dict[int, int] = {}
         self._dirty_nbytes = 0
         self._staged: dict[int, PendingChunk] = {}
+        self._is_deleted = False
         self.node = base
+
+    def forget(self) -> None:
+        """Refuse use from now on: the array was deleted, or another took its place."""
+        self._is_deleted = True
+
+    def require_usable(self) -> None:
+        """Raise `ClosedError` where the array was deleted."""
+        if self._is_deleted:
+            raise ClosedError(f"{self.path!r} was deleted or replaced in this transaction")
 
     def visit(self, numbers: Sequence[int], take: Take) -> None:
         """Call `take` once for each chunk, as it stands in the transaction."""
@@ -95,14 +105,22 @@ class StagedArray:
             OutOfBoundsError: the index lies outside the array.
             InvalidInputError: the values do not fit the selection.
         """
+        self.store(*self.fit(index, values))
+
+    def fit(self, index: Any, values: NDArray[Any]) -> tuple[Selection, NDArray[Any]]:
+        """Return what an index picks, and the values broadcast to it; see `write`."""
         selection = select(index, self.metadata.shape, self.metadata.chunk_shape)
         try:
-            values = np.broadcast_to(values, selection.final_shape).reshape(selection.shape)
+            fitting = np.broadcast_to(values, selection.final_shape).reshape(selection.shape)
         except ValueError:
             raise InvalidInputError(
                 f"values of shape {values.shape} do not fit the selection of shape "
                 f"{selection.final_shape} in {self.path!r}"
             ) from None
+        return selection, fitting
+
+    def store(self, selection: Selection, values: NDArray[Any]) -> None:
+        """Store values that `fit` found to fit."""
         with self._writer.uninterrupted():
             for part in selection.parts():
                 chunk = self._writable(part)

@@ -6,7 +6,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from vstore.column import Column
-from vstore.errors import NotFoundError
+from vstore.errors import InvalidInputError, NotFoundError
 from vstore.table import SampleKey
 
 Batch = Mapping[str, Any]
@@ -24,7 +24,7 @@ class _Assignable(Protocol):
     def __getitem__(self, name: str) -> "StagedColumn": ...
     def position(self, key: SampleKey) -> int: ...
     def open_column(self, name: str) -> Column: ...
-    def assign(self, name: str, index: Any, values: Any) -> None: ...
+    def assign(self, index: Any, values: Batch) -> None: ...
 
 
 class StagedColumn:
@@ -45,7 +45,7 @@ class StagedColumn:
             OutOfBoundsError: a position outside the table.
             InvalidInputError: values of another data type or shape.
         """
-        self._table.assign(self._name, index, values)
+        self._table.assign(index, {self._name: values})
 
     def __len__(self) -> int:
         return len(self._table)
@@ -75,10 +75,13 @@ class StagedIndexer:
         return {name: self._table[name][position] for name in self._table.columns}
 
     def __setitem__(self, key: SampleKey, sample: Batch) -> None:
-        """Change some or all columns of one sample."""
+        """Change some or all columns of one sample; none where a value does not fit."""
+        if not isinstance(sample, Mapping):
+            raise InvalidInputError(
+                "a sample is a mapping of column names to values; got " + type(sample).__name__
+            )
         position = self._table.position(key)
         for name in sample:
             if name not in self._table:
                 raise NotFoundError(f"the table {self._table.path!r} has no column {name!r}")
-        for name, value in sample.items():
-            self._table[name][position] = value
+        self._table.assign(position, sample)

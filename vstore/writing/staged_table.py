@@ -9,10 +9,9 @@ from numpy.typing import NDArray
 
 from vstore.array import ChunkSource, read
 from vstore.column import Column
-from vstore.errors import AlreadyExistsError, InvalidInputError, NotFoundError
+from vstore.errors import AlreadyExistsError, ClosedError, InvalidInputError, NotFoundError
 from vstore.fetch import Fetcher
 from vstore.format.commit import Changes
-from vstore.format.conversion import as_dtype
 from vstore.format.keys import check_node_name
 from vstore.format.metadata import ArrayMetadata
 from vstore.format.rows import Rows
@@ -27,16 +26,18 @@ from vstore.format.samples import (
 from vstore.format.selection import split
 from vstore.format.tree import ArrayNode, ColumnInfo, GroupNode
 from vstore.table import SampleKey
+from vstore.writing.assignments import Assignment, Target, assignments
 from vstore.writing.batches import (
     Batch,
     SampleForm,
     as_rows,
     batch_of_one,
+    batches,
     check_columns,
     common_length,
 )
 from vstore.writing.deletions import Deletions
-from vstore.writing.key_set import KeySet
+from vstore.writing.key_set import KeySet, as_list
 from vstore.writing.new_column import column_metadata, companion_metadata
 from vstore.writing.packs import PackWriter
 from vstore.writing.staged_array import StagedArray
@@ -82,7 +83,17 @@ class StagedTable:
         self._deletions = Deletions(self._read_deleted())
         self._changed: list[NDArray[np.int64]] = []
         self._has_new_schema = False
+        self._is_deleted = False
         self._keys = KeySet(node.table.keys if node.table else None, self.keys)
+
+    def _require_usable(self) -> None:
+        self._staging.require_open()
+        if self._is_deleted:
+            raise ClosedError(f"{self._path!r} was deleted or replaced in this transaction")
+
+    def forget(self) -> None:
+        """Refuse use from now on: the table was deleted, or others took its place."""
+        self._is_deleted = True
 
     def _stage(self, name: str, child: ArrayNode) -> StagedArray:
         metadata = ArrayMetadata.from_dict(child.metadata)
@@ -142,7 +153,7 @@ class StagedTable:
         ...     len(table)
         2
         """
-        self._staging.require_open()
+        self._require_usable()
         if isinstance(samples, Mapping):
             self._extend(samples, keys)
             return
@@ -150,12 +161,7 @@ class StagedTable:
             raise InvalidInputError(
                 "with an iterable of batches, give the keys in each as 'sample'"
             )
-        for batch in samples:
-            if not isinstance(batch, Mapping):
-                raise InvalidInputError(
-                    "extend takes a mapping of column names to values, or an iterable of such; "
-                    f"got {type(batch).__name__}"
-                )
+        for batch in batches(samples):
             self._extend(batch, None)
 
     def append(self, sample: Batch, *, key: SampleKey | None = None) -> None:
@@ -229,14 +235,15 @@ class StagedTable:
             OutOfBoundsError: a position outside the table.
             NotFoundError: no sample has the key.
         """
-        self._staging.require_open()
+        self._require_usable()
         if (index is None) == (keys is None):
             raise InvalidInputError("delete takes either positions or keys=")
         rows = self._rows
         if keys is not None:
-            stored = np.array(
-                [rows.locate(self._keys.position(key, path=self._path)) for key in keys], np.int64
-            )
+            positions = [
+                self._keys.position(key, path=self._path) for key in as_list(keys, path=self._path)
+            ]
+            stored = rows.locate(np.array(positions, np.int64))
         else:
             stored = np.atleast_1d(_as_positions(rows.locate(index), rows.stored))
         stored = np.unique(stored)
@@ -266,10 +273,12 @@ class StagedTable:
 
     def position(self, key: SampleKey) -> int:
         """Return where the sample with this key stands, or raise `NotFoundError`."""
+        self._require_usable()
         return self._keys.position(key, path=self._path)
 
     def keys(self) -> NDArray[Any]:
         """Return the samples' keys in order; positions where the samples have no keys."""
+        self._require_usable()
         if self._keys.kind is None:
             return np.arange(len(self), dtype=np.int64)
         if KEYS not in self._arrays:
@@ -282,7 +291,7 @@ class StagedTable:
 
     def __getitem__(self, name: str) -> StagedColumn:
         """Return a column, to read or to assign to."""
-        self._staging.require_open()
+        self._require_usable()
         if name not in self._infos:
             raise NotFoundError(
                 f"the table {self._path!r} has no column {name!r}; its columns: "
@@ -294,32 +303,34 @@ class StagedTable:
 
     def open_column(self, name: str) -> Column:
         """Return a column as it stands now, for reading."""
+        self._require_usable()
         info = self._infos[name]
         shapes = self._arrays.get(name + SHAPE_SUFFIX) if info.kind == "ragged" else None
         return Column(name, self._arrays[name], info, self._rows, shapes=shapes)
 
-    def assign(self, name: str, index: Any, values: Any) -> None:
-        """Change samples of one column in place; see `StagedColumn.__setitem__`."""
-        self._staging.require_open()
-        first, rest = split(index, self._arrays[name].metadata.ndim)
-        stored = self._rows.locate(first)
-        if is_variable(self._infos[name]):
-            self._assign_variable(name, stored, rest, values)
-        else:
-            dtype = self._sample_form(name).dtype
-            self._arrays[name].write((stored, *rest), as_dtype(values, dtype, name=name))
-        self._changed.append(np.atleast_1d(_as_positions(stored, self._stored)))
+    def assign(self, index: Any, values: Batch) -> None:
+        """Change samples of some columns in place, or none of them if any value does not fit.
 
-    def _assign_variable(self, name: str, stored: Any, rest: Sequence[Any], values: Any) -> None:
-        if rest:
-            raise InvalidInputError(f"assign whole samples to the column {name!r}, not parts")
-        samples = [values] if isinstance(stored, int) else list(values)
-        wanted = len(np.atleast_1d(_as_positions(stored, self._stored)))
-        if len(samples) != wanted:
-            raise InvalidInputError(f"{len(samples)} samples for {wanted} places in {name!r}")
-        where = slice(stored, stored + 1) if isinstance(stored, int) else stored
-        for suffix, rows in self._ready(name, samples).items():
-            self._arrays[name + suffix].write((where,), rows)
+        See `StagedColumn.__setitem__`.
+        """
+        self._require_usable()
+        fitting: list[Assignment] = []
+        changed: list[NDArray[np.int64]] = []
+        for name, value in values.items():
+            target = self._target(name)
+            first, rest = split(index, target.arrays[""].metadata.ndim)
+            stored = self._rows.locate(first)
+            fitting += assignments(target, stored, rest, value)
+            changed.append(np.atleast_1d(_as_positions(stored, self._stored)))
+        with self._staging.writer.uninterrupted():
+            for assignment in fitting:
+                assignment.store()
+        self._changed += changed
+
+    def _target(self, name: str) -> Target:
+        suffixes = [suffix for suffix in ("", SHAPE_SUFFIX) if name + suffix in self._arrays]
+        arrays = {suffix: self._arrays[name + suffix] for suffix in suffixes}
+        return Target(name, self._infos[name], self._sample_form(name), arrays)
 
     def write_rows(self, name: str, rows: NDArray[np.int64], elements: NDArray[Any]) -> None:
         """Change stored rows of one array, given as the elements that are stored."""
@@ -369,7 +380,7 @@ class StagedTable:
 
     def rename_column(self, name: str, new_name: str) -> None:
         """Give a column another name; no chunk is touched."""
-        self._staging.require_open()
+        self._require_usable()
         if name not in self._infos:
             raise NotFoundError(f"the table {self._path!r} has no column {name!r}")
         check_column_name(new_name)

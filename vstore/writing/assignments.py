@@ -1,0 +1,82 @@
+"""New values for samples that are there, checked whole before any of them is stored."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vstore.errors import InvalidInputError
+from vstore.format.conversion import as_dtype
+from vstore.format.samples import is_variable
+from vstore.format.selection import Selection
+from vstore.format.tree import ColumnInfo
+from vstore.writing.batches import SampleForm, as_rows, as_samples
+from vstore.writing.staged_array import StagedArray
+
+
+class Target(NamedTuple):
+    """One column: how its samples look, and its array and companion by suffix."""
+
+    name: str
+    info: ColumnInfo
+    form: SampleForm
+    arrays: Mapping[str, StagedArray]
+
+
+@dataclass(frozen=True, slots=True)
+class Assignment:
+    """Values that fit the places they are for."""
+
+    array: StagedArray
+    selection: Selection
+    values: NDArray[Any]
+
+    def store(self) -> None:
+        """Put the values where they belong."""
+        self.array.store(self.selection, self.values)
+
+
+def assignments(target: Target, stored: Any, rest: Sequence[Any], values: Any) -> list[Assignment]:
+    """Return what is to be stored where an index of one column points.
+
+    `stored` says which rows of storage are meant, `rest` which part of each sample.
+
+    Raises:
+        OutOfBoundsError: a position outside a sample.
+        InvalidInputError: values of another data type or shape, or another number of them.
+    """
+    if not is_variable(target.info):
+        array = target.arrays[""]
+        return [
+            _fitted(array, (stored, *rest), as_dtype(values, target.form.dtype, name=target.name))
+        ]
+    if rest:
+        raise InvalidInputError(f"assign whole samples to the column {target.name!r}, not parts")
+    where = slice(stored, stored + 1) if isinstance(stored, int) else stored
+    samples = _samples(target, stored, values)
+    rows = as_rows(target.name, target.info, target.form, samples)
+    return [_fitted(target.arrays[suffix], (where,), rows[suffix]) for suffix in rows]
+
+
+def _fitted(array: StagedArray, index: Any, values: NDArray[Any]) -> Assignment:
+    selection, values = array.fit(index, values)
+    return Assignment(array, selection, values)
+
+
+def _samples(target: Target, stored: Any, values: Any) -> list[Any]:
+    """Return as many samples as there are places; one string is meant for each of them."""
+    if isinstance(stored, int):
+        return [values]
+    wanted = _count(stored, target.arrays[""].metadata.shape[0])
+    if isinstance(values, (str, bytes, bytearray, memoryview)):
+        return [values] * wanted
+    samples = as_samples(values, name=target.name)
+    if len(samples) != wanted:
+        raise InvalidInputError(f"{len(samples)} samples for {wanted} places in {target.name!r}")
+    return samples
+
+
+def _count(stored: Any, size: int) -> int:
+    return len(range(*stored.indices(size))) if isinstance(stored, slice) else np.size(stored)
