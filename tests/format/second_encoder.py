@@ -1,0 +1,213 @@
+"""The canonical forms of docs/format.md, written without vstore's code: sections 2, 7 and 8.
+
+What a second implementation would need to write documents, pages and nodes. The comments
+name the sections.
+"""
+
+import base64
+import json
+from dataclasses import dataclass, field
+from typing import Any
+
+from blake3 import blake3
+
+Json = dict[str, Any]
+
+
+class RefusedError(Exception):
+    """The repository is not as docs/format.md says."""
+
+
+def require(is_so: object, what: str) -> None:
+    if not is_so:
+        raise RefusedError(what)
+
+
+def digest(data: bytes) -> str:
+    return blake3(data).hexdigest()
+
+
+# 2. JSON
+
+
+def canonical(value: Any) -> bytes:
+    return json.dumps(
+        value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False
+    ).encode()
+
+
+def parse(data: bytes) -> Any:
+    def members(pairs: list[tuple[str, Any]]) -> Json:
+        require(len(dict(pairs)) == len(pairs), "a member appears twice")
+        return dict(pairs)
+
+    value = json.loads(data.decode(), object_pairs_hook=members)
+    require(canonical(value) == data, "a document is not in canonical form")
+    return value
+
+
+def exactly(value: Json, *members: str, optional: tuple[str, ...] = ()) -> Json:
+    require(set(value) - set(optional) == set(members), f"members {sorted(value)}")
+    return value
+
+
+# 8. The index
+
+
+@dataclass(frozen=True)
+class Chunk:
+    pack: tuple[str, int]
+    offset: int
+    nbytes: int
+    digest: bytes
+
+
+def runs(slots: list[int]) -> list[list[int]]:
+    found: list[list[int]] = []
+    for slot in slots:
+        if found and sum(found[-1]) == slot:
+            found[-1][1] += 1
+        else:
+            found.append([slot, 1])
+    return found
+
+
+def leaf_page(chunks: dict[int, Chunk]) -> Json:
+    packs: list[list[Any]] = []
+    extents: list[list[int]] = []
+    before: Chunk | None = None
+    for _, chunk in sorted(chunks.items()):
+        if list(chunk.pack) not in packs:
+            packs.append(list(chunk.pack))
+        follows = before is not None and (before.pack, before.offset + before.nbytes) == (
+            chunk.pack,
+            chunk.offset,
+        )
+        if follows:
+            extents[-1][2] += 1
+        else:
+            extents.append([packs.index(list(chunk.pack)), chunk.offset, 1])
+        before = chunk
+    return {
+        "at": runs(sorted(chunks)),
+        "digests": base64.b64encode(b"".join(chunks[i].digest for i in sorted(chunks))).decode(),
+        "extents": extents,
+        "nbytes": [chunks[i].nbytes for i in sorted(chunks)],
+        "packs": packs,
+    }
+
+
+def pages_of(chunks: dict[int, Chunk], height: int, objects: dict[str, bytes]) -> Json:
+    """Return the page of this height, and put those below it into `objects`."""
+    if height == 0:
+        return leaf_page(chunks)
+    below: dict[int, dict[int, Chunk]] = {}
+    for number, chunk in chunks.items():
+        slot, rest = divmod(number, 512**height)
+        below.setdefault(slot, {})[rest] = chunk
+    encoded = [canonical(pages_of(below[slot], height - 1, objects)) for slot in sorted(below)]
+    objects |= {digest(data): data for data in encoded}
+    return {
+        "at": runs(sorted(below)),
+        "chunks": [len(below[slot]) for slot in sorted(below)],
+        "digests": base64.b64encode(b"".join(blake3(data).digest() for data in encoded)).decode(),
+        "nbytes": [len(data) for data in encoded],
+        "stored": [sum(c.nbytes for c in below[slot].values()) for slot in sorted(below)],
+    }
+
+
+def index_of(chunks: dict[int, Chunk], objects: dict[str, bytes]) -> Json:
+    height = 0
+    while 512 ** (height + 1) <= max(chunks):
+        height += 1
+    root = pages_of(chunks, height, objects)
+    data = canonical(root)
+    sums = {
+        "height": height,
+        "chunks": len(chunks),
+        "stored": sum(chunk.nbytes for chunk in chunks.values()),
+    }
+    if len(data) <= 8192:
+        return sums | {"page": root}
+    objects[digest(data)] = data
+    return sums | {"ref": [digest(data), len(data)]}
+
+
+def chunk_number(
+    coordinates: tuple[int, ...], shape: tuple[int, ...], chunk_shape: tuple[int, ...]
+) -> int:
+    number = 0
+    for axis, i in enumerate(coordinates):
+        count = -(-shape[axis] // chunk_shape[axis])
+        if axis > 0:
+            number *= 1 << max(count - 1, 0).bit_length()
+        number += i
+    return number
+
+
+# 7. The tree
+
+
+@dataclass
+class Node:
+    value: Json
+    """The node's members, without children."""
+    children: dict[str, "Node"] = field(default_factory=dict)
+    chunks: dict[int, Chunk] = field(default_factory=dict)
+
+    @property
+    def metadata(self) -> Json:
+        metadata: Json = self.value["metadata"]
+        return metadata
+
+    @property
+    def is_group(self) -> bool:
+        return bool(self.metadata["node_type"] == "group")
+
+    def __getitem__(self, path: str) -> "Node":
+        node = self
+        for name in path.split("/"):
+            node = node.children[name]
+        return node
+
+
+def encode_node(node: Node, objects: dict[str, bytes]) -> Json:
+    if node.is_group:
+        return node.value | encode_children(node.children, 0, objects)
+    return node.value | ({"chunks": index_of(node.chunks, objects)} if node.chunks else {})
+
+
+def encode_children(children: dict[str, Node], level: int, objects: dict[str, bytes]) -> Json:
+    values = {name: encode_node(child, objects) for name, child in children.items()}
+    return encode_values(values, level, objects)
+
+
+def encode_values(values: dict[str, Json], level: int, objects: dict[str, bytes]) -> Json:
+    encoded = {name: canonical(value) for name, value in values.items()}
+    total = sum(map(len, encoded.values()))
+    by_ref: set[str] = set()
+    for name in sorted(encoded, key=lambda name: (-len(encoded[name]), name)):
+        if total > 65536:
+            by_ref.add(name)
+            total -= len(encoded[name]) - 100
+    if total > 65536 and len(values) > 1 and level < 16:
+        buckets: dict[str, dict[str, Json]] = {}
+        for name, value in values.items():
+            buckets.setdefault(digest(name.encode())[level], {})[name] = value
+        return {
+            "buckets": {
+                digit: add(canonical(encode_values(bucket, level + 1, objects)), objects)
+                for digit, bucket in buckets.items()
+            }
+        }
+    return {
+        "children": {
+            name: {"ref": add(encoded[name], objects)} if name in by_ref else values[name]
+            for name in values
+        }
+    }
+
+
+def add(data: bytes, objects: dict[str, bytes]) -> list[Any]:
+    objects[digest(data)] = data
+    return [digest(data), len(data)]

@@ -1,0 +1,276 @@
+"""A reader of vstore repositories on local disk that shares no code with vstore.
+
+Written from docs/format.md, whose sections the comments name. It is slow and strict: it
+verifies all that it reads, and encodes each tree and index anew to see that they are in the
+form that the page demands.
+"""
+
+import base64
+import math
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import numcodecs
+import numpy as np
+from blake3 import blake3
+from numpy.typing import NDArray
+
+from tests.format.second_encoder import (
+    Chunk,
+    Json,
+    Node,
+    canonical,
+    chunk_number,
+    digest,
+    encode_node,
+    exactly,
+    parse,
+    require,
+)
+
+# 9. Chunks
+
+DTYPES = {"string": "O", "variable_length_bytes": "O"}
+
+
+def dtype_of(data_type: Any) -> np.dtype[Any]:
+    if isinstance(data_type, str):
+        return np.dtype(DTYPES.get(data_type, data_type))
+    configuration = data_type["configuration"]
+    require(data_type["name"] == "numpy.datetime64", "only what the tests write is read here")
+    return np.dtype(f"datetime64[{configuration['scale_factor']}{configuration['unit']}]")
+
+
+def fill_of(metadata: Json) -> Any:
+    value, data_type = metadata["fill_value"], metadata["data_type"]
+    if data_type == "variable_length_bytes":
+        return base64.b64decode(value)
+    if data_type == "string":
+        return value
+    dtype = dtype_of(data_type)
+    return np.array(complex(*value) if dtype.kind == "c" else value, dtype)[()]
+
+
+def decode_chunk(data: bytes, metadata: Json, shape: tuple[int, ...]) -> NDArray[Any]:
+    dtype, raw = dtype_of(metadata["data_type"]), data
+    serializer, *compressors = metadata["codecs"]
+    for codec in reversed(compressors):
+        decoder = {"zstd": numcodecs.Zstd, "gzip": numcodecs.GZip, "blosc": numcodecs.Blosc}
+        raw = bytes(decoder[codec["name"]]().decode(raw))
+    if serializer["name"] == "bytes":
+        endian = serializer.get("configuration", {}).get("endian", "little")
+        stored = np.frombuffer(raw, dtype.newbyteorder("<" if endian == "little" else ">"))
+        return stored.reshape(shape).astype(dtype)
+    text = {"vlen-utf8": True, "vlen-bytes": False}[serializer["name"]]
+    elements, at = np.empty(math.prod(shape), object), 4
+    require(int.from_bytes(raw[:4], "little") == len(elements), "another number of elements")
+    for i in range(len(elements)):
+        nbytes = int.from_bytes(raw[at : at + 4], "little")
+        element = raw[at + 4 : at + 4 + nbytes]
+        elements[i] = element.decode() if text else element
+        at += 4 + nbytes
+    require(at == len(raw), "there is something behind the elements")
+    return elements.reshape(shape)
+
+
+@dataclass
+class Commit:
+    digest: str
+    value: Json
+    root: Node
+
+
+class SecondReader:
+    """The repository in a directory."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+        self.reached: set[str] = set()
+        self.mark = self._checked("vstore.json")
+        exactly(self.mark, "created", "default_branch", "features", "format", "id")
+
+    def _checked(self, name: str) -> Json:
+        """Read a document that no digest names (section 4)."""
+        value: Json = parse((self._root / name).read_bytes())
+        require(value["format"] == 1 and value.get("features", []) == [], "a newer format")
+        check = value.pop("check")
+        require(check == digest(canonical(value)), f"{name} is damaged")
+        return value
+
+    def _immutable(self, name: str, expected: str) -> bytes:
+        require(re.fullmatch("[0-9a-f]{64}", expected), "not a digest")
+        self.reached.add(name)
+        data = (self._root / name).read_bytes()
+        require(digest(data) == expected, f"{name} is damaged")
+        return data
+
+    def _part(self, ref: list[Any]) -> bytes:
+        data = self._immutable(f"index/{ref[0][:2]}/{ref[0]}.json", ref[0])
+        require(len(data) == ref[1], "a part has another length")
+        return data
+
+    def branch(self, name: str) -> Json:
+        value = self._ref("branches", name)
+        exactly(value, "commit", "format", "log", "name", "token", optional=("fence",))
+        require(value["log"][0]["commit"] == value["commit"], "the log begins elsewhere")
+        return value
+
+    def tag(self, name: str) -> Json:
+        value = self._ref("tags", name)
+        return exactly(value, "author", "commit", "format", "message", "name", "time", "token")
+
+    def _ref(self, kind: str, name: str) -> Json:
+        value = self._checked(f"refs/{kind}/{quote(name, safe='/-_.+=,')}.json")
+        require(value["name"] == name, "another ref")
+        return value
+
+    def commit(self, expected: str) -> Commit:
+        value: Json = parse(self._immutable(f"commits/{expected}.json", expected))
+        exactly(
+            value,
+            *("format", "features", "parents", "generation", "depth", "ancestors", "author"),
+            *("time", "message", "metadata", "changes", "tree"),
+        )
+        require(value["format"] == 1 and value["features"] == [], "a newer format")
+        depths = [value["depth"], *(depth for depth, _ in value["ancestors"])]
+        require(all(a > b for a, b in pairwise(depths)) and depths[-1] == 0, "ancestors")
+        root = self._node(value["tree"])
+        objects: dict[str, bytes] = {}
+        require(encode_node(root, objects) == value["tree"], "the tree has another form")
+        for name in objects:
+            require(f"index/{name[:2]}/{name}.json" in self.reached, "a part is missing")
+        return Commit(expected, value, root)
+
+    def history(self, start: str) -> Iterator[Commit]:
+        """Yield a commit and its first parents, checking what each says of its ancestors."""
+        line = [self.commit(start)]
+        while line[-1].value["parents"]:
+            line.append(self.commit(line[-1].value["parents"][0]))
+        for child, parent in pairwise(line):
+            require(child.value["depth"] == parent.value["depth"] + 1, "depth")
+            require(child.value["time"] >= parent.value["time"], "time")
+            a, depth = parent.value["ancestors"], parent.value["depth"]
+            if len(a) >= 2 and depth - a[0][0] == a[0][0] - a[1][0]:
+                wanted = a[1:]
+            else:
+                wanted = [[depth, parent.digest], *a]
+            require(child.value["ancestors"] == wanted, "ancestors")
+        yield from line
+
+    def _node(self, value: Json) -> Node:
+        value = dict(value)
+        if value["metadata"]["node_type"] == "array":
+            exactly(value, "metadata", optional=("chunks", "column"))
+            index = value.pop("chunks", None)
+            return Node(value, chunks=dict(self._chunks(index)) if index else {})
+        branches: Json = {key: value.pop(key) for key in ("children", "buckets") if key in value}
+        exactly(value, "metadata", optional=("table",))
+        return Node(value, children=dict(self._children(branches, "")))
+
+    def _children(self, value: Json, prefix: str) -> Iterator[tuple[str, Node]]:
+        require(len(value) == 1, "either children or buckets")
+        for name, child in value.get("children", {}).items():
+            require(digest(name.encode()).startswith(prefix), "a child is in the wrong bucket")
+            yield name, self._node(parse(self._part(child["ref"])) if "ref" in child else child)
+        for digit, ref in value.get("buckets", {}).items():
+            yield from self._children(parse(self._part(ref)), prefix + digit)
+
+    def _chunks(self, index: Json) -> Iterator[tuple[int, Chunk]]:
+        page = parse(self._part(index["ref"])) if "ref" in index else index["page"]
+        yield from self._page(page, index["height"], 0)
+
+    def _page(self, page: Json, height: int, base: int) -> Iterator[tuple[int, Chunk]]:
+        slots = [first + i for first, count in page["at"] for i in range(count)]
+        joined = base64.b64decode(page["digests"], validate=True)
+        digests = [joined[i : i + 32] for i in range(0, len(joined), 32)]
+        if height > 0:
+            for slot, name, nbytes in zip(slots, digests, page["nbytes"], strict=True):
+                below = parse(self._part([name.hex(), nbytes]))
+                yield from self._page(below, height - 1, base + slot * 512**height)
+            return
+        at = iter(zip(slots, digests, page["nbytes"], strict=True))
+        for pack, start, count in page["extents"]:
+            offset = start
+            for _ in range(count):
+                slot, name, nbytes = next(at)
+                place = page["packs"][pack]
+                require(offset + nbytes <= place[1], "a chunk lies outside its pack")
+                yield base + slot, Chunk((place[0], place[1]), offset, nbytes, name)
+                offset += nbytes
+
+    def array(self, node: Node) -> NDArray[Any]:
+        """Return all elements of an array."""
+        metadata = node.metadata
+        shape = tuple(metadata["shape"])
+        chunk_shape = tuple(metadata["chunk_grid"]["configuration"]["chunk_shape"])
+        whole = np.full(shape, fill_of(metadata), dtype_of(metadata["data_type"]))
+        seen = 0
+        for coordinates in np.ndindex(
+            *(-(-n // size) for n, size in zip(shape, chunk_shape, strict=True))
+        ):
+            chunk = node.chunks.get(chunk_number(coordinates, shape, chunk_shape))
+            if chunk is None:
+                continue
+            decoded = decode_chunk(self._chunk(chunk), metadata, chunk_shape)
+            places = tuple(
+                slice(i * size, min((i + 1) * size, n))
+                for i, size, n in zip(coordinates, chunk_shape, shape, strict=True)
+            )
+            lengths = tuple(slice(0, place.stop - place.start) for place in places)
+            whole[places] = decoded[lengths]
+            seen += 1
+        require(seen == len(node.chunks), "a chunk lies outside the array")
+        return whole
+
+    def _chunk(self, chunk: Chunk) -> bytes:
+        name, nbytes = chunk.pack
+        pack = self._immutable(f"packs/{name[:2]}/{name}", name)
+        require(len(pack) == nbytes, "a pack has another length")
+        data = pack[chunk.offset : chunk.offset + chunk.nbytes]
+        require(blake3(data).digest() == chunk.digest, "a chunk is damaged")
+        return data
+
+    # 10. Tables
+
+    def table(self, node: Node) -> dict[str, Any]:
+        """Return a table's live samples by column, the keys under `sample`."""
+        arrays = {name: self.array(child) for name, child in node.children.items()}
+        rows = {len(array) for array in arrays.values()}
+        require(len(rows) == 1, "the columns differ in length")
+        deleted = arrays.pop("sample.deleted", np.zeros(rows.pop(), bool))
+        live = np.flatnonzero(~deleted)
+        samples: dict[str, Any] = {}
+        for name, child in node.children.items():
+            column = child.value.get("column")
+            rows_per_chunk = child.metadata["chunk_grid"]["configuration"]["chunk_shape"][0]
+            require(rows_per_chunk & (rows_per_chunk - 1) == 0, "no power of two")
+            require(child.metadata["dimension_names"][0] == "sample", "no dimension `sample`")
+            if column is not None:
+                shapes = arrays.get(f"{name}.shape")
+                samples[name] = KINDS[column["kind"]](arrays[name][live], column, shapes, live)
+        if "keys" in node.value["table"]:
+            samples["sample"] = arrays["sample"][live].tolist()
+            require(len(set(samples["sample"])) == len(live), "a key appears twice")
+        return samples
+
+
+def ragged(elements: Any, column: Json, shapes: Any, live: Any) -> list[NDArray[Any]]:
+    dtype = dtype_of(column["dtype"]).newbyteorder("<")
+    return [
+        np.frombuffer(element, dtype).reshape(shape)
+        for element, shape in zip(elements, shapes[live], strict=True)
+    ]
+
+
+KINDS: dict[str, Callable[..., Any]] = {
+    "ndarray": lambda elements, *_: elements,
+    "ragged": ragged,
+    "text": lambda elements, *_: elements.tolist(),
+    "bytes": lambda elements, *_: elements.tolist(),
+    "image": lambda elements, *_: elements.tolist(),
+}
