@@ -29,10 +29,11 @@ class AdlfsClient:
 
     def __init__(self, location: Location, options: Options) -> None:
         self._container = location.bucket
-        self._fs = AzureBlobFileSystem(
-            **options, skip_instance_cache=True, use_listings_cache=False
-        )
-        sync(self._fs.loop, self._open)
+        with _translated():
+            self._fs = AzureBlobFileSystem(
+                **options, skip_instance_cache=True, use_listings_cache=False
+            )
+            sync(self._fs.loop, self._open)
 
     def read(self, name: str) -> tuple[bytes, Version]:
         """Return the object and its ETag."""
@@ -129,7 +130,7 @@ def _at(version: Version) -> dict[str, Any]:
 def _translated() -> Iterator[None]:
     try:
         yield
-    except (AzureError, OSError) as error:
+    except (AzureError, OSError, ValueError) as error:
         raise _failure(error) from error
 
 
@@ -140,7 +141,12 @@ def _failure(error: Exception) -> RequestFailedError:
         return from_http(error.status_code, code, message)
     if isinstance(error, ClientAuthenticationError):
         return RequestFailedError(Kind.NO_CREDENTIALS, str(error).partition("\n")[0])
+    return RequestFailedError(_kind(error), f"{type(error).__name__}: {error}")
+
+
+def _kind(error: Exception) -> Kind:
     # The SDK says "request error" of every broken connection, also after the request was sent.
-    is_unsent = isinstance(getattr(error, "inner_exception", None), aiohttp.ClientConnectorError)
-    kind = Kind.UNREACHABLE if is_unsent else Kind.TRANSIENT
-    return RequestFailedError(kind, f"{type(error).__name__}: {error}")
+    if isinstance(getattr(error, "inner_exception", None), aiohttp.ClientConnectorError):
+        return Kind.UNREACHABLE
+    is_transient = isinstance(error, AzureError | ConnectionError | TimeoutError)
+    return Kind.TRANSIENT if is_transient else Kind.OTHER

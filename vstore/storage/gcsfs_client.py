@@ -4,6 +4,7 @@ import json
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
+from io import BytesIO
 from typing import Any
 from uuid import uuid4
 
@@ -42,11 +43,13 @@ class GcsfsClient:
 
     def __init__(self, location: Location, options: Options) -> None:
         self._bucket = location.bucket
-        self._fs = GCSFileSystem(
-            **{"requests_timeout": aiohttp.ClientTimeout(total=_REQUEST_SECONDS), **options},
-            skip_instance_cache=True,
-            use_listings_cache=False,
-        )
+        timeout = aiohttp.ClientTimeout(total=_REQUEST_SECONDS)
+        with _translated():  # some kinds of token are tried at once
+            self._fs = GCSFileSystem(
+                **{"requests_timeout": timeout, **options},
+                skip_instance_cache=True,
+                use_listings_cache=False,
+            )
         self._endpoint = self._fs.base.removesuffix("/storage/v1/")
 
     def read(self, name: str) -> tuple[bytes, Version]:
@@ -125,7 +128,7 @@ class GcsfsClient:
             f"{self._endpoint}/upload/storage/v1/b/{quote(self._bucket)}/o",
             uploadType="multipart",
             headers={"Content-Type": f"multipart/related; boundary={boundary}"},
-            data=body,
+            data=BytesIO(body),
             **condition,
         )
         return Version(str(json.loads(answer)["generation"]))
@@ -159,6 +162,8 @@ def _failure(error: Exception) -> RequestFailedError:
 
 def _kind(error: Exception) -> Kind:
     """Classify the exceptions by which gcsfs replaces some answers of the server."""
+    if isinstance(error.__cause__, google.auth.exceptions.GoogleAuthError):
+        error = error.__cause__
     for kinds, kind in _KINDS:
         if isinstance(error, kinds):
             return kind
@@ -170,6 +175,7 @@ _KINDS: tuple[tuple[tuple[type[Exception], ...], Kind], ...] = (
     ((FileExistsError,), Kind.REFUSED),
     ((aiohttp.ClientConnectorError, google.auth.exceptions.TransportError), Kind.UNREACHABLE),
     ((google.auth.exceptions.DefaultCredentialsError,), Kind.NO_CREDENTIALS),
+    ((google.auth.exceptions.RefreshError,), Kind.BAD_CREDENTIALS),
     ((google.auth.exceptions.GoogleAuthError,), Kind.BAD_CREDENTIALS),
     ((aiohttp.ClientError, TimeoutError, ConnectionError), Kind.TRANSIENT),
     ((requests.RequestException,), Kind.TRANSIENT),

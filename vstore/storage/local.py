@@ -87,6 +87,17 @@ class LocalStore:
             raise too_short(key, start, nbytes, found=len(found))
         return found
 
+    def read_into(self, key: Key, start: int, target: memoryview) -> None:
+        """Fill `target` with what `get_range` would return, in memory that is there already."""
+        check_range(key, start, target.nbytes)
+        with _translated(key, "read"), self._opened(key) as (descriptor, _):
+            done = 0
+            while done < target.nbytes:
+                count = os.preadv(descriptor, [target[done:]], start + done)
+                if not count:
+                    raise too_short(key, start, target.nbytes, found=done)
+                done += count
+
     def put(self, key: Key, data: bytes) -> None:
         """Store an object whole or not at all, replacing what is there."""
         with self._written(key, data) as (temporary, path):

@@ -40,7 +40,7 @@ class Location:
 
     def redact(self, text: str) -> str:
         """Return the text with every secret hidden."""
-        for secret in self.secrets:
+        for secret in sorted(self.secrets, key=len, reverse=True):
             text = text.replace(secret, _HIDDEN)
         return text
 

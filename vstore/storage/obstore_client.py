@@ -33,10 +33,12 @@ _STATUS = re.compile(r"status code: (\d{3})|\(code: (\d{3})\)")
 _CODE = re.compile(r"<Code>(\w+)</Code>")
 _MESSAGE = re.compile(r"<Message>([^<]*)</Message>|\"message\":\s*\"([^\"]*)\"")
 _NEVER_SENT = re.compile(r"kind: Connect,|ConnectError")
-_METADATA_SERVERS = re.compile(
+_NO_CREDENTIALS = re.compile(
     r"169\.254\.1|metadata\.google|/latest/(api/token|meta-data)|token request|Credential"
+    r"|Missing (SecretAccessKey|AccessKeyId)"
 )
-"""Where obstore asks for credentials last, when nothing else has any."""
+"""Signs of the metadata servers that obstore asks last, when nothing else has credentials."""
+_PAST_THE_END = re.compile(r"StartTooLarge|bytes 0--1/0")  # the latter: azurite, of nothing
 _KINDS: tuple[tuple[type[Exception], Kind], ...] = (
     (FileNotFoundError, Kind.MISSING),
     (AlreadyExistsError, Kind.REFUSED),
@@ -142,12 +144,13 @@ class ObstoreClient:
 
 
 def _open(config: Config) -> S3Store | GCSStore | AzureStore:
-    store: S3Store | GCSStore | AzureStore = _CLASSES[config.service](
-        config.bucket,
-        config=config.values,
-        client_options=config.client_options,
-        retry_config=_ONE_ATTEMPT,
-    )
+    with _translated():
+        store: S3Store | GCSStore | AzureStore = _CLASSES[config.service](
+            config.bucket,
+            config=config.values,
+            client_options=config.client_options,
+            retry_config=_ONE_ATTEMPT,
+        )
     return store
 
 
@@ -162,7 +165,7 @@ def _translated() -> Iterator[None]:
 def _failure(error: Exception) -> RequestFailedError:
     text = str(error)
     summary = text.partition("\n\nDebug source")[0]
-    if _METADATA_SERVERS.search(summary) and not isinstance(error, FileNotFoundError):
+    if _NO_CREDENTIALS.search(summary) and not isinstance(error, FileNotFoundError):
         return RequestFailedError(Kind.NO_CREDENTIALS, summary.partition("\n")[0])
     if status := _STATUS.search(summary):
         code, said = _CODE.search(summary), _MESSAGE.search(summary)
@@ -179,6 +182,8 @@ def _kind(error: Exception, text: str) -> Kind:
     """Classify an error that carries no answer of the server."""
     if "HTTP error" in text:
         return Kind.UNREACHABLE if _NEVER_SENT.search(text) else Kind.TRANSIENT
+    if _PAST_THE_END.search(text):
+        return Kind.RANGE
     if "redirect without LOCATION" in text:
         return Kind.WRONG_REGION
     return next((kind for cls, kind in _KINDS if isinstance(error, cls)), Kind.OTHER)

@@ -87,12 +87,12 @@ _S3 = {
     "s3_additional_kwargs.ServerSideEncryption": "server_side_encryption",
     "s3_additional_kwargs.SSEKMSKeyId": "sse_kms_key_id",
 }
-_S3_HARMLESS = {
+_S3_HARMLESS = (
     ("config_kwargs.s3.addressing_style", "path"),
     ("config_kwargs.signature_version", "s3v4"),
     ("use_ssl", True),
     ("version_aware", False),
-}
+)
 _AZURE = {
     "account_name": "account_name",
     "account_key": "account_key",
@@ -118,9 +118,9 @@ def _s3(options: Options) -> dict[str, Any]:
 
 
 def _gcs(options: Options) -> dict[str, Any]:
-    if "STORAGE_EMULATOR_HOST" in os.environ:  # emulators speak the JSON API, obstore XML
-        raise UnmappableOptionError("STORAGE_EMULATOR_HOST")
     values = dict(_mapped(options, {"token": "token", "endpoint_url": "base_url"}))
+    if "STORAGE_EMULATOR_HOST" in os.environ or values.get("base_url", "").startswith("http:"):
+        raise UnmappableOptionError("endpoint_url")  # emulators know the JSON API, obstore XML
     token = values.pop("token", None)
     if token == "anon":
         values["skip_signature"] = True
@@ -180,7 +180,7 @@ def _mapped(
     options: Options,
     names: Mapping[str, str],
     *,
-    harmless: set[tuple[str, Any]] = frozenset(),  # type: ignore[assignment]
+    harmless: tuple[tuple[str, Any], ...] = (),
 ) -> Iterator[tuple[str, Any]]:
     for name, value in _flat(options):
         if value is None or name in _IRRELEVANT or (name, value) in harmless:

@@ -51,7 +51,7 @@ class RemoteStore:
         self._opening = opening
         self._location = opening.location
         self._backoff = backoff or Backoff()
-        self._connected = _Connected(opening.connect())
+        self._connected = self._connect()
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.url!r})"
@@ -69,8 +69,14 @@ class RemoteStore:
         connected = self._connected
         if connected.pid != os.getpid():
             # Two threads may both connect; one client is then dropped, which is harmless.
-            connected = self._connected = _Connected(self._opening.connect())
+            connected = self._connected = self._connect()
         return connected.client
+
+    def _connect(self) -> "_Connected":
+        try:
+            return _Connected(self._opening.connect())
+        except RequestFailedError as failure:
+            raise self._final(failure, "connect") from None
 
     def get(self, key: Key) -> bytes:
         """Return the whole object, or raise `NotFoundError`."""

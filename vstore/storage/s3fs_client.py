@@ -51,6 +51,14 @@ _TRANSIENT = (
     ConnectionError,
     TimeoutError,
 )
+_ERRORS = (
+    BotoCoreError,
+    ClientError,
+    OSError,
+    TypeError,  # of an option that no session knows
+    ValueError,
+    aiohttp.ClientError,
+)
 _KINDS: tuple[tuple[tuple[type[BaseException], ...], Kind], ...] = (
     (_NO_CREDENTIALS, Kind.NO_CREDENTIALS),
     ((ConnectTimeoutError,), Kind.UNREACHABLE),
@@ -176,7 +184,7 @@ def _config(given: object) -> dict[str, Any]:
 def _translated() -> Iterator[None]:
     try:
         yield
-    except (OSError, BotoCoreError, ClientError, aiohttp.ClientError) as error:
+    except _ERRORS as error:
         raise _failure(error) from error
 
 
