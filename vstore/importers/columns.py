@@ -66,9 +66,15 @@ def read_batches(
         raise InvalidInputError(f"{len(keys):,} keys for {count:,} samples")
     rows = rows or batch_rows(sum(source.row_nbytes for source in columns.values()))
     with ExitStack() as stack:
-        readers = [stack.enter_context(closing(s.batches(rows))) for s in columns.values()]
-        for number, values in enumerate(zip(*readers, strict=True)):
-            batch: dict[str, Any] = dict(zip(columns, values, strict=True))
+        readers = {
+            name: stack.enter_context(closing(source.batches(rows)))
+            for name, source in columns.items()
+        }
+        for start in range(0, count, rows):
+            # Not zip, which holds on to the first batch.
+            batch: dict[str, Any] = {name: next(reader) for name, reader in readers.items()}
             if keys is not None:
-                batch[KEYS] = keys[number * rows : (number + 1) * rows]
+                batch[KEYS] = keys[start : start + rows]
             yield batch
+        for reader in readers.values():
+            next(reader, None)  # runs the check that the file ends here
