@@ -24,9 +24,9 @@ Phase = Literal["waiting", "sweeping", "done", "cancelled"]
 class CollectionDocument(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The state of garbage collection.
 
-    `parts` holds the first key of each part of the condemned list, ascending; `roots` the
-    commits from which everything that is not condemned was reachable; `token` is new each
-    time the document is written.
+    `parts` holds the first key of each part of the condemned list, ascending. What the store's
+    clock dates before `horizon` was there when the list was made, so that what is not on it was
+    needed; `token` is new each time the document is written.
     """
 
     format: int
@@ -35,7 +35,7 @@ class CollectionDocument(msgspec.Struct, frozen=True, forbid_unknown_fields=True
     token: str
     grace_seconds: float
     parts: list[str]
-    roots: list[str]
+    horizon: str
     objects: int
     nbytes: int
 

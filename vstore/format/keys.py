@@ -19,6 +19,9 @@ COLLECTION_CLOCK = Key("gc/clock.json")
 LEASES = "gc/leases/"
 PROBES = "probe/"
 
+OBJECTS = "__objects__"
+"""The table at the root that holds what was stored under keys no array or group has."""
+
 _SUFFIX = ".json"
 _SAFE = "/-_.+=,"
 _MAX_NAME_BYTES = 200
@@ -33,6 +36,8 @@ _INVISIBLE = re.compile("[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ufeff\ud8
 
 A list of our own, since what Python calls printable differs between its versions.
 """
+
+_CONDEMNED = re.compile(r"gc/([0-9a-f]+)/\d+\.json")
 
 
 def commit(digest: Digest) -> Key:
@@ -66,6 +71,16 @@ def digest_at(key: str) -> Digest | None:
 def condemned(epoch: str, number: int) -> Key:
     """Return where a part of the list of what a garbage collection condemned lies."""
     return Key(f"{COLLECTION}{epoch}/{number:06}{_SUFFIX}")
+
+
+def condemned_epoch(key: str) -> str | None:
+    """Return which collection's list lies at `key`, None where there is none.
+
+    >>> condemned_epoch(condemned("5f3a", 0))
+    '5f3a'
+    """
+    match = _CONDEMNED.fullmatch(key)
+    return match[1] if match else None
 
 
 def lease(token: str) -> Key:
@@ -152,6 +167,6 @@ def split_path(path: str, *, what: str = "path") -> tuple[str, ...]:
     if not isinstance(path, str):
         raise InvalidInputError(f"a {what} is a string of names joined by slashes; got {path!r}")
     names = tuple(path.strip("/").split("/")) if path.strip("/") else ()
-    for name in names:
+    for name in names[1:] if names[:1] == (OBJECTS,) else names:
         check_node_name(name, what=what)
     return names

@@ -1,0 +1,1 @@
+"""Keeping a repository sound: verification, garbage collection, and probing its store."""

@@ -1,0 +1,112 @@
+"""What a garbage collection examined, condemned and freed."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from vstore.format.commit import format_time
+from vstore.maintenance.progress import human_nbytes, plural
+
+
+@dataclass(frozen=True, slots=True)
+class Amount:
+    """How many objects, and of how many bytes."""
+
+    objects: int = 0
+    nbytes: int = 0
+
+    def __add__(self, other: "Amount") -> "Amount":
+        return Amount(self.objects + other.objects, self.nbytes + other.nbytes)
+
+    def __str__(self) -> str:
+        return f"{plural(self.objects, 'object')}, {human_nbytes(self.nbytes)}"
+
+
+NOTHING = Amount()
+
+
+@dataclass(frozen=True, slots=True)
+class DeadSpace:
+    """Chunks that nothing needs in packs that something else needs.
+
+    A pack is named by its digest in every commit that uses it, so it goes as a whole or not
+    at all; this says what a copy of the repository's live chunks would save.
+    """
+
+    nbytes: int
+    packs: int
+    mostly_dead: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GcReport:
+    """What one call of `gc` did.
+
+    `freed` was deleted now; `condemned` waits until `due`, on the store's clock, and is
+    deleted by the next call after that; `spared` was condemned and is needed again; `young`
+    is needed by nothing, but newer than the grace period, so that a transaction may be about
+    to commit it; `live` is needed.
+    """
+
+    url: str
+    dry_run: bool = False
+    freed: Amount = NOTHING
+    spared: Amount = NOTHING
+    condemned: Amount = NOTHING
+    due: datetime | None = None
+    young: Amount = NOTHING
+    live: Amount = NOTHING
+    commits: int = 0
+    documents: int = 0
+    dead: DeadSpace | None = None
+    cancelled: bool = False
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the report as plain values."""
+        amounts = ("freed", "spared", "condemned", "young", "live")
+        plain: dict[str, Any] = {"url": self.url, "dry_run": self.dry_run}
+        for name in amounts:
+            amount: Amount = getattr(self, name)
+            plain[name] = {"objects": amount.objects, "nbytes": amount.nbytes}
+        plain["due"] = None if self.due is None else format_time(self.due)
+        plain["examined"] = {"commits": self.commits, "documents": self.documents}
+        plain["dead"] = None
+        if self.dead is not None:
+            plain["dead"] = {
+                "nbytes": self.dead.nbytes,
+                "packs": self.dead.packs,
+                "mostly_dead": self.dead.mostly_dead,
+            }
+        plain["cancelled"] = self.cancelled
+        return plain
+
+    def __str__(self) -> str:
+        return "\n".join(self._lines())
+
+    def _lines(self) -> list[str]:
+        title = f"Garbage collection of {self.url}"
+        lines = [f"{title} (dry run: nothing was changed)" if self.dry_run else title]
+        if self.cancelled:
+            return [*lines, "  called off: nothing is condemned any more"]
+        lines.append(f"  freed      {self.freed}")
+        if self.spared.objects:
+            lines.append(f"  spared     {self.spared}: condemned, but needed or written again")
+        if self.condemned.objects:
+            due = "" if self.due is None else f": may go after {format_time(self.due)[:19]}Z"
+            lines.append(f"  condemned  {self.condemned}{due}")
+        if self.young.objects:
+            lines.append(
+                f"  young      {self.young}: unreferenced, but newer than the grace period"
+            )
+        if self.live.objects:
+            lines.append(f"  live       {self.live}")
+        if self.dead is not None:
+            lines.append(
+                f"  dead space {human_nbytes(self.dead.nbytes)} inside "
+                f"{plural(self.dead.packs, 'live pack')}, {self.dead.mostly_dead:,} mostly dead"
+            )
+        lines.append(
+            f"  examined   {plural(self.commits, 'commit')}, "
+            f"{plural(self.documents, 'document')} read"
+        )
+        return lines

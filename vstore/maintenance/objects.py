@@ -1,0 +1,48 @@
+"""Reading documents and refusing what is not what its digest says."""
+
+from dataclasses import dataclass
+
+from vstore.errors import CorruptionError, NotFoundError
+from vstore.format import commit as commits
+from vstore.format import keys
+from vstore.format.commit import RepositoryDocument
+from vstore.format.digest import verify
+from vstore.maintenance.crawl import Task
+from vstore.storage.store import ObjectStore
+
+
+@dataclass(frozen=True, slots=True)
+class DocumentReader:
+    """Reads documents and verifies them."""
+
+    store: ObjectStore
+
+    def __call__(self, task: Task) -> bytes:
+        """Return the verified bytes of a document.
+
+        Raises:
+            NotFoundError: it is missing.
+            CorruptionError: its bytes are not what its digest or its parent says.
+        """
+        data = self.store.get(task.key)
+        verify(data, bytes.fromhex(task.digest), what=f"{task.key} in {self.store.url}")
+        if task.nbytes not in (None, len(data)):
+            raise CorruptionError(
+                f"{task.key} in {self.store.url} has {len(data)} bytes, not {task.nbytes} as "
+                f"what refers to it says"
+            )
+        return data
+
+
+def require_repository(store: ObjectStore) -> RepositoryDocument:
+    """Return the document that marks a repository.
+
+    Raises:
+        NotFoundError: there is no repository.
+        FormatError: a newer vstore made it, or it is damaged.
+    """
+    try:
+        data = store.get(keys.REPOSITORY)
+    except NotFoundError:
+        raise NotFoundError(f"there is no vstore repository at {store.url}") from None
+    return commits.decode(data, RepositoryDocument, what=f"{keys.REPOSITORY} in {store.url}")
