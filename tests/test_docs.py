@@ -5,16 +5,71 @@ from pathlib import Path
 
 import pytest
 
+import vstore
+from vstore.format.digest import digest_of
+
 ROOT = Path(__file__).parents[1]
-PAGES = ["README.md", "docs/quickstart.md"]
+PAGES = [
+    "README.md",
+    "docs/concepts.md",
+    "docs/guides/serverless.md",
+    "docs/index.md",
+    "docs/quickstart.md",
+]
+
+
+def blocks(page: str, language: str) -> list[str]:
+    """Return the contents of a page's fenced blocks."""
+    text = (ROOT / page).read_text(encoding="utf-8")
+    return re.findall(rf"^```{language}\n(.*?)^```", text, flags=re.MULTILINE | re.DOTALL)
+
+
+def run(page: str, code: list[str]) -> None:
+    assert code
+    exec(compile("\n".join(code), page, "exec"), {})
+
+
+@pytest.fixture(autouse=True)
+def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("DATASET", "")
 
 
 @pytest.mark.parametrize("page", PAGES)
-def test_the_examples_of_a_page_run(
-    page: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.chdir(tmp_path)
-    text = (ROOT / page).read_text(encoding="utf-8")
-    blocks = re.findall(r"^```python\n(.*?)^```", text, flags=re.MULTILINE | re.DOTALL)
-    assert blocks
-    exec(compile("\n".join(blocks), page, "exec"), {})
+def test_the_examples_of_a_page_run(page: str) -> None:
+    run(page, blocks(page, "python"))
+
+
+def test_the_example_of_the_format_is_true_to_the_byte(tmp_path: Path) -> None:
+    page = "docs/format.md"
+    run(page, [block for block in blocks(page, "python") if "import vstore" in block])
+    shown = dict(block.split("\n", 1) for block in blocks(page, "text") if "/" in block[:8])
+    compared = 0
+    for name, content in shown.items():
+        stored = tmp_path / "example" / name
+        assert stored.is_file()
+        if name.startswith("packs/"):
+            assert stored.read_bytes() == bytes.fromhex(content)
+        elif name.startswith("commits/"):
+            assert stored.read_text(encoding="utf-8") == content.rstrip("\n")
+            assert name == f"commits/{digest_of(stored.read_bytes())}.json"
+        compared += not name.startswith("refs/")
+    assert compared == 4
+
+
+def test_the_functions_that_the_format_shows_are_those_of_the_code() -> None:
+    namespace: dict[str, object] = {}
+    for block in blocks("docs/format.md", "python"):
+        if block.startswith("def chunk_number"):
+            exec(block, namespace)
+    chunk_number = namespace["chunk_number"]
+    assert callable(chunk_number)
+    assert chunk_number((2, 1, 2), (100, 30, 30), (10, 10, 10)) == 38
+    assert chunk_number((), (), ()) == 0
+    assert chunk_number((3, 0), (100, 0), (10, 5)) == 3
+
+
+def test_all_that_is_public_is_in_the_api() -> None:
+    text = (ROOT / "docs/api.md").read_text(encoding="utf-8")
+    documented = set(re.findall(r"^::: vstore\.(\w+)$", text, flags=re.MULTILINE))
+    assert documented == set(vstore.__all__) - {"__version__"}

@@ -162,7 +162,7 @@ class Node:
 
     @property
     def is_group(self) -> bool:
-        return bool(self.metadata["node_type"] == "group")
+        return self.metadata == {} or self.metadata["node_type"] == "group"
 
     def __getitem__(self, path: str) -> "Node":
         node = self

@@ -164,7 +164,7 @@ class SecondReader:
 
     def _node(self, value: Json) -> Node:
         value = dict(value)
-        if value["metadata"]["node_type"] == "array":
+        if value["metadata"].get("node_type") == "array":
             exactly(value, "metadata", optional=("chunks", "column"))
             index = value.pop("chunks", None)
             return Node(value, chunks=dict(self._chunks(index)) if index else {})
@@ -253,8 +253,14 @@ class SecondReader:
             if column is not None:
                 shapes = arrays.get(f"{name}.shape")
                 samples[name] = KINDS[column["kind"]](arrays[name][live], column, shapes, live)
+                if column.get("optional"):
+                    valid = arrays[f"{name}.valid"][live]
+                    pairs = zip(samples[name], valid, strict=True)
+                    samples[name] = [sample if is_there else None for sample, is_there in pairs]
         if "keys" in node.value["table"]:
             samples["sample"] = arrays["sample"][live].tolist()
+            if node.value["table"]["keys"] == "tuple":
+                samples["sample"] = [tuple(parse(key.encode())) for key in samples["sample"]]
             require(len(set(samples["sample"])) == len(live), "a key appears twice")
         return samples
 
