@@ -7,7 +7,7 @@ from vstore.errors import AlreadyExistsError, ConflictError, NotFoundError
 from vstore.fetch import Fetcher
 from vstore.format import keys
 from vstore.format.commit import Author, TagDocument
-from vstore.format.digest import Digest
+from vstore.format.digest import Digest, is_digest
 from vstore.history.authors import as_author
 from vstore.history.merge_base import is_ancestor
 from vstore.history.refs import Branch, Refs
@@ -127,9 +127,12 @@ class Tags:
 
         Raises:
             AlreadyExistsError: there is a tag of that name; tags do not move.
+            NotFoundError: there is no such commit.
         """
         keys.check_ref_name(name, what="tag")
         digest = self._access.resolve(at)
+        if at is not None and is_digest(at):
+            self._access.fetcher.commit(digest)
         who = as_author(author) or self._access.author()
         self._refs.create_tag(name, digest, author=who, message=message)
         return digest

@@ -82,7 +82,10 @@ class Fetcher:
         """Return a commit, or raise `NotFoundError`."""
         found = self._commits.find(digest)
         if found is None:
-            data = self._verified(keys.commit(digest), digest, what=f"commit {digest}")
+            try:
+                data = self._verified(keys.commit(digest), digest, what=f"commit {digest}")
+            except NotFoundError:
+                raise NotFoundError(f"there is no commit {digest} in {self.store.url}") from None
             found = commits.decode(data, CommitDocument, what=f"commit {digest}")
             self._commits.put(digest, found)
         return found
@@ -95,7 +98,7 @@ class Fetcher:
         """Return the verified bytes of a node object."""
         found = self._nodes.find(ref.digest)
         if found is None:
-            found = self._verified(keys.index(ref.digest), ref.digest, what=f"node {ref.digest}")
+            found = self._index_object(ref.digest, what=f"node {ref.digest}")
             self._nodes.put(ref.digest, found)
         return found
 
@@ -109,10 +112,19 @@ class Fetcher:
         found = self._pages.find(name)
         if found is None:
             what = f"index page {ref.digest}"
-            data = self._verified(keys.index(ref.digest), ref.digest, what=what)
+            data = self._index_object(ref.digest, what=what)
             found = decode_page(data, height=height, what=what)
             self._pages.put(name, found)
         return found
+
+    def _index_object(self, digest: Digest, *, what: str) -> bytes:
+        try:
+            return self._verified(keys.index(digest), digest, what=what)
+        except NotFoundError as exc:
+            raise self._missing(keys.index(digest)) from exc
+
+    def _missing(self, key: Key) -> CorruptionError:
+        return CorruptionError(f"{key} is missing from {self.store.url}: restore it from a copy")
 
     def _verified(self, key: Key, digest: Digest, *, what: str) -> bytes:
         data = self.store.get(key)
@@ -163,8 +175,7 @@ class Fetcher:
         try:
             return self.store.get_range(key, start, nbytes)
         except NotFoundError as exc:
-            msg = f"{key} is missing from {self.store.url}: restore it from a copy"
-            raise CorruptionError(msg) from exc
+            raise self._missing(key) from exc
 
     def _verified_chunk(self, data: memoryview, start: int, ref: ChunkRef) -> memoryview:
         chunk = data[ref.offset - start : ref.offset - start + ref.nbytes]

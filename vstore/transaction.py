@@ -7,7 +7,6 @@ from types import TracebackType
 from typing import Any, Literal, Self
 
 import msgspec
-import numpy as np
 from numpy.typing import DTypeLike
 
 from vstore.array import Array, ChunkSource
@@ -36,7 +35,7 @@ from vstore.format.metadata import ArrayMetadata
 from vstore.format.samples import ColumnSpec
 from vstore.format.tree import ArrayNode, GroupNode, Node, TableInfo, Tree, new_id
 from vstore.history.commits import Commit, describe
-from vstore.writing.new_column import default_chunk_shape
+from vstore.writing.new_column import array_metadata, check_spec
 from vstore.writing.packs import PackWriter
 from vstore.writing.staged_array import StagedArray
 from vstore.writing.staged_table import StagedTable, Staging, check_column_name
@@ -53,6 +52,12 @@ class CommitOptions:
     allow_empty: bool = False
     merged: Sequence[Digest] = ()
     """Commits that are parents beside the one that the transaction began at."""
+
+    def __post_init__(self) -> None:
+        document.plain_object(self.metadata, what="metadata")
+        document.dumps([self.message, self.author], what="message or author")
+        if self.time is not None:
+            _check_time(self.time)
 
 
 Publish = Callable[[Digest, CommitDocument], Commit]
@@ -177,11 +182,10 @@ class Transaction:
         """
         self._require_open()
         path = self._free_path(path, "array")
-        resolved = np.dtype(dtype)
-        metadata = ArrayMetadata.create(
-            shape=shape,
-            dtype=resolved,
-            chunk_shape=chunk_shape or default_chunk_shape(shape, resolved.itemsize),
+        metadata = array_metadata(
+            shape,
+            dtype,
+            chunk_shape=chunk_shape,
             codecs=codecs,
             fill_value=fill_value,
             dimension_names=dimension_names,
@@ -424,8 +428,6 @@ class Transaction:
             now = datetime.now(UTC)
             return now if earliest is None else max(now, earliest)
         time = self._options.time
-        if time.tzinfo is None:
-            raise InvalidInputError(f"time={time} needs a time zone, for instance tzinfo=UTC")
         if earliest is not None and time < earliest:
             raise InvalidInputError(f"time={time} lies before the parent commit's, {earliest}")
         return time
@@ -456,7 +458,20 @@ class StagedView(Array):
         self._staged.write(index, as_dtype(values, self.dtype, name=self.path))
 
 
+def _check_time(time: object) -> None:
+    if not isinstance(time, datetime) or time.tzinfo is None:
+        raise InvalidInputError(
+            f"time is a datetime with a time zone, for instance tzinfo=UTC; got {time!r}"
+        )
+    try:
+        format_time(time)
+    except OverflowError as exc:
+        raise InvalidInputError(f"time={time} has no form in UTC") from exc
+
+
 def _check_columns(columns: Mapping[str, ColumnSpec]) -> None:
+    if not isinstance(columns, Mapping):
+        raise InvalidInputError(f"columns are a mapping of names to columns; got {columns!r}")
     if not columns:
         raise InvalidInputError("a table needs at least one column")
     for name, spec in columns.items():
@@ -466,6 +481,7 @@ def _check_columns(columns: Mapping[str, ColumnSpec]) -> None:
                 f"the column {name!r} is described by vstore.ndarray, text, bytes_ or image; "
                 f"got {spec!r}"
             )
+        check_spec(spec, name)
 
 
 def _group_metadata(attributes: Mapping[str, Any] | None) -> dict[str, Any]:
@@ -475,9 +491,7 @@ def _group_metadata(attributes: Mapping[str, Any] | None) -> dict[str, Any]:
 
 def _json_object(value: Mapping[str, Any] | None, what: str) -> dict[str, Any]:
     """Return a mapping as it reads back from JSON, or raise `InvalidInputError`."""
-    data = document.dumps(dict(value or {}), what=what)
-    plain: dict[str, Any] = document.parse(data, what=what)
-    return plain
+    return document.plain_object({} if value is None else value, what=what)
 
 
 __all__ = ["ChunkSource", "CommitOptions", "StagedView", "Transaction"]

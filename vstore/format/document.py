@@ -3,6 +3,7 @@
 import json
 import math
 import re
+from collections.abc import Iterator, Mapping
 from typing import Any, TypeVar
 
 import msgspec
@@ -50,6 +51,35 @@ def _plain(value: object) -> Any:
     if not isinstance(value, msgspec.Struct):
         raise TypeError(f"{type(value).__name__} is not a JSON type")
     return msgspec.to_builtins(value)
+
+
+def plain_object(value: Any, *, what: str) -> dict[str, Any]:
+    """Return a caller's mapping as it reads back from JSON.
+
+    Raises:
+        InvalidInputError: not a mapping, a name that is no string, or what JSON lacks.
+    """
+    if not isinstance(value, Mapping):
+        raise InvalidInputError(f"the {what} must be a mapping of names to values; got {value!r}")
+    for name in _names(value):
+        if not isinstance(name, str):
+            raise InvalidInputError(f"the {what} has the name {name!r}, which is no string")
+    plain: dict[str, Any] = parse(dumps(dict(value), what=what), what=what)
+    return plain
+
+
+def _names(value: Any) -> Iterator[Any]:
+    """Yield the names of all members, as deep as a document goes."""
+    level = [value]
+    for _ in range(MAX_DEPTH):
+        below: list[Any] = []
+        for item in level:
+            if isinstance(item, Mapping):
+                yield from item
+                below += item.values()
+            elif isinstance(item, (list, tuple)):
+                below += item
+        level = below
 
 
 def loads(data: bytes, kind: type[T], *, what: str) -> T:

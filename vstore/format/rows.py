@@ -1,6 +1,7 @@
 """Which rows of a table are alive, and where they lie."""
 
 from dataclasses import dataclass, field
+from reprlib import repr as shortened
 from typing import Any
 
 import numpy as np
@@ -55,7 +56,7 @@ class Rows:
         except InvalidInputError:
             raise
         except (TypeError, ValueError) as exc:
-            raise InvalidInputError(f"{index!r} does not index samples") from exc
+            raise InvalidInputError(f"{shortened(index)} does not index samples") from exc
 
     def _stored(self, live: Ints) -> Ints:
         if not len(self.deleted):

@@ -60,8 +60,8 @@ def ndarray(
     >>> ndarray((None, 3), "float32").info.kind
     'ragged'
     """
-    resolved = _dtype(dtype)
-    lengths = tuple(_axis_length(length) for length in shape)
+    resolved = as_storable(dtype)
+    lengths = _axis_lengths(shape)
     if None in lengths:
         info = ColumnInfo("ragged", dtype=data_type_of(resolved), shape=lengths)
     else:
@@ -109,13 +109,20 @@ def _variable(
     )
 
 
-def _dtype(dtype: DTypeLike) -> np.dtype[Any]:
+def as_storable(dtype: DTypeLike) -> np.dtype[Any]:
+    """Return a NumPy data type that Zarr has too, or raise `InvalidInputError`."""
     try:
         resolved = np.dtype(dtype)
-    except TypeError as exc:
+    except (TypeError, ValueError) as exc:
         raise InvalidInputError(f"{dtype!r} is not a NumPy data type") from exc
     data_type_of(resolved)
     return resolved
+
+
+def _axis_lengths(shape: Any) -> tuple[int | None, ...]:
+    if not isinstance(shape, Sequence) or isinstance(shape, str):
+        raise InvalidInputError(f"a sample's shape is a tuple such as (28, 28), not {shape!r}")
+    return tuple(_axis_length(length) for length in shape)
 
 
 def _axis_length(length: Any) -> int | None:

@@ -9,6 +9,7 @@ import itertools
 import operator
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from reprlib import repr as shortened
 from typing import Any
 
 import numpy as np
@@ -120,7 +121,9 @@ def is_integer(item: Any) -> bool:
     try:
         return np.ndim(item) == 0
     except ValueError as exc:
-        raise InvalidInputError(f"{item!r} is no index: its rows differ in length") from exc
+        raise InvalidInputError(
+            f"{shortened(item)} is no index: rows differ in length"
+        ) from exc
 
 
 def split(index: Any, ndim: int) -> tuple[Any, tuple[Any, ...]]:
@@ -175,7 +178,7 @@ def _positions(item: Any, size: int, axis: int) -> Ints:
     if array.ndim != 1 or array.dtype.kind not in "bui":
         msg = (
             f"axis {axis} is indexed by integers, slices, or a one-dimensional array of integers "
-            f"or booleans; got {item!r}"
+            f"or booleans; got {shortened(item)}"
         )
         raise InvalidInputError(msg)
     if array.dtype.kind == "b":

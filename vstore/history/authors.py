@@ -2,6 +2,7 @@
 
 import getpass
 import re
+from typing import Any
 
 from vstore.errors import InvalidInputError
 from vstore.format.commit import Author
@@ -13,7 +14,8 @@ def as_author(author: Author | str | None) -> Author | None:
     """Return an author written as `Name` or `Name <email>`; None stays None."""
     if author is None or isinstance(author, Author):
         return author
-    match = _AUTHOR.fullmatch(author.strip())
+    text: Any = author
+    match = _AUTHOR.fullmatch(text.strip()) if isinstance(text, str) else None
     if match is None:
         raise InvalidInputError(f"an author reads 'Name' or 'Name <email>', not {author!r}")
     return Author(match["name"], match["email"])

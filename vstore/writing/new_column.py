@@ -1,16 +1,21 @@
 """From what a column is to hold, and its first samples, to the metadata of its arrays."""
 
+import math
+import operator
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import DTypeLike, NDArray
 
 from vstore.errors import InvalidInputError
+from vstore.format import document
 from vstore.format.codecs import choose, preset
 from vstore.format.dtypes import data_type_of
+from vstore.format.index import MAX_HEIGHT, span
 from vstore.format.metadata import ArrayMetadata
-from vstore.format.samples import ColumnSpec, is_variable
+from vstore.format.samples import ColumnSpec, as_storable, is_variable
+from vstore.format.selection import chunk_strides
 
 CHUNK_NBYTES = 2**20
 """How much one chunk of a column holds, before encoding, about."""
@@ -47,8 +52,8 @@ def column_metadata(spec: ColumnSpec, first: NDArray[Any], *, name: str) -> Arra
     else:
         data_type = data_type_of(spec.dtype)
         shape = tuple(length or 0 for length in spec.shape)
-        row_nbytes = int(np.prod(shape, dtype=object)) * spec.dtype.itemsize
-    rows = spec.rows_per_chunk or rows_per_chunk(row_nbytes)
+        row_nbytes = math.prod(max(1, length) for length in shape) * spec.dtype.itemsize
+    rows = rows_per_chunk(row_nbytes) if spec.rows_per_chunk is None else spec.rows_per_chunk
     _check_rows(rows, name)
     return ArrayMetadata.create(
         shape=(0, *shape),
@@ -59,6 +64,44 @@ def column_metadata(spec: ColumnSpec, first: NDArray[Any], *, name: str) -> Arra
         dimension_names=("sample", *(f"{name}_{i}" for i in range(len(shape)))),
         attributes=spec.attributes or {},
     )
+
+
+def check_spec(spec: ColumnSpec, name: str) -> None:
+    """Raise `InvalidInputError` unless a column can be made as described."""
+    if spec.attributes is not None:
+        document.plain_object(spec.attributes, what=f"attributes of the column {name!r}")
+    try:
+        column_metadata(spec, np.zeros(0, spec.dtype), name=name)
+    except InvalidInputError as exc:
+        raise InvalidInputError(f"the column {name!r}: {exc}") from exc
+
+
+def array_metadata(
+    shape: Sequence[int], dtype: DTypeLike, *, chunk_shape: Sequence[int] | None, **options: Any
+) -> ArrayMetadata:
+    """Return the metadata of a new plain array; see `ArrayMetadata.create` for the options.
+
+    Raises:
+        InvalidInputError: an option is impossible.
+    """
+    resolved = as_storable(dtype)
+    lengths = _lengths(shape, "shape")
+    if chunk_shape is None:
+        chunk_shape = default_chunk_shape(lengths, resolved.itemsize)
+    metadata = ArrayMetadata.create(
+        shape=lengths, dtype=resolved, chunk_shape=_lengths(chunk_shape, "chunk_shape"), **options
+    )
+    grid = metadata.grid_shape
+    if grid and grid[0] * chunk_strides(lengths, metadata.chunk_shape)[0] > span(MAX_HEIGHT):
+        raise InvalidInputError(f"an array of {grid} chunks is too large: choose larger chunks")
+    return metadata
+
+
+def _lengths(lengths: Any, what: str) -> tuple[int, ...]:
+    try:
+        return tuple(operator.index(length) for length in lengths)
+    except TypeError as exc:
+        raise InvalidInputError(f"{what} is a tuple of integers, not {lengths!r}") from exc
 
 
 def companion_metadata(name: str, shape: Sequence[int], dtype: Any, rows: int) -> ArrayMetadata:
@@ -74,7 +117,7 @@ def companion_metadata(name: str, shape: Sequence[int], dtype: Any, rows: int) -
 
 
 def _check_rows(rows: Any, name: str) -> None:
-    if not isinstance(rows, int) or rows < 1 or rows & (rows - 1):
+    if type(rows) is not int or rows < 1 or rows & (rows - 1):
         raise InvalidInputError(
             f"rows_per_chunk of the column {name!r} must be a power of two, not {rows!r}"
         )
@@ -84,6 +127,10 @@ def _codecs(
     spec: ColumnSpec, first: NDArray[Any], rows: int, data_type: Any
 ) -> Sequence[dict[str, Any]]:
     if not isinstance(spec.codecs, str):
+        if not isinstance(spec.codecs, Sequence):
+            raise InvalidInputError(
+                f"codecs are the name of a preset or a list of codec documents, not {spec.codecs!r}"
+            )
         return tuple(spec.codecs)
     if spec.codecs != "auto":
         return preset(spec.codecs, data_type)  # type: ignore[arg-type]
