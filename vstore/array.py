@@ -33,12 +33,18 @@ class ChunkSource(Protocol):
 
 
 class StoredArray:
-    """The chunks of an array in a commit."""
+    """The chunks of an array in a commit.
 
-    def __init__(self, fetcher: Fetcher, node: ArrayNode, *, path: str) -> None:
+    With `keeps_chunks`, what is read stays with the fetcher for the next reader, bounded.
+    """
+
+    def __init__(
+        self, fetcher: Fetcher, node: ArrayNode, *, path: str, keeps_chunks: bool = False
+    ) -> None:
         self.fetcher = fetcher
         self.node = node
         self.path = path
+        self._keeps_chunks = keeps_chunks
         self.metadata = ArrayMetadata.from_dict(node.metadata)
         self.codec = ChunkCodec(self.metadata)
 
@@ -50,7 +56,7 @@ class StoredArray:
             take(i, lambda out: self._decode(data, out))
 
         try:
-            self.fetcher.each(refs, handle)
+            self.fetcher.each(refs, handle, keep=self._keeps_chunks)
         except VstoreError as exc:
             exc.add_note(f"while reading {self.path!r}")
             raise

@@ -22,6 +22,9 @@ V = TypeVar("V")
 
 MAX_GAP_NBYTES = 64 * 1024
 MAX_RANGE_NBYTES = 8 * 2**20
+KEPT_NBYTES = 16 * 2**20
+"""How much of encoded chunks a transaction leaves with its fetcher at most."""
+
 THREADS = 16
 
 Handle = Callable[[int, memoryview | None], None]
@@ -49,6 +52,29 @@ class _Cache(Generic[V]):
                 self._entries.popitem(last=False)
 
 
+class _Chunks:
+    """Encoded chunks by digest: the latest, unless they are large, bounded by their bytes."""
+
+    def __init__(self) -> None:
+        self._entries: OrderedDict[bytes, bytes] = OrderedDict()
+        self._nbytes = 0
+        self._lock = threading.Lock()
+
+    def find(self, digest: bytes) -> bytes | None:
+        return self._entries.get(digest)
+
+    def keep(self, digest: bytes, data: bytes) -> None:
+        if len(data) > KEPT_NBYTES // 4:
+            return
+        with self._lock:
+            before = self._entries.pop(digest, b"")
+            self._entries[digest] = data
+            self._nbytes += len(data) - len(before)
+            while self._nbytes > KEPT_NBYTES:
+                _, oldest = self._entries.popitem(last=False)
+                self._nbytes -= len(oldest)
+
+
 @dataclass(frozen=True, slots=True)
 class _Range:
     """One request for several chunks that lie near each other in one pack."""
@@ -62,6 +88,9 @@ class _Range:
 class Fetcher:
     """Reads objects by digest, verifies each, and keeps documents and pages.
 
+    Chunks are kept only where a transaction asks for it, so that a commit that lost a race
+    is made again without reading back what it read and wrote the first time.
+
     At most `THREADS` ranges of `MAX_RANGE_NBYTES` (or one chunk, where that is larger)
     are held at a time. Safe to use from several threads; a pickled copy starts empty.
     """
@@ -71,6 +100,7 @@ class Fetcher:
         self._commits: _Cache[CommitDocument] = _Cache(1024)
         self._nodes: _Cache[bytes] = _Cache(256)
         self._pages: _Cache[Page] = _Cache(1024)
+        self._chunks = _Chunks()
         self._lock = threading.Lock()
         self._pool: ThreadPoolExecutor | None = None
         self._pid = os.getpid()
@@ -147,25 +177,45 @@ class Fetcher:
 
     def chunk(self, ref: ChunkRef) -> memoryview:
         """Return the verified bytes of one chunk."""
-        return self._verified_chunk(memoryview(self._range(ref)), 0, ref)
+        kept = self._chunks.find(ref.digest)
+        if kept is not None:
+            return memoryview(kept)
+        return self._verified_chunk(memoryview(self._range(ref)), ref.offset, ref)
 
-    def each(self, refs: Sequence[ChunkRef | None], handle: Handle) -> None:
+    def keep_chunk(self, digest: bytes, data: bytes) -> None:
+        """Keep an encoded chunk that was verified or written just now, up to `KEPT_NBYTES`."""
+        self._chunks.keep(digest, data)
+
+    def prefetch(self, refs: Sequence[ChunkRef]) -> None:
+        """Read chunks side by side and keep them; nothing if they are more than can be kept."""
+        missing = {ref.digest: ref for ref in refs if self._chunks.find(ref.digest) is None}
+        if sum(ref.nbytes for ref in missing.values()) <= KEPT_NBYTES // 2:
+            self.each(list(missing.values()), lambda _, __: None, keep=True)
+
+    def each(self, refs: Sequence[ChunkRef | None], handle: Handle, *, keep: bool = False) -> None:
         """Call `handle` once for every chunk, on several threads and in any order.
 
-        Chunks near each other in a pack come with one request.
+        Chunks near each other in a pack come with one request. With `keep` they stay for
+        the next reader, up to `KEPT_NBYTES`.
         """
+        rest = list(refs)
         for i, ref in enumerate(refs):
-            if ref is None:
-                handle(i, None)
+            kept = None if ref is None else self._chunks.find(ref.digest)
+            if ref is None or kept is not None:
+                rest[i] = None
+                handle(i, None if kept is None else memoryview(kept))
 
         def run(part: _Range) -> None:
             data = memoryview(self._get_range(part.key, part.start, part.nbytes))
             for i in part.members:
-                ref = refs[i]
+                ref = rest[i]
                 if ref is not None:
-                    handle(i, self._verified_chunk(data, part.start, ref))
+                    chunk = self._verified_chunk(data, part.start, ref)
+                    if keep:
+                        self._chunks.keep(ref.digest, bytes(chunk))
+                    handle(i, chunk)
 
-        for _ in self.map(run, list(_coalesced(refs))):
+        for _ in self.map(run, list(_coalesced(rest))):
             pass
 
     def _range(self, ref: ChunkRef) -> bytes:

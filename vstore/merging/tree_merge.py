@@ -13,6 +13,7 @@ from vstore.format.commit import Changes
 from vstore.format.tree import ArrayNode, GroupNode, Node, TableInfo, Tree
 from vstore.merging.array_merge import merge_arrays
 from vstore.merging.conflicts import Conflict, Conflicts, merge_attributes
+from vstore.merging.prefetch import prefetch
 from vstore.merging.table_merge import TableMerge
 from vstore.table import Table
 from vstore.transaction import Transaction
@@ -32,6 +33,8 @@ class TreeMerge:
     def run(self) -> None:
         """Merge every node that theirs changed; conflicts go to `conflicts`."""
         changes = list(changed_nodes(self.base, self.theirs))
+        met = [(self._mine[_key(c)], c) for c in changes if _key(c) in self._mine]
+        prefetch(self.fetcher, (self.ours, self.theirs), met)
         removals = [c for c in changes if c.new is None]
         others = [c for c in changes if c.new is not None]
         # Children go before their groups, so that a group is empty when its turn comes.
@@ -179,7 +182,7 @@ class TreeMerge:
             child = tree.child(node, name) if name in node.children else None
             if not isinstance(child, ArrayNode):
                 raise NotFoundError(f"the table {path!r} has no array {name!r}")
-            return StoredArray(self.fetcher, child, path=f"{path}/{name}")
+            return StoredArray(self.fetcher, child, path=f"{path}/{name}", keeps_chunks=True)
 
         return Table(path, node, open_array)
 
@@ -188,7 +191,9 @@ class TreeMerge:
     ) -> None:
         before = base if isinstance(base, ArrayNode) else None
         sides = [
-            StoredArray(self.fetcher, node, path=path) if node is not None else None
+            StoredArray(self.fetcher, node, path=path, keeps_chunks=True)
+            if node is not None
+            else None
             for node in (before, ours, theirs)
         ]
         if not merge_arrays(path, sides, self.transaction.array(path), self.conflicts):

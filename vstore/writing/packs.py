@@ -77,7 +77,8 @@ class PackWriter:
     """Encodes, packs and uploads the chunks of one transaction.
 
     Peak memory is at most `RAW_NBYTES` of raw chunks, `OPEN_NBYTES` of encoded ones and
-    two copies of `UPLOADS` packs, each plus a chunk. Not safe for use by several threads.
+    two copies of `UPLOADS` packs, each plus a chunk, beside what the fetcher keeps. Not safe
+    for use by several threads.
     """
 
     def __init__(self, fetcher: Fetcher) -> None:
@@ -246,6 +247,7 @@ class PackWriter:
             for chunk in chunks:
                 nbytes = len(chunk.data or b"")
                 chunk.ref = ChunkRef(pack, offset, nbytes, chunk.digest)
+                self._fetcher.keep_chunk(chunk.digest, chunk.data or b"")
                 offset += nbytes
             self.stored_nbytes += len(data)
             upload = self._uploader_pool().submit(self._upload_pack, pack.digest, data, chunks)

@@ -52,7 +52,9 @@ class StagedArray:
         self._codec = ChunkCodec(metadata)
         self._base = base
         self._index: Index | None = base.chunks if base is not None else None
-        self._stored = StoredArray(fetcher, base, path=path) if base is not None else None
+        self._stored = (
+            StoredArray(fetcher, base, path=path, keeps_chunks=True) if base is not None else None
+        )
         self._dirty: OrderedDict[int, NDArray[Any]] = OrderedDict()
         self._sizes: dict[int, int] = {}
         self._dirty_nbytes = 0
