@@ -56,10 +56,7 @@ class Publisher:
             if head is not None and self._contains(head, mine):
                 return describe(mine, since)
             if head is None or head.commit != onto:  # else garbage collection marked the branch
-                redone = self._redo(digest, None if base is None else base.commit, head)
-                if redone is None:
-                    return self._nothing_left(head)
-                mine, since = redone
+                mine, since = self._redo(digest, None if base is None else base.commit, head)
                 onto = None if head is None else head.commit
             if self._move(head, mine):
                 return describe(mine, since)
@@ -93,22 +90,23 @@ class Publisher:
 
     def _redo(
         self, digest: Digest, base: Digest | None, head: Branch | None
-    ) -> tuple[Digest, CommitDocument] | None:
-        """Make the changes of `digest` since `base` again, on top of the new head."""
+    ) -> tuple[Digest, CommitDocument]:
+        """Make the changes of `digest` since `base` again, on top of the new head.
+
+        Where others made the very same changes the commit is empty: what it says is kept.
+        """
         onto = None if head is None else head.commit
-        options = replace(self.options, time=None) if head is not None else self.options
+        time = self.options.time if head is None else None
+        options = replace(self.options, time=time, allow_empty=True)
         what = f"the branch {self.name!r} moved, and the new head excludes these changes"
         transaction, conflicts = replay(self.fetcher, Sides(base, onto, digest), options, what=what)
         if conflicts.unresolved:
             transaction.discard()
             conflicts.check(what)
-        return transaction.write()
-
-    def _nothing_left(self, head: Branch | None) -> Commit:
-        """Return the head where others made the very same changes already."""
-        if head is None:
-            raise ConflictError(f"the branch {self.name!r} was deleted; nothing was changed")
-        return describe(head.commit, self.fetcher.commit(head.commit))
+        written = transaction.write()
+        if written is None:
+            raise AssertionError
+        return written
 
 
 @dataclass(frozen=True, slots=True)

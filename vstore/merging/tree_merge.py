@@ -111,7 +111,7 @@ class TreeMerge:
     def _merge_both(self, change: NodeChange, mine: NodeChange) -> None:
         """Merge a node that both sides changed or made."""
         ours, theirs = mine.new, change.new
-        if ours == theirs and mine.new_path == change.new_path:
+        if ours == theirs and mine.new_path == change.new_path and not _may_hold_equal_rows(change):
             return
         path = self._merged_path(change, mine)
         if _is_table(ours) and _is_table(theirs) and _are_mergeable(change.old, ours, theirs):
@@ -225,6 +225,15 @@ class TreeMerge:
 
 def _key(change: NodeChange) -> tuple[bool, str]:
     return (True, change.old_path) if change.old is not None else (False, change.new_path)
+
+
+def _may_hold_equal_rows(change: NodeChange) -> bool:
+    """Tell whether rows that both sides added may be equal and yet not the same.
+
+    Without keys nothing but its place names a sample, so those of both sides are kept.
+    """
+    table = change.old.table if isinstance(change.old, GroupNode) else None
+    return table is not None and table.keys is None
 
 
 def _is_table(node: Node | None) -> bool:
