@@ -1,0 +1,115 @@
+"""What a commit costs that loses a race once: counted requests, and rounds of them."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+import vstore
+from tests.core.repositories import new_repository
+from vstore import Repository
+from vstore.storage.counting import CountingStore
+from vstore.storage.memory import MemoryStore
+from vstore.transaction import Transaction
+
+Change = Callable[[Transaction], Any]
+
+DELAY_SECONDS = 0.02
+MOST_REQUESTS = 6
+MOST_ROUNDS = 4
+
+
+def append(tx: Transaction) -> None:
+    tx["t"].extend({"n": [1], "x": [2]})
+
+
+def append_other(tx: Transaction) -> None:
+    tx["other"].extend({"n": [3]})
+
+
+def append_keyed(*keys: str) -> Change:
+    return lambda tx: tx["k"].extend({"n": [1], "x": [2]}, keys=list(keys))
+
+
+def put(path: str, row: int, value: int) -> Change:
+    table, column = path.split("/")
+
+    def change(tx: Transaction) -> None:
+        tx[table][column][row] = value
+
+    return change
+
+
+def put_block(row: int) -> Change:
+    def change(tx: Transaction) -> None:
+        tx["grid"][row : row + 4] = row
+
+    return change
+
+
+@pytest.fixture
+def repository() -> Repository:
+    made = new_repository()
+    numbers = np.arange(100)
+    with made.transaction("main", message="Start") as tx:
+        columns = {name: vstore.ndarray((), "int64") for name in ("n", "x")}
+        tx.create_table("t", columns).extend({"n": numbers, "x": numbers})
+        keyed = tx.create_table("k", columns, keys="str")
+        keyed.extend({"n": numbers, "x": numbers}, keys=[f"k{n}" for n in numbers])
+        tx.create_table("other", {"n": vstore.ndarray((), "int64")})
+        tx.create_array("grid", shape=(16, 16), dtype="int32", chunk_shape=(4, 4))[...] = 1
+    return made
+
+
+def cost(repository: Repository, change: Change, rival: Change | None) -> tuple[int, int]:
+    """Return the requests and rounds of a whole transaction, beside a rival's if there is one."""
+    name = repository.url.removeprefix("memory://")
+    store = CountingStore(MemoryStore(name), delay_seconds=DELAY_SECONDS)
+    tx = Repository(store, author=repository.author).transaction("main", message="Change")
+    change(tx)
+    if rival is not None:
+        with repository.transaction("main", message="Come first") as other:
+            rival(other)
+    tx.commit()
+    return store.count(), store.depth
+
+
+@pytest.mark.parametrize(
+    ("change", "rival"),
+    [
+        pytest.param(append, append_other, id="disjoint tables"),
+        pytest.param(put_block(0), put_block(8), id="disjoint chunks of an array"),
+    ],
+)
+def test_losing_to_what_lies_in_other_chunks_costs_four_rounds_more(
+    repository: Repository, change: Change, rival: Change
+) -> None:
+    requests, rounds = cost(repository, change, None)
+    more = cost(repository, change, rival)
+    assert more[0] - requests <= MOST_REQUESTS
+    assert more[1] - rounds <= MOST_ROUNDS
+
+
+@pytest.mark.parametrize(
+    ("change", "again", "rival"),
+    [
+        pytest.param(append, append, append, id="rows appended to one table"),
+        pytest.param(
+            append_keyed("a"), append_keyed("b"), append_keyed("c"), id="samples under other keys"
+        ),
+        pytest.param(put("t/n", 3, 7), put("t/n", 3, 8), put("t/x", 3, 7), id="disjoint columns"),
+        pytest.param(put("k/n", 3, 7), put("k/n", 3, 8), put("k/n", 4, 7), id="disjoint samples"),
+    ],
+)
+def test_losing_to_what_lies_in_the_same_chunks_costs_a_round_more_to_read_them(
+    repository: Repository, change: Change, again: Change, rival: Change
+) -> None:
+    requests, rounds = cost(repository, change, None)
+    more = cost(repository, again, rival)
+    assert more[0] - requests <= MOST_REQUESTS
+    assert more[1] - rounds <= MOST_ROUNDS + 1
+
+
+def test_adding_to_a_table_of_many_columns_reads_them_all_at_once(repository: Repository) -> None:
+    assert cost(repository, append, None) == (6, 5)
