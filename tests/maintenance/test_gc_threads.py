@@ -1,0 +1,190 @@
+"""Many writers, readers and collections at once: nothing is lost, and no garbage stays."""
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
+from datetime import timedelta
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import vstore
+from tests.maintenance.scenes import CHUNK, LENGTH, abandon, new_repository, read_everything
+from tests.maintenance.stores import DAY, age, orphans
+from vstore import ConflictError, Repository
+from vstore.maintenance.collecting import GcOptions, collect
+from vstore.storage.store import ObjectStore
+
+WRITERS, READERS = 4, 2
+SHORT = GcOptions(grace=timedelta(milliseconds=60), wait=True, take_over=True)
+
+
+def keep_writing(store: ObjectStore, seed: int, stop: threading.Event) -> list[str]:
+    """Commit until told to stop, two to one branch; return what was acknowledged."""
+    rng, made = random.Random(seed), list[str]()
+    branch = "main" if seed < 2 else f"own-{seed}"
+    while not stop.is_set():
+        repository = Repository(store, author=vstore.Author(f"Writer {seed}"))
+        tx = repository.transaction(branch, message="Write")
+        start = CHUNK * rng.randrange(LENGTH // CHUNK)
+        tx["x"][start : start + CHUNK] = rng.randrange(4)  # often equal to garbage
+        if rng.random() < 0.1:
+            tx._flush()
+            time.sleep(0.2)  # longer than the grace period
+        if rng.random() < 0.2:
+            tx.write()
+            continue
+        with suppress(ConflictError):
+            tx.commit()
+        if tx.commit_made is not None:
+            made.append(tx.commit_made.id)
+    return made
+
+
+def keep_reading(store: ObjectStore, stop: threading.Event) -> int:
+    reads = 0
+    while not stop.is_set():
+        array = Repository(store).checkout("main")["x"]
+        assert isinstance(array, vstore.Array)
+        assert array[:].shape == (LENGTH,)
+        reads += 1
+    return reads
+
+
+def keep_branching(store: ObjectStore, stop: threading.Event) -> int:
+    """Make branches, commit to them and drop them, which makes the most garbage."""
+    made = 0
+    while not stop.is_set():
+        repository = Repository(store, author=vstore.Author("Brancher"))
+        name = f"side-{made}"
+        repository.branches.create(name, at="main")
+        with suppress(ConflictError), repository.transaction(name, message="Aside") as tx:
+            tx["x"][:CHUNK] = made
+        repository.branches.delete(name, force=True)
+        made += 1
+    return made
+
+
+def run_beside(store: ObjectStore, rounds: int) -> tuple[list[str], int]:
+    """Collect again and again while others write and read; return commits and freed objects."""
+    stop, freed = threading.Event(), 0
+    with ThreadPoolExecutor(WRITERS + READERS + 1) as pool:
+        writers = [pool.submit(keep_writing, store, seed, stop) for seed in range(WRITERS)]
+        others: list[Future[int]] = [pool.submit(keep_reading, store, stop) for _ in range(READERS)]
+        others.append(pool.submit(keep_branching, store, stop))
+        try:
+            for _ in range(rounds):
+                freed += collect(store, SHORT).freed.objects
+                assert not any(future.done() for future in writers)
+                assert not any(future.done() for future in others)
+        finally:
+            stop.set()
+    for future in others:
+        assert future.result() > 0
+    return [commit for future in writers for commit in future.result()], freed
+
+
+def check_beside(repository: Repository, rounds: int) -> None:
+    for name in ("late", *(f"own-{seed}" for seed in range(2, WRITERS))):
+        repository.branches.create(name, at="main")
+    late = repository.transaction("late", message="Stopped past the grace period")
+    late["x"][:CHUNK] = np.arange(CHUNK) * 31
+    late._flush()
+    late._writer.finish()
+    made, freed = run_beside(repository.store, rounds)
+    with pytest.raises(ConflictError, match="begin again"):
+        late.commit()
+    assert freed > 0
+    assert made
+    assert set(made) <= all_commits(repository)
+    assert len(set(made)) == len(made)
+    read_everything(repository.store)
+    collect(repository.store, GcOptions(grace=timedelta(0), take_over=True))
+    assert collect(repository.store, GcOptions(grace=timedelta(0))).freed.objects == 0
+    needed = all_commits(repository)
+    assert {key for key in orphans(repository.store) if key.startswith("commits/")} == {
+        f"commits/{digest}.json" for digest in needed
+    }
+    assert read_everything(repository.store) == len(needed)
+
+
+def all_commits(repository: Repository) -> set[str]:
+    found = Repository(repository.store)
+    return {commit.id for name in found.branches for commit in found.log(name)}
+
+
+def test_a_loop_of_collections_beside_writers_and_readers_in_memory() -> None:
+    check_beside(new_repository(), rounds=5)
+
+
+def test_a_loop_of_collections_beside_writers_and_readers_on_disk(tmp_path: Path) -> None:
+    check_beside(new_repository(str(tmp_path / "repository")), rounds=3)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("place", ["memory", "disk"])
+def test_many_collections_beside_writers_and_readers(place: str, tmp_path: Path) -> None:
+    url = None if place == "memory" else str(tmp_path / "repository")
+    check_beside(new_repository(url), rounds=50)
+
+
+COLLECT = """
+import sys
+from datetime import timedelta
+from vstore.maintenance.collecting import GcOptions, collect
+from vstore.storage.local import LocalStore
+print("ready", flush=True)
+sys.stdin.readline()
+collect(LocalStore(sys.argv[1]), GcOptions(grace=timedelta(0), take_over=True))
+"""
+
+
+def killed_after(seconds: float, root: str) -> None:
+    """Kill a process that collects garbage, without warning."""
+    child = subprocess.Popen(
+        [sys.executable, "-c", COLLECT, root],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    with child:
+        assert child.stdout is not None
+        assert child.stdin is not None
+        assert child.stdout.readline() == "ready\n"
+        child.stdin.write("\n")
+        child.stdin.flush()
+        time.sleep(seconds)
+        os.kill(child.pid, signal.SIGKILL)
+
+
+def check_kills(root: str, delays: Callable[[], float], kills: int) -> None:
+    repository = new_repository(root)
+    for number in range(12):
+        abandon(repository, number)
+    age(repository.store, 3 * DAY)
+    for _ in range(kills):
+        killed_after(delays(), root)
+        assert read_everything(repository.store) == 4
+    collect(repository.store, GcOptions(grace=timedelta(0), take_over=True))
+    collect(repository.store, GcOptions(grace=timedelta(0)))
+    assert len(orphans(repository.store)) == 4 + 3
+    assert read_everything(repository.store) == 4
+
+
+def test_collections_killed_without_warning_leave_a_sound_repository(tmp_path: Path) -> None:
+    rng = random.Random(0)
+    check_kills(str(tmp_path / "repository"), lambda: rng.uniform(0, 0.15), kills=2)
+
+
+@pytest.mark.slow
+def test_many_collections_killed_without_warning(tmp_path: Path) -> None:
+    rng = random.Random(1)
+    check_kills(str(tmp_path / "repository"), lambda: rng.uniform(0, 0.25), kills=60)
