@@ -35,10 +35,11 @@ class Column:
     Index it as a NumPy array whose first axis counts samples. A column of fixed shape
     gives arrays; `text` and `bytes` give object arrays of `str` and `bytes`; samples of
     differing shapes and images give an object array of arrays. One integer gives one
-    sample.
+    sample. Where samples are missing, a column of fixed shape gives a masked array, any
+    other None in their places; one missing sample is None.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - the arrays that one column is made of
         self,
         name: str,
         source: ChunkSource,
@@ -46,6 +47,7 @@ class Column:
         rows: Rows,
         *,
         shapes: ChunkSource | None = None,
+        valid: ChunkSource | None = None,
         table: ColumnTable | None = None,
     ) -> None:
         self._name = name
@@ -53,6 +55,7 @@ class Column:
         self._info = info
         self._rows = rows
         self._shapes = shapes
+        self._valid = valid
         self._table = table
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -74,6 +77,11 @@ class Column:
     def shapes(self) -> ChunkSource | None:
         """The chunks that hold the samples' shapes, where those differ."""
         return self._shapes
+
+    @property
+    def valid(self) -> ChunkSource | None:
+        """The chunks that say which samples are there, where some may be missing."""
+        return self._valid
 
     @property
     def rows(self) -> Rows:
@@ -133,7 +141,7 @@ class Column:
         first, rest = split(index, self.metadata.ndim)
         stored = self._rows.locate(first)
         if not is_variable(self._info):
-            return read(self._source, (stored, *rest))
+            return self._fixed(stored, rest)
         if rest:
             raise InvalidInputError(
                 f"samples of the {self.kind} column {self._name!r} differ in size: "
@@ -146,7 +154,21 @@ class Column:
     def _samples(self, stored: Any) -> NDArray[Any]:
         elements = read(self._source, (stored,))
         shapes = None if self._shapes is None else read(self._shapes, (stored,))
-        return from_elements(self._info, elements, shapes)
+        missing = None if self._valid is None else ~read(self._valid, (stored,))
+        samples = from_elements(self._info, elements, shapes, missing=missing)
+        if missing is not None:
+            samples[missing] = None
+        return samples
+
+    def _fixed(self, stored: Any, rest: tuple[Any, ...]) -> Any:
+        values = read(self._source, (stored, *rest))
+        if self._valid is None:
+            return values
+        valid = read(self._valid, (stored,))
+        if isinstance(stored, int):
+            return values if valid else None
+        mask = np.broadcast_to(~valid.reshape(-1, *[1] * (values.ndim - 1)), values.shape)
+        return np.ma.MaskedArray(values, mask)
 
     def encoded(self, index: Any) -> Any:
         """Return samples as they are stored: for images the encoded bytes, undecoded."""

@@ -17,6 +17,8 @@ VstoreError
 └── MissingExtraError (ImportError)     an optional dependency is not installed
 """
 
+from typing import Any
+
 
 class VstoreError(Exception):
     """The root of every error that vstore raises."""
@@ -56,7 +58,7 @@ class ConflictError(VstoreError):
     `conflicts` holds what collided, as `vstore.Conflict` values, where samples did.
     """
 
-    conflicts: tuple[object, ...] = ()
+    conflicts: tuple[Any, ...] = ()
 
 
 class UnknownOutcomeError(VstoreError):

@@ -17,6 +17,7 @@ from vstore.format.commit import (
     RepositoryDocument,
 )
 from vstore.format.digest import Digest, is_digest
+from vstore.format.sample_keys import SampleKey
 from vstore.history.authors import as_author, login_name
 from vstore.history.blame import commits_between, is_touched, last_changed
 from vstore.history.commits import Commit, describe
@@ -30,7 +31,6 @@ from vstore.publishing import BranchMerge, Publisher
 from vstore.rewriting import Rewriter
 from vstore.snapshot import Snapshot
 from vstore.storage.store import ObjectStore
-from vstore.table import SampleKey
 from vstore.transaction import CommitOptions, Transaction
 
 

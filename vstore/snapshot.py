@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from vstore.array import Array, StoredArray
-from vstore.column import Column
 from vstore.errors import NotFoundError
 from vstore.fetch import Fetcher
 from vstore.format import tree as trees
@@ -50,7 +49,7 @@ class Group:
     def __contains__(self, name: object) -> bool:
         return name in self._node.children
 
-    def __getitem__(self, name: str) -> "Table | Array | Group | Column":
+    def __getitem__(self, name: str) -> Any:
         return self._snapshot[f"{self._path}/{name}".strip("/")]
 
     def __repr__(self) -> str:
@@ -96,7 +95,7 @@ class Snapshot:
         """What reads the commit's objects."""
         return self._fetcher
 
-    def __getitem__(self, path: str) -> Table | Array | Group | Column:
+    def __getitem__(self, path: str) -> Any:
         """Return the table, column, array or group at a path.
 
         Raises:

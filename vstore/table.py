@@ -9,13 +9,12 @@ from numpy.typing import NDArray
 
 from vstore.array import ChunkSource, read
 from vstore.column import Column
-from vstore.errors import FormatError, InvalidInputError, NotFoundError
+from vstore.errors import FormatError, NotFoundError
 from vstore.format.metadata import ArrayMetadata
 from vstore.format.rows import Rows
-from vstore.format.samples import DELETED, KEYS, SHAPE_SUFFIX
+from vstore.format.sample_keys import SampleKey, check_key, from_stored
+from vstore.format.samples import DELETED, KEYS, SHAPE_SUFFIX, VALID_SUFFIX
 from vstore.format.tree import ArrayNode, ColumnInfo, GroupNode
-
-SampleKey = int | str
 
 
 class OpenArray(Protocol):
@@ -62,7 +61,7 @@ class Table:
 
     @property
     def key_kind(self) -> str | None:
-        """How samples are named: `int`, `str`, or None for position only."""
+        """How samples are named: `int`, `str`, `tuple`, or None for position only."""
         return self._node.table.keys if self._node.table else None
 
     @cached_property
@@ -94,7 +93,10 @@ class Table:
         if info.kind == "ragged":
             shape = (self.rows.stored, len(info.shape or ()))
             shapes = self._companion(name + SHAPE_SUFFIX, shape, "int64")
-        return Column(name, source, info, self.rows, shapes=shapes, table=self)
+        valid = None
+        if info.optional:
+            valid = self._companion(name + VALID_SUFFIX, (self.rows.stored,), "bool")
+        return Column(name, source, info, self.rows, shapes=shapes, valid=valid, table=self)
 
     @cached_property
     def rows(self) -> Rows:
@@ -160,7 +162,7 @@ class Table:
         if KEYS not in self._node.children and not self.rows.stored:
             return np.zeros(0, dtype)
         keys: NDArray[Any] = read(self._companion(KEYS, (self.rows.stored,), dtype), (stored,))
-        return keys
+        return from_stored(keys, self.key_kind)
 
     @property
     def loc(self) -> "KeyIndexer":
@@ -179,7 +181,7 @@ class Table:
                 raise NotFoundError(
                     f"the table {self._path!r} has {len(self)} samples and no keys; got {key!r}"
                 )
-            return int(key)
+            return int(key)  # type: ignore[arg-type]
         found = self._positions.get(key)
         if found is None:
             raise NotFoundError(f"the table {self._path!r} has no sample with the key {key!r}")
@@ -192,10 +194,20 @@ class Table:
 
     def check_key(self, key: object) -> None:
         """Raise `InvalidInputError` unless `key` is of the kind this table's keys are."""
-        wanted = str if self.key_kind == "str" else (int, np.integer)
-        if not isinstance(key, wanted) or isinstance(key, bool):
-            kind = "strings" if self.key_kind == "str" else "integers"
-            raise InvalidInputError(f"the keys of {self._path!r} are {kind}; got {key!r}")
+        check_key(key, self.key_kind, path=self._path)
+
+    def positions_below(self, prefix: object) -> NDArray[np.int64]:
+        """Return where the samples stand whose tuple keys begin with `prefix`.
+
+        Raises:
+            NotFoundError: there is none.
+        """
+        parts = prefix if isinstance(prefix, tuple) else (prefix,)
+        check_key(parts, self.key_kind, path=self._path)
+        found = [i for key, i in self._positions.items() if key[: len(parts)] == parts]
+        if not found:
+            raise NotFoundError(f"the table {self._path!r} has no sample below {prefix!r}")
+        return np.array(found, np.int64)
 
     def metadata(self, name: str) -> ArrayMetadata:
         """Return the Zarr v3 metadata of a column."""
@@ -221,16 +233,28 @@ class KeyIndexer:
     def __getitem__(self, key: Any) -> dict[str, Any]:
         """Return one sample by key, or a dict of arrays for a list of keys.
 
+        Where keys are tuples, their first part (or parts, as a shorter tuple) gives all
+        samples whose keys begin so: `table.loc["patient-7"]`.
+
         Raises:
             NotFoundError: no sample has the key.
             InvalidInputError: the key is of the wrong kind.
         """
+        found: dict[str, Any]
         if isinstance(key, (list, np.ndarray)):
             positions = [self._table.position(item) for item in _plain(key)]
-            found: dict[str, Any] = self._table[np.array(positions, np.int64)]
+            found = self._table[np.array(positions, np.int64)]
+        elif self._is_prefix(key):
+            found = self._table[self._table.positions_below(key)]
         else:
             found = self._table[self._table.position(key)]
         return found
+
+    def _is_prefix(self, key: Any) -> bool:
+        """Tell whether a key stands for all tuple keys that begin with it."""
+        if self._table.key_kind != "tuple":
+            return False
+        return not isinstance(key, tuple) or not self._table.has_key(key)
 
     def __contains__(self, key: Any) -> bool:
         return self._table.has_key(key)

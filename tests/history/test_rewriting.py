@@ -9,6 +9,8 @@ import pytest
 
 import vstore
 from vstore import ConflictError, InvalidInputError, NotFoundError, Repository
+from vstore.format.commit import CommitDocument
+from vstore.format.digest import Digest
 
 
 @pytest.fixture
@@ -74,7 +76,7 @@ def test_revert_conflicts_with_a_later_change_of_the_same_sample(repo: Repositor
     put(repo, "main", "a", 11)
     with pytest.raises(ConflictError) as caught:
         repo.revert("main~2")
-    assert [conflict.sample for conflict in caught.value.conflicts] == ["a"]  # type: ignore[attr-defined]
+    assert [conflict.sample for conflict in caught.value.conflicts] == ["a"]
     assert values(repo)["a"] == 11
 
 
@@ -196,6 +198,11 @@ def test_first_parents_far_back_are_found_in_few_reads() -> None:
     fresh = vstore.open(repo.url)
     read: list[str] = []
     commit = fresh.fetcher.commit
-    fresh.fetcher.commit = lambda digest: read.append(digest) or commit(digest)  # type: ignore[method-assign, func-returns-value]
+
+    def counted(digest: Digest) -> CommitDocument:
+        read.append(digest)
+        return commit(digest)
+
+    fresh.fetcher.commit = counted  # type: ignore[method-assign]
     assert fresh.commit("main~199").message == "0"
     assert len(set(read)) < 24

@@ -12,7 +12,7 @@ from vstore.diffing.values import differing_rows
 from vstore.errors import FormatError
 from vstore.format.index import changed
 from vstore.format.metadata import ArrayMetadata
-from vstore.format.samples import SHAPE_SUFFIX
+from vstore.format.samples import companions
 from vstore.format.tree import ColumnInfo
 from vstore.table import Table
 
@@ -77,8 +77,7 @@ def changed_rows(
     if pair.old is None or pair.new is None:
         return
     names = [(pair.old, pair.new)]
-    if new.infos[pair.new].kind == "ragged":
-        names.append((pair.old + SHAPE_SUFFIX, pair.new + SHAPE_SUFFIX))
+    names += [(pair.old + suffix, pair.new + suffix) for suffix in companions(new.infos[pair.new])]
     seen = no_rows()
     for old_name, new_name in names:
         for rows in _changed_in_place(stored(old, old_name), stored(new, new_name), alignment):

@@ -11,10 +11,11 @@ from vstore.fetch import Fetcher
 from vstore.format.digest import Digest
 from vstore.format.index import locate
 from vstore.format.keys import split_path
-from vstore.format.samples import SHAPE_SUFFIX
+from vstore.format.sample_keys import SampleKey
+from vstore.format.samples import companions
 from vstore.format.tree import Node, NodeRef
 from vstore.snapshot import Snapshot
-from vstore.table import SampleKey, Table
+from vstore.table import Table
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +55,8 @@ class SampleStates:
         return found or None
 
     def _values(self, table: Table, name: str, row: int) -> list[Any]:
-        sources = [table.find_source(each) for each in (name, name + SHAPE_SUFFIX)]
+        suffixes = ("", *companions(table.infos[name]))
+        sources = [table.find_source(name + suffix) for suffix in suffixes]
         return [self._element(each, row) for each in sources if isinstance(each, StoredArray)]
 
     def _element(self, source: StoredArray, row: int) -> Any:

@@ -15,7 +15,8 @@ from vstore.format.images import decode_image, encode_image
 from vstore.format.tree import ColumnInfo
 
 SHAPE_SUFFIX = ".shape"
-RESERVED_SUFFIXES = (SHAPE_SUFFIX, ".valid", ".deleted")
+VALID_SUFFIX = ".valid"
+RESERVED_SUFFIXES = (SHAPE_SUFFIX, VALID_SUFFIX, ".deleted")
 KEYS = "sample"
 DELETED = "sample.deleted"
 
@@ -35,6 +36,14 @@ class ColumnSpec:
     codecs: Any = "auto"
     rows_per_chunk: int | None = None
     attributes: dict[str, Any] | None = None
+
+    def as_optional(self) -> "ColumnSpec":
+        """Return the description of a column in which samples may be missing.
+
+        >>> ndarray((), "int64").as_optional().info.optional
+        True
+        """
+        return replace(self, info=msgspec.structs.replace(self.info, optional=True))
 
     def with_id(self, column_id: str) -> "ColumnSpec":
         """Return the description with the id that the column is to have."""
@@ -133,6 +142,12 @@ def _axis_length(length: Any) -> int | None:
     return int(length)
 
 
+def companions(info: ColumnInfo) -> tuple[str, ...]:
+    """Return the suffixes of the arrays that stand beside a column's own."""
+    shape = (SHAPE_SUFFIX,) if info.kind == "ragged" else ()
+    return (*shape, VALID_SUFFIX) if info.optional else shape
+
+
 def is_variable(info: ColumnInfo) -> bool:
     """Tell whether samples are kept as variable-length elements."""
     return info.kind != "ndarray"
@@ -152,14 +167,23 @@ def to_elements(info: ColumnInfo, samples: Sequence[Any], *, name: str) -> NDArr
 
 
 def from_elements(
-    info: ColumnInfo, elements: NDArray[Any], shapes: NDArray[Any] | None
+    info: ColumnInfo,
+    elements: NDArray[Any],
+    shapes: NDArray[Any] | None,
+    *,
+    missing: NDArray[np.bool_] | None = None,
 ) -> NDArray[Any]:
-    """Return stored variable-length elements as the samples that a reader gets."""
+    """Return stored variable-length elements as the samples that a reader gets.
+
+    Those that are `missing` are not decoded, and are None.
+    """
     if info.kind in ("text", "bytes"):
         return elements
     samples = np.empty(len(elements), object)
     for i, element in enumerate(elements):
-        if info.kind == "image":
+        if missing is not None and missing[i]:
+            samples[i] = None
+        elif info.kind == "image":
             samples[i] = decode_image(element) if element else np.zeros((0, 0), np.uint8)
         elif shapes is not None:
             samples[i] = _ragged_sample(info, element, tuple(shapes[i].tolist()))

@@ -17,7 +17,7 @@ from vstore.errors import FormatError, InvalidInputError, NotFoundError
 from vstore.format import document
 from vstore.format.digest import Digest, digest_of, parse_digest
 from vstore.format.index import Index
-from vstore.format.keys import check_node_name, split_path
+from vstore.format.keys import OBJECTS, check_node_name, split_path
 
 NODE_NBYTES = 65536
 _BUCKET_DEPTH = 16
@@ -32,12 +32,14 @@ class ColumnInfo(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_d
     under an old name has another one.
     `dtype` and `shape` describe the samples of a ragged column, None standing for an
     axis of any length; the samples' shapes lie in the companion array `<name>.shape`.
+    Which samples of an `optional` column are there lies in `<name>.valid`.
     """
 
     kind: Kind
     id: str = ""
     dtype: str | dict[str, Any] | None = None
     shape: tuple[int | None, ...] | None = None
+    optional: bool = False
 
 
 class TableInfo(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
@@ -48,7 +50,7 @@ class TableInfo(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_de
     """
 
     id: str = ""
-    keys: Literal["int", "str"] | None = None
+    keys: Literal["int", "str", "tuple"] | None = None
     layout: int = 0
 
 
@@ -75,7 +77,10 @@ class ArrayNode:
 
 @dataclass(frozen=True, slots=True)
 class GroupNode:
-    """A group: its Zarr v3 metadata document and its children, some not loaded yet."""
+    """A group: its Zarr v3 metadata document and its children, some not loaded yet.
+
+    The document is empty where nobody wrote one: the group is there for what lies below it.
+    """
 
     metadata: dict[str, Any] = field(
         default_factory=lambda: {"zarr_format": 3, "node_type": "group", "attributes": {}}
@@ -119,7 +124,7 @@ def decode(value: Any, load: LoadDocument, *, what: str) -> Node:
         if doc.table or doc.children or doc.buckets:
             raise FormatError(f"{what} is an array, which has no children")
         return ArrayNode(doc.metadata, doc.chunks, doc.column)
-    if kind != "group" or doc.chunks or doc.column:
+    if (kind != "group" and doc.metadata) or doc.chunks or doc.column:
         raise FormatError(f"{what} is neither a group nor an array")
     children = dict(_decode_children(doc, load, what=what, prefix=""))
     return GroupNode(doc.metadata, children, doc.table)
@@ -159,7 +164,8 @@ def _decode_child(value: Any, load: LoadDocument, *, what: str) -> Node | NodeRe
 
 def _checked_name(name: str, what: str) -> str:
     try:
-        check_node_name(name, what="node")
+        if name != OBJECTS:
+            check_node_name(name, what="node")
     except InvalidInputError as exc:
         raise FormatError(f"{what}: {exc}") from exc
     return name
@@ -305,25 +311,38 @@ class Tree:
         """Return a child as a node, loading it if it is an object of its own."""
         return load_node(child, self.load, what=what) if isinstance(child, NodeRef) else child
 
-    def put(self, path: str, node: Node | None) -> "Tree":
-        """Return the tree with `node` at `path`, or nothing there; parents come into being."""
+    def put(self, path: str, node: Node | None, *, above: GroupNode | None = None) -> "Tree":
+        """Return the tree with `node` at `path`, or nothing there.
+
+        Parents come into being; `above` says what they are, plain groups where it is None.
+        """
         names = split_path(path)
         if not names:
             if not isinstance(node, GroupNode):
                 raise InvalidInputError("the root of a repository is a group")
             return replace(self, root=node)
-        return replace(self, root=self._put(self.root, names, node, path))
+        return replace(self, root=self._put(self.root, names, node, above or GroupNode()))
+
+    def declared(self, path: str) -> "Tree":
+        """Return the tree in which each group along `path` has a document of its own."""
+        tree, names = self, split_path(path)
+        for depth in range(len(names)):
+            above = "/".join(names[:depth])
+            node = tree.find(above)
+            if isinstance(node, GroupNode) and not node.metadata:
+                tree = tree.put(above, replace(node, metadata=GroupNode().metadata))
+        return tree
 
     def _put(
-        self, group: GroupNode, names: tuple[str, ...], node: Node | None, path: str
+        self, group: GroupNode, names: tuple[str, ...], node: Node | None, above: GroupNode
     ) -> GroupNode:
         name, *rest = names
         children = dict(group.children)
         if rest:
-            child = self.child(group, name) if name in children else GroupNode()
+            child = self.child(group, name) if name in children else above
             if not isinstance(child, GroupNode):
-                raise InvalidInputError(f"{name!r} in the path {path!r} is an array, not a group")
-            children[name] = self._put(child, tuple(rest), node, path)
+                raise InvalidInputError(f"{name!r} is an array: nothing can go below it")
+            children[name] = self._put(child, tuple(rest), node, above)
         elif node is None:
             children.pop(name, None)
         else:

@@ -12,7 +12,7 @@ from vstore.array import read
 from vstore.diffing.alignment import Alignment, align, no_rows
 from vstore.diffing.columns import ColumnPair, changed_rows, schema, stored
 from vstore.diffing.values import differing_rows
-from vstore.format.samples import KEYS, SHAPE_SUFFIX
+from vstore.format.samples import KEYS, companions
 from vstore.merging.columns import MergedColumn, is_same_form, triples
 from vstore.merging.conflicts import Conflict, Conflicts, merge_attributes
 from vstore.table import Table
@@ -97,7 +97,7 @@ class TableMerge:
         sides = self.base.attributes, self.ours.attributes, self.theirs.attributes
         merged, disagreed = merge_attributes(*sides)
         if merged != self.ours.attributes:
-            self.staged.set_attributes(merged)
+            self.staged.stored.set_attributes(merged)
         for name in disagreed:
             self._attribute_conflict(None, name, [side.get(name) for side in sides])
 
@@ -107,15 +107,15 @@ class TableMerge:
         theirs = self.theirs.columns[column.theirs or ""].attributes
         merged, disagreed = merge_attributes(base, ours, theirs)
         if merged != ours:
-            self.staged.set_attributes(merged, column=column.name)
+            self.staged.stored.set_attributes(merged, column=column.name)
         for name in disagreed:
             values = [side.get(name) for side in (base, ours, theirs)]
             self._attribute_conflict(column.name, name, values)
 
     def _attribute_conflict(self, column: str | None, name: str, values: list[Any]) -> None:
         def take(value: Any) -> None:
-            held = self.staged.attributes(column)
-            self.staged.set_attributes(held | {name: value}, column=column)
+            held = self.staged.stored.attributes(column)
+            self.staged.stored.set_attributes(held | {name: value}, column=column)
 
         path = self.path if column is None else f"{self.path}/{column}"
         note = f"the attribute {name!r} was set differently on both sides"
@@ -224,8 +224,7 @@ class TableMerge:
             self.staged.rename_column(column.ours or "", column.name)
 
     def _drop(self, name: str) -> None:
-        self.staged.drop_array(name)
-        self.staged.drop_array(name + SHAPE_SUFFIX)
+        self.staged.stored.drop_column(name)
 
     def _copy_column(self, column: MergedColumn) -> None:
         """Make a column of theirs in the result, with its values of the base's rows."""
@@ -236,13 +235,12 @@ class TableMerge:
         for suffix in self._suffixes(name):
             source = stored(self.theirs, name + suffix)
             info = self.theirs.infos[name] if not suffix else None
-            self.staged.add_array(column.name + suffix, source.metadata, info)
+            self.staged.stored.add_array(column.name + suffix, source.metadata, info)
             for to, start in _waves(where[0][both], where[1][both]):
-                self.staged.write_rows(column.name + suffix, to, read(source, (start,)))
+                self.staged.stored.write_rows(column.name + suffix, to, read(source, (start,)))
 
     def _suffixes(self, theirs: str) -> list[str]:
-        ragged = self.theirs.infos[theirs].kind == "ragged"
-        return ["", SHAPE_SUFFIX] if ragged else [""]
+        return ["", *companions(self.theirs.infos[theirs])]
 
     def _live_base_rows(self) -> Ints:
         return self.base.rows.live()
@@ -272,7 +270,7 @@ class TableMerge:
 
     def _delete(self, base_rows: Ints) -> None:
         rows = self._o.alignment.new_row(base_rows)
-        self.staged.delete_rows(rows[rows >= 0])
+        self.staged.stored.delete_rows(rows[rows >= 0])
 
     def _deletion_conflict(self, row: int, *, deleted_in: str) -> None:
         def take(_: Any) -> None:
@@ -318,7 +316,7 @@ class TableMerge:
         for suffix in self._suffixes(column.theirs or ""):
             source = stored(self.theirs, (column.theirs or "") + suffix)
             for to, start in _waves(our_rows, their_rows):
-                self.staged.write_rows(column.name + suffix, to, read(source, (start,)))
+                self.staged.stored.write_rows(column.name + suffix, to, read(source, (start,)))
 
     def _settle(
         self,
@@ -391,7 +389,7 @@ class TableMerge:
         restored = added[np.isin(added, self.base.rows.deleted)]
         restored = restored[np.isin(restored, self.ours.rows.deleted)]
         if len(restored) and self._is_in_place:
-            self.staged.restore_rows(restored)
+            self.staged.stored.restore_rows(restored)
             for column in self.columns:
                 if column.theirs is not None and column.has_values:
                     self._write(column, restored, restored)
@@ -438,7 +436,7 @@ class TableMerge:
             elements = {
                 name: read(stored(self.theirs, theirs), (rows,)) for name, theirs in names.items()
             }
-            self.staged.append_rows(elements, len(rows))
+            self.staged.stored.append_rows(elements, len(rows))
 
     @staticmethod
     def _names(table: Table, rows: Ints) -> list[Any]:

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from vstore.errors import InvalidInputError
 from vstore.format.conversion import as_dtype
-from vstore.format.samples import is_variable
+from vstore.format.samples import VALID_SUFFIX, is_variable
 from vstore.format.selection import Selection
 from vstore.format.tree import ColumnInfo
 from vstore.writing.batches import SampleForm, as_rows, as_samples
@@ -47,11 +47,13 @@ def assignments(target: Target, stored: Any, rest: Sequence[Any], values: Any) -
         OutOfBoundsError: a position outside a sample.
         InvalidInputError: values of another data type or shape, or another number of them.
     """
-    if not is_variable(target.info):
+    if not is_variable(target.info) and not (target.info.optional and not rest):
         array = target.arrays[""]
-        return [
-            _fitted(array, (stored, *rest), as_dtype(values, target.form.dtype, name=target.name))
-        ]
+        fitting = as_dtype(values, target.form.dtype, name=target.name)
+        found = [_fitted(array, (stored, *rest), fitting)]
+        if target.info.optional:
+            found.append(_fitted(target.arrays[VALID_SUFFIX], (stored,), np.ones((), bool)))
+        return found
     if rest:
         raise InvalidInputError(f"assign whole samples to the column {target.name!r}, not parts")
     where = slice(stored, stored + 1) if isinstance(stored, int) else stored
@@ -70,7 +72,9 @@ def _samples(target: Target, stored: Any, values: Any) -> list[Any]:
     if isinstance(stored, int):
         return [values]
     wanted = _count(stored, target.arrays[""].metadata.shape[0])
-    if isinstance(values, (str, bytes, bytearray, memoryview)):
+    if values is None or isinstance(values, (str, bytes, bytearray, memoryview, int, float)):
+        return [values] * wanted
+    if hasattr(values, "dtype") and np.shape(values) == target.form.shape:
         return [values] * wanted
     samples = as_samples(values, name=target.name)
     if len(samples) != wanted:

@@ -1,14 +1,16 @@
 """Batches of samples as people give them, checked and turned into rows to store."""
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Set
+from collections.abc import Iterable, Iterator, Mapping, Set
 from typing import Any, NamedTuple
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
 from vstore.errors import InvalidInputError
 from vstore.format.conversion import as_dtype
-from vstore.format.samples import SHAPE_SUFFIX, is_variable, shapes_of, to_elements
+from vstore.format.dtypes import dtype_from
+from vstore.format.samples import SHAPE_SUFFIX, VALID_SUFFIX, is_variable, shapes_of, to_elements
 from vstore.format.tree import ColumnInfo
 
 Batch = Mapping[str, Any]
@@ -19,6 +21,8 @@ class SampleForm(NamedTuple):
 
     dtype: np.dtype[Any]
     shape: tuple[int, ...]
+    fill: Any = None
+    """What stands in the place of a missing sample; zero when None."""
 
 
 def batches(samples: Any) -> Iterator[Batch]:
@@ -38,14 +42,18 @@ def _no_batch(given: Any) -> InvalidInputError:
     )
 
 
-def check_columns(values: Batch, names: Collection[str], *, path: str) -> None:
-    """Raise `InvalidInputError` unless a batch gives exactly the table's columns."""
-    missing, unknown = set(names) - values.keys(), values.keys() - set(names)
+def check_columns(values: Batch, infos: Mapping[str, ColumnInfo], *, path: str) -> None:
+    """Raise `InvalidInputError` unless a batch gives the table's columns and no others.
+
+    Optional columns may be left out.
+    """
+    needed = {name for name, info in infos.items() if not info.optional}
+    missing, unknown = needed - values.keys(), values.keys() - infos.keys()
     if missing or unknown:
         problems = [f"no values for {sorted(missing)}"] if missing else []
         problems += [f"no such column: {sorted(unknown)}"] if unknown else []
         raise InvalidInputError(
-            f"samples of {path!r} have the columns {sorted(names)}; " + "; ".join(problems)
+            f"samples of {path!r} have the columns {sorted(infos)}; " + "; ".join(problems)
         )
 
 
@@ -103,11 +111,19 @@ def batch_of_one(sample: Batch, infos: Mapping[str, ColumnInfo]) -> dict[str, An
 
 
 def as_rows(name: str, info: ColumnInfo, form: SampleForm, values: Any) -> dict[str, NDArray[Any]]:
-    """Return the rows to store in the column's array, and in its companion by suffix.
+    """Return the rows to store in the column's array, and in its companions by suffix.
+
+    In an optional column None, and what a masked array masks, stand for missing samples.
 
     Raises:
         InvalidInputError: values of another type, data type or shape.
     """
+    if info.optional:
+        values, valid = _without_missing(name, info, form, values)
+        rows = as_rows(name, msgspec.structs.replace(info, optional=False), form, values)
+        if SHAPE_SUFFIX in rows:
+            rows[SHAPE_SUFFIX][~valid] = 0
+        return rows | {VALID_SUFFIX: valid}
     if is_variable(info):
         samples = as_samples(values, name=name)
         rows = {"": to_elements(info, samples, name=name)}
@@ -122,3 +138,31 @@ def as_rows(name: str, info: ColumnInfo, form: SampleForm, values: Any) -> dict[
             f"the column {name!r} holds samples of shape {form.shape}; got {array.shape[1:]}"
         )
     return {"": array}
+
+
+def _without_missing(
+    name: str, info: ColumnInfo, form: SampleForm, values: Any
+) -> tuple[Any, NDArray[np.bool_]]:
+    """Return the values with something in the place of missing ones, and which are there."""
+    if isinstance(values, np.ma.MaskedArray):
+        mask = np.ma.getmaskarray(values)
+        present = ~np.asarray(mask.reshape(len(values), -1).all(axis=1), bool)
+        return values.filled(0 if form.fill is None else form.fill), present
+    if isinstance(values, np.ndarray) and not values.dtype.hasobject:
+        return values, np.ones(len(values), bool)
+    samples = as_samples(values, name=name)
+    valid = np.array([sample is not None for sample in samples], bool)
+    if valid.all():
+        return values, valid
+    filler = _filler(info, form)
+    return [filler if sample is None else sample for sample in samples], valid
+
+
+def _filler(info: ColumnInfo, form: SampleForm) -> Any:
+    if info.kind == "ragged":
+        lengths = [length or 0 for length in info.shape or ()]
+        return np.zeros(lengths, np.uint8 if info.dtype is None else dtype_from(info.dtype))
+    if is_variable(info):
+        return "" if info.kind == "text" else b""
+    fill = np.zeros((), form.dtype)[()] if form.fill is None else form.fill
+    return np.full(form.shape, fill, form.dtype)

@@ -7,7 +7,7 @@ import numpy as np
 
 from vstore.column import Column
 from vstore.errors import InvalidInputError, NotFoundError
-from vstore.table import SampleKey
+from vstore.format.sample_keys import SampleKey
 
 Batch = Mapping[str, Any]
 

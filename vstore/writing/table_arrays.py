@@ -1,0 +1,286 @@
+"""The arrays of a table being changed, row by row as they are stored."""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from vstore.array import read
+from vstore.column import Column
+from vstore.errors import AlreadyExistsError, NotFoundError
+from vstore.fetch import Fetcher
+from vstore.format.commit import Changes
+from vstore.format.metadata import ArrayMetadata
+from vstore.format.rows import Rows
+from vstore.format.sample_keys import none_stored
+from vstore.format.samples import (
+    DELETED,
+    KEYS,
+    SHAPE_SUFFIX,
+    VALID_SUFFIX,
+    ColumnSpec,
+    companions,
+)
+from vstore.format.tree import ArrayNode, ColumnInfo, GroupNode
+from vstore.writing.deletions import Deletions
+from vstore.writing.key_set import KeySet
+from vstore.writing.new_column import column_metadata, companion_metadata
+from vstore.writing.packs import PackWriter
+from vstore.writing.staged_array import StagedArray
+
+DELETED_ROWS = 2**20
+_WAVE_ROWS = 4096
+
+Ints = NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True)
+class Staging:
+    """What every staged table and array of one transaction shares."""
+
+    writer: PackWriter
+    fetcher: Fetcher
+    require_open: Callable[[], None]
+    new_id: Callable[[str], str]
+
+
+class TableArrays:
+    """The columns of a table, their companions, the keys and the deletion marks.
+
+    Rows are counted as they are stored, deleted ones too, and values are given as the
+    elements that are stored: checking what people give is `StagedTable`'s.
+    """
+
+    def __init__(
+        self, staging: Staging, path: str, node: GroupNode, children: Mapping[str, ArrayNode]
+    ) -> None:
+        self.path = path
+        self.node = node
+        self.infos: dict[str, ColumnInfo] = {
+            name: child.column for name, child in children.items() if child.column is not None
+        }
+        self._staging = staging
+        self._arrays = {name: self._staged(name, child) for name, child in children.items()}
+        self.count = self._stored_count()
+        self._count_before = self.count
+        self._deletions = Deletions(self._read_deleted())
+        self._changed: list[Ints] = []
+        self._has_new_schema = False
+        self._carried = Changes()
+        self.keys = KeySet(node.table.keys if node.table else None, self.stored_keys)
+
+    def _staged(self, name: str, child: ArrayNode) -> StagedArray:
+        staging, metadata = self._staging, ArrayMetadata.from_dict(child.metadata)
+        path = f"{self.path}/{name}"
+        return StagedArray(staging.writer, staging.fetcher, path, metadata, base=child)
+
+    def _new(self, name: str, metadata: ArrayMetadata, info: ColumnInfo | None) -> StagedArray:
+        staging, path = self._staging, f"{self.path}/{name}"
+        array = StagedArray(staging.writer, staging.fetcher, path, metadata, column=info)
+        self._arrays[name] = array
+        return array
+
+    def _stored_count(self) -> int:
+        for name in (*sorted(self.infos), KEYS):
+            if name in self._arrays:
+                return self._arrays[name].metadata.shape[0]
+        return 0
+
+    def _read_deleted(self) -> Ints:
+        if DELETED not in self._arrays:
+            return np.zeros(0, np.int64)
+        return np.flatnonzero(read(self._arrays[DELETED], slice(None)))
+
+    @property
+    def rows(self) -> Rows:
+        """The stored rows, and which of them are deleted."""
+        return Rows(self.count, self._deletions.rows)
+
+    def stored_keys(self) -> NDArray[Any]:
+        """Return the keys of live samples, as they are stored."""
+        if KEYS not in self._arrays:
+            return none_stored(self.keys.kind)
+        keys: NDArray[Any] = read(self._arrays[KEYS], (self.rows.locate(slice(None)),))
+        return keys
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._arrays
+
+    def __getitem__(self, name: str) -> StagedArray:
+        if name not in self._arrays:
+            raise NotFoundError(f"the table {self.path!r} has no array {name!r}")
+        return self._arrays[name]
+
+    def items(self) -> Iterator[tuple[str, StagedArray]]:
+        """Yield the arrays by name."""
+        yield from sorted(self._arrays.items())
+
+    def column(self, name: str) -> Column:
+        """Return a column as it stands now, for reading."""
+        parts = {suffix: self[name + suffix] for suffix in companions(self.infos[name])}
+        return Column(
+            name,
+            self[name],
+            self.infos[name],
+            self.rows,
+            shapes=parts.get(SHAPE_SUFFIX),
+            valid=parts.get(VALID_SUFFIX),
+        )
+
+    # Columns ------------------------------------------------------------------------
+
+    def make_column(self, name: str, spec: ColumnSpec, first: NDArray[Any]) -> None:
+        """Make the arrays of a new column; its rows so far hold the fill value."""
+        metadata = column_metadata(spec, first, name=name)
+        rows = metadata.chunk_shape[0]
+        self.add_array(name, metadata, spec.info)
+        forms: dict[str, tuple[tuple[int, ...], str]] = {
+            SHAPE_SUFFIX: ((len(spec.info.shape or ()),), "int64"),
+            VALID_SUFFIX: ((), "bool"),
+        }
+        for suffix in companions(spec.info):
+            shape, dtype = forms[suffix]
+            self.add_array(
+                name + suffix, companion_metadata(name + suffix, shape, dtype, rows), None
+            )
+
+    def add_array(self, name: str, metadata: ArrayMetadata, info: ColumnInfo | None) -> None:
+        """Add an array with no stored chunk; its elements hold the fill value."""
+        self._new(name, metadata.resized((self.count, *metadata.shape[1:])), info)
+        if info is not None:
+            self.infos[name] = info
+            self._has_new_schema = True
+
+    def drop_column(self, name: str) -> None:
+        """Remove a column and its companions."""
+        for suffix in ("", *companions(self.infos.pop(name))):
+            del self._arrays[name + suffix]
+        self._has_new_schema = True
+
+    def rename_column(self, name: str, new_name: str) -> None:
+        """Give a column another name; no chunk is touched."""
+        if new_name in self.infos:
+            raise AlreadyExistsError(f"the table {self.path!r} has a column {new_name!r} already")
+        info = self.infos.pop(name)
+        for suffix in ("", *companions(info)):
+            self._arrays[new_name + suffix] = self._arrays.pop(name + suffix)
+        self.infos[new_name] = info
+        self._has_new_schema = True
+
+    def attributes(self, column: str | None = None) -> dict[str, Any]:
+        """Return the attributes of the table, or of one of its columns, as a copy."""
+        if column is not None:
+            return dict(self[column].metadata.attributes)
+        return dict(self.node.metadata.get("attributes", {}))
+
+    def set_attributes(self, attributes: Mapping[str, Any], *, column: str | None = None) -> None:
+        """Replace the attributes of the table, or of one of its columns."""
+        if column is not None:
+            self[column].set_attributes(attributes)
+        else:
+            metadata = self.node.metadata | {"attributes": dict(attributes)}
+            self.node = replace(self.node, metadata=metadata)
+        self._has_new_schema = True
+
+    # Rows ---------------------------------------------------------------------------
+
+    def write_rows(self, name: str, rows: Ints, elements: NDArray[Any]) -> None:
+        """Change rows of one array."""
+        self[name].write((rows,), elements)
+        self._changed.append(rows)
+
+    def note_changed(self, rows: Ints) -> None:
+        """Count rows as changed."""
+        self._changed.append(rows)
+
+    def append_rows(self, elements: Mapping[str, NDArray[Any]], count: int) -> None:
+        """Add rows, keys among them; arrays that are not given hold their fill value there."""
+        if KEYS in elements and KEYS not in self._arrays:
+            keys = elements[KEYS]
+            info = ColumnInfo("ndarray" if self.keys.kind == "int" else "text")
+            self._new(KEYS, column_metadata(ColumnSpec(info, keys.dtype), keys, name=KEYS), None)
+        for name, rows in elements.items():
+            self[name].grow(self.count)
+            self[name].append(rows)
+        if KEYS in elements:
+            self.keys.add(elements[KEYS])
+        self.count += count
+        self._grow()
+
+    def _grow(self) -> None:
+        for name in self._arrays.keys() - {DELETED}:
+            self._arrays[name].grow(self.count)
+
+    def delete_rows(self, rows: Ints) -> None:
+        """Mark rows, live until now, as deleted."""
+        if self.keys.kind is not None and len(rows):
+            self.keys.remove(read(self._arrays[KEYS], (rows,)))
+        self._deletions.add(rows)
+
+    def restore_rows(self, rows: Ints) -> None:
+        """Make deleted rows live again; their keys must be free."""
+        self._deletions.restore(rows)
+        self.keys.forget()
+
+    def flush(self) -> None:
+        """Send all that is still held as plain arrays to the codec."""
+        self._write_deleted()
+        for name in sorted(self._arrays):
+            self._arrays[name].flush()
+
+    def _write_deleted(self) -> None:
+        if DELETED not in self._arrays:
+            if not len(self._deletions.rows):
+                return
+            self._new(DELETED, companion_metadata(DELETED, (), "bool", DELETED_ROWS), None)
+        marks = self._arrays[DELETED]
+        marks.grow(self.count)
+        marks.write((self._deletions.added,), np.ones((), bool))
+        marks.write((self._deletions.restored,), np.zeros((), bool))
+
+    def replace_column(self, name: str, spec: ColumnSpec, first: NDArray[Any]) -> None:
+        """Make a column's own array anew; its rows hold the fill value until written."""
+        metadata = column_metadata(spec, first, name=name)
+        self._new(name, metadata.resized((self.count, *metadata.shape[1:])), spec.info)
+        self._has_new_schema = True
+
+    def compact(self) -> int:
+        """Rewrite every array without the deleted rows; return how many those were."""
+        live = self.rows.live()
+        freed = self.count - len(live)
+        if not freed:
+            return 0
+        self._carried = self.changes()
+        for name, old in list(self.items()):
+            if name == DELETED:
+                continue
+            new = self._new(name, old.metadata.resized((0, *old.metadata.shape[1:])), old.column)
+            for start in range(0, len(live), _WAVE_ROWS):
+                new.append(read(old, (live[start : start + _WAVE_ROWS],)))
+        self._arrays.pop(DELETED, None)
+        info = self.node.table
+        if info is not None:
+            table = msgspec.structs.replace(info, layout=info.layout + 1)
+            self.node = replace(self.node, table=table)
+        self.count = self._count_before = len(live)
+        self._deletions, self._changed = Deletions(np.zeros(0, np.int64)), []
+        self.keys.forget()
+        return freed
+
+    def changes(self) -> Changes:
+        """Return how many samples were added, changed and removed."""
+        before = self._count_before
+        removed, restored = self._deletions.added, self._deletions.restored
+        changed = np.unique(np.concatenate([np.zeros(0, np.int64), *self._changed]))
+        changed = np.setdiff1d(changed, removed)
+        done = self._carried
+        added = self.count - before - int((removed >= before).sum()) + len(restored)
+        return Changes(
+            added=done.added + added,
+            changed=done.changed + int((changed < before).sum()),
+            removed=done.removed + int((removed < before).sum()),
+            schema=done.schema or self._has_new_schema,
+        )
