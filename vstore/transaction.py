@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from types import TracebackType
-from typing import Any, Literal, Self
+from typing import Any, Self
 
 import msgspec
 from numpy.typing import DTypeLike
@@ -32,13 +32,15 @@ from vstore.format.conversion import as_dtype
 from vstore.format.digest import Digest, digest_of
 from vstore.format.keys import split_path
 from vstore.format.metadata import ArrayMetadata
-from vstore.format.samples import ColumnSpec
+from vstore.format.sample_keys import KEY_KINDS, KeyKind
+from vstore.format.samples import ColumnSpec, bytes_
 from vstore.format.tree import ArrayNode, GroupNode, Node, TableInfo, Tree, new_id
 from vstore.history.commits import Commit, describe
 from vstore.writing.new_column import array_metadata, check_spec
 from vstore.writing.packs import PackWriter
 from vstore.writing.staged_array import StagedArray
-from vstore.writing.staged_table import StagedTable, Staging, check_column_name
+from vstore.writing.staged_table import StagedTable, check_column_name
+from vstore.writing.table_arrays import Staging
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,7 +92,7 @@ class Transaction:
         self._base_tree = self._read_tree()
         self._tree = self._base_tree
         self._writer = PackWriter(fetcher)
-        self._staging = Staging(self._writer, fetcher, self._require_open)
+        self._staging = Staging(self._writer, fetcher, self._require_open, self._new_id)
         self._tables: dict[str, StagedTable] = {}
         self._arrays: dict[str, StagedArray] = {}
         self._schema: set[str] = set()
@@ -101,7 +103,7 @@ class Transaction:
     def _read_tree(self) -> Tree:
         load = self._fetcher.node_document
         if self._parent is None:
-            return Tree(GroupNode(), load)
+            return Tree(GroupNode(metadata={}), load)
         root = trees.decode(self._parent.tree, load, what=f"the head of {self._branch!r}")
         if not isinstance(root, GroupNode):
             raise InvalidInputError(f"the head of {self._branch!r} has no root group")
@@ -137,7 +139,7 @@ class Transaction:
         path: str,
         columns: Mapping[str, ColumnSpec],
         *,
-        keys: Literal["int", "str"] | None = None,
+        keys: KeyKind | None = None,
         attributes: Mapping[str, Any] | None = None,
     ) -> StagedTable:
         """Create a table; `columns` says what each column holds, `keys` how samples are named.
@@ -149,15 +151,15 @@ class Transaction:
         self._require_open()
         path = self._free_path(path, "table")
         _check_columns(columns)
-        if keys not in (None, "int", "str"):
-            raise InvalidInputError(f"keys is None, 'int' or 'str', not {keys!r}")
+        if keys is not None and keys not in KEY_KINDS:
+            raise InvalidInputError(f"keys is None, 'int', 'str' or 'tuple', not {keys!r}")
         metadata = _group_metadata(attributes)
         node = GroupNode(metadata, {}, TableInfo(self._new_id(path), keys))
         specs = {
             name: spec.with_id(self._new_id(f"{path}/{name}")) for name, spec in columns.items()
         }
         table = StagedTable(self._staging, path, node, {}, specs=specs)
-        self._tree = self._tree.put(path, node)
+        self._tree = self._tree.declared(path).put(path, node)
         self._tables[path] = table
         self._schema.add(path)
         return table
@@ -191,7 +193,7 @@ class Transaction:
             dimension_names=dimension_names,
             attributes=_json_object(attributes, "attributes"),
         )
-        self._tree = self._tree.put(path, ArrayNode(metadata.to_dict()))
+        self._tree = self._tree.declared(path).put(path, ArrayNode(metadata.to_dict()))
         self._arrays[path] = StagedArray(self._writer, self._fetcher, path, metadata)
         self._schema.add(path)
         return StagedView(self._arrays[path], self._require_open)
@@ -203,6 +205,8 @@ class Transaction:
         names = split_path(path, what=what)
         if not names:
             raise InvalidInputError(f"a {what} needs a name; got {path!r}")
+        if names[0] == keys.OBJECTS:
+            raise InvalidInputError(f"the name {keys.OBJECTS!r} is taken by vstore")
         joined = "/".join(names)
         if self._tree.find(joined) is not None:
             raise AlreadyExistsError(f"there is something at {joined!r} already: delete it first")
@@ -279,9 +283,63 @@ class Transaction:
         if not isinstance(node, GroupNode):
             raise InvalidInputError(f"{path!r} is not a group")
         plain = _json_object(attributes, "attributes")
-        metadata = node.metadata | {"attributes": plain}
-        self._tree = self._tree.put(path, replace(node, metadata=metadata))
+        self.put_group_document(
+            path, (node.metadata or GroupNode().metadata) | {"attributes": plain}
+        )
+
+    def put_group_document(self, path: str, metadata: Mapping[str, Any]) -> None:
+        """Put a group's metadata document at `path`; what lies below the group stays.
+
+        An empty document stands for none. Groups above come into being without one.
+        """
+        self._require_open()
+        node = self._tree.find(path)
+        if isinstance(node, ArrayNode):
+            raise InvalidInputError(f"{path!r} is an array, not a group")
+        group = replace(node or GroupNode(), metadata=dict(metadata))
+        if group.table is not None:
+            self.table(path).set_attributes(group.metadata.get("attributes", {}))
+        self._tree = self._tree.put(path, group, above=GroupNode(metadata={}))
         self._schema.add(path)
+
+    def put_array_document(self, path: str, metadata: ArrayMetadata) -> StagedArray:
+        """Put a plain array's metadata at `path`; the chunks stay that have a place in it."""
+        self._require_open()
+        node = self._tree.find(path)
+        if isinstance(node, GroupNode) and (node.children or node.table is not None):
+            raise InvalidInputError(f"{path!r} is a group that is not empty: delete it first")
+        if isinstance(node, ArrayNode):
+            array = self.array(path)
+            array.set_metadata(metadata)
+        else:
+            array = StagedArray(self._writer, self._fetcher, path, metadata)
+        stub = ArrayNode(metadata.to_dict())
+        self._tree = self._tree.put(path, stub, above=GroupNode(metadata={}))
+        self._arrays[path] = array
+        self._schema.add(path)
+        return array
+
+    def objects(self) -> StagedTable:
+        """Return the table of what is stored under keys that no array or group has."""
+        self._require_open()
+        path = keys.OBJECTS
+        if path not in self._tables and self._tree.find(path) is None:
+            node = GroupNode(table=TableInfo(keys.OBJECTS, "str"))
+            spec = bytes_(codecs="none", rows_per_chunk=1).with_id(keys.OBJECTS)
+            self._tree = self._tree.put(path, node)
+            self._tables[path] = StagedTable(self._staging, path, node, {}, specs={"data": spec})
+            self._schema.add(path)
+        return self.table(path)
+
+    @property
+    def fetcher(self) -> Fetcher:
+        """What reads the objects of the commit that the transaction began at."""
+        return self._fetcher
+
+    @property
+    def is_open(self) -> bool:
+        """Tell whether the transaction can still be changed."""
+        return self._is_open
 
     def move(self, path: str, new_path: str) -> None:
         """Move a table, array or group; no chunk is touched.
@@ -295,7 +353,7 @@ class Transaction:
         node = self._tree.get(old)
         if f"{new}/".startswith(f"{old}/"):
             raise InvalidInputError(f"{old!r} cannot be moved to {new!r}, below itself")
-        self._tree = self._tree.put(old, None).put(new, node)
+        self._tree = self._tree.put(old, None).declared(new).put(new, node)
         for staged in (self._tables, self._arrays):
             for name in [name for name in staged if f"{name}/".startswith(f"{old}/")]:
                 staged[new + name[len(old) :]] = staged.pop(name)  # type: ignore[assignment]

@@ -87,6 +87,24 @@ def chunk_strides(shape: Sequence[int], chunk_shape: Sequence[int]) -> tuple[int
     return tuple(strides)
 
 
+def chunk_coordinates(number: int, strides: Sequence[int]) -> tuple[int, ...]:
+    """Return where in the grid a chunk stands, by its number.
+
+    >>> chunk_coordinates(21, (16, 4, 1))
+    (1, 1, 1)
+    """
+    place = []
+    for stride in strides:
+        place.append(number // stride)
+        number %= stride
+    return tuple(place)
+
+
+def is_inside(place: Sequence[int], grid_shape: Sequence[int]) -> bool:
+    """Tell whether a place lies in a grid."""
+    return all(0 <= at < length for at, length in zip(place, grid_shape, strict=True))
+
+
 def select(index: Any, shape: Sequence[int], chunk_shape: Sequence[int]) -> Selection:
     """Resolve a NumPy index: integers, slices, an ellipsis, one array or mask an axis.
 

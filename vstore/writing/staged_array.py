@@ -13,10 +13,17 @@ from vstore.errors import ClosedError, InvalidInputError
 from vstore.fetch import Fetcher
 from vstore.format.codecs import ChunkCodec
 from vstore.format.digest import Digest
-from vstore.format.index import Index, locate, update
+from vstore.format.index import Index, locate, update, walk
 from vstore.format.metadata import ArrayMetadata
 from vstore.format.page import ChunkRef
-from vstore.format.selection import ChunkPart, Selection, chunk_strides, select
+from vstore.format.selection import (
+    ChunkPart,
+    Selection,
+    chunk_coordinates,
+    chunk_strides,
+    is_inside,
+    select,
+)
 from vstore.format.tree import ArrayNode, ColumnInfo
 from vstore.writing.packs import PackWriter, PendingChunk
 
@@ -198,6 +205,78 @@ class StagedArray:
             self._touch(number, chunk)
 
     def grow(self, rows: int) -> None:
+    def put_encoded(self, number: int, data: bytes) -> None:
+        """Take a chunk that is encoded already, as it is, in place of what is there."""
+        if number in self._dirty:
+            self._dirty_nbytes -= self._sizes.pop(number, 0)
+            del self._dirty[number]
+        self._staged[number] = self._writer.submit(
+            self.path, lambda: data, nbytes=len(data), known=self._known(number)
+        )
+
+    def encoded(self, number: int) -> bytes | ChunkRef | None:
+        """Return a chunk's encoded bytes or where they lie; None where nothing is stored."""
+        if number in self._dirty:
+            self._encode(number)
+        if number not in self._staged:
+            return self._known(number)
+        chunk = self._staged[number]
+        if chunk.future is not None:
+            self._writer.drain()
+        data = chunk.resolved().data
+        return chunk.resolved().ref if data is None else data
+
+    def stored(self) -> list[int]:
+        """Return the numbers of the chunks that are stored and lie inside the array."""
+        self.flush()
+        self._writer.drain()
+        numbers = {number for number, _ in walk(self._index, self._fetcher.pages)}
+        for number, chunk in self._staged.items():
+            held = chunk.resolved()
+            if held.data is None and held.ref is None:
+                numbers.discard(number)
+            else:
+                numbers.add(number)
+        return [number for number in sorted(numbers) if self._is_inside(number)]
+
+    def _is_inside(self, number: int) -> bool:
+        place = chunk_coordinates(number, _strides(self.metadata))
+        return is_inside(place, self.metadata.grid_shape)
+
+    def set_metadata(self, metadata: ArrayMetadata) -> None:
+        """Replace the metadata; chunks keep their place in the grid, those outside it go."""
+        before = self.metadata
+        is_same_form = _form(before) == _form(metadata)
+        if not is_same_form or before.shape != metadata.shape:
+            self.flush()
+        self.metadata = metadata
+        if not is_same_form:
+            self._codec = ChunkCodec(metadata)
+        if not is_same_form or _strides(before) != _strides(metadata):
+            self._renumber(before)
+        elif any(n < m for n, m in zip(metadata.grid_shape, before.grid_shape, strict=True)):
+            self._cut()
+
+    def _renumber(self, before: ArrayMetadata) -> None:
+        """Give every chunk the number that its place has now."""
+        stored = walk(self._index, self._fetcher.pages)
+        chunks = {number: PendingChunk(ref=ref) for number, ref in stored} | self._staged
+        self._index, self._stored, self._staged = None, None, {}
+        if before.ndim != self.metadata.ndim:
+            return
+        old, new = _strides(before), _strides(self.metadata)
+        for number, chunk in sorted(chunks.items()):
+            place = chunk_coordinates(number, old)
+            if is_inside(place, self.metadata.grid_shape):
+                self._staged[sum(map(operator.mul, place, new))] = chunk
+
+    def _cut(self) -> None:
+        """Drop the chunks that lie outside, so that growing does not bring them back."""
+        stored = [number for number, _ in walk(self._index, self._fetcher.pages)]
+        for number in [*stored, *self._staged]:
+            if not self._is_inside(number):
+                self._staged[number] = PendingChunk()
+
         """Make the array at least `rows` long; new elements hold the fill value."""
         if rows > self.metadata.shape[0]:
             self._resize((rows, *self.metadata.shape[1:]))
@@ -255,6 +334,17 @@ def _copied(chunk: NDArray[Any], out: NDArray[Any] | None) -> NDArray[Any]:
         return chunk.copy()
     out[...] = chunk
     return out
+
+
+def _strides(metadata: ArrayMetadata) -> tuple[int, ...]:
+    return chunk_strides(metadata.shape, metadata.chunk_shape)
+
+
+def _form(metadata: ArrayMetadata) -> tuple[str, ...]:
+    """Return what the chunks of an array depend on, beside its shape."""
+    document = metadata.to_dict()
+    parts = ("chunk_grid", "data_type", "fill_value", "codecs")
+    return tuple(repr(document[part]) for part in parts)
 
 
 def _held_nbytes(chunk: NDArray[Any]) -> int:

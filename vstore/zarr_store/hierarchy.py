@@ -1,0 +1,233 @@
+"""What stands where: the groups, arrays and loose objects of a commit or a transaction."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any, Protocol
+
+import numpy as np
+
+from vstore.fetch import Fetcher
+from vstore.format.index import locate, walk
+from vstore.format.keys import OBJECTS
+from vstore.format.metadata import ArrayMetadata
+from vstore.format.page import ChunkRef
+from vstore.format.tree import ArrayNode, GroupNode, Node
+from vstore.snapshot import Snapshot
+from vstore.table import Table
+from vstore.transaction import Transaction
+from vstore.writing.staged_array import StagedArray
+from vstore.zarr_store.chunk_keys import ChunkKeys
+
+Place = bytes | ChunkRef | None
+"""The bytes of an encoded chunk, or where they lie, or None where nothing is stored."""
+
+
+class Chunks(Protocol):
+    """The encoded chunks of one array."""
+
+    @property
+    def metadata(self) -> ArrayMetadata:
+        """The array's metadata as it stands now."""
+
+    @property
+    def keys(self) -> ChunkKeys:
+        """How the chunks are called."""
+
+    def numbers(self) -> Sequence[int]:
+        """Return the numbers of the stored chunks, in order."""
+
+    def places(self, numbers: Sequence[int]) -> Sequence[Place]:
+        """Return where chunks are, by their numbers in ascending order."""
+
+
+class Objects(Protocol):
+    """What was stored under keys that belong to no array and no group."""
+
+    def find(self, key: str) -> bytes | None:
+        """Return what is stored under a key, or None."""
+
+    def names(self) -> Iterable[str]:
+        """Return every key."""
+
+
+class Hierarchy(Protocol):
+    """The nodes of a commit, or of a transaction as they stand."""
+
+    @property
+    def fetcher(self) -> Fetcher:
+        """What reads the chunks that are stored."""
+
+    @property
+    def root(self) -> GroupNode:
+        """The root group."""
+
+    def names(self, path: str, group: GroupNode) -> Iterable[str]:
+        """Return the names of a group's children."""
+
+    def child(self, path: str, group: GroupNode, name: str) -> Node | None:
+        """Return a child of the group at `path`, or None."""
+
+    def chunks(self, path: str) -> Chunks:
+        """Return the chunks of the array at `path`."""
+
+    def objects(self) -> Objects:
+        """Return what belongs to no array and no group."""
+
+
+class StoredChunks:
+    """The chunks of an array in a commit."""
+
+    def __init__(self, fetcher: Fetcher, node: ArrayNode) -> None:
+        self._fetcher = fetcher
+        self._index = node.chunks
+        self.metadata = ArrayMetadata.from_dict(node.metadata)
+        self.keys = ChunkKeys.of(self.metadata)
+
+    def numbers(self) -> Sequence[int]:
+        """Return the numbers of the stored chunks, in order."""
+        return [number for number, _ in walk(self._index, self._fetcher.pages)]
+
+    def places(self, numbers: Sequence[int]) -> Sequence[Place]:
+        """Return where chunks are, by their numbers in ascending order."""
+        return locate(self._index, np.array(numbers, np.int64), self._fetcher.pages)
+
+
+class StagedChunks:
+    """The chunks of an array in a transaction."""
+
+    def __init__(self, array: StagedArray) -> None:
+        self.array = array
+        self.metadata = array.metadata
+        self.keys = ChunkKeys.of(array.metadata)
+
+    def numbers(self) -> Sequence[int]:
+        """Return the numbers of the stored chunks, in order."""
+        return self.array.stored()
+
+    def places(self, numbers: Sequence[int]) -> Sequence[Place]:
+        """Return where chunks are, by their numbers."""
+        return [self.array.encoded(number) for number in numbers]
+
+
+class TableObjects:
+    """Loose objects, read from the table that keeps them."""
+
+    def __init__(self, table: Any) -> None:
+        self._table = table
+        self._keys: set[str] = set() if table is None else set(table.keys().tolist())
+
+    def find(self, key: str) -> bytes | None:
+        """Return what is stored under a key, or None."""
+        if key not in self._keys:
+            return None
+        data: bytes = self._table["data"][self._table.position(key)]
+        return data
+
+    def names(self) -> Iterable[str]:
+        """Return every key."""
+        return self._keys
+
+
+class StoredHierarchy:
+    """The nodes of a commit; each is read once."""
+
+    def __init__(self, snapshot: Snapshot) -> None:
+        self._snapshot = snapshot
+        self._nodes: dict[str, Node] = {}
+        self._chunks: dict[str, StoredChunks] = {}
+        self._objects: TableObjects | None = None
+
+    @property
+    def fetcher(self) -> Fetcher:
+        """What reads the chunks that are stored."""
+        return self._snapshot.fetcher
+
+    @property
+    def root(self) -> GroupNode:
+        """The root group."""
+        return self._snapshot.tree.root
+
+    def names(self, path: str, group: GroupNode) -> Iterable[str]:
+        """Return the names of a group's children."""
+        return (name for name in group.children if path or name != OBJECTS)
+
+    def child(self, path: str, group: GroupNode, name: str) -> Node | None:
+        """Return a child of the group at `path`, or None."""
+        if name not in group.children or (not path and name == OBJECTS):
+            return None
+        where = join(path, name)
+        if where not in self._nodes:
+            self._nodes[where] = self._snapshot.tree.child(group, name, what=where)
+        return self._nodes[where]
+
+    def chunks(self, path: str) -> StoredChunks:
+        """Return the chunks of the array at `path`."""
+        if path not in self._chunks:
+            node = self._nodes[path]
+            if not isinstance(node, ArrayNode):
+                raise TypeError(path)
+            self._chunks[path] = StoredChunks(self.fetcher, node)
+        return self._chunks[path]
+
+    def objects(self) -> TableObjects:
+        """Return what belongs to no array and no group."""
+        if self._objects is None:
+            is_there = OBJECTS in self.root.children
+            found = self._snapshot[OBJECTS] if is_there else None
+            self._objects = TableObjects(found if isinstance(found, Table) else None)
+        return self._objects
+
+
+class StagedHierarchy:
+    """The nodes of a transaction as they stand."""
+
+    def __init__(self, transaction: Transaction) -> None:
+        self._transaction = transaction
+
+    @property
+    def fetcher(self) -> Fetcher:
+        """What reads the chunks that are stored."""
+        return self._transaction.fetcher
+
+    @property
+    def root(self) -> GroupNode:
+        """The root group."""
+        return self._transaction.tree.root
+
+    def names(self, path: str, group: GroupNode) -> Iterable[str]:
+        """Return the names of a group's children."""
+        if group.table is not None:
+            table = self._transaction.table(path)
+            table.flush()
+            return [name for name, _ in table.arrays()]
+        return [name for name in group.children if path or name != OBJECTS]
+
+    def child(self, path: str, group: GroupNode, name: str) -> Node | None:
+        """Return a child of the group at `path`, or None."""
+        if group.table is not None:
+            return ArrayNode({}) if name in self.names(path, group) else None
+        if name not in group.children or (not path and name == OBJECTS):
+            return None
+        return self._transaction.tree.child(group, name, what=join(path, name))
+
+    def chunks(self, path: str) -> StagedChunks:
+        """Return the chunks of the array at `path`."""
+        return StagedChunks(self.array(path))
+
+    def array(self, path: str) -> StagedArray:
+        """Return the array at `path`, a plain one or one of a table's."""
+        parent, _, name = path.rpartition("/")
+        above = self._transaction.tree.find(parent)
+        if isinstance(above, GroupNode) and above.table is not None:
+            return dict(self._transaction.table(parent).arrays())[name]
+        return self._transaction.array(path)
+
+    def objects(self) -> TableObjects:
+        """Return what belongs to no array and no group."""
+        if OBJECTS not in self._transaction.tree.root.children:
+            return TableObjects(None)
+        return TableObjects(self._transaction.objects())
+
+
+def join(path: str, name: str) -> str:
+    """Return the path of a child."""
+    return f"{path}/{name}" if path else name

@@ -1,0 +1,112 @@
+"""Every key of a Zarr hierarchy and what is stored under it."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from vstore.format.tree import ArrayNode, GroupNode, Node
+from vstore.zarr_store import documents
+from vstore.zarr_store.hierarchy import Hierarchy, Place, join
+
+DOCUMENT = documents.NAME
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Where a key leads: the deepest node on its way, and what is left of the key there.
+
+    `path` is the node's. `number` is that of a chunk, if the key names one of the array.
+    """
+
+    path: str
+    node: Node
+    rest: tuple[str, ...]
+    number: int | None = None
+
+    @property
+    def is_document(self) -> bool:
+        """Tell whether the key is that of the node's own `zarr.json`."""
+        if self.rest != (DOCUMENT,):
+            return False
+        return isinstance(self.node, ArrayNode) or bool(self.node.metadata)
+
+
+class Keys:
+    """Finds what is stored under the keys of a hierarchy, and lists them."""
+
+    def __init__(self, hierarchy: Hierarchy) -> None:
+        self.hierarchy = hierarchy
+
+    def target(self, key: str) -> Target:
+        """Return where a key leads."""
+        names = tuple(key.split("/"))
+        path, node, used = "", self.hierarchy.root, 0
+        found: Node = node
+        while isinstance(found, GroupNode) and used < len(names):
+            child = self.hierarchy.child(path, found, names[used])
+            if child is None:
+                break
+            path, found, used = join(path, names[used]), child, used + 1
+        rest = names[used:]
+        number = None
+        if isinstance(found, ArrayNode) and rest:
+            number = self.hierarchy.chunks(path).keys.find_number("/".join(rest))
+        return Target(path, found, rest, number)
+
+    def find(self, key: str) -> Place:
+        """Return the bytes under a key, or where they lie; None where there are none."""
+        target = self.target(key)
+        if target.is_document:
+            return documents.render(self.document(target))
+        if target.number is not None:
+            return self.hierarchy.chunks(target.path).places([target.number])[0]
+        return self.hierarchy.objects().find(key)
+
+    def document(self, target: Target) -> dict[str, object]:
+        """Return the document of a node."""
+        if isinstance(target.node, GroupNode):
+            return target.node.metadata
+        return self.hierarchy.chunks(target.path).metadata.to_dict()
+
+    def list_prefix(self, prefix: str) -> Iterator[str]:
+        """Yield every key that begins with `prefix`."""
+        yield from self._below("", self.hierarchy.root, prefix)
+        yield from (key for key in self.hierarchy.objects().names() if key.startswith(prefix))
+
+    def _below(self, path: str, node: Node, prefix: str) -> Iterator[str]:
+        start = f"{path}/" if path else ""
+        if not (start.startswith(prefix) or prefix.startswith(start)):
+            return
+        keys = self._array_keys(path, prefix[len(start) :])
+        if isinstance(node, GroupNode):
+            keys = iter([DOCUMENT] if node.metadata else [])
+        yield from (start + key for key in keys if (start + key).startswith(prefix))
+        if isinstance(node, GroupNode):
+            for name in sorted(self.hierarchy.names(path, node)):
+                child = self.hierarchy.child(path, node, name)
+                if child is not None:
+                    yield from self._below(join(path, name), child, prefix)
+
+    def _array_keys(self, path: str, rest: str) -> Iterator[str]:
+        yield DOCUMENT
+        if rest == DOCUMENT:
+            return
+        chunks = self.hierarchy.chunks(path)
+        yield from map(chunks.keys.key, chunks.numbers())
+
+    def list_dir(self, prefix: str) -> Sequence[str]:
+        """Return the names directly below `prefix`, of keys and of what has keys below it."""
+        path = prefix.rstrip("/")
+        start = f"{path}/" if path else ""
+        target = self.target(path) if path else Target("", self.hierarchy.root, ())
+        names = {
+            key[len(start) :].partition("/")[0]
+            for key in self.hierarchy.objects().names()
+            if key.startswith(start)
+        }
+        if not target.rest and isinstance(target.node, GroupNode):
+            names |= set(self.hierarchy.names(target.path, target.node))
+            names |= {DOCUMENT} if target.node.metadata else set()
+        elif isinstance(target.node, ArrayNode):
+            keys = self._below(target.path, target.node, start)
+            names |= {key[len(start) :].partition("/")[0] for key in keys}
+        return sorted(names)

@@ -1,0 +1,196 @@
+"""Writing by key: documents become nodes, chunks chunks, and all else loose objects."""
+
+from typing import Any
+
+from vstore.errors import InvalidInputError
+from vstore.format.keys import split_path
+from vstore.format.metadata import ArrayMetadata
+from vstore.format.page import ChunkRef
+from vstore.format.tree import ArrayNode, GroupNode
+from vstore.transaction import Transaction
+from vstore.zarr_store import documents
+from vstore.zarr_store.hierarchy import Place, StagedHierarchy, join
+from vstore.zarr_store.keys import DOCUMENT, Keys, Target
+
+
+class StagedKeys(Keys):
+    """The keys of a transaction, to read and to change."""
+
+    def __init__(self, transaction: Transaction) -> None:
+        self._staged = StagedHierarchy(transaction)
+        super().__init__(self._staged)
+        self._transaction = transaction
+
+    def set(self, key: str, data: bytes) -> None:
+        """Store bytes under a key, in place of what is there.
+
+        Raises:
+            InvalidInputError: a node that vstore cannot keep, or a change to a table that
+                would leave its columns at odds.
+        """
+        path, _, name = key.rpartition("/")
+        document = documents.find_document(data) if name == DOCUMENT else None
+        if document is not None and _is_path(path):
+            self._set_document(path, document)
+            self._drop_object(key)
+            return
+        target = self.target(key)
+        if target.number is not None:
+            self._require_free(target)
+            self._staged.array(target.path).put_encoded(target.number, data)
+            return
+        if target.is_document:
+            self._remove_document(target)
+        self._put_object(key, data)
+
+    def _set_document(self, path: str, document: dict[str, Any]) -> None:
+        target = self.target(path) if path else Target("", self.hierarchy.root, ())
+        if target.rest and _is_closed(target.node):
+            raise InvalidInputError(f"{target.path!r} is no plain group: nothing can go below it")
+        if document["node_type"] == "group":
+            kept = documents.group_document(document, path=path)
+            if not target.rest and isinstance(target.node, ArrayNode):
+                self._remove_document(target)
+            self._transaction.put_group_document(path, kept)
+            return
+        if not path:
+            raise InvalidInputError(
+                "the root of a vstore repository is a group: give the array a name"
+            )
+        self._set_array(path, documents.array_metadata(document, path=path))
+
+    def _set_array(self, path: str, metadata: ArrayMetadata) -> None:
+        parent, _, name = path.rpartition("/")
+        above = self._transaction.tree.find(parent)
+        if isinstance(above, GroupNode) and above.table is not None:
+            self._set_column(parent, name, metadata)
+            return
+        array = self._transaction.put_array_document(path, metadata)
+        keys = self._staged.chunks(path).keys
+        loose = self.hierarchy.objects()
+        for key in [key for key in loose.names() if key.startswith(f"{path}/")]:
+            number = keys.find_number(key[len(path) + 1 :])
+            data = None if number is None else loose.find(key)
+            if number is not None and data is not None:
+                self._drop_object(key)
+                array.put_encoded(number, data)
+
+    def _set_column(self, path: str, name: str, metadata: ArrayMetadata) -> None:
+        """Take new attributes of a column; all else of it is the table's to change."""
+        array = self._staged.array(join(path, name))
+        if array.metadata != metadata.with_attributes(array.metadata.attributes):
+            raise InvalidInputError(
+                f"{name!r} is a column of the table {path!r}, whose columns change together: "
+                f"use the transaction's own tx[{path!r}]"
+            )
+        array.set_attributes(metadata.attributes)
+
+    def _require_free(self, target: Target) -> None:
+        parent, _, name = target.path.rpartition("/")
+        above = self._transaction.tree.find(parent)
+        if isinstance(above, GroupNode) and above.table is not None:
+            table = self._transaction.table(parent)
+            if name not in table.columns:
+                raise InvalidInputError(
+                    f"{name!r} is what the table {parent!r} knows its samples by: use the "
+                    f"transaction's own tx[{parent!r}]"
+                )
+
+    def delete(self, key: str) -> None:
+        """Remove what is stored under a key; nothing where there is nothing."""
+        target = self.target(key)
+        if target.number is not None:
+            self._require_free(target)
+            self._staged.array(target.path).adopt(target.number, None)
+        elif target.is_document:
+            self._require_no_table(target.path)
+            self._remove_document(target)
+        else:
+            self._drop_object(key)
+
+    def delete_prefix(self, prefix: str) -> None:
+        """Remove every key that begins with `prefix`, which ends in a slash or is empty."""
+        path = prefix.rstrip("/")
+        target = self.target(path) if path else Target("", self.hierarchy.root, ())
+        if not path:
+            for name in list(self.hierarchy.root.children):
+                self._transaction.put_node(name, None)
+            self._transaction.put_group_document("", {})
+        elif not target.rest:
+            self._require_no_column(path)
+            self._transaction.put_node(path, None)
+            self._prune(path)
+        elif isinstance(target.node, ArrayNode):
+            for key in list(self._below(target.path, target.node, prefix)):
+                self.delete(key)
+        for key in [key for key in self.hierarchy.objects().names() if key.startswith(prefix)]:
+            self._drop_object(key)
+
+    def _remove_document(self, target: Target) -> None:
+        """Make a node one without a document; the chunks of an array become loose objects."""
+        if isinstance(target.node, GroupNode):
+            self._require_no_table(target.path)
+            self._transaction.put_group_document(target.path, {})
+            self._prune(f"{target.path}/" if target.path else "")
+            return
+        self._require_no_column(target.path)
+        chunks = self._staged.chunks(target.path)
+        loose = {
+            f"{target.path}/{chunks.keys.key(number)}": self._bytes(chunks.places([number])[0])
+            for number in chunks.numbers()
+        }
+        self._transaction.put_node(target.path, None)
+        self._prune(target.path)
+        for key, data in loose.items():
+            self._put_object(key, data)
+
+    def _bytes(self, place: Place) -> bytes:
+        if isinstance(place, ChunkRef):
+            return bytes(self.hierarchy.fetcher.chunk(place))
+        return place or b""
+
+    def _prune(self, path: str) -> None:
+        """Remove the groups above `path` that were there only for what lay below them."""
+        parent = path.rpartition("/")[0]
+        while parent:
+            node = self._transaction.tree.find(parent)
+            if not isinstance(node, GroupNode) or node.metadata or node.children:
+                return
+            self._transaction.put_node(parent, None)
+            parent = parent.rpartition("/")[0]
+
+    def _require_no_table(self, path: str) -> None:
+        node = self._transaction.tree.find(path)
+        if isinstance(node, GroupNode) and node.table is not None:
+            raise InvalidInputError(f"{path!r} is a table: delete it whole")
+        self._require_no_column(path)
+
+    def _require_no_column(self, path: str) -> None:
+        parent = path.rpartition("/")[0]
+        above = self._transaction.tree.find(parent) if path else None
+        if isinstance(above, GroupNode) and above.table is not None:
+            raise InvalidInputError(
+                f"{path!r} belongs to the table {parent!r}: use the transaction's own "
+                f"tx[{parent!r}]"
+            )
+
+    def _put_object(self, key: str, data: bytes) -> None:
+        table = self._transaction.objects()
+        self._drop_object(key)
+        table.append({"data": data}, key=key)
+
+    def _drop_object(self, key: str) -> None:
+        if self.hierarchy.objects().find(key) is not None:
+            self._transaction.objects().delete(keys=[key])
+
+
+def _is_path(path: str) -> bool:
+    """Tell whether vstore has nodes at such a path."""
+    try:
+        return "/".join(split_path(path)) == path
+    except InvalidInputError:
+        return False
+
+
+def _is_closed(node: Any) -> bool:
+    return isinstance(node, ArrayNode) or node.table is not None
