@@ -149,6 +149,22 @@ def test_history_and_refs_read_alike(written: Path) -> None:
     assert line[3].value["changes"]["train"] == {"added": 5, "changed": 1, "removed": 3}
 
 
+def test_a_merge_reads_alike(tmp_path: Path) -> None:
+    repo = vstore.create(tmp_path / "repo")
+    commit_each(repo, add_tables)
+    repo.branches.create("side")
+    for branch, key in [("main", -1), ("side", 1), ("side", 2)]:
+        with repo.transaction(branch, message=branch) as tx:
+            tx["test"].extend({"x": [[key, key]]}, keys=[key])
+    repo.merge("side", into="main")
+    reader = SecondReader(tmp_path / "repo")
+    merge, ours, _ = reader.history(reader.branch("main")["commit"])
+    theirs = reader.commit(reader.branch("side")["commit"])
+    assert merge.value["parents"] == [ours.digest, theirs.digest]
+    assert (merge.value["depth"], merge.value["generation"]) == (2, 3)
+    assert reader.table(merge.root["test"])["sample"] == [-1, 1, 2]
+
+
 def test_samples_of_every_kind_read_alike(written: Path) -> None:
     reader = SecondReader(written)
     *_, third, second, first = reader.history(reader.branch("main")["commit"])
