@@ -19,6 +19,7 @@ _IN_COMMANDS = {
     "make one with vstore.create()": "make one with vstore init",
     "open it with vstore.open()": "nothing was changed",
     "delete it with force=True": "delete it with --force",
+    "keys: give keys=": "keys: give --keys",
     "storage_options": "--option",
     "unsafe_single_writer=True": "--unsafe-single-writer",
 }

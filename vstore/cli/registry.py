@@ -26,7 +26,7 @@ COMMANDS: Final = {
     "init": Entry("vstore.cli.commands.init", "Create a repository.", _WRITE),
     "import": Entry(
         "vstore.cli.commands.import_",
-        "Import arrays from files as the columns of a table.",
+        "Import arrays from files as the columns of a table, in one commit.",
         _WRITE,
     ),
     "log": Entry("vstore.cli.commands.log", "Show commits, newest first.", _READ),

@@ -109,10 +109,10 @@ def _show_grid(
     *,
     keys: Sequence[Any] | None,
 ) -> None:
+    shown = {printable(name): _cells(column, positions) for name, column in columns.items()}
     parts = {"": [f"{position:,}" for position in positions]}
     if keys is not None:
         parts["key"] = [printable(str(keys[position])) for position in positions]
-    shown = {printable(name): _cells(column, positions) for name, column in columns.items()}
     cells = [[name, *texts] for name, texts in (*parts.items(), *shown.items())]
     widths = _fitting([max(map(cell_len, texts)) for texts in cells], screen.width)
     grid = Grid(box=None, show_header=False, padding=(0, 1))

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
+import numpy as np
 import typer
 from numpy.typing import NDArray
 from rich.text import Text
@@ -184,7 +185,7 @@ def _import(
     try:
         with repo.transaction(branch, message=message) as tx:
             table = _table(tx, work)
-            _fill(table, work, is_quiet=settings.as_json)
+            _fill(table, work, _keys_for(table, work.keys), is_quiet=settings.as_json)
             total = len(table)
     except KeyboardInterrupt as stop:
         raise type(stop)(_after_interrupt(repo, branch, head)) from None
@@ -214,8 +215,23 @@ def _key_kind(keys: NDArray[Any] | None) -> Literal["int", "str"] | None:
     return "str" if keys.dtype.kind == "O" else "int"
 
 
-def _fill(table: StagedTable, work: Import, *, is_quiet: bool) -> None:
-    batches = read_batches(work.columns, keys=work.keys)
+def _keys_for(table: StagedTable, keys: NDArray[Any] | None) -> NDArray[Any] | None:
+    """Return the keys as the table names its samples: lines of text may be integers."""
+    kind = None if table.node.table is None else table.node.table.keys
+    if keys is None or kind == _key_kind(keys):
+        return keys
+    if kind is None:
+        raise InvalidInputError(f"the samples of {table.path!r} have no keys: leave --keys out")
+    try:
+        return np.array([int(key) for key in keys], np.int64) if kind == "int" else keys
+    except (ValueError, OverflowError):
+        raise InvalidInputError(
+            f"the keys of {table.path!r} are integers of 64 bits; those in --keys are not"
+        ) from None
+
+
+def _fill(table: StagedTable, work: Import, keys: NDArray[Any] | None, *, is_quiet: bool) -> None:
+    batches = read_batches(work.columns, keys=keys)
     counted = ((len(next(iter(batch.values()))), batch) for batch in batches)
     label = f"Importing into {printable(work.table)}"
     table.extend(tracked(counted, total=work.samples, label=label, is_quiet=is_quiet))

@@ -18,13 +18,13 @@ app = typer.Typer(add_completion=False)
 def init(
     settings: Settings,
     url: Annotated[
-        str | None,
+        str,
         typer.Argument(
             metavar="URL",
             help="A path, or any fsspec URL: s3://bucket/name, gs://, az://, …",
             show_default=False,
         ),
-    ] = None,
+    ],
     *,
     default_branch: Annotated[
         str, typer.Option("--default-branch", metavar="NAME", help="The branch meant by default.")
@@ -34,11 +34,10 @@ def init(
 
     Nothing is committed yet; the first import makes the default branch.
     """
-    address = url or settings.repo
-    if address is None or (url and settings.repo):
-        raise InvalidInputError("give one address to make a repository at; . is this directory")
+    if settings.repo is not None:
+        raise InvalidInputError("name the new repository by its URL alone, without --repo")
     repo = vstore.create(
-        address,
+        url,
         storage_options=settings.storage_options,
         default_branch=default_branch,
         unsafe_single_writer=settings.unsafe_single_writer,

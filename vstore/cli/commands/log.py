@@ -16,7 +16,7 @@ app = typer.Typer(add_completion=False)
 
 @app.command()
 @command
-def log(
+def log(  # noqa: PLR0913 - they are options, spelled out on the command line
     settings: Settings,
     target: TargetArgument = None,
     *,
@@ -24,6 +24,15 @@ def log(
     limit: Annotated[
         int | None,
         typer.Option("--limit", "-n", metavar="N", min=1, help="Show at most so many commits."),
+    ] = None,
+    path: Annotated[
+        str | None,
+        typer.Option(
+            "--path",
+            metavar="PATH",
+            help="Only commits that changed what is at or below this path.",
+            show_default=False,
+        ),
     ] = None,
     oneline: Annotated[bool, typer.Option("--oneline", help="Show a line for each.")] = False,
     decorate: Annotated[
@@ -37,10 +46,13 @@ def log(
 ) -> None:
     """Show commits, newest first.
 
-    A commit stands before the commits it descends from. Times are UTC.
+    A commit stands before the commits it descends from; times are UTC. The range a..b leaves
+    out what a descends from, a...b what both do.
+
+    vstore log s3://bucket/fashion@v1..main --path train
     """
     repo, revision = settings.open_target(target, rev)
-    commits = repo.log(revision, limit=limit)
+    commits = repo.log(revision, path=path, limit=limit)
     if settings.as_json:
         _write_json(commits)
         return
@@ -57,7 +69,8 @@ def log(
 
 def _write_json(commits: Iterable[Commit]) -> None:
     """Write one array, a commit at a time: a history may be long."""
-    separator = "[\n"
+    typer.echo("[", nl=False)
+    separator = "\n"
     for commit in commits:
         text = json_format.dumps(plain(commit_json(commit)), indent=2, ensure_ascii=False)
         typer.echo(separator + text, nl=False)

@@ -60,7 +60,7 @@ def _show(found: Summary, screen: Console) -> None:
 
 def _grid(arrays: Sequence[ArraySummary], *, strip: str) -> Table:
     grid = Table(box=None, pad_edge=True, header_style="dim", padding=(0, 1))
-    grid.add_column("column" if strip else "array", overflow="fold", style="bold")
+    grid.add_column("column" if strip else "array", no_wrap=True, style="bold")
     grid.add_column("kind", overflow="fold")
     grid.add_column("shape", overflow="fold")
     grid.add_column("chunks", justify="right")

@@ -1,0 +1,112 @@
+"""`vstore branch` and `vstore tag`."""
+
+import pytest
+
+import vstore
+from tests.cli.terminal import Run
+
+
+class TestBranches:
+    @pytest.mark.parametrize(
+        "arguments", [["-R", "repo"], ["list", "--repo", "repo"], ["--repo=repo", "list"]]
+    )
+    def test_are_listed(self, run: Run, repo: vstore.Repository, arguments: list[str]) -> None:
+        shown = run("branch", *arguments).out.splitlines()
+        assert [line.rstrip() for line in shown] == [
+            f"  dev   {repo.branches['dev'][:12]}  Add the training set",
+            f"* main  {repo.branches['main'][:12]}  Fix a label",
+        ]
+
+    def test_are_listed_for_machines(self, run: Run, repo: vstore.Repository) -> None:
+        assert run("branch", "-R", "repo", "--json").json == [
+            {"name": "dev", "commit": repo.branches["dev"], "default": False},
+            {"name": "main", "commit": repo.branches["main"], "default": True},
+        ]
+
+    def test_are_created(self, run: Run, repo: vstore.Repository) -> None:
+        head = repo.branches["main"]
+        shown = run("branch", "create", "new", "-R", "repo").out
+        assert shown == f"Created branch new at {head[:12]}\n"
+        made = run("branch", "-R", "repo", "create", "old", "--at", "v1", "--json").json
+        assert made == {"name": "old", "commit": repo.tags["v1"]}
+        assert (repo.branches["new"], repo.branches["old"]) == (head, repo.tags["v1"])
+
+    def test_are_deleted(self, run: Run, repo: vstore.Repository) -> None:
+        head = repo.branches["dev"]
+        shown = run("branch", "delete", "dev", "-R", "repo").out
+        assert shown == f"Deleted branch dev, which was at {head[:12]}\n"
+        assert list(repo.branches) == ["main"]
+
+    def test_with_commits_of_their_own_are_kept(self, run: Run, repo: vstore.Repository) -> None:
+        said = run.fails("branch", "delete", "main", "-R", "repo")
+        assert "on no other branch or tag" in said
+        assert "delete it with --force" in said
+        run("branch", "delete", "main", "-R", "repo", "--force")
+        assert list(repo.branches) == ["dev"]
+
+    @pytest.mark.parametrize(
+        ("arguments", "said"),
+        [
+            (["create", "dev"], "there is a branch 'dev' already"),
+            (["create", "a b"], "is not allowed"),
+            (["create", "new", "--at", "nope"], "no branch, tag or commit is called 'nope'"),
+            (["delete", "nope"], "there is no branch 'nope'"),
+        ],
+    )
+    def test_that_cannot_be(
+        self, run: Run, repo: vstore.Repository, arguments: list[str], said: str
+    ) -> None:
+        assert said in run.fails("branch", *arguments, "-R", "repo")
+        assert list(repo.branches) == ["dev", "main"]
+
+
+class TestTags:
+    def test_are_listed(self, run: Run, repo: vstore.Repository) -> None:
+        tag = repo.tags.get("v1")
+        shown = run("tag", "-R", "repo").out.split()
+        assert shown == ["v1", tag.commit[:12], tag.time[:10], "First"]
+
+    def test_are_listed_for_machines(self, run: Run, repo: vstore.Repository) -> None:
+        tag = repo.tags.get("v1")
+        assert run("tag", "list", "-R", "repo", "--json").json == [
+            {
+                "name": "v1",
+                "commit": tag.commit,
+                "author": {"name": "Bob", "email": "bob@example.org"},
+                "time": tag.time,
+                "message": "First",
+            }
+        ]
+
+    def test_are_created(self, run: Run, repo: vstore.Repository) -> None:
+        head = repo.branches["main"]
+        shown = run("tag", "create", "v2", "-m", "Second", "-R", "repo").out
+        assert shown == f"Created tag v2 at {head[:12]}\n"
+        tag = repo.tags.get("v2")
+        assert (tag.commit, tag.message, str(tag.author)) == (
+            head,
+            "Second",
+            "Ann Lee <ann@example.org>",
+        )
+
+    def test_are_created_for_machines(self, run: Run, repo: vstore.Repository) -> None:
+        made = run("tag", "create", "v2", "--at", "dev", "-R", "repo", "--json").json
+        assert (made["name"], made["commit"]) == ("v2", repo.branches["dev"])
+
+    def test_are_deleted(self, run: Run, repo: vstore.Repository) -> None:
+        assert run("tag", "delete", "v1", "-R", "repo", "--json").json["name"] == "v1"
+        assert list(repo.tags) == []
+
+    @pytest.mark.parametrize(
+        ("arguments", "said"),
+        [
+            (["create", "v1"], "there is a tag 'v1' already; tags do not move"),
+            (["create", "v2", "--at", "nope"], "is called 'nope'"),
+            (["delete", "nope"], "there is no tag 'nope'"),
+        ],
+    )
+    def test_that_cannot_be(
+        self, run: Run, repo: vstore.Repository, arguments: list[str], said: str
+    ) -> None:
+        assert said in run.fails("tag", *arguments, "-R", "repo")
+        assert list(repo.tags) == ["v1"]
