@@ -1,5 +1,6 @@
 """One array being changed: what its base commit holds, and what is written over it."""
 
+import operator
 from collections import OrderedDict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -166,6 +167,17 @@ class StagedArray:
             self._append(values)
             self._writer.drain()
 
+    def tail(self) -> list[ChunkRef]:
+        """Return the stored chunks that appending a row would change."""
+        shape, rows = self.metadata.shape, self.metadata.chunk_shape[0]
+        if self._index is None or shape[0] % rows == 0:
+            return []
+        last = select(shape[0] - 1, shape, self.metadata.chunk_shape)
+        numbers = [part.number for part in last.parts()]
+        untouched = [n for n in numbers if n not in self._dirty and n not in self._staged]
+        found = locate(self._index, np.array(untouched, np.int64), self._fetcher.pages)
+        return [ref for ref in found if ref is not None]
+
     def _append(self, values: NDArray[Any]) -> None:
         rows = self.metadata.chunk_shape[0]
         start, stop = self.metadata.shape[0], self.metadata.shape[0] + len(values)
@@ -193,18 +205,6 @@ class StagedArray:
             del self._dirty[number]
         self._staged[number] = PendingChunk(ref=ref)
 
-    def write_points(self, points: NDArray[np.int64], values: NDArray[Any]) -> None:
-        """Store one value at each point, given by its indices, of shape (n, ndim)."""
-        chunk_shape = np.array(self.metadata.chunk_shape)
-        strides = np.array(chunk_strides(self.metadata.shape, self.metadata.chunk_shape))
-        numbers = (points // chunk_shape) @ strides if points.shape[1] else np.zeros(1, int)
-        for number in np.unique(numbers).tolist():
-            here = numbers == number
-            chunk = self._dirty[number] if number in self._dirty else self._chunk(number)
-            chunk[tuple((points[here] % chunk_shape).T)] = values[here]
-            self._touch(number, chunk)
-
-    def grow(self, rows: int) -> None:
     def put_encoded(self, number: int, data: bytes) -> None:
         """Take a chunk that is encoded already, as it is, in place of what is there."""
         if number in self._dirty:
@@ -277,6 +277,18 @@ class StagedArray:
             if not self._is_inside(number):
                 self._staged[number] = PendingChunk()
 
+    def write_points(self, points: NDArray[np.int64], values: NDArray[Any]) -> None:
+        """Store one value at each point, given by its indices, of shape (n, ndim)."""
+        chunk_shape = np.array(self.metadata.chunk_shape)
+        strides = np.array(chunk_strides(self.metadata.shape, self.metadata.chunk_shape))
+        numbers = (points // chunk_shape) @ strides if points.shape[1] else np.zeros(1, int)
+        for number in np.unique(numbers).tolist():
+            here = numbers == number
+            chunk = self._dirty[number] if number in self._dirty else self._chunk(number)
+            chunk[tuple((points[here] % chunk_shape).T)] = values[here]
+            self._touch(number, chunk)
+
+    def grow(self, rows: int) -> None:
         """Make the array at least `rows` long; new elements hold the fill value."""
         if rows > self.metadata.shape[0]:
             self._resize((rows, *self.metadata.shape[1:]))
@@ -324,6 +336,17 @@ class StagedArray:
         yield from sorted(self._dirty.keys() | self._staged.keys())
 
 
+def _strides(metadata: ArrayMetadata) -> tuple[int, ...]:
+    return chunk_strides(metadata.shape, metadata.chunk_shape)
+
+
+def _form(metadata: ArrayMetadata) -> tuple[str, ...]:
+    """Return what the chunks of an array depend on, beside its shape."""
+    document = metadata.to_dict()
+    parts = ("chunk_grid", "data_type", "fill_value", "codecs")
+    return tuple(repr(document[part]) for part in parts)
+
+
 def _keep_equal(before: dict[str, Any], after: dict[str, Any]) -> dict[str, Any]:
     """Return the old document where the new one says the same, so that digests stay."""
     return before if before == after else after
@@ -334,17 +357,6 @@ def _copied(chunk: NDArray[Any], out: NDArray[Any] | None) -> NDArray[Any]:
         return chunk.copy()
     out[...] = chunk
     return out
-
-
-def _strides(metadata: ArrayMetadata) -> tuple[int, ...]:
-    return chunk_strides(metadata.shape, metadata.chunk_shape)
-
-
-def _form(metadata: ArrayMetadata) -> tuple[str, ...]:
-    """Return what the chunks of an array depend on, beside its shape."""
-    document = metadata.to_dict()
-    parts = ("chunk_grid", "data_type", "fill_value", "codecs")
-    return tuple(repr(document[part]) for part in parts)
 
 
 def _held_nbytes(chunk: NDArray[Any]) -> int:
