@@ -151,13 +151,13 @@ def test_wrong_samples(repository: Repository, use: Use, message: str) -> None:
             ([7, 8, 9], "3 keys for 2 samples"),
             ([9, 9], "9 is given twice"),
             ([9, 3], "has a sample with the key 3 already"),
-            (["a", "b"], "of kind int; got 'a'"),
-            ([9, "9"], "of kind int; got '9'"),
-            ([True, 9], "of kind int; got True"),
-            ([9.0, 8], "of kind int; got 9.0"),
-            ([9, None], "of kind int; got None"),
+            (["a", "b"], "are integers; got 'a'"),
+            ([9, "9"], "are integers; got '9'"),
+            ([True, 9], "are integers; got True"),
+            ([9.0, 8], "are integers; got 9.0"),
+            ([9, None], "are integers; got None"),
             ([9, 2**63], "does not fit 64 bits"),
-            (np.array([2.0, 5.0]), "of kind int"),
+            (np.array([2.0, 5.0]), "are integers"),
             (9, "come in a list; got 9"),
             ("90", "come in a list; got '90'"),
         ]
@@ -176,7 +176,7 @@ def test_wrong_string_keys(key: Any) -> None:
         {"x": vstore.ndarray((), "i8")}, {"x": [1]}, keys="str", sample_keys=["a"]
     )
     tx = repository.transaction("main", message="Add")
-    with pytest.raises(vstore.InvalidInputError, match=r"kind str|Unicode"):
+    with pytest.raises(vstore.InvalidInputError, match=r"are strings|Unicode"):
         tx["t"].extend({"x": [2]}, keys=[key])
     with pytest.raises(vstore.VstoreError):
         tx["t"].loc[key] = {"x": 3}
@@ -214,14 +214,14 @@ def test_keys_for_a_table_without() -> None:
             (lambda tx: tx["t"].delete(keys=[1, 2]), vstore.NotFoundError, "key 2"),
             (lambda tx: tx["t"].delete(keys="1"), vstore.InvalidInputError, "in a list"),
             (lambda tx: tx["t"].delete(keys=1), vstore.InvalidInputError, "in a list"),
-            (lambda tx: tx["t"].delete(keys=["1"]), vstore.InvalidInputError, "kind int"),
+            (lambda tx: tx["t"].delete(keys=["1"]), vstore.InvalidInputError, "are integers"),
             (lambda tx: tx["t"].loc.__setitem__(2, {"s": "x"}), vstore.NotFoundError, "key 2"),
             (
                 lambda tx: tx["t"].loc.__setitem__(1, {"s": 2}),
                 vstore.InvalidInputError,
                 "holds text",
             ),
-            (lambda tx: tx["t"].loc[[1, 3]], vstore.InvalidInputError, "kind int"),
+            (lambda tx: tx["t"].loc[[1, 3]], vstore.InvalidInputError, "are integers"),
             (
                 lambda tx: tx["t"]["x"].__setitem__(0, [1, 2]),
                 vstore.InvalidInputError,
@@ -404,7 +404,7 @@ def test_tables_that_cannot_be_made(repository: Repository) -> None:
         tx.create_table("u", {})
     with pytest.raises(vstore.InvalidInputError, match="mapping of names to columns"):
         tx.create_table("u", ["x"])  # type: ignore[arg-type]
-    with pytest.raises(vstore.InvalidInputError, match="'int' or 'str', not 'float'"):
+    with pytest.raises(vstore.InvalidInputError, match="'tuple', not 'float'"):
         tx.create_table("u", {"x": vstore.text()}, keys="float")  # type: ignore[arg-type]
     assert tx.commit() is None
 

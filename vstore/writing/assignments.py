@@ -72,9 +72,9 @@ def _samples(target: Target, stored: Any, values: Any) -> list[Any]:
     if isinstance(stored, int):
         return [values]
     wanted = _count(stored, target.arrays[""].metadata.shape[0])
-    if values is None or isinstance(values, (str, bytes, bytearray, memoryview, int, float)):
+    if values is None or isinstance(values, (str, bytes, bytearray, memoryview)):
         return [values] * wanted
-    if hasattr(values, "dtype") and np.shape(values) == target.form.shape:
+    if not is_variable(target.info) and np.shape(values) == target.form.shape:
         return [values] * wanted
     samples = as_samples(values, name=target.name)
     if len(samples) != wanted:
