@@ -5,115 +5,37 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
-from datetime import UTC, datetime, timedelta
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
 import numpy as np
 import pytest
-from numpy.typing import NDArray
 
 import vstore
 from tests.format import second_encoder, second_reader
 from tests.format.second_encoder import Node, RefusedError, digest, encode_node
 from tests.format.second_reader import SecondReader
-from vstore import Transaction
+from tests.format.written_history import (
+    SPARSE,
+    SPARSE_KEYS,
+    add_plain_table,
+    add_tables,
+    change_plain_array,
+    change_plain_table,
+    commit_each,
+    images,
+    samples,
+    write_history,
+)
 from vstore.format import tree
 from vstore.format.index import walk
 from vstore.repository import Repository
 
 ROOT = Path(__file__).parents[2]
-NOON = datetime(2026, 1, 2, 12, tzinfo=UTC)
-
 GOLDEN = "2f27262f78aed95e0f6f6ed693cdd8fff66df53b77f4c117ffa5f10927c6b346"
 """It changes only with the format's version."""
-
-
-def commit_each(repo: Repository, *steps: Callable[[Transaction], None]) -> None:
-    """Make each step a commit, one second after the other."""
-    for i, step in enumerate(steps):
-        time = NOON + timedelta(seconds=i)
-        author = "Ann <ann@example.org>"
-        with repo.transaction("main", message=f"№ {i}\n", author=author, time=time) as tx:
-            step(tx)
-
-
-def images(first: int, count: int) -> NDArray[np.uint8]:
-    pixels = np.arange(12 * first, 12 * (first + count)) % 251
-    return pixels.astype(np.uint8).reshape(count, 3, 4)
-
-
-def samples(first: int, count: int) -> dict[str, Any]:
-    """Return samples of every kind; some chunks of them are nothing but fill values."""
-    numbers = range(first, first + count)
-    return {
-        "image": images(first, count),
-        "label": np.array([i if i < 40 else 0 for i in numbers], "int64"),
-        "score": np.array([np.nan if i % 7 == 0 else i / 3 for i in numbers], "float32"),
-        "taken": np.array([f"2026-01-{1 + i % 28:02}" for i in numbers], "datetime64[s]"),
-        "caption": [f"größe {i}" * (i % 3) for i in numbers],
-        "blob": [bytes([i % 256]) * (i % 5) for i in numbers],
-        "box": [np.full((i % 4, 2), i, "float32") for i in numbers],
-        "photo": [b"\x89PNG" + bytes([i % 256]) for i in numbers],
-    }
-
-
-COLUMNS = {
-    "image": vstore.ndarray((3, 4), "uint8", rows_per_chunk=16, attributes={"unit": "°C"}),
-    "label": vstore.ndarray((), "int64", rows_per_chunk=8, codecs="none"),
-    "score": vstore.ndarray((), "float32", rows_per_chunk=8, fill_value=-1),
-    "taken": vstore.ndarray((), "datetime64[s]"),
-    "caption": vstore.text(rows_per_chunk=32),
-    "blob": vstore.bytes_(rows_per_chunk=1),
-    "box": vstore.ndarray((None, 2), "float32", rows_per_chunk=8),
-    "photo": vstore.image(),
-}
-
-
-def add_tables(tx: Transaction) -> None:
-    train = tx.create_table("train", COLUMNS, keys="str", attributes={"π": 3.0, "big": 10.0**16})
-    train.extend(samples(0, 90), keys=[f"clé-{i}" for i in range(90)])
-    tx.create_table("test", {"x": vstore.ndarray((2,), "int16")}, keys="int")
-    tx.create_table("deep/er/bare", {"y": vstore.text()})
-
-
-def change_samples(tx: Transaction) -> None:
-    tx["train"].delete(keys=["clé-0", "clé-17", "clé-89"])
-    tx["train"].loc["clé-5"] = {"caption": "other", "box": np.ones((9, 2), "float32")}
-    tx["train"].extend(samples(90, 5), keys=[f"clé-{i}" for i in range(89, 94)])
-    tx["test"].extend({"x": [[1, 2], [3, 4]]}, keys=[-5, 2**62])
-
-
-def add_arrays(tx: Transaction) -> None:
-    leaf = tx.create_array("large/leaf", shape=(400,), dtype="int8", chunk_shape=(1,))
-    leaf[:] = np.arange(400) % 127  # one page, too large to be inline
-    inner = tx.create_array("large/inner", shape=(512 * 200,), dtype="int8", chunk_shape=(1,))
-    inner[::512] = 1 + np.arange(200) % 100  # 200 pages, and one above, too large to be inline
-    high = tx.create_array("large/high", shape=(2**20,), dtype="int8", chunk_shape=(1,))
-    high[[0, 511, 512, 262143, 262144, 2**20 - 1]] = [1, 2, 3, 4, 5, 6]  # three levels
-    grid = tx.create_array("grid", shape=(5, 10, 7), dtype=">f8", chunk_shape=(2, 3, 5))
-    grid[...] = np.arange(350).reshape(5, 10, 7)
-    tx.create_array("point", shape=(), dtype="bool")[...] = True
-    tx.create_array("noted", shape=(2,), dtype="int8", attributes={"note": "ö" * 40_000})
-    tx.create_array("nothing", shape=(0, 3), dtype="complex64")
-
-
-def add_many_arrays(tx: Transaction) -> None:
-    tx["large/high"][[262144, 2**20 - 1]] = 0  # fill values: pages vanish, and with them a level
-    tx["large/inner"][512 * 7] = 100
-    for i in range(1200):
-        tx.create_array(f"wide/Größe {i}", shape=(1,), dtype="int8")
-
-
-def change_one_of_many(tx: Transaction) -> None:
-    tx["wide/Größe 7"][:] = 77
-
-
-def write_history(repo: Repository) -> None:
-    """Make a history that has every form of node, page and column."""
-    commit_each(repo, add_tables, change_samples, add_arrays, add_many_arrays, change_one_of_many)
 
 
 @pytest.fixture(scope="module")
@@ -182,6 +104,7 @@ def test_samples_of_every_kind_read_alike(written: Path) -> None:
     assert reader.table(second.root["test"])["sample"] == [-5, 2**62]
     assert reader.table(second.root["test"])["x"].tolist() == [[1, 2], [3, 4]]
     assert reader.table(second.root["deep/er/bare"]) == {"y": []}
+    assert reader.table(third.root["sparse"]) == SPARSE | {"sample": SPARSE_KEYS}
 
 
 def assert_samples_equal(found: dict[str, Any], expected: dict[str, Any]) -> None:
@@ -347,33 +270,6 @@ def test_another_process_makes_the_same_commits(written: Path, seed: str) -> Non
         text=True,
     )
     assert run.stdout.split() == ids(vstore.open(written))
-
-
-def add_plain_table(tx: Transaction) -> None:
-    columns = {
-        "image": vstore.ndarray((3, 4), "uint8", rows_per_chunk=4, codecs="none"),
-        "label": vstore.ndarray((), "int64", rows_per_chunk=2, codecs="none", fill_value=7),
-        "caption": vstore.text(rows_per_chunk=4, codecs="none", attributes={"langue": "français"}),
-        "blob": vstore.bytes_(rows_per_chunk=4, codecs="none"),
-    }
-    first = samples(0, 10)
-    tx.create_table("a/train", columns).extend({name: first[name] for name in columns})
-
-
-def change_plain_table(tx: Transaction) -> None:
-    tx["a/train"]["label"][3] = -1
-    tx["a/train"]["caption"][9] = "neuf"
-    large = tx.create_array(
-        "b", shape=(1000, 30), dtype="float32", chunk_shape=(1, 10), codecs=LITTLE
-    )
-    large[...] = np.arange(30_000).reshape(1000, 30)
-
-
-def change_plain_array(tx: Transaction) -> None:
-    tx["b"][500, 20] = np.nan
-
-
-LITTLE = [{"name": "bytes", "configuration": {"endian": "little"}}]
 
 
 def test_the_format_has_not_changed() -> None:
