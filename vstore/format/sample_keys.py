@@ -65,8 +65,8 @@ def from_stored(stored: NDArray[Any], kind: str | None) -> NDArray[Any]:
     keys = np.empty(len(stored), object)
     for i, text in enumerate(stored):
         parts = document.parse(str(text).encode(), what="sample key")
-        if not isinstance(parts, list):
-            raise FormatError(f"the key {text!r} is not a JSON array")
+        if not isinstance(parts, list) or not all(type(part) in (int, str) for part in parts):
+            raise FormatError(f"the key {text!r} is not a JSON array of integers and strings")
         keys[i] = tuple(parts)
     return keys
 

@@ -200,7 +200,8 @@ def shapes_of(info: ColumnInfo, samples: Sequence[Any]) -> NDArray[np.int64]:
 def _ragged_sample(info: ColumnInfo, element: bytes, shape: tuple[int, ...]) -> NDArray[Any]:
     dtype = dtype_from(info.dtype) if info.dtype is not None else np.dtype("uint8")
     count = int(np.prod(shape, dtype=object))
-    if min(shape, default=0) < 0 or count * dtype.itemsize != len(element):
+    fits = all(want in (None, got) for want, got in zip(info.shape or (), shape, strict=True))
+    if not fits or min(shape, default=0) < 0 or count * dtype.itemsize != len(element):
         raise FormatError(f"a sample of {len(element)} bytes cannot have the shape {shape}")
     stored = np.frombuffer(element, dtype.newbyteorder("<")).reshape(shape)
     return stored.astype(dtype)

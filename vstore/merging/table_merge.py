@@ -205,8 +205,6 @@ class TableMerge:
         return replaced[0] if replaced else None
 
     def _rename(self, column: MergedColumn) -> None:
-        if column.ours == column.name:
-            return
         if column.disagrees:
             note = f"renamed to {column.ours!r} in ours and to {column.theirs!r} in theirs"
 
@@ -220,7 +218,7 @@ class TableMerge:
                 path, "schema", None, column.base, column.ours, column.theirs, note, take
             )
             self.conflicts.add(conflict)
-        else:
+        elif column.ours != column.name:
             self.staged.rename_column(column.ours or "", column.name)
 
     def _drop(self, name: str) -> None:
