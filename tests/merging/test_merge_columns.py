@@ -1,0 +1,198 @@
+"""Merging the columns of a table: each test is named for the behaviour it holds."""
+
+from typing import Any
+from uuid import uuid4
+
+import numpy as np
+import pytest
+
+import vstore
+from tests.merging.test_merge_samples import Change, diverge, refused
+from vstore import Repository
+from vstore.transaction import Transaction
+
+
+@pytest.fixture
+def repo() -> Repository:
+    """A repository with a keyed table `t` of four samples in the columns `n` and `word`."""
+    repo = vstore.create(f"memory://{uuid4().hex}")
+    with repo.transaction("main", message="Start") as tx:
+        columns = {"n": vstore.ndarray((), "int64"), "word": vstore.text()}
+        table = tx.create_table("t", columns, keys="str")
+        table.extend({"n": np.arange(4), "word": list("wxyz")}, keys=list("abcd"))
+    return repo
+
+
+def make(name: str, dtype: str, values: list[Any] | None = None) -> Change:
+    return lambda tx: tx["t"].add_column(name, vstore.ndarray((), dtype), values)
+
+
+def remake(dtype: str) -> Change:
+    def change(tx: Transaction) -> None:
+        tx["t"].drop_column("n")
+        tx["t"].add_column("n", vstore.ndarray((), dtype), [7, 7, 7, 7])
+
+    return change
+
+
+def drop(tx: Transaction) -> None:
+    tx["t"].drop_column("n")
+
+
+def change_one(tx: Transaction) -> None:
+    tx["t"]["n"][1] = 11
+
+
+def add_one(tx: Transaction) -> None:
+    tx["t"].append({"n": 40, "word": "new"}, key="e")
+
+
+def column(repo: Repository, name: str = "n") -> list[Any]:
+    found: list[Any] = repo.checkout("main")["t"][name][:].tolist()
+    return found
+
+
+def test_a_new_column_here_and_new_samples_there_stay_aligned(repo: Repository) -> None:
+    diverge(repo, make("score", "int64", [1, 2, 3, 4]), add_one)
+    repo.merge("side", into="main")
+    assert column(repo, "score") == [1, 2, 3, 4, 0]
+    assert column(repo) == [0, 1, 2, 3, 40]
+
+
+def test_a_new_column_there_and_new_samples_here_stay_aligned(repo: Repository) -> None:
+    diverge(repo, add_one, make("score", "int64", [1, 2, 3, 4]))
+    repo.merge("side", into="main")
+    assert column(repo, "score") == [1, 2, 3, 4, 0]
+    assert column(repo, "word") == ["w", "x", "y", "z", "new"]
+
+
+def test_one_new_column_with_one_schema_on_both_sides_is_united(repo: Repository) -> None:
+    diverge(repo, make("score", "int64", [1, 0, 3, 0]), make("score", "int64", [0, 2, 3, 0]))
+    repo.merge("side", into="main")
+    assert column(repo, "score") == [1, 2, 3, 0]
+
+
+def test_one_new_column_with_other_values_on_both_sides_conflicts_there(repo: Repository) -> None:
+    diverge(repo, make("score", "int64", [1, 0, 3, 0]), make("score", "int64", [9, 2, 3, 0]))
+    (conflict,) = refused(repo).conflicts
+    assert (conflict.path, conflict.sample) == ("t/score", "a")
+    assert (conflict.ours, conflict.theirs) == (1, 9)
+
+
+def test_one_new_column_with_two_schemas_is_a_conflict(repo: Repository) -> None:
+    diverge(repo, make("score", "int64"), make("score", "float32"))
+    (conflict,) = refused(repo).conflicts
+    assert (conflict.path, conflict.kind) == ("t/score", "schema")
+    repo.merge("side", into="main", resolve="theirs")
+    assert repo.checkout("main")["t"]["score"].dtype == np.float32
+
+
+@pytest.mark.parametrize(
+    ("ours", "theirs"),
+    [
+        (drop, change_one),
+        (change_one, drop),
+        (drop, add_one),
+        (add_one, drop),
+    ],
+    ids=["drop-change", "change-drop", "drop-add", "add-drop"],
+)
+@pytest.mark.parametrize("winner", ["ours", "theirs"])
+def test_a_column_deleted_here_and_changed_or_extended_there_is_a_conflict(
+    repo: Repository, ours: Change, theirs: Change, winner: Any
+) -> None:
+    diverge(repo, ours, theirs)
+    assert ("t/n", "deleted") in {(c.path, c.kind) for c in refused(repo).conflicts}
+    repo.merge("side", into="main", resolve=winner)
+    table = repo.checkout("main")["t"]
+    assert ("n" not in table) == ((ours if winner == "ours" else theirs) is drop)
+    if "n" in table and add_one in (ours, theirs):
+        assert column(repo) == [0, 1, 2, 3, 40]
+    elif "n" in table:
+        assert column(repo) == [0, 11, 2, 3]
+    assert column(repo, "word")[:4] == list("wxyz")
+
+
+def test_a_column_deleted_here_and_left_alone_there_goes(repo: Repository) -> None:
+    diverge(repo, drop, lambda tx: tx["t"].loc.__setitem__("a", {"word": "new"}))
+    repo.merge("side", into="main")
+    assert list(repo.checkout("main")["t"].columns) == ["word"]
+    assert column(repo, "word")[0] == "new"
+
+
+def test_a_column_deleted_on_both_sides_goes(repo: Repository) -> None:
+    diverge(repo, drop, drop)
+    repo.merge("side", into="main")
+    assert list(repo.checkout("main")["t"].columns) == ["word"]
+
+
+def test_a_column_made_anew_differently_on_both_sides_is_a_conflict(repo: Repository) -> None:
+    diverge(repo, remake("int16"), remake("float32"))
+    assert refused(repo).conflicts[0].path == "t/n"
+
+
+def test_a_column_made_anew_here_and_changed_there_is_a_conflict(repo: Repository) -> None:
+    diverge(repo, remake("int64"), change_one)
+    assert "t/n" in {conflict.path for conflict in refused(repo).conflicts}
+    repo.merge("side", into="main", resolve="ours")
+    assert column(repo) == [7, 7, 7, 7]
+
+
+def test_a_wider_type_here_and_nothing_there_is_kept(repo: Repository) -> None:
+    diverge(repo, lambda tx: tx["t"].cast("n", "float64"), make("other", "int8"))
+    repo.merge("side", into="main")
+    table = repo.checkout("main")["t"]
+    assert table["n"].dtype == np.float64
+    assert sorted(table.columns) == ["n", "other", "word"]
+
+
+def test_a_wider_type_there_and_nothing_here_is_taken(repo: Repository) -> None:
+    diverge(repo, make("other", "int8"), lambda tx: tx["t"].cast("n", "float64"))
+    repo.merge("side", into="main")
+    assert repo.checkout("main")["t"]["n"].dtype == np.float64
+    assert column(repo) == [0, 1, 2, 3]
+
+
+def test_a_wider_type_here_and_a_change_there_is_a_conflict(repo: Repository) -> None:
+    diverge(repo, lambda tx: tx["t"].cast("n", "float64"), change_one)
+    (conflict,) = refused(repo).conflicts
+    assert (conflict.path, conflict.kind) == ("t/n", "schema")
+
+
+def test_columns_renamed_differently_are_a_conflict(repo: Repository) -> None:
+    diverge(
+        repo,
+        lambda tx: tx["t"].rename_column("n", "mine"),
+        lambda tx: tx["t"].rename_column("n", "yours"),
+    )
+    (conflict,) = refused(repo).conflicts
+    assert (conflict.ours, conflict.theirs) == ("mine", "yours")
+    repo.merge("side", into="main", resolve="theirs")
+    assert column(repo, "yours") == [0, 1, 2, 3]
+
+
+def test_attributes_of_a_column_merge_by_name(repo: Repository) -> None:
+    diverge(
+        repo,
+        lambda tx: tx["t"].set_attributes({"unit": "m"}, column="n"),
+        lambda tx: tx["t"].set_attributes({"from": "tape"}, column="n"),
+    )
+    repo.merge("side", into="main")
+    assert repo.checkout("main")["t"]["n"].attributes == {"unit": "m", "from": "tape"}
+
+
+def test_compacted_here_and_changed_there_keeps_both(repo: Repository) -> None:
+    with repo.transaction("main", message="Delete") as tx:
+        tx["t"].delete(keys=["a"])
+
+    def change(tx: Transaction) -> None:
+        tx["t"].loc["c"] = {"n": 22}
+        tx["t"].delete(keys=["d"])
+
+    diverge(repo, lambda tx: tx["t"].compact(), change)
+    repo.merge("side", into="main")
+    table = repo.checkout("main")["t"]
+    assert dict(zip(table.keys().tolist(), table["n"][:].tolist(), strict=True)) == {
+        "b": 1,
+        "c": 22,
+    }
