@@ -1,6 +1,7 @@
 """`vstore import`: what is in the files is in the repository, in one commit, or nothing is."""
 
 import json
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import vstore
 from tests.cli.terminal import Run
 from tests.conftest import Bucket
 from tests.importers.idx_files import images, write_idx
+from vstore.cli.commands import import_
 from vstore.format.commit import Author
 
 PAIR = ("train-images-idx3-ubyte.gz", "train-labels-idx1-ubyte.gz")
@@ -132,6 +134,67 @@ class TestImporting:
         monkeypatch.chdir("repo")
         run("import", "../label.npy", "--table", "c")
         assert list(vstore.checkout(".")) == ["b", "c", "train"]
+
+
+@pytest.mark.usefixtures("empty")
+class TestProgress:
+    def test_is_shown_on_a_terminal(self, run: Run) -> None:
+        ended = run.any("import", "repo", *PAIR, FORCE_COLOR="1", TERM="xterm")
+        assert ended.code == 0
+        assert "Importing into train" in ended.err
+        assert "10/10" in ended.err
+
+    def test_is_not_shown_beside_json(self, run: Run) -> None:
+        run("import", "repo", *PAIR, "--json", FORCE_COLOR="1", TERM="xterm")
+
+
+@pytest.mark.usefixtures("empty")
+class TestInterrupts:
+    def interrupted(self, run: Run, monkeypatch: pytest.MonkeyPatch, act: Callable[[], Any]) -> str:
+        """Import while `act` happens and then Ctrl-C is pressed, behind the first batch."""
+
+        def batches(*_: Any, **__: Any) -> Iterator[dict[str, Any]]:
+            yield {"label": np.arange(3, dtype=np.uint8)}
+            act()
+            raise KeyboardInterrupt
+
+        monkeypatch.setattr(import_, "read_batches", batches)
+        ended = run.any("import", "repo", "label.npy")
+        assert (ended.code, ended.out) == (130, "")
+        return ended.err
+
+    def test_before_the_first_commit(self, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+        assert self.interrupted(run, monkeypatch, lambda: None) == (
+            "interrupted: nothing was committed, the branch 'main' has no commits\n"
+        )
+        assert head() is None
+
+    def test_say_where_the_branch_stands(self, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+        run("import", "repo", *PAIR, "-t", "before")
+        before = head()
+        assert before is not None
+        said = self.interrupted(run, monkeypatch, lambda: None)
+        assert f"nothing was committed, the branch 'main' is still at {before[:12]}" in said
+        assert head() == before
+
+    def test_say_when_the_branch_moved(self, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+        def commit() -> None:
+            with vstore.open("repo").transaction("main", message="Meanwhile") as tx:
+                tx.create_array("x", shape=(1,), dtype="int8")[:] = 1
+
+        said = self.interrupted(run, monkeypatch, commit)
+        assert f"the branch 'main' is at {head()}, which another writer or this import" in said
+
+    def test_say_when_the_branch_cannot_be_read(
+        self, run: Run, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        run("import", "repo", *PAIR, "-t", "before")
+
+        def damage() -> None:
+            Path("repo/refs/branches/main.json").write_text("{")
+
+        said = self.interrupted(run, monkeypatch, damage)
+        assert "look with vstore log whether 'main' moved: it could not be read" in said
 
 
 @pytest.mark.usefixtures("empty")
