@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from vstore import optional
 from vstore.array import Array, StoredArray
 from vstore.errors import NotFoundError
 from vstore.fetch import Fetcher
@@ -94,6 +95,21 @@ class Snapshot:
     def fetcher(self) -> Fetcher:
         """What reads the commit's objects."""
         return self._fetcher
+
+    @property
+    def store(self) -> Any:
+        """The commit as a read-only Zarr store, a `vstore.zarr_store.ZarrStore`.
+
+        >>> import vstore, zarr
+        >>> repo = vstore.create("memory://snapshot-store-doc")
+        >>> with repo.transaction("main", message="Add") as tx:
+        ...     tx.create_array("x", shape=(3,), dtype="int64")[:] = [3, 1, 4]
+        >>> zarr.open_group(repo.checkout("main").store, mode="r")["x"][:]
+        array([3, 1, 4])
+        """
+        purpose = "a commit as a Zarr store"
+        module = optional.load("vstore.zarr_store", package="zarr", extra="zarr", purpose=purpose)
+        return module.ZarrStore(self)
 
     def __getitem__(self, path: str) -> Any:
         """Return the table, column, array or group at a path.

@@ -9,6 +9,7 @@ from typing import Any, Self
 import msgspec
 from numpy.typing import DTypeLike
 
+from vstore import optional
 from vstore.array import Array, ChunkSource
 from vstore.errors import (
     AlreadyExistsError,
@@ -335,6 +336,13 @@ class Transaction:
     def fetcher(self) -> Fetcher:
         """What reads the objects of the commit that the transaction began at."""
         return self._fetcher
+
+    @property
+    def store(self) -> Any:
+        """The transaction as a Zarr store, a `vstore.zarr_store.ZarrStore`, to read and write."""
+        purpose = "a transaction as a Zarr store"
+        module = optional.load("vstore.zarr_store", package="zarr", extra="zarr", purpose=purpose)
+        return module.ZarrStore(self)
 
     @property
     def is_open(self) -> bool:

@@ -10,10 +10,10 @@ import vstore
 from tests.conftest import Bucket
 from vstore import Repository, Transaction
 from vstore.format.page import ChunkRef
+from vstore.hierarchy.keys import Keys
+from vstore.hierarchy.nodes import StoredHierarchy
+from vstore.hierarchy.staged_keys import StagedKeys
 from vstore.zarr_store import ZarrStore
-from vstore.zarr_store.hierarchy import StoredHierarchy
-from vstore.zarr_store.keys import Keys
-from vstore.zarr_store.staged_keys import StagedKeys
 
 
 def in_memory() -> Repository:

@@ -32,9 +32,7 @@ class Conformance(StoreTests[ZarrStore, cpu.Buffer]):
         return await self.store_cls.open(**open_kwargs)
 
     async def set(self, store: ZarrStore, key: str, value: Buffer) -> None:
-        await asyncio.to_thread(
-            repositories.put, self.repository, store, key, value.to_bytes()
-        )
+        await asyncio.to_thread(repositories.put, self.repository, store, key, value.to_bytes())
 
     async def get(self, store: ZarrStore, key: str) -> Buffer:
         data = await asyncio.to_thread(repositories.committed, self.repository, store, key)

@@ -4,8 +4,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from vstore.format.tree import ArrayNode, GroupNode, Node
-from vstore.zarr_store import documents
-from vstore.zarr_store.hierarchy import Hierarchy, Place, join
+from vstore.hierarchy import documents
+from vstore.hierarchy.nodes import Hierarchy, Place, join
 
 DOCUMENT = documents.NAME
 

@@ -11,11 +11,11 @@ from vstore.format.keys import OBJECTS
 from vstore.format.metadata import ArrayMetadata
 from vstore.format.page import ChunkRef
 from vstore.format.tree import ArrayNode, GroupNode, Node
+from vstore.hierarchy.chunk_keys import ChunkKeys
 from vstore.snapshot import Snapshot
 from vstore.table import Table
 from vstore.transaction import Transaction
 from vstore.writing.staged_array import StagedArray
-from vstore.zarr_store.chunk_keys import ChunkKeys
 
 Place = bytes | ChunkRef | None
 """The bytes of an encoded chunk, or where they lie, or None where nothing is stored."""

@@ -21,12 +21,12 @@ from zarr.core.buffer.core import default_buffer_prototype
 
 from vstore.errors import ClosedError, InvalidInputError
 from vstore.format.page import ChunkRef
+from vstore.hierarchy.chunk_reader import ChunkReader
+from vstore.hierarchy.keys import Keys
+from vstore.hierarchy.nodes import StoredHierarchy
+from vstore.hierarchy.staged_keys import StagedKeys
 from vstore.snapshot import Snapshot
 from vstore.transaction import Transaction
-from vstore.zarr_store.hierarchy import StoredHierarchy
-from vstore.zarr_store.keys import Keys
-from vstore.zarr_store.reader import ChunkReader
-from vstore.zarr_store.staged_keys import StagedKeys
 
 T = TypeVar("T")
 

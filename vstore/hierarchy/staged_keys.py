@@ -7,10 +7,10 @@ from vstore.format.keys import split_path
 from vstore.format.metadata import ArrayMetadata
 from vstore.format.page import ChunkRef
 from vstore.format.tree import ArrayNode, GroupNode
+from vstore.hierarchy import documents
+from vstore.hierarchy.keys import DOCUMENT, Keys, Target
+from vstore.hierarchy.nodes import Place, StagedHierarchy, join
 from vstore.transaction import Transaction
-from vstore.zarr_store import documents
-from vstore.zarr_store.hierarchy import Place, StagedHierarchy, join
-from vstore.zarr_store.keys import DOCUMENT, Keys, Target
 
 
 class StagedKeys(Keys):

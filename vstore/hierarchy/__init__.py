@@ -1,0 +1,1 @@
+"""The Zarr hierarchy of a commit or a transaction: its keys, and what lies under each."""
