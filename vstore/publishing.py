@@ -2,10 +2,12 @@
 
 import random
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 
-from vstore.errors import ConflictError
+from vstore.errors import ConflictError, NotFoundError, StorageError, UnknownOutcomeError
 from vstore.fetch import Fetcher
 from vstore.format.commit import CommitDocument
 from vstore.format.digest import Digest
@@ -19,10 +21,63 @@ from vstore.transaction import CommitOptions
 TRIES = 100
 """How often a commit is redone on a new head before it is given up."""
 
+DOUBTS = 5
+"""How often a move of unknown outcome is looked after before that is raised."""
+
 _FIRST_WAIT_SECONDS = 0.005
 _LONGEST_WAIT_SECONDS = 2.0
 
 Sleep = Callable[[float], None]
+
+
+class _Doubt:
+    """Whether a move that was tried may have taken effect, or may still do so."""
+
+    def __init__(self, refs: Refs) -> None:
+        self._refs = refs
+        self._unknown: UnknownOutcomeError | None = None
+        self._tried: Branch | None = None
+        self._left = DOUBTS
+
+    def is_done(self, head: Branch | None, move: Callable[[], Branch | None]) -> bool:
+        """Try to move a branch from `head`; return whether it is known to have moved."""
+        try:
+            return move() is not None
+        except UnknownOutcomeError as error:
+            self._unknown, self._tried = error, head
+            self._left -= 1
+            if not self._left:
+                raise
+            return False
+
+    @contextmanager
+    def looking(self) -> Iterator[None]:
+        """Look at the branch; if that fails, say rather that the move may have taken effect."""
+        try:
+            yield
+        except (ConflictError, NotFoundError, StorageError) as error:
+            self.check(error)
+            raise
+
+    def check(self, reason: Exception | None = None) -> None:
+        """Raise the unknown outcome, if there is one."""
+        if self._unknown is not None:
+            raise self._unknown from reason
+
+    def was_refused(self, head: Branch | None) -> None:
+        """Take note of a head without the move: if it is another, the move can come no more."""
+        if (head and head.version) != (self._tried and self._tried.version):
+            self._unknown = None
+
+    def lasts(self, head: Branch, digest: Digest) -> bool:
+        """Tell whether a move found in the branch is known to last; what others build on is.
+
+        What is there to be read is not always safe from a power cut; a write that is
+        acknowledged is.
+        """
+        if head.commit != digest:
+            return True
+        return self.is_done(head, lambda: self._refs.mark_branch(head, head.document.fence))
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +85,8 @@ class Publisher:
     """Moves a branch to a commit that was made on top of `base`.
 
     Where another writer moved the branch first, the changes are merged with the new head
-    and tried again, waiting a little longer each time. Only a real conflict gives up.
+    and tried again, waiting a little longer each time. Only a real conflict gives up. Where
+    the store cannot say whether the branch moved, its history does.
     """
 
     fetcher: Fetcher
@@ -47,34 +103,40 @@ class Publisher:
             ConflictError: what others committed excludes these changes, or the branch was
                 deleted; it stays as it is.
         """
-        if self._move(self.base, digest):
+        doubt = _Doubt(self.refs)
+        if doubt.is_done(self.base, partial(self._move, self.base, digest)):
             return describe(digest, document)
-        mine, since, base = digest, document, self.base
-        onto = None if base is None else base.commit
+        base = onto = None if self.base is None else self.base.commit
+        mine, since = digest, document
         for attempt in range(TRIES):
-            head = self._head(since.message)
-            if head is not None and self._contains(head, mine):
-                return describe(mine, since)
-            if head is None or head.commit != onto:  # else garbage collection marked the branch
-                mine, since = self._redo(digest, None if base is None else base.commit, head)
-                onto = None if head is None else head.commit
-            if self._move(head, mine):
+            with doubt.looking():
+                head = self._head(since.message)
+                is_there = head is not None and self._contains(head, mine)
+            if head is not None and is_there:
+                is_done = doubt.lasts(head, mine)
+            else:
+                doubt.was_refused(head)
+                now = None if head is None else head.commit
+                if now != onto:  # else garbage collection marked the branch
+                    mine, since = self._redo(digest, base, head)
+                    onto = now
+                is_done = doubt.is_done(head, partial(self._move, head, mine))
+            if is_done:
                 return describe(mine, since)
             self.sleep(_wait(attempt))
+        doubt.check()
         raise ConflictError(
             f"the branch {self.name!r} moved {TRIES} times while this commit was being made; "
             "nothing was changed. Fewer writers on one branch, or larger commits, will help"
         )
 
-    def _move(self, head: Branch | None, digest: Digest) -> bool:
+    def _move(self, head: Branch | None, digest: Digest) -> Branch | None:
         first = self.options.message.splitlines()[:1]
         action = f"commit: {first[0] if first else ''}"
         if head is None:
-            moved = self.refs.create_branch(self.name, digest, action=action, written=True)
-        else:
-            begun = None if self.base is None else self.base.document.fence
-            moved = self.refs.move_branch(head, digest, action=action, begun=begun)
-        return moved is not None
+            return self.refs.create_branch(self.name, digest, action=action, written=True)
+        begun = None if self.base is None else self.base.document.fence
+        return self.refs.move_branch(head, digest, action=action, begun=begun)
 
     def _head(self, message: str) -> Branch | None:
         head = self.refs.find_branch(self.name)
@@ -121,19 +183,27 @@ class BranchMerge:
 
     def run(self, theirs: Digest, *, resolve: Resolution | None) -> Merged:
         """Merge and move the branch; again on its new head where it moved meanwhile."""
-        branch = self.branch
+        branch, doubt = self.branch, _Doubt(self.refs)
         for attempt in range(TRIES):
             found, digest = self._merge(branch.commit, theirs, resolve)
             if digest == branch.commit:
                 return found
-            action = f"{found.kind}: {self.options.message.splitlines()[0]}"
-            begun = self.branch.document.fence
-            moved = self.refs.move_branch(branch, digest, action=action, begun=begun)
-            if moved is not None:
+            if doubt.is_done(branch, partial(self._move, branch, digest, found.kind)):
                 return found
             self.sleep(_wait(attempt))
-            branch = self.refs.get_branch(branch.name)
+            with doubt.looking():
+                branch = self.refs.get_branch(branch.name)
+                is_there = is_ancestor(digest, branch.commit, self.fetcher.commit)
+            if is_there and doubt.lasts(branch, digest):
+                return found
+            doubt.was_refused(branch)
+        doubt.check()
         raise ConflictError(f"the branch {branch.name!r} moved {TRIES} times; nothing was changed")
+
+    def _move(self, branch: Branch, digest: Digest, kind: str) -> Branch | None:
+        action = f"{kind}: {self.options.message.splitlines()[0]}"
+        begun = self.branch.document.fence
+        return self.refs.move_branch(branch, digest, action=action, begun=begun)
 
     def preview(self, theirs: Digest, *, resolve: Resolution | None) -> Merged:
         """Return what `run` would do, with every conflict, and change nothing."""

@@ -118,7 +118,7 @@ class Refs:
         version = self._store.compare_and_swap(key, data, branch.version)
         return None if version is None else Branch(new, version)
 
-    def mark_branch(self, branch: Branch, fence: Fence) -> Branch | None:
+    def mark_branch(self, branch: Branch, fence: Fence | None) -> Branch | None:
         """Write a collection's mark without moving the branch; None if it moved meanwhile."""
         new = msgspec.structs.replace(branch.document, token=_token(), fence=fence)
         key, data = keys.branch(branch.name), commits.encode(new)

@@ -1,57 +1,85 @@
 """Reading what a merge will compare with one round of requests, where that is little."""
 
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from itertools import islice
 
 import numpy as np
 
 from vstore.diffing.nodes import NodeChange
 from vstore.fetch import Fetcher
-from vstore.format.index import changed, locate
+from vstore.format.index import Index, changed, locate
 from vstore.format.page import ChunkRef
+from vstore.format.samples import KEYS
 from vstore.format.tree import ArrayNode, GroupNode, Node, Tree
 
 MOST_CHUNKS = 256
 """A merge that compares more than this reads it as it comes to it."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Sides:
+    """The index of one array on the three sides of a merge."""
+
+    base: Index | None
+    ours: Index | None
+    theirs: Index | None
+
+
 def prefetch(
     fetcher: Fetcher, trees: tuple[Tree, Tree], pairs: Iterable[tuple[NodeChange, NodeChange]]
 ) -> None:
-    """Keep the chunks by which two sides of a node differ from its base, unless they are many.
+    """Keep the chunks that a merge will read, unless they are many.
 
     Args:
         fetcher: what reads them, and keeps them.
         trees: the two sides' trees.
-        pairs: the change of each node on both sides.
+        pairs: the changes of each node that both sides changed.
     """
     wanted: list[ChunkRef] = []
     for pair in pairs:
-        for tree, change in zip(trees, pair, strict=True):
-            found = _differing(fetcher, tree, change)
+        for name, sides in _arrays(trees, pair):
+            found = _compared(fetcher, name, sides)
             wanted += islice(found, MOST_CHUNKS + 1)
             if len(wanted) > MOST_CHUNKS:
                 return
     fetcher.prefetch(wanted)
 
 
-def _differing(fetcher: Fetcher, tree: Tree, change: NodeChange) -> Iterator[ChunkRef]:
-    """Yield the chunks, before and after, that a change gave other contents."""
-    before = _arrays(tree, change.old)
-    for name, new in _arrays(tree, change.new).items():
-        old = before.get(name)
-        sides = (None if old is None else old.chunks, new.chunks)
-        for number in changed(*sides, fetcher.pages):
-            for index in sides:
-                found = locate(index, np.array([number], np.int64), fetcher.pages)[0]
-                if found is not None:
-                    yield found
+def _compared(fetcher: Fetcher, name: str, sides: _Sides) -> Iterator[ChunkRef]:
+    """Yield the chunks of an array that are read; `name` is empty for a plain one.
+
+    Plain arrays are merged by chunk and looked into only where both sides changed one;
+    columns by sample, as far as theirs changed them; keys tell which samples are which.
+    """
+    by_us, by_them = (
+        set(islice(changed(sides.base, side, fetcher.pages), MOST_CHUNKS + 1))
+        for side in (sides.ours, sides.theirs)
+    )
+    numbers = by_us & by_them
+    if name:
+        numbers = by_us | by_them if by_them or name == KEYS else set()
+    where = np.array(sorted(numbers), np.int64)
+    for index in (sides.base, sides.ours, sides.theirs):
+        yield from (ref for ref in locate(index, where, fetcher.pages) if ref is not None)
 
 
-def _arrays(tree: Tree, node: Node | None) -> Mapping[str, ArrayNode]:
+def _arrays(
+    trees: tuple[Tree, Tree], pair: tuple[NodeChange, NodeChange]
+) -> Iterator[tuple[str, _Sides]]:
+    mine, other = pair
+    base, ours, theirs = (
+        _indexes(tree, node)
+        for tree, node in zip((trees[0], *trees), (mine.old, mine.new, other.new), strict=True)
+    )
+    for name in theirs:
+        yield name, _Sides(base.get(name), ours.get(name), theirs[name])
+
+
+def _indexes(tree: Tree, node: Node | None) -> Mapping[str, Index | None]:
     if isinstance(node, ArrayNode):
-        return {"": node}
+        return {"": node.chunks}
     if not isinstance(node, GroupNode) or node.table is None:
         return {}
     children = {name: tree.child(node, name) for name in node.children}
-    return {name: child for name, child in children.items() if isinstance(child, ArrayNode)}
+    return {name: child.chunks for name, child in children.items() if isinstance(child, ArrayNode)}

@@ -245,24 +245,26 @@ class TableMerge:
 
     # Samples ------------------------------------------------------------------------
 
-    def _changed_on(self, side: Side) -> Ints:
-        """Return the base's rows that a side changed in any column."""
+    def _changed_among(self, rows: Ints, side: Side) -> Ints:
+        """Return those of the base's rows that a side changed in any column."""
+        if not len(rows):
+            return rows
         parts = [no_rows()]
         for column in self.columns:
             name = column.ours if side is self._o else column.theirs
             if column.base is not None and name is not None and column.has_values:
                 parts.append(side.changes(column.base, name)[0])
-        return np.unique(np.concatenate(parts))
+        return np.intersect1d(rows, np.concatenate(parts))
 
     def _merge_deletions(self) -> None:
         removed_o, removed_t = self._o.alignment.removed, self._t.alignment.removed
-        contested = np.intersect1d(removed_t, self._changed_on(self._o))
+        contested = self._changed_among(removed_t, self._o)
         plain = np.setdiff1d(np.setdiff1d(removed_t, removed_o), contested)
         self._delete(plain)
         for row in contested.tolist():
             if row not in removed_o:
                 self._deletion_conflict(row, deleted_in="theirs")
-        contested = np.intersect1d(removed_o, self._changed_on(self._t))
+        contested = self._changed_among(removed_o, self._t)
         for row in np.setdiff1d(contested, removed_t).tolist():
             self._deletion_conflict(row, deleted_in="ours")
 
@@ -290,6 +292,8 @@ class TableMerge:
             self._merge_cells(column, rows, self._t.alignment.new_row(rows), no_rows())
             return
         base_rows, their_rows = self._t.changes(column.base, column.theirs)
+        if not len(base_rows):
+            return
         mine = self._o.changes(column.base, column.ours)[0]
         self._merge_cells(column, base_rows, their_rows, mine)
 

@@ -202,6 +202,8 @@ class TableArrays:
             keys = elements[KEYS]
             info = ColumnInfo("ndarray" if self.keys.kind == "int" else "text")
             self._new(KEYS, column_metadata(ColumnSpec(info, keys.dtype), keys, name=KEYS), None)
+        tails = [ref for name, array in self.items() if name != DELETED for ref in array.tail()]
+        self._staging.fetcher.prefetch(tails)
         for name, rows in elements.items():
             self[name].grow(self.count)
             self[name].append(rows)
