@@ -1,0 +1,158 @@
+"""A ref was written or was not, and the store cannot say: nothing is lost or done twice."""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+import vstore
+from tests.core.repositories import new_repository
+from tests.faults.audit import open_at
+from tests.faults.interposed import CONDITIONAL, InterposedStore
+from vstore import Repository, StorageError, UnknownOutcomeError
+from vstore.storage.memory import MemoryStore
+from vstore.storage.store import Key
+
+Fault = Callable[[Callable[[], Any]], Any]
+
+
+@pytest.fixture
+def repository() -> Repository:
+    made = new_repository()
+    with made.transaction("main", message="Start") as tx:
+        tx.create_table("t", {"n": vstore.ndarray((), "int64")}).extend({"n": [0]})
+    return made
+
+
+def faulty(repository: Repository, *faults: Fault) -> Repository:
+    """Return a handle of the repository whose first conditional writes go wrong."""
+    left: Iterator[Fault] = iter(faults)
+
+    def interpose(verb: str, key: Key, send: Callable[[], Any]) -> Any:
+        fault = next(left, None) if verb in CONDITIONAL else None
+        return send() if fault is None else fault(send)
+
+    store = MemoryStore(repository.url.removeprefix("memory://"))
+    return Repository(InterposedStore(store, interpose), author=repository.author)
+
+
+def lost_request(send: Callable[[], Any]) -> Any:
+    raise UnknownOutcomeError("the request may have arrived")
+
+
+def lost_response(send: Callable[[], Any]) -> Any:
+    send()
+    raise UnknownOutcomeError("the request may have arrived")
+
+
+def append(repository: Repository, number: int, branch: str = "main") -> Any:
+    with repository.transaction(branch, message=f"Add {number}") as tx:
+        tx["t"].extend({"n": [number]})
+    return tx.commit_made
+
+
+def numbers(repository: Repository) -> list[int]:
+    found: list[int] = open_at(repository, "t")["n"][:].tolist()
+    return found
+
+
+def messages(repository: Repository) -> list[str]:
+    return [commit.message for commit in repository.log("main")]
+
+
+@pytest.mark.parametrize("fault", [lost_request, lost_response])
+@pytest.mark.parametrize("times", [1, 3])
+def test_a_commit_is_made_once_whether_or_not_it_arrived(
+    repository: Repository, fault: Fault, times: int
+) -> None:
+    commit = append(faulty(repository, *[fault] * times), 1)
+    assert repository.branches["main"] == commit.id
+    assert messages(repository) == ["Add 1", "Start"]
+    assert numbers(repository) == [0, 1]
+
+
+@pytest.mark.parametrize("arrives", [True, False])
+def test_a_commit_is_made_once_where_others_came_in_between(
+    repository: Repository, arrives: bool
+) -> None:
+    def fault(send: Callable[[], Any]) -> Any:
+        if arrives:
+            send()
+        append(repository, 2)
+        return lost_request(send)
+
+    commit = append(faulty(repository, fault), 1)
+    assert commit.id in {found.id for found in repository.log("main")}
+    assert sorted(messages(repository)) == ["Add 1", "Add 2", "Start"]
+    assert sorted(numbers(repository)) == [0, 1, 2]
+
+
+@pytest.mark.parametrize("fault", [lost_request, lost_response])
+def test_the_first_commit_of_a_branch_is_made_once(fault: Fault) -> None:
+    repository = new_repository()
+    with faulty(repository, fault).transaction("main", message="Start") as tx:
+        tx.create_table("t", {"n": vstore.ndarray((), "int64")}).extend({"n": [0]})
+    assert messages(repository) == ["Start"]
+    assert numbers(repository) == [0]
+
+
+@pytest.mark.parametrize("fault", [lost_request, lost_response])
+def test_a_merge_is_made_once(repository: Repository, fault: Fault) -> None:
+    repository.branches.create("side", at="main")
+    append(repository, 1, "side")
+    append(repository, 2)
+    merged = faulty(repository, fault).merge("side", into="main")
+    assert merged.kind == "merge"
+    assert merged.commit is not None
+    assert repository.branches["main"] == merged.commit.id
+    assert sorted(numbers(repository)) == [0, 1, 2]
+
+
+@pytest.mark.parametrize("arrives", [True, False])
+def test_the_outcome_stays_unknown_where_the_store_stays_away(
+    repository: Repository, arrives: bool
+) -> None:
+    is_away = False
+
+    def interpose(verb: str, key: Key, send: Callable[[], Any]) -> Any:
+        nonlocal is_away
+        if is_away:
+            raise StorageError("the server cannot be reached")
+        if verb == "compare_and_swap":
+            is_away = True
+            if arrives:
+                send()
+            raise UnknownOutcomeError("the request may have arrived")
+        return send()
+
+    store = MemoryStore(repository.url.removeprefix("memory://"))
+    with pytest.raises(UnknownOutcomeError):
+        append(Repository(InterposedStore(store, interpose)), 1)
+    assert numbers(repository) == ([0, 1] if arrives else [0])
+
+
+def test_the_outcome_stays_unknown_where_the_branch_was_deleted_since(
+    repository: Repository,
+) -> None:
+    def fault(send: Callable[[], Any]) -> Any:
+        send()
+        repository.branches.delete("main", force=True)
+        return lost_request(send)
+
+    with pytest.raises(UnknownOutcomeError):
+        append(faulty(repository, fault), 1)
+
+
+def test_a_conflict_is_known_even_after_a_lost_request(repository: Repository) -> None:
+    def fault(send: Callable[[], Any]) -> Any:
+        with repository.transaction("main", message="Come first") as tx:
+            tx["t"]["n"][0] = 5
+        return lost_request(send)
+
+    with (
+        pytest.raises(vstore.ConflictError),
+        faulty(repository, fault).transaction("main", message="Change") as tx,
+    ):
+        tx["t"]["n"][0] = 6
+    assert numbers(repository) == [5]
+    assert messages(repository) == ["Come first", "Start"]
