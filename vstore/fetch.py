@@ -1,7 +1,6 @@
 """Reading verified objects: commits, nodes, pages and chunks of one store."""
 
 import os
-import threading
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -15,6 +14,7 @@ from vstore.format.commit import CommitDocument
 from vstore.format.digest import Digest, verify
 from vstore.format.page import ChunkRef, Page, PageRef, decode_page
 from vstore.format.tree import NodeRef
+from vstore.storage.locks import ForkSafeLock
 from vstore.storage.store import Key, ObjectStore
 
 T = TypeVar("T")
@@ -37,7 +37,7 @@ class _Cache(Generic[V]):
     def __init__(self, size: int) -> None:
         self._size = size
         self._entries: OrderedDict[str, V] = OrderedDict()
-        self._lock = threading.Lock()
+        self._lock = ForkSafeLock()
 
     def find(self, name: str) -> V | None:
         with self._lock:
@@ -58,7 +58,7 @@ class _Chunks:
     def __init__(self) -> None:
         self._entries: OrderedDict[bytes, bytes] = OrderedDict()
         self._nbytes = 0
-        self._lock = threading.Lock()
+        self._lock = ForkSafeLock()
 
     def find(self, digest: bytes) -> bytes | None:
         return self._entries.get(digest)
@@ -101,7 +101,7 @@ class Fetcher:
         self._nodes: _Cache[bytes] = _Cache(256)
         self._pages: _Cache[Page] = _Cache(1024)
         self._chunks = _Chunks()
-        self._lock = threading.Lock()
+        self._lock = ForkSafeLock()
         self._pool: ThreadPoolExecutor | None = None
         self._pid = os.getpid()
 
