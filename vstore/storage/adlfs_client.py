@@ -15,6 +15,7 @@ from azure.core.exceptions import (
 from fsspec.asyn import sync
 
 from vstore.storage.aiohttp_once import send_once
+from vstore.storage.client import NextPage
 from vstore.storage.failure import Kind, RequestFailedError, from_http
 from vstore.storage.location import Location, Options
 from vstore.storage.store import Key, ObjectInfo, Version
@@ -67,28 +68,32 @@ class AdlfsClient:
         """Delete the object at an ETag, or be refused."""
         self._delete(name, **_at(expected))
 
-    def pages(self, prefix: str, *, after: str) -> Iterator[list[ObjectInfo]]:
-        """List page by page; Azure cannot start after a name, so earlier pages are skipped."""
-        token: str | None = None
-        while True:
+    def pages(self, prefix: str) -> NextPage:
+        """List page by page."""
+        token: str | None = ""
+
+        def next_page() -> list[ObjectInfo] | None:
+            nonlocal token
+            if token is None:
+                return None
             page, token = self._run(self._page, prefix, token)
-            yield [found for found in page if found.key > after]
-            if not token:
-                return
+            return page
+
+        return next_page
 
     async def _open(self) -> None:
         transport = self._fs.service_client._pipeline._transport  # noqa: SLF001
         await transport.open()
         send_once(transport.session)
 
-    async def _page(self, prefix: str, token: str | None) -> tuple[list[ObjectInfo], str | None]:
+    async def _page(self, prefix: str, token: str) -> tuple[list[ObjectInfo], str | None]:
         container = self._fs.service_client.get_container_client(self._container)
-        pages = container.list_blobs(name_starts_with=prefix, **_ONE_ATTEMPT).by_page(token)
+        pages = container.list_blobs(name_starts_with=prefix, **_ONE_ATTEMPT).by_page(token or None)
         page = [
             ObjectInfo(Key(blob.name), blob.size, blob.last_modified)
             async for blob in await anext(pages)
         ]
-        return page, pages.continuation_token
+        return page, pages.continuation_token or None
 
     def _download(self, name: str, **arguments: Any) -> tuple[bytes, Version]:
         async def download() -> tuple[bytes, Version]:

@@ -1,9 +1,12 @@
 """What one engine does for one cloud: a single attempt at each request."""
 
-from collections.abc import Iterator
+from collections.abc import Callable
 from typing import Protocol
 
 from vstore.storage.store import ObjectInfo, Version
+
+NextPage = Callable[[], list[ObjectInfo] | None]
+"""Returns the next page, or None after the last; after a failure, asks for the same page again."""
 
 
 class Client(Protocol):
@@ -37,5 +40,5 @@ class Client(Protocol):
         A client of a service without conditional deletes reads the version, then deletes.
         """
 
-    def pages(self, prefix: str, *, after: str) -> Iterator[list[ObjectInfo]]:
-        """List the objects whose names start with `prefix` and sort after `after`, in order."""
+    def pages(self, prefix: str) -> NextPage:
+        """List the objects whose names start with `prefix`, by a request for each page."""

@@ -10,6 +10,7 @@ from blake3 import blake3
 from fsspec.core import url_to_fs
 
 from vstore.errors import MissingExtraError, ReadOnlyError, StorageError
+from vstore.storage.client import NextPage
 from vstore.storage.failure import Kind, RequestFailedError
 from vstore.storage.location import Location, Options
 from vstore.storage.store import Key, ObjectInfo, Version
@@ -98,22 +99,33 @@ class FsspecClient:
                 raise RequestFailedError(Kind.REFUSED, "the object has another version")
             self.remove(name)
 
-    def pages(self, prefix: str, *, after: str) -> Iterator[list[ObjectInfo]]:
+    def pages(self, prefix: str) -> NextPage:
         """List everything at once: fsspec has no pages."""
+        is_done = False
+
+        def next_page() -> list[ObjectInfo] | None:
+            nonlocal is_done
+            page = None if is_done else self._list(prefix)
+            is_done = True
+            return page
+
+        return next_page
+
+    def _list(self, prefix: str) -> list[ObjectInfo]:
         folder = self._path(prefix.rpartition("/")[0]).rstrip("/")
         try:
             with _translated():
                 self._fs.invalidate_cache()
                 found = self._fs.find(folder, detail=True)
         except RequestFailedError as failure:
-            if failure.kind is not Kind.MISSING:
-                raise
-            return
+            if failure.kind is Kind.MISSING:
+                return []
+            raise
         names = {path[len(self._root) :].lstrip("/"): info for path, info in found.items()}
-        yield [
-            ObjectInfo(Key(name), int(names[name].get("size") or 0), _modified(names[name]))
-            for name in sorted(names)
-            if name.startswith(prefix) and name > after
+        return [
+            ObjectInfo(Key(name), int(info.get("size") or 0), _modified(info))
+            for name, info in names.items()
+            if name.startswith(prefix)
         ]
 
     def _path(self, name: str) -> str:

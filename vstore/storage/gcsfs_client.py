@@ -15,6 +15,7 @@ from fsspec.asyn import sync
 from gcsfs.core import GCSFileSystem, quote
 from gcsfs.retry import HttpError
 
+from vstore.storage.client import NextPage
 from vstore.storage.failure import Kind, RequestFailedError, from_http
 from vstore.storage.location import Location, Options
 from vstore.storage.store import Key, ObjectInfo, Version
@@ -92,16 +93,21 @@ class GcsfsClient:
             raise RequestFailedError(Kind.REFUSED, "the object has another generation")
         self._call("DELETE", "b/{}/o/{}", self._bucket, name, ifGenerationMatch=expected)
 
-    def pages(self, prefix: str, *, after: str) -> Iterator[list[ObjectInfo]]:
+    def pages(self, prefix: str) -> NextPage:
         """List page by page."""
-        at = {"startOffset": after} if after else {}
-        while True:
+        at: dict[str, str] | None = {}
+
+        def next_page() -> list[ObjectInfo] | None:
+            nonlocal at
+            if at is None:
+                return None
             _, body = self._call("GET", "b/{}/o", self._bucket, prefix=prefix, **at)
             page = json.loads(body)
-            yield [_info(found) for found in page.get("items", []) if found["name"] != after]
-            if not page.get("nextPageToken"):
-                return
-            at["pageToken"] = page["nextPageToken"]
+            token = page.get("nextPageToken")
+            at = {"pageToken": token} if token else None
+            return [_info(found) for found in page.get("items", [])]
+
+        return next_page
 
     def _media(self, name: str, headers: dict[str, str]) -> tuple[Any, bytes]:
         path = f"{self._endpoint}/download/storage/v1/b/{{}}/o/{{}}"

@@ -2,7 +2,7 @@
 
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
@@ -17,16 +17,19 @@ from obstore.exceptions import (
 )
 from obstore.store import AzureStore, GCSStore, S3Store
 
+from vstore.storage.client import NextPage
 from vstore.storage.failure import Kind, RequestFailedError, from_http
 from vstore.storage.location import Location, Options
 from vstore.storage.obstore_config import Config, configure
 from vstore.storage.store import Key, ObjectInfo, Version
 
 if TYPE_CHECKING:
-    from obstore import PutResult, UpdateVersion
+    from obstore import ObjectMeta, PutResult, UpdateVersion
+    from obstore.store import RetryConfig
 
 _CLASSES: dict[str, Any] = {"s3": S3Store, "gs": GCSStore, "az": AzureStore}
-_ONE_ATTEMPT = {"max_retries": 0, "retry_timeout": timedelta(seconds=1)}
+_ONE_ATTEMPT: "RetryConfig" = {"max_retries": 0, "retry_timeout": timedelta(seconds=1)}
+_LISTING_ATTEMPTS: "RetryConfig" = {"max_retries": 6, "retry_timeout": timedelta(seconds=60)}
 _PAGE = 1000
 
 _STATUS = re.compile(r"status code: (\d{3})|\(code: (\d{3})\)")
@@ -34,7 +37,7 @@ _CODE = re.compile(r"<Code>(\w+)</Code>")
 _MESSAGE = re.compile(r"<Message>([^<]*)</Message>|\"message\":\s*\"([^\"]*)\"")
 _NEVER_SENT = re.compile(r"kind: Connect,|ConnectError")
 _NO_CREDENTIALS = re.compile(
-    r"169\.254\.1|metadata\.google|/latest/(api/token|meta-data)|token request|Credential"
+    r"169\.254\.1|metadata\.google|/latest/(api/token|meta-data)|token request"
     r"|Missing (SecretAccessKey|AccessKeyId)"
 )
 """Signs of the metadata servers that obstore asks last, when nothing else has credentials."""
@@ -72,7 +75,8 @@ class ObstoreClient:
 
     def __init__(self, location: Location, options: Options) -> None:
         config = configure(location, options)
-        self._store = _open(config)
+        self._store = _open(config, retries=_ONE_ATTEMPT)
+        self._lister = _open(config, retries=_LISTING_ATTEMPTS)
         self._by_generation = config.service == "gs"
 
     def read(self, name: str) -> tuple[bytes, Version]:
@@ -118,23 +122,31 @@ class ObstoreClient:
                 raise RequestFailedError(Kind.REFUSED, "the object has another version")
         self.remove(name)
 
-    def pages(self, prefix: str, *, after: str) -> Iterator[list[ObjectInfo]]:
-        """List page by page; obstore lists whole path segments only, so the rest is filtered."""
-        folder = prefix.rpartition("/")[0]
-        with _translated():
-            listing = iter(
-                obstore.list(self._store, folder, offset=after or None, chunk_size=_PAGE)
-            )
-        while True:
-            with _translated():
-                page = next(listing, None)
-            if page is None:
-                return
-            yield [
-                ObjectInfo(Key(found["path"]), found["size"], found["last_modified"])
-                for found in page
-                if found["path"].startswith(prefix)
-            ]
+    def pages(self, prefix: str) -> NextPage:
+        """List page by page; obstore lists whole path segments only, so the rest is filtered.
+
+        A listing cannot be taken up again where it failed, so that here obstore asks again itself.
+        """
+        listing: Iterator[Sequence[ObjectMeta]] | None = None
+        is_started = False
+
+        def next_page() -> list[ObjectInfo] | None:
+            nonlocal listing, is_started
+            try:
+                with _translated():
+                    if listing is None:
+                        folder = prefix.rpartition("/")[0]
+                        listing = iter(obstore.list(self._lister, folder, chunk_size=_PAGE))
+                    page = next(listing, None)
+            except RequestFailedError as failure:
+                if is_started:  # the broken listing would now claim to be at its end
+                    raise RequestFailedError(Kind.OTHER, failure.detail) from failure.__cause__
+                listing = None
+                raise
+            is_started = True
+            return None if page is None else _infos(page, prefix)
+
+        return next_page
 
     def _version(self, found: "PutResult") -> Version:
         version = found["version"] if self._by_generation else found["e_tag"]
@@ -143,15 +155,23 @@ class ObstoreClient:
         return Version(version)
 
 
-def _open(config: Config) -> S3Store | GCSStore | AzureStore:
+def _open(config: Config, *, retries: "RetryConfig") -> S3Store | GCSStore | AzureStore:
     with _translated():
         store: S3Store | GCSStore | AzureStore = _CLASSES[config.service](
             config.bucket,
             config=config.values,
             client_options=config.client_options,
-            retry_config=_ONE_ATTEMPT,
+            retry_config=retries,
         )
     return store
+
+
+def _infos(page: "Sequence[ObjectMeta]", prefix: str) -> list[ObjectInfo]:
+    return [
+        ObjectInfo(Key(found["path"]), found["size"], found["last_modified"])
+        for found in page
+        if found["path"].startswith(prefix)
+    ]
 
 
 @contextmanager

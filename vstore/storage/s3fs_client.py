@@ -30,6 +30,7 @@ from fsspec.asyn import sync
 
 from vstore.errors import UnsupportedStoreError
 from vstore.storage.aiohttp_once import send_once
+from vstore.storage.client import NextPage
 from vstore.storage.failure import Kind, RequestFailedError, from_http
 from vstore.storage.location import Location, Options
 from vstore.storage.store import Key, ObjectInfo, Version
@@ -118,18 +119,23 @@ class S3fsClient:
             raise RequestFailedError(Kind.REFUSED, "the object has another version")
         self.remove(name)
 
-    def pages(self, prefix: str, *, after: str) -> Iterator[list[ObjectInfo]]:
+    def pages(self, prefix: str) -> NextPage:
         """List page by page."""
-        at: dict[str, str] = {"StartAfter": after} if after else {}
-        while True:
+        at: dict[str, str] | None = {}
+
+        def next_page() -> list[ObjectInfo] | None:
+            nonlocal at
+            if at is None:
+                return None
             page = self._call("list_objects_v2", Prefix=prefix, **at)
-            yield [
+            is_last = not page.get("IsTruncated")
+            at = None if is_last else {"ContinuationToken": page["NextContinuationToken"]}
+            return [
                 ObjectInfo(Key(found["Key"]), found["Size"], found["LastModified"])
                 for found in page.get("Contents", [])
             ]
-            if not page.get("IsTruncated"):
-                return
-            at = {"ContinuationToken": page["NextContinuationToken"]}
+
+        return next_page
 
     def _put_if(self, name: str, data: bytes, **condition: str) -> Version:
         self._check_conditions()
