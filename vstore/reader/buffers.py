@@ -1,0 +1,108 @@
+"""Memory that is used again once nobody can see it any more.
+
+Fresh memory costs a page fault for every 4 KiB, more than decoding what goes there.
+"""
+
+import weakref
+from collections import deque
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Allocate = Callable[[int], NDArray[np.uint8]]
+"""Return fresh memory of so many bytes."""
+
+_GRAIN = 4096
+_SLAB_NBYTES = 16 * 2**20
+"""Small buffers are cut from pieces this large, which the system backs with huge pages."""
+
+_CUTS = 16
+
+
+def allocate(nbytes: int) -> NDArray[np.uint8]:
+    """Return fresh memory of so many bytes."""
+    return np.empty(nbytes, np.uint8)
+
+
+class BufferPool:
+    """Lends arrays; the memory of one comes back when its last view, of any kind, is gone.
+
+    A view may be a NumPy array, a torch tensor or anything else that keeps what it shows
+    alive, so a batch that a user keeps is never overwritten. Safe to use from several
+    threads.
+
+    >>> pool = BufferPool()
+    >>> batch = pool.lend((2, 3), np.dtype("int16"))
+    >>> batch.shape, pool.lent
+    ((2, 3), 1)
+    >>> row = batch[0]; del batch; pool.lent
+    1
+    >>> del row; pool.lent
+    0
+    """
+
+    def __init__(self, *, keep_nbytes: int = 64 * 2**20, allocate: Allocate = allocate) -> None:
+        self._keep_nbytes = keep_nbytes
+        self._allocate = allocate
+        self._free: dict[int, deque[NDArray[np.uint8]]] = {}
+        self._lent: dict[int, weakref.ref[NDArray[Any]]] = {}
+        self._kept = 0
+
+    @property
+    def lent(self) -> int:
+        """How many arrays are still in use."""
+        return len(self._lent)
+
+    def lend(self, shape: tuple[int, ...], dtype: np.dtype[Any]) -> NDArray[Any]:
+        """Return an array with arbitrary contents."""
+        nbytes = dtype.itemsize
+        for length in shape:
+            nbytes *= length
+        if not nbytes:
+            return np.empty(shape, dtype)
+        size = _size_class(nbytes)
+        memory = self._take(size)
+        # An array made from a memoryview owns nothing, and every view of it, torch's
+        # included, keeps exactly this array alive: its end is the end of the loan.
+        array = np.frombuffer(memory.data, np.uint8, nbytes).view(dtype)
+        owner: NDArray[Any] = array.base  # type: ignore[assignment]
+        self._lent[id(memory)] = weakref.ref(owner, lambda _: self._give_back(memory))
+        return array.reshape(shape)
+
+    def _take(self, size: int) -> NDArray[np.uint8]:
+        try:
+            memory = self._free[size].pop()
+        except (KeyError, IndexError):
+            return self._cut(size)
+        self._kept -= size
+        return memory
+
+    def _cut(self, size: int) -> NDArray[np.uint8]:
+        count = min(_CUTS, max(1, _SLAB_NBYTES // size))
+        slab = self._allocate(size * count)
+        for i in range(1, count):
+            self._keep(slab[i * size : (i + 1) * size])
+        return slab[:size]
+
+    def _keep(self, memory: NDArray[np.uint8]) -> None:
+        self._kept += memory.nbytes
+        self._free.setdefault(memory.nbytes, deque()).append(memory)
+
+    def _give_back(self, memory: NDArray[np.uint8]) -> None:
+        # Runs wherever the last view dies, perhaps inside another call of this pool on the
+        # same thread: every step is atomic and none takes a lock.
+        self._lent.pop(id(memory), None)
+        if self._kept + memory.nbytes <= self._keep_nbytes:
+            self._keep(memory)
+
+
+def _size_class(nbytes: int) -> int:
+    """Return a size that many sizes share, at most a quarter larger.
+
+    >>> _size_class(1), _size_class(200_704), _size_class(1_000_000)
+    (4096, 229376, 1048576)
+    """
+    step = max(_GRAIN, (1 << (nbytes.bit_length() - 1)) // 4)
+    return -(-nbytes // step) * step

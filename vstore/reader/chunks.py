@@ -1,0 +1,84 @@
+"""Arrays as sequences of chunks that hold whole samples."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vstore.array import Load, StoredArray, Take, read
+
+OBJECT_NBYTES = 64
+"""What Python adds to each sample that is an object."""
+
+_EXPANSION = 3
+"""How many times larger compressed text and bytes are once decoded, about."""
+
+
+class SampleChunks:
+    """The chunks of an array along its first axis, numbered from 0.
+
+    Where the array is chunked along other axes too, all chunks of the same samples count
+    as one.
+    """
+
+    def __init__(self, source: StoredArray) -> None:
+        metadata = source.metadata
+        self._source = source
+        self._is_whole = metadata.chunk_shape[1:] == metadata.shape[1:]
+        self.rows = metadata.shape[0]
+        self.rows_per_chunk = metadata.chunk_shape[0]
+        self.row_shape = metadata.shape[1:]
+        self.dtype = metadata.dtype
+
+    @property
+    def chunk_shape(self) -> tuple[int, ...]:
+        """The shape of one chunk, decoded."""
+        return (self.rows_per_chunk, *self.row_shape)
+
+    @property
+    def chunks(self) -> int:
+        """How many chunks there are, stored or not."""
+        return -(-self.rows // self.rows_per_chunk)
+
+    @property
+    def stored_nbytes(self) -> int:
+        """How large a stored chunk is, on average."""
+        index = self._source.node.chunks
+        if index is None or not index.chunks:
+            return 1
+        metadata = self._source.metadata
+        cells = zip(metadata.shape[1:], metadata.chunk_shape[1:], strict=True)
+        beside = np.prod([-(-length // chunk) for length, chunk in cells], dtype=object)
+        return max(1, int(index.stored * beside) // index.chunks)
+
+    @property
+    def row_nbytes(self) -> float:
+        """How much memory one sample takes once it is decoded, about.
+
+        It follows from the commit alone, so that what is derived from it is the same
+        everywhere.
+        """
+        if not self.dtype.hasobject:
+            return float(np.prod(self.row_shape, dtype=object) * self.dtype.itemsize)
+        is_raw = len(self._source.metadata.codecs) == 1
+        stored = self.stored_nbytes / self.rows_per_chunk
+        return stored * (1 if is_raw else _EXPANSION) + OBJECT_NBYTES
+
+    def visit(self, numbers: Sequence[int], take: Take) -> None:
+        """Call `take` once for each chunk number, on several threads and in any order."""
+        if self._is_whole:
+            self._source.visit(numbers, take)
+            return
+        for i, number in enumerate(numbers):
+            take(i, self._load(number))
+
+    def _load(self, number: int) -> Load:
+        def load(out: NDArray[Any] | None) -> NDArray[Any]:
+            chunk = np.zeros(self.chunk_shape, self.dtype) if out is None else out
+            start = number * self.rows_per_chunk
+            found = read(self._source, slice(start, start + self.rows_per_chunk))
+            chunk[: len(found)] = found
+            return chunk
+
+        return load

@@ -1,0 +1,77 @@
+"""Where a reader stands, as a small value that JSON can hold."""
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from vstore.errors import InvalidInputError
+
+STATE_VERSION = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Cursor:
+    """A place in an epoch.
+
+    `samples` is how many samples all ranks together have taken, in an order laid out for
+    `global_batch` samples at a time. A worker process that makes only some of the batches
+    counts from there: it is the `worker`-th of `workers` and has made `taken`.
+    """
+
+    epoch: int = 0
+    samples: int = 0
+    global_batch: int = 0
+    worker: int = 0
+    workers: int = 1
+    taken: int = 0
+
+    def next_epoch(self) -> "Cursor":
+        """Return the beginning of the next epoch."""
+        return Cursor(self.epoch + 1, 0, 0)
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """What an order was made from; a state is of use for the same only."""
+
+    data: str
+    shuffle: str
+    window: int
+    seed: int
+
+
+def encode_state(cursor: Cursor, identity: Identity) -> dict[str, Any]:
+    """Return a state to save."""
+    return {"version": STATE_VERSION, **asdict(identity), **asdict(cursor)}
+
+
+def decode_state(state: Any, identity: Identity) -> Cursor:
+    """Return the place that a saved state stands for.
+
+    Raises:
+        InvalidInputError: it is no state, or that of other data or another order.
+    """
+    expected = set(encode_state(Cursor(), identity))
+    if not isinstance(state, dict) or set(state) != expected:
+        raise InvalidInputError("this is not a state that state_dict() of a vstore reader returned")
+    if state["version"] != STATE_VERSION:
+        raise InvalidInputError(f"this vstore does not read reader states of {state['version']!r}")
+    for name, value in asdict(identity).items():
+        if state[name] != value:
+            raise InvalidInputError(_difference(name, saved=state[name], present=value))
+    fields = {name: state[name] for name in Cursor.__dataclass_fields__}
+    for name, value in fields.items():
+        if not isinstance(value, int) or isinstance(value, bool) or value < 0:
+            raise InvalidInputError(f"{name} of a reader's state must not be {value!r}")
+    return Cursor(**fields)
+
+
+def _difference(name: str, *, saved: Any, present: Any) -> str:
+    if name == "data":
+        return (
+            "the state was saved while reading other data: check out the same commit, and choose "
+            "the same columns and samples"
+        )
+    return (
+        f"the state was saved with {name}={saved!r}; this reader has {name}={present!r}, and so "
+        "another order: make it with the same"
+    )

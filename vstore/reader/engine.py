@@ -1,0 +1,234 @@
+"""Carrying out a plan: units open ahead of use, batches gathered ahead of use, on threads.
+
+All bookkeeping happens on the consumer's thread, between two batches. Threads only load
+chunks and gather batches, so that nothing here needs a lock.
+"""
+
+import time
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from itertools import chain
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vstore.reader.buffers import BufferPool
+from vstore.reader.feeds import Feed, Part
+from vstore.reader.loading import Loader, Loading
+from vstore.reader.planner import Group, Work
+
+Ints = NDArray[np.int64]
+Batch = dict[str, Any]
+Finish = Callable[[Batch, int], Any]
+"""Make of a batch, given as arrays and lists by column, what the user gets; with its number."""
+
+GROUP_NBYTES = 2 * 2**20
+"""How much is gathered at a time, about: several small batches, or one large one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Channel:
+    """A column: where its samples lie, and two ways to read them.
+
+    `spare` is used where `feed` has no room.
+    """
+
+    feed: Feed
+    spare: Feed
+    rows: Callable[[Ints], Ints]
+    row_nbytes: float
+
+    def open(self, positions: Ints, *, is_last_resort: bool) -> Part | None:
+        """Return the samples at some positions, or None where there is no room at present."""
+        rows = self.rows(positions)
+        part = self.feed.open(rows)
+        return self.spare.open(rows) if part is None and is_last_resort else part
+
+
+@dataclass(frozen=True, slots=True)
+class Resources:
+    """How much of the machine a pass over the data uses."""
+
+    threads: int
+    requests: int
+    run_nbytes: int
+    ahead_nbytes: int
+
+
+@dataclass(slots=True, eq=False)
+class _Unit:
+    """A unit whose chunks are in memory, or on their way there."""
+
+    work: Work
+    parts: Mapping[str, Part]
+    awaited: frozenset[Loading]
+    nbytes: float
+    groups: deque[Group]
+    unfinished: int
+
+    def close(self) -> None:
+        for part in self.parts.values():
+            part.close()
+
+
+@dataclass(slots=True, eq=False)
+class Pass:
+    """One pass over some batches: iterate over it once, then close it."""
+
+    channels: Mapping[str, Channel]
+    works: Iterator[Work]
+    positions: Callable[[Work], Ints]
+    pool: BufferPool
+    resources: Resources
+    finish: Finish
+    waited_seconds: float = field(init=False, default=0.0)
+    _row_nbytes: float = field(init=False)
+    _loader: Loader = field(init=False)
+    _takers: ThreadPoolExecutor = field(init=False)
+    _units: deque[_Unit] = field(init=False, default_factory=deque)
+    _upcoming: "tuple[Work, Future[Ints]] | None" = field(init=False, default=None)
+    _queue: deque[tuple[_Unit, Group, "Future[list[Any]]"]] = field(
+        init=False, default_factory=deque
+    )
+
+    def __post_init__(self) -> None:
+        threads = self.resources.threads
+        self._row_nbytes = sum(channel.row_nbytes for channel in self.channels.values())
+        self._loader = Loader(self.resources.requests, threads, self.resources.run_nbytes)
+        self._takers = ThreadPoolExecutor(threads, thread_name_prefix="vstore-take")
+
+    def __iter__(self) -> Iterator[Any]:
+        """Yield the batches in order."""
+        begun: list[Batch] = []
+        while True:
+            self._fill()
+            if not self._queue:
+                return
+            unit, group, future = self._queue.popleft()
+            batches = self._wait(future)
+            self._count_down(unit)
+            self._fill()
+            if not group.pieces[0].is_whole:
+                begun += batches
+                if not group.pieces[0].is_last:
+                    continue
+                batches, begun = [self.finish(_joined(begun), group.pieces[0].batch)], []
+            del unit, group, future
+            batches.reverse()
+            while batches:
+                yield batches.pop()
+
+    def _wait(self, future: "Future[list[Any]]") -> list[Any]:
+        started = time.perf_counter()
+        try:
+            return future.result()
+        finally:
+            self.waited_seconds += time.perf_counter() - started
+
+    def close(self) -> None:
+        """Stop the threads and let go of all memory."""
+        self._takers.shutdown(wait=False, cancel_futures=True)
+        self._loader.close()
+        self._takers.shutdown(wait=True)
+        self._queue.clear()
+        while self._units:
+            self._units.popleft().close()
+
+    def _fill(self) -> None:
+        """Open units and start to gather, as far ahead as allowed."""
+        if not self._units:
+            self._open_next()
+        self._begin_groups()
+        while self._may_open() and self._open_next():
+            self._begin_groups()
+
+    def _begin_groups(self) -> None:
+        for unit in self._units:
+            while unit.groups and len(self._queue) <= self.resources.threads:
+                group = unit.groups.popleft()
+                future = self._takers.submit(self._gather, unit, group)
+                self._queue.append((unit, group, future))
+
+    def _may_open(self) -> bool:
+        held = sum(unit.nbytes for unit in self._units)
+        return len(self._units) < 2 or held < self.resources.ahead_nbytes
+
+    def _open_next(self) -> bool:
+        """Open the next unit; return whether there was one, and room for it."""
+        upcoming = self._upcoming or self._plan_next()
+        if upcoming is None:
+            return False
+        work, positions = upcoming
+        parts = self._open_parts(positions.result())
+        if parts is None:
+            return False
+        loading = self._loader.submit([r for part in parts.values() for r in part.requests])
+        awaited = {each for part in parts.values() for each in part.begin(loading)}
+        groups = deque(work.groups(max(1, int(GROUP_NBYTES / max(1.0, self._row_nbytes)))))
+        nbytes = work.rows * self._row_nbytes
+        self._units.append(_Unit(work, parts, frozenset(awaited), nbytes, groups, len(groups)))
+        self._upcoming = self._plan_next()
+        return True
+
+    def _plan_next(self) -> "tuple[Work, Future[Ints]] | None":
+        work = next(self.works, None)
+        if work is None:
+            return None
+        self._upcoming = work, self._takers.submit(self.positions, work)
+        return self._upcoming
+
+    def _open_parts(self, positions: Ints) -> dict[str, Part] | None:
+        parts: dict[str, Part] = {}
+        for name, channel in self.channels.items():
+            part = channel.open(positions, is_last_resort=not self._units)
+            if part is None:
+                for opened in parts.values():
+                    opened.close()
+                return None
+            parts[name] = part
+        return parts
+
+    def _count_down(self, unit: _Unit) -> None:
+        unit.unfinished -= 1
+        if not unit.unfinished:
+            self._units.remove(unit)
+            unit.close()
+
+    def _gather(self, unit: _Unit, group: Group) -> list[Any]:
+        """Return the batches of a group; runs on a thread."""
+        for loading in unit.awaited:
+            loading.wait()
+        values = {
+            name: self._column(channel, unit.parts[name], group)
+            for name, channel in self.channels.items()
+        }
+        batches = []
+        start = 0
+        for piece in group.pieces:
+            stop = start + piece.size
+            batch = {name: value[start:stop] for name, value in values.items()}
+            batches.append(self.finish(batch, piece.batch) if piece.is_whole else batch)
+            start = stop
+        return batches
+
+    def _column(self, channel: Channel, part: Part, group: Group) -> Any:
+        start, stop = group.start, group.start + group.rows
+        shape = channel.feed.row_shape
+        out: Any = []
+        if shape is not None:
+            out = self.pool.lend((stop - start, *shape), channel.feed.dtype)
+        part.take(start, stop, out)
+        return out
+
+
+def _joined(parts: list[Batch]) -> Batch:
+    """Return a batch from the parts that came from different units."""
+    joined: Batch = {}
+    for name, first in parts[0].items():
+        values = [part[name] for part in parts]
+        is_list = isinstance(first, list)
+        joined[name] = list(chain.from_iterable(values)) if is_list else np.concatenate(values)
+    return joined

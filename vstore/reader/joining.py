@@ -1,0 +1,99 @@
+"""Samples of several tables side by side: matched by key where they have keys."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vstore.array import StoredArray
+from vstore.column import Column
+from vstore.errors import InvalidInputError, NotFoundError
+from vstore.format.samples import KEYS
+from vstore.table import Table
+
+Ints = NDArray[np.int64]
+
+
+def matched(columns: Mapping[str, Column]) -> dict[str, Ints | None]:
+    """Return where each column's sample for each sample of the first column stands.
+
+    None means in the same order. Samples are matched by key, and by position where the
+    columns' tables have no keys.
+
+    Raises:
+        InvalidInputError: the columns differ in length where they have no keys.
+        NotFoundError: a key of the first column's table is in another table not at all.
+    """
+    first_name, first = next(iter(columns.items()))
+    found: dict[str, Ints | None] = {}
+    by_table: dict[int, Ints | None] = {}
+    for name, column in columns.items():
+        if _are_aligned(first, column):
+            found[name] = None
+            continue
+        if not (_has_keys(first) and _has_keys(column)):
+            raise InvalidInputError(
+                f"columns must be equally long to be read together; {first_name!r} has "
+                f"{len(first):,} samples, {name!r} {len(column):,}, and they have no keys"
+            )
+        table = id(column.table)
+        if table not in by_table:
+            by_table[table] = _positions(first, column)
+        found[name] = by_table[table]
+    return found
+
+
+def at_keys(columns: Mapping[str, Column], keys: Sequence[Any]) -> dict[str, Ints | None]:
+    """Return where the samples with some keys stand in each column's table.
+
+    Raises:
+        NotFoundError: a table has no sample with a key.
+    """
+    by_table: dict[int, Ints] = {}
+    for name, column in columns.items():
+        table = column.table
+        if table is None:
+            raise InvalidInputError(f"the column {name!r} has no table to look keys up in")
+        if id(table) not in by_table:
+            by_table[id(table)] = np.array([table.position(key) for key in keys], np.int64)
+    return {name: by_table[id(column.table)] for name, column in columns.items()}
+
+
+def _has_keys(column: Column) -> bool:
+    return isinstance(column.table, Table) and column.table.key_kind is not None
+
+
+def _are_aligned(first: Column, column: Column) -> bool:
+    """Tell whether the i-th samples of two columns belong together for all i."""
+    if first.table is column.table:
+        return True
+    if not (_has_keys(first) and _has_keys(column)):
+        return len(first) == len(column)
+    return _keys_node(first) == _keys_node(column) and np.array_equal(
+        first.rows.deleted, column.rows.deleted
+    )
+
+
+def _keys_node(column: Column) -> Any:
+    """Return what tells equal stored keys from others without reading them."""
+    if not isinstance(column.table, Table):
+        return None
+    source = column.table.find_source(KEYS)
+    return (source.node.metadata, source.node.chunks) if isinstance(source, StoredArray) else None
+
+
+def _positions(first: Column, column: Column) -> Ints | None:
+    if not (isinstance(first.table, Table) and isinstance(column.table, Table)):
+        return None
+    keys = first.table.keys().tolist()
+    places = {key: place for place, key in enumerate(column.table.keys().tolist())}
+    absent = [key for key in keys if key not in places]
+    if absent:
+        raise NotFoundError(
+            f"{len(absent):,} of the {len(keys):,} keys of {first.table.path!r} are not in "
+            f"{column.table.path!r}, such as {absent[0]!r}"
+        )
+    positions = np.array([places[key] for key in keys], np.int64)
+    is_same = len(positions) == len(column) and (np.diff(positions) == 1).all()
+    return None if is_same else positions

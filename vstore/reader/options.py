@@ -1,0 +1,123 @@
+"""The options of a reader, as the user gives them."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal, TypedDict
+
+from vstore.errors import InvalidInputError
+from vstore.reader.buffers import Allocate, allocate
+from vstore.reader.finishing import Collate, Convert, Finisher, unchanged
+from vstore.reader.planner import Shuffle
+from vstore.reader.source import Source
+from vstore.reader.stream import MEMORY_NBYTES, Options, Stream
+
+
+class ReadOptions(TypedDict, total=False):
+    """Keywords of `vstore.reader.Reader` and `vstore.torch.StreamingDataset`."""
+
+    batch_size: int
+    shuffle: bool | Literal["none", "window", "full"]
+    seed: int
+    window: int | None
+    window_nbytes: int | None
+    drop_last: bool
+    rank: int | None
+    world_size: int | None
+    rows: Any
+    keys: Sequence[Any] | None
+    transforms: Mapping[str, Callable[..., Any]]
+    collate: Collate
+    memory_nbytes: int
+    threads: int | None
+    requests: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Choices:
+    """Checked `ReadOptions`."""
+
+    batch_size: int
+    shuffle: bool | Shuffle = False
+    seed: int = 0
+    window: int | None = None
+    window_nbytes: int | None = None
+    drop_last: bool = False
+    rank: int | None = None
+    world_size: int | None = None
+    rows: Any = None
+    keys: Sequence[Any] | None = None
+    transforms: Mapping[str, Callable[..., Any]] = field(default_factory=dict)
+    collate: Collate = "dict"
+    memory_nbytes: int = MEMORY_NBYTES
+    threads: int | None = None
+    requests: int | None = None
+
+    @classmethod
+    def of(cls, options: Mapping[str, Any]) -> "Choices":
+        """Return the options, or raise `InvalidInputError` for one that there is not."""
+        unknown = set(options) - set(cls.__dataclass_fields__)
+        if unknown:
+            known = ", ".join(cls.__dataclass_fields__)
+            raise InvalidInputError(f"there is no option {min(unknown)!r}; there are {known}")
+        if "batch_size" not in options:
+            raise InvalidInputError("say how many samples a batch has: batch_size=256")
+        return cls(**options)
+
+    def __post_init__(self) -> None:
+        for name in ("batch_size", "seed", "window", "window_nbytes", "memory_nbytes"):
+            _check_integer(name, getattr(self, name), least=0 if name == "seed" else 1)
+        for name in ("threads", "requests", "world_size"):
+            _check_integer(name, getattr(self, name), least=1)
+        if self.window is not None and self.window_nbytes is not None:
+            raise InvalidInputError("give a window in samples or in bytes, not both")
+
+    def stream(
+        self,
+        data: Any,
+        columns: Sequence[str] | None,
+        *,
+        convert: Convert = unchanged,
+        allocate: Allocate = allocate,
+    ) -> Stream:
+        """Return the stream that the choices describe."""
+        source = Source.of(data, columns, rows=self.rows, keys=self.keys)
+        unknown = set(self.transforms) - set(source.columns)
+        if unknown:
+            raise InvalidInputError(f"there is no column {min(unknown)!r} to transform")
+        window = self.window
+        if self.window_nbytes is not None:
+            window = max(1, int(self.window_nbytes / max(1.0, source.geometry.row_nbytes)))
+        options = Options(
+            batch_size=self.batch_size,
+            shuffle=as_shuffle(self.shuffle),
+            seed=self.seed,
+            window=window,
+            drop_last=self.drop_last,
+            rank=self.rank or 0,
+            world_size=self.world_size or 1,
+            memory_nbytes=self.memory_nbytes,
+            threads=self.threads,
+            requests=self.requests,
+            finish=Finisher(convert, dict(self.transforms), self.collate),
+            allocate=allocate,
+        )
+        return Stream(source, options)
+
+
+def as_shuffle(value: Any) -> Shuffle:
+    """Return the shuffle mode that a user's choice means.
+
+    >>> as_shuffle(True), as_shuffle(False), as_shuffle("full")
+    ('window', 'none', 'full')
+    """
+    if isinstance(value, bool):
+        return "window" if value else "none"
+    mode: Shuffle = value
+    return mode
+
+
+def _check_integer(name: str, value: Any, *, least: int) -> None:
+    if value is None:
+        return
+    if not isinstance(value, int) or isinstance(value, bool) or value < least:
+        raise InvalidInputError(f"{name} is a whole number of {least} or more, not {value!r}")

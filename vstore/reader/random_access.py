@@ -1,0 +1,113 @@
+"""Samples by position, for programs that choose the order themselves."""
+
+import os
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vstore.reader.buffers import BufferPool
+from vstore.reader.engine import Batch, Channel
+from vstore.reader.feeds import Part
+from vstore.reader.loading import Loading
+from vstore.reader.session import open_channels
+from vstore.reader.source import Source
+from vstore.reader.stream import MEMORY_NBYTES
+
+Ints = NDArray[np.int64]
+
+_ROWS_AT_A_TIME = 1024
+
+
+@dataclass(frozen=True, slots=True)
+class _Session:
+    """What this process has open."""
+
+    pid: int
+    channels: dict[str, Channel]
+    pool: BufferPool
+    lock: threading.Lock
+
+
+class RandomAccess:
+    """Takes samples at any positions. Decoded chunks stay in memory, as many as it may hold.
+
+    Safe to use from several threads and in forked children; pickles without what is open.
+    """
+
+    def __init__(self, source: Source, *, memory_nbytes: int = MEMORY_NBYTES) -> None:
+        self._source = source
+        self._memory_nbytes = memory_nbytes
+        self._session: _Session | None = None
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _random_access, (self._source, self._memory_nbytes)
+
+    def __len__(self) -> int:
+        return len(self._source)
+
+    @property
+    def columns(self) -> Sequence[str]:
+        """The names of the columns."""
+        return list(self._source.columns)
+
+    def take(self, positions: Ints) -> Batch:
+        """Return the samples at some positions, arrays and lists by column; in fresh memory."""
+        session = self._opened()
+        with session.lock:
+            return {
+                name: _taken(channel, positions, session.pool)
+                for name, channel in session.channels.items()
+            }
+
+    def _opened(self) -> _Session:
+        session = self._session
+        if session is not None and session.pid == os.getpid():
+            return session
+        pool = BufferPool()
+        geometry = self._source.geometry
+        channels = open_channels(
+            self._source.columns,
+            self._source.selections,
+            pool,
+            memory_nbytes=self._memory_nbytes,
+            unit_rows=_ROWS_AT_A_TIME,
+            rows_per_block=geometry.rows_per_block,
+        )
+        self._session = _Session(os.getpid(), channels, pool, threading.Lock())
+        return self._session
+
+
+def _random_access(source: Source, memory_nbytes: int) -> RandomAccess:
+    return RandomAccess(source, memory_nbytes=memory_nbytes)
+
+
+def _taken(channel: Channel, positions: Ints, pool: BufferPool) -> Any:
+    part = channel.open(positions, is_last_resort=True)
+    if part is None:
+        raise AssertionError("the spare feed always has room")
+    try:
+        _load(part)
+        shape = channel.feed.row_shape
+        out: Any = [] if shape is None else pool.lend((len(positions), *shape), channel.feed.dtype)
+        part.take(0, len(positions), out)
+    finally:
+        part.close()
+    return out
+
+
+def _load(part: Part) -> None:
+    """Load what a part needs; one that fails is forgotten when the part is closed."""
+    chunks = sum(len(request.numbers) for request in part.requests)
+    loading = Loading(chunks)
+    part.begin(loading)
+    for request in part.requests:
+
+        def take(i: int, load: Any, receive: Any = request.receive) -> None:
+            receive[i](load)
+            loading.arrive()
+
+        request.source.visit(request.numbers, take)

@@ -1,0 +1,87 @@
+"""The reader that NumPy and JAX programs use."""
+
+from collections.abc import Iterator, Sequence
+from typing import Any, Unpack
+
+from vstore.reader.cursor import Cursor, decode_state, encode_state
+from vstore.reader.options import Choices, ReadOptions
+from vstore.reader.stream import Progress, Statistics
+
+
+class Reader:
+    """Batches of a commit's samples, in an order that follows from a few numbers alone.
+
+    >>> import vstore
+    >>> repo = vstore.create("memory://reader-doc")
+    >>> with repo.transaction("main", message="Count") as tx:
+    ...     table = tx.create_table("train", {"x": vstore.ndarray((), "int64")})
+    ...     table.extend({"x": range(5)})
+    >>> reader = Reader(repo.checkout("main")["train"], batch_size=2)
+    >>> [batch["x"].tolist() for batch in reader]
+    [[0, 1], [2, 3], [4]]
+
+    Args:
+        data: a table, a column, or several columns of equal length, by name or in a sequence.
+        columns: which columns of them; all when None.
+        batch_size: how many samples a batch has; on each rank.
+        shuffle: True or `"window"` mixes whole chunks, then samples within a window of
+            chunks; `"full"` puts all samples in a random order; False leaves them in order.
+        seed: with the epoch, decides on the order.
+        window: how many samples are mixed at a time, over all ranks; or `window_nbytes`.
+        drop_last: leave out the last batch if it is smaller than the others.
+        rank, world_size: which part of every global batch to read. All ranks get equally
+            many batches, and each sample goes to one of them. The global batches are the
+            same for every number of ranks with the same `batch_size * world_size`.
+        rows: which samples: an index over positions, or a function that gets the columns
+            by name and returns one, such as `lambda c: c["label"][:] == 3`.
+        keys: which samples, by their keys.
+        transforms: functions of one sample, by column; they run on threads.
+        collate: `"dict"`, `"tuple"`, or a function of a dict of columns, run on threads.
+        memory_nbytes: how much memory decoded chunks may take. They stay for later epochs.
+        threads: how many threads decode and gather; one per core when None.
+        requests: how many requests the store gets at a time.
+
+    Each iteration is an epoch; the next one comes in another order. A reader pickles
+    without what it has open, and may be iterated over again while another iteration lives.
+    """
+
+    def __init__(
+        self, data: Any, columns: Sequence[str] | None = None, **options: Unpack[ReadOptions]
+    ) -> None:
+        self._stream = Choices.of(options).stream(data, columns)
+        self._upcoming = Cursor()
+        self._progress: Progress | None = None
+
+    def __len__(self) -> int:
+        """Return how many batches an epoch has."""
+        return len(self._stream)
+
+    def __iter__(self) -> Iterator[Any]:
+        """Return the batches of the next epoch, or of the rest of one after `load_state_dict`."""
+        self._progress = self._stream.begin(self._upcoming)
+        self._upcoming = self._upcoming.next_epoch()
+        return self._stream.iterate(self._progress)
+
+    def set_epoch(self, epoch: int) -> None:
+        """Choose the epoch that the next iteration reads."""
+        self._upcoming = Cursor(epoch)
+        self._progress = None
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return the place behind the batch that was given out last, as JSON can hold it."""
+        cursor = self._upcoming if self._progress is None else self._progress.cursor
+        return encode_state(cursor, self._stream.identity)
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go on at a place with the next iteration; the number of ranks may be another.
+
+        Raises:
+            InvalidInputError: the state is of other data, or of another order.
+        """
+        self._upcoming = decode_state(state, self._stream.identity)
+        self._progress = None
+
+    @property
+    def statistics(self) -> Statistics:
+        """What reading has cost so far."""
+        return self._stream.statistics()

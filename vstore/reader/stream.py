@@ -1,0 +1,273 @@
+"""What is read and how, as a value that pickles; and carrying it out in this process."""
+
+import os
+from collections.abc import Generator
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vstore.reader.buffers import Allocate, BufferPool, allocate
+from vstore.reader.cursor import Cursor, Identity
+from vstore.reader.engine import Batch, Channel, Pass, Resources
+from vstore.reader.finishing import Finish, Place, as_is
+from vstore.reader.planner import (
+    Deal,
+    EpochOrder,
+    Layout,
+    Shuffle,
+    Work,
+    blocks_of,
+    worker_batches,
+    works,
+)
+from vstore.reader.scratch import is_local
+from vstore.reader.session import open_channels, stored_array
+from vstore.reader.source import Source
+
+Ints = NDArray[np.int64]
+
+WINDOW_NBYTES = 32 * 2**20
+"""How much a window holds when it is not given: at least four global batches."""
+
+SEQUENCE_NBYTES = 4 * 2**20
+"""How much is read at a time in order."""
+
+RANGE_NBYTES = 4 * 2**20
+"""How much is asked of a remote store at a time; a local file is read chunk by chunk."""
+
+AHEAD_NBYTES = 32 * 2**20
+"""How much is loaded ahead at least, where memory allows."""
+
+REMOTE_REQUESTS = 16
+"""How many requests a store that is not on this machine gets at a time."""
+
+MEMORY_NBYTES = 512 * 2**20
+"""How much memory decoded chunks take when it is not given."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """How samples are read.
+
+    The first seven decide on the order of the samples; `window` counts samples.
+    """
+
+    batch_size: int
+    shuffle: Shuffle = "none"
+    seed: int = 0
+    window: int | None = None
+    drop_last: bool = False
+    rank: int = 0
+    world_size: int = 1
+    memory_nbytes: int = MEMORY_NBYTES
+    threads: int | None = None
+    requests: int | None = None
+    finish: Finish = as_is
+    allocate: Allocate = allocate
+
+
+@dataclass(frozen=True, slots=True)
+class Statistics:
+    """What reading has cost one process: chunks found in memory and loaded, seconds waited."""
+
+    chunks_found: int
+    chunks_loaded: int
+    waited_seconds: float
+
+    def __str__(self) -> str:
+        total = max(1, self.chunks_found + self.chunks_loaded)
+        return (
+            f"{self.chunks_loaded:,} chunks loaded, {self.chunks_found:,} found in memory "
+            f"({self.chunks_found / total:.0%}), waited {self.waited_seconds:.2f} s"
+        )
+
+
+@dataclass(slots=True, eq=False)
+class _Session:
+    """What this process has open."""
+
+    pid: int
+    channels: dict[str, Channel]
+    pool: BufferPool
+
+
+class Stream:
+    """Samples of some columns in a plan's order. Pickles without anything that is open."""
+
+    def __init__(self, source: Source, options: Options) -> None:
+        self.source = source
+        self.options = options
+        self._session: _Session | None = None
+        self._channels: dict[str, Channel] = {}
+        self._waited_seconds = 0.0
+        self._starts: Ints | None = None
+        self.layout(0)
+        self.deal(Cursor())
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {"source": self.source, "options": self.options}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__init__(state["source"], state["options"])  # type: ignore[misc]
+
+    def __len__(self) -> int:
+        """Return how many batches an epoch gives each rank."""
+        return self.deal(Cursor()).batches
+
+    @property
+    def window(self) -> int:
+        """How many samples are shuffled together, or loaded together, at most."""
+        if self.options.window is not None:
+            return self.options.window
+        nbytes = SEQUENCE_NBYTES if self.options.shuffle == "none" else WINDOW_NBYTES
+        batches = 1 if self.options.shuffle == "none" else 4
+        return max(
+            int(nbytes / max(1.0, self.source.geometry.row_nbytes)), batches * self.global_batch
+        )
+
+    @property
+    def global_batch(self) -> int:
+        """How many samples all ranks together take at a time."""
+        return self.options.batch_size * self.options.world_size
+
+    @property
+    def identity(self) -> Identity:
+        """What the order was made from."""
+        options = self.options
+        window = options.window or 0
+        return Identity(self.source.fingerprint(), options.shuffle, window, options.seed)
+
+    def layout(self, global_batch: int) -> Layout:
+        """Return what the order of an epoch follows from, for batches of a size or the usual."""
+        if self._starts is None:
+            selection = next(iter(self.source.selections.values()))
+            rows = selection.stored()
+            self._starts = blocks_of(rows, len(selection), self.source.geometry.rows_per_block)
+        return Layout(
+            samples=len(self.source),
+            starts=self._starts,
+            shuffle=self.options.shuffle,
+            window=self.window,
+            seed=self.options.seed,
+            global_batch=global_batch or self.global_batch,
+        )
+
+    def deal(self, cursor: Cursor) -> Deal:
+        """Return how samples are dealt to ranks from a place on."""
+        options = self.options
+        return Deal(
+            samples=len(self.source),
+            batch_size=options.batch_size,
+            world_size=options.world_size,
+            rank=options.rank,
+            drop_last=options.drop_last,
+            start=cursor.samples,
+        )
+
+    def iterate(self, progress: "Progress") -> Generator[Any, None, None]:
+        """Yield the batches from a place in an epoch to its end; closing it stops all threads."""
+        begin, deal = progress.begin, progress.deal
+        order = EpochOrder(progress.layout, begin.epoch)
+        mine = worker_batches(
+            deal.batches, workers=begin.workers, worker=begin.worker, taken=begin.taken
+        )
+        options = self.options
+
+        def finish(batch: Batch, number: int) -> Any:
+            samples = deal.whole_span(number)[0]
+            return options.finish(batch, Place(options.seed, begin.epoch, samples, deal.rank))
+
+        def positions(work: Work) -> Ints:
+            return work.pick(order.positions(work.unit))
+
+        session = self._take_session()
+        resources = self._resources(begin.workers)
+        parts = works(order.edges, deal, mine)
+        run = Pass(session.channels, parts, positions, session.pool, resources, finish)
+        is_sound = False
+        try:
+            for batch in run:
+                progress.given += 1
+                yield batch
+            progress.is_over = True
+            is_sound = True
+        except GeneratorExit:
+            is_sound = True
+            raise
+        finally:
+            run.close()
+            self._waited_seconds += run.waited_seconds
+            if is_sound:
+                self._session = session
+
+    def begin(self, cursor: Cursor) -> "Progress":
+        """Return a place in an epoch that moves on with the batches."""
+        return Progress(cursor, self.deal(cursor), self.layout(cursor.global_batch))
+
+    def statistics(self) -> Statistics:
+        """Return what reading has cost this process so far."""
+        counts = [channel.feed.statistics() for channel in self._channels.values()]
+        return Statistics(
+            chunks_found=sum(found for found, _ in counts),
+            chunks_loaded=sum(loaded for _, loaded in counts),
+            waited_seconds=self._waited_seconds,
+        )
+
+    def _take_session(self) -> _Session:
+        """Return what is open in this process, for one user at a time."""
+        session, self._session = self._session, None
+        if session is not None and session.pid == os.getpid():
+            return session
+        pool = BufferPool(allocate=self.options.allocate)
+        share = -(-self.window // self.options.world_size)
+        channels = open_channels(
+            self.source.columns,
+            self.source.selections,
+            pool,
+            memory_nbytes=self.options.memory_nbytes,
+            unit_rows=share,
+            rows_per_block=self.source.geometry.rows_per_block,
+        )
+        self._channels = channels
+        return _Session(os.getpid(), channels, pool)
+
+    def _resources(self, workers: int) -> Resources:
+        """Return how much of the machine one of so many workers uses."""
+        cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+        threads = self.options.threads or max(1, (cores or 1) // workers)
+        window_nbytes = int(self.window * self.source.geometry.row_nbytes)
+        ahead = max(AHEAD_NBYTES, 2 * window_nbytes // self.options.world_size)
+        ahead = min(ahead, self.options.memory_nbytes)
+        if self._is_local:
+            return Resources(threads, self.options.requests or threads, 1, ahead)
+        return Resources(threads, self.options.requests or REMOTE_REQUESTS, RANGE_NBYTES, ahead)
+
+    @property
+    def _is_local(self) -> bool:
+        columns = self.source.columns.items()
+        return all(
+            is_local(stored_array(each.source, name).fetcher.store) for name, each in columns
+        )
+
+
+@dataclass(slots=True, eq=False)
+class Progress:
+    """How far an iteration has come."""
+
+    begin: Cursor
+    deal: Deal
+    layout: Layout
+    given: int = 0
+    is_over: bool = False
+
+    @property
+    def cursor(self) -> Cursor:
+        """The place behind the last batch that was given out."""
+        begin = replace(self.begin, global_batch=self.layout.global_batch)
+        if begin.workers > 1:
+            return replace(begin, taken=begin.taken + self.given)
+        if self.is_over:
+            return self.begin.next_epoch()
+        return replace(begin, samples=self.deal.consumed(self.given))

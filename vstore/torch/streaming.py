@@ -1,0 +1,187 @@
+"""Whole batches of tensors, in a stream."""
+
+import os
+from collections.abc import Iterator, Sequence
+from typing import Any, Unpack
+
+import torch
+from torch.utils.data import IterableDataset, get_worker_info
+
+from vstore.errors import InvalidInputError
+from vstore.reader.buffers import allocate
+from vstore.reader.cursor import Cursor, decode_state, encode_state
+from vstore.reader.options import Choices, ReadOptions
+from vstore.reader.stream import Progress, Statistics
+from vstore.torch.ranks import rank_and_world_size
+from vstore.torch.tensors import as_tensors, pinned
+
+_MOST_WORKERS = 512
+_EPOCH, _SAMPLES, _GLOBAL_BATCH, _BEGUN = range(4)
+
+
+class StreamingDataset(IterableDataset[Any]):
+    """Batches of a commit's samples as tensors, in an order that follows from few numbers.
+
+    ```python
+    dataset = StreamingDataset(snapshot["train"], ["image", "label"], batch_size=256,
+                               shuffle=True, seed=0)
+    for batch in DataLoader(dataset, batch_size=None):      # or: for batch in dataset
+        train(batch["image"], batch["label"])
+    ```
+
+    Iterate over it directly, or through a `DataLoader` with `batch_size=None`, since it
+    makes whole batches. Threads load and gather them ahead of use, so `num_workers=0` is the
+    fast way; worker processes make the same batches in the same order, and are worth their
+    cost for transforms that keep Python busy.
+
+    Args:
+        data, columns, options: as those of `vstore.reader.Reader`. `rank` and `world_size`
+            come from `torch.distributed`, or from the environment variables `RANK` and
+            `WORLD_SIZE`, where they are not given.
+        pin_memory: make batches in page-locked memory, for `tensor.to(device,
+            non_blocking=True)`.
+
+    Each iteration is an epoch, and the next one comes in another order; `set_epoch` chooses
+    it, also for worker processes that live on. `state_dict` and `load_state_dict` resume at
+    the exact next batch, also on another number of ranks. A `StatefulDataLoader` finds them
+    by itself; with a plain `DataLoader` and worker processes, tell `state_dict` how many
+    batches were taken.
+
+    A batch that is kept is never overwritten, and must not be written to by several owners:
+    batches made together share memory, though no element.
+    """
+
+    def __init__(
+        self,
+        data: Any,
+        columns: Sequence[str] | None = None,
+        *,
+        pin_memory: bool = False,
+        **options: Unpack[ReadOptions],
+    ) -> None:
+        options["rank"], options["world_size"] = rank_and_world_size(
+            options.get("rank"), options.get("world_size")
+        )
+        self._stream = Choices.of(options).stream(
+            data, columns, convert=as_tensors, allocate=pinned if pin_memory else allocate
+        )
+        # Worker processes see changes of this, and count in it which epochs they have begun.
+        self._shared = _in_shared_memory(torch.zeros(_BEGUN + _MOST_WORKERS, dtype=torch.int64))
+        self._own: Cursor | None = None
+        self._progress: Progress | None = None
+        self._pid = os.getpid()
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {"stream": self._stream, "shared": self._shared, "own": self._own}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self._stream = state["stream"]
+        self._shared = _in_shared_memory(state["shared"])
+        self._own = state["own"]
+        self._progress = None
+        self._pid = os.getpid()
+
+    def __len__(self) -> int:
+        """Return how many batches an epoch has on each rank."""
+        return len(self._stream)
+
+    def __iter__(self) -> Iterator[Any]:
+        """Return the batches of the next epoch, or of the rest of one after `load_state_dict`."""
+        info = get_worker_info()
+        worker, workers = (0, 1) if info is None else (info.id, info.num_workers)
+        if worker >= _MOST_WORKERS:
+            raise InvalidInputError(f"at most {_MOST_WORKERS} worker processes are possible")
+        cursor = self._upcoming(worker, workers)
+        if self._own is not None:
+            self._own = None
+            place = [cursor.epoch, cursor.samples, cursor.global_batch]
+            self._shared[:_BEGUN] = torch.tensor(place)
+            self._shared[_BEGUN + worker] = 0
+        self._shared[_BEGUN + worker] += 1
+        self._progress = self._stream.begin(cursor)
+        self._pid = os.getpid()
+        return self._stream.iterate(self._progress)
+
+    def _upcoming(self, worker: int, workers: int) -> Cursor:
+        """Return where the next iteration begins."""
+        if self._own is not None:
+            if (self._own.worker, self._own.workers) != (worker, workers):
+                raise InvalidInputError(
+                    f"the state is that of worker {self._own.worker} of {self._own.workers}; this "
+                    f"is worker {worker} of {workers}: use as many, or save dataset.state_dict("
+                    "batches) in the main process"
+                )
+            return self._own
+        epoch, samples, global_batch = self._shared[:_BEGUN].tolist()
+        begun = int(self._shared[_BEGUN + worker])
+        if begun:
+            return Cursor(epoch + begun, worker=worker, workers=workers)
+        return Cursor(epoch, samples, global_batch, worker, workers)
+
+    def set_epoch(self, epoch: int) -> None:
+        """Choose the epoch that the next iteration reads."""
+        self._go_to(Cursor(epoch))
+
+    def _go_to(self, cursor: Cursor) -> None:
+        self._progress = None
+        self._own = None
+        place = [cursor.epoch, cursor.samples, cursor.global_batch]
+        self._shared.zero_()
+        self._shared[:_BEGUN] = torch.tensor(place)
+
+    def state_dict(self, batches: int | None = None) -> dict[str, Any]:
+        """Return the place behind the batch that was given out last, as JSON can hold it.
+
+        Args:
+            batches: how many batches of the epoch this rank has taken, where worker
+                processes make them and this process cannot know.
+        """
+        if batches is not None:
+            return encode_state(self._after(batches), self._stream.identity)
+        return encode_state(self._cursor(), self._stream.identity)
+
+    def _cursor(self) -> Cursor:
+        if self._progress is not None and self._pid == os.getpid():
+            return self._progress.cursor
+        info = get_worker_info()
+        if info is not None:
+            return self._upcoming(info.id, info.num_workers)
+        if self._shared[_BEGUN:].any():
+            raise InvalidInputError(
+                "worker processes make the batches, so this process cannot know how many were "
+                "taken: call state_dict(batches), or use a StatefulDataLoader"
+            )
+        return self._upcoming(0, 1)
+
+    def _after(self, batches: int) -> Cursor:
+        epoch, samples, global_batch = self._shared[:_BEGUN].tolist()
+        begun = int(self._shared[_BEGUN])
+        cursor = Cursor(epoch, samples, global_batch)
+        if begun > 1:
+            cursor = Cursor(epoch + begun - 1)
+        progress = self._stream.begin(cursor)
+        progress.given = batches
+        return progress.cursor
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go on at a place with the next iteration; the number of ranks may be another.
+
+        Raises:
+            InvalidInputError: the state is of other data, or of another order.
+        """
+        cursor = decode_state(state, self._stream.identity)
+        if get_worker_info() is None and cursor.workers == 1:
+            self._go_to(cursor)
+        else:
+            self._progress = None
+            self._own = cursor
+
+    @property
+    def statistics(self) -> Statistics:
+        """What reading has cost this process so far."""
+        return self._stream.statistics()
+
+
+def _in_shared_memory(tensor: torch.Tensor) -> torch.Tensor:
+    tensor.share_memory_()  # type: ignore[no-untyped-call]
+    return tensor
