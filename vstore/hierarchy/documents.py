@@ -55,11 +55,22 @@ def group_document(value: Mapping[str, Any], *, path: str) -> dict[str, Any]:
 
 def render(kept: Mapping[str, Any]) -> bytes:
     """Return the bytes of `zarr.json` for a document as it is kept."""
+    return json.dumps(as_written(kept), indent=2).encode()
+
+
+def consolidated(group: Mapping[str, Any], below: Mapping[str, Any]) -> bytes:
+    """Return the bytes of a group's `zarr.json` with copies of the documents below it."""
+    copies = {"kind": "inline", "must_understand": False, "metadata": dict(below)}
+    return json.dumps({**group, "consolidated_metadata": copies}).encode()
+
+
+def as_written(kept: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a document as Zarr wrote it."""
     value = dict(kept)
     marks = value.pop(_NONFINITE, None)
     if isinstance(marks, Mapping):
         value["attributes"] = _restored(value.get("attributes", {}), list(marks["attributes"]))
-    return json.dumps(value, indent=2).encode()
+    return value
 
 
 def _plain(value: Mapping[str, Any], path: str) -> dict[str, Any]:

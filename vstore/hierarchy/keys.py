@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from vstore.format.page import ChunkRef
 from vstore.format.tree import ArrayNode, GroupNode, Node
 from vstore.hierarchy import documents
 from vstore.hierarchy.nodes import Hierarchy, Place, join
@@ -56,16 +57,22 @@ class Keys:
         """Return the bytes under a key, or where they lie; None where there are none."""
         target = self.target(key)
         if target.is_document:
-            return documents.render(self.document(target))
+            return documents.render(self.document(target.path, target.node))
         if target.number is not None:
             return self.hierarchy.chunks(target.path).places([target.number])[0]
         return self.hierarchy.objects().find(key)
 
-    def document(self, target: Target) -> dict[str, object]:
-        """Return the document of a node."""
-        if isinstance(target.node, GroupNode):
-            return target.node.metadata
-        return self.hierarchy.chunks(target.path).metadata.to_dict()
+    def document(self, path: str, node: Node) -> dict[str, object]:
+        """Return the document of a node, as it is kept."""
+        if isinstance(node, GroupNode):
+            return node.metadata
+        return self.hierarchy.chunks(path).metadata.to_dict()
+
+    def documents(self, prefix: str) -> Iterator[tuple[str, dict[str, object]]]:
+        """Yield the paths of the nodes at and below `prefix`, each with its document."""
+        for path, node in self._nodes("", self.hierarchy.root, prefix):
+            if isinstance(node, ArrayNode) or node.metadata:
+                yield path, self.document(path, node)
 
     def list_prefix(self, prefix: str) -> Iterator[str]:
         """Yield every key that begins with `prefix`."""
@@ -92,6 +99,37 @@ class Keys:
             return
         chunks = self.hierarchy.chunks(path)
         yield from map(chunks.keys.key, chunks.numbers())
+
+    def places(self, prefix: str) -> Iterator[tuple[str, bytes | ChunkRef]]:
+        """Yield every key that begins with `prefix` and the bytes there, or where they lie.
+
+        The chunks of an array are looked up together.
+        """
+        for path, node in self._nodes("", self.hierarchy.root, prefix):
+            start = f"{path}/" if path else ""
+            if isinstance(node, ArrayNode) or node.metadata:
+                yield start + DOCUMENT, documents.render(self.document(path, node))
+            if isinstance(node, ArrayNode):
+                chunks = self.hierarchy.chunks(path)
+                numbers = chunks.numbers()
+                for number, place in zip(numbers, chunks.places(numbers), strict=True):
+                    if place is not None:
+                        yield start + chunks.keys.key(number), place
+        objects = self.hierarchy.objects()
+        for key in sorted(objects.names()):
+            if key.startswith(prefix):
+                yield key, objects.find(key) or b""
+
+    def _nodes(self, path: str, node: Node, prefix: str) -> Iterator[tuple[str, Node]]:
+        """Yield the nodes whose paths begin with `prefix`, which ends in a slash or is empty."""
+        start = f"{path}/" if path else ""
+        if start.startswith(prefix):
+            yield path, node
+        if isinstance(node, GroupNode) and (start.startswith(prefix) or prefix.startswith(start)):
+            for name in sorted(self.hierarchy.names(path, node)):
+                child = self.hierarchy.child(path, node, name)
+                if child is not None:
+                    yield from self._nodes(join(path, name), child, prefix)
 
     def list_dir(self, prefix: str) -> Sequence[str]:
         """Return the names directly below `prefix`, of keys and of what has keys below it."""

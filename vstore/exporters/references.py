@@ -1,0 +1,122 @@
+"""A commit as a kerchunk reference file, with which zarr and xarray read it without vstore."""
+
+import base64
+import json
+import os
+import re
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from vstore.errors import InvalidInputError, NotFoundError
+from vstore.format import keys
+from vstore.format.page import ChunkRef
+from vstore.format.tree import GroupNode
+from vstore.hierarchy import documents
+from vstore.hierarchy.keys import Keys
+from vstore.hierarchy.nodes import StoredHierarchy
+from vstore.snapshot import Snapshot
+
+_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*::?//")
+
+
+def export_refs(snapshot: Snapshot, path: str | os.PathLike[str], *, group: str = "") -> int:
+    """Write a reference file, version 1, for a commit; return how many keys it has.
+
+    The file says where each chunk lies; no chunk is read or copied. It holds as long as the
+    commit is kept, and readers of it check no digest. It appears whole or not at all.
+
+    Args:
+        snapshot: The commit.
+        path: Where to write the file, on local disk.
+        group: The group or table to write; all of the commit when empty.
+
+    Raises:
+        NotFoundError: there is no such group.
+        InvalidInputError: the repository lies in this process's memory.
+
+    >>> import tempfile, vstore
+    >>> folder = tempfile.TemporaryDirectory()
+    >>> repo = vstore.create(folder.name + "/repo")
+    >>> with repo.transaction("main", message="Add") as tx:
+    ...     tx.create_array("x", shape=(3,), dtype="int64")[:] = [3, 1, 4]
+    >>> export_refs(repo.checkout("main"), folder.name + "/refs.json")
+    3
+    >>> folder.cleanup()
+    """
+    target = Path(path)
+    entries = references(snapshot, group=group)
+    count = 0
+    with tempfile.NamedTemporaryFile(
+        "w", encoding="utf-8", dir=target.parent, prefix=f".{target.name}.", delete=False
+    ) as file:
+        try:
+            file.write('{"version": 1, "refs": {')
+            for count, (key, value) in enumerate(entries, 1):
+                comma = "," if count > 1 else ""
+                file.write(f"{comma}\n{json.dumps(key)}: {json.dumps(value)}")
+            file.write("\n}}\n")
+            file.close()
+            Path(file.name).chmod(0o644)
+            Path(file.name).replace(target)
+        except BaseException:
+            Path(file.name).unlink(missing_ok=True)
+            raise
+    return count
+
+
+def references(snapshot: Snapshot, *, group: str = "") -> Iterator[tuple[str, Any]]:
+    """Yield the keys of a commit, each with its contents or with (URL, offset, length)."""
+    root = _packs_url(snapshot.url)
+    group = group.strip("/")
+    if group and not isinstance(snapshot.tree.get(group), GroupNode):
+        raise NotFoundError(f"{group!r} is an array: name the group it is in")
+    hierarchy = Keys(StoredHierarchy(snapshot))
+    start = f"{group}/" if group else ""
+    return (
+        (key[len(start) :], _reference(place, root))
+        for key, place in _with_consolidated(hierarchy, start)
+    )
+
+
+def _with_consolidated(hierarchy: Keys, prefix: str) -> Iterator[tuple[str, bytes | ChunkRef]]:
+    """Yield keys and what is there; groups hold copies of all documents below them.
+
+    With these a reader lists nothing, which not every one does well in a reference file.
+    """
+    kept = {path: documents.as_written(doc) for path, doc in hierarchy.documents(prefix)}
+    for key, place in hierarchy.places(prefix):
+        path = key[: -len(documents.NAME)].rstrip("/")
+        document = kept.get(path) if key.endswith(documents.NAME) else None
+        if document is None or document["node_type"] != "group":
+            yield key, place
+            continue
+        start = f"{path}/" if path else ""
+        below = {
+            other[len(start) :]: each
+            for other, each in kept.items()
+            if other.startswith(start) and other != path
+        }
+        yield key, documents.consolidated(document, below)
+
+
+def _packs_url(url: str) -> str:
+    if url.startswith("memory:"):
+        raise InvalidInputError(
+            f"{url} lies in this process's memory, where no other reader finds it: export from a "
+            "repository on disk or in a bucket"
+        )
+    return url if _SCHEME.match(url) else f"file://{Path(url).resolve()}"
+
+
+def _reference(place: bytes | ChunkRef, root: str) -> str | list[Any]:
+    if isinstance(place, ChunkRef):
+        return [f"{root.rstrip('/')}/{keys.pack(place.pack.digest)}", place.offset, place.nbytes]
+    try:
+        text = place.decode("ascii")
+    except UnicodeDecodeError:
+        text = ""
+    if place and (not text or text.startswith("base64:")):
+        return "base64:" + base64.b64encode(place).decode()
+    return text
