@@ -283,7 +283,8 @@ def main() -> None:
     parser.add_argument("--port", type=int, help="where to listen (default: any free port)")
     parser.add_argument("--bucket", default="vstore", help="the bucket to create")
     arguments = parser.parse_args()
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    for stop in (signal.SIGINT, signal.SIGTERM):  # SIGINT too: shells ignore it for "serve.py &"
+        signal.signal(stop, signal.default_int_handler)
     try:
         with running(arguments.server, port=arguments.port, bucket=arguments.bucket) as server:
             for name, value in server.exports.items():

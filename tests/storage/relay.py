@@ -44,10 +44,12 @@ def refusal(status: int, code: str, **more: object) -> Fault:
 class Relay:
     """Forwards every request to `target`, with headers and paths as they are, and records it.
 
-    Each fault waits for the next request of its method and then happens once.
+    Each fault waits for the next request of its method and then happens once. The header named by
+    `without` is left out.
     """
 
-    def __init__(self, target: str, *faults: Fault) -> None:
+    def __init__(self, target: str, *faults: Fault, without: str = "") -> None:
+        self.dropped = {"expect", "connection", without.lower()}
         self.requests: list[tuple[str, str]] = []
         self._faults = list(faults)
         self._lock = threading.Lock()
@@ -121,7 +123,7 @@ class _Handler(BaseHTTPRequestHandler):
                 self.command, self.path, skip_host=True, skip_accept_encoding=True
             )
             for name, value in self.headers.items():
-                if name.lower() not in ("expect", "connection"):
+                if name.lower() not in self.relay.dropped:
                     connection.putheader(name, value)
             connection.endheaders(body)
             found = connection.getresponse()
