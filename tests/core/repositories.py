@@ -13,7 +13,7 @@ from vstore.format.samples import ColumnSpec
 from vstore.storage.counting import CountingStore
 from vstore.storage.memory import MemoryStore
 
-DELAY_SECONDS = 0.004
+DELAY_SECONDS = 0.05
 """Long enough that requests issued together overlap, so that depth means rounds."""
 
 
@@ -22,10 +22,12 @@ def new_repository() -> Repository:
     return vstore.create(f"memory://{uuid4().hex}", author="Ann Lee <ann@example.org>")
 
 
-def counted(repository: Repository) -> tuple[Repository, CountingStore]:
+def counted(
+    repository: Repository, *, delay_seconds: float = 0.0
+) -> tuple[Repository, CountingStore]:
     """Return a fresh handle of the repository, nothing cached, and what counts its requests."""
     name = repository.url.removeprefix("memory://")
-    store = CountingStore(MemoryStore(name), delay_seconds=DELAY_SECONDS)
+    store = CountingStore(MemoryStore(name), delay_seconds=delay_seconds)
     return Repository(store, author=repository.author), store
 
 
