@@ -124,8 +124,11 @@ class Fetcher:
         """Keep a commit that was just written."""
         self._commits.put(digest, commit)
 
-    def node_document(self, ref: NodeRef) -> bytes:
-        """Return the verified bytes of a node object."""
+    def node_documents(self, refs: Sequence[NodeRef]) -> list[bytes]:
+        """Return the verified bytes of node objects, those not kept read side by side."""
+        return list(self.map(self._node_document, refs))
+
+    def _node_document(self, ref: NodeRef) -> bytes:
         found = self._nodes.find(ref.digest)
         if found is None:
             found = self._index_object(ref.digest, what=f"node {ref.digest}")

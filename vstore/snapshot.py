@@ -68,10 +68,10 @@ class Snapshot:
         self._fetcher = fetcher
         self._digest = digest
         self._document: CommitDocument = fetcher.commit(digest)
-        root = trees.decode(self._document.tree, fetcher.node_document, what=f"commit {digest}")
+        root = trees.decode(self._document.tree, fetcher.node_documents, what=f"commit {digest}")
         if not isinstance(root, GroupNode):
             raise NotFoundError(f"the commit {digest} has no root group")
-        self._tree = Tree(root, fetcher.node_document)
+        self._tree = Tree(root, fetcher.node_documents)
 
     def __reduce__(self) -> tuple[Any, ...]:
         return Snapshot, (self._fetcher, self._digest)

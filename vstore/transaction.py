@@ -35,7 +35,7 @@ from vstore.format.keys import split_path
 from vstore.format.metadata import ArrayMetadata
 from vstore.format.sample_keys import KEY_KINDS, KeyKind
 from vstore.format.samples import ColumnSpec, bytes_
-from vstore.format.tree import ArrayNode, GroupNode, Node, TableInfo, Tree, new_id
+from vstore.format.tree import ArrayNode, GroupNode, Node, NodeRef, TableInfo, Tree, new_id
 from vstore.history.commits import Commit, describe
 from vstore.writing.new_column import array_metadata, check_spec
 from vstore.writing.packs import PackWriter
@@ -90,6 +90,7 @@ class Transaction:
         self._options = options
         self._publish = publish
         self._parent = None if base is None else fetcher.commit(base)
+        self._stored_nodes: set[Digest] = set()
         self._base_tree = self._read_tree()
         self._tree = self._base_tree
         self._writer = PackWriter(fetcher)
@@ -97,12 +98,18 @@ class Transaction:
         self._tables: dict[str, StagedTable] = {}
         self._arrays: dict[str, StagedArray] = {}
         self._schema: set[str] = set()
+        self._made: dict[str, int] = {}
         self._put: dict[str, Changes] = {}
         self._is_open = True
         self.commit_made: Commit | None = None
 
+    def _load_documents(self, refs: Sequence[NodeRef]) -> list[bytes]:
+        """Read node objects of the base commit, noting that they are stored already."""
+        self._stored_nodes.update(ref.digest for ref in refs)
+        return self._fetcher.node_documents(refs)
+
     def _read_tree(self) -> Tree:
-        load = self._fetcher.node_document
+        load = self._load_documents
         if self._parent is None:
             return Tree(GroupNode(metadata={}), load)
         root = trees.decode(self._parent.tree, load, what=f"the head of {self._branch!r}")
@@ -200,7 +207,10 @@ class Transaction:
         return StagedView(self._arrays[path], self._require_open)
 
     def _new_id(self, path: str) -> str:
-        return new_id(self._base, path)
+        """Return an id for what is made at `path`; what was made there before has another."""
+        made = self._made.setdefault(path, 0)
+        self._made[path] += 1
+        return new_id(self._base, path if not made else f"{path} {made}")
 
     def _free_path(self, path: str, what: str) -> str:
         names = split_path(path, what=what)
@@ -426,7 +436,8 @@ class Transaction:
         data = document.dumps(new, what="commit")
         digest = digest_of(data)
         for name, page in (pages | objects).items():
-            self._writer.upload(keys.index(name), page)
+            if name not in self._stored_nodes:
+                self._writer.upload(keys.index(name), page)
         self._writer.upload(keys.commit(digest), data)
         self._writer.finish()
         self._fetcher.remember_commit(digest, new)

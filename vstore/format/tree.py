@@ -7,7 +7,7 @@ digest. A group with too many children for that is split into sixteen buckets by
 digest of the child's name. The encoding follows from the contents alone.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal, NamedTuple
 
@@ -90,8 +90,8 @@ class GroupNode:
 
 
 Node = ArrayNode | GroupNode
-LoadDocument = Callable[[NodeRef], bytes]
-"""Return the verified bytes of a node object."""
+LoadDocuments = Callable[[Sequence[NodeRef]], Sequence[bytes]]
+"""Return the verified bytes of node objects, read side by side."""
 
 
 class _NodeDocument(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
@@ -112,7 +112,7 @@ class _RefDocument(msgspec.Struct, forbid_unknown_fields=True):
     ref: tuple[str, int]
 
 
-def decode(value: Any, load: LoadDocument, *, what: str) -> Node:
+def decode(value: Any, load: LoadDocuments, *, what: str) -> Node:
     """Return the node that the plain JSON `value` stands for.
 
     Raises:
@@ -130,13 +130,13 @@ def decode(value: Any, load: LoadDocument, *, what: str) -> Node:
     return GroupNode(doc.metadata, children, doc.table)
 
 
-def load_node(ref: NodeRef, load: LoadDocument, *, what: str) -> Node:
+def load_node(ref: NodeRef, load: LoadDocuments, *, what: str) -> Node:
     """Return the node behind a reference."""
-    return decode(document.parse(load(ref), what=what), load, what=what)
+    return decode(document.parse(load([ref])[0], what=what), load, what=what)
 
 
 def _decode_children(
-    doc: _NodeDocument | _BucketDocument, load: LoadDocument, *, what: str, prefix: str
+    doc: _NodeDocument | _BucketDocument, load: LoadDocuments, *, what: str, prefix: str
 ) -> Iterator[tuple[str, Node | NodeRef]]:
     """Yield the children; the digests of their names begin with `prefix`."""
     if len(prefix) > _BUCKET_DEPTH or (doc.children is None) == (doc.buckets is None):
@@ -147,15 +147,16 @@ def _decode_children(
         if prefix and not digest_of(name.encode()).startswith(prefix):
             raise FormatError(f"{what}/{name} is not in the bucket where its name belongs")
         yield _checked_name(name, what), _decode_child(value, load, what=f"{what}/{name}")
-    for digit, (digest, nbytes) in (doc.buckets or {}).items():
-        if len(digit) != 1:
-            raise FormatError(f"{what} has a bucket called {digit[:20]!r}, which is no digit")
-        ref = NodeRef(parse_digest(digest, what=what), nbytes)
-        bucket = document.loads(load(ref), _BucketDocument, what=f"{what} bucket {digest}")
+    buckets = doc.buckets or {}
+    if any(len(digit) != 1 for digit in buckets):
+        raise FormatError(f"{what} has buckets called {list(buckets)[:20]!r}: not all are digits")
+    refs = [NodeRef(parse_digest(digest, what=what), n) for digest, n in buckets.values()]
+    for digit, ref, data in zip(buckets, refs, load(refs) if refs else [], strict=True):
+        bucket = document.loads(data, _BucketDocument, what=f"{what} bucket {ref.digest}")
         yield from _decode_children(bucket, load, what=what, prefix=prefix + digit)
 
 
-def _decode_child(value: Any, load: LoadDocument, *, what: str) -> Node | NodeRef:
+def _decode_child(value: Any, load: LoadDocuments, *, what: str) -> Node | NodeRef:
     if isinstance(value, dict) and "ref" in value:
         digest, nbytes = document.convert(value, _RefDocument, what=what).ref
         return NodeRef(parse_digest(digest, what=what), nbytes)
@@ -179,13 +180,13 @@ class _Encoded:
     data: bytes
 
 
-def encode(root: GroupNode, load: LoadDocument) -> tuple[dict[str, Any], dict[Digest, bytes]]:
+def encode(root: GroupNode, load: LoadDocuments) -> tuple[dict[str, Any], dict[Digest, bytes]]:
     """Return the root's plain JSON and the objects that stand beside it, by digest."""
     objects: dict[Digest, bytes] = {}
     return _encode(root, load, objects).value, objects
 
 
-def _encode(node: Node, load: LoadDocument, objects: dict[Digest, bytes]) -> _Encoded:
+def _encode(node: Node, load: LoadDocuments, objects: dict[Digest, bytes]) -> _Encoded:
     if isinstance(node, ArrayNode):
         doc = _NodeDocument(node.metadata, chunks=node.chunks, column=node.column)
         return _encoded(msgspec.to_builtins(doc))
@@ -200,7 +201,7 @@ def _encoded(value: dict[str, Any]) -> _Encoded:
 
 def _encode_children(
     children: Mapping[str, Node | NodeRef],
-    load: LoadDocument,
+    load: LoadDocuments,
     objects: dict[Digest, bytes],
     *,
     depth: int,
@@ -237,13 +238,13 @@ def _encode_child(
     child: Node | NodeRef,
     encoded: _Encoded | None,
     outside: bool,  # noqa: FBT001
-    load: LoadDocument,
+    load: LoadDocuments,
     objects: dict[Digest, bytes],
 ) -> dict[str, Any]:
     if isinstance(child, NodeRef):
         if outside:
             return {"ref": [child.digest, child.nbytes]}
-        value: dict[str, Any] = document.parse(load(child), what="node")
+        value: dict[str, Any] = document.parse(load([child])[0], what="node")
         return value
     if encoded is None:
         raise AssertionError
@@ -260,7 +261,7 @@ def _store(data: bytes, objects: dict[Digest, bytes]) -> list[Any]:
 
 def _encode_buckets(
     children: Mapping[str, Node | NodeRef],
-    load: LoadDocument,
+    load: LoadDocuments,
     objects: dict[Digest, bytes],
     *,
     depth: int,
@@ -282,7 +283,7 @@ class Tree:
     """An immutable tree; changing one node copies the groups above it, nothing else."""
 
     root: GroupNode
-    load: LoadDocument
+    load: LoadDocuments
 
     def find(self, path: str) -> Node | None:
         """Return the node at `path`, or None."""

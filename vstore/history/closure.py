@@ -85,9 +85,9 @@ class _Reader:
     def _opened(self, ref: NodeRef) -> Node:
         return load_node(ref, self._load, what=f"node {ref.digest}")
 
-    def _load(self, ref: NodeRef) -> bytes:
-        self.loaded.append(ref)
-        return self._read(keys.index(ref.digest), ref.digest)
+    def _load(self, refs: Sequence[NodeRef]) -> list[bytes]:
+        self.loaded += refs
+        return [self._read(keys.index(ref.digest), ref.digest) for ref in refs]
 
     def _fresh_chunks(self, new: Index | None, old: Index | None) -> Iterator[Key]:
         if new is None or new == old:

@@ -76,8 +76,8 @@ def read_tree(fetcher: Fetcher, digest: Digest | None) -> Tree:
     root: trees.Node = GroupNode()
     if digest is not None:
         document = fetcher.commit(digest)
-        root = trees.decode(document.tree, fetcher.node_document, what=f"commit {digest}")
-    return Tree(root if isinstance(root, GroupNode) else GroupNode(), fetcher.node_document)
+        root = trees.decode(document.tree, fetcher.node_documents, what=f"commit {digest}")
+    return Tree(root if isinstance(root, GroupNode) else GroupNode(), fetcher.node_documents)
 
 
 def common_base(
