@@ -1,3 +1,4 @@
+import os
 from pathlib import Path
 
 import pytest
@@ -19,6 +20,10 @@ def test_stores_that_keep_their_promises_pass(tmp_path: Path) -> None:
 
 
 @pytest.mark.s3
+@pytest.mark.skipif(
+    "VSTORE_TEST_S3_ENDPOINT" in os.environ,
+    reason="a server that verifies signatures refuses requests that lack a signed header",
+)
 @pytest.mark.parametrize("engine", ["obstore", "fsspec"])
 @pytest.mark.parametrize("ignored", ["If-None-Match", "If-Match"])
 def test_a_server_that_ignores_conditions_is_found_out(
