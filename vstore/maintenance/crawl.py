@@ -1,6 +1,6 @@
 """Walking everything that commits refer to, each document once, several requests at a time."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from typing import Literal, Protocol
@@ -137,10 +137,12 @@ class _Walk:
         yield from self._below_node(self._decoded(found.tree, task), "")
 
     def _decoded(self, value: object, task: Task) -> Node:
-        def load(ref: NodeRef) -> bytes:
-            """Read a bucket of a group right here: they are few, and the group needs them all."""
-            self.visitor.is_new("node", ref.digest)
-            return self.read(Task("node", ref.digest, ref.nbytes, task.path))
+        def load(refs: Sequence[NodeRef]) -> list[bytes]:
+            """Read the buckets of a group right here: they are few, and it needs them all."""
+            for ref in refs:
+                self.visitor.is_new("node", ref.digest)
+            tasks = [Task("node", ref.digest, ref.nbytes, task.path) for ref in refs]
+            return [self.read(each) for each in tasks]
 
         return trees.decode(value, load, what=task.what)
 

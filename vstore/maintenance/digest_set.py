@@ -87,6 +87,9 @@ class SizesByDigest:
             if digest > after:
                 yield digest, nbytes
 
+    def __iter__(self) -> Iterator[Digest]:
+        return (digest for digest, _ in self.items())
+
     def __len__(self) -> int:
         return len(self._sizes)
 

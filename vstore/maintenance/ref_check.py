@@ -1,0 +1,157 @@
+"""Verifying branches, tags and the repository's own document."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from vstore.errors import FormatError, NotFoundError
+from vstore.format import commit as commits
+from vstore.format import keys
+from vstore.format.commit import (
+    BranchDocument,
+    CommitDocument,
+    RepositoryDocument,
+    TagDocument,
+)
+from vstore.format.digest import Digest
+from vstore.maintenance.digest_set import DigestSet
+from vstore.maintenance.findings import Restorer
+from vstore.maintenance.inventory import Inventory
+from vstore.storage.store import Key, ObjectStore
+
+_MOST_LOST = 1000
+_SHOWN_LOST = 20
+
+
+@dataclass(slots=True, eq=False)
+class RefsChecked:
+    """Where branches and tags point, and where their logs say that branches pointed."""
+
+    count: int = 0
+    heads: set[Digest] = field(default_factory=set)
+    remembered: set[Digest] = field(default_factory=set)
+
+
+def check_refs(store: ObjectStore, restorer: Restorer) -> RefsChecked:
+    """Read everything that no digest names, report what is damaged and restore what can be."""
+    found = RefsChecked()
+    default = _check_marker(store, restorer)
+    names: set[str] = set()
+    for info in store.list_prefix("refs/"):
+        name = keys.find_ref_name(info.key)
+        if name is None:
+            continue
+        names.add(info.key)
+        found.count += 1
+        _check_ref(store, restorer, info.key, name, found)
+    has_commits = any(True for _ in store.list_prefix(keys.COMMITS))
+    if default is not None and keys.branch(default) not in names and has_commits:
+        restorer.findings.report(
+            keys.branch(default), "missing", "the default branch, though there are commits"
+        )
+    return found
+
+
+def _check_marker(store: ObjectStore, restorer: Restorer) -> str | None:
+    """Return the name of the default branch, as far as that can be known."""
+    try:
+        return _marker(store).default_branch
+    except NotFoundError:
+        fault, detail = "missing", ""
+    except FormatError as exc:
+        fault, detail = "damaged", str(exc)
+    copy = restorer.copy
+    try:
+        data = None if copy is None else copy.get(keys.REPOSITORY)
+        marker = None if copy is None else _marker(copy)
+    except (NotFoundError, FormatError):
+        data = marker = None
+    if data is not None:
+        store.put(keys.REPOSITORY, data)
+    restorer.findings.report(
+        keys.REPOSITORY,
+        "missing" if fault == "missing" else "damaged",
+        detail,
+        repaired=data is not None,
+    )
+    return None if marker is None else marker.default_branch
+
+
+def _marker(store: ObjectStore) -> RepositoryDocument:
+    data = store.get(keys.REPOSITORY)
+    return commits.decode(data, RepositoryDocument, what=keys.REPOSITORY)
+
+
+def _check_ref(
+    store: ObjectStore, restorer: Restorer, key: Key, name: str, found: RefsChecked
+) -> None:
+    try:
+        document = _read_ref(store, key, name)
+    except NotFoundError:
+        return  # deleted just now
+    except FormatError as exc:
+        restored = _restored(store, restorer.copy, key, name)
+        detail = str(exc)
+        if isinstance(restored, BranchDocument):
+            detail += f"; it is again where the copy has it, at {restored.commit}"
+        restorer.findings.report(key, "damaged", detail, repaired=restored is not None)
+        if restored is None:
+            return
+        document = restored
+    found.heads.add(Digest(document.commit))
+    if isinstance(document, BranchDocument):
+        found.remembered |= {Digest(entry.commit) for entry in document.log}
+
+
+def _read_ref(store: ObjectStore, key: Key, name: str) -> BranchDocument | TagDocument:
+    data = store.get(key)
+    document: BranchDocument | TagDocument
+    if key.startswith(keys.BRANCHES):
+        document = commits.decode(data, BranchDocument, what=f"branch {name!r}")
+    else:
+        document = commits.decode(data, TagDocument, what=f"tag {name!r}")
+    if document.name != name:
+        raise FormatError(f"what is stored as {name!r} calls itself {document.name!r}")
+    return document
+
+
+def _restored(
+    store: ObjectStore, copy: ObjectStore | None, key: Key, name: str
+) -> BranchDocument | TagDocument | None:
+    """Put back a ref as the copy has it; there is nothing newer that can be read."""
+    if copy is None:
+        return None
+    try:
+        document = _read_ref(copy, key, name)
+    except (NotFoundError, FormatError):
+        return None
+    store.put(key, commits.encode(document))
+    return document
+
+
+def lost_heads(store: ObjectStore, inventory: Inventory, live: DigestSet) -> tuple[Digest, ...]:
+    """Return unreferenced commits from which no other descends, newest first.
+
+    Nothing where there are very many: then they are everyday garbage.
+    """
+    lost: list[Digest] = []
+    for digest in inventory.commits:
+        if digest not in live:
+            lost.append(digest)
+            if len(lost) > _MOST_LOST:
+                return ()
+    found = dict(_readable(store, lost))
+    parents = {parent for document in found.values() for parent in document.parents}
+    heads = [digest for digest in found if digest not in parents]
+    heads.sort(key=lambda digest: found[digest].time, reverse=True)
+    return tuple(heads[:_SHOWN_LOST])
+
+
+def _readable(
+    store: ObjectStore, digests: Iterable[Digest]
+) -> Iterable[tuple[Digest, CommitDocument]]:
+    for digest in digests:
+        try:
+            data = store.get(keys.commit(digest))
+            yield digest, commits.decode(data, CommitDocument, what=f"commit {digest}")
+        except (NotFoundError, FormatError):
+            continue  # garbage may be broken
