@@ -3,6 +3,7 @@
 import ast
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -40,11 +41,29 @@ def test_all_is_sorted_and_without_repetition() -> None:
     assert list(vstore.__all__) == sorted(set(vstore.__all__))
 
 
+def imported_for_checkers() -> dict[str, str]:
+    """The names that type checkers see imported, and the modules they come from."""
+    guard = next(
+        node
+        for node in ast.parse(Path(vstore.__file__).read_text()).body
+        if isinstance(node, ast.If)
+    )
+    return {
+        alias.asname or alias.name: node.module or ""
+        for node in guard.body
+        if isinstance(node, ast.ImportFrom)
+        for alias in node.names
+    }
+
+
 def test_all_names_exactly_what_is_public() -> None:
-    submodules = {name.split(".")[1] for name in sys.modules if name.startswith("vstore.")}
-    public = {name for name in vars(vstore) if not name.startswith("_")} - submodules
-    assert public == {name for name in vstore.__all__ if not name.startswith("_")}
+    assert {"__version__", *imported_for_checkers()} == set(vstore.__all__)
+
+
+def test_every_name_leads_to_what_type_checkers_see() -> None:
+    assert vstore._HOMES == imported_for_checkers()
     assert all(hasattr(vstore, name) for name in vstore.__all__)
+    assert dir(vstore) == sorted(vstore.__all__)
 
 
 def test_every_error_is_public() -> None:
