@@ -61,7 +61,7 @@ def test_all_names_exactly_what_is_public() -> None:
 
 
 def test_every_name_leads_to_what_type_checkers_see() -> None:
-    assert vstore._HOMES == imported_for_checkers()
+    assert imported_for_checkers() == vstore._HOMES
     assert all(hasattr(vstore, name) for name in vstore.__all__)
     assert dir(vstore) == sorted(vstore.__all__)
 
