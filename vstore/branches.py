@@ -9,6 +9,7 @@ from vstore.format import keys
 from vstore.format.commit import Author, TagDocument
 from vstore.format.digest import Digest, is_digest
 from vstore.history.authors import as_author
+from vstore.history.fence import Stopwatch
 from vstore.history.merge_base import is_ancestor
 from vstore.history.refs import Branch, Refs
 
@@ -20,6 +21,7 @@ class Access:
     refs: Refs
     fetcher: Fetcher
     resolve: Callable[[str | None], Digest]
+    resolve_kept: Callable[[str | None], Digest]
     author: Callable[[], Author]
 
 
@@ -130,11 +132,12 @@ class Tags:
             NotFoundError: there is no such commit.
         """
         keys.check_ref_name(name, what="tag")
-        digest = self._access.resolve(at)
+        since = Stopwatch()
+        digest = self._access.resolve_kept(at)
         if at is not None and is_digest(at):
             self._access.fetcher.commit(digest)
         who = as_author(author) or self._access.author()
-        self._refs.create_tag(name, digest, author=who, message=message)
+        self._refs.create_tag(name, digest, author=who, message=message, named=since)
         return digest
 
     def delete(self, name: str) -> None:

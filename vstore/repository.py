@@ -6,6 +6,7 @@ from itertools import islice
 from typing import Any
 
 from vstore.branches import Access, Branches, Tags
+from vstore.committing import CommitOptions
 from vstore.diffing.diff import Diff
 from vstore.diffing.states import NodeStates, SampleStates
 from vstore.errors import InvalidInputError, NotFoundError
@@ -31,7 +32,7 @@ from vstore.publishing import BranchMerge, Publisher
 from vstore.rewriting import Rewriter
 from vstore.snapshot import Snapshot
 from vstore.storage.store import ObjectStore
-from vstore.transaction import CommitOptions, Transaction
+from vstore.transaction import Transaction
 
 
 class Repository:
@@ -89,7 +90,9 @@ class Repository:
 
     @property
     def _access(self) -> Access:
-        return Access(self._refs, self._fetcher, self.resolve, lambda: self.author)
+        return Access(
+            self._refs, self._fetcher, self.resolve, self._resolve_kept, lambda: self.author
+        )
 
     @property
     def refs(self) -> Refs:
@@ -108,14 +111,28 @@ class Repository:
 
     def resolve(self, revision: str | None = None, *, as_of: datetime | None = None) -> Digest:
         """Return the id of the commit that a revision names; see `checkout`."""
+        digest, _ = self._resolve(revision)
+        return digest if as_of is None else commit_as_of(digest, as_of, self._fetcher.commit)
+
+    def _resolve(self, revision: str | None) -> tuple[Digest, bool]:
+        """Return the commit that a revision names, and whether it does so by a hash."""
         name = self.default_branch if revision is None else revision
         resolver = Resolver(self._refs, self._fetcher.commit, self._commits_with_prefix)
         try:
-            digest = resolver.resolve(name)
+            return resolver.resolve_origin(name)
         except NotFoundError:
             self._explain_missing(name)
             raise
-        return digest if as_of is None else commit_as_of(digest, as_of, self._fetcher.commit)
+
+    def _resolve_kept(self, revision: str | None) -> Digest:
+        """Return a commit that a ref is to need; call it after that ref was read.
+
+        One that was named by its hash may be on no ref, and so about to be collected.
+        """
+        digest, by_hash = self._resolve(revision)
+        if by_hash:
+            self._refs.require_kept(digest)
+        return digest
 
     def _explain_missing(self, name: str) -> None:
         """Raise a better error where there is no repository, or nothing was committed yet."""
@@ -223,10 +240,9 @@ class Repository:
         )
         branch = self._refs.get_branch(name)
         merger = BranchMerge(self._fetcher, self._refs, branch, options)
-        theirs = self.resolve(revision)
         if dry_run:
-            return merger.preview(theirs, resolve=resolve)
-        return merger.run(theirs, resolve=resolve)
+            return merger.preview(self.resolve(revision), resolve=resolve)
+        return merger.run(self._resolve_kept(revision), resolve=resolve)
 
     def log(
         self, revision: str | None = None, *, path: str | None = None, limit: int | None = None
@@ -300,8 +316,9 @@ class Repository:
         resolve: Resolution | None = None,
     ) -> Commit:
         """Make the changes of one commit again on a branch; of a merge, against `parent`."""
-        picked = self.resolve(revision)
-        return self._rewriter(into).cherry_pick(picked, parent=parent, resolve=resolve)
+        rewriter = self._rewriter(into)
+        picked = self._resolve_kept(revision)
+        return rewriter.cherry_pick(picked, parent=parent, resolve=resolve)
 
     def revert(
         self,
@@ -313,13 +330,13 @@ class Repository:
         resolve: Resolution | None = None,
     ) -> Commit:
         """Undo the changes of one commit by a new one; of a merge, against `parent`."""
-        reverted = self.resolve(revision)
         rewriter = self._rewriter(into, message=message)
+        reverted = self._resolve_kept(revision)
         return rewriter.revert(reverted, parent=parent, resolve=resolve)
 
     def rebase(self, branch: str, *, onto: str, resolve: Resolution | None = None) -> Commit:
         """Make the commits that only `branch` has again on top of `onto`; move the branch."""
-        return self._rewriter(branch).rebase(self.resolve(onto), resolve=resolve)
+        return self._rewriter(branch).rebase(self._resolve_kept(onto), resolve=resolve)
 
     def reset(self, branch: str, *, to: str) -> Commit:
         """Move a branch to any commit; `undo` moves it back."""

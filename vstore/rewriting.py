@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 
 import msgspec
 
+from vstore.committing import CommitOptions
 from vstore.errors import ConflictError, InvalidInputError, NotFoundError
 from vstore.fetch import Fetcher
 from vstore.format import commit as commits
@@ -17,7 +18,6 @@ from vstore.history.merge_base import is_ancestor, merge_bases
 from vstore.history.refs import Branch, Refs
 from vstore.merging.conflicts import Resolution
 from vstore.merging.merge import Sides, replay
-from vstore.transaction import CommitOptions
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,6 +190,7 @@ class Rewriter:
     def _finish_at(self, digest: Digest, action: str) -> Commit:
         document = self.fetcher.commit(digest)
         if digest != self.branch.commit:
+            self.refs.require_kept(digest)
             self._move(digest, action)
         return describe(digest, document)
 

@@ -118,6 +118,17 @@ class Refs:
         version = self._store.compare_and_swap(key, data, branch.version)
         return None if version is None else Branch(new, version)
 
+    def require_kept(self, commit: Digest) -> None:
+        """Make sure that a commit that was found by its hash is not about to be deleted.
+
+        One request, more where garbage was ever collected. Call it after the branch was read
+        that is to have the commit, and before that moves.
+
+        Raises:
+            ConflictError: garbage collection deleted the commit, or is about to.
+        """
+        fences.require_kept(self._store, fences.find_collection(self._store), commit)
+
     def mark_branch(self, branch: Branch, fence: Fence | None) -> Branch | None:
         """Write a collection's mark without moving the branch; None if it moved meanwhile."""
         new = msgspec.structs.replace(branch.document, token=_token(), fence=fence)
@@ -159,20 +170,16 @@ class Refs:
         *,
         author: Author,
         message: str = "",
-        named: "fences.Stopwatch | None" = None,
-        by_hash: bool = False,
+        named: fences.Stopwatch | None = None,
     ) -> TagDocument:
         """Create a tag, or raise `AlreadyExistsError`; one request.
 
-        `named` was started before the commit was looked up; `by_hash` says that it was named
-        by its hash and not by a branch or tag, which takes two requests more.
+        `named` was started before the commit was looked up.
 
         Raises:
             ConflictError: garbage collection deleted the commit, or is about to.
         """
         since = named or fences.Stopwatch()
-        if by_hash:
-            fences.require_kept(self._store, fences.find_collection(self._store), commit)
         new = TagDocument(FORMAT, name, commit, _token(), author, _now(), message)
         if self._store.put_if_absent(keys.tag(name), commits.encode(new)) is None:
             raise AlreadyExistsError(
@@ -181,7 +188,7 @@ class Refs:
             )
         if since.is_slow:
             with self._undone(lambda: self._store.delete(keys.tag(name))):
-                fences.require_kept(self._store, fences.find_collection(self._store), commit)
+                self.require_kept(commit)
         return new
 
     def delete_tag(self, name: str) -> None:
