@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 
+from vstore.committing import CommitOptions
 from vstore.errors import ConflictError, NotFoundError, StorageError, UnknownOutcomeError
 from vstore.fetch import Fetcher
 from vstore.format.commit import CommitDocument
@@ -16,7 +17,6 @@ from vstore.history.merge_base import is_ancestor
 from vstore.history.refs import Branch, Refs
 from vstore.merging.conflicts import Resolution
 from vstore.merging.merge import Merged, Sides, common_base, replay, write_merge
-from vstore.transaction import CommitOptions
 
 TRIES = 100
 """How often a commit is redone on a new head before it is given up."""

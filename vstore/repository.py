@@ -1,8 +1,9 @@
 """The front door: a repository's branches, commits, merges and history."""
 
 from collections.abc import Iterator, Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from itertools import islice
+from pathlib import Path
 from typing import Any
 
 from vstore.branches import Access, Branches, Tags
@@ -26,11 +27,21 @@ from vstore.history.commits import as_of as commit_as_of
 from vstore.history.merge_base import merge_bases
 from vstore.history.refs import Refs
 from vstore.history.revisions import Resolver
+from vstore.maintenance.collecting import DEFAULT_EXPIRE, GcOptions, collect
+from vstore.maintenance.collecting import cancel as cancel_collection
+from vstore.maintenance.fsck import Checkpoint, FsckCursor, FsckOptions, Mode
+from vstore.maintenance.fsck import fsck as run_fsck
+from vstore.maintenance.fsck_report import FsckReport
+from vstore.maintenance.gc_report import GcReport
+from vstore.maintenance.probe import probe
+from vstore.maintenance.probe_report import ProbeReport
+from vstore.maintenance.progress import Progress, silent
 from vstore.merging.conflicts import Resolution
 from vstore.merging.merge import Merged
 from vstore.publishing import BranchMerge, Publisher
 from vstore.rewriting import Rewriter
 from vstore.snapshot import Snapshot
+from vstore.storage.open import open_store
 from vstore.storage.store import ObjectStore
 from vstore.transaction import Transaction
 
@@ -382,8 +393,92 @@ class Repository:
         digest = self.resolve(revision)
         return describe(digest, self._fetcher.commit(digest))
 
+    def fsck(  # noqa: PLR0913 - one option for each way of looking
+        self,
+        *,
+        mode: Mode = "quick",
+        share: tuple[int, int] | None = None,
+        decode: bool = False,
+        repair_from: "Repository | str | Path | None" = None,
+        resume: FsckCursor | None = None,
+        progress: Progress = silent,
+        checkpoint: Checkpoint | None = None,
+    ) -> FsckReport:
+        """Verify the repository and say what damage reaches.
+
+        Args:
+            mode: `quick` verifies every document and the sizes of packs, `full` every byte.
+            share: (n, t) verifies the bytes of the n-th of t shares of the packs.
+            decode: decode every chunk too.
+            repair_from: a copy, to restore what is missing or damaged from.
+            resume: a cursor that `checkpoint` was given before an interruption.
+            progress: told how far it is.
+            checkpoint: given a cursor every few seconds.
+        """
+        options = FsckOptions(
+            mode=mode,
+            share=share,
+            decode=decode,
+            repair_from=_store_of(repair_from),
+            resume=resume,
+        )
+        return run_fsck(self._store, options, progress=progress, checkpoint=checkpoint)
+
+    def gc(  # noqa: PLR0913 - one option for each way of collecting
+        self,
+        *,
+        grace: timedelta | None = None,
+        expire: timedelta = DEFAULT_EXPIRE,
+        dry_run: bool = False,
+        wait: bool = False,
+        take_over: bool = False,
+        measure: bool = False,
+        cancel: bool = False,
+        progress: Progress = silent,
+    ) -> GcReport:
+        """Delete what was condemned long enough ago; condemn what nothing needs.
+
+        Garbage goes in two calls, a grace period (a day) apart: call it daily. Safe beside
+        readers and writers; a transaction that took longer than both may fail to commit.
+
+        Args:
+            grace: the grace period.
+            expire: how long a branch's log keeps the commits that the branch has left.
+            dry_run: count, and change nothing.
+            wait: wait out the grace period, and delete in this call.
+            take_over: finish now what a collection that certainly died was deleting.
+            measure: find out how much of the packs that stay is dead.
+            cancel: pardon what is condemned, and do nothing else.
+            progress: told how far it is.
+
+        Raises:
+            ConflictError: another collection is deleting.
+            CorruptionError: something needed is missing or damaged; nothing was deleted.
+        """
+        if cancel:
+            return cancel_collection(self._store)
+        options = GcOptions(
+            grace=grace,
+            expire=expire,
+            dry_run=dry_run,
+            wait=wait,
+            take_over=take_over,
+            measure=measure,
+        )
+        return collect(self._store, options, progress=progress)
+
+    def probe(self) -> ProbeReport:
+        """Try whether the store keeps the promises that commits rest on, with its own objects."""
+        return probe(self._store)
+
     def __repr__(self) -> str:
         return f"<vstore.Repository {self.url}>"
+
+
+def _store_of(copy: Repository | str | Path | None) -> ObjectStore | None:
+    if copy is None or isinstance(copy, Repository):
+        return None if copy is None else copy.store
+    return open_store(copy)
 
 
 def _reopened(store: ObjectStore, author: Author | None) -> Repository:

@@ -1,8 +1,7 @@
 """Changes that become one commit, or nothing."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from dataclasses import replace
 from types import TracebackType
 from typing import Any, Self
 
@@ -10,7 +9,7 @@ import msgspec
 from numpy.typing import DTypeLike
 
 from vstore import optional
-from vstore.array import Array, ChunkSource
+from vstore.committing import CommitOptions, commit_document
 from vstore.errors import (
     AlreadyExistsError,
     ClosedError,
@@ -21,15 +20,9 @@ from vstore.fetch import Fetcher
 from vstore.format import document, keys
 from vstore.format import tree as trees
 from vstore.format.commit import (
-    FORMAT,
-    Author,
     Changes,
     CommitDocument,
-    ancestors_of,
-    format_time,
-    parse_time,
 )
-from vstore.format.conversion import as_dtype
 from vstore.format.digest import Digest, digest_of
 from vstore.format.keys import split_path
 from vstore.format.metadata import ArrayMetadata
@@ -37,31 +30,12 @@ from vstore.format.sample_keys import KEY_KINDS, KeyKind
 from vstore.format.samples import ColumnSpec, bytes_
 from vstore.format.tree import ArrayNode, GroupNode, Node, NodeRef, TableInfo, Tree, new_id
 from vstore.history.commits import Commit, describe
-from vstore.writing.new_column import array_metadata, check_spec
+from vstore.writing.new_column import array_metadata
 from vstore.writing.packs import PackWriter
 from vstore.writing.staged_array import StagedArray
-from vstore.writing.staged_table import StagedTable, check_column_name
+from vstore.writing.staged_table import StagedTable, check_specs
+from vstore.writing.staged_view import StagedView
 from vstore.writing.table_arrays import Staging
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CommitOptions:
-    """What a commit says beside its contents."""
-
-    message: str
-    author: Author
-    metadata: Mapping[str, Any] = field(default_factory=dict)
-    time: datetime | None = None
-    allow_empty: bool = False
-    merged: Sequence[Digest] = ()
-    """Commits that are parents beside the one that the transaction began at."""
-
-    def __post_init__(self) -> None:
-        document.plain_object(self.metadata, what="metadata")
-        document.dumps([self.message, self.author], what="message or author")
-        if self.time is not None:
-            _check_time(self.time)
-
 
 Publish = Callable[[Digest, CommitDocument], Commit]
 """Make a stored commit the head of its branch, or raise; return what the head became."""
@@ -158,7 +132,7 @@ class Transaction:
         """
         self._require_open()
         path = self._free_path(path, "table")
-        _check_columns(columns)
+        check_specs(columns)
         if keys is not None and keys not in KEY_KINDS:
             raise InvalidInputError(f"keys is None, 'int', 'str' or 'tuple', not {keys!r}")
         metadata = _group_metadata(attributes)
@@ -432,7 +406,7 @@ class Transaction:
         value, objects = trees.encode(tree.root, tree.load)
         if self._is_unchanged(value, changes) and not self._options.allow_empty:
             return None
-        new = self._document(value, changes)
+        new = commit_document(self._fetcher.commit, self._base, self._options, value, changes)
         data = document.dumps(new, what="commit")
         digest = digest_of(data)
         for name, page in (pages | objects).items():
@@ -476,89 +450,9 @@ class Transaction:
             pages |= fresh
         return tree, pages
 
-    def _document(self, tree: dict[str, Any], changes: dict[str, Changes]) -> CommitDocument:
-        parent, options = self._parent, self._options
-        digests = [] if self._base is None else [self._base]
-        digests += [digest for digest in options.merged if digest not in digests]
-        generations = [self._fetcher.commit(digest).generation for digest in digests]
-        return CommitDocument(
-            format=FORMAT,
-            features=[],
-            parents=list(digests),
-            generation=max(generations, default=-1) + 1,
-            depth=0 if parent is None else parent.depth + 1,
-            ancestors=[]
-            if parent is None or self._base is None
-            else ancestors_of(self._base, parent.depth, parent.ancestors),
-            author=options.author,
-            time=format_time(self._time()),
-            message=options.message,
-            metadata=_json_object(options.metadata, "metadata"),
-            changes=changes,
-            tree=tree,
-        )
-
-    def _time(self) -> datetime:
-        """Return the commit's time, which is never before its parent's."""
-        earliest = None if self._parent is None else parse_time(self._parent.time)
-        if self._options.time is None:
-            now = datetime.now(UTC)
-            return now if earliest is None else max(now, earliest)
-        time = self._options.time
-        if earliest is not None and time < earliest:
-            raise InvalidInputError(f"time={time} lies before the parent commit's, {earliest}")
-        return time
-
     def __repr__(self) -> str:
         state = "open" if self._is_open else "finished"
         return f"<vstore.Transaction on {self._branch!r}, {state}>"
-
-
-class StagedView(Array):
-    """A plain array of a transaction: index it to read, assign to it to write."""
-
-    def __init__(self, source: StagedArray, require_open: Any) -> None:
-        super().__init__(source, path=source.path)
-        self._staged = source
-        self._require_open = require_open
-
-    def __getitem__(self, index: Any) -> Any:
-        """Return what the index picks, as it stands in the transaction."""
-        self._require_open()
-        self._staged.require_usable()
-        return super().__getitem__(index)
-
-    def __setitem__(self, index: Any, values: Any) -> None:
-        """Change the elements an index picks; values broadcast as in NumPy."""
-        self._require_open()
-        self._staged.require_usable()
-        self._staged.write(index, as_dtype(values, self.dtype, name=self.path))
-
-
-def _check_time(time: object) -> None:
-    if not isinstance(time, datetime) or time.tzinfo is None:
-        raise InvalidInputError(
-            f"time is a datetime with a time zone, for instance tzinfo=UTC; got {time!r}"
-        )
-    try:
-        format_time(time)
-    except OverflowError as exc:
-        raise InvalidInputError(f"time={time} has no form in UTC") from exc
-
-
-def _check_columns(columns: Mapping[str, ColumnSpec]) -> None:
-    if not isinstance(columns, Mapping):
-        raise InvalidInputError(f"columns are a mapping of names to columns; got {columns!r}")
-    if not columns:
-        raise InvalidInputError("a table needs at least one column")
-    for name, spec in columns.items():
-        check_column_name(name)
-        if not isinstance(spec, ColumnSpec):
-            raise InvalidInputError(
-                f"the column {name!r} is described by vstore.ndarray, text, bytes_ or image; "
-                f"got {spec!r}"
-            )
-        check_spec(spec, name)
 
 
 def _group_metadata(attributes: Mapping[str, Any] | None) -> dict[str, Any]:
@@ -569,6 +463,3 @@ def _group_metadata(attributes: Mapping[str, Any] | None) -> dict[str, Any]:
 def _json_object(value: Mapping[str, Any] | None, what: str) -> dict[str, Any]:
     """Return a mapping as it reads back from JSON, or raise `InvalidInputError`."""
     return document.plain_object({} if value is None else value, what=what)
-
-
-__all__ = ["ChunkSource", "CommitOptions", "StagedView", "Transaction"]

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Literal
 
+from vstore.committing import CommitOptions
 from vstore.fetch import Fetcher
 from vstore.format import tree as trees
 from vstore.format.commit import CommitDocument
@@ -14,7 +15,7 @@ from vstore.history.commits import Commit
 from vstore.history.merge_base import merge_bases
 from vstore.merging.conflicts import Conflict, Conflicts, Resolution, Use
 from vstore.merging.tree_merge import TreeMerge
-from vstore.transaction import CommitOptions, Transaction
+from vstore.transaction import Transaction
 
 
 @dataclass(frozen=True, slots=True)

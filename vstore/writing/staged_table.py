@@ -32,6 +32,7 @@ from vstore.writing.batches import (
     check_columns,
     common_length,
 )
+from vstore.writing.new_column import check_spec
 from vstore.writing.staged_array import StagedArray
 from vstore.writing.staged_column import StagedColumn, StagedIndexer
 from vstore.writing.table_arrays import Staging, TableArrays
@@ -389,3 +390,19 @@ def check_column_name(name: str) -> None:
     check_node_name(name, what="column")
     if name == KEYS or name.endswith(RESERVED_SUFFIXES):
         raise InvalidInputError(f"the column name {name!r} is taken by vstore; choose another one")
+
+
+def check_specs(columns: Mapping[str, ColumnSpec]) -> None:
+    """Raise `InvalidInputError` unless a table may be made of these columns."""
+    if not isinstance(columns, Mapping):
+        raise InvalidInputError(f"columns are a mapping of names to columns; got {columns!r}")
+    if not columns:
+        raise InvalidInputError("a table needs at least one column")
+    for name, spec in columns.items():
+        check_column_name(name)
+        if not isinstance(spec, ColumnSpec):
+            raise InvalidInputError(
+                f"the column {name!r} is described by vstore.ndarray, text, bytes_ or image; "
+                f"got {spec!r}"
+            )
+        check_spec(spec, name)
