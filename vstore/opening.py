@@ -11,6 +11,7 @@ from vstore.format import commit as commits
 from vstore.format import keys
 from vstore.format.commit import FORMAT, Author, RepositoryDocument, format_time
 from vstore.history.authors import as_author
+from vstore.maintenance.probe import require_conditions
 from vstore.repository import Repository
 from vstore.snapshot import Snapshot
 from vstore.storage.open import open_store
@@ -38,6 +39,7 @@ def create(
 
     Raises:
         AlreadyExistsError: there is a repository already.
+        UnsupportedStoreError: the store ignores the conditions of conditional writes.
 
     >>> create("memory://create-doc").url
     'memory://create-doc'
@@ -46,6 +48,7 @@ def create(
     store = open_store(
         url, storage_options=storage_options, unsafe_single_writer=unsafe_single_writer
     )
+    require_conditions(store)
     marker = RepositoryDocument(
         format=FORMAT,
         features=[],

@@ -404,23 +404,14 @@ class Repository:
         progress: Progress = silent,
         checkpoint: Checkpoint | None = None,
     ) -> FsckReport:
-        """Verify the repository and say what damage reaches.
+        """Verify the repository and name what damage reaches; see `FsckOptions`.
 
-        Args:
-            mode: `quick` verifies every document and the sizes of packs, `full` every byte.
-            share: (n, t) verifies the bytes of the n-th of t shares of the packs.
-            decode: decode every chunk too.
-            repair_from: a copy, to restore what is missing or damaged from.
-            resume: a cursor that `checkpoint` was given before an interruption.
-            progress: told how far it is.
-            checkpoint: given a cursor every few seconds.
+        `repair_from` is a copy, or its address, from which what is missing or damaged is
+        restored. `checkpoint` is given a cursor every few seconds, to `resume` from.
         """
+        copy = _store_of(repair_from)
         options = FsckOptions(
-            mode=mode,
-            share=share,
-            decode=decode,
-            repair_from=_store_of(repair_from),
-            resume=resume,
+            mode=mode, share=share, decode=decode, repair_from=copy, resume=resume
         )
         return run_fsck(self._store, options, progress=progress, checkpoint=checkpoint)
 
@@ -439,17 +430,8 @@ class Repository:
         """Delete what was condemned long enough ago; condemn what nothing needs.
 
         Garbage goes in two calls, a grace period (a day) apart: call it daily. Safe beside
-        readers and writers; a transaction that took longer than both may fail to commit.
-
-        Args:
-            grace: the grace period.
-            expire: how long a branch's log keeps the commits that the branch has left.
-            dry_run: count, and change nothing.
-            wait: wait out the grace period, and delete in this call.
-            take_over: finish now what a collection that certainly died was deleting.
-            measure: find out how much of the packs that stay is dead.
-            cancel: pardon what is condemned, and do nothing else.
-            progress: told how far it is.
+        readers and writers. `GcOptions` explains the options; `cancel` pardons what is
+        condemned and does nothing else.
 
         Raises:
             ConflictError: another collection is deleting.

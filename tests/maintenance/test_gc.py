@@ -1,5 +1,6 @@
 """Garbage collection frees what nothing needs, in two phases, and nothing else."""
 
+from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 
@@ -405,3 +406,50 @@ def test_a_local_repository_is_collected_alike(tmp_path: Path) -> None:
     plain = report.to_dict()
     assert plain["freed"]["objects"] == 2
     assert plain["examined"]["commits"] >= 4
+
+
+def test_the_front_door_collects(tmp_path: Path) -> None:
+    repository = new_repository(str(tmp_path / "repository"))
+    abandon(repository, 1)
+    assert repository.gc(dry_run=True).live.objects == 9
+    age(repository.store, 3 * DAY)
+    assert repository.gc(grace=HOUR).condemned.objects == 2
+    assert repository.gc(cancel=True).cancelled
+    assert repository.gc(grace=timedelta(0)).freed.objects == 2
+    assert repository.fsck(mode="full").is_sound
+
+
+NAMINGS: dict[str, Callable[[Repository, str], object]] = {
+    "branch": lambda repository, lost: repository.branches.create("late", at=lost),
+    "tag": lambda repository, lost: repository.tags.create("late", at=lost),
+    "prefix": lambda repository, lost: repository.tags.create("late", at=lost[:12]),
+    "reset": lambda repository, lost: repository.reset("main", to=lost),
+    "merge": lambda repository, lost: repository.merge(lost),
+    "cherry-pick": lambda repository, lost: repository.cherry_pick(lost),
+    "revert": lambda repository, lost: repository.revert(lost),
+    "rebase": lambda repository, lost: repository.rebase("main", onto=lost),
+}
+
+
+@pytest.mark.parametrize("naming", NAMINGS)
+def test_nothing_is_built_on_a_condemned_commit(naming: str) -> None:
+    repository, _ = old_orphans()
+    collect(repository.store)
+    lost = condemned_commit(repository)
+    before = repository.resolve("main")
+    with pytest.raises(ConflictError, match="about to delete it"):
+        NAMINGS[naming](repository, lost)
+    assert repository.resolve("main") == before
+    assert list(repository.tags) == []
+    assert list(repository.branches) == ["main"]
+
+
+@pytest.mark.parametrize("naming", NAMINGS)
+def test_nothing_is_built_on_a_commit_that_only_a_cache_remembers(naming: str) -> None:
+    repository, _ = old_orphans()
+    lost = condemned_commit(repository)
+    repository.checkout(lost)  # now the handle has it
+    collect(repository.store, NOW)
+    with pytest.raises((ConflictError, NotFoundError)):
+        NAMINGS[naming](repository, lost)
+    assert read_everything(repository.store) == 4
