@@ -58,8 +58,29 @@ class Branches:
             raise AlreadyExistsError(f"there is a branch {name!r} already")
         return digest
 
+    def rename(self, name: str, new_name: str) -> Digest:
+        """Give a branch another name and return its commit; its log begins anew.
+
+        Raises:
+            NotFoundError: there is no branch `name`.
+            AlreadyExistsError: there is a branch `new_name`.
+            ConflictError: the branch moved just now; it keeps its old name.
+        """
+        branch = self._refs.get_branch(name)
+        action = f"renamed from {name}"
+        made = self._refs.create_branch(new_name, branch.commit, action=action)
+        if made is None:
+            raise AlreadyExistsError(f"there is a branch {new_name!r} already")
+        if not self._refs.delete_branch(branch):
+            self._refs.delete_branch(made)
+            raise ConflictError(f"the branch {name!r} moved just now; it keeps its name")
+        return branch.commit
+
     def delete(self, name: str, *, force: bool = False) -> Digest:
-        """Delete a branch and return where it pointed; its commits stay until gc.
+        """Delete a branch and return where it pointed.
+
+        Its commits stay until gc, so `create(name, at=...)` with what this returns brings
+        it back.
 
         Raises:
             NotFoundError: there is no such branch.

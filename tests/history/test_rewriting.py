@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import vstore
-from vstore import ConflictError, InvalidInputError, NotFoundError, Repository
+from vstore import AlreadyExistsError, ConflictError, InvalidInputError, NotFoundError, Repository
 from vstore.format.commit import CommitDocument
 from vstore.format.digest import Digest
 
@@ -206,3 +206,24 @@ def test_first_parents_far_back_are_found_in_few_reads() -> None:
     fresh.fetcher.commit = counted  # type: ignore[method-assign]
     assert fresh.commit("main~199").message == "0"
     assert len(set(read)) < 24
+
+
+def test_a_branch_takes_another_name(repo: Repository) -> None:
+    repo.branches.create("side", at="main~1")
+    head = repo.branches.rename("side", "feature/new")
+    assert list(repo.branches) == ["feature/new", "main"]
+    assert repo.branches["feature/new"] == head == repo.resolve("main~1")
+    with pytest.raises(AlreadyExistsError, match="'main'"):
+        repo.branches.rename("feature/new", "main")
+    with pytest.raises(NotFoundError, match="'side'"):
+        repo.branches.rename("side", "other")
+
+
+def test_a_deleted_branch_comes_back_from_the_commit_it_left(repo: Repository) -> None:
+    repo.branches.create("side", at="main")
+    put(repo, "side", "s", 1)
+    with pytest.raises(ConflictError, match="no other branch"):
+        repo.branches.delete("side")
+    left = repo.branches.delete("side", force=True)
+    repo.branches.create("side", at=left)
+    assert values(repo, "side")["s"] == 1
