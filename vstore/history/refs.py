@@ -26,6 +26,9 @@ from vstore.history import fence as fences
 from vstore.history.closure import fresh_objects
 from vstore.storage.store import Key, ObjectStore, Version
 
+ACTION_LENGTH = 120
+"""How much of what a move says its log keeps: a branch is read and written with every commit."""
+
 
 @dataclass(frozen=True, slots=True)
 class Branch:
@@ -217,7 +220,7 @@ def _check_name(found: str, wanted: str, what: str) -> None:
 def _moved(
     name: str, log: list[LogEntry], commit: Digest, action: str, fence: Fence | None
 ) -> BranchDocument:
-    entries = [LogEntry(commit, _now(), action), *log][:LOG_LENGTH]
+    entries = [LogEntry(commit, _now(), action[:ACTION_LENGTH]), *log][:LOG_LENGTH]
     return BranchDocument(FORMAT, name, commit, _token(), entries, fence)
 
 
