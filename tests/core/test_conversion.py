@@ -120,7 +120,7 @@ def test_an_empty_list_fits_every_dtype() -> None:
         (np.array([1e300]), "float32"),
         (np.array(["abcd"]), "U3"),
         (np.array(["abcd"], np.dtypes.StringDType()), "U3"),
-        (np.array([object()]), "int64"),
+        (np.array([{1, 2}]), "int64"),
     ],
     ids=repr,
 )
