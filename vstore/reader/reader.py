@@ -3,6 +3,9 @@
 from collections.abc import Iterator, Sequence
 from typing import Any, Unpack
 
+import numpy as np
+from numpy.typing import NDArray
+
 from vstore.reader.cursor import Cursor, decode_state, encode_state
 from vstore.reader.options import Choices, ReadOptions
 from vstore.reader.stream import Progress, Statistics
@@ -66,6 +69,13 @@ class Reader:
         """Choose the epoch that the next iteration reads."""
         self._upcoming = Cursor(epoch)
         self._progress = None
+
+    def order(self, epoch: int) -> NDArray[np.int64]:
+        """Return the positions of the samples that an epoch gives this rank, reading nothing.
+
+        The i-th batch holds those from `i * batch_size` on.
+        """
+        return self._stream.order(epoch)
 
     def state_dict(self) -> dict[str, Any]:
         """Return the place behind the batch that was given out last, as JSON can hold it."""

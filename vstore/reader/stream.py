@@ -202,6 +202,14 @@ class Stream:
             if is_sound:
                 self._session = session
 
+    def order(self, epoch: int) -> Ints:
+        """Return the positions of the samples that an epoch gives this rank, without reading."""
+        progress = self.begin(Cursor(epoch))
+        order = EpochOrder(progress.layout, epoch)
+        parts = works(order.edges, progress.deal, range(progress.deal.batches))
+        found = [work.pick(order.positions(work.unit)) for work in parts]
+        return np.concatenate([np.zeros(0, np.int64), *found])
+
     def begin(self, cursor: Cursor) -> "Progress":
         """Return a place in an epoch that moves on with the batches."""
         return Progress(cursor, self.deal(cursor), self.layout(cursor.global_batch))

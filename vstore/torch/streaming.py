@@ -4,7 +4,9 @@ import os
 from collections.abc import Iterator, Sequence
 from typing import Any, Unpack
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch.utils.data import IterableDataset, get_worker_info
 
 from vstore.errors import InvalidInputError
@@ -128,6 +130,13 @@ class StreamingDataset(IterableDataset[Any]):
         place = [cursor.epoch, cursor.samples, cursor.global_batch]
         self._shared.zero_()
         self._shared[:_BEGUN] = torch.tensor(place)
+
+    def order(self, epoch: int) -> NDArray[np.int64]:
+        """Return the positions of the samples that an epoch gives this rank, reading nothing.
+
+        The i-th batch holds those from `i * batch_size` on.
+        """
+        return self._stream.order(epoch)
 
     def state_dict(self, batches: int | None = None) -> dict[str, Any]:
         """Return the place behind the batch that was given out last, as JSON can hold it.
