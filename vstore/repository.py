@@ -12,7 +12,6 @@ from vstore.diffing.diff import Diff
 from vstore.diffing.states import NodeStates, SampleStates
 from vstore.errors import InvalidInputError, NotFoundError
 from vstore.fetch import Fetcher
-from vstore.format import commit as commits
 from vstore.format import keys
 from vstore.format.commit import (
     Author,
@@ -24,6 +23,7 @@ from vstore.history.authors import as_author, login_name
 from vstore.history.blame import commits_between, is_touched, last_changed
 from vstore.history.commits import Commit, describe
 from vstore.history.commits import as_of as commit_as_of
+from vstore.history.documents import read_document
 from vstore.history.merge_base import merge_bases
 from vstore.history.refs import Refs
 from vstore.history.revisions import Resolver
@@ -75,14 +75,14 @@ class Repository:
     @property
     def description(self) -> RepositoryDocument:
         """The document that marks the repository, or `NotFoundError` where there is none."""
+        what = f"{keys.REPOSITORY} in {self.url}"
         try:
-            data = self._store.get(keys.REPOSITORY)
+            return read_document(self._store, keys.REPOSITORY, RepositoryDocument, what=what)[0]
         except NotFoundError:
             raise NotFoundError(
                 f"there is no vstore repository at {self.url}: check the address, or make one "
                 "with vstore.create()"
             ) from None
-        return commits.decode(data, RepositoryDocument, what=f"{keys.REPOSITORY} in {self.url}")
 
     @property
     def default_branch(self) -> str:

@@ -24,6 +24,7 @@ from vstore.format.commit import (
 from vstore.format.digest import Digest
 from vstore.history import fence as fences
 from vstore.history.closure import fresh_objects
+from vstore.history.documents import read_document
 from vstore.storage.store import Key, ObjectStore, Version
 
 ACTION_LENGTH = 120
@@ -57,10 +58,11 @@ class Refs:
     def find_branch(self, name: str) -> Branch | None:
         """Return the branch, or None where there is none; one request."""
         try:
-            data, version = self._store.get_versioned(keys.branch(name))
+            found, version = read_document(
+                self._store, keys.branch(name), BranchDocument, what=f"branch {name!r}"
+            )
         except NotFoundError:
             return None
-        found = commits.decode(data, BranchDocument, what=f"branch {name!r}")
         _check_name(found.name, name, "branch")
         return Branch(found, version)
 
@@ -149,8 +151,13 @@ class Refs:
             raise
 
     def delete_branch(self, branch: Branch) -> bool:
-        """Delete a branch as it was read; return False, changing nothing, if it moved."""
-        return self._store.delete_if_version(keys.branch(branch.name), branch.version)
+        """Delete a branch as it was read; return False, changing nothing, if it moved.
+
+        True also where it is gone for another reason: a store may not know that it was this
+        request, answered a second time, that deleted it.
+        """
+        is_deleted = self._store.delete_if_version(keys.branch(branch.name), branch.version)
+        return is_deleted or self.find_branch(branch.name) is None
 
     def branch_names(self) -> list[str]:
         """Return the names of all branches, sorted."""
@@ -158,13 +165,18 @@ class Refs:
 
     def find_tag(self, name: str) -> TagDocument | None:
         """Return the tag, or None where there is none."""
+        found = self._find_tag(name)
+        return None if found is None else found[0]
+
+    def _find_tag(self, name: str) -> tuple[TagDocument, Version] | None:
         try:
-            data = self._store.get(keys.tag(name))
+            found, version = read_document(
+                self._store, keys.tag(name), TagDocument, what=f"tag {name!r}"
+            )
         except NotFoundError:
             return None
-        found = commits.decode(data, TagDocument, what=f"tag {name!r}")
         _check_name(found.name, name, "tag")
-        return found
+        return found, version
 
     def create_tag(
         self,
@@ -195,10 +207,17 @@ class Refs:
         return new
 
     def delete_tag(self, name: str) -> None:
-        """Delete a tag, or raise `NotFoundError`."""
-        if self.find_tag(name) is None:
+        """Delete a tag, or raise `NotFoundError`.
+
+        Raises:
+            ConflictError: it was deleted and made again just now.
+        """
+        found = self._find_tag(name)
+        if found is None:
             raise NotFoundError(f"there is no tag {name!r} in {self._store.url}")
-        self._store.delete(keys.tag(name))
+        is_deleted = self._store.delete_if_version(keys.tag(name), found[1])
+        if not is_deleted and self.find_tag(name) is not None:
+            raise ConflictError(f"the tag {name!r} was made again just now; it was not deleted")
 
     def tag_names(self) -> list[str]:
         """Return the names of all tags, sorted."""

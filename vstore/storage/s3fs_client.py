@@ -14,6 +14,7 @@ from botocore.exceptions import (
     ConnectTimeoutError,
     CredentialRetrievalError,
     EndpointConnectionError,
+    FlexibleChecksumError,
     HTTPClientError,
     IncompleteReadError,
     InvalidRegionError,
@@ -45,6 +46,7 @@ _NO_CREDENTIALS = (
     TokenRetrievalError,
 )
 _TRANSIENT = (
+    FlexibleChecksumError,
     HTTPClientError,
     IncompleteReadError,
     ResponseParserError,
