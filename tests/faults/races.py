@@ -158,13 +158,16 @@ def write(place: Place, workload: str, writer: int, commits: int) -> Outcome:
     return Outcome(acknowledged, uncertain, errors, time.monotonic() - started)
 
 
-def race(place: Place, workload: str, size: Size) -> Race:
-    """Let processes race in a new repository, then check all that came of it."""
+def race(place: Place, workload: str, size: Size, *, through: Place | None = None) -> Race:
+    """Let processes race in a new repository, then check all that came of it.
+
+    The processes reach it by `through`, where that is given.
+    """
     kind = WORKLOADS[workload]
     repository = create(place)
     with repository.transaction("main", message="Start") as tx:
         kind.start(tx, size)
-    outcomes = _run_processes(place, workload, size)
+    outcomes = _run_processes(through or place, workload, size)
     acknowledged = {m: c for outcome in outcomes for m, c in outcome.acknowledged.items()}
     fresh = place.open()
     verdict = judge(

@@ -1,0 +1,80 @@
+"""Bytes damaged between the store and here, once: they are read again, and nobody notices."""
+
+from collections import Counter
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+import vstore
+from tests.core.repositories import new_repository
+from tests.faults.audit import open_at
+from tests.faults.interposed import InterposedStore
+from vstore import CorruptionError, Repository
+from vstore.storage.memory import MemoryStore
+from vstore.storage.store import Key
+
+READS = ("get", "get_versioned", "get_range")
+
+
+@pytest.fixture
+def repository() -> Repository:
+    made = new_repository()
+    with made.transaction("main", message="Start") as tx:
+        table = tx.create_table("t", {"n": vstore.ndarray((), "int64", rows_per_chunk=16)})
+        table.extend({"n": np.random.default_rng(0).integers(0, 2**40, 20_000)})
+        for i in range(8):
+            noise = {"note": str(i) * 10_000}
+            tx.create_array(f"a{i}", shape=(2,), dtype="int8", attributes=noise)[:] = i
+    made.tags.create("v1")
+    return made
+
+
+def damaged(repository: Repository, *, times: int) -> tuple[Repository, Counter[Key]]:
+    """Return a handle that sees each object damaged the first times that it reads it."""
+    seen: Counter[Key] = Counter()
+
+    def interpose(verb: str, key: Key, send: Callable[[], Any]) -> Any:
+        found = send()
+        if verb not in READS:
+            return found
+        seen[key] += 1
+        if seen[key] > times:
+            return found
+        data = bytearray(found[0] if verb == "get_versioned" else found)
+        data[len(data) // 2] ^= 4
+        return (bytes(data), found[1]) if verb == "get_versioned" else bytes(data)
+
+    store = MemoryStore(repository.url.removeprefix("memory://"))
+    return Repository(InterposedStore(store, interpose), author=repository.author), seen
+
+
+def use(repository: Repository) -> list[int]:
+    assert repository.default_branch == "main"
+    assert "v1" in repository.tags
+    with repository.transaction("main", message="Add") as tx:
+        tx["t"].extend({"n": [7]})
+        tx["a3"][:] = 1
+    found: list[int] = open_at(repository, "t")["n"][:].tolist()
+    assert open_at(repository, "a5")[:].tolist() == [5, 5]
+    return found
+
+
+def test_what_was_damaged_on_its_way_is_read_again(repository: Repository) -> None:
+    expected = [*open_at(repository, "t")["n"][:].tolist(), 7]
+    faulty, seen = damaged(repository, times=1)
+    assert use(faulty) == expected
+    assert {key.partition("/")[0] for key in seen} >= {"refs", "commits", "index", "packs"}
+
+
+def test_what_is_damaged_every_time_is_refused(repository: Repository) -> None:
+    faulty, _ = damaged(repository, times=1_000_000)
+    for access in (
+        lambda: faulty.default_branch,
+        lambda: faulty.branches["main"],
+        lambda: faulty.tags["v1"],
+        lambda: faulty.checkout(repository.branches["main"]),
+    ):
+        with pytest.raises(CorruptionError):
+            access()
