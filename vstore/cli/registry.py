@@ -11,6 +11,7 @@ from typing import Final
 _WRITE: Final = "Repositories and data"
 _READ: Final = "Looking at them"
 _REFS: Final = "Branches and tags"
+_CARE: Final = "Keeping them sound"
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,4 +39,13 @@ COMMANDS: Final = {
     ),
     "branch": Entry("vstore.cli.commands.branch", "List, create or delete branches.", _REFS),
     "tag": Entry("vstore.cli.commands.tag", "List, create or delete tags.", _REFS),
+    "fsck": Entry(
+        "vstore.cli.commands.fsck", "Verify a repository, and name what damage reaches.", _CARE
+    ),
+    "gc": Entry("vstore.cli.commands.gc", "Delete what no branch, tag or log needs.", _CARE),
+    "doctor": Entry(
+        "vstore.cli.commands.doctor",
+        "Try whether a store keeps the promises that commits rest on.",
+        _CARE,
+    ),
 }

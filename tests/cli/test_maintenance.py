@@ -1,0 +1,118 @@
+"""`vstore fsck`, `vstore gc` and `vstore doctor`."""
+
+import os
+import shutil
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+import vstore
+from tests.cli.terminal import Run
+from tests.maintenance.stores import DAY, age
+from vstore.cli.durations import parse_duration
+from vstore.maintenance import fsck as fscks
+
+
+def abandon(repo: vstore.Repository) -> None:
+    tx = repo.transaction("main", message="Never")
+    tx["train"]["label"][0] = 99
+    tx.write()
+    age(repo.store, 3 * DAY)
+
+
+def damaged(root: str) -> Path:
+    pack = max(Path(root, "packs").glob("*/*"), key=lambda path: path.stat().st_size)
+    data = pack.read_bytes()
+    pack.write_bytes(data[:-1] + bytes([data[-1] ^ 1]))
+    return pack
+
+
+@pytest.mark.usefixtures("repo")
+def test_a_sound_repository(run: Run) -> None:
+    assert run("fsck", "repo").out.endswith("  sound\n")
+    found = run("fsck", "repo", "--full", "--decode", "--json").json
+    assert found["sound"] is True
+    assert found["examined"]["packs_verified"] > 0
+
+
+@pytest.mark.usefixtures("repo")
+def test_damage_is_shown_and_restored(run: Run) -> None:
+    shutil.copytree("repo", "copy")
+    pack = damaged("repo")
+    assert run("fsck", "repo").code == 0
+    ended = run.any("fsck", "repo", "--full")
+    assert ended.code == 1
+    assert pack.name in ended.out
+    assert "reaches " in ended.out
+    assert "1 problem: restore them with --repair-from COPY" in ended.out
+    assert run("fsck", "repo", "--full", "--repair-from", "copy").out.endswith(
+        "sound: 1 object restored from the copy\n"
+    )
+    assert run("fsck", "repo", "--full").code == 0
+
+
+@pytest.mark.usefixtures("repo")
+def test_an_interrupted_run_goes_on_from_its_cursor(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(fscks, "_CHECKPOINT_SECONDS", -1.0)
+    replaced = os.replace
+
+    def stop(*names: str) -> None:
+        replaced(*names)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(os, "replace", stop)
+    assert run.any("fsck", "repo", "--full", "--cursor", "cursor.json").code == 130
+    monkeypatch.setattr(os, "replace", replaced)
+    assert Path("cursor.json").exists()
+    assert "the cursor is of a run" in run.fails("fsck", "repo", "--cursor", "cursor.json")
+    assert run("fsck", "repo", "--full", "--cursor", "cursor.json").code == 0
+    assert not Path("cursor.json").exists()
+
+
+@pytest.mark.usefixtures("repo")
+def test_shares_are_checked(run: Run) -> None:
+    assert "share 2 of 3" in run("fsck", "repo", "--share", "2/3").out
+    assert "N/T" in run.misused("fsck", "repo", "--share", "2:3")
+    assert "1 <= n <= t" in run.fails("fsck", "repo", "--share", "4/3")
+
+
+def test_garbage_goes_in_two_runs(run: Run, repo: vstore.Repository) -> None:
+    abandon(repo)
+    dry = run("gc", "repo", "--dry-run").out
+    assert "dry run: nothing was changed" in dry
+    assert "condemned  2 objects" in dry
+    assert run("gc", "repo", "--json").json["condemned"]["objects"] == 2
+    assert "freed      0 objects" in run("gc", "repo").out
+    assert "called off" in run("gc", "repo", "--cancel").out
+    assert run("gc", "repo", "--grace", "0s", "--json").json["freed"]["objects"] == 2
+    assert run("fsck", "repo", "--full").code == 0
+
+
+@pytest.mark.usefixtures("repo")
+def test_impossible_options(run: Run) -> None:
+    assert "not a duration" in run.misused("gc", "repo", "--grace", "soon")
+    assert "leave out --dry-run" in run.fails("gc", "repo", "--cancel", "--dry-run")
+    assert "no vstore repository" in run.fails("gc", "nowhere")
+    assert not Path("nowhere").exists()
+
+
+def test_durations() -> None:
+    assert parse_duration("1.5h", option="-") == timedelta(minutes=90)
+    assert parse_duration("2w", option="-") == timedelta(days=14)
+
+
+def test_a_store_is_tried_and_left_clean(run: Run, repo: vstore.Repository) -> None:
+    before = {info.key for info in repo.store.list_prefix("")}
+    shown = run("doctor", "repo").out
+    assert "suitable: the store keeps every promise" in shown
+    assert {info.key for info in repo.store.list_prefix("")} == before
+    assert run("doctor", "elsewhere", "--json").json["verdict"] == "suitable"
+
+
+def test_a_place_that_may_not_be_written(run: Run) -> None:
+    ended = run.any("doctor", "/proc/nowhere", "--json")
+    assert ended.code == 1
+    assert ended.json["verdict"] != "suitable"

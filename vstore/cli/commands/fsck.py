@@ -1,0 +1,114 @@
+"""`vstore fsck`: verify a repository, and restore it from a copy."""
+
+import os
+import re
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from vstore.cli.failure import FAILED
+from vstore.cli.output import printable, write_json
+from vstore.cli.settings import Settings, command
+from vstore.cli.steps import steps_shown
+from vstore.errors import InvalidInputError
+from vstore.maintenance.fsck import FsckCursor
+
+app = typer.Typer(add_completion=False)
+
+
+@app.command()
+@command
+def fsck(  # noqa: PLR0913 - they are options, spelled out on the command line
+    settings: Settings,
+    url: Annotated[
+        str | None,
+        typer.Argument(metavar="URL", help="The repository.", show_default=False),
+    ] = None,
+    *,
+    full: Annotated[
+        bool, typer.Option("--full", help="Read and verify every byte, not only documents.")
+    ] = False,
+    share: Annotated[
+        str | None,
+        typer.Option(
+            "--share",
+            metavar="N/T",
+            help="Read the N-th of T shares of the packs, so that T runs read all.",
+            show_default=False,
+        ),
+    ] = None,
+    decode: Annotated[bool, typer.Option("--decode", help="Decode every chunk as well.")] = False,
+    repair_from: Annotated[
+        str | None,
+        typer.Option(
+            "--repair-from",
+            metavar="URL",
+            help="A copy from which to restore what is missing or damaged.",
+            show_default=False,
+        ),
+    ] = None,
+    cursor: Annotated[
+        Path | None,
+        typer.Option(
+            "--cursor",
+            metavar="FILE",
+            help="Note in FILE how far it is, and go on from there after an interruption.",
+            show_default=False,
+        ),
+    ] = None,
+) -> None:
+    """Verify a repository, and name what damage reaches.
+
+    Every document is read and compared with its digest, and the sizes of packs with a listing;
+    --full reads the packs too. Exits with 1 where anything is wrong and not restored.
+
+    vstore fsck s3://bucket/fashion --full --repair-from /backup/fashion
+    """
+    repo = settings.open(url)
+    copy = None if repair_from is None else settings.open(repair_from)
+    with steps_shown(is_quiet=settings.as_json) as show:
+        report = repo.fsck(
+            mode="full" if full or (decode and share is None) else "quick",
+            share=_share(share),
+            decode=decode,
+            repair_from=copy,
+            resume=_read(cursor),
+            checkpoint=None if cursor is None else lambda found: _write(cursor, found),
+            progress=show,
+        )
+    if cursor is not None:
+        cursor.unlink(missing_ok=True)
+    if settings.as_json:
+        write_json(report.to_dict())
+    else:
+        typer.echo(printable(str(report)))
+    if not report.is_sound:
+        raise typer.Exit(FAILED)
+
+
+def _share(text: str | None) -> tuple[int, int] | None:
+    if text is None:
+        return None
+    match = re.fullmatch(r"(\d{1,6})/(\d{1,6})", text)
+    if match is None:
+        raise typer.BadParameter(f"{text!r} is not N/T, like 1/7", param_hint="--share")
+    return int(match[1]), int(match[2])
+
+
+def _read(path: Path | None) -> FsckCursor | None:
+    if path is None or not path.exists():
+        return None
+    try:
+        return FsckCursor.from_json(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError) as exc:
+        raise InvalidInputError(f"the cursor in {path} cannot be read: {exc}") from exc
+
+
+def _write(path: Path, cursor: FsckCursor) -> None:
+    temporary = path.with_name(f"{path.name}.tmp")
+    try:
+        temporary.write_text(cursor.to_json(), encoding="utf-8")
+        os.replace(temporary, path)
+    except OSError as exc:
+        raise InvalidInputError(f"the cursor cannot be written to {path}: {exc}") from exc
