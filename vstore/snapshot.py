@@ -6,11 +6,12 @@ from typing import Any
 
 from vstore import optional
 from vstore.array import Array, StoredArray
-from vstore.errors import NotFoundError
+from vstore.errors import InvalidInputError, NotFoundError
 from vstore.fetch import Fetcher
 from vstore.format import tree as trees
 from vstore.format.commit import CommitDocument, format_time
 from vstore.format.digest import Digest
+from vstore.format.table_view import as_table
 from vstore.format.tree import ArrayNode, GroupNode, Tree
 from vstore.history.commits import Commit, describe
 from vstore.summary import Summary, TableSummary, summarize_array
@@ -95,6 +96,25 @@ class Snapshot:
     def fetcher(self) -> Fetcher:
         """What reads the commit's objects."""
         return self._fetcher
+
+    def table(self, path: str) -> Table:
+        """Return the table at a path.
+
+        A plain group is taken as one where its arrays' first dimension is called `sample`,
+        as xarray and others write them.
+
+        Raises:
+            NotFoundError: nothing is there.
+            InvalidInputError: what is there is no table.
+        """
+        node = self._tree.get(path)
+        path = path.strip("/")
+        if not isinstance(node, GroupNode):
+            raise InvalidInputError(f"{path!r} is an array, not a table")
+        if node.table is None:
+            children = {name: self._tree.child(node, name) for name in node.children}
+            node = as_table(node, children, path=path)
+        return self._table(path, node)
 
     @property
     def store(self) -> Any:
