@@ -234,7 +234,7 @@ def test_a_list_that_nobody_published_goes_away_when_it_is_old() -> None:
     assert stray not in contents(repository.store)
 
 
-def test_a_list_that_was_lost_calls_the_collection_off() -> None:
+def test_a_list_that_was_lost_ends_the_collection() -> None:
     repository, _ = old_orphans()
     collect(repository.store)
     pass_grace(repository.store)

@@ -16,6 +16,7 @@ from vstore.format.digest import Digest
 from vstore.history import fence
 from vstore.maintenance import state as states
 from vstore.maintenance.collecting import GcOptions, collect
+from vstore.maintenance.marking import Live, mark
 from vstore.maintenance.state import State
 from vstore.storage.counting import CountingStore
 from vstore.storage.store import Key, ObjectStore
@@ -203,6 +204,41 @@ def test_a_branch_made_while_something_is_condemned_is_marked() -> None:
     mark = repository.refs.get_branch("side").document.fence
     assert mark is not None
     assert mark.open
+
+
+def test_marks_tell_a_collection_that_waits_from_one_that_is_over() -> None:
+    """A branch made while one waits is moved once before and once after it deletes."""
+    repository = new_repository()
+    tx = begin(repository, 1)  # the garbage, of a transaction that never ends
+    age(repository.store, 3 * DAY)
+    collect(repository.store)
+    repository.branches.create("side", at="main")
+    write(repository, 5, branch="side")
+    late = fresh(repository).transaction("side", message="Late")
+    late["x"][:CHUNK] = np.arange(CHUNK) + 7_000  # the very pack of `tx`
+    late._flush()
+    late._writer.finish()
+    pass_grace(repository.store)
+    assert collect(repository.store).spared.objects == 1
+    for info in list(repository.store.list_prefix("packs/")):
+        if info.key not in reachable_packs(repository):
+            repository.store.delete(info.key)  # as if it had been listed before it was rewritten
+    write(fresh(repository), 6, branch="side")
+    with pytest.raises(ConflictError, match="begin again"):
+        late.commit()
+    tx.discard()
+    assert read_everything(repository.store) == 6
+
+
+def reachable_packs(repository: Repository) -> set[str]:
+    live = Live()
+    names = [*repository.branches]
+    mark(repository.store, {repository.branches[name] for name in names}, live)
+    return {
+        info.key
+        for info in repository.store.list_prefix("packs/")
+        if Digest(info.key.rpartition("/")[2]) in live.digests
+    }
 
 
 def test_the_first_commit_of_all_looks_for_what_was_taken() -> None:

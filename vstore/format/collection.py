@@ -26,11 +26,13 @@ class CollectionDocument(msgspec.Struct, frozen=True, forbid_unknown_fields=True
 
     `parts` holds the first key of each part of the condemned list, ascending. What the store's
     clock dates before `horizon` was there when the list was made, so that what is not on it was
-    needed; `token` is new each time the document is written.
+    needed; `before` is the last collection before this one that deleted anything, `token` new
+    each time the document is written.
     """
 
     format: int
     epoch: str
+    before: str | None
     phase: Phase
     token: str
     grace_seconds: float
@@ -48,6 +50,11 @@ class CollectionDocument(msgspec.Struct, frozen=True, forbid_unknown_fields=True
     def is_sweeping(self) -> bool:
         """Whether condemned objects may be disappearing."""
         return self.phase == "sweeping"
+
+    @property
+    def last_swept(self) -> str | None:
+        """The last collection that began to delete, None if none ever did."""
+        return self.epoch if self.phase in ("sweeping", "done") else self.before
 
     def part_of(self, key: str) -> int | None:
         """Return the number of the part that would hold `key`, None where none could."""

@@ -102,7 +102,16 @@ def fence_to_move(
     state = require_intact(store, objects)
     if state is None:
         return None if here is None else Fence(here.epoch, open=False)
-    return Fence(state.epoch, open=state.is_sweeping)
+    return _mark(state)
+
+
+def _mark(state: CollectionDocument) -> Fence | None:
+    """Return the mark that says which collection deleted last, and whether it still does.
+
+    Equal marks mean that none began in between: one that has only condemned yet is not named.
+    """
+    swept = state.last_swept
+    return None if swept is None else Fence(swept, open=state.is_sweeping)
 
 
 def fence_to_create(
@@ -125,7 +134,10 @@ def fence_to_create(
         state = require_intact(store, fresh_objects(store, commit, None)) or state
     else:
         require_kept(store, state, commit)
-    return state, Fence(state.epoch, open=state.is_pending)
+    if state.is_pending:
+        # It may look for branches to mark before this one is there.
+        return state, Fence(state.epoch, open=True)
+    return state, _mark(state)
 
 
 def require_kept(store: ObjectStore, state: CollectionDocument | None, commit: Digest) -> None:

@@ -159,7 +159,8 @@ def _condemn(
     if not found.firsts:
         return state, _counted(report, live, census, space, None)
     horizon = condemning.horizon if live.is_complete else _NEVER
-    state = state.replace(found.document(grace, horizon))
+    before = None if state.document is None else state.document.last_swept
+    state = state.replace(found.document(grace, horizon, before=before))
     return state, _counted(report, live, census, space, state.modified() + grace)
 
 

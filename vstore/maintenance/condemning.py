@@ -127,11 +127,14 @@ class CondemnedList:
         self.firsts.append(self._pending[0].key)
         self._pending = []
 
-    def document(self, grace: timedelta, horizon: datetime) -> CollectionDocument:
+    def document(
+        self, grace: timedelta, horizon: datetime, *, before: str | None
+    ) -> CollectionDocument:
         """Return the state that makes the list known; see `CollectionDocument` for `horizon`."""
         return CollectionDocument(
             format=FORMAT,
             epoch=self.epoch,
+            before=before,
             phase="waiting",
             token=secrets.token_hex(16),
             grace_seconds=grace.total_seconds(),

@@ -42,7 +42,7 @@ def sweep(
 ) -> tuple[State, Swept]:
     """Delete what the collection of `state` condemned, except what is needed again.
 
-    Where parts of the list are gone, it deletes nothing and calls the collection off.
+    Where parts of the list are gone, it deletes nothing more.
 
     Raises:
         ConflictError: another collection took over.
@@ -54,7 +54,7 @@ def sweep(
         raise AssertionError
     swept = Swept()
     if not _is_whole(store, document):
-        return state.entering("cancelled"), swept
+        return state.entering("done"), swept
 
     def alive(step: Step) -> None:
         heart.beat()
