@@ -5,6 +5,7 @@ the same chunks give the same pages, whatever the history, so equal digests mean
 subtrees and changing one chunk rewrites one page per level.
 """
 
+import weakref
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -35,7 +36,9 @@ LoadPages = Callable[[Sequence[tuple[PageRef, int]]], Sequence[Page]]
 """Return the pages behind (reference, height) pairs, verified and decoded."""
 
 
-class Index(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+class Index(
+    msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True, weakref=True
+):
     """The root of an array's index, as it stands in the array's node.
 
     `chunks` and `stored` count the stored chunks and their bytes. The root page sits in
@@ -67,10 +70,20 @@ def span(height: int) -> int:
 
 
 def root_page(index: Index, load: LoadPages) -> Page:
-    """Return the root page."""
-    if index.page is not None:
-        return decode_page(document.dumps(index.page), height=index.height, what="inline index")
-    return load([(_root_ref(index), index.height)])[0]
+    """Return the root page; one inside its node is decoded once for as long as the index lives."""
+    if index.page is None:
+        return load([(_root_ref(index), index.height)])[0]
+    held = _INLINE.get(id(index))
+    if held is not None and held[0]() is index:
+        return held[1]
+    page = decode_page(document.dumps(index.page), height=index.height, what="inline index")
+    name = id(index)
+    _INLINE[name] = (weakref.ref(index, lambda _: _INLINE.pop(name, None)), page)
+    return page
+
+
+_INLINE: dict[int, tuple[weakref.ref[Index], Page]] = {}
+"""Decoded root pages of the indexes that are in use, by identity: to hash one is to encode it."""
 
 
 def _root_ref(index: Index) -> PageRef:
