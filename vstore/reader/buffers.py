@@ -55,6 +55,11 @@ class BufferPool:
         """How many arrays are still in use."""
         return len(self._lent)
 
+    @property
+    def kept_nbytes(self) -> int:
+        """How much memory waits to be lent again, about."""
+        return self._kept
+
     def lend(self, shape: tuple[int, ...], dtype: np.dtype[Any]) -> NDArray[Any]:
         """Return an array with arbitrary contents."""
         nbytes = dtype.itemsize

@@ -35,8 +35,8 @@ _BATCHES_AT_ONCE = 1024
 class Layout:
     """What the order of every epoch follows from.
 
-    `starts` are the positions at which blocks begin, ascending from 0; `window` is how
-    many samples a unit holds at most, though never less than one global batch.
+    `starts` are the positions at which blocks begin, ascending from 0; `window` is about
+    how many samples a unit holds, though never less than one global batch.
     """
 
     samples: int
@@ -71,7 +71,7 @@ class EpochOrder:
         units = max(1, -(-batches // per_unit))
         edges = np.arange(units + 1, dtype=np.int64) * batches // units
         step = self._batches_per_boundary
-        if step * 4 <= batches // units:
+        if step * 2 <= batches // units:
             edges = (edges + step // 2) // step * step
         edges *= layout.global_batch
         edges[-1] = layout.samples
@@ -132,7 +132,7 @@ class EpochOrder:
         whole = batches * batch
         mean_block = max(1.0, self.layout.samples / max(1, len(self.layout.starts)))
         lanes = largest_divisor(batch, at_most=max(1, round(whole / mean_block)))
-        parts = []
+        parts = [positions[:0]]
         if whole:
             laned = positions[:whole].reshape(lanes, -1)
             picks = shuffled(lanes, laned.shape[1], self._key(_SAMPLES, unit))
@@ -142,7 +142,7 @@ class EpochOrder:
         if whole < len(positions):
             tail = positions[whole:]
             parts.append(tail[shuffled(1, len(tail), self._key(_TAIL, unit))[0]])
-        return np.concatenate(parts) if len(parts) != 1 else parts[0]
+        return np.concatenate(parts)
 
 
 def largest_divisor(number: int, *, at_most: int) -> int:

@@ -2,6 +2,7 @@
 
 import os
 import threading
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -15,7 +16,7 @@ from vstore.reader.feeds import Part
 from vstore.reader.loading import Loading
 from vstore.reader.session import open_channels
 from vstore.reader.source import Source
-from vstore.reader.stream import MEMORY_NBYTES
+from vstore.reader.stream import MEMORY_NBYTES, Statistics
 
 Ints = NDArray[np.int64]
 
@@ -42,6 +43,7 @@ class RandomAccess:
         self._source = source
         self._memory_nbytes = memory_nbytes
         self._session: _Session | None = None
+        self._waited_seconds = 0.0
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _random_access, (self._source, self._memory_nbytes)
@@ -58,10 +60,18 @@ class RandomAccess:
         """Return the samples at some positions, arrays and lists by column; in fresh memory."""
         session = self._opened()
         with session.lock:
-            return {
+            started = time.perf_counter()
+            batch = {
                 name: _taken(channel, positions, session.pool)
                 for name, channel in session.channels.items()
             }
+            self._waited_seconds += time.perf_counter() - started
+        return batch
+
+    def statistics(self) -> Statistics:
+        """Return what reading has cost this process so far."""
+        channels = {} if self._session is None else self._session.channels
+        return Statistics.of(channels.values(), waited_seconds=self._waited_seconds)
 
     def _opened(self) -> _Session:
         session = self._session

@@ -1,7 +1,7 @@
 """What is read and how, as a value that pickles; and carrying it out in this process."""
 
 import os
-from collections.abc import Generator
+from collections.abc import Generator, Iterable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -75,6 +75,13 @@ class Statistics:
     chunks_found: int
     chunks_loaded: int
     waited_seconds: float
+
+    @classmethod
+    def of(cls, channels: Iterable[Channel], *, waited_seconds: float) -> "Statistics":
+        """Return what reading some columns has cost."""
+        counts = [channel.feed.statistics() for channel in channels]
+        found, loaded = (sum(each) for each in zip((0, 0), *counts, strict=True))
+        return cls(found, loaded, waited_seconds)
 
     def __str__(self) -> str:
         total = max(1, self.chunks_found + self.chunks_loaded)
@@ -216,12 +223,7 @@ class Stream:
 
     def statistics(self) -> Statistics:
         """Return what reading has cost this process so far."""
-        counts = [channel.feed.statistics() for channel in self._channels.values()]
-        return Statistics(
-            chunks_found=sum(found for found, _ in counts),
-            chunks_loaded=sum(loaded for _, loaded in counts),
-            waited_seconds=self._waited_seconds,
-        )
+        return Statistics.of(self._channels.values(), waited_seconds=self._waited_seconds)
 
     def _take_session(self) -> _Session:
         """Return what is open in this process, for one user at a time."""

@@ -14,7 +14,7 @@ from vstore.errors import InvalidInputError
 from vstore.format.selection import positions as resolve
 from vstore.reader.random_access import RandomAccess
 from vstore.reader.source import Source
-from vstore.reader.stream import MEMORY_NBYTES
+from vstore.reader.stream import MEMORY_NBYTES, Statistics
 from vstore.torch.tensors import as_tensors
 
 
@@ -97,6 +97,11 @@ class SampleDataset(Dataset[Any]):
 
     def __len__(self) -> int:
         return len(self._access)
+
+    @property
+    def statistics(self) -> Statistics:
+        """What reading has cost this process so far."""
+        return self._access.statistics()
 
     def __getitem__(self, index: SupportsIndex | slice) -> Any:
         """Return one sample, or several for a slice.
