@@ -18,7 +18,7 @@ def shuffled(rows: int, length: int, key: tuple[int, ...]) -> Ints:
     The same key gives the same orders.
 
     >>> shuffled(1, 5, (0,)).tolist()
-    [[0, 4, 3, 1, 2]]
+    [[3, 2, 1, 0, 4]]
     """
     index_bits = np.uint64(max(length - 1, 1).bit_length())
     entropy = [part & _MASK_64 for part in key]
