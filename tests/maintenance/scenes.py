@@ -15,11 +15,16 @@ LENGTH = 100
 def new_repository(url: str | None = None) -> Repository:
     """Return a repository whose array `x` has a few commits on `main`."""
     repository = vstore.create(url or f"memory://{uuid4().hex}", author="Ann Lee")
+    fill(repository)
+    return repository
+
+
+def fill(repository: Repository) -> None:
+    """Make the array and its commits."""
     with repository.transaction("main", message="Make x") as tx:
         tx.create_array("x", shape=(LENGTH,), dtype="int64", chunk_shape=(CHUNK,))
     for number in range(3):
         write(repository, number)
-    return repository
 
 
 def write(repository: Repository, number: int, *, branch: str = "main") -> str:

@@ -1,5 +1,6 @@
 """Garbage collection frees what nothing needs, in two phases, and nothing else."""
 
+import time
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
@@ -8,7 +9,15 @@ import numpy as np
 import pytest
 
 import vstore
-from tests.maintenance.scenes import CHUNK, abandon, new_repository, read_everything, write
+from tests.conftest import Bucket
+from tests.maintenance.scenes import (
+    CHUNK,
+    abandon,
+    fill,
+    new_repository,
+    read_everything,
+    write,
+)
 from tests.maintenance.stores import DAY, HOUR, MortalStore, age, contents, orphans, pass_grace
 from vstore import ConflictError, CorruptionError, FormatError, NotFoundError, Repository
 from vstore.errors import InvalidInputError
@@ -453,3 +462,17 @@ def test_nothing_is_built_on_a_commit_that_only_a_cache_remembers(naming: str) -
     with pytest.raises((ConflictError, NotFoundError)):
         NAMINGS[naming](repository, lost)
     assert read_everything(repository.store) == 4
+
+
+@pytest.mark.s3
+def test_a_bucket_is_collected_by_its_own_clock(s3_bucket: Bucket) -> None:
+    url, options = s3_bucket.fresh_url(), s3_bucket.storage_options
+    repository = vstore.create(url, storage_options=options, author="Ann")
+    fill(repository)
+    abandon(repository, 1)
+    time.sleep(1.1)  # the clock of S3 ticks in seconds
+    report = repository.gc(grace=timedelta(seconds=1), wait=True)
+    assert report.freed.objects == 2
+    write(repository, 5)
+    assert read_everything(repository.store) == 5
+    assert repository.fsck(mode="full").unreferenced.objects == 0

@@ -14,6 +14,7 @@ from vstore import ConflictError, Repository
 from vstore.format import keys
 from vstore.format.digest import Digest
 from vstore.history import fence
+from vstore.history.closure import fresh_objects
 from vstore.maintenance import state as states
 from vstore.maintenance.collecting import GcOptions, collect
 from vstore.maintenance.marking import Live, mark
@@ -157,6 +158,19 @@ def half_swept(*, deletions: int) -> tuple[Repository, MortalStore]:
     assert found is not None
     assert found.is_sweeping
     return repository, store
+
+
+@pytest.mark.parametrize("deletions", range(8))
+def test_a_commit_that_a_killed_collection_left_lacks_nothing(deletions: int) -> None:
+    repository, _ = half_swept(deletions=deletions)
+    left = [key for key in orphans(repository.store) if key.startswith("commits/")]
+    digests = [digest for key in left if (digest := keys.digest_at(key)) is not None]
+    for key in fresh_objects_of(repository.store, digests):
+        assert repository.store.get(key)
+
+
+def fresh_objects_of(store: ObjectStore, digests: list[Digest]) -> set[Key]:
+    return {key for digest in digests for key in fresh_objects(store, digest, None)}
 
 
 def test_a_writer_beside_a_collection_that_died_commits_what_is_not_condemned() -> None:
