@@ -1,5 +1,6 @@
 """The tree of nodes against plain paths: same contents, same bytes; large parts apart."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -27,10 +28,10 @@ class Store:
     def __init__(self) -> None:
         self.objects: dict[Digest, bytes] = {}
 
-    def load(self, ref: NodeRef) -> bytes:
-        data = self.objects[ref.digest]
-        assert len(data) == ref.nbytes
-        return data
+    def load(self, refs: Sequence[NodeRef]) -> list[bytes]:
+        found = [self.objects[ref.digest] for ref in refs]
+        assert [len(data) for data in found] == [ref.nbytes for ref in refs]
+        return found
 
     def saved(self, tree: Tree) -> dict[str, Any]:
         value, objects = trees.encode(tree.root, tree.load)
