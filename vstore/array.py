@@ -11,6 +11,7 @@ from vstore.fetch import Fetcher
 from vstore.format.codecs import ChunkCodec
 from vstore.format.index import locate
 from vstore.format.metadata import ArrayMetadata
+from vstore.format.page import ChunkRef
 from vstore.format.selection import ChunkPart, select
 from vstore.format.tree import ArrayNode
 
@@ -50,7 +51,14 @@ class StoredArray:
 
     def visit(self, numbers: Sequence[int], take: Take) -> None:
         """Fetch, verify and decode the chunks; raises `CorruptionError` naming the array."""
-        refs = locate(self.node.chunks, np.array(numbers, np.int64), self.fetcher.pages)
+        self.visit_at(self.locate(numbers), take)
+
+    def locate(self, numbers: Sequence[int]) -> list[ChunkRef | None]:
+        """Return where chunks lie, given in ascending order; None for those not stored."""
+        return locate(self.node.chunks, np.array(numbers, np.int64), self.fetcher.pages)
+
+    def visit_at(self, refs: Sequence[ChunkRef | None], take: Take) -> None:
+        """Do as `visit` does for chunks that were located before."""
 
         def handle(i: int, data: memoryview | None) -> None:
             take(i, lambda out: self._decode(data, out))

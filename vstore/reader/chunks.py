@@ -1,18 +1,26 @@
 """Arrays as sequences of chunks that hold whole samples."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from vstore.array import Load, StoredArray, Take, read
+from vstore.format.page import ChunkRef
 
 OBJECT_NBYTES = 64
 """What Python adds to each sample that is an object."""
 
 _EXPANSION = 3
 """How many times larger compressed text and bytes are once decoded, about."""
+
+
+class Spot(NamedTuple):
+    """Where a chunk lies; without a reference where it is not stored, or is several chunks."""
+
+    number: int
+    ref: ChunkRef | None = None
 
 
 class SampleChunks:
@@ -65,13 +73,20 @@ class SampleChunks:
         stored = self.stored_nbytes / self.rows_per_chunk
         return stored * (1 if is_raw else _EXPANSION) + OBJECT_NBYTES
 
-    def visit(self, numbers: Sequence[int], take: Take) -> None:
-        """Call `take` once for each chunk number, on several threads and in any order."""
+    def locate(self, numbers: Sequence[int]) -> list[Spot]:
+        """Return where chunks lie, given in ascending order."""
+        if not self._is_whole:
+            return [Spot(number) for number in numbers]
+        refs = self._source.locate(numbers)
+        return [Spot(number, ref) for number, ref in zip(numbers, refs, strict=True)]
+
+    def visit(self, spots: Sequence[Spot], take: Take) -> None:
+        """Call `take` once for each chunk, on several threads and in any order."""
         if self._is_whole:
-            self._source.visit(numbers, take)
+            self._source.visit_at([spot.ref for spot in spots], take)
             return
-        for i, number in enumerate(numbers):
-            take(i, self._load(number))
+        for i, spot in enumerate(spots):
+            take(i, self._load(spot.number))
 
     def _load(self, number: int) -> Load:
         def load(out: NDArray[Any] | None) -> NDArray[Any]:

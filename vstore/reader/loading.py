@@ -1,16 +1,14 @@
 """Bringing chunks into memory on threads: fetch, verify, decode."""
 
-import itertools
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-
-import numpy as np
+from typing import Any
 
 from vstore.array import Load
 from vstore.fetch import MAX_GAP_NBYTES
-from vstore.reader.chunks import SampleChunks
+from vstore.reader.chunks import SampleChunks, Spot
 
 Receive = Callable[[Load], None]
 """Take one chunk: call what is given to decode it, where the caller wants it."""
@@ -88,22 +86,33 @@ class Loader:
         """Begin to load; the oldest requests come first."""
         loading = Loading(sum(len(request.numbers) for request in requests))
         for request in requests:
-            for start, stop in _runs(request, self.run_nbytes):
-                self._pool.submit(self._load, request, start, stop, loading)
+            self._pool.submit(self._guarded, loading, self._begin, request)
         return loading
 
-    def _load(self, request: Request, start: int, stop: int, loading: Loading) -> None:
+    def _begin(self, loading: Loading, request: Request) -> None:
+        """Find out where the chunks lie, then load them run by run."""
+        spots = request.source.locate(request.numbers)
+        for places in _runs(spots, self.run_nbytes):
+            run = (spots[places.start : places.stop], request, places.start)
+            self._pool.submit(self._guarded, loading, self._load, run)
+
+    def _guarded(self, loading: Loading, step: Callable[[Loading, Any], None], task: Any) -> None:
+        try:
+            self._go_on()
+            step(loading, task)
+        except BaseException as error:  # noqa: BLE001 - raised again where the chunks are awaited
+            loading.fail(error)
+
+    def _load(self, loading: Loading, run: tuple[Sequence[Spot], Request, int]) -> None:
+        spots, request, first = run
+
         def take(i: int, load: Load) -> None:
             with self._cores:
                 self._go_on()
-                request.receive[start + i](load)
+                request.receive[first + i](load)
             loading.arrive()
 
-        try:
-            self._go_on()
-            request.source.visit(request.numbers[start:stop], take)
-        except BaseException as error:  # noqa: BLE001 - raised again where the chunks are awaited
-            loading.fail(error)
+        request.source.visit(spots, take)
 
     def _go_on(self) -> None:
         if self._stopped:
@@ -115,13 +124,20 @@ class Loader:
         self._pool.shutdown(wait=True, cancel_futures=True)
 
 
-def _runs(request: Request, run_nbytes: int) -> Iterator[tuple[int, int]]:
-    """Yield runs of neighbouring chunks, each worth one request to the store."""
-    numbers = np.asarray(request.numbers, np.int64)
-    mean = request.source.stored_nbytes
-    most = max(1, run_nbytes // mean)
-    gap = 1 + MAX_GAP_NBYTES // mean
-    breaks = [0, *(np.flatnonzero(np.diff(numbers) > gap) + 1).tolist(), len(numbers)]
-    for start, stop in itertools.pairwise(breaks):
-        for low in range(start, stop, most):
-            yield low, min(stop, low + most)
+def _runs(spots: Sequence[Spot], run_nbytes: int) -> Iterator[range]:
+    """Yield runs of chunks that lie near each other in one pack, each worth one request."""
+    start = 0
+    for i in range(1, len(spots) + 1):
+        if i == len(spots) or not _is_near(spots[start], spots[i - 1], spots[i], run_nbytes):
+            yield range(start, i)
+            start = i
+
+
+def _is_near(first: Spot, last: Spot, spot: Spot, run_nbytes: int) -> bool:
+    """Tell whether a chunk may come with the request for the chunks from first to last."""
+    begin, end, ref = first.ref, last.ref, spot.ref
+    if begin is None or end is None or ref is None:
+        return False
+    gap = ref.offset - end.offset - end.nbytes
+    reach = ref.offset + ref.nbytes - begin.offset
+    return ref.pack == begin.pack and 0 <= gap <= MAX_GAP_NBYTES and reach <= run_nbytes

@@ -120,4 +120,4 @@ def _load(part: Part) -> None:
             receive[i](load)
             loading.arrive()
 
-        request.source.visit(request.numbers, take)
+        request.source.visit(request.source.locate(request.numbers), take)

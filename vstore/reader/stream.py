@@ -28,7 +28,7 @@ from vstore.reader.source import Source
 
 Ints = NDArray[np.int64]
 
-WINDOW_NBYTES = 32 * 2**20
+WINDOW_NBYTES = 64 * 2**20
 """How much a window holds when it is not given: at least four global batches."""
 
 SEQUENCE_NBYTES = 4 * 2**20
