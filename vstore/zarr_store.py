@@ -103,9 +103,9 @@ class ZarrStore(Store):
 
     def __str__(self) -> str:
         if isinstance(self._source, Snapshot):
-            return f"vstore://{self._source.url}@{self._source.commit.id}"
+            return f"{self._source.url}@{self._source.commit.id}"
         url = self._source.fetcher.store.url
-        return f"vstore://{url}@{self._source.branch} (transaction)"
+        return f"{url}@{self._source.branch} (transaction)"
 
     def __repr__(self) -> str:
         return f"ZarrStore({str(self)!r})"

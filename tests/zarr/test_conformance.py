@@ -40,7 +40,7 @@ class Conformance(StoreTests[ZarrStore, cpu.Buffer]):
         return self.buffer_cls.from_bytes(data)
 
     def test_store_repr(self, store: ZarrStore) -> None:
-        assert repr(store) == f"ZarrStore('vstore://{self.repository.url}@main (transaction)')"
+        assert repr(store) == f"ZarrStore('{self.repository.url}@main (transaction)')"
 
     def test_store_supports_writes(self, store: ZarrStore) -> None:
         assert store.supports_writes

@@ -10,7 +10,7 @@ from vstore.format.index import locate, walk
 from vstore.format.keys import OBJECTS
 from vstore.format.metadata import ArrayMetadata
 from vstore.format.page import ChunkRef
-from vstore.format.tree import ArrayNode, GroupNode, Node
+from vstore.format.tree import ArrayNode, GroupNode, Node, NodeRef
 from vstore.hierarchy.chunk_keys import ChunkKeys
 from vstore.snapshot import Snapshot
 from vstore.table import Table
@@ -182,6 +182,7 @@ class StagedHierarchy:
 
     def __init__(self, transaction: Transaction) -> None:
         self._transaction = transaction
+        self._loaded: dict[NodeRef, Node] = {}
 
     @property
     def fetcher(self) -> Fetcher:
@@ -207,7 +208,12 @@ class StagedHierarchy:
             return ArrayNode({}) if name in self.names(path, group) else None
         if name not in group.children or (not path and name == OBJECTS):
             return None
-        return self._transaction.tree.child(group, name, what=join(path, name))
+        child = group.children[name]
+        if not isinstance(child, NodeRef):
+            return child
+        if child not in self._loaded:
+            self._loaded[child] = self._transaction.tree.child(group, name, what=join(path, name))
+        return self._loaded[child]
 
     def chunks(self, path: str) -> StagedChunks:
         """Return the chunks of the array at `path`."""
@@ -216,10 +222,19 @@ class StagedHierarchy:
     def array(self, path: str) -> StagedArray:
         """Return the array at `path`, a plain one or one of a table's."""
         parent, _, name = path.rpartition("/")
-        above = self._transaction.tree.find(parent)
-        if isinstance(above, GroupNode) and above.table is not None:
+        if self.is_table(parent):
             return dict(self._transaction.table(parent).arrays())[name]
         return self._transaction.array(path)
+
+    def is_table(self, path: str) -> bool:
+        """Tell whether there is a table at `path`."""
+        node: Node | None = self.root
+        here = ""
+        for name in path.split("/") if path else ():
+            if not isinstance(node, GroupNode):
+                return False
+            node, here = self.child(here, node, name), join(here, name)
+        return isinstance(node, GroupNode) and node.table is not None
 
     def objects(self) -> TableObjects:
         """Return what belongs to no array and no group."""

@@ -61,8 +61,7 @@ class StagedKeys(Keys):
 
     def _set_array(self, path: str, metadata: ArrayMetadata) -> None:
         parent, _, name = path.rpartition("/")
-        above = self._transaction.tree.find(parent)
-        if isinstance(above, GroupNode) and above.table is not None:
+        if self._staged.is_table(parent):
             self._set_column(parent, name, metadata)
             return
         array = self._transaction.put_array_document(path, metadata)
@@ -87,14 +86,11 @@ class StagedKeys(Keys):
 
     def _require_free(self, target: Target) -> None:
         parent, _, name = target.path.rpartition("/")
-        above = self._transaction.tree.find(parent)
-        if isinstance(above, GroupNode) and above.table is not None:
-            table = self._transaction.table(parent)
-            if name not in table.columns:
-                raise InvalidInputError(
-                    f"{name!r} is what the table {parent!r} knows its samples by: use the "
-                    f"transaction's own tx[{parent!r}]"
-                )
+        if self._staged.is_table(parent) and name not in self._transaction.table(parent).columns:
+            raise InvalidInputError(
+                f"{name!r} is what the table {parent!r} knows its samples by: use the "
+                f"transaction's own tx[{parent!r}]"
+            )
 
     def delete(self, key: str) -> None:
         """Remove what is stored under a key; nothing where there is nothing."""
@@ -160,15 +156,13 @@ class StagedKeys(Keys):
             parent = parent.rpartition("/")[0]
 
     def _require_no_table(self, path: str) -> None:
-        node = self._transaction.tree.find(path)
-        if isinstance(node, GroupNode) and node.table is not None:
+        if self._staged.is_table(path):
             raise InvalidInputError(f"{path!r} is a table: delete it whole")
         self._require_no_column(path)
 
     def _require_no_column(self, path: str) -> None:
         parent = path.rpartition("/")[0]
-        above = self._transaction.tree.find(parent) if path else None
-        if isinstance(above, GroupNode) and above.table is not None:
+        if path and self._staged.is_table(parent):
             raise InvalidInputError(
                 f"{path!r} belongs to the table {parent!r}: use the transaction's own "
                 f"tx[{parent!r}]"
