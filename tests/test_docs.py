@@ -12,6 +12,7 @@ ROOT = Path(__file__).parents[1]
 PAGES = [
     "README.md",
     "docs/concepts.md",
+    "docs/guides/data-lake.md",
     "docs/guides/maintenance.md",
     "docs/guides/serverless.md",
     "docs/index.md",
