@@ -179,7 +179,16 @@ class Column:
         """Iterate over the samples, reading whole chunks at a time."""
         step = self._rows_per_wave()
         for start in range(0, len(self), step):
-            yield from self[start : start + step]
+            wave = slice(start, start + step)
+            samples = self[wave]
+            if self._valid is None or is_variable(self._info):
+                yield from samples
+            else:
+                valid = read(self._valid, (self._rows.locate(wave),))
+                yield from (
+                    sample if there else None
+                    for sample, there in zip(samples.data, valid, strict=True)
+                )
 
     def _rows_per_wave(self) -> int:
         chunk = self.metadata.chunk_shape[0]

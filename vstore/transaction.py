@@ -420,7 +420,10 @@ class Transaction:
     def _is_unchanged(self, tree: dict[str, Any], changes: Mapping[str, Changes]) -> bool:
         if self._options.merged:
             return False
-        return not changes if self._parent is None else tree == self._parent.tree
+        if self._parent is None:
+            return not changes
+        before = self._parent.tree
+        return tree == before and document.dumps(tree) == document.dumps(before)  # 1 is not true
 
     def _flush(self) -> dict[str, Changes]:
         changes = dict(self._put)

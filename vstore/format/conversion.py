@@ -22,6 +22,11 @@ def as_dtype(values: Any, dtype: np.dtype[Any], *, name: str) -> NDArray[Any]:
     Raises:
         InvalidInputError: the values do not fit.
     """
+    if isinstance(values, np.ma.MaskedArray) and np.ma.is_masked(values):
+        raise InvalidInputError(
+            f"some values for the column {name!r} are masked: fill them in, or make the column "
+            "optional with as_optional() and mask whole samples"
+        )
     is_plain = not hasattr(values, "dtype")
     array = _as_array(values, dtype, name) if is_plain else np.asarray(values)
     if array.dtype == dtype:

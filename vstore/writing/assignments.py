@@ -67,19 +67,27 @@ def _fitted(array: StagedArray, index: Any, values: NDArray[Any]) -> Assignment:
     return Assignment(array, selection, values)
 
 
-def _samples(target: Target, stored: Any, values: Any) -> list[Any]:
+def _samples(target: Target, stored: Any, values: Any) -> Any:
     """Return as many samples as there are places; one string is meant for each of them."""
     if isinstance(stored, int):
         return [values]
     wanted = _count(stored, target.arrays[""].metadata.shape[0])
     if values is None or isinstance(values, (str, bytes, bytearray, memoryview)):
         return [values] * wanted
-    if not is_variable(target.info) and np.shape(values) == target.form.shape:
+    if not is_variable(target.info) and _shape(values) == target.form.shape:
         return [values] * wanted
-    samples = as_samples(values, name=target.name)
+    is_masked = isinstance(values, np.ma.MaskedArray) and values.ndim
+    samples = values if is_masked else as_samples(values, name=target.name)
     if len(samples) != wanted:
         raise InvalidInputError(f"{len(samples)} samples for {wanted} places in {target.name!r}")
     return samples
+
+
+def _shape(values: Any) -> tuple[int, ...] | None:
+    try:
+        return tuple(np.shape(values))
+    except ValueError:  # samples among which some are None
+        return None
 
 
 def _count(stored: Any, size: int) -> int:

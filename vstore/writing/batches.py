@@ -123,6 +123,8 @@ def as_rows(name: str, info: ColumnInfo, form: SampleForm, values: Any) -> dict[
         rows = as_rows(name, msgspec.structs.replace(info, optional=False), form, values)
         if SHAPE_SUFFIX in rows:
             rows[SHAPE_SUFFIX][~valid] = 0
+        elif not is_variable(info) and not valid.all():
+            rows[""] = np.where(_along(valid, rows[""]), rows[""], _filler(info, form))
         return rows | {VALID_SUFFIX: valid}
     if is_variable(info):
         samples = as_samples(values, name=name)
@@ -130,14 +132,20 @@ def as_rows(name: str, info: ColumnInfo, form: SampleForm, values: Any) -> dict[
         if info.kind == "ragged":
             rows[SHAPE_SUFFIX] = shapes_of(info, samples)
         return rows
+    return {"": _fixed_rows(name, form, values)}
+
+
+def _fixed_rows(name: str, form: SampleForm, values: Any) -> NDArray[Any]:
     array = as_dtype(values, form.dtype, name=name)
+    if not array.ndim:
+        raise _no_list(values, name)
     if not len(array) and not hasattr(values, "dtype"):
         array = array.reshape(0, *form.shape)
     if array.shape[1:] != form.shape:
         raise InvalidInputError(
             f"the column {name!r} holds samples of shape {form.shape}; got {array.shape[1:]}"
         )
-    return {"": array}
+    return array
 
 
 def _without_missing(
@@ -145,9 +153,16 @@ def _without_missing(
 ) -> tuple[Any, NDArray[np.bool_]]:
     """Return the values with something in the place of missing ones, and which are there."""
     if isinstance(values, np.ma.MaskedArray):
+        values = _with_none(name, values) if is_variable(info) else values
+    if isinstance(values, np.ma.MaskedArray):
         mask = np.ma.getmaskarray(values)
-        present = ~np.asarray(mask.reshape(len(values), -1).all(axis=1), bool)
-        return values.filled(0 if form.fill is None else form.fill), present
+        valid = np.asarray(~mask.all(axis=tuple(range(1, mask.ndim))), bool)
+        if mask[valid].any():
+            raise InvalidInputError(
+                f"the samples of the column {name!r} are there or missing as a whole; some of "
+                "these are masked in part"
+            )
+        return np.asarray(values.data), valid
     if isinstance(values, np.ndarray) and not values.dtype.hasobject:
         return values, np.ones(len(values), bool)
     samples = as_samples(values, name=name)
@@ -156,6 +171,16 @@ def _without_missing(
         return values, valid
     filler = _filler(info, form)
     return [filler if sample is None else sample for sample in samples], valid
+
+
+def _with_none(name: str, values: NDArray[Any]) -> list[Any]:
+    masked = np.ma.getmaskarray(values)
+    samples = as_samples(values.data, name=name)
+    return [None if missing else one for one, missing in zip(samples, masked, strict=True)]
+
+
+def _along(valid: NDArray[np.bool_], rows: NDArray[Any]) -> NDArray[np.bool_]:
+    return valid.reshape(-1, *[1] * (rows.ndim - 1))
 
 
 def _filler(info: ColumnInfo, form: SampleForm) -> Any:

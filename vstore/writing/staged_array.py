@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from vstore.array import Load, StoredArray, Take, decode_or_fill
 from vstore.errors import ClosedError, InvalidInputError
 from vstore.fetch import Fetcher
+from vstore.format import document
 from vstore.format.codecs import ChunkCodec
 from vstore.format.digest import Digest
 from vstore.format.index import Index, locate, update, walk
@@ -348,8 +349,16 @@ def _form(metadata: ArrayMetadata) -> tuple[str, ...]:
 
 
 def _keep_equal(before: dict[str, Any], after: dict[str, Any]) -> dict[str, Any]:
-    """Return the old document where the new one says the same, so that digests stay."""
-    return before if before == after else after
+    """Return the old document where the new one says the same, so that digests stay.
+
+    Attributes are people's: there 1, 1.0 and true differ.
+    """
+    is_same = before == after and _attributes(before) == _attributes(after)
+    return before if is_same else after
+
+
+def _attributes(metadata: dict[str, Any]) -> bytes:
+    return document.dumps(metadata.get("attributes"), what="attributes")
 
 
 def _copied(chunk: NDArray[Any], out: NDArray[Any] | None) -> NDArray[Any]:

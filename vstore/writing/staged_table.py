@@ -10,13 +10,16 @@ from numpy.typing import DTypeLike, NDArray
 from vstore.array import read
 from vstore.column import Column
 from vstore.errors import AlreadyExistsError, ClosedError, InvalidInputError, NotFoundError
+from vstore.format import document
 from vstore.format.commit import Changes
+from vstore.format.conversion import as_dtype
 from vstore.format.keys import check_node_name
 from vstore.format.sample_keys import SampleKey, from_stored
 from vstore.format.samples import (
     KEYS,
     RESERVED_SUFFIXES,
     ColumnSpec,
+    as_storable,
     companions,
     is_variable,
 )
@@ -227,7 +230,8 @@ class StagedTable:
 
     def open_column(self, name: str) -> Column:
         """Return a column as it stands now, for reading."""
-        self._require_usable()
+        self._require_column(name)
+        self._make(name, None)
         return self._stored.column(name)
 
     def assign(self, index: Any, values: Batch) -> None:
@@ -239,6 +243,7 @@ class StagedTable:
         fitting: list[Assignment] = []
         changed: list[NDArray[np.int64]] = []
         for name, value in values.items():
+            self._require_column(name)
             self._make(name, None)
             target = self._target(name)
             first, rest = split(index, target.arrays[""].metadata.ndim)
@@ -277,6 +282,7 @@ class StagedTable:
         check_column_name(name)
         if name in self.columns:
             raise AlreadyExistsError(f"the table {self._path!r} has a column {name!r} already")
+        check_specs({name: spec})
         spec = spec.with_id(self._staging.new_id(f"{self._path}/{name}"))
         ready = {} if values is None else as_rows(name, spec.info, _form(spec), values)
         if ready and len(ready[""]) != len(self):
@@ -308,21 +314,27 @@ class StagedTable:
         """
         self._require_column(name)
         self._make(name, None)
-        info, old = self._stored.infos[name], self._stored[name].metadata
-        new = np.dtype(dtype)
+        info, source, new = self._stored.infos[name], self._stored[name], as_storable(dtype)
+        old = source.metadata
         if is_variable(info) or not np.can_cast(old.dtype, new, "safe"):
             raise InvalidInputError(
                 f"the column {name!r} holds {info.kind} {old.dtype}, which {new} cannot hold "
                 "without loss"
             )
-        source = self._stored[name]
+
+        def waves() -> Iterator[tuple[NDArray[np.int64], NDArray[Any]]]:
+            for start in range(0, self._stored.count, _WAVE_ROWS):
+                rows = np.arange(start, min(start + _WAVE_ROWS, self._stored.count))
+                yield rows, as_dtype(read(source, (rows,)), new, name=name)
+
+        # NumPy calls some conversions safe that are not, so every value is looked at first.
+        first = [values for _, values in waves()][:1]
         fill = np.asarray(old.fill_value).astype(new)[()]
         spec = ColumnSpec(info, new, old.shape[1:], fill, attributes=dict(old.attributes))
-        first = read(source, slice(0, _WAVE_ROWS)).astype(new)
-        self._stored.replace_column(name, spec, first)
-        for start in range(0, self._stored.count, _WAVE_ROWS):
-            rows = np.arange(start, min(start + _WAVE_ROWS, self._stored.count))
-            self._stored.write_rows(name, rows, read(source, (rows,)).astype(new))
+        with self._staging.writer.uninterrupted():
+            self._stored.replace_column(name, spec, first[0] if first else np.zeros(0, new))
+            for rows, values in waves():
+                self._stored.write_rows(name, rows, values)
 
     def compact(self) -> int:
         """Rewrite the table without its deleted samples; return how many rows that frees.
@@ -330,7 +342,8 @@ class StagedTable:
         Positions stay, since deleted samples have none; chunks are written anew.
         """
         self._require_usable()
-        return self.stored.compact()
+        with self._staging.writer.uninterrupted():
+            return self.stored.compact()
 
     def attributes(self, column: str | None = None) -> dict[str, Any]:
         """Return the attributes of the table, or of one of its columns, as a copy."""
@@ -341,7 +354,8 @@ class StagedTable:
         self._require_usable()
         if column is not None:
             self._require_column(column)
-        self.stored.set_attributes(attributes, column=column)
+        plain = document.plain_object(attributes, what="attributes")
+        self.stored.set_attributes(plain, column=column)
 
     def set_document(self, metadata: Mapping[str, Any]) -> None:
         """Replace the group's metadata document."""
