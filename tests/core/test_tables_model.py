@@ -26,6 +26,10 @@ _NUMBERS = st.sampled_from([0, 0, 0, 1, -1, 127, -128])
 """Often the fill value, so that chunks come to hold nothing else, and again something."""
 
 
+NAMES = ("x", "text", "raw", "ragged", "label", "note")
+FILL = 7
+
+
 @dataclass(eq=False)
 class Sample:
     """One sample, as the model holds it."""
@@ -34,9 +38,10 @@ class Sample:
     text: str
     raw: bytes
     ragged: NDArray[np.float32]
-
-    def columns(self) -> dict[str, Any]:
-        return {"x": list(self.x), "text": self.text, "raw": self.raw, "ragged": self.ragged}
+    label: int | None
+    note: str | None
+    extra: int = FILL
+    """What the column holds that comes and goes."""
 
 
 @st.composite
@@ -49,16 +54,32 @@ def samples(draw: st.DrawFn) -> Sample:
         draw(_TEXTS),
         draw(st.binary(max_size=4)),
         np.full((length, 2), value, np.float32),
+        draw(st.none() | _NUMBERS),
+        draw(st.none() | _TEXTS),
+        draw(_NUMBERS),
     )
 
 
 def batch_of(new: list[Sample]) -> dict[str, Any]:
+    """Return samples as they are given to a table, one entry a column."""
     return {
         "x": np.array([sample.x for sample in new], "int8").reshape(-1, 2),
         "text": [sample.text for sample in new],
         "raw": [sample.raw for sample in new],
         "ragged": [sample.ragged for sample in new],
+        "label": [sample.label for sample in new],
+        "note": [sample.note for sample in new],
+        "extra": [sample.extra for sample in new],
     }
+
+
+def plain(values: Any) -> list[Any]:
+    """Return what was read, arrays as their shape and bits, None for what is missing."""
+    values = values.tolist() if isinstance(values, np.ma.MaskedArray) else list(values)
+    return [
+        (value.shape, value.tobytes()) if isinstance(value, np.ndarray) else value
+        for value in values
+    ]
 
 
 @dataclass
@@ -96,13 +117,14 @@ class TableMachine(RuleBasedStateMachine):
         self.kind: Any = None
         self.model: list[tuple[Any, Sample]] = []
         self.committed: list[tuple[Any, Sample]] = []
-        self.history: list[tuple[str, list[tuple[Any, Sample]]]] = []
+        self.history: list[tuple[str, list[tuple[Any, Sample]], tuple[str, ...]]] = []
+        self.has_extra = self.had_extra = False
         self.gone: list[Any] = []
         self.tx: vstore.Transaction | None = None
         self.next_key = 0
 
     @initialize(
-        kind=st.sampled_from([None, "int", "str"]),
+        kind=st.sampled_from([None, "int", "str", "tuple"]),
         rows=st.sampled_from([1, 4, 8]),
         codecs=st.sampled_from(["none", "fast", "balanced"]),
         limits=st.builds(
@@ -123,6 +145,8 @@ class TableMachine(RuleBasedStateMachine):
             "text": vstore.text(rows_per_chunk=2 * rows, codecs=codecs),
             "raw": vstore.bytes_(rows_per_chunk=rows, codecs=codecs),
             "ragged": vstore.ndarray((None, 2), "float32", rows_per_chunk=rows, codecs=codecs),
+            "label": vstore.ndarray((), "int16", rows_per_chunk=rows, fill_value=3).as_optional(),
+            "note": vstore.text(rows_per_chunk=rows, codecs=codecs).as_optional(),
         }
         self.tx.create_table("t", columns, keys=kind)
 
@@ -141,17 +165,36 @@ class TableMachine(RuleBasedStateMachine):
                 keys.append(self.gone.pop())
             else:
                 self.next_key += 1
-                sign = data.draw(st.sampled_from([1, -1]))
-                keys.append(sign * self.next_key if self.kind == "int" else f"k{self.next_key}")
+                keys.append(self._new_key(data.draw(st.sampled_from([1, -1]))))
         return keys
 
+    def _new_key(self, sign: int) -> Any:
+        kinds = {
+            "int": sign * self.next_key,
+            "str": f"k{self.next_key}",
+            "tuple": ("p", sign) if self.next_key == 1 else (f"p{sign}", self.next_key),
+        }
+        return kinds[self.kind]
+
+    def _names(self) -> tuple[str, ...]:
+        return (*NAMES, "extra") if self.has_extra else NAMES
+
+    def _batch(self, new: list[Sample]) -> dict[str, Any]:
+        batch = batch_of(new)
+        return {name: batch[name] for name in self._names()}
+
+    def _one(self, sample: Sample) -> dict[str, Any]:
+        return {name: value[0] for name, value in self._batch([sample]).items()}
+
     def _add(self, keys: list[Any] | None, new: list[Sample]) -> None:
+        if not self.has_extra:
+            new = [Sample(**(vars(sample) | {"extra": FILL})) for sample in new]
         self.model += zip(keys or [None] * len(new), new, strict=True)
 
     @rule(new=st.lists(samples(), max_size=13), data=st.data())
     def extend(self, new: list[Sample], data: st.DataObject) -> None:
         keys = self._new_keys(len(new), data)
-        self.table.extend(batch_of(new), keys=keys)
+        self.table.extend(self._batch(new), keys=keys)
         self._add(keys, new)
 
     @rule(sizes=st.lists(st.integers(0, 5), max_size=4), data=st.data())
@@ -160,20 +203,20 @@ class TableMachine(RuleBasedStateMachine):
         for size in sizes:
             new = [data.draw(samples()) for _ in range(size)]
             keys = self._new_keys(size, data)
-            batches.append(batch_of(new) | ({} if keys is None else {"sample": keys}))
+            batches.append(self._batch(new) | ({} if keys is None else {"sample": keys}))
             self._add(keys, new)
         self.table.extend(iter(batches))
 
     @rule(new=samples(), data=st.data())
     def append(self, new: Sample, data: st.DataObject) -> None:
         keys = self._new_keys(1, data)
-        self.table.append(new.columns(), key=keys[0] if keys else None)
+        self.table.append(self._one(new), key=keys[0] if keys else None)
         self._add(keys, [new])
 
     @rule(data=st.data())
     def assign(self, data: st.DataObject) -> None:
         index = data.draw(axis_indices(len(self.model)))
-        name = data.draw(st.sampled_from(["x", "text", "raw", "ragged"]))
+        name = data.draw(st.sampled_from(self._names()))
         is_one = isinstance(index, (int, np.integer))
         places = np.atleast_1d(np.arange(len(self.model))[_plain(index)])
         new = [data.draw(samples()) for _ in places]
@@ -193,8 +236,8 @@ class TableMachine(RuleBasedStateMachine):
     @rule(data=st.data(), new=samples())
     def assign_by_key(self, data: st.DataObject, new: Sample) -> None:
         place = data.draw(st.integers(0, len(self.model) - 1))
-        names = data.draw(st.sets(st.sampled_from(["x", "text", "raw", "ragged"])))
-        columns = new.columns()
+        names = data.draw(st.sets(st.sampled_from(self._names())))
+        columns = self._one(new)
         self.table.loc[self.model[place][0]] = {name: columns[name] for name in names}
         self._replace(place, **{name: getattr(new, name) for name in names})
 
@@ -221,6 +264,34 @@ class TableMachine(RuleBasedStateMachine):
         self.gone += [self.model[place][0] for place in places if self.kind is not None]
         self.model = [pair for i, pair in enumerate(self.model) if i not in places]
 
+    @rule()
+    def compact(self) -> None:
+        self.table.compact()
+        assert self.table.compact() == 0
+
+    @precondition(lambda self: not self.has_extra)
+    @rule(data=st.data(), rows=st.sampled_from([1, 4]))
+    def add_column(self, data: st.DataObject, rows: int) -> None:
+        spec = vstore.ndarray((), "int16", rows_per_chunk=rows, fill_value=FILL)
+        values = None
+        if data.draw(st.booleans()):
+            values = [data.draw(_NUMBERS) for _ in self.model]
+        self.table.add_column("extra", spec, values)
+        for place in range(len(self.model)):
+            self._replace(place, extra=FILL if values is None else values[place])
+        self.has_extra = True
+
+    @precondition(lambda self: self.has_extra)
+    @rule(rename=st.booleans())
+    def drop_column(self, rename: bool) -> None:
+        table = self.table
+        if rename:
+            table.rename_column("extra", "other")
+        table.drop_column("other" if rename else "extra")
+        for place in range(len(self.model)):
+            self._replace(place, extra=FILL)
+        self.has_extra = False
+
     @rule(data=st.data())
     def read(self, data: st.DataObject) -> None:
         index = data.draw(axis_indices(len(self.model)))
@@ -232,9 +303,9 @@ class TableMachine(RuleBasedStateMachine):
         assert self.tx is not None
         made = self.tx.commit()
         self.tx = None
-        self.committed = list(self.model)
+        self.committed, self.had_extra = list(self.model), self.has_extra
         if made is not None:
-            self.history.append((made.id, self.committed))
+            self.history.append((made.id, self.committed, self._names()))
         self.gone = []
 
     @precondition(lambda self: self.tx is not None and self.history)
@@ -243,17 +314,13 @@ class TableMachine(RuleBasedStateMachine):
         assert self.tx is not None
         self.tx.discard()
         self.tx = None
-        self.model = list(self.committed)
+        self.model, self.has_extra = list(self.committed), self.had_extra
         self.gone = []
 
     def _check_samples(self, table: Any, places: NDArray[np.int64]) -> None:
-        expected = [self.model[place][1] for place in places.tolist()]
-        assert table["x"][places].tolist() == [list(sample.x) for sample in expected]
-        assert table["text"][places].tolist() == [sample.text for sample in expected]
-        assert table["raw"][places].tolist() == [sample.raw for sample in expected]
-        for found, sample in zip(table["ragged"][places], expected, strict=True):
-            assert found.shape == sample.ragged.shape
-            assert found.tobytes() == sample.ragged.tobytes()
+        expected = self._batch([self.model[place][1] for place in places.tolist()])
+        for name in self._names():
+            assert plain(table[name][places]) == plain(expected[name]), name
 
     @invariant()
     def lengths_agree(self) -> None:
@@ -263,13 +330,14 @@ class TableMachine(RuleBasedStateMachine):
     @precondition(lambda self: self.tx is None and self.history)
     @invariant()
     def the_commit_is_the_model(self) -> None:
-        _check(table_of(self.repository), self.model, self.kind)
+        _check(table_of(self.repository), self.model, self._names(), self.kind)
 
     def teardown(self) -> None:
         if self.tx is not None:
             self.tx.discard()
-        for commit, expected in self.history:
-            _check(table_of(vstore.open(self.repository.url), commit), expected, self.kind)
+        for commit, expected, names in self.history:
+            table = table_of(vstore.open(self.repository.url), commit)
+            _check(table, expected, names, self.kind)
         self.limits.stop()
 
 
@@ -277,15 +345,14 @@ def _plain(index: Any) -> Any:
     return np.array([], np.int64) if isinstance(index, list) and not index else index
 
 
-def _check(table: vstore.Table, expected: list[tuple[Any, Sample]], kind: Any) -> None:
+def _check(
+    table: vstore.Table, expected: list[tuple[Any, Sample]], names: tuple[str, ...], kind: Any
+) -> None:
     assert len(table) == len(expected)
-    assert table["x"][:].tolist() == [list(sample.x) for _, sample in expected]
-    assert table["text"][:].tolist() == [sample.text for _, sample in expected]
-    assert table["raw"][:].tolist() == [sample.raw for _, sample in expected]
-    found = table["ragged"][:]
-    for array, (_, sample) in zip(found, expected, strict=True):
-        assert array.shape == sample.ragged.shape
-        assert array.tobytes() == sample.ragged.tobytes()
+    assert sorted(table.columns) == sorted(names)
+    batch = batch_of([sample for _, sample in expected])
+    for name in names:
+        assert plain(table[name][:]) == plain(batch[name]), name
     if kind is None:
         assert table.keys().tolist() == list(range(len(expected)))
     else:
@@ -307,7 +374,7 @@ TestTables.settings = settings(
 )
 TestTablesForLong = pytest.mark.slow(LongTableMachine.TestCase)
 TestTablesForLong.settings = settings(
-    max_examples=1000,
+    max_examples=500,
     stateful_step_count=50,
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow],
