@@ -22,7 +22,7 @@ TRIES = 100
 """How often a commit is redone on a new head before it is given up."""
 
 DOUBTS = 5
-"""How often a move of unknown outcome is looked after before that is raised."""
+"""How often one move of unknown outcome is tried again before that is raised."""
 
 _FIRST_WAIT_SECONDS = 0.005
 _LONGEST_WAIT_SECONDS = 2.0
@@ -67,7 +67,7 @@ class _Doubt:
     def was_refused(self, head: Branch | None) -> None:
         """Take note of a head without the move: if it is another, the move can come no more."""
         if (head and head.version) != (self._tried and self._tried.version):
-            self._unknown = None
+            self._unknown, self._left = None, DOUBTS
 
     def lasts(self, head: Branch, digest: Digest) -> bool:
         """Tell whether a move found in the branch is known to last; what others build on is.
