@@ -1,7 +1,6 @@
 """How reliable vstore is: one command for each figure of docs/reliability.md.
 
-python -m benchmarks.reliability races --writers 16 --commits 64
-python -m benchmarks.reliability kills
+python -m benchmarks.reliability --help
 """
 
 import argparse
@@ -63,7 +62,7 @@ def races(options: argparse.Namespace) -> bool:
         with _place(options.server, options.engine) as place:
             found = race(place, workload, size)
         print(f"{options.server} {workload}: {_described(found, size)}", flush=True)
-        for error in found.errors[:5]:
+        for error in [*found.errors[:5], *found.uncertain[:5]]:
             print(f"  {error}")
         is_clean &= found.is_clean
     return is_clean
@@ -76,7 +75,7 @@ def _described(found: Any, size: Any) -> str:
         f"{size.writers} processes x {size.commits} commits in {found.seconds:.1f} s "
         f"({verdict.commits / found.seconds:.0f}/s): {verdict.acknowledged} acknowledged, "
         f"{verdict.lost} lost, {verdict.doubled} doubled, {verdict.unexpected} made up, "
-        f"{found.uncertain} of unknown outcome, {len(found.errors)} refused; chain {chain}, "
+        f"{len(found.uncertain)} of unknown outcome, {len(found.errors)} refused; chain {chain}, "
         f"{verdict.objects} objects verified"
     )
 
@@ -140,6 +139,8 @@ def proxy(options: argparse.Namespace) -> bool:
             f"{count} {name}" for name, count in between.counted.most_common() if name != "passed"
         )
         print(f"  {total} requests, of which {faults} (asked for: {shares})")
+        for error in [*found.errors[:5], *found.uncertain[:5]]:
+            print(f"  {error}")
         is_clean &= found.is_clean
     return is_clean
 

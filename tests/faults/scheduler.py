@@ -18,9 +18,9 @@ from functools import cached_property
 from typing import Any
 from unittest.mock import patch
 
+from tests.faults.audit import new_store
 from tests.faults.interposed import CONDITIONAL, WRITES, InterposedStore
 from vstore import StorageError, UnknownOutcomeError
-from vstore.storage.memory import MemoryStore
 from vstore.storage.store import Key, ObjectStore
 
 Send = Callable[[], Any]
@@ -62,7 +62,7 @@ class Scheduler:
 
     def __init__(self, seed: int, chances: Chances) -> None:
         self.random = random.Random(seed)
-        self.store = MemoryStore()
+        self.store = new_store()
         self.step = 0
         self.refs: dict[Key, list[tuple[int, bytes | None]]] = {}
         self._chances = chances

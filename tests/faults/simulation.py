@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from itertools import pairwise
 from typing import Any
 
@@ -19,7 +19,7 @@ from vstore.errors import (
 )
 from vstore.format import commit as commits
 from vstore.format import keys
-from vstore.format.commit import FORMAT, BranchDocument, RepositoryDocument, format_time
+from vstore.format.commit import BranchDocument
 from vstore.maintenance.collecting import GcOptions, collect
 from vstore.storage.store import Key
 
@@ -114,8 +114,6 @@ def simulate(
 
 
 def _prepare(repository: Repository) -> None:
-    marker = RepositoryDocument(FORMAT, [], "5" * 32, "main", format_time(datetime.now(UTC)))
-    repository.store.put_if_absent(keys.REPOSITORY, commits.encode(marker))
     with repository.transaction("main", message="Start") as tx:
         tx.create_table("t", {"token": vstore.text()})
         tx.create_table("k", {"n": vstore.ndarray((), "int64")}, keys="str")

@@ -87,6 +87,17 @@ def test_a_commit_is_made_once_where_others_came_in_between(
     assert sorted(numbers(repository)) == [0, 1, 2]
 
 
+def test_doubts_that_were_settled_do_not_add_up(repository: Repository) -> None:
+    rivals = iter(range(2, 100))
+
+    def fault(send: Callable[[], Any]) -> Any:
+        append(repository, next(rivals))
+        return lost_request(send)
+
+    append(faulty(repository, *[fault] * 12), 1)
+    assert sorted(numbers(repository)) == list(range(14))
+
+
 @pytest.mark.parametrize("fault", [lost_request, lost_response])
 def test_the_first_commit_of_a_branch_is_made_once(fault: Fault) -> None:
     repository = new_repository()
