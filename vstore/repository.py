@@ -12,6 +12,7 @@ from vstore.diffing.diff import Diff
 from vstore.diffing.states import NodeStates, SampleStates
 from vstore.errors import InvalidInputError, NotFoundError
 from vstore.fetch import Fetcher
+from vstore.forks import Forks
 from vstore.format import keys
 from vstore.format.commit import (
     Author,
@@ -215,7 +216,10 @@ class Repository:
             )
         publish = Publisher(self._fetcher, self._refs, name, base, options)
         start = None if base is None else base.commit
-        return Transaction(self._fetcher, start, options, branch=name, publish=publish)
+        forking = Forks(self._fetcher, options)
+        return Transaction(
+            self._fetcher, start, options, branch=name, publish=publish, forking=forking
+        )
 
     def merge(
         self,

@@ -2,8 +2,9 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from datetime import UTC, datetime
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Protocol, Self
 
 import msgspec
 from numpy.typing import DTypeLike
@@ -19,10 +20,7 @@ from vstore.errors import (
 from vstore.fetch import Fetcher
 from vstore.format import document, keys
 from vstore.format import tree as trees
-from vstore.format.commit import (
-    Changes,
-    CommitDocument,
-)
+from vstore.format.commit import Changes, CommitDocument, parse_time
 from vstore.format.digest import Digest, digest_of
 from vstore.format.keys import split_path
 from vstore.format.metadata import ArrayMetadata
@@ -41,6 +39,16 @@ Publish = Callable[[Digest, CommitDocument], Commit]
 """Make a stored commit the head of its branch, or raise; return what the head became."""
 
 
+class Forking(Protocol):
+    """Gives parts of a transaction to other workers, and joins what they made of them."""
+
+    def fork(self, transaction: "Transaction") -> Any:
+        """Return a part to write into, which pickles."""
+
+    def merge(self, transaction: "Transaction", forks: Sequence[Any]) -> None:
+        """Put what was written into forks into their transaction, in the order given."""
+
+
 class Transaction:
     """Changes to one branch, invisible until they are committed.
 
@@ -57,8 +65,10 @@ class Transaction:
         *,
         branch: str = "",
         publish: Publish | None = None,
+        forking: Forking | None = None,
     ) -> None:
         self._fetcher = fetcher
+        self._forking = forking
         self._branch = branch
         self._base = base
         self._options = options
@@ -75,6 +85,9 @@ class Transaction:
         self._made: dict[str, int] = {}
         self._put: dict[str, Changes] = {}
         self._is_open = True
+        now = datetime.now(UTC)
+        self._began = now if self._parent is None else max(now, parse_time(self._parent.time))
+        self._checkpoint: Digest | None = None
         self.commit_made: Commit | None = None
 
     def _load_documents(self, refs: Sequence[NodeRef]) -> list[bytes]:
@@ -370,6 +383,54 @@ class Transaction:
     def __contains__(self, path: str) -> bool:
         return self._tree.find(path) is not None
 
+    def fork(self) -> Any:
+        """Return a `vstore.forks.Fork`: a part to write into elsewhere, which pickles.
+
+        It begins with what this transaction holds now. Nothing of it is visible before
+        `merge` takes it and this transaction is committed.
+        """
+        return self._require_forking().fork(self)
+
+    def merge(self, *forks: Any) -> None:
+        """Take what was written into forks, rows of tables in the order of the forks.
+
+        Raises:
+            ConflictError: two forks, or a fork and this transaction, changed the same
+                elements differently; nothing was taken.
+            InvalidInputError: a fork of another transaction, or one that was merged before.
+        """
+        self._require_forking().merge(self, forks)
+
+    def _require_forking(self) -> Forking:
+        self._require_open()
+        if self._forking is None:
+            raise InvalidInputError("only a transaction that a repository began can be forked")
+        return self._forking
+
+    def checkpoint(self) -> Digest:
+        """Store what the transaction holds as a commit that no branch names, and go on."""
+        self._require_open()
+        with self._writer.uninterrupted():
+            changes = self._flush()
+            tree, pages = self._new_tree()
+            value, objects = trees.encode(tree.root, tree.load)
+            options = replace(self._options, time=self._options.time or self._began)
+            return self._store(value, changes, pages | objects, options)[0]
+
+    def adopt(self, digest: Digest, changes: Mapping[str, Changes]) -> None:
+        """Go on from the tree of a stored commit, which `changes` led to."""
+        self._require_open()
+        for staged in (self._tables, self._arrays):
+            for path in list(staged):
+                staged.pop(path).forget()
+        root = trees.decode(
+            self._fetcher.commit(digest).tree, self._load_documents, what=f"commit {digest}"
+        )
+        if not isinstance(root, GroupNode):
+            raise InvalidInputError(f"the commit {digest} has no root group")
+        self._tree = Tree(root, self._load_documents)
+        self._put = dict(changes)
+
     def discard(self) -> None:
         """Give up all changes; the branch stays where it is."""
         self._is_open = False
@@ -406,10 +467,22 @@ class Transaction:
         value, objects = trees.encode(tree.root, tree.load)
         if self._is_unchanged(value, changes) and not self._options.allow_empty:
             return None
-        new = commit_document(self._fetcher.commit, self._base, self._options, value, changes)
+        return self._store(value, changes, pages | objects, self._options)
+
+    def _store(
+        self,
+        value: dict[str, Any],
+        changes: dict[str, Changes],
+        parts: Mapping[Digest, bytes],
+        options: CommitOptions,
+    ) -> tuple[Digest, CommitDocument]:
+        new = commit_document(self._fetcher.commit, self._base, options, value, changes)
         data = document.dumps(new, what="commit")
         digest = digest_of(data)
-        for name, page in (pages | objects).items():
+        if digest == self._checkpoint:
+            return digest, new
+        self._checkpoint = digest
+        for name, page in parts.items():
             if name not in self._stored_nodes:
                 self._writer.upload(keys.index(name), page)
         self._writer.upload(keys.commit(digest), data)

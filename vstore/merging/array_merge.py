@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from vstore.array import StoredArray
 from vstore.diffing.values import differing_elements
+from vstore.format import document
 from vstore.format.index import changed, locate
 from vstore.format.metadata import ArrayMetadata
 from vstore.format.selection import chunk_strides
@@ -42,10 +43,10 @@ def merge_arrays(
     return True
 
 
-def _form(metadata: ArrayMetadata) -> str:
-    document = metadata.to_dict()
-    document.pop("attributes")
-    return repr(document)
+def _form(metadata: ArrayMetadata) -> bytes:
+    form = metadata.to_dict()
+    form.pop("attributes")
+    return document.dumps(form)
 
 
 def _merge_array_attributes(

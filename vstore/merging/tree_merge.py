@@ -145,6 +145,8 @@ class TreeMerge:
     def _merge_group(
         self, path: str, base: Node | None, ours: Node | None, theirs: Node | None
     ) -> None:
+        if theirs is not None and ours is not None and theirs.metadata and not ours.metadata:
+            self.transaction.put_group_document(path, theirs.metadata | {"attributes": {}})
         sides = [NodeChange.attributes(node) for node in (base, ours, theirs)]
         merged, disagreed = merge_attributes(*sides)
         if merged != sides[1]:

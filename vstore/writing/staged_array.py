@@ -341,11 +341,11 @@ def _strides(metadata: ArrayMetadata) -> tuple[int, ...]:
     return chunk_strides(metadata.shape, metadata.chunk_shape)
 
 
-def _form(metadata: ArrayMetadata) -> tuple[str, ...]:
+def _form(metadata: ArrayMetadata) -> bytes:
     """Return what the chunks of an array depend on, beside its shape."""
-    document = metadata.to_dict()
+    whole = metadata.to_dict()
     parts = ("chunk_grid", "data_type", "fill_value", "codecs")
-    return tuple(repr(document[part]) for part in parts)
+    return document.dumps([whole[part] for part in parts])
 
 
 def _keep_equal(before: dict[str, Any], after: dict[str, Any]) -> dict[str, Any]:
