@@ -21,9 +21,14 @@ _VALUES = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
 
 
 def find_document(data: bytes) -> dict[str, Any] | None:
-    """Return the document of a Zarr v3 node, None for bytes that are none."""
+    """Return the document of a Zarr v3 node, None for bytes that are none.
+
+    One with halves of surrogate pairs, which are no Unicode text, is none either: stored
+    documents cannot hold it.
+    """
     try:
         value = json.loads(data)
+        json.dumps(value, ensure_ascii=False).encode()
     except (ValueError, RecursionError):
         return None
     if not isinstance(value, dict) or value.get("zarr_format") != 3:
