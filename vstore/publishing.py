@@ -49,6 +49,9 @@ class _Doubt:
             if not self._left:
                 raise
             return False
+        except (ConflictError, StorageError) as error:
+            self.check(error)
+            raise
 
     @contextmanager
     def looking(self) -> Iterator[None]:
@@ -184,8 +187,12 @@ class BranchMerge:
     def run(self, theirs: Digest, *, resolve: Resolution | None) -> Merged:
         """Merge and move the branch; again on its new head where it moved meanwhile."""
         branch, doubt = self.branch, _Doubt(self.refs)
+        found, digest = self._merge(branch.commit, theirs, resolve)
+        onto = branch.commit
         for attempt in range(TRIES):
-            found, digest = self._merge(branch.commit, theirs, resolve)
+            if branch.commit != onto:
+                found, digest = self._merge(branch.commit, theirs, resolve)
+                onto = branch.commit
             if digest == branch.commit:
                 return found
             if doubt.is_done(branch, partial(self._move, branch, digest, found.kind)):
