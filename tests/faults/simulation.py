@@ -224,7 +224,8 @@ def _check(scheduler: Scheduler, ledger: Ledger) -> None:
         lost = [c for c in ledger.commits if c.branch == branch and c.id not in within]
         assert not lost, f"acknowledged and lost: {lost}"
     assert not [m for m, count in messages.items() if count > 1], "a commit was made twice"
-    assert not messages.keys() & set(ledger.refused), "a commit that was refused is there"
+    there = messages.keys() & set(ledger.refused)
+    assert not there, f"refused and yet there: {there}"
     for tag, commit in ledger.tags.items():
         assert repository.tags[tag] == commit, "a tag moved"
     _check_order(scheduler, repository, ledger)

@@ -142,6 +142,29 @@ def test_the_outcome_stays_unknown_where_the_store_stays_away(
     assert numbers(repository) == ([0, 1] if arrives else [0])
 
 
+def test_a_merge_stays_unknown_where_its_request_is_still_on_its_way(
+    repository: Repository,
+) -> None:
+    repository.branches.create("side", at="main")
+    append(repository, 1, "side")
+    append(repository, 2)
+    late: list[Callable[[], Any]] = []
+
+    def interpose(verb: str, key: Key, send: Callable[[], Any]) -> Any:
+        if late and verb == "compare_and_swap":
+            raise StorageError("the server cannot be reached")
+        if verb == "compare_and_swap":
+            late.append(send)
+            raise UnknownOutcomeError("the request may have arrived")
+        return send()
+
+    store = MemoryStore(repository.url.removeprefix("memory://"))
+    with pytest.raises(UnknownOutcomeError):
+        Repository(InterposedStore(store, interpose)).merge("side", into="main")
+    assert late.pop()() is not None, "it could still take effect"
+    assert sorted(numbers(repository)) == [0, 1, 2]
+
+
 def test_the_outcome_stays_unknown_where_the_branch_was_deleted_since(
     repository: Repository,
 ) -> None:
