@@ -63,9 +63,13 @@ class KeySet:
 
     def add(self, stored: NDArray[Any]) -> None:
         """Take keys that were checked, as they are stored."""
-        if self._live is not None:
-            self._live.update(dict.fromkeys(from_stored(stored, self.kind).tolist()))
-        self._positions = None
+        if self._live is None:
+            self._positions = None
+            return
+        for key in from_stored(stored, self.kind).tolist():
+            if self._positions is not None:
+                self._positions[key] = len(self._live)
+            self._live[key] = None
 
     def remove(self, stored: NDArray[Any]) -> None:
         """Forget the keys of deleted samples, as they are stored."""

@@ -134,9 +134,16 @@ class StagedArray:
         """Store values that `fit` found to fit."""
         with self._writer.uninterrupted():
             for part in selection.parts():
-                chunk = self._writable(part)
-                chunk[part.inside] = values[part.outside]
-                self._touch(part.number, chunk)
+                chunk, new = self._writable(part), values[part.outside]
+                growth = self._growth(part, chunk, new)
+                chunk[part.inside] = new
+                self._touch(part.number, chunk, growth)
+
+    def _growth(self, part: ChunkPart, chunk: NDArray[Any], new: NDArray[Any]) -> int | None:
+        """Return by how much a held chunk will grow, None where that takes a look at all of it."""
+        if part.number not in self._sizes or not all(isinstance(i, slice) for i in part.inside):
+            return None
+        return _held_nbytes(new) - _held_nbytes(chunk[part.inside])
 
     def _writable(self, part: ChunkPart) -> NDArray[Any]:
         if part.number in self._dirty:
@@ -150,11 +157,12 @@ class StagedArray:
         self.visit([number], lambda _, load: found.append(load(None)))
         return found[0] if found[0].flags.writeable else found[0].copy()
 
-    def _touch(self, number: int, chunk: NDArray[Any]) -> None:
+    def _touch(self, number: int, chunk: NDArray[Any], growth: int | None = None) -> None:
         self._dirty[number] = chunk
         self._dirty.move_to_end(number)
-        nbytes = _held_nbytes(chunk)
-        self._dirty_nbytes += nbytes - self._sizes.get(number, 0)
+        before = self._sizes.get(number, 0)
+        nbytes = _held_nbytes(chunk) if growth is None else before + growth
+        self._dirty_nbytes += nbytes - before
         self._sizes[number] = nbytes
         while self._dirty_nbytes > DIRTY_NBYTES and len(self._dirty) > 1:
             self._encode(next(iter(self._dirty)))
