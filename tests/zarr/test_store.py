@@ -407,6 +407,23 @@ class TestLooseObjects:
         found = open_array(store, path="x", mode="r", zarr_format=2)
         assert found[:].tolist() == list(range(40))
 
+    @pytest.mark.filterwarnings("ignore::zarr.errors.UnstableSpecificationWarning")
+    @pytest.mark.parametrize(
+        ("name", "options"),
+        [("...", {}), ("x", {"dtype": "U2", "fill_value": "\ud900"})],
+        ids=["name", "surrogate"],
+    )
+    def test_arrays_that_vstore_cannot_name_or_describe(
+        self, name: str, options: dict[str, Any]
+    ) -> None:
+        repository = in_memory()
+        with begin(repository) as tx:
+            options = {"dtype": "i4", "shape": (5,), "chunks": (2,)} | options
+            open_group(tx.store).create_array(name, **options)[:3] = 7
+        found = opened(repository)[name]
+        assert [str(item) for item in found[:3]] == ["7", "7", "7"]
+        assert found[4] == options.get("fill_value", 0)
+
     def test_vstore_keeps_its_own_table_to_itself(self) -> None:
         with begin(in_memory()) as tx:
             tx.store.set_sync("a", value(b"1"))
