@@ -243,6 +243,12 @@ def test_kept_batches_stay_as_they_are(table: vstore.Table) -> None:
         assert torch.equal(batch["image"][:, 0, 0], batch["label"].float())
 
 
+def test_arrays_of_differing_shape_become_nested_tensors(table: vstore.Table) -> None:
+    for batch in StreamingDataset(table, ["label", "points"], batch_size=8, ragged="nested"):
+        lengths = [len(points) for points in batch["points"].unbind()]
+        assert lengths == [label % 4 for label in batch["label"].tolist()]
+
+
 def test_what_torch_has_no_type_for_stays_as_it_is(tmp_path: Path) -> None:
     repo = vstore.create(tmp_path / "repo")
     with repo.transaction("main", message="Add dates") as tx:

@@ -245,6 +245,18 @@ def test_batches_as_tuples(table: vstore.Table) -> None:
     assert images.shape == (5, 4, 3)
 
 
+def test_arrays_of_differing_shape_are_padded_when_asked(table: vstore.Table) -> None:
+    for batch in Reader(table, ["label", "points"], batch_size=7, ragged="padded"):
+        lengths = batch["label"] % 4
+        assert batch["points.shape"].tolist() == [[length, 2] for length in lengths.tolist()]
+        assert batch["points"].shape == (len(lengths), lengths.max(), 2)
+        for label, length, points in zip(batch["label"], lengths, batch["points"], strict=True):
+            assert (points[:length] == label).all()
+            assert not points[length:].any()
+    with pytest.raises(vstore.InvalidInputError, match="ragged"):
+        Reader(table, batch_size=7, ragged="nested")
+
+
 def test_transformed_photographs_of_one_size_are_stacked(table: vstore.Table) -> None:
     reader = Reader(table, ["photo"], batch_size=6, transforms={"photo": lambda p: p[:3, :4]})
     assert next(iter(reader))["photo"].shape == (6, 3, 4)

@@ -1,13 +1,16 @@
 """Arrays as sequences of chunks that hold whole samples."""
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from vstore.array import Load, StoredArray, Take, read
+from vstore.array import Load, StoredArray, Take, decode_or_fill, read
+from vstore.errors import InvalidInputError
 from vstore.format.page import ChunkRef
+from vstore.reader.disk_cache import DiskCache
 
 OBJECT_NBYTES = 64
 """What Python adds to each sample that is an object."""
@@ -30,9 +33,10 @@ class SampleChunks:
     as one.
     """
 
-    def __init__(self, source: StoredArray) -> None:
+    def __init__(self, source: StoredArray, *, disk: DiskCache | None = None) -> None:
         metadata = source.metadata
         self._source = source
+        self._disk = disk
         self._is_whole = metadata.chunk_shape[1:] == metadata.shape[1:]
         self.rows = metadata.shape[0]
         self.rows_per_chunk = metadata.chunk_shape[0]
@@ -82,11 +86,50 @@ class SampleChunks:
 
     def visit(self, spots: Sequence[Spot], take: Take) -> None:
         """Call `take` once for each chunk, on several threads and in any order."""
-        if self._is_whole:
+        if not self._is_whole:
+            for i, spot in enumerate(spots):
+                take(i, self._load(spot.number))
+        elif self._disk is None:
             self._source.visit_at([spot.ref for spot in spots], take)
-            return
+        else:
+            self._visit_cached(spots, take, self._disk)
+
+    def _visit_cached(self, spots: Sequence[Spot], take: Take, disk: DiskCache) -> None:
+        """Take from disk what is there, and put there what is not."""
+        wanted: list[int] = []
         for i, spot in enumerate(spots):
-            take(i, self._load(spot.number))
+            data = None if spot.ref is None else disk.find(spot.ref.digest)
+            if data is None:
+                wanted.append(i)
+            else:
+                take(i, partial(decode_or_fill, self._source.codec, data))
+
+        def handle(j: int, data: memoryview | None) -> None:
+            ref = spots[wanted[j]].ref
+            if data is not None and ref is not None:
+                disk.put(ref.digest, data)
+            take(wanted[j], partial(decode_or_fill, self._source.codec, data))
+
+        self._source.fetcher.each([spots[i].ref for i in wanted], handle)
+
+    def fetch(self, spots: Sequence[Spot]) -> int:
+        """Bring the chunks that are not on disk there, decoding none; return their bytes."""
+        disk = self._disk
+        if disk is None:
+            raise InvalidInputError("there is no cache to fetch into: give a cache_dir")
+        refs = [spot.ref for spot in spots]
+        refs = [ref for ref in refs if ref is not None and not disk.has(ref.digest)]
+        fetched = 0
+
+        def handle(i: int, data: memoryview | None) -> None:
+            nonlocal fetched
+            ref = refs[i]
+            if data is not None and ref is not None:
+                disk.put(ref.digest, data)
+                fetched += len(data)
+
+        self._source.fetcher.each(refs, handle)
+        return fetched
 
     def _load(self, number: int) -> Load:
         def load(out: NDArray[Any] | None) -> NDArray[Any]:

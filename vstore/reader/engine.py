@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vstore.reader.buffers import BufferPool
+from vstore.reader.chunks import SampleChunks
 from vstore.reader.feeds import Feed, Part
 from vstore.reader.loading import Loader, Loading
 from vstore.reader.planner import Group, Work
@@ -40,6 +41,13 @@ class Channel:
     spare: Feed
     rows: Callable[[Ints], Ints]
     row_nbytes: float
+    stored: tuple[SampleChunks, ...]
+
+    def chunks_of(self, positions: Ints) -> Iterator[tuple[SampleChunks, list[int]]]:
+        """Yield the stored arrays with the numbers of the chunks that some samples lie in."""
+        rows = self.rows(positions)
+        for chunks in self.stored:
+            yield chunks, np.unique(rows // chunks.rows_per_chunk).tolist()
 
     def open(self, positions: Ints, *, is_last_resort: bool) -> Part | None:
         """Return the samples at some positions, or None where there is no room at present."""

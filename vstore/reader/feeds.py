@@ -271,7 +271,8 @@ class ObjectFeed:
 
     def statistics(self) -> tuple[int, int]:
         """Return how many chunks were found in memory, and how many were not."""
-        return self._cache.hits, self._cache.misses
+        beside = 0 if self._shapes is None else self._shapes.statistics()[1]
+        return self._cache.hits, self._cache.misses + beside
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -7,8 +7,10 @@ from functools import cached_property
 from typing import Any, Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from vstore.errors import InvalidInputError
+from vstore.format.samples import SHAPE_SUFFIX
 from vstore.reader.engine import Batch
 
 
@@ -32,6 +34,7 @@ Finish = Callable[[Batch, Place], Any]
 
 Collate = Literal["dict", "tuple"] | Callable[..., Any]
 Convert = Callable[[Any], Any]
+Ragged = Literal["list", "padded", "nested"]
 
 
 def as_is(batch: Batch, _: Place) -> Batch:
@@ -48,6 +51,9 @@ def unchanged(value: Any) -> Any:
 class Finisher:
     """Converts every column, transforms every sample of some, and makes the batch.
 
+    `ragged` says for columns of arrays of differing shape what becomes of those of a batch:
+    a list, one array padded with zeros beside their shapes, or what `nest` makes of them.
+
     A transform or `collate` that takes a second argument gets a `numpy.random.Generator`
     that depends on the seed, the epoch and the batch alone.
     """
@@ -55,6 +61,8 @@ class Finisher:
     convert: Convert = unchanged
     transforms: Mapping[str, Callable[..., Any]] = field(default_factory=dict)
     collate: Collate = "dict"
+    ragged: Mapping[str, Ragged] = field(default_factory=dict)
+    nest: Convert | None = None
 
     def __post_init__(self) -> None:
         if not callable(self.collate) and self.collate not in ("dict", "tuple"):
@@ -72,18 +80,48 @@ class Finisher:
         """Return what the user gets for a batch."""
         needs_generator = self.transforms or self._collate_is_random
         generator = place.generator() if needs_generator else None
-        made = {name: self._column(name, value, generator) for name, value in batch.items()}
+        made: Batch = {}
+        for name, value in batch.items():
+            transformed = self._transformed(name, value, generator)
+            form = self.ragged.get(name, "list")
+            if form == "list" or not isinstance(transformed, list):
+                made[name] = self.convert(transformed)
+            elif form == "nested" and self.nest is not None:
+                made[name] = self.nest(transformed)
+            else:
+                made[name] = self.convert(padded(transformed))
+                made[name + SHAPE_SUFFIX] = self.convert(shapes_of(transformed))
         if not callable(self.collate):
             return made if self.collate == "dict" else tuple(made.values())
         return self.collate(made, generator) if self._collate_is_random else self.collate(made)
 
-    def _column(self, name: str, value: Any, generator: np.random.Generator | None) -> Any:
+    def _transformed(self, name: str, value: Any, generator: np.random.Generator | None) -> Any:
         transform = self.transforms.get(name)
         if transform is None:
-            return self.convert(value)
-        wants = _wants_generator(transform)
-        samples = [transform(each, generator) if wants else transform(each) for each in value]
-        return self.convert(_stacked(samples))
+            return value
+        if _wants_generator(transform):
+            return _stacked([transform(each, generator) for each in value])
+        return _stacked([transform(each) for each in value])
+
+
+def padded(samples: list[NDArray[Any]]) -> NDArray[Any]:
+    """Return arrays of one rank as one array, each followed by zeros.
+
+    >>> padded([np.array([1, 2]), np.array([3])]).tolist()
+    [[1, 2], [3, 0]]
+    """
+    if not samples:
+        return np.zeros((0,))
+    largest = shapes_of(samples).max(axis=0)
+    result = np.zeros((len(samples), *largest), np.result_type(*samples))
+    for row, sample in zip(result, samples, strict=True):
+        row[tuple(map(slice, sample.shape))] = sample
+    return result
+
+
+def shapes_of(samples: list[NDArray[Any]]) -> NDArray[np.int64]:
+    """Return the shapes of arrays of one rank, one row each."""
+    return np.array([sample.shape for sample in samples], np.int64).reshape(len(samples), -1)
 
 
 def _stacked(samples: list[Any]) -> Any:

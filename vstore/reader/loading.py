@@ -141,3 +141,32 @@ def _is_near(first: Spot, last: Spot, spot: Spot, run_nbytes: int) -> bool:
     gap = ref.offset - end.offset - end.nbytes
     reach = ref.offset + ref.nbytes - begin.offset
     return ref.pack == begin.pack and 0 <= gap <= MAX_GAP_NBYTES and reach <= run_nbytes
+
+
+def fetch_all(
+    wanted: Sequence[tuple[SampleChunks, Sequence[int]]],
+    *,
+    threads: int,
+    run_nbytes: int,
+    progress: Callable[[int, int], None],
+) -> int:
+    """Bring chunks to the cache on disk; return how many bytes were not there yet.
+
+    `progress` is called, on this thread, with how many chunks are done and how many there are.
+    """
+    total = sum(len(numbers) for _, numbers in wanted)
+    done = fetched = 0
+    progress(done, total)
+    with ThreadPoolExecutor(threads, thread_name_prefix="vstore-load") as pool:
+        try:
+            for chunks, numbers in wanted:
+                spots = chunks.locate(numbers)
+                runs = [spots[run.start : run.stop] for run in _runs(spots, run_nbytes)]
+                for run, nbytes in zip(runs, pool.map(chunks.fetch, runs), strict=True):
+                    done += len(run)
+                    fetched += nbytes
+                    progress(done, total)
+        except BaseException:
+            pool.shutdown(wait=True, cancel_futures=True)
+            raise
+    return fetched

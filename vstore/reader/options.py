@@ -1,15 +1,17 @@
 """The options of a reader, as the user gives them."""
 
+import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal, TypedDict
+from pathlib import Path
+from typing import Any, Literal, TypedDict, get_args
 
 from vstore.errors import InvalidInputError
 from vstore.reader.buffers import Allocate, allocate
-from vstore.reader.finishing import Collate, Convert, Finisher, unchanged
+from vstore.reader.finishing import Collate, Convert, Finisher, Ragged, unchanged
 from vstore.reader.planner import Shuffle
 from vstore.reader.source import Source
-from vstore.reader.stream import MEMORY_NBYTES, Options, Stream
+from vstore.reader.stream import CACHE_NBYTES, MEMORY_NBYTES, Options, Stream
 
 
 class ReadOptions(TypedDict, total=False):
@@ -27,9 +29,12 @@ class ReadOptions(TypedDict, total=False):
     keys: Sequence[Any] | None
     transforms: Mapping[str, Callable[..., Any]]
     collate: Collate
+    ragged: Ragged
     memory_nbytes: int
     threads: int | None
     requests: int | None
+    cache_dir: str | os.PathLike[str] | None
+    cache_nbytes: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,9 +53,12 @@ class Choices:
     keys: Sequence[Any] | None = None
     transforms: Mapping[str, Callable[..., Any]] = field(default_factory=dict)
     collate: Collate = "dict"
+    ragged: Ragged = "list"
     memory_nbytes: int = MEMORY_NBYTES
     threads: int | None = None
     requests: int | None = None
+    cache_dir: str | os.PathLike[str] | None = None
+    cache_nbytes: int = CACHE_NBYTES
 
     @classmethod
     def of(cls, options: Mapping[str, Any]) -> "Choices":
@@ -64,7 +72,14 @@ class Choices:
         return cls(**options)
 
     def __post_init__(self) -> None:
-        for name in ("batch_size", "seed", "window", "window_nbytes", "memory_nbytes"):
+        for name in (
+            "batch_size",
+            "seed",
+            "window",
+            "window_nbytes",
+            "memory_nbytes",
+            "cache_nbytes",
+        ):
             _check_integer(name, getattr(self, name), least=0 if name == "seed" else 1)
         for name in ("threads", "requests", "world_size"):
             _check_integer(name, getattr(self, name), least=1)
@@ -77,9 +92,14 @@ class Choices:
         columns: Sequence[str] | None,
         *,
         convert: Convert = unchanged,
+        nest: Convert | None = None,
         allocate: Allocate = allocate,
     ) -> Stream:
-        """Return the stream that the choices describe."""
+        """Return the stream that the choices describe.
+
+        `convert` makes of an array what the user's library has, `nest` of several that differ
+        in shape.
+        """
         source = Source.of(data, columns, rows=self.rows, keys=self.keys)
         unknown = set(self.transforms) - set(source.columns)
         if unknown:
@@ -98,10 +118,20 @@ class Choices:
             memory_nbytes=self.memory_nbytes,
             threads=self.threads,
             requests=self.requests,
-            finish=Finisher(convert, dict(self.transforms), self.collate),
+            cache_dir=None if self.cache_dir is None else Path(self.cache_dir).absolute(),
+            cache_nbytes=self.cache_nbytes,
+            finish=self._finisher(source, convert, nest),
             allocate=allocate,
         )
         return Stream(source, options)
+
+    def _finisher(self, source: Source, convert: Convert, nest: Convert | None) -> Finisher:
+        if self.ragged not in get_args(Ragged) or (self.ragged == "nested" and nest is None):
+            known = "'list' or 'padded'" + (", or 'nested'" if nest is not None else "")
+            raise InvalidInputError(f"ragged is {known} here, not {self.ragged!r}")
+        names = [name for name, column in source.columns.items() if column.kind == "ragged"]
+        ragged = dict.fromkeys(names, self.ragged)
+        return Finisher(convert, dict(self.transforms), self.collate, ragged, nest)
 
 
 def as_shuffle(value: Any) -> Shuffle:

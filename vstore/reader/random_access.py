@@ -14,7 +14,7 @@ from vstore.reader.buffers import BufferPool
 from vstore.reader.engine import Batch, Channel
 from vstore.reader.feeds import Part
 from vstore.reader.loading import Loading
-from vstore.reader.session import open_channels
+from vstore.reader.session import Memory, open_channels
 from vstore.reader.source import Source
 from vstore.reader.stream import MEMORY_NBYTES, Statistics
 
@@ -71,7 +71,7 @@ class RandomAccess:
     def statistics(self) -> Statistics:
         """Return what reading has cost this process so far."""
         channels = {} if self._session is None else self._session.channels
-        return Statistics.of(channels.values(), waited_seconds=self._waited_seconds)
+        return Statistics.of(channels.values(), None, waited_seconds=self._waited_seconds)
 
     def _opened(self) -> _Session:
         session = self._session
@@ -82,8 +82,7 @@ class RandomAccess:
         channels = open_channels(
             self._source.columns,
             self._source.selections,
-            pool,
-            memory_nbytes=self._memory_nbytes,
+            Memory(pool, self._memory_nbytes),
             unit_rows=_ROWS_AT_A_TIME,
             rows_per_block=geometry.rows_per_block,
         )

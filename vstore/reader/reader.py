@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from vstore.reader.cursor import Cursor, decode_state, encode_state
 from vstore.reader.options import Choices, ReadOptions
+from vstore.reader.progress import progress_bar
 from vstore.reader.stream import Progress, Statistics
 
 
@@ -40,9 +41,13 @@ class Reader:
         keys: which samples, by their keys.
         transforms: functions of one sample, by column; they run on threads.
         collate: `"dict"`, `"tuple"`, or a function of a dict of columns, run on threads.
+        ragged: what becomes of arrays of differing shape: `"list"`, or `"padded"` with zeros
+            to one array, with their shapes under the column's name and `.shape`.
         memory_nbytes: how much memory decoded chunks may take. They stay for later epochs.
         threads: how many threads decode and gather; one per core when None.
         requests: how many requests the store gets at a time.
+        cache_dir: a directory on this machine to keep stored chunks in, shared by all
+            processes that name it; up to `cache_nbytes`.
 
     Each iteration is an epoch; the next one comes in another order. A reader pickles
     without what it has open, and may be iterated over again while another iteration lives.
@@ -90,6 +95,15 @@ class Reader:
         """
         self._upcoming = decode_state(state, self._stream.identity)
         self._progress = None
+
+    def prefetch(self, *, progress: bool = True) -> int:
+        """Fill the cache on disk with everything that will be read; return the bytes fetched.
+
+        Raises:
+            InvalidInputError: the reader has no `cache_dir`.
+        """
+        with progress_bar("fetching", is_shown=progress) as report:
+            return self._stream.prefetch(report)
 
     @property
     def statistics(self) -> Statistics:

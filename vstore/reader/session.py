@@ -13,6 +13,7 @@ from vstore.fetch import Fetcher
 from vstore.format.rows import Rows
 from vstore.reader.buffers import BufferPool
 from vstore.reader.chunks import SampleChunks
+from vstore.reader.disk_cache import DiskCache
 from vstore.reader.engine import Channel
 from vstore.reader.feeds import ChunkCache, DenseFeed, Feed, ObjectFeed, SparseFeed
 from vstore.reader.scratch import with_scratch
@@ -79,12 +80,20 @@ class Geometry:
         )
 
 
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """What the chunks of all columns share: memory, and a cache on disk if there is one."""
+
+    pool: BufferPool
+    nbytes: int
+    disk: DiskCache | None = None
+
+
 def open_channels(
     columns: Mapping[str, Column],
     selections: Mapping[str, Selection],
-    pool: BufferPool,
+    memory: Memory,
     *,
-    memory_nbytes: int,
     unit_rows: int,
     rows_per_block: int,
 ) -> dict[str, Channel]:
@@ -93,6 +102,7 @@ def open_channels(
     Connections and locks are new, so that nothing is shared with the process that this one
     was forked from.
     """
+    pool = memory.pool
     fetchers: dict[int, Fetcher] = {}
 
     def reopened(source: ChunkSource | None, name: str) -> SampleChunks:
@@ -100,25 +110,28 @@ def open_channels(
         old = array.fetcher
         if id(old) not in fetchers:
             fetchers[id(old)] = Fetcher(with_scratch(old.store, pool))
-        return SampleChunks(StoredArray(fetchers[id(old)], array.node, path=array.path))
+        array = StoredArray(fetchers[id(old)], array.node, path=array.path)
+        return SampleChunks(array, disk=memory.disk)
 
     chunks = {name: reopened(column.source, name) for name, column in columns.items()}
-    shares = _shares(list(chunks.values()), memory_nbytes, unit_rows, rows_per_block)
+    shares = _shares(list(chunks.values()), memory.nbytes, unit_rows, rows_per_block)
     channels: dict[str, Channel] = {}
     for (name, column), share in zip(columns.items(), shares, strict=True):
         own = chunks[name]
+        stored: tuple[SampleChunks, ...] = (own,)
         feed: Feed
         spare: Feed
         if own.dtype.hasobject:
             shapes = None
             if column.shapes is not None:
-                shapes = SparseFeed(reopened(column.shapes, f"{name}.shape"), pool)
+                stored = (own, reopened(column.shapes, f"{name}.shape"))
+                shapes = SparseFeed(stored[1], pool)
             feed = spare = ObjectFeed(column.info, own, shapes, ChunkCache(share))
         else:
             chunk_nbytes = max(1, int(own.row_nbytes * own.rows_per_chunk))
             feed = DenseFeed(own, slots=max(1, share // chunk_nbytes))
             spare = SparseFeed(own, pool)
-        channels[name] = Channel(feed, spare, selections[name].locate, own.row_nbytes)
+        channels[name] = Channel(feed, spare, selections[name].locate, own.row_nbytes, stored)
     return channels
 
 

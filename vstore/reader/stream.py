@@ -1,17 +1,21 @@
 """What is read and how, as a value that pickles; and carrying it out in this process."""
 
 import os
-from collections.abc import Generator, Iterable
+from collections.abc import Callable, Generator, Iterable
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from vstore.errors import InvalidInputError
 from vstore.reader.buffers import Allocate, BufferPool, allocate
 from vstore.reader.cursor import Cursor, Identity
+from vstore.reader.disk_cache import DiskCache
 from vstore.reader.engine import Batch, Channel, Pass, Resources
 from vstore.reader.finishing import Finish, Place, as_is
+from vstore.reader.loading import fetch_all
 from vstore.reader.planner import (
     Deal,
     EpochOrder,
@@ -23,7 +27,7 @@ from vstore.reader.planner import (
     works,
 )
 from vstore.reader.scratch import is_local
-from vstore.reader.session import open_channels, stored_array
+from vstore.reader.session import Memory, open_channels, stored_array
 from vstore.reader.source import Source
 
 Ints = NDArray[np.int64]
@@ -42,6 +46,9 @@ AHEAD_NBYTES = 32 * 2**20
 
 REMOTE_REQUESTS = 16
 """How many requests a store that is not on this machine gets at a time."""
+
+CACHE_NBYTES = 16 * 2**30
+"""How much a cache on disk holds when its size is not given."""
 
 MEMORY_NBYTES = 512 * 2**20
 """How much memory decoded chunks take when it is not given."""
@@ -64,30 +71,40 @@ class Options:
     memory_nbytes: int = MEMORY_NBYTES
     threads: int | None = None
     requests: int | None = None
+    cache_dir: Path | None = None
+    cache_nbytes: int = CACHE_NBYTES
     finish: Finish = as_is
     allocate: Allocate = allocate
 
 
 @dataclass(frozen=True, slots=True)
 class Statistics:
-    """What reading has cost one process: chunks found in memory and loaded, seconds waited."""
+    """What reading has cost one process.
+
+    `chunks_found` were in memory, `chunks_loaded` were not; `disk_hits` of these came from the
+    cache on disk. `waited_seconds` is how long the program waited for batches.
+    """
 
     chunks_found: int
     chunks_loaded: int
+    disk_hits: int
     waited_seconds: float
 
     @classmethod
-    def of(cls, channels: Iterable[Channel], *, waited_seconds: float) -> "Statistics":
+    def of(
+        cls, channels: Iterable[Channel], disk: DiskCache | None, *, waited_seconds: float
+    ) -> "Statistics":
         """Return what reading some columns has cost."""
         counts = [channel.feed.statistics() for channel in channels]
         found, loaded = (sum(each) for each in zip((0, 0), *counts, strict=True))
-        return cls(found, loaded, waited_seconds)
+        return cls(found, loaded, 0 if disk is None else disk.hits, waited_seconds)
 
     def __str__(self) -> str:
         total = max(1, self.chunks_found + self.chunks_loaded)
         return (
-            f"{self.chunks_loaded:,} chunks loaded, {self.chunks_found:,} found in memory "
-            f"({self.chunks_found / total:.0%}), waited {self.waited_seconds:.2f} s"
+            f"{self.chunks_loaded:,} chunks loaded ({self.disk_hits:,} from the cache on disk), "
+            f"{self.chunks_found:,} found in memory ({self.chunks_found / total:.0%}), "
+            f"waited {self.waited_seconds:.2f} s"
         )
 
 
@@ -109,6 +126,9 @@ class Stream:
         self._session: _Session | None = None
         self._channels: dict[str, Channel] = {}
         self._waited_seconds = 0.0
+        self._disk: DiskCache | None = None
+        if options.cache_dir is not None:
+            self._disk = DiskCache(options.cache_dir, options.cache_nbytes)
         self._starts: Ints | None = None
         self.layout(0)
         self.deal(Cursor())
@@ -223,7 +243,38 @@ class Stream:
 
     def statistics(self) -> Statistics:
         """Return what reading has cost this process so far."""
-        return Statistics.of(self._channels.values(), waited_seconds=self._waited_seconds)
+        return Statistics.of(
+            self._channels.values(), self._disk, waited_seconds=self._waited_seconds
+        )
+
+    def prefetch(self, progress: Callable[[int, int], None]) -> int:
+        """Bring all chunks that the samples lie in to the cache on disk.
+
+        `progress` is called with how many chunks are done, and how many there are. Returns
+        how many bytes were fetched.
+
+        Raises:
+            InvalidInputError: there is no cache.
+        """
+        if self._disk is None:
+            raise InvalidInputError("there is nothing to fill: give the reader a cache_dir")
+        session = self._take_session()
+        try:
+            positions = np.arange(len(self.source), dtype=np.int64)
+            wanted = [
+                each
+                for channel in session.channels.values()
+                for each in channel.chunks_of(positions)
+            ]
+            resources = self._resources(1)
+            return fetch_all(
+                wanted,
+                threads=resources.requests,
+                run_nbytes=resources.run_nbytes,
+                progress=progress,
+            )
+        finally:
+            self._session = session
 
     def _take_session(self) -> _Session:
         """Return what is open in this process, for one user at a time."""
@@ -235,8 +286,7 @@ class Stream:
         channels = open_channels(
             self.source.columns,
             self.source.selections,
-            pool,
-            memory_nbytes=self.options.memory_nbytes,
+            Memory(pool, self.options.memory_nbytes, self._disk),
             unit_rows=share,
             rows_per_block=self.source.geometry.rows_per_block,
         )

@@ -13,9 +13,10 @@ from vstore.errors import InvalidInputError
 from vstore.reader.buffers import allocate
 from vstore.reader.cursor import Cursor, decode_state, encode_state
 from vstore.reader.options import Choices, ReadOptions
+from vstore.reader.progress import progress_bar
 from vstore.reader.stream import Progress, Statistics
 from vstore.torch.ranks import rank_and_world_size
-from vstore.torch.tensors import as_tensors, pinned
+from vstore.torch.tensors import as_tensors, nested, pinned
 
 _MOST_WORKERS = 512
 _EPOCH, _SAMPLES, _GLOBAL_BATCH, _BEGUN = range(4)
@@ -39,7 +40,7 @@ class StreamingDataset(IterableDataset[Any]):
     Args:
         data, columns, options: as those of `vstore.reader.Reader`. `rank` and `world_size`
             come from `torch.distributed`, or from the environment variables `RANK` and
-            `WORLD_SIZE`, where they are not given.
+            `WORLD_SIZE`, where they are not given. `ragged="nested"` makes nested tensors.
         pin_memory: make batches in page-locked memory, for `tensor.to(device,
             non_blocking=True)`.
 
@@ -65,7 +66,11 @@ class StreamingDataset(IterableDataset[Any]):
             options.get("rank"), options.get("world_size")
         )
         self._stream = Choices.of(options).stream(
-            data, columns, convert=as_tensors, allocate=pinned if pin_memory else allocate
+            data,
+            columns,
+            convert=as_tensors,
+            nest=nested,
+            allocate=pinned if pin_memory else allocate,
         )
         # Worker processes see changes of this, and count in it which epochs they have begun.
         self._shared = _in_shared_memory(torch.zeros(_BEGUN + _MOST_WORKERS, dtype=torch.int64))
@@ -184,6 +189,15 @@ class StreamingDataset(IterableDataset[Any]):
         else:
             self._progress = None
             self._own = cursor
+
+    def prefetch(self, *, progress: bool = True) -> int:
+        """Fill the cache on disk with everything that will be read; return the bytes fetched.
+
+        Raises:
+            InvalidInputError: the reader has no `cache_dir`.
+        """
+        with progress_bar("fetching", is_shown=progress) as report:
+            return self._stream.prefetch(report)
 
     @property
     def statistics(self) -> Statistics:

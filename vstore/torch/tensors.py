@@ -30,6 +30,12 @@ def _as_tensor(array: NDArray[Any]) -> Any:
         return array
 
 
+def nested(samples: list[NDArray[Any]]) -> torch.Tensor:
+    """Return arrays that differ in the length of their first axis as one nested tensor."""
+    tensors = [torch.from_numpy(sample) for sample in samples]
+    return torch.nested.nested_tensor(tensors, layout=torch.jagged)
+
+
 def pinned(nbytes: int) -> NDArray[np.uint8]:
     """Return fresh page-locked memory, which a GPU reads without help of the processor."""
     memory: NDArray[np.uint8] = torch.empty(nbytes, dtype=torch.uint8, pin_memory=True).numpy()
