@@ -1,6 +1,7 @@
 """Bringing chunks into memory on threads: fetch, verify, decode."""
 
 import threading
+import weakref
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -77,6 +78,7 @@ class Loader:
     _pool: ThreadPoolExecutor = field(init=False)
     _cores: threading.BoundedSemaphore = field(init=False)
     _stopped: bool = field(init=False, default=False)
+    _under_way: "weakref.WeakSet[Loading]" = field(init=False, default_factory=weakref.WeakSet)
 
     def __post_init__(self) -> None:
         self._pool = ThreadPoolExecutor(self.threads, thread_name_prefix="vstore-load")
@@ -85,6 +87,7 @@ class Loader:
     def submit(self, requests: Sequence[Request]) -> Loading:
         """Begin to load; the oldest requests come first."""
         loading = Loading(sum(len(request.numbers) for request in requests))
+        self._under_way.add(loading)
         for request in requests:
             self._pool.submit(self._guarded, loading, self._begin, request)
         return loading
@@ -119,9 +122,11 @@ class Loader:
             raise StoppedError
 
     def close(self) -> None:
-        """Stop soon: wait for requests under way only."""
+        """Stop soon: wait for requests under way only, and let nobody wait for the others."""
         self._stopped = True
         self._pool.shutdown(wait=True, cancel_futures=True)
+        for loading in list(self._under_way):
+            loading.fail(StoppedError())
 
 
 def _runs(spots: Sequence[Spot], run_nbytes: int) -> Iterator[range]:
