@@ -24,6 +24,8 @@ from vstore.maintenance.collecting import GcOptions, collect
 from vstore.storage.store import ObjectStore
 
 WRITERS, READERS = 4, 2
+PAUSE_SECONDS = 0.06
+"""How long each pauses at most, so that collections keep up with what is committed."""
 SHORT = GcOptions(grace=timedelta(milliseconds=60), wait=True, take_over=True)
 
 
@@ -32,6 +34,7 @@ def keep_writing(store: ObjectStore, seed: int, stop: threading.Event) -> list[s
     rng, made = random.Random(seed), list[str]()
     branch = "main" if seed < 2 else f"own-{seed}"
     while not stop.is_set():
+        time.sleep(rng.uniform(0, PAUSE_SECONDS))
         repository = Repository(store, author=vstore.Author(f"Writer {seed}"))
         tx = repository.transaction(branch, message="Write")
         start = CHUNK * rng.randrange(LENGTH // CHUNK)
@@ -56,6 +59,7 @@ def keep_reading(store: ObjectStore, stop: threading.Event) -> int:
         assert isinstance(array, vstore.Array)
         assert array[:].shape == (LENGTH,)
         reads += 1
+        time.sleep(PAUSE_SECONDS / 4)
     return reads
 
 
@@ -70,6 +74,7 @@ def keep_branching(store: ObjectStore, stop: threading.Event) -> int:
             tx["x"][:CHUNK] = made
         repository.branches.delete(name, force=True)
         made += 1
+        time.sleep(PAUSE_SECONDS)
     return made
 
 
@@ -99,6 +104,7 @@ def check_beside(repository: Repository, rounds: int) -> None:
     late["x"][:CHUNK] = np.arange(CHUNK) * 31
     late._flush()
     late._writer.finish()
+    time.sleep(0.15)
     made, freed = run_beside(repository.store, rounds)
     with pytest.raises(ConflictError, match="begin again"):
         late.commit()
@@ -122,11 +128,11 @@ def all_commits(repository: Repository) -> set[str]:
 
 
 def test_a_loop_of_collections_beside_writers_and_readers_in_memory() -> None:
-    check_beside(new_repository(), rounds=5)
+    check_beside(new_repository(), rounds=10)
 
 
 def test_a_loop_of_collections_beside_writers_and_readers_on_disk(tmp_path: Path) -> None:
-    check_beside(new_repository(str(tmp_path / "repository")), rounds=3)
+    check_beside(new_repository(str(tmp_path / "repository")), rounds=6)
 
 
 @pytest.mark.slow
