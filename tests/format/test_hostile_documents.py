@@ -211,7 +211,7 @@ def group(**members: Any) -> dict[str, Any]:
 def decode_with_bucket(digit: str, bucket: Mapping[str, Any]) -> tree.Node:
     data = document.dumps(bucket)
     value = group(buckets={digit: [digest_of(data), len(data)]})
-    return tree.decode(value, lambda _: data, what="root")
+    return tree.decode(value, lambda _: [data], what="root")
 
 
 def test_a_group_finds_its_children_in_the_bucket_of_their_names() -> None:
