@@ -119,6 +119,8 @@ def convert(value: Any, kind: type[T], *, what: str) -> T:
     """Return plain lists and dicts as a value of `kind`, or raise `FormatError`."""
     try:
         return msgspec.convert(value, kind)
+    except FormatError as exc:
+        raise FormatError(f"{what} is malformed: {exc}") from exc
     except (msgspec.ValidationError, OverflowError, RecursionError) as exc:
         raise FormatError(f"{what} is malformed: {exc}") from exc
 
