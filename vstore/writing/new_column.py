@@ -134,7 +134,12 @@ def _codecs(
         return tuple(spec.codecs)
     if spec.codecs != "auto":
         return preset(spec.codecs, data_type)  # type: ignore[arg-type]
-    return choose(first[:rows]) if first.size else preset("balanced", data_type)
+    if not first.size:
+        return preset("balanced", data_type)
+    chosen = choose(first[:rows])
+    # A chunk is stored whole: what it does not hold yet takes space unless it is compressed.
+    is_raw = len(chosen) == 1 and len(first) < rows
+    return preset("fast", data_type) if is_raw else chosen
 
 
 def default_chunk_shape(shape: Sequence[int], itemsize: int) -> tuple[int, ...]:
