@@ -51,7 +51,7 @@ def joined(batches: Iterable[list[int]]) -> list[int]:
 def batches_of(order: EpochOrder, deal: Deal, batches: range | None = None) -> Iterator[list[int]]:
     """Yield what each batch of a rank holds, as the engine puts it together."""
     begun: list[int] = []
-    for work in works(order.edges, deal, range(deal.batches) if batches is None else batches):
+    for work in works(order.edges, deal.spans, range(deal.batches) if batches is None else batches):
         picked = work.pick(order.positions(work.unit)).tolist()
         for piece in work.pieces:
             begun += picked[: piece.size]
@@ -317,7 +317,7 @@ def test_samples_are_mixed_evenly() -> None:
 def test_groups_hold_whole_batches_and_parts_alone() -> None:
     order = EpochOrder(layout(100, global_batch=8, window=24), 0)
     deal = Deal(100, 10)
-    for work in works(order.edges, deal, range(deal.batches)):
+    for work in works(order.edges, deal.spans, range(deal.batches)):
         place = 0
         for group in work.groups(25):
             assert group.start == place

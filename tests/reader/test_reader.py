@@ -106,7 +106,7 @@ def test_after_the_last_batch_the_state_is_the_next_epoch(table: vstore.Table) -
 
 
 def test_resuming_on_another_number_of_ranks(table: vstore.Table) -> None:
-    first = Reader(table, ["label"], batch_size=32, shuffle=True, window=64)
+    first = Reader(table, ["label"], batch_size=32, shuffle=True)
     with closing(iter(first)) as batches:  # type: ignore[type-var]
         taken = [label for batch in islice(batches, 4) for label in batch["label"].tolist()]
         state = first.state_dict()
@@ -118,7 +118,6 @@ def test_resuming_on_another_number_of_ranks(table: vstore.Table) -> None:
                 ["label"],
                 batch_size=batch_size,
                 shuffle=True,
-                window=64,
                 rank=rank,
                 world_size=world_size,
             )

@@ -13,20 +13,22 @@ class Cursor:
     """A place in an epoch.
 
     `samples` is how many samples all ranks together have taken, in an order laid out for
-    `global_batch` samples at a time. A worker process that makes only some of the batches
+    `global_batch` samples at a time and windows of `window_samples`; 0 stands for what is
+    usual. A worker process that makes only some of the batches
     counts from there: it is the `worker`-th of `workers` and has made `taken`.
     """
 
     epoch: int = 0
     samples: int = 0
     global_batch: int = 0
+    window_samples: int = 0
     worker: int = 0
     workers: int = 1
     taken: int = 0
 
     def next_epoch(self) -> "Cursor":
         """Return the beginning of the next epoch."""
-        return Cursor(self.epoch + 1, 0, 0)
+        return Cursor(self.epoch + 1)
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,10 +13,10 @@ blocks as the unit has, and a rank, which takes whole lanes, reads only its part
 
 import math
 from bisect import bisect_right
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Literal, NamedTuple, get_args
+from typing import Literal, NamedTuple, Protocol, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -53,6 +53,21 @@ class Layout:
         for name in ("window", "global_batch"):
             if getattr(self, name) < 1:
                 raise InvalidInputError(f"{name} must be at least 1, not {getattr(self, name)}")
+
+
+class Order(Protocol):
+    """Positions in an order, unit by unit."""
+
+    @property
+    def edges(self) -> Ints:
+        """Where each unit begins in the order; last, where the order ends."""
+
+    def positions(self, unit: int) -> Ints:
+        """Return the positions of a unit's samples, in order."""
+
+
+Spans = Callable[[range], tuple[list[int], list[int]]]
+"""Return from where to where in an order some batches lie."""
 
 
 class EpochOrder:
@@ -321,16 +336,16 @@ class Work:
             yield Group(start, tuple(group))
 
 
-def works(edges: Ints, deal: Deal, batches: range) -> Iterator[Work]:
-    """Yield, unit by unit, what makes up the given batches of one rank."""
+def works(edges: Ints, spans: Spans, batches: range) -> Iterator[Work]:
+    """Yield, unit by unit, what makes up the given batches; those without samples are left out."""
     bounds = edges.tolist()
     unit, pieces = 0, list[Piece]()
     for first in range(0, len(batches), _BATCHES_AT_ONCE):
         part = batches[first : first + _BATCHES_AT_ONCE]
-        for batch, begin, stop in zip(part, *deal.spans(part), strict=True):
+        for batch, begin, stop in zip(part, *spans(part), strict=True):
             start = begin
             while start < stop:
-                if start >= bounds[unit + 1]:
+                if not bounds[unit] <= start < bounds[unit + 1]:
                     if pieces:
                         yield Work(unit, tuple(pieces))
                     unit, pieces = bisect_right(bounds, start) - 1, []

@@ -64,20 +64,24 @@ def stored_array(source: ChunkSource | None, name: str) -> StoredArray:
 class Geometry:
     """What follows from the commit alone about how columns are best read together."""
 
+    largest: str
     row_nbytes: float
     rows_per_block: int
 
     @classmethod
     def of(cls, columns: Mapping[str, Column]) -> "Geometry":
         """Return the geometry of some columns."""
-        chunks = [
-            SampleChunks(stored_array(column.source, name)) for name, column in columns.items()
+        chunks = {
+            name: SampleChunks(stored_array(column.source, name))
+            for name, column in columns.items()
+        }
+        largest = max(chunks, key=lambda name: chunks[name].row_nbytes)
+        heavy = [
+            each.rows_per_chunk
+            for each in chunks.values()
+            if each.row_nbytes * _NEAR >= chunks[largest].row_nbytes
         ]
-        largest = max(each.row_nbytes for each in chunks)
-        heavy = [each for each in chunks if each.row_nbytes * _NEAR >= largest]
-        return cls(
-            sum(each.row_nbytes for each in chunks), max(each.rows_per_chunk for each in heavy)
-        )
+        return cls(largest, sum(each.row_nbytes for each in chunks.values()), max(heavy))
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,7 @@
 """What is read and how, as a value that pickles; and carrying it out in this process."""
 
 import os
-from collections.abc import Callable, Generator, Iterable
+from collections.abc import Callable, Generator, Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -14,12 +14,14 @@ from vstore.reader.buffers import Allocate, BufferPool, allocate
 from vstore.reader.cursor import Cursor, Identity
 from vstore.reader.disk_cache import DiskCache
 from vstore.reader.engine import Batch, Channel, Pass, Resources
+from vstore.reader.engine import Finish as FinishPass
 from vstore.reader.finishing import Finish, Place, as_is
 from vstore.reader.loading import fetch_all
 from vstore.reader.planner import (
     Deal,
     EpochOrder,
     Layout,
+    Order,
     Shuffle,
     Work,
     blocks_of,
@@ -130,7 +132,7 @@ class Stream:
         if options.cache_dir is not None:
             self._disk = DiskCache(options.cache_dir, options.cache_nbytes)
         self._starts: Ints | None = None
-        self.layout(0)
+        self.layout(Cursor())
         self.deal(Cursor())
 
     def __getstate__(self) -> dict[str, Any]:
@@ -166,19 +168,19 @@ class Stream:
         window = options.window or 0
         return Identity(self.source.fingerprint(), options.shuffle, window, options.seed)
 
-    def layout(self, global_batch: int) -> Layout:
-        """Return what the order of an epoch follows from, for batches of a size or the usual."""
+    def layout(self, cursor: Cursor) -> Layout:
+        """Return what the order of an epoch follows from."""
         if self._starts is None:
-            selection = next(iter(self.source.selections.values()))
+            selection = self.source.selections[self.source.geometry.largest]
             rows = selection.stored()
             self._starts = blocks_of(rows, len(selection), self.source.geometry.rows_per_block)
         return Layout(
             samples=len(self.source),
             starts=self._starts,
             shuffle=self.options.shuffle,
-            window=self.window,
+            window=cursor.window_samples or self.window,
             seed=self.options.seed,
-            global_batch=global_batch or self.global_batch,
+            global_batch=cursor.global_batch or self.global_batch,
         )
 
     def deal(self, cursor: Cursor) -> Deal:
@@ -195,30 +197,33 @@ class Stream:
 
     def iterate(self, progress: "Progress") -> Generator[Any, None, None]:
         """Yield the batches from a place in an epoch to its end; closing it stops all threads."""
-        begin, deal = progress.begin, progress.deal
+        begin, deal, options = progress.begin, progress.deal, self.options
         order = EpochOrder(progress.layout, begin.epoch)
-        mine = worker_batches(
-            deal.batches, workers=begin.workers, worker=begin.worker, taken=begin.taken
-        )
-        options = self.options
 
         def finish(batch: Batch, number: int) -> Any:
             samples = deal.whole_span(number)[0]
             return options.finish(batch, Place(options.seed, begin.epoch, samples, deal.rank))
 
+        parts = works(order.edges, deal.spans, progress.mine)
+        for batch in self.run(order, parts, finish, workers=begin.workers):
+            progress.given += 1
+            yield batch
+        progress.is_over = True
+
+    def run(
+        self, order: Order, parts: Iterator[Work], finish: FinishPass, *, workers: int
+    ) -> Generator[Any, None, None]:
+        """Yield what `finish` makes of the batches of some units of an order."""
+
         def positions(work: Work) -> Ints:
             return work.pick(order.positions(work.unit))
 
         session = self._take_session()
-        resources = self._resources(begin.workers)
-        parts = works(order.edges, deal, mine)
+        resources = self._resources(workers)
         run = Pass(session.channels, parts, positions, session.pool, resources, finish)
         is_sound = False
         try:
-            for batch in run:
-                progress.given += 1
-                yield batch
-            progress.is_over = True
+            yield from run
             is_sound = True
         except GeneratorExit:
             is_sound = True
@@ -233,13 +238,13 @@ class Stream:
         """Return the positions of the samples that an epoch gives this rank, without reading."""
         progress = self.begin(Cursor(epoch))
         order = EpochOrder(progress.layout, epoch)
-        parts = works(order.edges, progress.deal, range(progress.deal.batches))
+        parts = works(order.edges, progress.deal.spans, range(progress.deal.batches))
         found = [work.pick(order.positions(work.unit)) for work in parts]
         return np.concatenate([np.zeros(0, np.int64), *found])
 
     def begin(self, cursor: Cursor) -> "Progress":
         """Return a place in an epoch that moves on with the batches."""
-        return Progress(cursor, self.deal(cursor), self.layout(cursor.global_batch))
+        return Progress(cursor, self.deal(cursor), self.layout(cursor))
 
     def statistics(self) -> Statistics:
         """Return what reading has cost this process so far."""
@@ -323,9 +328,21 @@ class Progress:
     is_over: bool = False
 
     @property
+    def mine(self) -> range:
+        """The batches that this process makes."""
+        begin = self.begin
+        return worker_batches(
+            self.deal.batches, workers=begin.workers, worker=begin.worker, taken=begin.taken
+        )
+
+    @property
     def cursor(self) -> Cursor:
         """The place behind the last batch that was given out."""
-        begin = replace(self.begin, global_batch=self.layout.global_batch)
+        begin = replace(
+            self.begin,
+            global_batch=self.layout.global_batch,
+            window_samples=self.layout.window,
+        )
         if begin.workers > 1:
             return replace(begin, taken=begin.taken + self.given)
         if self.is_over:

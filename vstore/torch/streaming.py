@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Any, Unpack
 
 import numpy as np
@@ -19,7 +20,8 @@ from vstore.torch.ranks import rank_and_world_size
 from vstore.torch.tensors import as_tensors, nested, pinned
 
 _MOST_WORKERS = 512
-_EPOCH, _SAMPLES, _GLOBAL_BATCH, _BEGUN = range(4)
+_BEGUN = 4
+"""The first four shared numbers are a place, the others count the epochs a worker began."""
 
 
 class StreamingDataset(IterableDataset[Any]):
@@ -101,8 +103,7 @@ class StreamingDataset(IterableDataset[Any]):
         cursor = self._upcoming(worker, workers)
         if self._own is not None:
             self._own = None
-            place = [cursor.epoch, cursor.samples, cursor.global_batch]
-            self._shared[:_BEGUN] = torch.tensor(place)
+            self._shared[:_BEGUN] = _numbers(cursor)
             self._shared[_BEGUN + worker] = 0
         self._shared[_BEGUN + worker] += 1
         self._progress = self._stream.begin(cursor)
@@ -119,11 +120,11 @@ class StreamingDataset(IterableDataset[Any]):
                     "batches) in the main process"
                 )
             return self._own
-        epoch, samples, global_batch = self._shared[:_BEGUN].tolist()
+        cursor = Cursor(*self._shared[:_BEGUN].tolist())
         begun = int(self._shared[_BEGUN + worker])
         if begun:
-            return Cursor(epoch + begun, worker=worker, workers=workers)
-        return Cursor(epoch, samples, global_batch, worker, workers)
+            cursor = Cursor(cursor.epoch + begun)
+        return replace(cursor, worker=worker, workers=workers)
 
     def set_epoch(self, epoch: int) -> None:
         """Choose the epoch that the next iteration reads."""
@@ -132,9 +133,8 @@ class StreamingDataset(IterableDataset[Any]):
     def _go_to(self, cursor: Cursor) -> None:
         self._progress = None
         self._own = None
-        place = [cursor.epoch, cursor.samples, cursor.global_batch]
         self._shared.zero_()
-        self._shared[:_BEGUN] = torch.tensor(place)
+        self._shared[:_BEGUN] = _numbers(cursor)
 
     def order(self, epoch: int) -> NDArray[np.int64]:
         """Return the positions of the samples that an epoch gives this rank, reading nothing.
@@ -168,11 +168,10 @@ class StreamingDataset(IterableDataset[Any]):
         return self._upcoming(0, 1)
 
     def _after(self, batches: int) -> Cursor:
-        epoch, samples, global_batch = self._shared[:_BEGUN].tolist()
+        cursor = Cursor(*self._shared[:_BEGUN].tolist())
         begun = int(self._shared[_BEGUN])
-        cursor = Cursor(epoch, samples, global_batch)
         if begun > 1:
-            cursor = Cursor(epoch + begun - 1)
+            cursor = Cursor(cursor.epoch + begun - 1)
         progress = self._stream.begin(cursor)
         progress.given = batches
         return progress.cursor
@@ -203,6 +202,11 @@ class StreamingDataset(IterableDataset[Any]):
     def statistics(self) -> Statistics:
         """What reading has cost this process so far."""
         return self._stream.statistics()
+
+
+def _numbers(cursor: Cursor) -> torch.Tensor:
+    place = (cursor.epoch, cursor.samples, cursor.global_batch, cursor.window_samples)
+    return torch.tensor(place)
 
 
 def _in_shared_memory(tensor: torch.Tensor) -> torch.Tensor:
