@@ -73,6 +73,7 @@ class Snapshot:
         if not isinstance(root, GroupNode):
             raise NotFoundError(f"the commit {digest} has no root group")
         self._tree = Tree(root, fetcher.node_documents)
+        self._kept: dict[str, Table] = {}
 
     def __reduce__(self) -> tuple[Any, ...]:
         return Snapshot, (self._fetcher, self._digest)
@@ -172,7 +173,12 @@ class Snapshot:
         }
 
     def _table(self, path: str, node: GroupNode) -> Table:
-        return Table(path, node, _TableArrays(self, path, node))
+        """Return the table at a path, the same one each time: it keeps what it read of itself."""
+        found = self._kept.get(path)
+        if found is None:
+            made = Table(path, node, _TableArrays(self, path, node))
+            found = self._kept.setdefault(path, made)
+        return found
 
     def summary(self) -> Summary:
         """Return what the commit holds: tables, columns, arrays, sizes."""

@@ -214,6 +214,24 @@ def test_iterating_over_a_column_reads_each_byte_once() -> None:
     assert store.nbytes_received == values.nbytes
 
 
+def test_keys_and_deletions_are_read_once_for_a_snapshot() -> None:
+    repository, _ = committed_table(
+        {"x": vstore.ndarray((), "int64", rows_per_chunk=256)},
+        {"x": np.arange(200)},
+        keys="str",
+        sample_keys=[f"k{i}" for i in range(200)],
+    )
+    with repository.transaction("main", message="Delete") as tx:
+        tx["t"].delete([3, 4])
+    fresh, store = counted(repository)
+    snapshot: Any = fresh.checkout("main")
+    store.reset()
+    for i in range(10, 20):
+        assert snapshot["t"]["x"][i - 2] == snapshot["t/x"][i - 2] == i
+        assert snapshot["t"].loc[f"k{i}"]["x"] == i
+    assert store.count() == 10 * 3 + 2
+
+
 def metadata_sent(store: CountingStore) -> int:
     """Return the bytes of all that was written but the chunks themselves."""
     return sum(r.nbytes_sent for r in store.requests if not r.key.startswith("packs/"))
