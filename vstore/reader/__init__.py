@@ -1,7 +1,8 @@
 """Training straight from a commit, without conversion: the same iterator with or without torch."""
 
+from vstore.reader.mixture import Mixture
 from vstore.reader.options import ReadOptions
 from vstore.reader.reader import Reader
-from vstore.reader.stream import Statistics
+from vstore.reader.statistics import Statistics
 
-__all__ = ["ReadOptions", "Reader", "Statistics"]
+__all__ = ["Mixture", "ReadOptions", "Reader", "Statistics"]

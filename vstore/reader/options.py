@@ -2,13 +2,14 @@
 
 import os
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal, TypedDict, get_args
 
 from vstore.errors import InvalidInputError
 from vstore.reader.buffers import Allocate, allocate
 from vstore.reader.finishing import Collate, Convert, Finisher, Ragged, unchanged
+from vstore.reader.mixture import MixedStream, Mixture
 from vstore.reader.planner import Shuffle
 from vstore.reader.source import Source
 from vstore.reader.stream import CACHE_NBYTES, MEMORY_NBYTES, Options, Stream
@@ -94,20 +95,38 @@ class Choices:
         convert: Convert = unchanged,
         nest: Convert | None = None,
         allocate: Allocate = allocate,
-    ) -> Stream:
+    ) -> Stream | MixedStream:
         """Return the stream that the choices describe.
 
         `convert` makes of an array what the user's library has, `nest` of several that differ
         in shape.
         """
+        if not isinstance(data, Mixture):
+            source = self._source(data, columns)
+            options = self._options(self._finisher(source, convert, nest), allocate, source)
+            return Stream(source, options)
+        if self.keys is not None or not (self.rows is None or callable(self.rows)):
+            raise InvalidInputError("choose samples of a mixture by a function as rows")
+        sources = [self._source(member, columns) for member in data.members]
+        streams = []
+        for source in sources:
+            options = self._options(self._finisher(source, convert, nest), allocate, source)
+            share = options.memory_nbytes // len(sources)
+            streams.append(Stream(source, replace(options, memory_nbytes=share)))
+        return MixedStream(streams, data)
+
+    def _source(self, data: Any, columns: Sequence[str] | None) -> Source:
         source = Source.of(data, columns, rows=self.rows, keys=self.keys)
         unknown = set(self.transforms) - set(source.columns)
         if unknown:
             raise InvalidInputError(f"there is no column {min(unknown)!r} to transform")
+        return source
+
+    def _options(self, finisher: Finisher, allocate: Allocate, source: Source) -> Options:
         window = self.window
         if self.window_nbytes is not None:
             window = max(1, int(self.window_nbytes / max(1.0, source.geometry.row_nbytes)))
-        options = Options(
+        return Options(
             batch_size=self.batch_size,
             shuffle=as_shuffle(self.shuffle),
             seed=self.seed,
@@ -120,10 +139,9 @@ class Choices:
             requests=self.requests,
             cache_dir=None if self.cache_dir is None else Path(self.cache_dir).absolute(),
             cache_nbytes=self.cache_nbytes,
-            finish=self._finisher(source, convert, nest),
+            finish=finisher,
             allocate=allocate,
         )
-        return Stream(source, options)
 
     def _finisher(self, source: Source, convert: Convert, nest: Convert | None) -> Finisher:
         if self.ragged not in get_args(Ragged) or (self.ragged == "nested" and nest is None):

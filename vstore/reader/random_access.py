@@ -16,7 +16,8 @@ from vstore.reader.feeds import Part
 from vstore.reader.loading import Loading
 from vstore.reader.session import Memory, open_channels
 from vstore.reader.source import Source
-from vstore.reader.stream import MEMORY_NBYTES, Statistics
+from vstore.reader.statistics import Statistics
+from vstore.reader.stream import MEMORY_NBYTES
 
 Ints = NDArray[np.int64]
 

@@ -1,7 +1,7 @@
 """The reader that NumPy and JAX programs use."""
 
 from collections.abc import Iterator, Sequence
-from typing import Any, Unpack
+from typing import TYPE_CHECKING, Any, Unpack
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,7 +9,10 @@ from numpy.typing import NDArray
 from vstore.reader.cursor import Cursor, decode_state, encode_state
 from vstore.reader.options import Choices, ReadOptions
 from vstore.reader.progress import progress_bar
-from vstore.reader.stream import Progress, Statistics
+from vstore.reader.statistics import Statistics
+
+if TYPE_CHECKING:
+    from vstore.reader.stream import Progress
 
 
 class Reader:
@@ -25,7 +28,8 @@ class Reader:
     [[0, 1], [2, 3], [4]]
 
     Args:
-        data: a table, a column, or several columns of equal length, by name or in a sequence.
+        data: a table, a column, several columns by name or in a sequence (those of different
+            tables are matched by their samples' keys), or a `Mixture` of such.
         columns: which columns of them; all when None.
         batch_size: how many samples a batch has; on each rank.
         shuffle: True or `"window"` mixes whole chunks, then samples within a window of

@@ -1,7 +1,7 @@
 """What is read and how, as a value that pickles; and carrying it out in this process."""
 
 import os
-from collections.abc import Callable, Generator, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -31,6 +31,7 @@ from vstore.reader.planner import (
 from vstore.reader.scratch import is_local
 from vstore.reader.session import Memory, open_channels, stored_array
 from vstore.reader.source import Source
+from vstore.reader.statistics import Statistics
 
 Ints = NDArray[np.int64]
 
@@ -77,37 +78,6 @@ class Options:
     cache_nbytes: int = CACHE_NBYTES
     finish: Finish = as_is
     allocate: Allocate = allocate
-
-
-@dataclass(frozen=True, slots=True)
-class Statistics:
-    """What reading has cost one process.
-
-    `chunks_found` were in memory, `chunks_loaded` were not; `disk_hits` of these came from the
-    cache on disk. `waited_seconds` is how long the program waited for batches.
-    """
-
-    chunks_found: int
-    chunks_loaded: int
-    disk_hits: int
-    waited_seconds: float
-
-    @classmethod
-    def of(
-        cls, channels: Iterable[Channel], disk: DiskCache | None, *, waited_seconds: float
-    ) -> "Statistics":
-        """Return what reading some columns has cost."""
-        counts = [channel.feed.statistics() for channel in channels]
-        found, loaded = (sum(each) for each in zip((0, 0), *counts, strict=True))
-        return cls(found, loaded, 0 if disk is None else disk.hits, waited_seconds)
-
-    def __str__(self) -> str:
-        total = max(1, self.chunks_found + self.chunks_loaded)
-        return (
-            f"{self.chunks_loaded:,} chunks loaded ({self.disk_hits:,} from the cache on disk), "
-            f"{self.chunks_found:,} found in memory ({self.chunks_found / total:.0%}), "
-            f"waited {self.waited_seconds:.2f} s"
-        )
 
 
 @dataclass(slots=True, eq=False)

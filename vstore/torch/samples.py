@@ -14,7 +14,8 @@ from vstore.errors import InvalidInputError
 from vstore.format.selection import positions as resolve
 from vstore.reader.random_access import RandomAccess
 from vstore.reader.source import Source
-from vstore.reader.stream import MEMORY_NBYTES, Statistics
+from vstore.reader.statistics import Statistics
+from vstore.reader.stream import MEMORY_NBYTES
 from vstore.torch.tensors import as_tensors
 
 

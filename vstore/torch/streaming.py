@@ -3,7 +3,7 @@
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from typing import Any, Unpack
+from typing import TYPE_CHECKING, Any, Unpack
 
 import numpy as np
 import torch
@@ -15,9 +15,12 @@ from vstore.reader.buffers import allocate
 from vstore.reader.cursor import Cursor, decode_state, encode_state
 from vstore.reader.options import Choices, ReadOptions
 from vstore.reader.progress import progress_bar
-from vstore.reader.stream import Progress, Statistics
+from vstore.reader.statistics import Statistics
 from vstore.torch.ranks import rank_and_world_size
 from vstore.torch.tensors import as_tensors, nested, pinned
+
+if TYPE_CHECKING:
+    from vstore.reader.stream import Progress
 
 _MOST_WORKERS = 512
 _BEGUN = 4

@@ -1,0 +1,202 @@
+"""Several sources read as one, in given proportions."""
+
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import ExitStack, closing
+from dataclasses import dataclass, replace
+from itertools import chain
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vstore.errors import InvalidInputError
+from vstore.format.digest import digest_of
+from vstore.reader.cursor import Cursor, Identity
+from vstore.reader.engine import Batch
+from vstore.reader.finishing import Place
+from vstore.reader.mixing import Proportions, RepeatedOrder
+from vstore.reader.planner import Deal, Layout, Spans, works
+from vstore.reader.statistics import Statistics
+from vstore.reader.stream import Progress, Stream
+
+Ints = NDArray[np.int64]
+
+_BATCHES_AT_ONCE = 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Mixture:
+    """Tables or columns to read together, whose samples come in proportion to `weights`.
+
+    An epoch has `samples` samples; as many as all members together when None. Weights in
+    proportion to the members' sizes, which is what None means, then give every sample once an
+    epoch. Otherwise a member that runs out begins again, in another order, and one that does
+    not goes on where it was in the next epoch.
+    """
+
+    members: Sequence[Any]
+    weights: Sequence[float] | None = None
+    samples: int | None = None
+
+
+class MixedStream:
+    """The batches of a mixture; does what a `Stream` does."""
+
+    def __init__(self, streams: Sequence[Stream], mixture: Mixture) -> None:
+        sizes = [len(stream.source) for stream in streams]
+        weights = sizes if mixture.weights is None else mixture.weights
+        if len(weights) != len(streams):
+            msg = f"there are {len(streams)} members and {len(weights)} weights"
+            raise InvalidInputError(msg)
+        if not streams or min(sizes) == 0:
+            raise InvalidInputError("every member of a mixture needs a sample")
+        _check_columns(streams)
+        self._streams = list(streams)
+        self._proportions = Proportions.of(weights)
+        self._samples = sum(sizes) if mixture.samples is None else mixture.samples
+        self._options = streams[0].options
+        self.deal(Cursor())
+
+    def __len__(self) -> int:
+        """Return how many batches an epoch gives each rank."""
+        return self.deal(Cursor()).batches
+
+    @property
+    def identity(self) -> Identity:
+        """What the order was made from."""
+        identities = [stream.identity for stream in self._streams]
+        parts = [each.data for each in identities]
+        described = f"{parts} {self._proportions.weights} {self._samples}"
+        return replace(identities[0], data=digest_of(described.encode()))
+
+    def deal(self, cursor: Cursor) -> Deal:
+        """Return how samples are dealt to ranks from a place on."""
+        options = self._options
+        return Deal(
+            samples=self._samples,
+            batch_size=options.batch_size,
+            world_size=options.world_size,
+            rank=options.rank,
+            drop_last=options.drop_last,
+            start=cursor.samples,
+        )
+
+    def begin(self, cursor: Cursor) -> Progress:
+        """Return a place in an epoch that moves on with the batches."""
+        layout = self._streams[0].layout(cursor)
+        batch = cursor.global_batch or self._options.batch_size * self._options.world_size
+        return Progress(cursor, self.deal(cursor), replace(layout, global_batch=batch))
+
+    def iterate(self, progress: Progress) -> Generator[Any, None, None]:
+        """Yield the batches from a place in an epoch to its end; closing it stops all threads."""
+        begin, deal, options = progress.begin, progress.deal, self._options
+        mine = progress.mine
+        with ExitStack() as stack:
+            parts = [
+                stack.enter_context(closing(self._member(i, progress, mine)))
+                for i in range(len(self._streams))
+            ]
+            for number, share in self._shares(deal, mine):
+                batch = _joined(
+                    [next(part) for part, rows in zip(parts, share, strict=True) if rows]
+                )
+                place = Place(options.seed, begin.epoch, deal.whole_span(number)[0], deal.rank)
+                finished = options.finish(batch, place)
+                progress.given += 1
+                yield finished
+        progress.is_over = True
+
+    def _shares(self, deal: Deal, batches: range) -> Iterator[tuple[int, list[int]]]:
+        """Yield each batch with how many samples it has of every member."""
+        for first in range(0, len(batches), _BATCHES_AT_ONCE):
+            some = batches[first : first + _BATCHES_AT_ONCE]
+            starts, stops = deal.spans(some)
+            counts = self._proportions.counts(stops) - self._proportions.counts(starts)
+            yield from zip(some, counts.tolist(), strict=True)
+
+    def _member(self, i: int, progress: Progress, mine: range) -> Generator[Batch, None, None]:
+        """Yield what one member gives to those batches that have samples of it."""
+        order, spans = self._order(i, progress)
+        parts = works(order.edges, spans, mine)
+        stream = self._streams[i]
+        workers = progress.begin.workers * len(self._streams)
+        return stream.run(order, parts, lambda batch, _: batch, workers=workers)
+
+    def _order(self, i: int, progress: Progress) -> tuple[RepeatedOrder, Spans]:
+        """Return the order of one member in an epoch, and which part of it each batch has."""
+        deal, proportions = progress.deal, self._proportions
+        per_epoch = int(proportions.counts([self._samples])[0, i])
+        before = progress.begin.epoch * per_epoch
+
+        def spans(batches: range) -> tuple[list[int], list[int]]:
+            starts, stops = deal.spans(batches)
+            return (
+                (before + proportions.counts(starts)[:, i]).tolist(),
+                (before + proportions.counts(stops)[:, i]).tolist(),
+            )
+
+        layout = self._layout(i, progress.layout)
+        return RepeatedOrder(layout, before, before + max(1, per_epoch)), spans
+
+    def _layout(self, i: int, whole: Layout) -> Layout:
+        own = self._streams[i].layout(Cursor())
+        weight = self._proportions.weights[i]
+        batch = max(1, round(weight * whole.global_batch))
+        return replace(own, global_batch=batch, window=max(batch, round(weight * whole.window)))
+
+    def order(self, epoch: int) -> Ints:
+        """Return the (member, position) of the samples an epoch gives this rank, member by member.
+
+        Within a batch the samples of one member stand together.
+        """
+        progress = self.begin(Cursor(epoch))
+        batches = range(progress.deal.batches)
+        members = [self._picked(i, progress, batches) for i in range(len(self._streams))]
+        found = [
+            (i, next(member))
+            for _, share in self._shares(progress.deal, batches)
+            for i, member in enumerate(members)
+            for _ in range(share[i])
+        ]
+        return np.array(found, np.int64).reshape(-1, 2)
+
+    def _picked(self, i: int, progress: Progress, batches: range) -> Iterator[int]:
+        """Yield the positions of one member's samples in some batches."""
+        order, spans = self._order(i, progress)
+        for work in works(order.edges, spans, batches):
+            yield from work.pick(order.positions(work.unit)).tolist()
+
+    def statistics(self) -> Statistics:
+        """Return what reading has cost this process so far."""
+        return Statistics.total(stream.statistics() for stream in self._streams)
+
+    def prefetch(self, progress: Callable[[int, int], None]) -> int:
+        """Bring all chunks of all members to the cache on disk, one member after the other."""
+        return sum(stream.prefetch(progress) for stream in self._streams)
+
+
+def _check_columns(streams: Sequence[Stream]) -> None:
+    """Raise unless the members have the same columns of the same kinds."""
+    first = streams[0].source.columns
+    for stream in streams[1:]:
+        columns = stream.source.columns
+        if set(columns) != set(first):
+            msg = f"the members have different columns: {sorted(first)} and {sorted(columns)}"
+            raise InvalidInputError(msg)
+        for name, column in columns.items():
+            mine, other = first[name], column
+            kinds = {(each.kind, each.dtype, each.shape[1:]) for each in (mine, other)}
+            if len(kinds) > 1:
+                raise InvalidInputError(f"the members' columns {name!r} differ: {mine}, {other}")
+
+
+def _joined(parts: list[Batch]) -> Batch:
+    """Return the parts of one batch as one."""
+    if len(parts) == 1:
+        return parts[0]
+    joined: Batch = {}
+    for name, first in parts[0].items():
+        values = [part[name] for part in parts]
+        is_list = isinstance(first, list)
+        joined[name] = list(chain.from_iterable(values)) if is_list else np.concatenate(values)
+    return joined

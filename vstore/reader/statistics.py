@@ -1,0 +1,44 @@
+"""What reading has cost."""
+
+from collections.abc import Iterable
+from dataclasses import astuple, dataclass
+
+from vstore.reader.disk_cache import DiskCache
+from vstore.reader.engine import Channel
+
+
+@dataclass(frozen=True, slots=True)
+class Statistics:
+    """What reading has cost one process.
+
+    `chunks_found` were in memory, `chunks_loaded` were not; `disk_hits` of these came from the
+    cache on disk. `waited_seconds` is how long the program waited for batches.
+    """
+
+    chunks_found: int
+    chunks_loaded: int
+    disk_hits: int
+    waited_seconds: float
+
+    @classmethod
+    def of(
+        cls, channels: Iterable[Channel], disk: DiskCache | None, *, waited_seconds: float
+    ) -> "Statistics":
+        """Return what reading some columns has cost."""
+        counts = [channel.feed.statistics() for channel in channels]
+        found, loaded = (sum(each) for each in zip((0, 0), *counts, strict=True))
+        return cls(found, loaded, 0 if disk is None else disk.hits, waited_seconds)
+
+    @classmethod
+    def total(cls, parts: Iterable["Statistics"]) -> "Statistics":
+        """Return what several readers have cost together."""
+        values = [astuple(part) for part in parts]
+        return cls(*(sum(column) for column in zip(*values, strict=True)))
+
+    def __str__(self) -> str:
+        total = max(1, self.chunks_found + self.chunks_loaded)
+        return (
+            f"{self.chunks_loaded:,} chunks loaded ({self.disk_hits:,} from the cache on disk), "
+            f"{self.chunks_found:,} found in memory ({self.chunks_found / total:.0%}), "
+            f"waited {self.waited_seconds:.2f} s"
+        )
