@@ -178,7 +178,49 @@ def simulation(options: argparse.Namespace) -> bool:
     return True
 
 
+def _damage_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--library", default="vstore", help="vstore, zarr or icechunk (needs Python 3.12)"
+    )
+    parser.add_argument(
+        "--flips", type=int, default=4096, help="bits in each file; every byte of smaller ones"
+    )
+    parser.add_argument(
+        "--everything",
+        action="store_true",
+        help="vstore only: a repository with every kind of object, in place of three arrays",
+    )
+
+
+def damage(options: argparse.Namespace) -> bool:
+    """Flip bits of, truncate, extend, swap and delete stored objects; see what reading makes."""
+    from benchmarks.damaged_peers import LIBRARIES
+    from tests.faults.damage import OUTCOMES, Trial
+
+    library = LIBRARIES[options.library]
+    build, read_folder = library.build, library.read
+    if options.everything:
+        from tests.faults import samples
+
+        build, read_folder = samples.build, samples.read_folder
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name, "repository")
+        build(folder)
+        honest = library.errors()
+        trial = Trial(folder, lambda: read_folder(folder), honest, options.flips, library.private)
+        tally = trial.run()
+    print(f"{library.version()}: {tally.counts.total()} damaged objects read")
+    print(f"{'':12}{''.join(f'{outcome:>10}' for outcome in OUTCOMES)}")
+    for kind, row in tally.rows():
+        print(f"{kind:12}{''.join(f'{count:>10}' for count in row)}")
+    if options.library == "vstore":
+        for example in tally.examples:
+            print(f"  {example}")
+    return not (tally.total("wrong") or tally.total("crashed"))
+
+
 COMMANDS = {
+    "damage": (_damage_options, damage),
     "races": (_races_options, races),
     "kills": (_kills_options, kills),
     "proxy": (_proxy_options, proxy),
