@@ -15,6 +15,7 @@ PAGES = [
     "docs/guides/data-lake.md",
     "docs/guides/maintenance.md",
     "docs/guides/serverless.md",
+    "docs/guides/training.md",
     "docs/index.md",
     "docs/quickstart.md",
 ]

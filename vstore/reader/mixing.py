@@ -42,7 +42,7 @@ class Proportions:
         """Return how many samples of each source come before some places in the mixture.
 
         >>> Proportions.of([3, 1]).counts([0, 1, 2, 3, 4, 8]).tolist()
-        [[0, 0], [1, 0], [1, 1], [2, 1], [3, 1], [6, 2]]
+        [[0, 0], [1, 0], [2, 0], [2, 1], [3, 1], [6, 2]]
         """
         weights = np.array(self.weights)
         sources = len(weights)
