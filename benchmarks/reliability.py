@@ -219,7 +219,56 @@ def damage(options: argparse.Namespace) -> bool:
     return not (tally.total("wrong") or tally.total("crashed"))
 
 
+def _documents_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--count", type=int, default=20_000, help="documents")
+    parser.add_argument("--seed", type=int, default=0)
+
+
+def documents(options: argparse.Namespace) -> bool:
+    """Read documents that an enemy changed, digests put right; check errors, time and memory."""
+    from tests.faults.mutations import survey
+
+    found = survey(options.count, seed=options.seed)
+    outcomes = ", ".join(f"{count} {name}" for name, count in found.outcomes.most_common())
+    print(
+        f"{found.documents} mutated documents, {found.outcomes.total()} operations: {outcomes}; "
+        f"slowest {found.slowest:.2f} s, at most {found.largest / 2**20:.0f} MiB more memory; "
+        f"{len(found.failures)} failures"
+    )
+    for failure in found.failures[:20]:
+        print(f"  {failure}")
+    return not found.failures
+
+
+def _model_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--examples", type=int, default=500)
+    parser.add_argument("--steps", type=int, default=50)
+
+
+def model(options: argparse.Namespace) -> bool:
+    """Compare a repository with a plain dict, whatever is done to both."""
+    from hypothesis import HealthCheck, settings
+    from hypothesis.stateful import run_state_machine_as_test
+
+    from tests.faults.machine import RepositoryMachine
+
+    run_state_machine_as_test(
+        RepositoryMachine,
+        settings=settings(
+            max_examples=options.examples,
+            stateful_step_count=options.steps,
+            deadline=None,
+            database=None,
+            suppress_health_check=list(HealthCheck),
+        ),
+    )
+    print(f"{options.examples} sequences of up to {options.steps} operations: no difference")
+    return True
+
+
 COMMANDS = {
+    "documents": (_documents_options, documents),
+    "model": (_model_options, model),
     "damage": (_damage_options, damage),
     "races": (_races_options, races),
     "kills": (_kills_options, kills),

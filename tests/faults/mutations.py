@@ -1,0 +1,281 @@
+"""Stored documents changed by someone who also puts the digests right, and read carefully."""
+
+import base64
+import json
+import random
+import resource
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from unittest.mock import patch
+
+import vstore
+from tests.faults.samples import build
+from vstore import Repository, VstoreError
+from vstore.format.digest import digest_of
+from vstore.format.document import dumps
+from vstore.storage.local import LocalStore
+from vstore.storage.memory import MemoryStore
+from vstore.storage.store import Key
+
+MOST_SECONDS = 1.0
+MOST_NBYTES = 256 * 2**20
+MOST_CHUNK_NBYTES = 16 * 2**20
+"""Who reads carefully looks at the size of chunks that an array declares before reading any."""
+
+EVIL: tuple[Any, ...] = (
+    None, True, False, 0, 1, -1, 7, 2**31, 2**53, 2**63 - 1, 2**63, 2**64, -(2**63), 10**30,
+    0.5, -0.0, 1e308, "", "0", "a", "\x00", "/", "..", "../../etc/passwd", "/etc/passwd", "~",
+    "C:\\x", "x" * 100_000, "\u202e", "\ud7ff", [], {}, [[]], [None], [0] * 1000, [-1], [2**62],
+    [1, 2, 3], [2**31, 2**31], [0, 0], {"name": "numcodecs.pickle"}, [{"name": "numcodecs.pickle"}],
+    {"name": "bytes", "configuration": {"endian": "big"}}, {"name": "zstd"}, "O", "object",
+    {"name": "zstd", "configuration": {"level": 10**9, "checksum": "x"}}, "int64", "<U1000000000",
+    {"name": "fixed_length_utf32", "configuration": {"length_bytes": 2**31 - 4}}, "float16",
+    {"name": "sharding_indexed", "configuration": {"chunk_shape": [0]}}, "0" * 64, "f" * 64, 2, 99,
+    {"name": "regular", "configuration": {"chunk_shape": [2**40]}}, ["must-understand"], "\u0661",
+)  # fmt: skip
+_PUNCTUATION = b'{}[],:"\\0123456789-+eE.ntf \xff\x00'
+
+
+def load() -> dict[Key, bytes]:
+    """Return the objects of a small repository."""
+    with tempfile.TemporaryDirectory() as name:
+        build(Path(name))
+        store = LocalStore(name)
+        return {info.key: store.get(info.key) for info in store.list_prefix("")}
+
+
+def mutate(data: bytes, chance: random.Random) -> bytes:
+    """Return a document changed in one place or a few; its own check is put right."""
+    if chance.random() < 0.2:
+        return _mutate_bytes(data, chance)
+    value = json.loads(data)
+    for _ in range(chance.choice((1, 1, 1, 2, 3))):
+        value = _mutate_value(value, chance)
+    if isinstance(value, dict) and "check" in value:
+        members = {name: member for name, member in value.items() if name != "check"}
+        with suppress(VstoreError):
+            value = members | {"check": digest_of(dumps(members))}
+    if chance.random() < 0.05:
+        return _nested(value, chance)
+    return json.dumps(value).encode(errors="surrogatepass")
+
+
+def _mutate_bytes(data: bytes, chance: random.Random) -> bytes:
+    changed = bytearray(data)
+    for _ in range(chance.randint(1, 4)):
+        place = chance.randrange(len(changed) + 1)
+        match chance.randrange(4):
+            case 0:
+                del changed[place : place + chance.choice((1, 1, 8, 1000))]
+            case 1:
+                changed[place:place] = bytes([chance.choice(_PUNCTUATION)])
+            case 2:
+                changed[place : place + 1] = bytes([chance.choice(_PUNCTUATION)])
+            case _:
+                other = chance.randrange(len(changed) + 1)
+                changed[place:place] = changed[other : other + chance.choice((10, 200))]
+    return bytes(changed)
+
+
+def _nested(value: Any, chance: random.Random) -> bytes:
+    text = json.dumps(value)
+    depth = chance.choice((63, 65, 1000, 100_000))
+    return chance.choice(
+        (
+            ("[" * depth + text + "]" * depth).encode(),
+            text.replace("{", '{"deep":' + "[" * depth + "]" * depth + ",", 1).encode(),
+            text.replace("{", '{"format":1,"format":2,', 1).encode(),
+        )
+    )
+
+
+def _mutate_value(value: Any, chance: random.Random) -> Any:
+    """Change one place somewhere in a JSON value, the deeper ones as often as the others."""
+    places = list(_places(value))
+    if not places:
+        return chance.choice(EVIL)
+    parent, key = chance.choice(places)
+    match chance.randrange(6):
+        case 0:
+            del parent[key]
+        case 1 if isinstance(parent, dict):
+            parent[chance.choice(("x", "", "features", "__proto__", str(key) + "x"))] = parent[key]
+        case 1 | 2 if isinstance(parent, list):
+            parent.insert(key, chance.choice((parent[key], chance.choice(EVIL))))
+        case 3:
+            other, name = chance.choice(places)
+            parent[key] = json.loads(json.dumps(other[name]))
+        case _:
+            parent[key] = _changed(parent[key], chance)
+    return value
+
+
+def _changed(value: Any, chance: random.Random) -> Any:
+    if isinstance(value, bool) or value is None or chance.random() < 0.5:
+        return chance.choice(EVIL)
+    if isinstance(value, int):
+        others = (value + 1, value - 1, -value, value * 2, value * 2**20, 2**63 - value)
+        return chance.choice(others)
+    if isinstance(value, str) and len(value) > 40:
+        return _changed_text(value, chance)
+    if isinstance(value, str):
+        return chance.choice((value + "x", value[:-1], value.upper(), value * 1000))
+    return chance.choice(EVIL)
+
+
+def _changed_text(value: str, chance: random.Random) -> str:
+    """Change a digest, or bytes in base64, without making it malformed."""
+    with suppress(ValueError):
+        raw = bytearray(base64.b64decode(value, validate=True))
+        raw[chance.randrange(len(raw))] ^= 255
+        return base64.b64encode(raw * chance.choice((1, 1, 2))).decode()
+    place = chance.randrange(len(value))
+    return value[:place] + chance.choice("0123456789abcdef") + value[place + 1 :]
+
+
+def _places(value: Any) -> Iterator[tuple[Any, Any]]:
+    keys: Any = value.keys() if isinstance(value, dict) else range(len(value))
+    if isinstance(value, (dict, list)):
+        for key in list(keys):
+            yield value, key
+            if isinstance(value[key], (dict, list)):
+                yield from _places(value[key])
+
+
+@dataclass
+class Survey:
+    """What came of reading many mutated documents."""
+
+    documents: int = 0
+    outcomes: Counter[str] = field(default_factory=Counter)
+    slowest: float = 0.0
+    largest: int = 0
+    failures: list[str] = field(default_factory=list)
+
+
+def survey(count: int, *, seed: int = 0) -> Survey:
+    """Mutate one document at a time and do with the repository all that readers do."""
+    objects, chance, found = load(), random.Random(seed), Survey()
+    documents = sorted(key for key in objects if key.endswith(".json"))
+    for number in range(count):
+        key = chance.choice(documents)
+        changed = mutate(objects[key], chance)
+        store = MemoryStore()
+        for name, data in objects.items():
+            store.put(name, changed if name == key else data)
+        with believing_digests():
+            for step, outcome, seconds, nbytes in _steps(Repository(store)):
+                found.outcomes[outcome] += 1
+                found.slowest = max(found.slowest, seconds)
+                found.largest = max(found.largest, nbytes)
+                is_bad = outcome.startswith("not ") or seconds > MOST_SECONDS
+                if is_bad or nbytes > MOST_NBYTES:
+                    what = f"{outcome}, {seconds:.2f} s, {nbytes / 2**20:.0f} MiB"
+                    found.failures.append(f"seed {seed}, document {number}, {key}: {step}: {what}")
+        found.documents += 1
+    return found
+
+
+@contextmanager
+def believing_digests() -> Iterator[None]:
+    """Take every digest for right, as if whoever changed an object had put right all others."""
+    with (
+        patch("vstore.fetch.verify"),
+        patch("vstore.history.closure.verify"),
+        patch("vstore.fetch.raw_digest", lambda data: _Right()),
+    ):
+        yield
+
+
+class _Right:
+    def __eq__(self, other: object) -> bool:
+        return True
+
+    __hash__ = None  # type: ignore[assignment]
+
+
+def _steps(repository: Repository) -> Iterator[tuple[str, str, float, int]]:
+    """Do one thing after another; yield its name, outcome, seconds and bytes of memory."""
+    for name, step in (
+        ("description", lambda: repository.description),
+        ("branches", lambda: list(map(repository.branches.__getitem__, repository.branches))),
+        ("tags", lambda: list(map(repository.tags.get, repository.tags))),
+        ("log", lambda: list(repository.log("main"))),
+        ("main", lambda: browse(repository.checkout("main"))),
+        ("side", lambda: browse(repository.checkout("side"))),
+        ("tag", lambda: browse(repository.checkout("v1"))),
+        ("diff", lambda: str(repository.diff("v1", "main"))),
+        ("commit", lambda: _append(repository)),
+        ("merge", lambda: repository.merge("side", into="main", dry_run=True)),
+    ):
+        yield (name, *_measured(step))
+
+
+def _append(repository: Repository) -> None:
+    tx = repository.transaction("main", message="Add")
+    try:
+        tx["u"].extend({"n": [1]})
+        tx.write()
+    finally:
+        tx.discard()
+
+
+def browse(group: Any) -> None:
+    """Read what is there as somebody would who does not trust its sizes."""
+    str(group)
+    for name in group:
+        child = group[name]
+        str(child)
+        if isinstance(child, vstore.Table):
+            for column in child.columns:
+                if _is_small(child[column]):
+                    list(child[column][:2])
+            if len(child) <= 1000:
+                child.keys()
+        elif isinstance(child, vstore.Array):
+            if _is_small(child):
+                child[tuple(slice(0, 2) for _ in child.shape)]
+        else:
+            browse(child)
+
+
+def _is_small(array: Any) -> bool:
+    metadata = array.metadata
+    nbytes = metadata.dtype.itemsize
+    for length in metadata.chunk_shape:
+        nbytes *= length
+    return bool(nbytes <= MOST_CHUNK_NBYTES)
+
+
+def _measured(step: Callable[[], Any]) -> tuple[str, float, int]:
+    before = _forget_peak()
+    started = time.perf_counter()
+    try:
+        step()
+        outcome = "fine"
+    except VstoreError as error:
+        outcome = type(error).__name__
+    except Exception as error:  # noqa: BLE001 - any other error is what this looks for
+        outcome = f"not a VstoreError: {type(error).__name__}: {error}"[:200]
+    return outcome, time.perf_counter() - started, max(0, _peak() - before)
+
+
+def _forget_peak() -> int:
+    """Let the process's peak of memory begin at what it uses now; return that."""
+    with suppress(OSError):
+        Path("/proc/self/clear_refs").write_text("5")
+    return _peak()
+
+
+def _peak() -> int:
+    with suppress(OSError):
+        for line in Path("/proc/self/status").read_text().splitlines():
+            if line.startswith("VmHWM"):
+                return int(line.split()[1]) * 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
