@@ -249,7 +249,7 @@ def test_a_group_finds_its_children_in_the_bucket_of_their_names() -> None:
 )
 def test_a_malformed_node_is_refused(value: Any) -> None:
     with pytest.raises(FormatError):
-        tree.decode(value, lambda _: b"{}", what="root")
+        tree.decode(value, lambda _: [b"{}"], what="root")
 
 
 @pytest.mark.parametrize(

@@ -207,7 +207,7 @@ def read_everything(root: Path) -> None:
 def test_a_group_of_many_groups_has_buckets_within_buckets() -> None:
     names = [f"group {i}" for i in range(16_000)]
     root = tree.GroupNode(children={name: tree.GroupNode() for name in names})
-    value, objects = tree.encode(root, lambda _: b"")
+    value, objects = tree.encode(root, lambda _: [])
     empty = {"metadata": root.metadata}
     mine: dict[str, bytes] = {}
     assert encode_node(Node(empty, {name: Node(empty) for name in names}), mine) == value

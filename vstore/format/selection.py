@@ -139,9 +139,7 @@ def is_integer(item: Any) -> bool:
     try:
         return np.ndim(item) == 0
     except ValueError as exc:
-        raise InvalidInputError(
-            f"{shortened(item)} is no index: rows differ in length"
-        ) from exc
+        raise InvalidInputError(f"{shortened(item)} is no index: rows differ in length") from exc
 
 
 def split(index: Any, ndim: int) -> tuple[Any, tuple[Any, ...]]:
