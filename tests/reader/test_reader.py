@@ -339,7 +339,7 @@ def test_chunks_stay_in_memory_for_later_epochs() -> None:
         ({}, "batch_size"),
         ({"batch_size": 0}, "batch_size"),
         ({"batch_size": 2.5}, "batch_size"),
-        ({"batch_size": 4, "shufle": True}, "shufle"),
+        ({"batch_size": 4, "sampler": None}, "sampler"),
         ({"batch_size": 4, "shuffle": "maybe"}, "shuffle"),
         ({"batch_size": 4, "window": 0}, "window"),
         ({"batch_size": 4, "window": 9, "window_nbytes": 9}, "not both"),
