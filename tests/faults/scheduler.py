@@ -263,7 +263,7 @@ def _without_property_locks() -> Iterator[None]:
     Until Python 3.12 a client that sends a request while it computes one would keep the
     others from going on.
     """
-    found = [each for each in gc.get_objects() if isinstance(each, cached_property)]
+    found = [each for each in gc.get_objects() if type(each) is cached_property]
     locks = [(each, each.__dict__["lock"]) for each in found if "lock" in each.__dict__]
     for each, _ in locks:
         each.__dict__["lock"] = nullcontext()

@@ -52,6 +52,7 @@ class LocalStore:
     def __init__(self, root: str | os.PathLike[str]) -> None:
         self._root = os.path.abspath(os.fspath(root))
         self._swept = False
+        self._ready: set[str] = set()
 
     @property
     def url(self) -> str:
@@ -200,7 +201,7 @@ class LocalStore:
         path = self._path(key)
         with _translated(key, "write"):
             folder = os.path.dirname(path)
-            _make_directories(folder)
+            self._make_ready(folder)
             self._refuse_links(folder)
             temporary = self._write_temporary(data)
             try:
@@ -215,6 +216,26 @@ class LocalStore:
                 f"{key!r} was written, but whether it would survive a power cut is unknown: "
                 f"flushing {folder} failed ({failure.strerror})"
             ) from failure
+
+    def _make_ready(self, folder: str) -> None:
+        """Make a directory, at or below the root, that survives a power cut with what is in it.
+
+        Each parent is flushed once, even where the directory is there: whoever made it may
+        not have come to that yet.
+        """
+        if folder in self._ready and os.path.isdir(folder):
+            return
+        if folder == self._root:
+            _make_directories(folder)
+        else:
+            parent = os.path.dirname(folder)
+            self._make_ready(parent)
+            self._refuse_links(parent)
+            with suppress(FileExistsError):
+                os.mkdir(folder)
+            _require_directory(folder)
+            _flush_directory(parent)
+        self._ready.add(folder)
 
     def _write_temporary(self, data: bytes) -> str:
         folder = os.path.join(self._root, _PRIVATE, "tmp")
@@ -312,6 +333,10 @@ def _make_directories(folder: str) -> None:
     with suppress(FileExistsError):
         os.mkdir(folder)
         _flush_directory(parent)
+    _require_directory(folder)
+
+
+def _require_directory(folder: str) -> None:
     if not os.path.isdir(folder):
         raise StorageError(f"{folder} is in the way: a directory of that name is needed")
 
