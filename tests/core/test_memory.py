@@ -1,14 +1,13 @@
 """Tables larger than memory are written and read within a bound that does not grow with them."""
 
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
+from tests.core.peak_memory import peak_nbytes
+
 WRITE = """
-import sys, time
+import sys
 import numpy as np
 import vstore
 
@@ -76,13 +75,6 @@ with vstore.open(sys.argv[1]).transaction("main", message="Change here and there
         column[row, 2] = 7
 """
 
-PEAK = """
-# Not ru_maxrss: a process begins with that of the one that started it.
-with open("/proc/self/status") as status:
-    print(next(int(line.split()[1]) * 1024 for line in status if line.startswith("VmHWM")))
-"""
-
-
 SMALL_BUFFERS = """
 import vstore.fetch, vstore.writing.packs, vstore.writing.staged_array
 
@@ -93,19 +85,6 @@ vstore.writing.staged_array.DIRTY_NBYTES = 8 * 2**20
 vstore.fetch.KEPT_NBYTES = 8 * 2**20
 """
 """An eighth of what they are, so that an eighth of the data shows what grows with it."""
-
-
-def peak_nbytes(script: str, *arguments: str) -> int:
-    """Run a script in a process of its own and return the most memory it held."""
-    environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])}
-    done = subprocess.run(
-        [sys.executable, "-c", script + PEAK, *arguments],
-        env=environment,
-        stdout=subprocess.PIPE,
-        check=True,
-        text=True,
-    )
-    return int(done.stdout)
 
 
 def test_a_table_is_written_and_read_within_bounds(tmp_path: Path) -> None:

@@ -52,7 +52,7 @@ def samples(draw: st.DrawFn) -> Sample:
     return Sample(
         (draw(_NUMBERS), draw(_NUMBERS)),
         draw(_TEXTS),
-        draw(st.binary(max_size=4)),
+        draw(st.binary(max_size=draw(st.sampled_from([2, 20])))),
         np.full((length, 2), value, np.float32),
         draw(st.none() | _NUMBERS),
         draw(st.none() | _TEXTS),
@@ -97,6 +97,10 @@ class Limits:
             "packs.PACK_NBYTES": self.pack,
             "packs.OPEN_NBYTES": 2 * self.pack,
             "packs.RAW_NBYTES": self.raw,
+            "chunk_sizes.ENOUGH_SAMPLES": 7,
+            "chunk_sizes.OBJECT_NBYTES": 1,
+            "new_column.OBJECT_NBYTES": 1,
+            "new_column.CHUNK_NBYTES": 20,
         }
         for name, value in values.items():
             patch = mock.patch(f"vstore.writing.{name}", value)
@@ -125,7 +129,7 @@ class TableMachine(RuleBasedStateMachine):
 
     @initialize(
         kind=st.sampled_from([None, "int", "str", "tuple"]),
-        rows=st.sampled_from([1, 4, 8]),
+        rows=st.sampled_from([1, 4, 8, None, None, None]),
         codecs=st.sampled_from(["none", "fast", "balanced"]),
         limits=st.builds(
             Limits,
@@ -134,7 +138,7 @@ class TableMachine(RuleBasedStateMachine):
             st.sampled_from([1, 300, 2**20]),
         ),
     )
-    def create(self, kind: Any, rows: int, codecs: str, limits: Limits) -> None:
+    def create(self, kind: Any, rows: int | None, codecs: str, limits: Limits) -> None:
         self.limits = limits
         self.limits.start()
         self.kind = kind
@@ -142,7 +146,7 @@ class TableMachine(RuleBasedStateMachine):
         self.tx = self.repository.transaction("main", message="Create")
         columns = {
             "x": vstore.ndarray((2,), "int8", rows_per_chunk=rows, codecs=codecs),
-            "text": vstore.text(rows_per_chunk=2 * rows, codecs=codecs),
+            "text": vstore.text(rows_per_chunk=rows and 2 * rows, codecs=codecs),
             "raw": vstore.bytes_(rows_per_chunk=rows, codecs=codecs),
             "ragged": vstore.ndarray((None, 2), "float32", rows_per_chunk=rows, codecs=codecs),
             "label": vstore.ndarray((), "int16", rows_per_chunk=rows, fill_value=3).as_optional(),

@@ -211,6 +211,13 @@ class ArrayMetadata:
             raise InvalidInputError(f"shape {lengths} is impossible")
         return replace(self, shape=lengths)
 
+    def rechunked(self, rows: int) -> "ArrayMetadata":
+        """Return the metadata of an empty array whose chunks are `rows` long."""
+        document = self.to_dict()
+        document["shape"] = [0, *self.shape[1:]]
+        document["chunk_grid"]["configuration"]["chunk_shape"] = [rows, *self.chunk_shape[1:]]
+        return ArrayMetadata.from_dict(document)
+
     def with_attributes(self, attributes: Mapping[str, Any]) -> "ArrayMetadata":
         """Return the metadata with these attributes instead of its own."""
         return replace(self, attributes=dict(attributes))

@@ -23,8 +23,10 @@ from vstore.format.samples import (
     VALID_SUFFIX,
     ColumnSpec,
     companions,
+    is_variable,
 )
 from vstore.format.tree import ArrayNode, ColumnInfo, GroupNode
+from vstore.writing.chunk_sizes import SampleSizes
 from vstore.writing.deletions import Deletions
 from vstore.writing.key_set import KeySet
 from vstore.writing.new_column import column_metadata, companion_metadata
@@ -70,6 +72,7 @@ class TableArrays:
         self._changed: list[Ints] = []
         self._has_new_schema = False
         self._carried = Changes()
+        self._sizes: dict[str, SampleSizes] = {}
         self.keys = KeySet(node.table.keys if node.table else None, self.stored_keys)
 
     def _staged(self, name: str, child: ArrayNode) -> StagedArray:
@@ -137,6 +140,8 @@ class TableArrays:
         metadata = column_metadata(spec, first, name=name)
         rows = metadata.chunk_shape[0]
         self.add_array(name, metadata, spec.info)
+        if is_variable(spec.info) and spec.rows_per_chunk is None:
+            self._sizes[name] = SampleSizes()
         forms: dict[str, tuple[tuple[int, ...], str]] = {
             SHAPE_SUFFIX: ((len(spec.info.shape or ()),), "int64"),
             VALID_SUFFIX: ((), "bool"),
@@ -158,6 +163,7 @@ class TableArrays:
         """Remove a column and its companions."""
         for suffix in ("", *companions(self.infos.pop(name))):
             del self._arrays[name + suffix]
+        self._sizes.pop(name, None)
         self._has_new_schema = True
 
     def rename_column(self, name: str, new_name: str) -> None:
@@ -168,6 +174,8 @@ class TableArrays:
         for suffix in ("", *companions(info)):
             self._arrays[new_name + suffix] = self._arrays.pop(name + suffix)
         self.infos[new_name] = info
+        if name in self._sizes:
+            self._sizes[new_name] = self._sizes.pop(name)
         self._has_new_schema = True
 
     def attributes(self, column: str | None = None) -> dict[str, Any]:
@@ -202,6 +210,9 @@ class TableArrays:
             keys = elements[KEYS]
             info = ColumnInfo("ndarray" if self.keys.kind == "int" else "text")
             self._new(KEYS, column_metadata(ColumnSpec(info, keys.dtype), keys, name=KEYS), None)
+        for name in self._sizes.keys() & elements.keys():
+            self._sizes[name].add(elements[name])
+        self._settle(only_known=True)
         tails = [ref for name, array in self.items() if name != DELETED for ref in array.tail()]
         self._staging.fetcher.prefetch(tails)
         for name, rows in elements.items():
@@ -216,6 +227,24 @@ class TableArrays:
         for name in self._arrays.keys() - {DELETED}:
             self._arrays[name].grow(self.count)
 
+    def _settle(self, *, only_known: bool) -> None:
+        """Put the rows of new columns into chunks of a better size, where sizes are known."""
+        for name in sorted(self._sizes):
+            sizes = self._sizes[name]
+            if only_known and not sizes.are_known:
+                continue
+            del self._sizes[name]
+            if sizes.count and sizes.rows != self[name].metadata.chunk_shape[0]:
+                self._rechunk(name, sizes.rows)
+
+    def _rechunk(self, name: str, rows: int) -> None:
+        for suffix in ("", *companions(self.infos[name])):
+            old = self[name + suffix]
+            step, count = old.metadata.chunk_shape[0], old.metadata.shape[0]
+            new = self._new(name + suffix, old.metadata.rechunked(rows), old.column)
+            for start in range(0, count, step):
+                new.append(read(old, (slice(start, start + step),)))
+
     def delete_rows(self, rows: Ints) -> None:
         """Mark rows, live until now, as deleted."""
         if self.keys.kind is not None and len(rows):
@@ -229,6 +258,7 @@ class TableArrays:
 
     def flush(self) -> None:
         """Send all that is still held as plain arrays to the codec."""
+        self._settle(only_known=False)
         self._write_deleted()
         for name in sorted(self._arrays):
             self._arrays[name].flush()
