@@ -61,6 +61,23 @@ def test_a_chosen_size_stays() -> None:
     assert rows == {"b": 4096}
 
 
+def test_a_table_that_was_committed_empty_has_no_size_yet() -> None:
+    repository = new_repository()
+    specs = {"b": vstore.bytes_(), "chosen": vstore.bytes_(rows_per_chunk=256)}
+    with repository.transaction("main", message="Create") as tx:
+        tx.create_table("t", specs)
+    with repository.transaction("main", message="Read") as tx:
+        assert len(tx["t"]["b"]) == 0
+    assert tx.commit_made is None
+    with repository.transaction("main", message="Add") as tx:
+        for i in range(40):
+            tx["t"].append({"b": LONG[i:], "chosen": SHORT})
+    table = table_of(repository)
+    assert table["b"].metadata.chunk_shape == (32,)
+    assert table["chosen"].metadata.chunk_shape == (256,)
+    assert table["b"][:].tolist() == [LONG[i:] for i in range(40)]
+
+
 def test_companions_and_changes_move_along() -> None:
     specs = {
         "b": vstore.bytes_().as_optional(),

@@ -72,8 +72,15 @@ class TableArrays:
         self._changed: list[Ints] = []
         self._has_new_schema = False
         self._carried = Changes()
-        self._sizes: dict[str, SampleSizes] = {}
+        self._sizes = {name: SampleSizes() for name in self._unsized()}
         self.keys = KeySet(node.table.keys if node.table else None, self.stored_keys)
+
+    def _unsized(self) -> Iterator[str]:
+        """Yield the columns that were made before anything was known of their samples."""
+        for name, info in self.infos.items():
+            rows = self._arrays[name].metadata.chunk_shape[0]
+            if is_variable(info) and not self.count and rows == SampleSizes().rows:
+                yield name
 
     def _staged(self, name: str, child: ArrayNode) -> StagedArray:
         staging, metadata = self._staging, ArrayMetadata.from_dict(child.metadata)
