@@ -147,6 +147,17 @@ def test_forked_worker_processes_give_the_same(table: vstore.Table) -> None:
     assert [labels(workers), labels(workers)] == expected
 
 
+def test_workers_forked_while_the_parent_reads(table: vstore.Table) -> None:
+    stream = streaming(table)
+    expected = labels(stream)
+    stream.set_epoch(0)
+    running = iter(streaming(table))
+    next(running)
+    options: dict[str, Any] = {"num_workers": 2, "multiprocessing_context": "fork"}
+    assert labels(DataLoader(stream, batch_size=None, **options)) == expected
+    assert sum(1 for _ in running) == len(expected) - 1
+
+
 def test_spawned_worker_processes_give_the_same(table: vstore.Table) -> None:
     dataset = make_torch_dataset((table["label"], table["text"]))
     assert int(pickle.loads(pickle.dumps(dataset))[3].label) == 3

@@ -15,7 +15,7 @@ Allocate = Callable[[int], NDArray[np.uint8]]
 """Return fresh memory of so many bytes."""
 
 _GRAIN = 4096
-_SLAB_NBYTES = 16 * 2**20
+_SLAB_NBYTES = 4 * 2**20
 """Small buffers are cut from pieces this large, which the system backs with huge pages."""
 
 _CUTS = 16

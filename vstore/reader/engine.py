@@ -93,6 +93,7 @@ class Pass:
     resources: Resources
     finish: Finish
     waited_seconds: float = field(init=False, default=0.0)
+    _is_begun: bool = field(init=False, default=False)
     _row_nbytes: float = field(init=False)
     _loader: Loader = field(init=False)
     _takers: ThreadPoolExecutor = field(init=False)
@@ -118,6 +119,7 @@ class Pass:
             unit, group, future = self._queue.popleft()
             batches = self._wait(future)
             self._count_down(unit)
+            self._is_begun = True
             self._fill()
             if not group.pieces[0].is_whole:
                 begun += batches
@@ -161,6 +163,9 @@ class Pass:
                 self._queue.append((unit, group, future))
 
     def _may_open(self) -> bool:
+        """Tell whether to load further ahead; nothing must come before the first batch."""
+        if not self._is_begun:
+            return False
         held = sum(unit.nbytes for unit in self._units)
         return len(self._units) < 2 or held < self.resources.ahead_nbytes
 

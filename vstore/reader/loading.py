@@ -95,9 +95,10 @@ class Loader:
     def _begin(self, loading: Loading, request: Request) -> None:
         """Find out where the chunks lie, then load them run by run."""
         spots = request.source.locate(request.numbers)
-        for places in _runs(spots, self.run_nbytes):
-            run = (spots[places.start : places.stop], request, places.start)
-            self._pool.submit(self._guarded, loading, self._load, run)
+        for run in _runs(spots, self.run_nbytes):
+            receive = [request.receive[i] for i in run]
+            part = (request.source, [spots[i] for i in run], receive)
+            self._pool.submit(self._guarded, loading, self._load, part)
 
     def _guarded(self, loading: Loading, step: Callable[[Loading, Any], None], task: Any) -> None:
         try:
@@ -106,16 +107,18 @@ class Loader:
         except BaseException as error:  # noqa: BLE001 - raised again where the chunks are awaited
             loading.fail(error)
 
-    def _load(self, loading: Loading, run: tuple[Sequence[Spot], Request, int]) -> None:
-        spots, request, first = run
+    def _load(
+        self, loading: Loading, part: tuple[SampleChunks, Sequence[Spot], Sequence[Receive]]
+    ) -> None:
+        source, spots, receive = part
 
         def take(i: int, load: Load) -> None:
             with self._cores:
                 self._go_on()
-                request.receive[first + i](load)
+                receive[i](load)
             loading.arrive()
 
-        request.source.visit(spots, take)
+        source.visit(spots, take)
 
     def _go_on(self) -> None:
         if self._stopped:
@@ -129,23 +132,36 @@ class Loader:
             loading.fail(StoppedError())
 
 
-def _runs(spots: Sequence[Spot], run_nbytes: int) -> Iterator[range]:
-    """Yield runs of chunks that lie near each other in one pack, each worth one request."""
-    start = 0
-    for i in range(1, len(spots) + 1):
-        if i == len(spots) or not _is_near(spots[start], spots[i - 1], spots[i], run_nbytes):
-            yield range(start, i)
-            start = i
+def _runs(spots: Sequence[Spot], run_nbytes: int) -> Iterator[list[int]]:
+    """Yield runs of chunks that lie near each other in one pack, each worth one request.
+
+    A run is given by places in `spots`; a chunk without a reference is a run of its own.
+    """
+    run: list[int] = []
+    low = high = 0
+    for i in sorted(range(len(spots)), key=lambda i: _position(spots[i])):
+        ref = spots[i].ref
+        before = spots[run[-1]].ref if run else None
+        if (
+            ref is None
+            or before is None
+            or ref.pack != before.pack
+            or ref.offset - high > MAX_GAP_NBYTES
+            or ref.offset + ref.nbytes - low > run_nbytes
+        ):
+            if run:
+                yield run
+            run = []
+            low = high = 0 if ref is None else ref.offset
+        run.append(i)
+        high = max(high, 0 if ref is None else ref.offset + ref.nbytes)
+    if run:
+        yield run
 
 
-def _is_near(first: Spot, last: Spot, spot: Spot, run_nbytes: int) -> bool:
-    """Tell whether a chunk may come with the request for the chunks from first to last."""
-    begin, end, ref = first.ref, last.ref, spot.ref
-    if begin is None or end is None or ref is None:
-        return False
-    gap = ref.offset - end.offset - end.nbytes
-    reach = ref.offset + ref.nbytes - begin.offset
-    return ref.pack == begin.pack and 0 <= gap <= MAX_GAP_NBYTES and reach <= run_nbytes
+def _position(spot: Spot) -> tuple[str, int, int]:
+    ref = spot.ref
+    return ("", 0, spot.number) if ref is None else (ref.pack.digest, ref.offset, spot.number)
 
 
 def fetch_all(
@@ -166,7 +182,7 @@ def fetch_all(
         try:
             for chunks, numbers in wanted:
                 spots = chunks.locate(numbers)
-                runs = [spots[run.start : run.stop] for run in _runs(spots, run_nbytes)]
+                runs = [[spots[i] for i in run] for run in _runs(spots, run_nbytes)]
                 for run, nbytes in zip(runs, pool.map(chunks.fetch, runs), strict=True):
                     done += len(run)
                     fetched += nbytes

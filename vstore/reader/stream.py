@@ -41,13 +41,13 @@ WINDOW_NBYTES = 64 * 2**20
 SEQUENCE_NBYTES = 4 * 2**20
 """How much is read at a time in order."""
 
-RANGE_NBYTES = 4 * 2**20
+RANGE_NBYTES = 2 * 2**20
 """How much is asked of a remote store at a time; a local file is read chunk by chunk."""
 
 AHEAD_NBYTES = 32 * 2**20
 """How much is loaded ahead at least, where memory allows."""
 
-REMOTE_REQUESTS = 16
+REMOTE_REQUESTS = 32
 """How many requests a store that is not on this machine gets at a time."""
 
 CACHE_NBYTES = 16 * 2**30
