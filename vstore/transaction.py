@@ -28,10 +28,10 @@ from vstore.format.sample_keys import KEY_KINDS, KeyKind
 from vstore.format.samples import ColumnSpec, bytes_
 from vstore.format.tree import ArrayNode, GroupNode, Node, NodeRef, TableInfo, Tree, new_id
 from vstore.history.commits import Commit, describe
-from vstore.writing.new_column import array_metadata
+from vstore.writing.new_column import array_metadata, check_specs
 from vstore.writing.packs import PackWriter
 from vstore.writing.staged_array import StagedArray
-from vstore.writing.staged_table import StagedTable, check_specs
+from vstore.writing.staged_table import StagedTable
 from vstore.writing.staged_view import StagedView
 from vstore.writing.table_arrays import Staging
 

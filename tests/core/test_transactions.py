@@ -1,6 +1,5 @@
 """What a transaction promises: all or nothing, invisible until then, finished afterwards."""
 
-from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -9,6 +8,7 @@ import numpy as np
 import pytest
 
 import vstore
+from tests.core.keyed_table import COLUMNS, keyed_table, samples
 from tests.core.repositories import (
     array_of,
     assert_same_bits,
@@ -19,28 +19,9 @@ from tests.core.repositories import (
 )
 from vstore import Repository
 
-COLUMNS = {
-    "x": vstore.ndarray((3,), "int64", rows_per_chunk=4),
-    "text": vstore.text(rows_per_chunk=4),
-}
-
-
-def samples(count: int, start: int = 0) -> dict[str, Any]:
-    numbers = np.arange(start, start + count)
-    return {
-        "x": np.repeat(numbers, 3).reshape(count, 3),
-        "text": [f"text {number}" for number in numbers],
-    }
-
-
-def _keyed() -> tuple[Repository, vstore.Table]:
-    return committed_table(
-        COLUMNS, samples(10), keys="str", sample_keys=[f"k{i}" for i in range(10)]
-    )
-
 
 def test_an_empty_transaction_makes_no_commit() -> None:
-    repository, _ = _keyed()
+    repository, _ = keyed_table()
     before = repository.refs.get_branch("main")
     with repository.transaction("main", message="Nothing") as tx:
         pass
@@ -67,7 +48,7 @@ def test_an_empty_transaction_makes_a_commit_when_asked() -> None:
 
 
 def test_reading_changes_nothing() -> None:
-    repository, _ = _keyed()
+    repository, _ = keyed_table()
     with repository.transaction("main", message="Read") as tx:
         assert tx["t"]["x"][3].tolist() == [3, 3, 3]
         assert tx["t"].loc["k4"]["text"] == "text 4"
@@ -80,7 +61,7 @@ def test_reading_changes_nothing() -> None:
 
 
 def test_writing_what_is_there_already_changes_nothing() -> None:
-    repository, table = _keyed()
+    repository, table = keyed_table()
     with repository.transaction("main", message="The same again") as tx:
         tx["t"]["x"][:] = table["x"][:]
         tx["t"]["text"][2:5] = table["text"][2:5]
@@ -89,7 +70,7 @@ def test_writing_what_is_there_already_changes_nothing() -> None:
 
 
 def test_changing_and_changing_back_changes_nothing() -> None:
-    repository, _ = _keyed()
+    repository, _ = keyed_table()
     with repository.transaction("main", message="To and fro") as tx:
         tx["t"]["x"][2] = 77
         assert tx["t"]["x"][2].tolist() == [77] * 3
@@ -98,7 +79,7 @@ def test_changing_and_changing_back_changes_nothing() -> None:
 
 
 def test_an_exception_discards_and_passes_on() -> None:
-    repository, _ = _keyed()
+    repository, _ = keyed_table()
     before = repository.resolve("main")
     with (
         pytest.raises(ZeroDivisionError),
@@ -112,7 +93,7 @@ def test_an_exception_discards_and_passes_on() -> None:
 
 
 def test_discard_gives_up_all_changes() -> None:
-    repository, _ = _keyed()
+    repository, _ = keyed_table()
     tx = repository.transaction("main", message="Maybe")
     tx["t"].extend(samples(100), keys=[f"new{i}" for i in range(100)])
     tx.create_array("a", shape=(3,), dtype="int64")[:] = 1
@@ -124,7 +105,7 @@ def test_discard_gives_up_all_changes() -> None:
 
 @pytest.mark.parametrize("finish", ["commit", "discard"])
 def test_handles_of_a_finished_transaction_refuse_use(finish: str) -> None:
-    repository, _ = _keyed()
+    repository, _ = keyed_table()
     tx = repository.transaction("main", message="Done")
     array = tx.create_array("a", shape=(3,), dtype="int64")
     table, column, by_key = tx["t"], tx["t"]["x"], tx["t"].loc
@@ -159,7 +140,7 @@ def test_handles_of_a_finished_transaction_refuse_use(finish: str) -> None:
 
 
 def test_a_deleted_table_takes_no_more_samples() -> None:
-    repository, _ = _keyed()
+    repository, _ = keyed_table()
     with repository.transaction("main", message="Replace") as tx:
         old, old_column = tx["t"], tx["t"]["x"]
         tx.delete("t")
@@ -187,7 +168,7 @@ def test_a_deleted_array_takes_no_more_values() -> None:
 
 
 def test_a_recreated_table_never_shows_old_samples() -> None:
-    repository, _ = _keyed()
+    repository, _ = keyed_table()
     with repository.transaction("main", message="Delete") as tx:
         tx.delete("t")
     assert "t" not in repository.checkout("main")
@@ -212,7 +193,7 @@ def test_a_group_goes_with_all_that_is_in_it() -> None:
 
 
 def test_what_is_created_and_deleted_again_leaves_no_trace() -> None:
-    repository, _ = _keyed()
+    repository, _ = keyed_table()
     with repository.transaction("main", message="Nothing") as tx:
         tx.create_table("u", COLUMNS).extend(samples(20))
         tx.create_array("v", shape=(2,), dtype="int8")[:] = 1
@@ -222,7 +203,7 @@ def test_what_is_created_and_deleted_again_leaves_no_trace() -> None:
 
 
 def test_a_column_goes_with_its_table_only() -> None:
-    repository, _ = _keyed()
+    repository, _ = keyed_table()
     tx = repository.transaction("main", message="Delete")
     for path in ("t/x", "t/sample"):
         with pytest.raises(vstore.InvalidInputError, match="goes with its table"):
@@ -231,7 +212,7 @@ def test_a_column_goes_with_its_table_only() -> None:
 
 
 def test_reading_in_a_transaction_sees_what_was_written() -> None:
-    repository, _ = _keyed()
+    repository, _ = keyed_table()
     tx = repository.transaction("main", message="Add")
     table = tx["t"]
     table.extend(samples(3, start=100), keys=["a", "b", "c"])
@@ -247,7 +228,7 @@ def test_reading_in_a_transaction_sees_what_was_written() -> None:
 
 
 def test_a_sample_changes_in_all_its_columns_or_in_none() -> None:
-    repository, _ = _keyed()
+    repository, _ = keyed_table()
     with repository.transaction("main", message="Change") as tx:
         for bad in ({"text": "new", "x": [1, 2]}, {"text": "new", "x": [0.5] * 3}):
             with pytest.raises(vstore.InvalidInputError, match="x"):
@@ -272,70 +253,6 @@ def test_one_string_is_meant_for_every_place() -> None:
     assert table["b"][:].tolist() == [b"xyz", *[b"a"] * 7, b"xyz"]
 
 
-def _fresh(repository: Repository) -> Repository:
-    return vstore.open(repository.url)
-
-
-def test_of_two_changes_of_one_sample_one_wins_and_one_conflicts() -> None:
-    repository, _ = _keyed()
-    first = repository.transaction("main", message="First")
-    second = _fresh(repository).transaction("main", message="Second")
-    first["t"].loc["k3"] = {"text": "first"}
-    second["t"].loc["k3"] = {"text": "second"}
-    made = first.commit()
-    with pytest.raises(vstore.ConflictError):
-        second.commit()
-    assert made is not None
-    assert repository.resolve("main") == made.id
-    assert table_of(repository).loc["k3"]["text"] == "first"
-
-
-def test_of_many_changes_of_one_sample_exactly_one_wins() -> None:
-    repository, _ = _keyed()
-    writers = [_fresh(repository).transaction("main", message=f"{i}") for i in range(8)]
-    for i, tx in enumerate(writers):
-        tx["t"].loc["k3"] = {"text": f"writer {i}"}
-
-    def commit(tx: vstore.Transaction) -> bool:
-        try:
-            return tx.commit() is not None
-        except vstore.ConflictError:
-            return False
-
-    with ThreadPoolExecutor(8) as pool:
-        won = list(pool.map(commit, writers))
-    assert won.count(True) == 1
-    assert table_of(repository).loc["k3"]["text"] == f"writer {won.index(True)}"
-    assert len(list(repository.log())) == 2
-
-
-def test_appends_by_many_writers_are_all_kept() -> None:
-    repository, _ = _keyed()
-
-    def append(i: int) -> None:
-        with _fresh(repository).transaction("main", message=f"{i}") as tx:
-            tx["t"].extend(samples(3, start=100 * i), keys=[f"w{i}-{j}" for j in range(3)])
-
-    with ThreadPoolExecutor(6) as pool:
-        list(pool.map(append, range(6)))
-    table = table_of(repository)
-    assert len(table) == 28
-    for i in range(6):
-        for j in range(3):
-            assert table.loc[f"w{i}-{j}"]["text"] == f"text {100 * i + j}"
-
-
-def test_two_first_commits_both_count() -> None:
-    repository = new_repository()
-    one = repository.transaction("main", message="One")
-    two = _fresh(repository).transaction("main", message="Two")
-    one.create_array("one", shape=(2,), dtype="int8")[:] = 1
-    two.create_array("two", shape=(2,), dtype="int8")[:] = 2
-    one.commit()
-    two.commit()
-    assert list(repository.checkout("main")) == ["one", "two"]
-
-
 def test_the_same_history_written_twice_has_the_same_hashes(tmp_path: Path) -> None:
     start = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -356,7 +273,7 @@ def test_the_same_history_written_twice_has_the_same_hashes(tmp_path: Path) -> N
 
 
 def test_an_uploaded_pack_holds_the_chunks_of_a_discarded_transaction_at_most() -> None:
-    repository, _ = _keyed()
+    repository, _ = keyed_table()
     listed = {info.key for info in repository.store.list_prefix("")}
     tx = repository.transaction("main", message="Maybe")
     tx["t"].extend(samples(1000), keys=[f"new{i}" for i in range(1000)])
@@ -366,7 +283,7 @@ def test_an_uploaded_pack_holds_the_chunks_of_a_discarded_transaction_at_most() 
 
 
 def test_a_transaction_says_what_it_changed() -> None:
-    repository, _ = _keyed()
+    repository, _ = keyed_table()
     with repository.transaction("main", message="Change") as tx:
         table = tx["t"]
         table.extend(samples(5), keys=[f"n{i}" for i in range(5)])

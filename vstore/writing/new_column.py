@@ -2,7 +2,7 @@
 
 import math
 import operator
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -13,8 +13,15 @@ from vstore.format import document
 from vstore.format.codecs import choose, preset
 from vstore.format.dtypes import data_type_of
 from vstore.format.index import MAX_HEIGHT, span
+from vstore.format.keys import check_node_name
 from vstore.format.metadata import ArrayMetadata
-from vstore.format.samples import ColumnSpec, as_storable, is_variable
+from vstore.format.samples import (
+    KEYS,
+    RESERVED_SUFFIXES,
+    ColumnSpec,
+    as_storable,
+    is_variable,
+)
 from vstore.format.selection import chunk_strides
 
 CHUNK_NBYTES = 2**20
@@ -74,6 +81,29 @@ def check_spec(spec: ColumnSpec, name: str) -> None:
         column_metadata(spec, np.zeros(0, spec.dtype), name=name)
     except InvalidInputError as exc:
         raise InvalidInputError(f"the column {name!r}: {exc}") from exc
+
+
+def check_column_name(name: str) -> None:
+    """Raise `InvalidInputError` unless a column may be called `name`."""
+    check_node_name(name, what="column")
+    if name == KEYS or name.endswith(RESERVED_SUFFIXES):
+        raise InvalidInputError(f"the column name {name!r} is taken by vstore; choose another one")
+
+
+def check_specs(columns: Mapping[str, ColumnSpec]) -> None:
+    """Raise `InvalidInputError` unless a table may be made of these columns."""
+    if not isinstance(columns, Mapping):
+        raise InvalidInputError(f"columns are a mapping of names to columns; got {columns!r}")
+    if not columns:
+        raise InvalidInputError("a table needs at least one column")
+    for name, spec in columns.items():
+        check_column_name(name)
+        if not isinstance(spec, ColumnSpec):
+            raise InvalidInputError(
+                f"the column {name!r} is described by vstore.ndarray, text, bytes_ or image; "
+                f"got {spec!r}"
+            )
+        check_spec(spec, name)
 
 
 def array_metadata(

@@ -13,11 +13,9 @@ from vstore.errors import AlreadyExistsError, ClosedError, InvalidInputError, No
 from vstore.format import document
 from vstore.format.commit import Changes
 from vstore.format.conversion import as_dtype
-from vstore.format.keys import check_node_name
 from vstore.format.sample_keys import SampleKey, from_stored
 from vstore.format.samples import (
     KEYS,
-    RESERVED_SUFFIXES,
     ColumnSpec,
     as_storable,
     companions,
@@ -35,7 +33,7 @@ from vstore.writing.batches import (
     check_columns,
     common_length,
 )
-from vstore.writing.new_column import check_spec
+from vstore.writing.new_column import check_column_name, check_specs
 from vstore.writing.staged_array import StagedArray
 from vstore.writing.staged_column import StagedColumn, StagedIndexer
 from vstore.writing.table_arrays import Staging, TableArrays
@@ -397,26 +395,3 @@ def _repeated(value: Any, count: int) -> Any:
     if hasattr(value, "dtype"):
         return np.repeat(np.asarray(value)[np.newaxis], count, axis=0)
     return [value] * count
-
-
-def check_column_name(name: str) -> None:
-    """Raise `InvalidInputError` unless a column may be called `name`."""
-    check_node_name(name, what="column")
-    if name == KEYS or name.endswith(RESERVED_SUFFIXES):
-        raise InvalidInputError(f"the column name {name!r} is taken by vstore; choose another one")
-
-
-def check_specs(columns: Mapping[str, ColumnSpec]) -> None:
-    """Raise `InvalidInputError` unless a table may be made of these columns."""
-    if not isinstance(columns, Mapping):
-        raise InvalidInputError(f"columns are a mapping of names to columns; got {columns!r}")
-    if not columns:
-        raise InvalidInputError("a table needs at least one column")
-    for name, spec in columns.items():
-        check_column_name(name)
-        if not isinstance(spec, ColumnSpec):
-            raise InvalidInputError(
-                f"the column {name!r} is described by vstore.ndarray, text, bytes_ or image; "
-                f"got {spec!r}"
-            )
-        check_spec(spec, name)
