@@ -11,7 +11,7 @@ from vstore.errors import CorruptionError, NotFoundError
 from vstore.format import commit as commits
 from vstore.format import keys
 from vstore.format.commit import CommitDocument
-from vstore.format.digest import Digest, raw_digest, verify
+from vstore.format.digest import Digest, raw_digest, read_verified
 from vstore.format.page import ChunkRef, Page, PageRef, decode_page
 from vstore.format.tree import NodeRef
 from vstore.storage.locks import ForkSafeLock
@@ -160,11 +160,8 @@ class Fetcher:
         return CorruptionError(f"{key} is missing from {self.store.url}: restore it from a copy")
 
     def _verified(self, key: Key, digest: Digest, *, what: str) -> bytes:
-        data, expected = self.store.get(key), bytes.fromhex(digest)
-        if raw_digest(data) != expected:
-            data = self.store.get(key)  # it may have been damaged on its way here
-        verify(data, expected, what=f"{what} in {self.store.url}")
-        return data
+        where = f"{what} in {self.store.url}"
+        return read_verified(lambda: self.store.get(key), bytes.fromhex(digest), what=where)
 
     def map(self, function: Callable[[T], V], items: Sequence[T]) -> Iterator[V]:
         """Apply `function` to the items side by side; a single one runs right here."""
@@ -237,9 +234,7 @@ class Fetcher:
         if raw_digest(chunk) == ref.digest:
             return chunk
         where = f"the chunk at {ref.offset} of {keys.pack(ref.pack.digest)} in {self.store.url}"
-        chunk = self._range(ref)  # it may have been damaged on its way here
-        verify(chunk, ref.digest, what=where)
-        return chunk
+        return read_verified(lambda: self._range(ref), ref.digest, what=where, first=chunk)
 
 
 def _coalesced(refs: Iterable[ChunkRef | None]) -> Iterator[_Range]:

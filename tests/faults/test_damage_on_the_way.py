@@ -11,11 +11,12 @@ import vstore
 from tests.core.repositories import new_repository
 from tests.faults.audit import open_at
 from tests.faults.interposed import InterposedStore
-from vstore import CorruptionError, Repository
+from vstore import CorruptionError, FormatError, Repository
+from vstore.format.digest import READS
 from vstore.storage.memory import MemoryStore
 from vstore.storage.store import Key
 
-READS = ("get", "get_versioned", "get_range")
+VERBS = ("get", "get_versioned", "get_range")
 
 
 @pytest.fixture
@@ -31,19 +32,21 @@ def repository() -> Repository:
     return made
 
 
-def damaged(repository: Repository, *, times: int) -> tuple[Repository, Counter[Key]]:
+def damaged(
+    repository: Repository, *, times: int, varied: bool = True
+) -> tuple[Repository, Counter[Key]]:
     """Return a handle that sees each object damaged the first times that it reads it."""
     seen: Counter[Key] = Counter()
 
     def interpose(verb: str, key: Key, send: Callable[[], Any]) -> Any:
         found = send()
-        if verb not in READS:
+        if verb not in VERBS:
             return found
         seen[key] += 1
         if seen[key] > times:
             return found
         data = bytearray(found[0] if verb == "get_versioned" else found)
-        data[len(data) // 2] ^= 4
+        data[len(data) // 2] ^= 1 << (seen[key] % 8 if varied else 2)
         return (bytes(data), found[1]) if verb == "get_versioned" else bytes(data)
 
     store = MemoryStore(repository.url.removeprefix("memory://"))
@@ -61,20 +64,30 @@ def use(repository: Repository) -> list[int]:
     return found
 
 
-def test_what_was_damaged_on_its_way_is_read_again(repository: Repository) -> None:
+@pytest.mark.parametrize("times", [1, READS - 1])
+def test_what_was_damaged_on_its_way_is_read_again(repository: Repository, times: int) -> None:
     expected = [*open_at(repository, "t")["n"][:].tolist(), 7]
-    faulty, seen = damaged(repository, times=1)
+    faulty, seen = damaged(repository, times=times)
     assert use(faulty) == expected
     assert {key.partition("/")[0] for key in seen} >= {"refs", "commits", "index", "packs"}
 
 
-def test_what_is_damaged_every_time_is_refused(repository: Repository) -> None:
-    faulty, _ = damaged(repository, times=1_000_000)
+@pytest.mark.parametrize("varied", [False, True])
+def test_what_is_damaged_every_time_is_refused(repository: Repository, varied: bool) -> None:
+    faulty, seen = damaged(repository, times=1_000_000, varied=varied)
     for access in (
         lambda: faulty.default_branch,
         lambda: faulty.branches["main"],
         lambda: faulty.tags["v1"],
         lambda: faulty.checkout(repository.branches["main"]),
     ):
-        with pytest.raises(CorruptionError):
+        with pytest.raises(FormatError):
             access()
+    assert max(seen.values()) <= (READS if varied else 2) * 2
+
+
+def test_what_lies_damaged_is_read_twice_only(repository: Repository) -> None:
+    faulty, seen = damaged(repository, times=1_000_000, varied=False)
+    with pytest.raises(CorruptionError):
+        _ = faulty.checkout(repository.branches["main"])
+    assert set(seen.values()) == {2}

@@ -1,6 +1,7 @@
 """BLAKE3 digests: the names of all that is immutable."""
 
-from typing import NewType
+from collections.abc import Callable
+from typing import NewType, TypeVar
 
 from blake3 import blake3
 
@@ -9,7 +10,12 @@ from vstore.errors import CorruptionError, FormatError
 Digest = NewType("Digest", str)
 """64 lower-case hexadecimal digits."""
 
+Data = TypeVar("Data", bytes, memoryview)
+
 DIGEST_NBYTES = 32
+READS = 5
+"""How often bytes are read that come damaged in another way each time."""
+
 _HEX = frozenset("0123456789abcdef")
 
 
@@ -38,6 +44,29 @@ def parse_digest(text: str, *, what: str) -> Digest:
         msg = f"{what} must be 64 lower-case hexadecimal digits, not {text[:80]!r}"
         raise FormatError(msg)
     return Digest(text)
+
+
+def read_verified(
+    read: Callable[[], Data], expected: bytes, *, what: str, first: Data | None = None
+) -> Data:
+    """Return what `read` brings, once it has the 32-byte digest `expected`.
+
+    Bytes that are damaged where they lie come the same every time, bytes that are damaged
+    on their way here do not: no client notices either. So reading ends when the same wrong
+    bytes have come twice, or after `READS` times. `first` was read already.
+
+    Raises:
+        CorruptionError: the bytes never had the digest.
+    """
+    data = read() if first is None else first
+    seen: set[bytes] = set()
+    while (found := raw_digest(data)) != expected and found not in seen:
+        seen.add(found)
+        if len(seen) == READS:
+            break
+        data = read()
+    verify(data, expected, what=what)
+    return data
 
 
 def verify(data: bytes | memoryview, expected: bytes, *, what: str) -> None:

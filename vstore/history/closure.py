@@ -11,7 +11,7 @@ from vstore.format import commit as commits
 from vstore.format import keys
 from vstore.format import tree as trees
 from vstore.format.commit import CommitDocument
-from vstore.format.digest import Digest, verify
+from vstore.format.digest import Digest, read_verified
 from vstore.format.index import Index, root_page
 from vstore.format.page import Inner, Leaf, Page, PageRef, decode_page
 from vstore.format.tree import ArrayNode, GroupNode, Node, NodeRef, load_node
@@ -135,6 +135,5 @@ class _Reader:
         return decode_page(data, height=height, what=what)
 
     def _read(self, key: Key, digest: Digest) -> bytes:
-        data = self.store.get(key)
-        verify(data, bytes.fromhex(digest), what=f"{key} in {self.store.url}")
-        return data
+        where = f"{key} in {self.store.url}"
+        return read_verified(lambda: self.store.get(key), bytes.fromhex(digest), what=where)

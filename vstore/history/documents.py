@@ -3,6 +3,7 @@
 from vstore.errors import FormatError
 from vstore.format import commit as commits
 from vstore.format.commit import Stored
+from vstore.format.digest import READS
 from vstore.storage.store import Key, ObjectStore, Version
 
 
@@ -11,16 +12,19 @@ def read_document(
 ) -> tuple[Stored, Version]:
     """Return a document and its version by one request, or raise `NotFoundError`.
 
-    One that does not fit its own check is read once more: it may have been damaged on its
-    way here, which no client notices.
+    One that does not fit its own check is read again until it does, or comes the same
+    twice: it may have been damaged on its way here, which no client notices.
 
     Raises:
         FormatError: malformed, a newer format version, or an unknown required feature.
         CorruptionError: damaged.
     """
-    data, version = store.get_versioned(key)
-    try:
-        return commits.decode(data, kind, what=what), version
-    except FormatError:
+    seen: set[bytes] = set()
+    while True:
         data, version = store.get_versioned(key)
-        return commits.decode(data, kind, what=what), version
+        try:
+            return commits.decode(data, kind, what=what), version
+        except FormatError:
+            if data in seen or len(seen) == READS - 1:
+                raise
+            seen.add(data)

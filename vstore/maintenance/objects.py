@@ -6,7 +6,7 @@ from vstore.errors import CorruptionError, NotFoundError
 from vstore.format import commit as commits
 from vstore.format import keys
 from vstore.format.commit import RepositoryDocument
-from vstore.format.digest import verify
+from vstore.format.digest import read_verified
 from vstore.maintenance.crawl import Task
 from vstore.storage.store import ObjectStore
 
@@ -24,8 +24,8 @@ class DocumentReader:
             NotFoundError: it is missing.
             CorruptionError: its bytes are not what its digest or its parent says.
         """
-        data = self.store.get(task.key)
-        verify(data, bytes.fromhex(task.digest), what=f"{task.key} in {self.store.url}")
+        expected, where = bytes.fromhex(task.digest), f"{task.key} in {self.store.url}"
+        data = read_verified(lambda: self.store.get(task.key), expected, what=where)
         if task.nbytes not in (None, len(data)):
             raise CorruptionError(
                 f"{task.key} in {self.store.url} has {len(data)} bytes, not {task.nbytes} as "
