@@ -1,23 +1,25 @@
-"""What a commit says beside its contents, and the document it becomes."""
+"""What a commit says beside its contents, the document it becomes, and storing that."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
 from vstore.errors import InvalidInputError
-from vstore.format import document
+from vstore.fetch import Fetcher
+from vstore.format import document, keys
 from vstore.format.commit import (
     FORMAT,
     Author,
-    Changes,
     CommitDocument,
     ancestors_of,
     format_time,
     parse_time,
 )
-from vstore.format.digest import Digest
+from vstore.format.digest import Digest, digest_of
 from vstore.history.commits import ReadCommit
+from vstore.writing.packs import PackWriter
+from vstore.writing.staged_tree import Contents
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,14 +41,62 @@ class CommitOptions:
             check_time(self.time)
 
 
+class CommitWriter:
+    """Stores the commits that one transaction comes to; none is the head of a branch yet."""
+
+    def __init__(
+        self, fetcher: Fetcher, writer: PackWriter, base: Digest | None, options: CommitOptions
+    ) -> None:
+        self._fetcher = fetcher
+        self._writer = writer
+        self._base = base
+        self._options = options
+        self._parent = None if base is None else fetcher.commit(base)
+        now = datetime.now(UTC)
+        self._began = now if self._parent is None else max(now, parse_time(self._parent.time))
+        self._last: Digest | None = None
+
+    def write(self, contents: Contents) -> tuple[Digest, CommitDocument] | None:
+        """Store a commit of the contents; return None where nothing was changed."""
+        if self._is_unchanged(contents) and not self._options.allow_empty:
+            return None
+        return self._store(contents, self._options)
+
+    def write_part(self, contents: Contents) -> Digest:
+        """Store a commit that no branch is to name; the same one for the same contents."""
+        options = replace(self._options, time=self._options.time or self._began)
+        return self._store(contents, options)[0]
+
+    def _store(self, contents: Contents, options: CommitOptions) -> tuple[Digest, CommitDocument]:
+        new = commit_document(self._fetcher.commit, self._base, options, contents)
+        data = document.dumps(new, what="commit")
+        digest = digest_of(data)
+        if digest == self._last:
+            return digest, new
+        self._last = digest
+        for name, part in contents.parts.items():
+            self._writer.upload(keys.index(name), part)
+        self._writer.upload(keys.commit(digest), data)
+        self._writer.finish()
+        self._fetcher.remember_commit(digest, new)
+        return digest, new
+
+    def _is_unchanged(self, contents: Contents) -> bool:
+        if self._options.merged:
+            return False
+        if self._parent is None:
+            return not contents.changes
+        tree, before = contents.tree, self._parent.tree
+        return tree == before and document.dumps(tree) == document.dumps(before)  # 1 is not true
+
+
 def commit_document(
     read: ReadCommit,
     base: Digest | None,
     options: CommitOptions,
-    tree: dict[str, Any],
-    changes: dict[str, Changes],
+    contents: Contents,
 ) -> CommitDocument:
-    """Return the commit that holds `tree` on top of `base` and the commits it merges."""
+    """Return the commit that has these contents, on top of `base` and the commits it merges."""
     digests = [] if base is None else [base]
     digests += [digest for digest in options.merged if digest not in digests]
     parents = [read(digest) for digest in digests]
@@ -65,8 +115,8 @@ def commit_document(
         time=format_time(_time(options.time, parents)),
         message=options.message,
         metadata=document.plain_object(options.metadata, what="metadata"),
-        changes=changes,
-        tree=tree,
+        changes=contents.changes,
+        tree=contents.tree,
     )
 
 

@@ -71,7 +71,7 @@ class ZarrStore(Store):
         self._source = source
         self._lock: AbstractContextManager[Any] = nullcontext()
         if isinstance(source, Transaction):
-            self._keys: Keys = StagedKeys(source)
+            self._keys: Keys = StagedKeys(source.staged)
             self._lock = _shared(source).lock
         else:
             self._keys = Keys(StoredHierarchy(source))
@@ -104,7 +104,7 @@ class ZarrStore(Store):
     def __str__(self) -> str:
         if isinstance(self._source, Snapshot):
             return f"{self._source.url}@{self._source.commit.id}"
-        url = self._source.fetcher.store.url
+        url = self._source.staged.fetcher.store.url
         return f"{url}@{self._source.branch} (transaction)"
 
     def __repr__(self) -> str:

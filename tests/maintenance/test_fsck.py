@@ -402,7 +402,7 @@ def test_what_is_being_written_is_no_problem() -> None:
     repository = new_repository()
     tx = repository.transaction("main", message="Not yet")
     tx["x"][:] = 3
-    tx._flush()
+    tx.staged.flush()
     tx._writer.finish()
     report = fsck(repository.store, FULL)
     assert report.is_sound

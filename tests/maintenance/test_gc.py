@@ -336,7 +336,7 @@ def test_a_lease_spares_what_a_long_transaction_uploaded(monkeypatch: pytest.Mon
     monkeypatch.setattr(lease, "LEASE_SECONDS", 0.0)
     tx = repository.transaction("main", message="A long import")
     tx["x"][:CHUNK] = np.arange(CHUNK) + 77
-    tx._flush()
+    tx.staged.flush()
     tx._writer.finish()
     assert [info.key for info in repository.store.list_prefix(keys.LEASES)]
     before = orphans(repository.store)

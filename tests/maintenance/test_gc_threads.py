@@ -40,7 +40,7 @@ def keep_writing(store: ObjectStore, seed: int, stop: threading.Event) -> list[s
         start = CHUNK * rng.randrange(LENGTH // CHUNK)
         tx["x"][start : start + CHUNK] = rng.randrange(4)  # often equal to garbage
         if rng.random() < 0.1:
-            tx._flush()
+            tx.staged.flush()
             time.sleep(0.2)  # longer than the grace period
         if rng.random() < 0.2:
             tx.write()
@@ -102,7 +102,7 @@ def check_beside(repository: Repository, rounds: int) -> None:
         repository.branches.create(name, at="main")
     late = repository.transaction("late", message="Stopped past the grace period")
     late["x"][:CHUNK] = np.arange(CHUNK) * 31
-    late._flush()
+    late.staged.flush()
     late._writer.finish()
     time.sleep(0.15)
     made, freed = run_beside(repository.store, rounds)

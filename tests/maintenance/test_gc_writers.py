@@ -30,7 +30,7 @@ def begin(repository: Repository, number: int, *, branch: str = "main") -> Trans
     """Begin a transaction and upload its pack."""
     tx = repository.transaction(branch, message=f"Late {number}")
     tx["x"][:CHUNK] = np.arange(CHUNK) + 7_000 * number
-    tx._flush()
+    tx.staged.flush()
     tx._writer.finish()
     return tx
 
@@ -199,7 +199,7 @@ def test_a_writer_waits_until_the_deletions_that_concern_it_are_over(
     repository, _ = half_swept(deletions=1)
     tx = fresh(repository).transaction("main", message="The same")
     tx["x"][:CHUNK] = np.arange(CHUNK) - 2000
-    tx._flush()
+    tx.staged.flush()
     tx._writer.finish()
     ending = threading.Timer(0.2, lambda: collect(repository.store, GcOptions(take_over=True)))
     ending.start()
@@ -230,7 +230,7 @@ def test_marks_tell_a_collection_that_waits_from_one_that_is_over() -> None:
     write(repository, 5, branch="side")
     late = fresh(repository).transaction("side", message="Late")
     late["x"][:CHUNK] = np.arange(CHUNK) + 7_000  # the very pack of `tx`
-    late._flush()
+    late.staged.flush()
     late._writer.finish()
     pass_grace(repository.store)
     assert collect(repository.store).spared.objects == 1
@@ -259,7 +259,7 @@ def test_the_first_commit_of_all_looks_for_what_was_taken() -> None:
     repository = vstore.create("memory://first-of-all", author="Ann")
     tx = repository.transaction("main", message="First")
     tx.create_array("x", shape=(100,), dtype="int64", chunk_shape=(10,))[:] = 5
-    tx._flush()
+    tx.staged.flush()
     tx._writer.finish()
     age(repository.store, 3 * DAY)
     assert collect(repository.store, NOW).freed.objects == 1

@@ -33,7 +33,7 @@ def fill_up(tx: Transaction, samples: int) -> None:
     """Let every other chunk of the table be the first one, without writing any."""
     stored = tx["t"].stored
     array = stored["n"]
-    (ref,) = locate(array.node.chunks, np.zeros(1, np.int64), tx.fetcher.pages)
+    (ref,) = locate(array.node.chunks, np.zeros(1, np.int64), tx.staged.fetcher.pages)
     stored.count = samples
     array.grow(samples)
     for number in range(1, -(-samples // ROWS_PER_CHUNK)):

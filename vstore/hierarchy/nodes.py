@@ -14,8 +14,8 @@ from vstore.format.tree import ArrayNode, GroupNode, Node, NodeRef
 from vstore.hierarchy.chunk_keys import ChunkKeys
 from vstore.snapshot import Snapshot
 from vstore.table import Table
-from vstore.transaction import Transaction
 from vstore.writing.staged_array import StagedArray
+from vstore.writing.staged_tree import StagedTree
 
 Place = bytes | ChunkRef | None
 """The bytes of an encoded chunk, or where they lie, or None where nothing is stored."""
@@ -180,24 +180,24 @@ class StoredHierarchy:
 class StagedHierarchy:
     """The nodes of a transaction as they stand."""
 
-    def __init__(self, transaction: Transaction) -> None:
-        self._transaction = transaction
+    def __init__(self, staged: StagedTree) -> None:
+        self._staged = staged
         self._loaded: dict[NodeRef, Node] = {}
 
     @property
     def fetcher(self) -> Fetcher:
         """What reads the chunks that are stored."""
-        return self._transaction.fetcher
+        return self._staged.fetcher
 
     @property
     def root(self) -> GroupNode:
         """The root group."""
-        return self._transaction.tree.root
+        return self._staged.nodes.root
 
     def names(self, path: str, group: GroupNode) -> Iterable[str]:
         """Return the names of a group's children."""
         if group.table is not None:
-            table = self._transaction.table(path)
+            table = self._staged.table(path)
             table.flush()
             return [name for name, _ in table.arrays()]
         return [name for name in group.children if path or name != OBJECTS]
@@ -212,7 +212,7 @@ class StagedHierarchy:
         if not isinstance(child, NodeRef):
             return child
         if child not in self._loaded:
-            self._loaded[child] = self._transaction.tree.child(group, name, what=join(path, name))
+            self._loaded[child] = self._staged.nodes.child(group, name, what=join(path, name))
         return self._loaded[child]
 
     def chunks(self, path: str) -> StagedChunks:
@@ -223,8 +223,8 @@ class StagedHierarchy:
         """Return the array at `path`, a plain one or one of a table's."""
         parent, _, name = path.rpartition("/")
         if self.is_table(parent):
-            return dict(self._transaction.table(parent).arrays())[name]
-        return self._transaction.array(path)
+            return dict(self._staged.table(parent).arrays())[name]
+        return self._staged.array(path)
 
     def is_table(self, path: str) -> bool:
         """Tell whether there is a table at `path`."""
@@ -238,9 +238,9 @@ class StagedHierarchy:
 
     def objects(self) -> TableObjects:
         """Return what belongs to no array and no group."""
-        if OBJECTS not in self._transaction.tree.root.children:
+        if OBJECTS not in self._staged.nodes.root.children:
             return TableObjects(None)
-        return TableObjects(self._transaction.objects())
+        return TableObjects(self._staged.objects())
 
 
 def join(path: str, name: str) -> str:

@@ -10,16 +10,16 @@ from vstore.format.tree import ArrayNode, GroupNode
 from vstore.hierarchy import documents
 from vstore.hierarchy.keys import DOCUMENT, Keys, Target
 from vstore.hierarchy.nodes import Place, StagedHierarchy, join
-from vstore.transaction import Transaction
+from vstore.writing.staged_tree import StagedTree
 
 
 class StagedKeys(Keys):
     """The keys of a transaction, to read and to change."""
 
-    def __init__(self, transaction: Transaction) -> None:
-        self._staged = StagedHierarchy(transaction)
+    def __init__(self, tree: StagedTree) -> None:
+        self._staged = StagedHierarchy(tree)
         super().__init__(self._staged)
-        self._transaction = transaction
+        self._tree = tree
 
     def set(self, key: str, data: bytes) -> None:
         """Store bytes under a key, in place of what is there.
@@ -51,7 +51,7 @@ class StagedKeys(Keys):
             kept = documents.group_document(document, path=path)
             if not target.rest and isinstance(target.node, ArrayNode):
                 self._remove_document(target)
-            self._transaction.put_group_document(path, kept)
+            self._tree.put_group_document(path, kept)
             return
         if not path:
             raise InvalidInputError(
@@ -64,7 +64,7 @@ class StagedKeys(Keys):
         if self._staged.is_table(parent):
             self._set_column(parent, name, metadata)
             return
-        array = self._transaction.put_array_document(path, metadata)
+        array = self._tree.put_array_document(path, metadata)
         keys = self._staged.chunks(path).keys
         loose = self.hierarchy.objects()
         for key in [key for key in loose.names() if key.startswith(f"{path}/")]:
@@ -86,7 +86,7 @@ class StagedKeys(Keys):
 
     def _require_free(self, target: Target) -> None:
         parent, _, name = target.path.rpartition("/")
-        if self._staged.is_table(parent) and name not in self._transaction.table(parent).columns:
+        if self._staged.is_table(parent) and name not in self._tree.table(parent).columns:
             raise InvalidInputError(
                 f"{name!r} is what the table {parent!r} knows its samples by: use the "
                 f"transaction's own tx[{parent!r}]"
@@ -110,11 +110,11 @@ class StagedKeys(Keys):
         target = self.target(path) if path else Target("", self.hierarchy.root, ())
         if not path:
             for name in list(self.hierarchy.root.children):
-                self._transaction.put_node(name, None)
-            self._transaction.put_group_document("", {})
+                self._tree.put_node(name, None)
+            self._tree.put_group_document("", {})
         elif not target.rest:
             self._require_no_column(path)
-            self._transaction.put_node(path, None)
+            self._tree.put_node(path, None)
             self._prune(path)
         elif isinstance(target.node, ArrayNode):
             for key in list(self._below(target.path, target.node, prefix)):
@@ -126,7 +126,7 @@ class StagedKeys(Keys):
         """Make a node one without a document; the chunks of an array become loose objects."""
         if isinstance(target.node, GroupNode):
             self._require_no_table(target.path)
-            self._transaction.put_group_document(target.path, {})
+            self._tree.put_group_document(target.path, {})
             self._prune(f"{target.path}/" if target.path else "")
             return
         self._require_no_column(target.path)
@@ -135,7 +135,7 @@ class StagedKeys(Keys):
             f"{target.path}/{chunks.keys.key(number)}": self._bytes(chunks.places([number])[0])
             for number in chunks.numbers()
         }
-        self._transaction.put_node(target.path, None)
+        self._tree.put_node(target.path, None)
         self._prune(target.path)
         for key, data in loose.items():
             self._put_object(key, data)
@@ -149,10 +149,10 @@ class StagedKeys(Keys):
         """Remove the groups above `path` that were there only for what lay below them."""
         parent = path.rpartition("/")[0]
         while parent:
-            node = self._transaction.tree.find(parent)
+            node = self._tree.nodes.find(parent)
             if not isinstance(node, GroupNode) or node.metadata or node.children:
                 return
-            self._transaction.put_node(parent, None)
+            self._tree.put_node(parent, None)
             parent = parent.rpartition("/")[0]
 
     def _require_no_table(self, path: str) -> None:
@@ -169,13 +169,13 @@ class StagedKeys(Keys):
             )
 
     def _put_object(self, key: str, data: bytes) -> None:
-        table = self._transaction.objects()
+        table = self._tree.objects()
         self._drop_object(key)
         table.append({"data": data}, key=key)
 
     def _drop_object(self, key: str) -> None:
         if self.hierarchy.objects().find(key) is not None:
-            self._transaction.objects().delete(keys=[key])
+            self._tree.objects().delete(keys=[key])
 
 
 def _is_path(path: str) -> bool:

@@ -61,7 +61,7 @@ def replay(
         read_tree(fetcher, sides.base),
         read_tree(fetcher, sides.ours),
         read_tree(fetcher, sides.theirs),
-        transaction,
+        transaction.staged,
         conflicts,
     )
     try:

@@ -16,18 +16,18 @@ from vstore.merging.conflicts import Conflict, Conflicts, merge_attributes
 from vstore.merging.prefetch import prefetch
 from vstore.merging.table_merge import TableMerge
 from vstore.table import Table
-from vstore.transaction import Transaction
+from vstore.writing.staged_tree import StagedTree
 
 
 @dataclass
 class TreeMerge:
-    """Puts into a transaction, which begins at ours, what theirs changed since the base."""
+    """Puts into `staged`, which begins as ours, what theirs changed since the base."""
 
     fetcher: Fetcher
     base: Tree
     ours: Tree
     theirs: Tree
-    transaction: Transaction
+    staged: StagedTree
     conflicts: Conflicts
 
     def run(self) -> None:
@@ -52,12 +52,12 @@ class TreeMerge:
         if mine is not None and mine.new is None:
             return
         path = change.old_path if mine is None else mine.new_path
-        node = self.transaction.tree.find(path)
+        node = self.staged.nodes.find(path)
         if isinstance(node, GroupNode) and node.table is None and node.children:
             return
         if mine is None:
             if node is not None:
-                self.transaction.put_node(path, None)
+                self.staged.put_node(path, None)
             return
         note = "deleted in theirs, changed in ours"
         self._node_conflict(path, None, "deleted", note)
@@ -75,11 +75,11 @@ class TreeMerge:
             self._merge_both(change, mine)
 
     def _add(self, change: NodeChange, mine: NodeChange | None) -> None:
-        there = self.transaction.tree.find(change.new_path)
+        there = self.staged.nodes.find(change.new_path)
         if isinstance(change.new, GroupNode) and change.new.table is None:
             self._add_group(change, change.new, there)
         elif there is None:
-            self.transaction.put_node(change.new_path, change.new, changes=self._counted(change))
+            self.staged.put_node(change.new_path, change.new, changes=self._counted(change))
         elif mine is not None and mine.new is not None:
             self._merge_both(change, mine)
         elif there != change.new:
@@ -89,7 +89,7 @@ class TreeMerge:
     def _add_group(self, change: NodeChange, new: GroupNode, there: Node | None) -> None:
         bare = GroupNode(new.metadata)
         if there is None:
-            self.transaction.put_node(change.new_path, bare)
+            self.staged.put_node(change.new_path, bare)
         elif isinstance(there, GroupNode) and there.table is None:
             self._merge_group(change.new_path, GroupNode(), there, new)
         else:
@@ -100,13 +100,13 @@ class TreeMerge:
         """Take a node that ours left as it was in the base."""
         path = change.old_path
         if isinstance(change.new, GroupNode) and change.new.table is None:
-            here = self.transaction.tree.find(path)
+            here = self.staged.nodes.find(path)
             if isinstance(change.old, GroupNode) and isinstance(here, GroupNode):
                 self._merge_group(path, change.old, here, change.new)
             return
         if change.new_path != path:
-            self.transaction.put_node(path, None)
-        self.transaction.put_node(change.new_path, change.new, changes=self._counted(change))
+            self.staged.put_node(path, None)
+        self.staged.put_node(change.new_path, change.new, changes=self._counted(change))
 
     def _merge_both(self, change: NodeChange, mine: NodeChange) -> None:
         """Merge a node that both sides changed or made."""
@@ -130,13 +130,13 @@ class TreeMerge:
         if theirs in (base, ours) or change.old is None:
             return ours
         if ours == base:
-            self.transaction.move(ours, theirs)
+            self.staged.move(ours, theirs)
             return theirs
         note = f"moved to {ours!r} in ours and to {theirs!r} in theirs"
         moved: list[str] = []
 
         def take(path: Any) -> None:
-            self.transaction.move(ours, path)
+            self.staged.move(ours, path)
             moved.append(path)
 
         self.conflicts.add(Conflict(base, "schema", None, base, ours, theirs, note, take))
@@ -146,7 +146,7 @@ class TreeMerge:
         self, path: str, base: Node | None, ours: Node | None, theirs: Node | None
     ) -> None:
         if theirs is not None and ours is not None and theirs.metadata and not ours.metadata:
-            self.transaction.put_group_document(path, theirs.metadata | {"attributes": {}})
+            self.staged.put_group_document(path, theirs.metadata | {"attributes": {}})
         sides = [NodeChange.attributes(node) for node in (base, ours, theirs)]
         merged, disagreed = merge_attributes(*sides)
         if merged != sides[1]:
@@ -154,7 +154,7 @@ class TreeMerge:
         for name in disagreed:
 
             def take(value: Any, name: str = name) -> None:
-                held = NodeChange.attributes(self.transaction.tree.get(path))
+                held = NodeChange.attributes(self.staged.nodes.get(path))
                 self._set_group_attributes(path, held | {name: value})
 
             b, o, t = (side.get(name) for side in sides)
@@ -162,7 +162,7 @@ class TreeMerge:
             self.conflicts.add(Conflict(path, "attribute", name, b, o, t, note, take))
 
     def _set_group_attributes(self, path: str, attributes: dict[str, Any]) -> None:
-        self.transaction.set_group_attributes(path, attributes)
+        self.staged.set_group_attributes(path, attributes)
 
     def _merge_table(self, path: str, base: Node | None, ours: Any, theirs: Any) -> None:
         if not isinstance(base, GroupNode):
@@ -174,7 +174,7 @@ class TreeMerge:
             self._open(self.base, path, base),
             self._open(self.ours, path, ours),
             self._open(self.theirs, path, theirs),
-            self.transaction.table(path),
+            self.staged.table(path),
             self.conflicts,
         )
         merge.run()
@@ -198,13 +198,13 @@ class TreeMerge:
             else None
             for node in (before, ours, theirs)
         ]
-        if not merge_arrays(path, sides, self.transaction.array(path), self.conflicts):
+        if not merge_arrays(path, sides, self.staged.array(path), self.conflicts):
             note = "given another shape or type on one side and changed on the other"
             self._node_conflict(path, theirs, "schema", note)
 
     def _node_conflict(self, path: str, theirs: Node | None, kind: Any, note: str) -> None:
         def take(_: Any) -> None:
-            self.transaction.put_node(path, theirs)
+            self.staged.put_node(path, theirs)
 
         self.conflicts.add(Conflict(path, kind, note=note, take=take))
 
