@@ -260,6 +260,45 @@ def test_arrays_of_differing_shape_become_nested_tensors(table: vstore.Table) ->
         assert lengths == [label % 4 for label in batch["label"].tolist()]
 
 
+@pytest.mark.filterwarnings("ignore:The PyTorch API of nested tensors")
+def test_arrays_that_differ_in_two_axes_and_photographs_nest_too(tmp_path: Path) -> None:
+    repo = vstore.create(tmp_path / "repo")
+    with repo.transaction("main", message="Add masks") as tx:
+        spec = {"mask": vstore.ndarray((None, None), "int32"), "photo": vstore.image()}
+        masks = [np.full((1 + i % 3, 1 + i % 4), i, "int32") for i in range(24)]
+        photos = [np.full((2 + i % 2, 3, 3), i, "uint8") for i in range(24)]
+        tx.create_table("t", spec).extend({"mask": masks, "photo": photos})
+    seen = 0
+    for batch in StreamingDataset(repo.checkout("main")["t"], batch_size=8, ragged="nested"):
+        for mask, photo in zip(batch["mask"].unbind(), batch["photo"].unbind(), strict=True):
+            assert mask.shape == masks[seen].shape
+            assert photo.shape == photos[seen].shape
+            assert (mask == seen).all()
+            assert (photo == seen).all()
+            seen += 1
+    assert seen == 24
+
+
+def test_a_nested_tensor_that_cannot_be_made_is_explained(table: vstore.Table) -> None:
+    narrowed = {"points": lambda points: points[:, : len(points) % 3]}
+    dataset = StreamingDataset(
+        table, ["points"], batch_size=8, ragged="nested", transforms=narrowed
+    )
+    with pytest.raises(vstore.InvalidInputError, match="nested tensor"):
+        list(dataset)
+
+
+def test_tensors_made_by_transforms_are_stacked(table: vstore.Table) -> None:
+    def halved(image: Any) -> Any:
+        return torch.from_numpy(image) / 2
+
+    for batch in streaming(table, transforms={"image": halved}):
+        assert torch.equal(batch["image"][:, 0, 0], batch["label"] / 2)
+    by_size = {"image": lambda image: torch.zeros(int(image[0, 0]) % 2)}
+    batch = next(iter(streaming(table, transforms=by_size)))
+    assert {each.shape for each in batch["image"]} == {(0,), (1,)}
+
+
 def test_what_torch_has_no_type_for_stays_as_it_is(tmp_path: Path) -> None:
     repo = vstore.create(tmp_path / "repo")
     with repo.transaction("main", message="Add dates") as tx:

@@ -34,7 +34,7 @@ GROUP_NBYTES = 2 * 2**20
 class Channel:
     """A column: where its samples lie, and two ways to read them.
 
-    `spare` is used where `feed` has no room.
+    What `feed` has no room for comes through `spare`.
     """
 
     feed: Feed
@@ -51,9 +51,7 @@ class Channel:
 
     def open(self, positions: Ints, *, is_last_resort: bool) -> Part | None:
         """Return the samples at some positions, or None where there is no room at present."""
-        rows = self.rows(positions)
-        part = self.feed.open(rows)
-        return self.spare.open(rows) if part is None and is_last_resort else part
+        return self.feed.open(self.rows(positions), spare=self.spare if is_last_resort else None)
 
 
 @dataclass(frozen=True, slots=True)

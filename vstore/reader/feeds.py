@@ -1,19 +1,17 @@
 """Columns as the reader sees them: which chunks some samples need, and picking samples out."""
 
 import itertools
-import threading
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from vstore.array import Load
-from vstore.format.samples import from_elements
-from vstore.format.tree import ColumnInfo
 from vstore.reader.buffers import BufferPool
-from vstore.reader.chunks import OBJECT_NBYTES, SampleChunks
+from vstore.reader.chunks import SampleChunks
 from vstore.reader.loading import Loading, Receive, Request
 from vstore.reader.slots import SlotTable
 
@@ -48,8 +46,11 @@ class Feed(Protocol):
     def dtype(self) -> np.dtype[Any]:
         """The data type of the samples."""
 
-    def open(self, rows: Ints) -> Part | None:
-        """Return the samples stored at `rows`, or None if there is no room at present."""
+    def open(self, rows: Ints, *, spare: "Feed | None" = None) -> Part | None:
+        """Return the samples stored at `rows`, or None if there is no room at present.
+
+        With a `spare`, those for which there is no room come through that.
+        """
 
     def statistics(self) -> tuple[int, int]:
         """Return how many chunks were found in memory, and how many were not."""
@@ -100,16 +101,32 @@ class DenseFeed:
         self.row_shape = chunks.row_shape
         self.dtype = chunks.dtype
 
-    def open(self, rows: Ints) -> "DensePart | None":
-        """Return the samples stored at `rows`, or None if there is no room at present."""
-        rows_per_chunk = self._chunks.rows_per_chunk
-        number = rows // rows_per_chunk
+    def open(self, rows: Ints, *, spare: Feed | None = None) -> Part | None:
+        """Return the samples stored at `rows`, or None if there is no room at present.
+
+        With a `spare`, those for which there is no room come through that.
+        """
+        number = rows // self._chunks.rows_per_chunk
         is_needed = np.zeros(self._chunks.chunks, bool)
         is_needed[number] = True
         needed = np.flatnonzero(is_needed)
         absent = self._table.pin(needed)
-        if absent is None:
+        if absent is not None:
+            return self._pinned(rows, needed, absent)
+        if spare is None:
             return None
+        absent = self._table.pin(needed, partly=True)
+        is_here = self._table.slot_of[number] >= 0
+        beside = spare.open(rows[~is_here])
+        if absent is None or beside is None:
+            raise AssertionError("a part and the spare always have room")
+        here = needed[self._table.slot_of[needed] >= 0]
+        return SplitPart(self._pinned(rows[is_here], here, absent), beside, is_here)
+
+    def _pinned(self, rows: Ints, needed: Ints, absent: Ints) -> "DensePart":
+        """Return samples whose chunks have slots."""
+        rows_per_chunk = self._chunks.rows_per_chunk
+        number = rows // rows_per_chunk
         index = rows + (self._table.slot_of[number] - number) * rows_per_chunk
         targets = [self._memory[slot] for slot in self._table.slot_of[absent].tolist()]
         receive = [_into(target) for target in targets]
@@ -154,6 +171,45 @@ class DensePart:
         self.table.unpin(self.chunks)
 
 
+@dataclass(frozen=True, eq=False)
+class SplitPart:
+    """Samples of which some lie in a `DenseFeed`'s memory and the others beside it."""
+
+    here: DensePart
+    beside: Part
+    is_here: NDArray[np.bool_]
+
+    @property
+    def requests(self) -> Sequence[Request]:
+        """What must be loaded first."""
+        return [*self.here.requests, *self.beside.requests]
+
+    @cached_property
+    def _before(self) -> Ints:
+        """How many samples before each place are here."""
+        return np.concatenate([np.zeros(1, np.int64), np.cumsum(self.is_here)])
+
+    def begin(self, loading: Loading) -> set[Loading]:
+        """Learn what loads the requests; return everything that must be waited for."""
+        return self.here.begin(loading) | self.beside.begin(loading)
+
+    def take(self, start: int, stop: int, out: NDArray[Any]) -> None:
+        """Put samples into an array."""
+        low, high = int(self._before[start]), int(self._before[stop])
+        is_here = self.is_here[start:stop]
+        here = np.empty((high - low, *out.shape[1:]), out.dtype)
+        self.here.take(low, high, here)
+        out[is_here] = here
+        beside = np.empty((len(out) - len(here), *out.shape[1:]), out.dtype)
+        self.beside.take(start - low, stop - high, beside)
+        out[~is_here] = beside
+
+    def close(self) -> None:
+        """Let go of the memory."""
+        self.here.close()
+        self.beside.close()
+
+
 def pick(rows: NDArray[Any], index: Ints, out: NDArray[Any]) -> None:
     """Put `rows[index]` into `out` in the fastest way NumPy has, which leaves the GIL alone."""
     if not out.size:
@@ -179,8 +235,9 @@ class SparseFeed:
         self.row_shape = chunks.row_shape
         self.dtype = chunks.dtype
 
-    def open(self, rows: Ints) -> "SparsePart":
-        """Return the samples stored at `rows`."""
+    def open(self, rows: Ints, *, spare: Feed | None = None) -> "SparsePart":
+        """Return the samples stored at `rows`; there is always room."""
+        del spare
         spread = Spread.over(rows, self._chunks.rows_per_chunk)
         memory = self._pool.lend((len(rows), *self.row_shape), self.dtype)
         cuts = spread.cuts.tolist()
@@ -220,121 +277,11 @@ class SparsePart:
         """Put samples into an array."""
         pick(self.rows, self.index[start:stop], out)
 
-    def close(self) -> None:
-        """Do nothing: the memory goes with this object."""
-
-
-class ObjectFeed:
-    """A column whose samples are Python objects: text, bytes, images, arrays of differing shape.
-
-    Images stay encoded until a batch takes them.
-    """
-
-    row_shape = None
-
-    def __init__(
-        self, info: ColumnInfo, chunks: SampleChunks, shapes: SparseFeed | None, cache: "ChunkCache"
-    ) -> None:
-        self._info = info
-        self._chunks = chunks
-        self._shapes = shapes
-        self._cache = cache
-        self.dtype = np.dtype(object)
-
-    def open(self, rows: Ints) -> "ObjectPart":
-        """Return the samples stored at `rows`."""
-        spread = Spread.over(rows, self._chunks.rows_per_chunk)
-        elements = np.empty(len(rows), object)
-        wanted: list[int] = []
-        receive: list[Receive] = []
-        cuts = spread.cuts.tolist()
-        for j, number in enumerate(spread.chunks.tolist()):
-            inside = spread.inside[cuts[j] : cuts[j + 1]]
-            target = elements[cuts[j] : cuts[j + 1]]
-            chunk = self._cache.find(number)
-            if chunk is not None:
-                target[:] = chunk[inside]
-                continue
-            wanted.append(number)
-            receive.append(self._kept(number, inside, target))
-        requests = [Request(self._chunks, wanted, receive)] if wanted else []
-        shapes = None if self._shapes is None else self._shapes.open(rows)
-        return ObjectPart(self._info, elements, spread.places(), requests, shapes)
-
-    def _kept(self, number: int, inside: Ints, target: NDArray[Any]) -> Receive:
-        def receive(load: Load) -> None:
-            chunk = load(None)
-            target[:] = chunk[inside]
-            self._cache.put(number, chunk)
-
-        return receive
-
-    def statistics(self) -> tuple[int, int]:
-        """Return how many chunks were found in memory, and how many were not."""
-        beside = 0 if self._shapes is None else self._shapes.statistics()[1]
-        return self._cache.hits, self._cache.misses + beside
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class ObjectPart:
-    """Samples of a unit as they are stored."""
-
-    info: ColumnInfo
-    elements: NDArray[Any]
-    index: Ints
-    own_requests: Sequence[Request]
-    shapes: SparsePart | None
-
-    @property
-    def requests(self) -> Sequence[Request]:
-        """What must be loaded first."""
-        beside = [] if self.shapes is None else self.shapes.requests
-        return [*self.own_requests, *beside]
-
-    def begin(self, loading: Loading) -> set[Loading]:
-        """Return what must be waited for."""
-        return {loading} if self.requests else set()
-
-    def take(self, start: int, stop: int, out: list[Any]) -> None:
-        """Decode samples into the end of a list."""
-        index = self.index[start:stop]
-        shapes = None
-        if self.shapes is not None:
-            shapes = np.empty((len(index), *self.shapes.rows.shape[1:]), self.shapes.rows.dtype)
-            self.shapes.take(start, stop, shapes)
-        out.extend(from_elements(self.info, self.elements[index], shapes).tolist())
+    def taken(self, start: int, stop: int) -> NDArray[Any]:
+        """Return samples in an array of their own."""
+        out = np.empty((stop - start, *self.rows.shape[1:]), self.rows.dtype)
+        self.take(start, stop, out)
+        return out
 
     def close(self) -> None:
         """Do nothing: the memory goes with this object."""
-
-
-@dataclass(slots=True, eq=False)
-class ChunkCache:
-    """Decoded chunks of objects, as many as fit; what came first stays.
-
-    An epoch uses each chunk once, so keeping the same ones is as good as any choice.
-    """
-
-    nbytes: int
-    hits: int = 0
-    misses: int = 0
-    _held: int = 0
-    _chunks: dict[int, NDArray[Any]] = field(default_factory=dict)
-    _lock: threading.Lock = field(default_factory=threading.Lock)
-
-    def find(self, number: int) -> NDArray[Any] | None:
-        """Return a chunk if it is kept."""
-        found = self._chunks.get(number)
-        if found is None:
-            self.misses += 1
-        else:
-            self.hits += 1
-        return found
-
-    def put(self, number: int, chunk: NDArray[Any]) -> None:
-        """Keep a chunk if there is room."""
-        size = sum(map(len, chunk.tolist())) + OBJECT_NBYTES * chunk.size
-        with self._lock:
-            if self._held + size <= self.nbytes and number not in self._chunks:
-                self._held += size
-                self._chunks[number] = chunk

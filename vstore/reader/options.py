@@ -1,14 +1,22 @@
 """The options of a reader, as the user gives them."""
 
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal, TypedDict, get_args
 
 from vstore.errors import InvalidInputError
 from vstore.reader.buffers import Allocate, allocate
-from vstore.reader.finishing import Collate, Convert, Finisher, Ragged, unchanged
+from vstore.reader.finishing import (
+    NUMPY,
+    Collate,
+    Finisher,
+    Form,
+    Library,
+    Ragged,
+    Transforms,
+)
 from vstore.reader.mixture import MixedStream, Mixture
 from vstore.reader.planner import Shuffle
 from vstore.reader.source import Source
@@ -28,14 +36,18 @@ class ReadOptions(TypedDict, total=False):
     world_size: int | None
     rows: Any
     keys: Sequence[Any] | None
-    transforms: Mapping[str, Callable[..., Any]]
+    transforms: Transforms
     collate: Collate
-    ragged: Ragged
+    ragged: Ragged | Mapping[str, Ragged]
     memory_nbytes: int
     threads: int | None
     requests: int | None
     cache_dir: str | os.PathLike[str] | None
     cache_nbytes: int
+
+
+_RAGGED = ("ragged", "image")
+"""Kinds of columns whose samples differ in shape."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,9 +64,9 @@ class Choices:
     world_size: int | None = None
     rows: Any = None
     keys: Sequence[Any] | None = None
-    transforms: Mapping[str, Callable[..., Any]] = field(default_factory=dict)
+    transforms: Transforms = field(default_factory=dict)
     collate: Collate = "dict"
-    ragged: Ragged = "list"
+    ragged: Ragged | Mapping[str, Ragged] = "list"
     memory_nbytes: int = MEMORY_NBYTES
     threads: int | None = None
     requests: int | None = None
@@ -92,32 +104,28 @@ class Choices:
         data: Any,
         columns: Sequence[str] | None,
         *,
-        convert: Convert = unchanged,
-        nest: Convert | None = None,
+        library: Library = NUMPY,
         allocate: Allocate = allocate,
     ) -> Stream | MixedStream:
-        """Return the stream that the choices describe.
-
-        `convert` makes of an array what the user's library has, `nest` of several that differ
-        in shape.
-        """
+        """Return the stream that the choices describe, for users of a library."""
         if not isinstance(data, Mixture):
             source = self._source(data, columns)
-            options = self._options(self._finisher(source, convert, nest), allocate, source)
+            options = self._options(self._finisher(source, library), allocate, source)
             return Stream(source, options)
         if self.keys is not None or not (self.rows is None or callable(self.rows)):
             raise InvalidInputError("choose samples of a mixture by a function as rows")
         sources = [self._source(member, columns) for member in data.members]
         streams = []
         for source in sources:
-            options = self._options(self._finisher(source, convert, nest), allocate, source)
+            options = self._options(self._finisher(source, library), allocate, source)
             share = options.memory_nbytes // len(sources)
             streams.append(Stream(source, replace(options, memory_nbytes=share)))
         return MixedStream(streams, data)
 
     def _source(self, data: Any, columns: Sequence[str] | None) -> Source:
         source = Source.of(data, columns, rows=self.rows, keys=self.keys)
-        unknown = set(self.transforms) - set(source.columns)
+        by_column = self.transforms if isinstance(self.transforms, Mapping) else {}
+        unknown = set(by_column) - set(source.columns)
         if unknown:
             raise InvalidInputError(f"there is no column {min(unknown)!r} to transform")
         return source
@@ -143,13 +151,24 @@ class Choices:
             allocate=allocate,
         )
 
-    def _finisher(self, source: Source, convert: Convert, nest: Convert | None) -> Finisher:
-        if self.ragged not in get_args(Ragged) or (self.ragged == "nested" and nest is None):
-            known = "'list' or 'padded'" + (", or 'nested'" if nest is not None else "")
-            raise InvalidInputError(f"ragged is {known} here, not {self.ragged!r}")
-        names = [name for name, column in source.columns.items() if column.kind == "ragged"]
-        ragged = dict.fromkeys(names, self.ragged)
-        return Finisher(convert, dict(self.transforms), self.collate, ragged, nest)
+    def _finisher(self, source: Source, library: Library) -> Finisher:
+        columns = source.columns
+        chosen: Mapping[str, Any] = (
+            self.ragged
+            if isinstance(self.ragged, Mapping)
+            else dict.fromkeys([n for n, c in columns.items() if c.kind in _RAGGED], self.ragged)
+        )
+        known = [kind for kind in get_args(Ragged) if kind != "nested" or library.nest is not None]
+        forms: dict[str, Form] = {}
+        for name, kind in chosen.items():
+            if name not in columns or columns[name].kind not in _RAGGED:
+                raise InvalidInputError(
+                    f"there is no column {name!r} of arrays that differ in shape"
+                )
+            if kind not in known:
+                raise InvalidInputError(f"ragged is one of {', '.join(known)} here, not {kind!r}")
+            forms[name] = Form(kind, columns[name].info.shape)
+        return Finisher(library, self.transforms, self.collate, forms)
 
 
 def as_shuffle(value: Any) -> Shuffle:

@@ -1,7 +1,7 @@
 """What one process holds to read some columns: open columns, and memory for their chunks."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,11 +11,13 @@ from vstore.column import Column
 from vstore.errors import InvalidInputError
 from vstore.fetch import Fetcher
 from vstore.format.rows import Rows
+from vstore.format.samples import VALID_SUFFIX
 from vstore.reader.buffers import BufferPool
 from vstore.reader.chunks import SampleChunks
 from vstore.reader.disk_cache import DiskCache
 from vstore.reader.engine import Channel
-from vstore.reader.feeds import ChunkCache, DenseFeed, Feed, ObjectFeed, SparseFeed
+from vstore.reader.feeds import DenseFeed, SparseFeed
+from vstore.reader.object_feed import ChunkCache, ObjectFeed
 from vstore.reader.scratch import with_scratch
 
 Ints = NDArray[np.int64]
@@ -103,40 +105,65 @@ def open_channels(
 ) -> dict[str, Channel]:
     """Open columns for this process, dividing the memory for decoded chunks among them.
 
+    A column of which samples may be missing is followed by one that says which are there.
     Connections and locks are new, so that nothing is shared with the process that this one
     was forked from.
     """
-    pool = memory.pool
-    fetchers: dict[int, Fetcher] = {}
+    opening = _Opening(memory)
+    arrays: dict[str, SampleChunks] = {}
+    for name, column in columns.items():
+        arrays[name] = opening.chunks(column.source, name)
+        if column.valid is not None:
+            arrays[name + VALID_SUFFIX] = opening.chunks(column.valid, name)
+    shares = _shares(list(arrays.values()), memory.nbytes, unit_rows, rows_per_block)
+    budgets = dict(zip(arrays, shares, strict=True))
+    channels: dict[str, Channel] = {}
+    for name, column in columns.items():
+        for part in (name, name + VALID_SUFFIX):
+            if part in arrays:
+                made = arrays[part], selections[name].locate, budgets[part]
+                is_object = arrays[part].dtype.hasobject
+                channels[part] = (
+                    opening.objects(column, *made) if is_object else opening.dense(*made)
+                )
+    return channels
 
-    def reopened(source: ChunkSource | None, name: str) -> SampleChunks:
+
+@dataclass(slots=True, eq=False)
+class _Opening:
+    """Opens arrays for this process, with one new fetcher for each old one."""
+
+    memory: Memory
+    _fetchers: dict[int, Fetcher] = field(default_factory=dict)
+
+    def chunks(self, source: ChunkSource | None, name: str) -> SampleChunks:
+        """Return the chunks of an array."""
         array = stored_array(source, name)
         old = array.fetcher
-        if id(old) not in fetchers:
-            fetchers[id(old)] = Fetcher(with_scratch(old.store, pool))
-        array = StoredArray(fetchers[id(old)], array.node, path=array.path)
-        return SampleChunks(array, disk=memory.disk)
+        if id(old) not in self._fetchers:
+            self._fetchers[id(old)] = Fetcher(with_scratch(old.store, self.memory.pool))
+        array = StoredArray(self._fetchers[id(old)], array.node, path=array.path)
+        return SampleChunks(array, disk=self.memory.disk)
 
-    chunks = {name: reopened(column.source, name) for name, column in columns.items()}
-    shares = _shares(list(chunks.values()), memory.nbytes, unit_rows, rows_per_block)
-    channels: dict[str, Channel] = {}
-    for (name, column), share in zip(columns.items(), shares, strict=True):
-        own = chunks[name]
-        stored: tuple[SampleChunks, ...] = (own,)
-        feed: Feed
-        spare: Feed
-        if own.dtype.hasobject:
-            shapes = None
-            if column.shapes is not None:
-                stored = (own, reopened(column.shapes, f"{name}.shape"))
-                shapes = SparseFeed(stored[1], pool)
-            feed = spare = ObjectFeed(column.info, own, shapes, ChunkCache(share))
-        else:
-            chunk_nbytes = max(1, int(own.row_nbytes * own.rows_per_chunk))
-            feed = DenseFeed(own, slots=max(1, share // chunk_nbytes))
-            spare = SparseFeed(own, pool)
-        channels[name] = Channel(feed, spare, selections[name].locate, own.row_nbytes, stored)
-    return channels
+    def dense(self, chunks: SampleChunks, locate: Callable[[Ints], Ints], share: int) -> Channel:
+        """Return a channel of samples of one shape."""
+        chunk_nbytes = max(1, int(chunks.row_nbytes * chunks.rows_per_chunk))
+        feed = DenseFeed(chunks, slots=max(1, share // chunk_nbytes))
+        spare = SparseFeed(chunks, self.memory.pool)
+        return Channel(feed, spare, locate, chunks.row_nbytes, (chunks,))
+
+    def objects(
+        self, column: Column, chunks: SampleChunks, locate: Callable[[Ints], Ints], share: int
+    ) -> Channel:
+        """Return a channel of samples that are Python objects."""
+        beside = {
+            name: self.chunks(source, column.name)
+            for name, source in (("shapes", column.shapes), ("valid", column.valid))
+            if source is not None
+        }
+        feeds = {name: SparseFeed(each, self.memory.pool) for name, each in beside.items()}
+        feed = ObjectFeed(column.info, chunks, ChunkCache(share), **feeds)
+        return Channel(feed, feed, locate, chunks.row_nbytes, (chunks, *beside.values()))
 
 
 def _shares(

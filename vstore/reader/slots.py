@@ -38,10 +38,11 @@ class SlotTable:
         self._pins = np.zeros(self.slots, np.int64)
         self._used = np.zeros(self.slots, np.int64)
 
-    def pin(self, chunks: Ints) -> Ints | None:
+    def pin(self, chunks: Ints, *, partly: bool = False) -> Ints | None:
         """Give every chunk a slot and pin it; return the chunks that must be loaded.
 
-        Returns None, changing nothing, where there is no room.
+        Returns None, changing nothing, where there is no room. With `partly`, those for which
+        there is none stay without a slot.
         """
         absent = chunks[self.slot_of[chunks] < 0]
         present = self.slot_of[chunks[self.slot_of[chunks] >= 0]]
@@ -49,7 +50,9 @@ class SlotTable:
         evictable[present] = False
         candidates = np.flatnonzero(evictable)
         if len(candidates) < len(absent):
-            return None
+            if not partly:
+                return None
+            absent = absent[: len(candidates)]
         is_empty = self.chunk_of[candidates] < 0
         order = np.lexsort((-self._used[candidates], ~is_empty))
         taken = candidates[order[: len(absent)]]
@@ -59,7 +62,8 @@ class SlotTable:
         self.slot_of[absent] = taken
         for slot in taken.tolist():
             self._loading[slot] = _NOT_BEGUN
-        self._pins[self.slot_of[chunks]] += 1
+        self._pins[present] += 1
+        self._pins[taken] += 1
         self.hits += len(present)
         self.misses += len(absent)
         return absent

@@ -81,6 +81,11 @@ class Source:
                     name,
                     stored_array(column.source, name).node.metadata["shape"],
                     stored_array(column.source, name).node.chunks,
+                    [
+                        stored_array(beside, name).node.chunks
+                        for beside in (column.shapes, column.valid)
+                        if beside is not None
+                    ],
                     column.rows.deleted.tobytes(),
                     None if picked is None else picked.tobytes(),
                 ]

@@ -25,7 +25,8 @@ class Statistics:
         cls, channels: Iterable[Channel], disk: DiskCache | None, *, waited_seconds: float
     ) -> "Statistics":
         """Return what reading some columns has cost."""
-        counts = [channel.feed.statistics() for channel in channels]
+        feeds = [{id(each): each for each in (c.feed, c.spare)} for c in channels]
+        counts = [feed.statistics() for both in feeds for feed in both.values()]
         found, loaded = (sum(each) for each in zip((0, 0), *counts, strict=True))
         return cls(found, loaded, 0 if disk is None else disk.hits, waited_seconds)
 

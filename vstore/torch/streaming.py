@@ -17,7 +17,7 @@ from vstore.reader.options import Choices, ReadOptions
 from vstore.reader.progress import progress_bar
 from vstore.reader.statistics import Statistics
 from vstore.torch.ranks import rank_and_world_size
-from vstore.torch.tensors import as_tensors, nested, pinned
+from vstore.torch.tensors import TORCH, pinned
 
 if TYPE_CHECKING:
     from vstore.reader.stream import Progress
@@ -73,8 +73,7 @@ class StreamingDataset(IterableDataset[Any]):
         self._stream = Choices.of(options).stream(
             data,
             columns,
-            convert=as_tensors,
-            nest=nested,
+            library=TORCH,
             allocate=pinned if pin_memory else allocate,
         )
         # Worker processes see changes of this, and count in it which epochs they have begun.

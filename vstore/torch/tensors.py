@@ -6,6 +6,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from vstore.errors import InvalidInputError
+from vstore.reader.finishing import Library, stacked
+
 _KINDS = frozenset("biufc")
 
 
@@ -16,7 +19,7 @@ def as_tensors(value: Any) -> Any:
     """
     if isinstance(value, np.ndarray):
         return _as_tensor(value)
-    if isinstance(value, list) and value and isinstance(value[0], np.ndarray):
+    if isinstance(value, list) and any(isinstance(each, np.ndarray) for each in value):
         return [_as_tensor(each) if isinstance(each, np.ndarray) else each for each in value]
     return value
 
@@ -30,13 +33,33 @@ def _as_tensor(array: NDArray[Any]) -> Any:
         return array
 
 
-def nested(samples: list[NDArray[Any]]) -> torch.Tensor:
-    """Return arrays that differ in the length of their first axis as one nested tensor."""
+def stacked_tensors(samples: list[Any]) -> Any:
+    """Return samples as one tensor or array where they are tensors or arrays of one shape."""
+    if not samples or not all(isinstance(sample, torch.Tensor) for sample in samples):
+        return stacked(samples)
+    return torch.stack(samples) if len({sample.shape for sample in samples}) == 1 else samples
+
+
+def nested(samples: list[NDArray[Any]], shape: tuple[int | None, ...] | None) -> torch.Tensor:
+    """Return arrays that differ in shape as one nested tensor.
+
+    It has the layout `torch.jagged` where, after their `shape`, only one axis differs.
+    """
+    is_jagged = shape is not None and shape.count(None) == 1
     tensors = [torch.from_numpy(sample) for sample in samples]
-    return torch.nested.nested_tensor(tensors, layout=torch.jagged)
+    layout = torch.jagged if is_jagged else torch.strided
+    try:
+        return torch.nested.nested_tensor(tensors, layout=layout)
+    except RuntimeError as exc:
+        shapes = sorted({sample.shape for sample in samples})[:4]
+        msg = f"arrays of the shapes {shapes} do not make a nested tensor; choose another ragged"
+        raise InvalidInputError(msg) from exc
 
 
 def pinned(nbytes: int) -> NDArray[np.uint8]:
     """Return fresh page-locked memory, which a GPU reads without help of the processor."""
     memory: NDArray[np.uint8] = torch.empty(nbytes, dtype=torch.uint8, pin_memory=True).numpy()
     return memory
+
+
+TORCH = Library(as_tensors, stacked_tensors, nested)
