@@ -1,5 +1,6 @@
 """A table with every kind of column, in small chunks."""
 
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -40,11 +41,18 @@ def write(repo: vstore.Repository, samples: int = SAMPLES) -> None:
         )
 
 
+@pytest.fixture(scope="session")
+def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("reader") / "repo"
+    write(vstore.create(path))
+    return path
+
+
 @pytest.fixture
-def repo(tmp_path: Path) -> vstore.Repository:
-    made = vstore.create(tmp_path / "repo")
-    write(made)
-    return made
+def repo(written: Path, tmp_path: Path) -> vstore.Repository:
+    """A copy that the test may change."""
+    shutil.copytree(written, tmp_path / "repo")
+    return vstore.open(tmp_path / "repo")
 
 
 @pytest.fixture

@@ -31,9 +31,9 @@ def test_every_place_has_one_source_and_every_stretch_the_proportions(
     assert np.abs(counts - ideal).max() <= len(weights) + 1e-3
 
 
-@pytest.mark.parametrize("weights", [[], [0], [1, -1], [float("nan"), 1], [float("inf")]])
-def test_wrong_weights_are_refused(weights: list[float]) -> None:
-    with pytest.raises(vstore.InvalidInputError, match="positive"):
+@pytest.mark.parametrize("weights", [[], [0], [1, -1], [float("nan"), 1], [float("inf")], ["a"], 3])
+def test_wrong_weights_are_refused(weights: Any) -> None:
+    with pytest.raises(vstore.InvalidInputError, match="0 or more"):
         Proportions.of(weights)
 
 
@@ -118,6 +118,63 @@ def test_the_order_is_known_without_reading(members: list[Any]) -> None:
     assert [1000 * member + place for member, place in reader.order(0).tolist()] == read
 
 
+@settings(deadline=None, max_examples=60)
+@given(
+    sizes=st.lists(st.integers(1, 60), min_size=1, max_size=4),
+    weights=st.lists(st.sampled_from([0.0, 0.1, 0.5, 1, 3]), min_size=4, max_size=4),
+)
+def test_epochs_end_where_a_member_or_all_run_out(sizes: list[int], weights: list[float]) -> None:
+    weights = [*weights[: len(sizes) - 1], 1.0]
+    proportions = Proportions.of(weights)
+    used = np.array(weights) > 0
+    shortest, longest = proportions.most_within(sizes), proportions.least_over(sizes)
+    assert (proportions.counts([shortest])[0] <= sizes).all()
+    assert (proportions.counts([shortest + 1])[0] > sizes).any()
+    assert (proportions.counts([longest])[0] >= sizes)[used].all()
+    assert not (proportions.counts([longest - 1])[0] >= sizes)[used].all()
+
+
+def test_an_epoch_may_end_with_the_shortest_or_the_longest_member(members: list[Any]) -> None:
+    def epochs(samples: Any) -> list[Counter[int]]:
+        reader = Reader(Mixture(members, [1, 1], samples), batch_size=25, shuffle=True)
+        return [Counter(n for batch in reader for n in numbers(batch)) for _ in range(3)]
+
+    for seen in epochs("shortest"):
+        assert seen.total() == 201
+        assert set(seen.values()) == {1}
+        assert sum(seen[n] for n in range(1000, 1100)) == 100
+    together = sum(epochs("shortest"), Counter[int]())
+    assert min(together[n] for n in range(300)) == 1
+    assert {together[n] for n in range(1000, 1100)} == {3}
+    for seen in epochs("longest"):
+        assert seen.total() in (599, 600)
+        assert [seen[n] for n in range(300)] == [1] * 300
+        assert {seen[n] for n in range(1000, 1100)} <= {2, 3, 4}
+
+
+def test_a_member_of_weight_0_is_left_out(members: list[Any]) -> None:
+    reader = Reader(Mixture(members, [0, 2]), batch_size=16, shuffle=True)
+    assert sorted(n for batch in reader for n in numbers(batch)) == list(range(1000, 1100))
+
+
+def test_tuples_have_the_order_of_the_first_members_columns(members: list[Any]) -> None:
+    first, second = members
+    swapped = {"s": second["s"], "x": second["x"]}
+    reader = Reader(Mixture([first, swapped], [1, 5]), batch_size=2, collate="tuple")
+    for texts, arrays in reader:
+        assert isinstance(texts, list)
+        assert arrays.shape[1:] == (3,)
+
+
+def test_members_of_which_one_lacks_samples_do_not_fit(members: list[Any]) -> None:
+    repo = vstore.create("memory://mixing-optional")
+    with repo.transaction("main", message="x") as tx:
+        spec = {"x": vstore.ndarray((3,), "int64").as_optional(), "s": vstore.text()}
+        tx.create_table("t", spec).append({"s": "1"})
+    with pytest.raises(vstore.InvalidInputError, match="'x' differ"):
+        Reader(Mixture([members[0], repo.checkout("main")["t"]]), batch_size=4)
+
+
 def test_members_that_do_not_fit_are_refused(members: list[Any]) -> None:
     with pytest.raises(vstore.InvalidInputError, match="weights"):
         Reader(Mixture(members, [1]), batch_size=4)
@@ -125,8 +182,14 @@ def test_members_that_do_not_fit_are_refused(members: list[Any]) -> None:
         Reader(Mixture([members[0], members[1]["x"]]), batch_size=4)
     with pytest.raises(vstore.InvalidInputError, match="function"):
         Reader(Mixture(members), batch_size=4, rows=slice(3))
-    with pytest.raises(vstore.InvalidInputError, match="needs a sample"):
+    with pytest.raises(vstore.InvalidInputError, match="none of the 300"):
         Reader(Mixture(members), batch_size=4, rows=lambda c: c["x"][:, 0] < 0)
+    for samples in (0, -1, 2.5, "all", True):
+        with pytest.raises(vstore.InvalidInputError, match="samples is a number"):
+            Reader(Mixture(members, samples=samples), batch_size=4)  # type: ignore[arg-type]
+    for nothing in ([], members[0], None):
+        with pytest.raises(vstore.InvalidInputError, match="list of tables"):
+            Reader(Mixture(nothing), batch_size=4)  # type: ignore[arg-type]
     some = Reader(Mixture(members), batch_size=4, rows=lambda c: c["x"][:, 0] % 10 == 0)
     assert sorted(n for batch in some for n in numbers(batch)) == [
         *range(0, 300, 10),

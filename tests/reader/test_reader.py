@@ -176,7 +176,6 @@ def test_deleted_samples_are_left_out(repo: vstore.Repository) -> None:
         ({"rows": np.arange(SAMPLES) % 50 == 0}, list(range(0, SAMPLES, 50))),
         ({"rows": lambda c: c["flag"][:]}, list(range(0, SAMPLES, 3))),
         ({"keys": ["key 7", "key 2", "key 250"]}, [7, 2, 250]),
-        ({"rows": []}, []),
     ],
 )
 def test_a_subset_keeps_its_order(
@@ -331,40 +330,3 @@ def test_chunks_stay_in_memory_for_later_epochs() -> None:
     assert store.count() == 0
     assert reader.statistics.chunks_loaded == 16
     assert "16 chunks loaded" in str(reader.statistics)
-
-
-@pytest.mark.parametrize(
-    ("options", "message"),
-    [
-        ({}, "batch_size"),
-        ({"batch_size": 0}, "batch_size"),
-        ({"batch_size": 2.5}, "batch_size"),
-        ({"batch_size": 4, "sampler": None}, "sampler"),
-        ({"batch_size": 4, "shuffle": "maybe"}, "shuffle"),
-        ({"batch_size": 4, "window": 0}, "window"),
-        ({"batch_size": 4, "window": 9, "window_nbytes": 9}, "not both"),
-        ({"batch_size": 4, "rank": 2, "world_size": 2}, "rank 2"),
-        ({"batch_size": 4, "rows": [1], "keys": ["a"]}, "not by both"),
-        ({"batch_size": 4, "transforms": {"nope": abs}}, "nope"),
-        ({"batch_size": 4, "collate": "list"}, "collate"),
-        ({"batch_size": 4, "rows": [300]}, "300"),
-    ],
-)
-def test_wrong_options_are_refused_with_their_names(
-    table: vstore.Table, options: dict[str, Any], message: str
-) -> None:
-    with pytest.raises(vstore.InvalidInputError, match=message):
-        Reader(table, **options)
-
-
-def test_what_cannot_be_read_is_refused(repo: vstore.Repository, table: vstore.Table) -> None:
-    with pytest.raises(vstore.NotFoundError, match="nope"):
-        Reader(table, ["nope"], batch_size=4)
-    with pytest.raises(vstore.InvalidInputError, match="no column"):
-        Reader([], batch_size=4)
-    with pytest.raises(vstore.InvalidInputError, match="not a column"):
-        Reader({"x": np.zeros(3)}, batch_size=4)
-    with repo.transaction("main", message="x") as tx:
-        open_column = tx["train"]["label"]
-        with pytest.raises(vstore.InvalidInputError):
-            Reader([open_column], batch_size=4)

@@ -46,8 +46,8 @@ def encode_state(cursor: Cursor, identity: Identity) -> dict[str, Any]:
     return {"version": STATE_VERSION, **asdict(identity), **asdict(cursor)}
 
 
-def decode_state(state: Any, identity: Identity) -> Cursor:
-    """Return the place that a saved state stands for.
+def decode_state(state: Any, identity: Identity, *, samples: int) -> Cursor:
+    """Return the place that a saved state stands for, in an epoch of so many samples.
 
     Raises:
         InvalidInputError: it is no state, or that of other data or another order.
@@ -60,11 +60,25 @@ def decode_state(state: Any, identity: Identity) -> Cursor:
     for name, value in asdict(identity).items():
         if state[name] != value:
             raise InvalidInputError(_difference(name, saved=state[name], present=value))
-    fields = {name: state[name] for name in Cursor.__dataclass_fields__}
+    cursor = _cursor({name: state[name] for name in Cursor.__dataclass_fields__})
+    if cursor.samples > samples:
+        raise InvalidInputError(
+            f"the state stands behind {cursor.samples:,} samples of an epoch that has {samples:,}"
+        )
+    return cursor
+
+
+def _cursor(fields: dict[str, Any]) -> Cursor:
+    """Return a place whose numbers make sense, or raise `InvalidInputError`."""
     for name, value in fields.items():
-        if not isinstance(value, int) or isinstance(value, bool) or value < 0:
+        least = 1 if name == "workers" else 0
+        if not isinstance(value, int) or isinstance(value, bool) or value < least:
             raise InvalidInputError(f"{name} of a reader's state must not be {value!r}")
-    return Cursor(**fields)
+    cursor = Cursor(**fields)
+    if cursor.worker >= cursor.workers:
+        msg = f"the state is that of worker {cursor.worker} of {cursor.workers}, which cannot be"
+        raise InvalidInputError(msg)
+    return cursor
 
 
 def _difference(name: str, *, saved: Any, present: Any) -> str:

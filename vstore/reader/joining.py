@@ -50,13 +50,16 @@ def at_keys(columns: Mapping[str, Column], keys: Sequence[Any]) -> dict[str, Int
     Raises:
         NotFoundError: a table has no sample with a key.
     """
+    if isinstance(keys, str | bytes):
+        raise InvalidInputError(f"keys is a sequence of keys, not {keys!r}")
     by_table: dict[int, Ints] = {}
+    wanted = list(keys)
     for name, column in columns.items():
         table = column.table
         if table is None:
             raise InvalidInputError(f"the column {name!r} has no table to look keys up in")
         if id(table) not in by_table:
-            by_table[id(table)] = np.array([table.position(key) for key in keys], np.int64)
+            by_table[id(table)] = np.array([table.position(key) for key in wanted], np.int64)
     return {name: by_table[id(column.table)] for name, column in columns.items()}
 
 
@@ -92,7 +95,8 @@ def _positions(first: Column, column: Column) -> Ints | None:
     if absent:
         raise NotFoundError(
             f"{len(absent):,} of the {len(keys):,} keys of {first.table.path!r} are not in "
-            f"{column.table.path!r}, such as {absent[0]!r}"
+            f"{column.table.path!r}, such as {absent[0]!r}; choose those in both by keys=..., or "
+            "name a column of the smaller table first"
         )
     positions = np.array([places[key] for key in keys], np.int64)
     is_same = len(positions) == len(column) and (np.diff(positions) == 1).all()

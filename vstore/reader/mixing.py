@@ -5,7 +5,7 @@ clocks, in order of time, are the mixture: every stretch of it holds the sources
 proportion as whole samples allow, and what came before any place can be counted at once.
 """
 
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -28,14 +28,19 @@ class Proportions:
 
     @classmethod
     def of(cls, weights: Sequence[float]) -> "Proportions":
-        """Return positive weights in proportion.
+        """Return weights in proportion.
 
         Raises:
-            InvalidInputError: there are none, or one is not a positive number.
+            InvalidInputError: there are none, one is no number of 0 or more, or all are 0.
         """
-        values = np.array(weights, np.float64)
-        if not values.size or not np.isfinite(values).all() or (values <= 0).any():
-            raise InvalidInputError(f"weights are positive numbers, not {list(weights)}")
+        try:
+            values = np.array(list(weights), np.float64)
+        except (TypeError, ValueError):
+            values = np.full(1, np.nan)
+        if not np.isfinite(values).all() or (values < 0).any() or not values.any():
+            raise InvalidInputError(
+                f"weights are numbers of 0 or more, at least one of them more, not {weights!r}"
+            )
         return cls(tuple((values / values.sum()).tolist()))
 
     def counts(self, places: Sequence[int] | Ints) -> Ints:
@@ -51,7 +56,9 @@ class Proportions:
         counts = np.floor(time[:, None] * weights + _PHASE).astype(np.int64)
         missing = place - counts.sum(axis=1)
         ahead = np.arange(1, 2 * sources + 1)
-        strikes = (counts[:, :, None] + ahead - _PHASE) / weights[:, None]
+        strikes = np.full((len(place), sources, len(ahead)), np.inf)
+        some = weights > 0
+        strikes[:, some] = (counts[:, some, None] + ahead - _PHASE) / weights[some, None]
         order = np.argsort(strikes.reshape(len(place), -1), axis=1, kind="stable")
         is_next = np.arange(order.shape[1]) < missing[:, None]
         chosen = np.where(is_next, order // len(ahead), -1)
@@ -59,6 +66,27 @@ class Proportions:
             counts[:, source] += (chosen == source).sum(axis=1)
         result: Ints = counts
         return result
+
+    def most_within(self, sizes: Sequence[int]) -> int:
+        """Return how many samples there are until a source would give more than it has.
+
+        >>> Proportions.of([3, 1]).most_within([9, 9])
+        12
+        """
+        most = min(s / w for s, w in zip(sizes, self.weights, strict=True) if w) + len(sizes) + 1
+        places = range(1, int(most) + 1)
+        return bisect_left(places, 1, key=lambda n: int((self.counts([n])[0] > sizes).any()))
+
+    def least_over(self, sizes: Sequence[int]) -> int:
+        """Return how many samples there are until every source has given all it has.
+
+        >>> Proportions.of([3, 1]).least_over([9, 9])
+        36
+        """
+        wanted = np.where(np.array(self.weights) > 0, sizes, 0)
+        most = max(s / w for s, w in zip(sizes, self.weights, strict=True) if w) + len(sizes) + 1
+        places = range(int(most) + 1)
+        return bisect_left(places, 1, key=lambda n: int((self.counts([n])[0] >= wanted).all()))
 
 
 class RepeatedOrder:

@@ -4,13 +4,14 @@ from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, replace
 from itertools import chain
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from vstore.errors import InvalidInputError
 from vstore.format.digest import digest_of
+from vstore.format.samples import VALID_SUFFIX
 from vstore.reader.cursor import Cursor, Identity
 from vstore.reader.engine import Batch
 from vstore.reader.finishing import Place
@@ -28,15 +29,18 @@ _BATCHES_AT_ONCE = 1024
 class Mixture:
     """Tables or columns to read together, whose samples come in proportion to `weights`.
 
-    An epoch has `samples` samples; as many as all members together when None. Weights in
-    proportion to the members' sizes, which is what None means, then give every sample once an
-    epoch. Otherwise a member that runs out begins again, in another order, and one that does
-    not goes on where it was in the next epoch.
+    None weighs the members by their sizes, so that every sample comes once an epoch. With other
+    weights a member that runs out begins again, in another order, and one that does not goes
+    on where it was in the next epoch. A member of weight 0 is left out.
+
+    `samples` is how long an epoch is: a number of samples, `"shortest"` to end before any
+    member gives a sample twice, or `"longest"` to end when all have given each of theirs; as
+    many as all members have together when None.
     """
 
     members: Sequence[Any]
     weights: Sequence[float] | None = None
-    samples: int | None = None
+    samples: int | Literal["shortest", "longest"] | None = None
 
 
 class MixedStream:
@@ -44,16 +48,17 @@ class MixedStream:
 
     def __init__(self, streams: Sequence[Stream], mixture: Mixture) -> None:
         sizes = [len(stream.source) for stream in streams]
-        weights = sizes if mixture.weights is None else mixture.weights
+        self._proportions = Proportions.of(sizes if mixture.weights is None else mixture.weights)
+        weights = self._proportions.weights
         if len(weights) != len(streams):
             msg = f"there are {len(streams)} members and {len(weights)} weights"
             raise InvalidInputError(msg)
-        if not streams or min(sizes) == 0:
-            raise InvalidInputError("every member of a mixture needs a sample")
+        if any(weight and not size for weight, size in zip(weights, sizes, strict=True)):
+            raise InvalidInputError("every member of a mixture needs a sample, or the weight 0")
         _check_columns(streams)
         self._streams = list(streams)
-        self._proportions = Proportions.of(weights)
-        self._samples = sum(sizes) if mixture.samples is None else mixture.samples
+        self._names = _names(streams[0])
+        self._samples = _epoch_samples(mixture.samples, sizes, self._proportions)
         self._options = streams[0].options
         self.deal(Cursor())
 
@@ -98,7 +103,8 @@ class MixedStream:
             ]
             for number, share in self._shares(deal, mine):
                 batch = _joined(
-                    [next(part) for part, rows in zip(parts, share, strict=True) if rows]
+                    [next(part) for part, rows in zip(parts, share, strict=True) if rows],
+                    self._names,
                 )
                 place = Place(options.seed, begin.epoch, deal.whole_span(number)[0], deal.rank)
                 finished = options.finish(batch, place)
@@ -175,6 +181,30 @@ class MixedStream:
         return sum(stream.prefetch(progress) for stream in self._streams)
 
 
+def _epoch_samples(given: Any, sizes: Sequence[int], proportions: Proportions) -> int:
+    """Return how many samples an epoch has."""
+    if given is None:
+        weighed = zip(sizes, proportions.weights, strict=True)
+        return sum(size for size, weight in weighed if weight)
+    if given == "shortest":
+        return proportions.most_within(sizes)
+    if given == "longest":
+        return proportions.least_over(sizes)
+    if not isinstance(given, int) or isinstance(given, bool) or given < 1:
+        raise InvalidInputError(
+            f"samples is a number of 1 or more, 'shortest', 'longest' or None, not {given!r}"
+        )
+    return given
+
+
+def _names(stream: Stream) -> list[str]:
+    """Return the names of what a batch holds before it is finished."""
+    names: list[str] = []
+    for name, column in stream.source.columns.items():
+        names += [name] if column.valid is None else [name, name + VALID_SUFFIX]
+    return names
+
+
 def _check_columns(streams: Sequence[Stream]) -> None:
     """Raise unless the members have the same columns of the same kinds."""
     first = streams[0].source.columns
@@ -185,18 +215,22 @@ def _check_columns(streams: Sequence[Stream]) -> None:
             raise InvalidInputError(msg)
         for name, column in columns.items():
             mine, other = first[name], column
-            kinds = {(each.kind, each.dtype, each.shape[1:]) for each in (mine, other)}
+            kinds = {
+                (each.kind, each.dtype, each.shape[1:], each.info.optional)
+                for each in (mine, other)
+            }
             if len(kinds) > 1:
                 raise InvalidInputError(f"the members' columns {name!r} differ: {mine}, {other}")
 
 
-def _joined(parts: list[Batch]) -> Batch:
+def _joined(parts: list[Batch], names: Sequence[str]) -> Batch:
     """Return the parts of one batch as one."""
-    if len(parts) == 1:
-        return parts[0]
     joined: Batch = {}
-    for name, first in parts[0].items():
+    for name in names:
         values = [part[name] for part in parts]
-        is_list = isinstance(first, list)
+        if len(values) == 1:
+            joined[name] = values[0]
+            continue
+        is_list = isinstance(values[0], list)
         joined[name] = list(chain.from_iterable(values)) if is_list else np.concatenate(values)
     return joined

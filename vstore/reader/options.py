@@ -1,5 +1,6 @@
 """The options of a reader, as the user gives them."""
 
+import operator
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -8,6 +9,8 @@ from typing import Any, Literal, TypedDict, get_args
 
 from vstore.errors import InvalidInputError
 from vstore.reader.buffers import Allocate, allocate
+from vstore.reader.cursor import Cursor
+from vstore.reader.disk_cache import DiskCache
 from vstore.reader.finishing import (
     NUMPY,
     Collate,
@@ -45,6 +48,20 @@ class ReadOptions(TypedDict, total=False):
     cache_dir: str | os.PathLike[str] | None
     cache_nbytes: int
 
+
+_INTEGERS = {
+    "batch_size": (1, False),
+    "seed": (0, False),
+    "window": (1, True),
+    "window_nbytes": (1, True),
+    "rank": (0, True),
+    "world_size": (1, True),
+    "memory_nbytes": (1, False),
+    "threads": (1, True),
+    "requests": (1, True),
+    "cache_nbytes": (1, False),
+}
+"""Options that are whole numbers: the least one, and whether there need be none."""
 
 _RAGGED = ("ragged", "image")
 """Kinds of columns whose samples differ in shape."""
@@ -85,19 +102,18 @@ class Choices:
         return cls(**options)
 
     def __post_init__(self) -> None:
-        for name in (
-            "batch_size",
-            "seed",
-            "window",
-            "window_nbytes",
-            "memory_nbytes",
-            "cache_nbytes",
-        ):
-            _check_integer(name, getattr(self, name), least=0 if name == "seed" else 1)
-        for name in ("threads", "requests", "world_size"):
-            _check_integer(name, getattr(self, name), least=1)
+        for name, (least, may_be_absent) in _INTEGERS.items():
+            value = getattr(self, name)
+            if value is None and may_be_absent:
+                continue
+            object.__setattr__(self, name, as_integer(name, value, least=least))
+        if (self.rank is None) != (self.world_size is None):
+            raise InvalidInputError("give both rank and world_size, or neither")
         if self.window is not None and self.window_nbytes is not None:
             raise InvalidInputError("give a window in samples or in bytes, not both")
+        if not isinstance(self.drop_last, bool):
+            raise InvalidInputError(f"drop_last is True or False, not {self.drop_last!r}")
+        as_cache(self.cache_dir, self.cache_nbytes)
 
     def stream(
         self,
@@ -108,12 +124,27 @@ class Choices:
         allocate: Allocate = allocate,
     ) -> Stream | MixedStream:
         """Return the stream that the choices describe, for users of a library."""
+        made = self._made(data, columns, library, allocate)
+        samples = made.deal(Cursor()).samples
+        if samples and not len(made):
+            each = f"{self.batch_size} on each of {self.world_size or 1} ranks"
+            raise InvalidInputError(
+                f"{samples:,} samples make no whole batch ({each}), and drop_last leaves out the "
+                "rest: choose a smaller batch_size or drop_last=False"
+            )
+        return made
+
+    def _made(
+        self, data: Any, columns: Sequence[str] | None, library: Library, allocate: Allocate
+    ) -> Stream | MixedStream:
         if not isinstance(data, Mixture):
             source = self._source(data, columns)
             options = self._options(self._finisher(source, library), allocate, source)
             return Stream(source, options)
         if self.keys is not None or not (self.rows is None or callable(self.rows)):
             raise InvalidInputError("choose samples of a mixture by a function as rows")
+        if not isinstance(data.members, list | tuple) or not data.members:
+            raise InvalidInputError("the members of a mixture are a list of tables or columns")
         sources = [self._source(member, columns) for member in data.members]
         streams = []
         for source in sources:
@@ -183,8 +214,22 @@ def as_shuffle(value: Any) -> Shuffle:
     return mode
 
 
-def _check_integer(name: str, value: Any, *, least: int) -> None:
-    if value is None:
-        return
-    if not isinstance(value, int) or isinstance(value, bool) or value < least:
+def as_cache(directory: Any, nbytes: Any) -> DiskCache | None:
+    """Return the cache that a user's choices mean, or raise `InvalidInputError`."""
+    nbytes = as_integer("cache_nbytes", nbytes, least=1)
+    if directory is None:
+        return None
+    if not isinstance(directory, str | os.PathLike):
+        raise InvalidInputError(f"cache_dir is a directory, not {directory!r}")
+    return DiskCache(Path(directory).absolute(), nbytes)
+
+
+def as_integer(name: str, value: Any, *, least: int) -> int:
+    """Return a whole number of any library as an `int`, or raise `InvalidInputError`."""
+    try:
+        number = operator.index(value)
+    except TypeError:
+        number = least - 1
+    if isinstance(value, bool) or number < least:
         raise InvalidInputError(f"{name} is a whole number of {least} or more, not {value!r}")
+    return number

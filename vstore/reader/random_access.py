@@ -5,12 +5,14 @@ import threading
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from vstore.reader.buffers import BufferPool
+from vstore.reader.disk_cache import DiskCache
 from vstore.reader.engine import Batch, Channel
 from vstore.reader.feeds import Part
 from vstore.reader.loading import Loading
@@ -40,14 +42,22 @@ class RandomAccess:
     Safe to use from several threads and in forked children; pickles without what is open.
     """
 
-    def __init__(self, source: Source, *, memory_nbytes: int = MEMORY_NBYTES) -> None:
+    def __init__(
+        self,
+        source: Source,
+        *,
+        memory_nbytes: int = MEMORY_NBYTES,
+        disk: DiskCache | None = None,
+    ) -> None:
         self._source = source
         self._memory_nbytes = memory_nbytes
+        self._disk = disk
         self._session: _Session | None = None
         self._waited_seconds = 0.0
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _random_access, (self._source, self._memory_nbytes)
+        disk = None if self._disk is None else (self._disk.directory, self._disk.nbytes)
+        return _random_access, (self._source, self._memory_nbytes, disk)
 
     def __len__(self) -> int:
         return len(self._source)
@@ -72,7 +82,7 @@ class RandomAccess:
     def statistics(self) -> Statistics:
         """Return what reading has cost this process so far."""
         channels = {} if self._session is None else self._session.channels
-        return Statistics.of(channels.values(), None, waited_seconds=self._waited_seconds)
+        return Statistics.of(channels.values(), self._disk, waited_seconds=self._waited_seconds)
 
     def _opened(self) -> _Session:
         session = self._session
@@ -83,7 +93,7 @@ class RandomAccess:
         channels = open_channels(
             self._source.columns,
             self._source.selections,
-            Memory(pool, self._memory_nbytes),
+            Memory(pool, self._memory_nbytes, self._disk),
             unit_rows=_ROWS_AT_A_TIME,
             rows_per_block=geometry.rows_per_block,
         )
@@ -91,8 +101,11 @@ class RandomAccess:
         return self._session
 
 
-def _random_access(source: Source, memory_nbytes: int) -> RandomAccess:
-    return RandomAccess(source, memory_nbytes=memory_nbytes)
+def _random_access(
+    source: Source, memory_nbytes: int, disk: tuple[Path, int] | None
+) -> RandomAccess:
+    cache = None if disk is None else DiskCache(*disk)
+    return RandomAccess(source, memory_nbytes=memory_nbytes, disk=cache)
 
 
 def _taken(channel: Channel, positions: Ints, pool: BufferPool) -> Any:

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vstore.reader.cursor import Cursor, decode_state, encode_state
-from vstore.reader.options import Choices, ReadOptions
+from vstore.reader.options import Choices, ReadOptions, as_integer
 from vstore.reader.progress import progress_bar
 from vstore.reader.statistics import Statistics
 
@@ -76,7 +76,7 @@ class Reader:
 
     def set_epoch(self, epoch: int) -> None:
         """Choose the epoch that the next iteration reads."""
-        self._upcoming = Cursor(epoch)
+        self._upcoming = Cursor(as_integer("epoch", epoch, least=0))
         self._progress = None
 
     def order(self, epoch: int) -> NDArray[np.int64]:
@@ -97,7 +97,8 @@ class Reader:
         Raises:
             InvalidInputError: the state is of other data, or of another order.
         """
-        self._upcoming = decode_state(state, self._stream.identity)
+        samples = self._stream.deal(Cursor()).samples
+        self._upcoming = decode_state(state, self._stream.identity, samples=samples)
         self._progress = None
 
     def prefetch(self, *, progress: bool = True) -> int:

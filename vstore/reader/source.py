@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from multiprocessing.context import get_spawning_popen
 from typing import Any
 
 import msgspec
@@ -12,10 +13,13 @@ from numpy.typing import NDArray
 from vstore.column import Column
 from vstore.errors import InvalidInputError, NotFoundError
 from vstore.format.digest import digest_of
+from vstore.format.samples import VALID_SUFFIX
 from vstore.format.selection import positions as resolve
 from vstore.reader.joining import at_keys, matched
 from vstore.reader.session import Geometry, Selection, stored_array
+from vstore.snapshot import Snapshot
 from vstore.table import Table
+from vstore.writing.staged_table import StagedTable
 
 Ints = NDArray[np.int64]
 
@@ -60,7 +64,26 @@ class Source:
         else:
             picked = _at_rows(data, columns, rows)
             places = {name: _through(places, picked) for name, places in matched(columns).items()}
-        return cls(columns, {name: Selection(c.rows, places[name]) for name, c in columns.items()})
+        found = cls(columns, {name: Selection(c.rows, places[name]) for name, c in columns.items()})
+        if not len(found) and (rows is not None or keys is not None):
+            most = len(next(iter(columns.values())))
+            raise InvalidInputError(f"none of the {most:,} samples was chosen: nothing to read")
+        return found
+
+    def __getstate__(self) -> dict[str, Any]:
+        if get_spawning_popen() is not None:
+            self._check_reach()
+        return self.__dict__
+
+    def _check_reach(self) -> None:
+        """Raise unless a process that is not a fork of this one can read the columns."""
+        for name, column in self.columns.items():
+            url = stored_array(column.source, name).fetcher.store.url
+            if url.startswith("memory://"):
+                raise InvalidInputError(
+                    f"{url} is in the memory of this process: worker processes read it only with "
+                    "multiprocessing_context='fork'; use num_workers=0, or a path or a bucket"
+                )
 
     @cached_property
     def geometry(self) -> Geometry:
@@ -97,31 +120,57 @@ def _at_rows(data: Any, columns: Mapping[str, Column], rows: Any) -> Ints | None
     if rows is None:
         return None
     if callable(rows):
-        rows = rows(data.columns if isinstance(data, Table) else columns)
+        rows = rows(_ByName(data.columns if isinstance(data, Table) else columns))
     return resolve(rows, len(next(iter(columns.values()))))
+
+
+class _ByName(dict[str, Column]):
+    """Columns by name, for a user's function."""
+
+    def __missing__(self, name: str) -> Column:
+        raise NotFoundError(f"there is no column {name!r}; there are {', '.join(self)}")
 
 
 def _through(places: Ints | None, picked: Ints | None) -> Ints | None:
     return places if picked is None else picked if places is None else places[picked]
 
 
+_NO_COLUMNS: tuple[type, ...] = (str, bytes, np.ndarray, Snapshot, StagedTable)
+
+
 def _columns(data: Any, names: Sequence[str] | None) -> dict[str, Column]:
     found = _by_name(data)
     if names is not None:
-        wanted = [names] if isinstance(names, str) else names
-        absent = [name for name in wanted if name not in found]
+        wanted = [names] if isinstance(names, str) else list(names)
+        absent = [name for name in wanted if not _is_among(name, found)]
         if absent:
             raise NotFoundError(f"there is no column {absent[0]!r}; there are {', '.join(found)}")
+        if len(set(wanted)) != len(wanted):
+            raise InvalidInputError(f"columns names one more than once: {wanted}")
         found = {name: found[name] for name in wanted}
     if not found:
         raise InvalidInputError("there is no column to read")
+    for name, column in found.items():
+        if column.valid is not None and name + VALID_SUFFIX in found:
+            raise InvalidInputError(
+                f"{name + VALID_SUFFIX!r} is what tells which {name!r} are there"
+            )
     return found
+
+
+def _is_among(name: Any, columns: Mapping[str, Column]) -> bool:
+    return isinstance(name, str) and name in columns
 
 
 def _by_name(data: Any) -> dict[str, Column]:
     if isinstance(data, Table):
         return dict(data.columns)
     columns = [data] if isinstance(data, Column) else data
+    if isinstance(data, _NO_COLUMNS):
+        raise InvalidInputError(
+            "give a table or columns of a commit, such as vstore.checkout(url)['train']; not "
+            f"{data!r:.100}"
+        )
     pairs = list(columns.items() if isinstance(columns, Mapping) else _named(columns))
     for name, column in pairs:
         if not isinstance(column, Column):

@@ -1,21 +1,26 @@
 """Samples by position: what a `DataLoader` with a sampler of its own wants."""
 
 import collections
+import operator
+import os
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from typing import Any, SupportsIndex
 
 import numpy as np
+from numpy.typing import NDArray
 from torch.utils.data import Dataset, default_collate
 from torch.utils.data._utils.collate import default_collate_fn_map
 
 from vstore.column import Column
 from vstore.errors import InvalidInputError
+from vstore.format.samples import VALID_SUFFIX
 from vstore.format.selection import positions as resolve
+from vstore.reader.options import as_cache, as_integer
 from vstore.reader.random_access import RandomAccess
 from vstore.reader.source import Source
 from vstore.reader.statistics import Statistics
-from vstore.reader.stream import MEMORY_NBYTES
+from vstore.reader.stream import CACHE_NBYTES, MEMORY_NBYTES
 from vstore.torch.tensors import as_tensors
 
 
@@ -83,9 +88,9 @@ class SampleDataset(Dataset[Any]):
     """Samples of some columns by position, each a named tuple of tensors.
 
     Text and bytes come as `str` and `bytes`, images as tensors of shape (height, width[,
-    channels]). Through a `DataLoader` a whole batch is read at once; decoded chunks stay in
-    memory, so that a global shuffle decodes each as seldom as that memory allows. Works in
-    worker processes however they are started.
+    channels]), and a sample that a column lacks as None. Through a `DataLoader` a whole batch
+    is read at once; decoded chunks stay in memory, so that a global shuffle decodes each as
+    seldom as that memory allows. Works in worker processes however they are started.
     """
 
     def __init__(self, access: RandomAccess, fields: Sequence[str]) -> None:
@@ -116,18 +121,40 @@ class SampleDataset(Dataset[Any]):
 
     def __getitems__(self, indices: Sequence[SupportsIndex]) -> Samples:
         """Return several samples, reading each chunk once."""
-        positions = resolve(np.asarray(indices, np.int64).reshape(-1), len(self))
+        positions = resolve(np.array([_as_index(i) for i in indices], np.int64), len(self))
         batch = self._access.take(positions)
-        return Samples(self._kind, [as_tensors(value) for value in batch.values()], len(positions))
+        columns = [
+            as_tensors(_marked(batch[name], batch.get(name + VALID_SUFFIX)))
+            for name in self._access.columns
+        ]
+        return Samples(self._kind, columns, len(positions))
 
 
-def make_torch_dataset(
+def _as_index(index: Any) -> int:
+    try:
+        return operator.index(index)
+    except TypeError:
+        raise InvalidInputError(
+            f"samples are found by whole numbers or a slice, not by {index!r}"
+        ) from None
+
+
+def _marked(values: Any, valid: NDArray[np.bool_] | None) -> Any:
+    """Return a column of which some samples may be missing as a list with None for those."""
+    if valid is None or isinstance(values, list):
+        return values
+    return [value if there else None for value, there in zip(values, valid, strict=True)]
+
+
+def make_torch_dataset(  # noqa: PLR0913 - Hangar's four, and how much to keep where
     columns: Column | Sequence[Column],
     keys: Sequence[Any] | None = None,
     index_range: slice | None = None,
     field_names: Sequence[str] | None = None,
     *,
     memory_nbytes: int = MEMORY_NBYTES,
+    cache_dir: str | os.PathLike[str] | None = None,
+    cache_nbytes: int = CACHE_NBYTES,
 ) -> SampleDataset:
     """Return a map-style dataset over one or several columns of a commit.
 
@@ -137,7 +164,9 @@ def make_torch_dataset(
         index_range: the samples to use, by position, in order.
         field_names: the names of the fields of each sample; those of the columns when None,
             or `_0`, `_1`, ... for one that is no Python name.
-        memory_nbytes: how much memory decoded chunks may take.
+        memory_nbytes: how much memory decoded chunks may take, in each process.
+        cache_dir: a directory on this machine to keep stored chunks in, shared by all
+            processes that name it; up to `cache_nbytes`.
 
     Raises:
         InvalidInputError: the columns differ in length, or an argument makes no sense.
@@ -152,13 +181,26 @@ def make_torch_dataset(
     >>> dataset[1]
     Sample(x=tensor(1))
     """
-    listed = [columns] if isinstance(columns, Column) else list(columns)
+    listed = _listed(columns)
     if index_range is not None and not isinstance(index_range, slice):
         raise InvalidInputError(f"index_range is a slice, not {index_range!r}")
     names = [f"{i}" for i in range(len(listed))]
     source = Source.of(dict(zip(names, listed, strict=True)), rows=index_range, keys=keys)
     fields = _fields(listed, field_names)
-    return SampleDataset(RandomAccess(source, memory_nbytes=memory_nbytes), fields)
+    memory_nbytes = as_integer("memory_nbytes", memory_nbytes, least=1)
+    disk = as_cache(cache_dir, cache_nbytes)
+    return SampleDataset(RandomAccess(source, memory_nbytes=memory_nbytes, disk=disk), fields)
+
+
+def _listed(columns: Any) -> list[Column]:
+    if isinstance(columns, Column):
+        return [columns]
+    if isinstance(columns, list | tuple) and all(isinstance(each, Column) for each in columns):
+        return list(columns)
+    raise InvalidInputError(
+        f"give a column or a list of columns, such as [table['image'], table['label']]; not "
+        f"{columns!r:.100}"
+    )
 
 
 def _fields(columns: Sequence[Column], given: Sequence[str] | None) -> tuple[str, ...]:

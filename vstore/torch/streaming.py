@@ -13,7 +13,7 @@ from torch.utils.data import IterableDataset, get_worker_info
 from vstore.errors import InvalidInputError
 from vstore.reader.buffers import allocate
 from vstore.reader.cursor import Cursor, decode_state, encode_state
-from vstore.reader.options import Choices, ReadOptions
+from vstore.reader.options import Choices, ReadOptions, as_integer
 from vstore.reader.progress import progress_bar
 from vstore.reader.statistics import Statistics
 from vstore.torch.ranks import rank_and_world_size
@@ -47,7 +47,7 @@ class StreamingDataset(IterableDataset[Any]):
             come from `torch.distributed`, or from the environment variables `RANK` and
             `WORLD_SIZE`, where they are not given. `ragged="nested"` makes nested tensors.
         pin_memory: make batches in page-locked memory, for `tensor.to(device,
-            non_blocking=True)`.
+            non_blocking=True)`. Worker processes cannot; there it is the `DataLoader`'s option.
 
     Each iteration is an epoch, and the next one comes in another order; `set_epoch` chooses
     it, also for worker processes that live on. `state_dict` and `load_state_dict` resume at
@@ -70,6 +70,10 @@ class StreamingDataset(IterableDataset[Any]):
         options["rank"], options["world_size"] = rank_and_world_size(
             options.get("rank"), options.get("world_size")
         )
+        if pin_memory and not getattr(torch, "accelerator", torch.cuda).is_available():
+            raise InvalidInputError(
+                "pin_memory needs a GPU or another accelerator, and torch finds none here"
+            )
         self._stream = Choices.of(options).stream(
             data,
             columns,
@@ -121,6 +125,13 @@ class StreamingDataset(IterableDataset[Any]):
                     f"is worker {worker} of {workers}: use as many, or save dataset.state_dict("
                     "batches) in the main process"
                 )
+            batch = self._stream.begin(Cursor()).layout.global_batch
+            if workers > 1 and self._own.global_batch not in (0, batch):
+                raise InvalidInputError(
+                    f"the state of worker processes counts batches of {self._own.global_batch} "
+                    f"samples over all ranks, not {batch}: keep batch_size * world_size, or save "
+                    "dataset.state_dict(batches) in the main process"
+                )
             return self._own
         cursor = Cursor(*self._shared[:_BEGUN].tolist())
         begun = int(self._shared[_BEGUN + worker])
@@ -130,7 +141,7 @@ class StreamingDataset(IterableDataset[Any]):
 
     def set_epoch(self, epoch: int) -> None:
         """Choose the epoch that the next iteration reads."""
-        self._go_to(Cursor(epoch))
+        self._go_to(Cursor(as_integer("epoch", epoch, least=0)))
 
     def _go_to(self, cursor: Cursor) -> None:
         self._progress = None
@@ -184,7 +195,8 @@ class StreamingDataset(IterableDataset[Any]):
         Raises:
             InvalidInputError: the state is of other data, or of another order.
         """
-        cursor = decode_state(state, self._stream.identity)
+        samples = self._stream.deal(Cursor()).samples
+        cursor = decode_state(state, self._stream.identity, samples=samples)
         if get_worker_info() is None and cursor.workers == 1:
             self._go_to(cursor)
         else:

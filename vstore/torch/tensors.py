@@ -5,8 +5,10 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch.utils.data import get_worker_info
 
 from vstore.errors import InvalidInputError
+from vstore.reader.buffers import allocate
 from vstore.reader.finishing import Library, stacked
 
 _KINDS = frozenset("biufc")
@@ -57,7 +59,13 @@ def nested(samples: list[NDArray[Any]], shape: tuple[int | None, ...] | None) ->
 
 
 def pinned(nbytes: int) -> NDArray[np.uint8]:
-    """Return fresh page-locked memory, which a GPU reads without help of the processor."""
+    """Return fresh page-locked memory, which a GPU reads without help of the processor.
+
+    In a worker process it is plain memory: what it sends is copied again, and a fork must not
+    touch the GPU.
+    """
+    if get_worker_info() is not None:
+        return allocate(nbytes)
     memory: NDArray[np.uint8] = torch.empty(nbytes, dtype=torch.uint8, pin_memory=True).numpy()
     return memory
 
