@@ -1,28 +1,15 @@
 """The branches and tags of a repository, by name."""
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator
 
+from vstore.access import Access
 from vstore.errors import AlreadyExistsError, ConflictError, NotFoundError
-from vstore.fetch import Fetcher
 from vstore.format import keys
 from vstore.format.commit import Author, TagDocument
 from vstore.format.digest import Digest, is_digest
-from vstore.history.authors import as_author
 from vstore.history.fence import Stopwatch
 from vstore.history.merge_base import is_ancestor
-from vstore.history.refs import Branch, Refs
-
-
-@dataclass(frozen=True, slots=True)
-class Access:
-    """What branches and tags need of their repository."""
-
-    refs: Refs
-    fetcher: Fetcher
-    resolve: Callable[[str | None], Digest]
-    resolve_kept: Callable[[str | None], Digest]
-    author: Callable[[], Author]
+from vstore.history.refs import Branch
 
 
 class Branches:
@@ -130,7 +117,7 @@ class Tags:
         """Return a tag with its author, time and message, or raise `NotFoundError`."""
         found = self._refs.find_tag(name)
         if found is None:
-            raise NotFoundError(f"there is no tag {name!r} in {self._access.fetcher.store.url}")
+            raise NotFoundError(f"there is no tag {name!r} in {self._access.store.url}")
         return found
 
     def documents(self) -> Iterator[TagDocument]:
@@ -157,7 +144,7 @@ class Tags:
         digest = self._access.resolve_kept(at)
         if at is not None and is_digest(at):
             self._access.fetcher.commit(digest)
-        who = as_author(author) or self._access.author()
+        who = self._access.author(author)
         self._refs.create_tag(name, digest, author=who, message=message, named=since)
         return digest
 

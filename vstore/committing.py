@@ -35,6 +35,7 @@ class CommitOptions:
     """Commits that are parents beside the one that the transaction began at."""
 
     def __post_init__(self) -> None:
+        check_message(self.message)
         document.plain_object(self.metadata, what="metadata")
         document.dumps([self.message, self.author], what="message or author")
         if self.time is not None:
@@ -129,6 +130,12 @@ def _time(given: datetime | None, parents: Sequence[CommitDocument]) -> datetime
     if earliest is not None and given < earliest:
         raise InvalidInputError(f"time={given} lies before the parent commit's, {earliest}")
     return given
+
+
+def check_message(message: object) -> None:
+    """Raise `InvalidInputError` unless `message` may be a commit's."""
+    if not isinstance(message, str):
+        raise InvalidInputError(f"a commit's message is a string, not {message!r}")
 
 
 def check_time(time: object) -> None:

@@ -7,9 +7,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 
+from vstore.access import Access
 from vstore.committing import CommitOptions
 from vstore.errors import ConflictError, NotFoundError, StorageError, UnknownOutcomeError
 from vstore.fetch import Fetcher
+from vstore.forks import Forks
 from vstore.format.commit import CommitDocument
 from vstore.format.digest import Digest
 from vstore.history.commits import Commit, describe
@@ -17,6 +19,7 @@ from vstore.history.merge_base import is_ancestor
 from vstore.history.refs import Branch, Refs
 from vstore.merging.conflicts import Resolution
 from vstore.merging.merge import Merged, Sides, common_base, replay, write_merge
+from vstore.transaction import Transaction
 
 TRIES = 100
 """How often a commit is redone on a new head before it is given up."""
@@ -172,6 +175,29 @@ class Publisher:
         if written is None:
             raise AssertionError
         return written
+
+
+def begin(access: Access, branch: str | None, options: CommitOptions) -> Transaction:
+    """Begin a transaction on a branch, the default one, which it makes, where None is named.
+
+    Raises:
+        NotFoundError: no such branch, or there is no repository.
+    """
+    name = access.default_branch if branch is None else branch
+    base = access.refs.find_branch(name)
+    if base is None and name != access.default_branch:
+        raise NotFoundError(
+            f"there is no branch {name!r} in {access.store.url}: make it with "
+            f"repo.branches.create({name!r}, at=...)"
+        )
+    return Transaction(
+        access.fetcher,
+        None if base is None else base.commit,
+        options,
+        branch=name,
+        publish=Publisher(access.fetcher, access.refs, name, base, options),
+        forking=Forks(access.fetcher, options),
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,28 +6,17 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from vstore.branches import Access, Branches, Tags
+from vstore import browsing
+from vstore.access import Access
+from vstore.branches import Branches, Tags
 from vstore.committing import CommitOptions
 from vstore.diffing.diff import Diff
-from vstore.diffing.states import NodeStates, SampleStates
-from vstore.errors import InvalidInputError, NotFoundError
 from vstore.fetch import Fetcher
-from vstore.forks import Forks
-from vstore.format import keys
-from vstore.format.commit import (
-    Author,
-    RepositoryDocument,
-)
-from vstore.format.digest import Digest, is_digest
+from vstore.format.commit import Author, RepositoryDocument
+from vstore.format.digest import Digest
 from vstore.format.sample_keys import SampleKey
-from vstore.history.authors import as_author, login_name
-from vstore.history.blame import commits_between, is_touched, last_changed
 from vstore.history.commits import Commit, describe
-from vstore.history.commits import as_of as commit_as_of
-from vstore.history.documents import read_document
-from vstore.history.merge_base import merge_bases
 from vstore.history.refs import Refs
-from vstore.history.revisions import Resolver
 from vstore.maintenance.collecting import DEFAULT_EXPIRE, GcOptions, collect
 from vstore.maintenance.collecting import cancel as cancel_collection
 from vstore.maintenance.fsck import Checkpoint, FsckCursor, FsckOptions, Mode
@@ -39,7 +28,7 @@ from vstore.maintenance.probe_report import ProbeReport
 from vstore.maintenance.progress import Progress, silent
 from vstore.merging.conflicts import Resolution
 from vstore.merging.merge import Merged
-from vstore.publishing import BranchMerge, Publisher
+from vstore.publishing import BranchMerge, begin
 from vstore.rewriting import Rewriter
 from vstore.snapshot import Snapshot
 from vstore.storage.open import open_store
@@ -55,40 +44,30 @@ class Repository:
     """
 
     def __init__(self, store: ObjectStore, *, author: Author | None = None) -> None:
-        self._store = store
-        self._author = author
-        self._fetcher = Fetcher(store)
-        self._refs = Refs(store)
+        self._access = Access(store, author=author)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _reopened, (self._store, self._author)
+        return _reopened, (self.store, self._access.given_author)
 
     @property
     def url(self) -> str:
         """The repository's address, with any secret left out."""
-        return self._store.url
+        return self.store.url
 
     @property
     def store(self) -> ObjectStore:
         """The object store that holds the repository."""
-        return self._store
+        return self._access.store
 
     @property
     def description(self) -> RepositoryDocument:
         """The document that marks the repository, or `NotFoundError` where there is none."""
-        what = f"{keys.REPOSITORY} in {self.url}"
-        try:
-            return read_document(self._store, keys.REPOSITORY, RepositoryDocument, what=what)[0]
-        except NotFoundError:
-            raise NotFoundError(
-                f"there is no vstore repository at {self.url}: check the address, or make one "
-                "with vstore.create()"
-            ) from None
+        return self._access.description
 
     @property
     def default_branch(self) -> str:
         """The branch that is meant where none is named."""
-        return self.description.default_branch
+        return self._access.default_branch
 
     @property
     def branches(self) -> Branches:
@@ -101,61 +80,23 @@ class Repository:
         return Tags(self._access)
 
     @property
-    def _access(self) -> Access:
-        return Access(
-            self._refs, self._fetcher, self.resolve, self._resolve_kept, lambda: self.author
-        )
-
-    @property
     def refs(self) -> Refs:
         """Branches and tags as they are stored."""
-        return self._refs
+        return self._access.refs
 
     @property
     def fetcher(self) -> Fetcher:
         """What reads the repository's objects."""
-        return self._fetcher
+        return self._access.fetcher
 
     @property
     def author(self) -> Author:
         """Who commits: as given when the repository was opened, else the user's login name."""
-        return self._author or login_name()
+        return self._access.author()
 
     def resolve(self, revision: str | None = None, *, as_of: datetime | None = None) -> Digest:
         """Return the id of the commit that a revision names; see `checkout`."""
-        digest, _ = self._resolve(revision)
-        return digest if as_of is None else commit_as_of(digest, as_of, self._fetcher.commit)
-
-    def _resolve(self, revision: str | None) -> tuple[Digest, bool]:
-        """Return the commit that a revision names, and whether it does so by a hash."""
-        name = self.default_branch if revision is None else revision
-        resolver = Resolver(self._refs, self._fetcher.commit, self._commits_with_prefix)
-        try:
-            return resolver.resolve_origin(name)
-        except NotFoundError:
-            self._explain_missing(name)
-            raise
-
-    def _resolve_kept(self, revision: str | None) -> Digest:
-        """Return a commit that a ref is to need; call it after that ref was read.
-
-        One that was named by its hash may be on no ref, and so about to be collected.
-        """
-        digest, by_hash = self._resolve(revision)
-        if by_hash:
-            self._refs.require_kept(digest)
-        return digest
-
-    def _explain_missing(self, name: str) -> None:
-        """Raise a better error where there is no repository, or nothing was committed yet."""
-        if name == self.default_branch:
-            raise NotFoundError(f"nothing was committed to {name!r} in {self.url} yet")
-
-    def _commits_with_prefix(self, prefix: str) -> Iterator[Digest]:
-        for info in self._store.list_prefix(f"{keys.COMMITS}{prefix}"):
-            digest = info.key.removeprefix(keys.COMMITS).removesuffix(".json")
-            if is_digest(digest):
-                yield Digest(digest)
+        return self._access.resolve(revision, as_of=as_of)
 
     def checkout(self, revision: str | None = None, *, as_of: datetime | None = None) -> Snapshot:
         """Return a commit opened for reading.
@@ -169,12 +110,7 @@ class Repository:
             NotFoundError: nothing is called that, or there is no repository.
             InvalidInputError: the prefix is ambiguous, or the revision malformed.
         """
-        digest = self.resolve(revision, as_of=as_of)
-        try:
-            return Snapshot(self._fetcher, digest)
-        except NotFoundError:
-            self.description  # noqa: B018 - tells whether there is a repository at all
-            raise NotFoundError(f"there is no commit {digest} in {self.url}") from None
+        return browsing.snapshot(self._access, self.resolve(revision, as_of=as_of))
 
     def transaction(
         self,
@@ -201,25 +137,13 @@ class Repository:
             NotFoundError: no such branch, or there is no repository.
         """
         options = CommitOptions(
-            message=_message(message),
-            author=as_author(author) or self.author,
+            message=message,
+            author=self._access.author(author),
             metadata=metadata or {},
             time=time,
             allow_empty=allow_empty,
         )
-        name = self.default_branch if branch is None else branch
-        base = self._refs.find_branch(name)
-        if base is None and name != self.default_branch:
-            raise NotFoundError(
-                f"there is no branch {name!r} in {self.url}: make it with "
-                f"repo.branches.create({name!r}, at=...)"
-            )
-        publish = Publisher(self._fetcher, self._refs, name, base, options)
-        start = None if base is None else base.commit
-        forking = Forks(self._fetcher, options)
-        return Transaction(
-            self._fetcher, start, options, branch=name, publish=publish, forking=forking
-        )
+        return begin(self._access, branch, options)
 
     def merge(
         self,
@@ -250,14 +174,13 @@ class Repository:
         """
         name = self.default_branch if into is None else into
         options = CommitOptions(
-            message=_message(message or f"Merge {revision} into {name}"),
-            author=as_author(author) or self.author,
+            message=message or f"Merge {revision} into {name}",
+            author=self._access.author(author),
         )
-        branch = self._refs.get_branch(name)
-        merger = BranchMerge(self._fetcher, self._refs, branch, options)
+        merger = BranchMerge(self.fetcher, self.refs, self._access.branch(name), options)
         if dry_run:
             return merger.preview(self.resolve(revision), resolve=resolve)
-        return merger.run(self._resolve_kept(revision), resolve=resolve)
+        return merger.run(self._access.resolve_kept(revision), resolve=resolve)
 
     def log(
         self, revision: str | None = None, *, path: str | None = None, limit: int | None = None
@@ -270,22 +193,7 @@ class Repository:
             path: only commits that changed what is at or below this path.
             limit: at most so many.
         """
-        starts, excluded = self._range(revision)
-        found = commits_between(starts, excluded, self._fetcher.commit)
-        if path is not None:
-            states = NodeStates(self._fetcher, path)
-            found = (commit for commit in found if is_touched(commit, states))
-        return islice(found, limit)
-
-    def _range(self, revision: str | None) -> tuple[list[Digest], list[Digest]]:
-        """Return where a log begins, and the commits whose histories it leaves out."""
-        for dots in ("...", ".."):
-            if revision is not None and dots in revision:
-                old, new = (self.resolve(end or None) for end in revision.split(dots, 1))
-                if dots == "..":
-                    return [new], [old]
-                return [old, new], merge_bases(old, new, self._fetcher.commit)
-        return [self.resolve(revision)], []
+        return islice(browsing.log(self._access, revision, path=path), limit)
 
     def blame(self, path: str, sample: SampleKey, *, revision: str | None = None) -> Commit:
         """Return the commit that last changed a sample (its key; its position without keys).
@@ -295,11 +203,7 @@ class Repository:
         Raises:
             NotFoundError: there is no such sample.
         """
-        states = SampleStates(self._fetcher, path, sample)
-        found = last_changed(self.resolve(revision), self._fetcher.commit, states)
-        if found is None:
-            raise NotFoundError(f"there is no sample {sample!r} at {path!r}")
-        return found
+        return browsing.blame(self._access, path, sample, revision=revision)
 
     def diff(self, old: str, new: str | None = None) -> Diff:
         """Return what differs between two revisions; `new` is the default branch when None.
@@ -317,10 +221,7 @@ class Repository:
         >>> print(repo.diff("main~1", "main"))
         t/x: 1 sample changed (1)
         """
-        starts, excluded = self._range(old) if new is None and ".." in old else ([], [])
-        if starts:
-            return Diff(Snapshot(self._fetcher, excluded[0]), Snapshot(self._fetcher, starts[-1]))
-        return Diff(self.checkout(old), self.checkout(new))
+        return browsing.diff(self._access, old, new)
 
     def cherry_pick(
         self,
@@ -332,7 +233,7 @@ class Repository:
     ) -> Commit:
         """Make the changes of one commit again on a branch; of a merge, against `parent`."""
         rewriter = self._rewriter(into)
-        picked = self._resolve_kept(revision)
+        picked = self._access.resolve_kept(revision)
         return rewriter.cherry_pick(picked, parent=parent, resolve=resolve)
 
     def revert(
@@ -346,12 +247,12 @@ class Repository:
     ) -> Commit:
         """Undo the changes of one commit by a new one; of a merge, against `parent`."""
         rewriter = self._rewriter(into, message=message)
-        reverted = self._resolve_kept(revision)
+        reverted = self._access.resolve_kept(revision)
         return rewriter.revert(reverted, parent=parent, resolve=resolve)
 
     def rebase(self, branch: str, *, onto: str, resolve: Resolution | None = None) -> Commit:
         """Make the commits that only `branch` has again on top of `onto`; move the branch."""
-        return self._rewriter(branch).rebase(self._resolve_kept(onto), resolve=resolve)
+        return self._rewriter(branch).rebase(self._access.resolve_kept(onto), resolve=resolve)
 
     def reset(self, branch: str, *, to: str) -> Commit:
         """Move a branch to any commit; `undo` moves it back."""
@@ -384,18 +285,15 @@ class Repository:
         author: Author | str | None = None,
         metadata: Mapping[str, Any] | None = None,
     ) -> Rewriter:
-        found = self._refs.get_branch(self.default_branch if branch is None else branch)
         options = CommitOptions(
-            message=_message(message),
-            author=as_author(author) or self.author,
-            metadata=metadata or {},
+            message=message, author=self._access.author(author), metadata=metadata or {}
         )
-        return Rewriter(self._fetcher, self._refs, found, options)
+        return Rewriter(self.fetcher, self.refs, self._access.branch(branch), options)
 
     def commit(self, revision: str | None = None) -> Commit:
         """Return what a commit says, its contents left unopened."""
         digest = self.resolve(revision)
-        return describe(digest, self._fetcher.commit(digest))
+        return describe(digest, self.fetcher.commit(digest))
 
     def fsck(  # noqa: PLR0913 - one option for each way of looking
         self,
@@ -417,7 +315,7 @@ class Repository:
         options = FsckOptions(
             mode=mode, share=share, decode=decode, repair_from=copy, resume=resume
         )
-        return run_fsck(self._store, options, progress=progress, checkpoint=checkpoint)
+        return run_fsck(self.store, options, progress=progress, checkpoint=checkpoint)
 
     def gc(  # noqa: PLR0913 - one option for each way of collecting
         self,
@@ -442,7 +340,7 @@ class Repository:
             CorruptionError: something needed is missing or damaged; nothing was deleted.
         """
         if cancel:
-            return cancel_collection(self._store)
+            return cancel_collection(self.store)
         options = GcOptions(
             grace=grace,
             expire=expire,
@@ -451,11 +349,11 @@ class Repository:
             take_over=take_over,
             measure=measure,
         )
-        return collect(self._store, options, progress=progress)
+        return collect(self.store, options, progress=progress)
 
     def probe(self) -> ProbeReport:
         """Try whether the store keeps the promises that commits rest on, with its own objects."""
-        return probe(self._store)
+        return probe(self.store)
 
     def __repr__(self) -> str:
         return f"<vstore.Repository {self.url}>"
@@ -469,9 +367,3 @@ def _store_of(copy: Repository | str | Path | None) -> ObjectStore | None:
 
 def _reopened(store: ObjectStore, author: Author | None) -> Repository:
     return Repository(store, author=author)
-
-
-def _message(message: Any) -> str:
-    if not isinstance(message, str):
-        raise InvalidInputError(f"a commit's message is a string, not {message!r}")
-    return message

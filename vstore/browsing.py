@@ -1,0 +1,49 @@
+"""Questions about history: what was committed, by whom a sample was changed, what differs."""
+
+from collections.abc import Iterator
+
+from vstore.access import Access
+from vstore.diffing.diff import Diff
+from vstore.diffing.states import NodeStates, SampleStates
+from vstore.errors import NotFoundError
+from vstore.format.digest import Digest
+from vstore.format.sample_keys import SampleKey
+from vstore.history.blame import commits_between, is_touched, last_changed
+from vstore.history.commits import Commit
+from vstore.snapshot import Snapshot
+
+
+def log(access: Access, revision: str | None, *, path: str | None) -> Iterator[Commit]:
+    """Yield the commits of a revision or range that changed what is at or below a path."""
+    starts, excluded = access.resolve_range(revision)
+    found = commits_between(starts, excluded, access.fetcher.commit)
+    if path is None:
+        return found
+    states = NodeStates(access.fetcher, path)
+    return (commit for commit in found if is_touched(commit, states))
+
+
+def blame(access: Access, path: str, sample: SampleKey, *, revision: str | None) -> Commit:
+    """Return the commit that last changed a sample, or raise `NotFoundError`."""
+    states = SampleStates(access.fetcher, path, sample)
+    found = last_changed(access.resolve(revision), access.fetcher.commit, states)
+    if found is None:
+        raise NotFoundError(f"there is no sample {sample!r} at {path!r}")
+    return found
+
+
+def snapshot(access: Access, digest: Digest) -> Snapshot:
+    """Open a commit for reading, or raise `NotFoundError`."""
+    try:
+        return Snapshot(access.fetcher, digest)
+    except NotFoundError:
+        access.description  # noqa: B018 - tells whether there is a repository at all
+        raise NotFoundError(f"there is no commit {digest} in {access.store.url}") from None
+
+
+def diff(access: Access, old: str, new: str | None) -> Diff:
+    """Return what differs between two revisions, or over the range that `old` spells."""
+    if new is None and ".." in old:
+        starts, excluded = access.resolve_range(old)
+        return Diff(snapshot(access, excluded[0]), snapshot(access, starts[-1]))
+    return Diff(snapshot(access, access.resolve(old)), snapshot(access, access.resolve(new)))
