@@ -14,7 +14,8 @@ from vstore.format.tree import ArrayNode, GroupNode, Node, TableInfo, Tree
 from vstore.merging.array_merge import merge_arrays
 from vstore.merging.conflicts import Conflict, Conflicts, merge_attributes
 from vstore.merging.prefetch import prefetch
-from vstore.merging.table_merge import TableMerge
+from vstore.merging.sides import TableSides
+from vstore.merging.table_merge import merge_table
 from vstore.table import Table
 from vstore.writing.staged_tree import StagedTree
 
@@ -169,7 +170,7 @@ class TreeMerge:
             base = GroupNode(
                 ours.metadata | {"attributes": {}}, {}, TableInfo(keys=ours.table.keys)
             )
-        merge = TableMerge(
+        sides = TableSides(
             path,
             self._open(self.base, path, base),
             self._open(self.ours, path, ours),
@@ -177,7 +178,7 @@ class TreeMerge:
             self.staged.table(path),
             self.conflicts,
         )
-        merge.run()
+        merge_table(sides)
 
     def _open(self, tree: Tree, path: str, node: GroupNode) -> Table:
         def open_array(name: str) -> StoredArray:

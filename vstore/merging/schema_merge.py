@@ -1,0 +1,165 @@
+"""Merging what a table is: its attributes and its columns."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from vstore.diffing.columns import stored
+from vstore.merging.columns import MergedColumn, is_same_form, triples
+from vstore.merging.conflicts import Conflict, merge_attributes
+from vstore.merging.sides import TableSides
+
+
+@dataclass
+class SchemaMerge:
+    """Puts into the result the attributes and columns that theirs changed since the base."""
+
+    sides: TableSides
+
+    def run(self) -> list[MergedColumn]:
+        """Merge attributes and columns; return the columns of the result."""
+        self._merge_table_attributes()
+        sides = self.sides
+        columns = triples(sides.base.infos, sides.ours.infos, sides.theirs.infos)
+        merged = [self._merge_column(column) for column in columns]
+        return [column for column in merged if column is not None]
+
+    def _merge_table_attributes(self) -> None:
+        sides = self.sides.base.attributes, self.sides.ours.attributes, self.sides.theirs.attributes
+        merged, disagreed = merge_attributes(*sides)
+        if merged != self.sides.ours.attributes:
+            self.sides.staged.stored.set_attributes(merged)
+        for name in disagreed:
+            self._attribute_conflict(None, name, [side.get(name) for side in sides])
+
+    def _merge_column_attributes(self, column: MergedColumn) -> None:
+        base = self.sides.base.columns[column.base].attributes if column.base else {}
+        ours = self.sides.ours.columns[column.ours or ""].attributes
+        theirs = self.sides.theirs.columns[column.theirs or ""].attributes
+        merged, disagreed = merge_attributes(base, ours, theirs)
+        if merged != ours:
+            self.sides.staged.stored.set_attributes(merged, column=column.name)
+        for name in disagreed:
+            values = [side.get(name) for side in (base, ours, theirs)]
+            self._attribute_conflict(column.name, name, values)
+
+    def _attribute_conflict(self, column: str | None, name: str, values: list[Any]) -> None:
+        def take(value: Any) -> None:
+            held = self.sides.staged.stored.attributes(column)
+            self.sides.staged.stored.set_attributes(held | {name: value}, column=column)
+
+        path = self.sides.path if column is None else f"{self.sides.path}/{column}"
+        note = f"the attribute {name!r} was set differently on both sides"
+        base, ours, theirs = values
+        self.sides.conflicts.add(
+            Conflict(path, "attribute", name, base, ours, theirs, note=note, take=take)
+        )
+
+    def _merge_column(self, column: MergedColumn) -> MergedColumn | None:
+        """Return the column as the result has it; None where it goes."""
+        if column.base is None:
+            return self._merge_new_column(column)
+        if column.ours is None or column.theirs is None:
+            return self._merge_dropped_column(column)
+        self._rename(column)
+        self._merge_column_attributes(column)
+        retyped = [self.sides.o.is_retyped(column.base, column.ours)]
+        retyped.append(self.sides.t.is_retyped(column.base, column.theirs))
+        if not any(retyped):
+            return column
+        return self._merge_retyped_column(column, ours=retyped[0], theirs=retyped[1])
+
+    def _merge_new_column(self, column: MergedColumn) -> MergedColumn | None:
+        if column.theirs is None:
+            return None
+        if column.ours is None:
+            self._copy_column(column)
+            return column
+        if is_same_form(self.sides.ours, column.ours, self.sides.theirs, column.theirs):
+            self._merge_column_attributes(column)
+            return column
+        note = f"the column {column.name!r} was made with different schemas on both sides"
+        return self._schema_conflict(column, note)
+
+    def _merge_dropped_column(self, column: MergedColumn) -> MergedColumn | None:
+        base, name = column.base or "", column.ours or column.theirs
+        if name is None:
+            return None
+        side = self.sides.o if column.ours is not None else self.sides.t
+        if not side.touches(base, name):
+            if column.theirs is None:
+                self._drop(name)
+            return None
+        here, there = ("ours", "theirs") if column.ours is None else ("theirs", "ours")
+        note = f"the column was deleted in {here}, and changed or extended in {there}"
+        replaced: list[MergedColumn] = []
+
+        def take(_: Any) -> None:
+            if column.theirs is None:
+                self._drop(name)
+            else:
+                self._copy_column(column)
+                replaced.append(column)
+
+        path = f"{self.sides.path}/{name}"
+        self.sides.conflicts.add(Conflict(path, "deleted", note=note, take=take))
+        return replaced[0] if replaced else None
+
+    def _merge_retyped_column(
+        self, column: MergedColumn, *, ours: bool, theirs: bool
+    ) -> MergedColumn | None:
+        base, o, t = column.base or "", column.ours or "", column.theirs or ""
+        if ours and not theirs and not self.sides.t.touches(base, t):
+            return column.without_values()
+        if theirs and not ours and not self.sides.o.touches(base, o):
+            self._drop(column.name)
+            self._copy_column(column)
+            return column.without_values()
+        if ours and theirs and is_same_form(self.sides.ours, o, self.sides.theirs, t):
+            return column
+        return self._schema_conflict(
+            column, "the column was given another schema on one side and changed on the other"
+        )
+
+    def _schema_conflict(self, column: MergedColumn, note: str) -> MergedColumn | None:
+        replaced: list[MergedColumn] = []
+
+        def take(_: Any) -> None:
+            self._drop(column.name)
+            self._copy_column(column)
+            replaced.append(column.without_values())
+
+        path = f"{self.sides.path}/{column.name}"
+        self.sides.conflicts.add(Conflict(path, "schema", note=note, take=take))
+        return replaced[0] if replaced else None
+
+    def _rename(self, column: MergedColumn) -> None:
+        if column.disagrees:
+            note = f"renamed to {column.ours!r} in ours and to {column.theirs!r} in theirs"
+
+            def take(name: Any) -> None:
+                self.sides.staged.rename_column(column.name, name)
+                column.name = name
+
+            column.name = column.ours or ""
+            path = f"{self.sides.path}/{column.base}"
+            conflict = Conflict(
+                path, "schema", None, column.base, column.ours, column.theirs, note, take
+            )
+            self.sides.conflicts.add(conflict)
+        elif column.ours != column.name:
+            self.sides.staged.rename_column(column.ours or "", column.name)
+
+    def _drop(self, name: str) -> None:
+        self.sides.staged.stored.drop_column(name)
+
+    def _copy_column(self, column: MergedColumn) -> None:
+        """Make a column of theirs in the result, with its values of the base's rows."""
+        name = column.theirs or ""
+        rows = self.sides.base_rows
+        where = self.sides.o.alignment.new_row(rows), self.sides.t.alignment.new_row(rows)
+        both = (where[0] >= 0) & (where[1] >= 0)
+        for suffix in self.sides.parts(name):
+            source = stored(self.sides.theirs, name + suffix)
+            info = self.sides.theirs.infos[name] if not suffix else None
+            self.sides.staged.stored.add_array(column.name + suffix, source.metadata, info)
+            self.sides.take(name + suffix, column.name + suffix, where[0][both], where[1][both])

@@ -1,0 +1,107 @@
+"""The three states of a table that a merge has, and the staged table that it becomes."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vstore.array import read
+from vstore.diffing.alignment import Alignment, align, no_rows
+from vstore.diffing.columns import ColumnPair, changed_rows, schema, stored
+from vstore.format.samples import companions
+from vstore.merging.conflicts import Conflicts
+from vstore.table import Table
+from vstore.writing.staged_table import StagedTable
+
+Ints = NDArray[np.int64]
+_WAVE_ROWS = 4096
+
+
+@dataclass(frozen=True)
+class Side:
+    """One side of a merge against the base: how its rows and columns came about."""
+
+    base: Table
+    table: Table
+
+    @cached_property
+    def alignment(self) -> Alignment:
+        """How the rows of the base and of this side correspond."""
+        return align(self.base, self.table)
+
+    @cached_property
+    def _changes(self) -> dict[ColumnPair, tuple[Ints, Ints]]:
+        return {}
+
+    def changes(self, base: str | None, name: str | None) -> tuple[Ints, Ints]:
+        """Return the rows, of the base and of this side, that differ in a column."""
+        pair = ColumnPair(base, name)
+        if pair not in self._changes:
+            parts = list(changed_rows(self.base, self.table, pair, self.alignment))
+            old = np.concatenate([no_rows(), *(old for old, _ in parts)])
+            new = np.concatenate([no_rows(), *(new for _, new in parts)])
+            self._changes[pair] = old, new
+        return self._changes[pair]
+
+    def touches(self, base: str, name: str) -> bool:
+        """Tell whether this side changed, retyped or extended a column."""
+        if self.is_retyped(base, name):
+            return True
+        return bool(len(self.alignment.added) or len(self.changes(base, name)[0]))
+
+    def is_retyped(self, base: str, name: str) -> bool:
+        """Tell whether a column has another form here than in the base."""
+        old, new = stored(self.base, base).metadata, stored(self.table, name).metadata
+        return schema(old) != schema(new)
+
+
+@dataclass(frozen=True)
+class TableSides:
+    """A table in the base, ours and theirs; `staged` begins as ours and becomes the result."""
+
+    path: str
+    base: Table
+    ours: Table
+    theirs: Table
+    staged: StagedTable
+    conflicts: Conflicts
+
+    @cached_property
+    def o(self) -> Side:
+        """What ours changed."""
+        return Side(self.base, self.ours)
+
+    @cached_property
+    def t(self) -> Side:
+        """What theirs changed."""
+        return Side(self.base, self.theirs)
+
+    @cached_property
+    def base_rows(self) -> Ints:
+        """The rows of the base that hold a sample."""
+        return self.base.rows.live()
+
+    def parts(self, theirs: str) -> list[str]:
+        """Return the suffixes of the arrays that a column of theirs consists of."""
+        return ["", *companions(self.theirs.infos[theirs])]
+
+    def take(self, theirs: str, name: str, rows: Ints, their_rows: Ints) -> None:
+        """Write rows of one array of theirs into rows of an array of the result."""
+        source = stored(self.theirs, theirs)
+        for to, start in waves(rows, their_rows):
+            self.staged.stored.write_rows(name, to, read(source, (start,)))
+
+
+def sample_names(table: Table, rows: Ints) -> list[Any]:
+    """Return the keys of rows, their positions where the table has none."""
+    found: list[Any] = table.keys_of(rows).tolist()
+    return found
+
+
+def waves(*rows: Ints) -> Iterator[tuple[Ints, ...]]:
+    """Yield rows of equal number in parts that are small enough to be held."""
+    for start in range(0, len(rows[0]), _WAVE_ROWS):
+        yield tuple(part[start : start + _WAVE_ROWS] for part in rows)
