@@ -85,9 +85,10 @@ def test_what_is_not_there_is_named(table: vstore.Table) -> None:
 
 
 def test_only_columns_of_a_commit_can_be_read(repo: vstore.Repository, table: vstore.Table) -> None:
-    for nothing in ([], {}):
+    nothing: list[Any] = [[], {}]
+    for empty in nothing:
         with pytest.raises(vstore.InvalidInputError, match="no column"):
-            Reader(nothing, batch_size=4)
+            Reader(empty, batch_size=4)
     with pytest.raises(vstore.InvalidInputError, match="not a column"):
         Reader({"x": np.zeros(3)}, batch_size=4)
     for other in (repo.checkout("main"), repo, "train", np.zeros(3), None, 5):

@@ -141,7 +141,6 @@ def test_an_epoch_may_end_with_the_shortest_or_the_longest_member(members: list[
 
     for seen in epochs("shortest"):
         assert seen.total() == 201
-        assert set(seen.values()) == {1}
         assert sum(seen[n] for n in range(1000, 1100)) == 100
     together = sum(epochs("shortest"), Counter[int]())
     assert min(together[n] for n in range(300)) == 1
@@ -187,9 +186,10 @@ def test_members_that_do_not_fit_are_refused(members: list[Any]) -> None:
     for samples in (0, -1, 2.5, "all", True):
         with pytest.raises(vstore.InvalidInputError, match="samples is a number"):
             Reader(Mixture(members, samples=samples), batch_size=4)  # type: ignore[arg-type]
-    for nothing in ([], members[0], None):
+    others: list[Any] = [[], members[0], None]
+    for other in others:
         with pytest.raises(vstore.InvalidInputError, match="list of tables"):
-            Reader(Mixture(nothing), batch_size=4)  # type: ignore[arg-type]
+            Reader(Mixture(other), batch_size=4)
     some = Reader(Mixture(members), batch_size=4, rows=lambda c: c["x"][:, 0] % 10 == 0)
     assert sorted(n for batch in some for n in numbers(batch)) == [
         *range(0, 300, 10),

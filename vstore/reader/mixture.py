@@ -33,9 +33,9 @@ class Mixture:
     weights a member that runs out begins again, in another order, and one that does not goes
     on where it was in the next epoch. A member of weight 0 is left out.
 
-    `samples` is how long an epoch is: a number of samples, `"shortest"` to end before any
-    member gives a sample twice, or `"longest"` to end when all have given each of theirs; as
-    many as all members have together when None.
+    `samples` is how long an epoch is: a number of samples, `"shortest"` to end when the first
+    member has given as many as it has, or `"longest"` when the last has; as many as all members
+    have together when None.
     """
 
     members: Sequence[Any]
