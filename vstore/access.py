@@ -75,7 +75,7 @@ class Access:
         return digest
 
     def resolve_range(self, revision: str | None) -> tuple[list[Digest], list[Digest]]:
-        """Return the commits that a range begins at, and those whose histories it leaves out.
+        """Return the commits that a range begins at, and common ones whose histories it lacks.
 
         `a..b` leaves out what `a` descends from, `a...b` what both do; any other revision
         leaves nothing out.
@@ -83,9 +83,8 @@ class Access:
         for dots in ("...", ".."):
             if revision is not None and dots in revision:
                 old, new = (self.resolve(end or None) for end in revision.split(dots, 1))
-                if dots == "..":
-                    return [new], [old]
-                return [old, new], merge_bases(old, new, self.fetcher.commit)
+                starts = [new] if dots == ".." else [old, new]
+                return starts, merge_bases(old, new, self.fetcher.commit)
         return [self.resolve(revision)], []
 
     def _resolve(self, revision: str | None) -> tuple[Digest, bool]:

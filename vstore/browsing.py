@@ -43,7 +43,11 @@ def snapshot(access: Access, digest: Digest) -> Snapshot:
 
 def diff(access: Access, old: str, new: str | None) -> Diff:
     """Return what differs between two revisions, or over the range that `old` spells."""
+    if new is None and "..." in old:
+        starts, bases = access.resolve_range(old)
+        if not bases:
+            raise NotFoundError(f"the two ends of {old!r} share no commit")
+        return Diff(snapshot(access, bases[0]), snapshot(access, starts[-1]))
     if new is None and ".." in old:
-        starts, excluded = access.resolve_range(old)
-        return Diff(snapshot(access, excluded[0]), snapshot(access, starts[-1]))
+        old, new = (end or access.default_branch for end in old.split("..", 1))
     return Diff(snapshot(access, access.resolve(old)), snapshot(access, access.resolve(new)))

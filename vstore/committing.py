@@ -14,6 +14,7 @@ from vstore.format.commit import (
     CommitDocument,
     ancestors_of,
     format_time,
+    merges_of,
     parse_time,
 )
 from vstore.format.digest import Digest, digest_of
@@ -101,10 +102,11 @@ def commit_document(
     digests = [] if base is None else [base]
     digests += [digest for digest in options.merged if digest not in digests]
     parents = [read(digest) for digest in digests]
-    depth, ancestors = 0, list[tuple[int, str]]()
+    depth, ancestors, merges = 0, list[tuple[int, str]](), merges_of(0, parents=len(parents))
     if base is not None:
         depth = parents[0].depth + 1
         ancestors = ancestors_of(base, parents[0].depth, parents[0].ancestors)
+        merges = merges_of(parents[0].merges, parents=len(parents))
     return CommitDocument(
         format=FORMAT,
         features=[],
@@ -118,6 +120,7 @@ def commit_document(
         metadata=document.plain_object(options.metadata, what="metadata"),
         changes=contents.changes,
         tree=contents.tree,
+        merges=merges,
     )
 
 

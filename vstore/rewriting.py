@@ -116,6 +116,7 @@ class Rewriter:
             generation=below.generation + 1,
             depth=below.depth + 1,
             ancestors=commits.ancestors_of(since, below.depth, below.ancestors),
+            merges=commits.merges_of(below.merges, parents=1),
             message=self.options.message,
             author=self.options.author,
             changes=_summed([self.fetcher.commit(d) for d in self._commits_beyond(since)]),

@@ -135,6 +135,7 @@ class SecondReader:
             value,
             *("format", "features", "parents", "generation", "depth", "ancestors", "author"),
             *("time", "message", "metadata", "changes", "tree"),
+            optional=("merges",),
         )
         require(value["format"] == 1 and value["features"] == [], "a newer format")
         depths = [value["depth"], *(depth for depth, _ in value["ancestors"])]
@@ -160,6 +161,8 @@ class SecondReader:
             else:
                 wanted = [[depth, parent.digest], *a]
             require(child.value["ancestors"] == wanted, "ancestors")
+            is_merge = len(child.value["parents"]) > 1
+            require(child.value["merges"] == parent.value["merges"] + is_merge, "merges")
         yield from line
 
     def _node(self, value: Json) -> Node:

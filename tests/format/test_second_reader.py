@@ -34,7 +34,7 @@ from vstore.format.index import walk
 from vstore.repository import Repository
 
 ROOT = Path(__file__).parents[2]
-GOLDEN = "2f27262f78aed95e0f6f6ed693cdd8fff66df53b77f4c117ffa5f10927c6b346"
+GOLDEN = "2c0983b63f2057ccf2615238e658bef1c691fad3aa46bb9fc63d727a5cf47fc7"
 """It changes only with the format's version."""
 
 

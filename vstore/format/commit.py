@@ -54,6 +54,7 @@ class CommitDocument(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     metadata: dict[str, Any]
     changes: dict[str, Changes]
     tree: dict[str, Any]
+    merges: int | msgspec.UnsetType = msgspec.UNSET
 
     def __post_init__(self) -> None:
         for digest in [*self.parents, *(digest for _, digest in self.ancestors)]:
@@ -70,6 +71,9 @@ class CommitDocument(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             raise ValueError("the depths of ancestors fall from the commit's own to 0")
         if bool(self.parents) != bool(self.depth):
             raise ValueError("all commits but the first of a line have parents")
+        is_merge = len(self.parents) > 1
+        if self.merges is not msgspec.UNSET and not is_merge <= self.merges <= self.depth:
+            raise ValueError("merges counts the commits of the line that have several parents")
 
 
 class LogEntry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -210,3 +214,11 @@ def ancestors_of(
         if depth - first == first - second:
             return ancestors[1:]
     return [(depth, parent), *ancestors]
+
+
+def merges_of(before: int | msgspec.UnsetType, *, parents: int) -> int | msgspec.UnsetType:
+    """Return how many merges a line has with a commit of so many parents on top of it.
+
+    `before` is the count of the first parent, and unknown where that is.
+    """
+    return before if before is msgspec.UNSET else before + (parents > 1)
