@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from vstore.access import Access
 from vstore.errors import AlreadyExistsError, ConflictError, NotFoundError
 from vstore.format import keys
-from vstore.format.commit import Author, TagDocument
+from vstore.format.commit import Author, DeletedDocument, TagDocument
 from vstore.format.digest import Digest, is_digest
 from vstore.history.fence import Stopwatch
 from vstore.history.merge_base import is_ancestor
@@ -46,7 +46,7 @@ class Branches:
         return digest
 
     def rename(self, name: str, new_name: str) -> Digest:
-        """Give a branch another name and return its commit; its log begins anew.
+        """Give a branch another name and return its commit; its log goes along.
 
         Raises:
             NotFoundError: there is no branch `name`.
@@ -55,7 +55,8 @@ class Branches:
         """
         branch = self._refs.get_branch(name)
         action = f"renamed from {name}"
-        made = self._refs.create_branch(new_name, branch.commit, action=action)
+        log = branch.document.log
+        made = self._refs.create_branch(new_name, branch.commit, action=action, log=log)
         if made is None:
             raise AlreadyExistsError(f"there is a branch {new_name!r} already")
         if not self._refs.delete_branch(branch):
@@ -66,8 +67,8 @@ class Branches:
     def delete(self, name: str, *, force: bool = False) -> Digest:
         """Delete a branch and return where it pointed.
 
-        Its commits stay until gc, so `create(name, at=...)` with what this returns brings
-        it back.
+        `restore` brings it back; its commits stay for as long as garbage collection keeps
+        what branches left, 30 days by default.
 
         Raises:
             NotFoundError: there is no such branch.
@@ -80,9 +81,32 @@ class Branches:
                 f"the branch {name!r} has commits that are on no other branch or tag: merge or "
                 "tag them first, or delete it with force=True"
             )
+        note = self._refs.deleted.note(branch.document)
         if not self._refs.delete_branch(branch):
+            self._refs.deleted.withdraw(note)
             raise ConflictError(f"the branch {name!r} moved just now; nothing was deleted")
         return branch.commit
+
+    def deleted(self) -> list[DeletedDocument]:
+        """Return the notes of deleted branches that are still kept, oldest first."""
+        return [note for note in self._refs.deleted if note.branch is not None]
+
+    def restore(self, name: str) -> Digest:
+        """Bring back a deleted branch, log and all, where it was; return its commit.
+
+        Raises:
+            NotFoundError: no branch of that name was deleted, or too long ago.
+            AlreadyExistsError: there is a branch of that name.
+        """
+        note = self._refs.deleted.find_latest(keys.branch(name))
+        if note is None or note.branch is None:
+            raise NotFoundError(_not_deleted("branch", name))
+        commit = Digest(note.branch.commit)
+        action = f"undo: deleted on {note.time[:10]}"
+        log = note.branch.log
+        if self._refs.create_branch(name, commit, action=action, log=log) is None:
+            raise AlreadyExistsError(f"there is a branch {name!r} already")
+        return commit
 
     def _is_reachable_elsewhere(self, branch: Branch) -> bool:
         others = {self[name] for name in self if name != branch.name}
@@ -149,8 +173,49 @@ class Tags:
         return digest
 
     def delete(self, name: str) -> None:
-        """Delete a tag, or raise `NotFoundError`."""
+        """Delete a tag, or raise `NotFoundError`; `restore` brings it back."""
         self._refs.delete_tag(name)
+
+    def deleted(self) -> list[DeletedDocument]:
+        """Return the notes of deleted tags that are still kept, oldest first."""
+        return [note for note in self._refs.deleted if note.tag is not None]
+
+    def restore(self, name: str) -> Digest:
+        """Bring back a deleted tag, exactly as it was; return its commit.
+
+        Raises:
+            NotFoundError: no tag of that name was deleted, or too long ago.
+            AlreadyExistsError: there is a tag of that name.
+        """
+        note = self._refs.deleted.find_latest(keys.tag(name))
+        if note is None or note.tag is None:
+            raise NotFoundError(_not_deleted("tag", name))
+        if not self._refs.restore_tag(note.tag):
+            raise AlreadyExistsError(f"there is a tag {name!r} already")
+        return Digest(note.tag.commit)
 
     def __repr__(self) -> str:
         return f"<tags {', '.join(self) or 'none'}>"
+
+
+def restore(access: Access, name: str) -> Digest:
+    """Bring back the branch or the tag of a name, whichever was deleted last.
+
+    Raises:
+        NotFoundError: neither was deleted, or too long ago.
+    """
+    deleted = access.refs.deleted
+    branch = deleted.find_latest(keys.branch(name))
+    tag = deleted.find_latest(keys.tag(name))
+    if branch is None and tag is None:
+        raise NotFoundError(f"there is no branch {name!r}, and none of that name was deleted")
+    if tag is None or (branch is not None and branch.time > tag.time):
+        return Branches(access).restore(name)
+    return Tags(access).restore(name)
+
+
+def _not_deleted(what: str, name: str) -> str:
+    return (
+        f"no {what} {name!r} was deleted, or so long ago that garbage collection forgot it: "
+        "if you know its commit, create it there"
+    )

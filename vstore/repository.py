@@ -8,7 +8,7 @@ from typing import Any
 
 from vstore import browsing
 from vstore.access import Access
-from vstore.branches import Branches, Tags
+from vstore.branches import Branches, Tags, restore
 from vstore.committing import CommitOptions
 from vstore.diffing.diff import Diff
 from vstore.fetch import Fetcher
@@ -258,9 +258,19 @@ class Repository:
         """Move a branch to any commit; `undo` moves it back."""
         return self._rewriter(branch).reset(self.resolve(to))
 
-    def undo(self, branch: str | None = None) -> Commit:
-        """Move a branch to where it was before its last move."""
-        return self._rewriter(branch).undo()
+    def undo(self, name: str | None = None) -> Commit:
+        """Move a branch to where it was before its last move; bring it back if it was deleted.
+
+        So too a tag that was deleted, where no branch has its name.
+
+        Raises:
+            NotFoundError: the branch has not moved, or nothing of that name was deleted.
+            ConflictError: the branch moved just now, or garbage collection deleted the commit.
+        """
+        name = self.default_branch if name is None else name
+        if self.refs.find_branch(name) is not None:
+            return self._rewriter(name).undo()
+        return self.commit(restore(self._access, name))
 
     def amend(
         self,

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from vstore.committing import CommitOptions, commit_document
 from vstore.format.commit import Author, CommitDocument
 from vstore.format.digest import Digest
+from vstore.writing.staged_tree import Contents
 
 OPTIONS = CommitOptions(message="", author=Author("Ann"), time=datetime(2026, 1, 1, tzinfo=UTC))
 
@@ -29,7 +30,7 @@ class Graph:
             message="", author=OPTIONS.author, time=OPTIONS.time, merged=parents[1:]
         )
         base = parents[0] if parents else None
-        document = commit_document(self.commits.__getitem__, base, options, {}, {})
+        document = commit_document(self.commits.__getitem__, base, options, Contents({}, {}, {}))
         digest = Digest(f"{len(self.commits):064x}")
         self.commits[digest] = document
         return digest

@@ -21,6 +21,8 @@ LONG = 4_000
 READS = 120
 """Far more than a few times the logarithm of any length here, far less than the length."""
 
+Question = Callable[[Repository], object]
+
 steps = st.lists(
     st.tuples(st.integers(0, 10**6), st.integers(0, 10**6), st.integers(0, 40)),
     min_size=1,
@@ -165,7 +167,7 @@ def test_questions_about_a_long_history_cost_few_requests(length: int) -> None:
     repository, line = long_repository(length)
     with repository.transaction("side", message="Add") as tx:
         tx["t"].extend({"x": [4]})
-    questions: list[tuple[Callable[[Repository], object], int]] = [
+    questions: list[tuple[Question, int]] = [
         (lambda repo: repo.merge("side", into="main", dry_run=True), 60),
         (lambda repo: list(repo.log("main..side")), 60),
         (lambda repo: repo.resolve(f"main~{length - 5}"), 30),

@@ -31,6 +31,7 @@ from vstore.storage.store import Key
 from vstore.writing import lease
 
 NOW = GcOptions(grace=timedelta(0))
+DAILY = GcOptions()
 
 
 def old_orphans() -> tuple[Repository, set[str]]:
@@ -43,11 +44,11 @@ def old_orphans() -> tuple[Repository, set[str]]:
     return repository, set(needed)
 
 
-def collect_twice(repository: Repository) -> GcReport:
+def collect_twice(repository: Repository, options: GcOptions = DAILY) -> GcReport:
     """Condemn, wait out the grace period, delete."""
-    collect(repository.store)
+    collect(repository.store, options)
     pass_grace(repository.store)
-    return collect(repository.store)
+    return collect(repository.store, options)
 
 
 def test_garbage_is_condemned_first_and_deleted_a_day_later() -> None:
@@ -146,13 +147,14 @@ def test_tags_branches_and_their_ancestors_keep_what_they_need() -> None:
     assert read_everything(repository.store) == 5
 
 
-def test_a_deleted_branch_is_garbage_once_it_is_old() -> None:
+def test_a_deleted_branch_is_garbage_once_its_deletion_expires() -> None:
     repository = new_repository()
     repository.branches.create("side", at="main")
     lost = write(repository, 7, branch="side")
     repository.branches.delete("side", force=True)
     age(repository.store, 3 * DAY)
-    assert collect_twice(repository).freed.objects == 2
+    assert collect_twice(repository).freed.objects == 0
+    assert collect_twice(repository, GcOptions(expire=timedelta(0))).freed.objects == 2
     with pytest.raises(NotFoundError):
         Repository(repository.store).checkout(lost)
 

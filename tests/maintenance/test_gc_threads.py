@@ -26,7 +26,7 @@ from vstore.storage.store import ObjectStore
 WRITERS, READERS = 4, 2
 PAUSE_SECONDS = 0.06
 """How long each pauses at most, so that collections keep up with what is committed."""
-SHORT = GcOptions(grace=timedelta(milliseconds=60), wait=True, take_over=True)
+SHORT = GcOptions(grace=timedelta(milliseconds=60), expire=timedelta(0), wait=True, take_over=True)
 
 
 def keep_writing(store: ObjectStore, seed: int, stop: threading.Event) -> list[str]:
@@ -113,8 +113,9 @@ def check_beside(repository: Repository, rounds: int) -> None:
     assert set(made) <= all_commits(repository)
     assert len(set(made)) == len(made)
     read_everything(repository.store)
-    collect(repository.store, GcOptions(grace=timedelta(0), take_over=True))
-    assert collect(repository.store, GcOptions(grace=timedelta(0))).freed.objects == 0
+    none = timedelta(0)
+    collect(repository.store, GcOptions(grace=none, expire=none, take_over=True))
+    assert collect(repository.store, GcOptions(grace=none, expire=none)).freed.objects == 0
     needed = all_commits(repository)
     assert {key for key in orphans(repository.store) if key.startswith("commits/")} == {
         f"commits/{digest}.json" for digest in needed

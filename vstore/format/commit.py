@@ -126,6 +126,28 @@ class TagDocument(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         parse_time(self.time)
 
 
+class DeletedDocument(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """A note that a branch or a tag was deleted: what it was, so that it can come back."""
+
+    format: int
+    time: str
+    branch: BranchDocument | None = None
+    tag: TagDocument | None = None
+
+    def __post_init__(self) -> None:
+        parse_time(self.time)
+        if (self.branch is None) == (self.tag is None):
+            raise ValueError("either a branch or a tag was deleted")
+
+    @property
+    def ref(self) -> BranchDocument | TagDocument:
+        """What was deleted."""
+        found = self.branch if self.branch is not None else self.tag
+        if found is None:
+            raise AssertionError
+        return found
+
+
 class RepositoryDocument(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The document that marks a repository."""
 
@@ -136,10 +158,12 @@ class RepositoryDocument(msgspec.Struct, frozen=True, forbid_unknown_fields=True
     created: str
 
 
-Stored = TypeVar("Stored", CommitDocument, BranchDocument, TagDocument, RepositoryDocument)
+Stored = TypeVar(
+    "Stored", CommitDocument, BranchDocument, TagDocument, DeletedDocument, RepositoryDocument
+)
 
 
-def encode(value: BranchDocument | TagDocument | RepositoryDocument) -> bytes:
+def encode(value: BranchDocument | TagDocument | DeletedDocument | RepositoryDocument) -> bytes:
     """Return a document that no digest names, with the digest of its other members inside."""
     return seal(value)
 

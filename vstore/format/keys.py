@@ -10,6 +10,7 @@ from vstore.storage.store import Key
 REPOSITORY = Key("vstore.json")
 BRANCHES = "refs/branches/"
 TAGS = "refs/tags/"
+DELETED = "refs/deleted/"
 COMMITS = "commits/"
 INDEX = "index/"
 PACKS = "packs/"
@@ -37,6 +38,9 @@ _INVISIBLE = re.compile("[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ufeff\ud8
 A list of our own, since what Python calls printable differs between its versions.
 """
 
+_DELETED = re.compile(
+    r"refs/deleted/(?P<name>(?:branches|tags)/.+)/\d{8}T\d{12}Z-[0-9a-f]{16}\.json"
+)
 _CONDEMNED = re.compile(r"gc/([0-9a-f]+)/\d+\.json")
 
 
@@ -96,6 +100,28 @@ def branch(name: str) -> Key:
 def tag(name: str) -> Key:
     """Return where a tag lies, or raise `InvalidInputError`."""
     return _ref(TAGS, name, what="tag")
+
+
+def deletion(ref: Key, stamp: str) -> Key:
+    """Return where the note lies that a branch or tag was deleted; stamps sort by time."""
+    return Key(f"{deletions(ref)}{stamp}{_SUFFIX}")
+
+
+def deletions(ref: Key) -> str:
+    """Return the prefix below which all notes on one branch or tag lie, and perhaps others."""
+    return f"{DELETED}{ref.removeprefix('refs/').removesuffix(_SUFFIX)}/"
+
+
+def find_deleted(key: Key) -> Key | None:
+    """Return where the branch or tag lay that a note says was deleted; None for no note.
+
+    >>> note = deletion(tag("v1"), "20260102T030405678901Z-0123456789abcdef")
+    >>> find_deleted(note)
+    'refs/tags/v1.json'
+    """
+    match = _DELETED.fullmatch(key)
+    ref = Key(f"refs/{match['name']}{_SUFFIX}") if match else None
+    return None if ref is None or find_ref_name(ref) is None else ref
 
 
 def find_ref_name(key: Key) -> str | None:

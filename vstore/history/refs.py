@@ -1,7 +1,7 @@
 """Branches and tags: the only names that move, and how they move."""
 
 import secrets
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -24,6 +24,7 @@ from vstore.format.commit import (
 from vstore.format.digest import Digest
 from vstore.history import fence as fences
 from vstore.history.closure import fresh_objects
+from vstore.history.deleted import DeletedRefs
 from vstore.history.documents import read_document
 from vstore.storage.store import Key, ObjectStore, Version
 
@@ -54,6 +55,7 @@ class Refs:
 
     def __init__(self, store: ObjectStore) -> None:
         self._store = store
+        self.deleted = DeletedRefs(store)
 
     def find_branch(self, name: str) -> Branch | None:
         """Return the branch, or None where there is none; one request."""
@@ -74,18 +76,25 @@ class Refs:
         return found
 
     def create_branch(
-        self, name: str, commit: Digest, *, action: str, written: bool = False
+        self,
+        name: str,
+        commit: Digest,
+        *,
+        action: str,
+        written: bool = False,
+        log: Sequence[LogEntry] = (),
     ) -> Branch | None:
         """Create a branch; return None, changing nothing, if it exists.
 
         `written` says that the caller wrote the commit, and did not find it in the repository.
+        `log` is what the branch did under another name, or before it was deleted.
 
         Raises:
             ConflictError: garbage collection deleted the commit, or is about to.
         """
         since = fences.Stopwatch()
         state, fence = fences.fence_to_create(self._store, commit, written=written)
-        new = _moved(name, [], commit, action, fence)
+        new = _moved(name, log, commit, action, fence)
         version = self._store.put_if_absent(keys.branch(name), commits.encode(new))
         if version is None:
             return None
@@ -206,8 +215,17 @@ class Refs:
                 self.require_kept(commit)
         return new
 
+    def restore_tag(self, tag: TagDocument) -> bool:
+        """Store a tag again as it was; return False, changing nothing, if there is one.
+
+        Raises:
+            ConflictError: garbage collection deleted the commit, or is about to.
+        """
+        self.require_kept(Digest(tag.commit))
+        return self._store.put_if_absent(keys.tag(tag.name), commits.encode(tag)) is not None
+
     def delete_tag(self, name: str) -> None:
-        """Delete a tag, or raise `NotFoundError`.
+        """Delete a tag, noting what it was, or raise `NotFoundError`.
 
         Raises:
             ConflictError: it was deleted and made again just now.
@@ -215,8 +233,10 @@ class Refs:
         found = self._find_tag(name)
         if found is None:
             raise NotFoundError(f"there is no tag {name!r} in {self._store.url}")
+        note = self.deleted.note(found[0])
         is_deleted = self._store.delete_if_version(keys.tag(name), found[1])
         if not is_deleted and self.find_tag(name) is not None:
+            self.deleted.withdraw(note)
             raise ConflictError(f"the tag {name!r} was made again just now; it was not deleted")
 
     def tag_names(self) -> list[str]:
@@ -237,7 +257,7 @@ def _check_name(found: str, wanted: str, what: str) -> None:
 
 
 def _moved(
-    name: str, log: list[LogEntry], commit: Digest, action: str, fence: Fence | None
+    name: str, log: Sequence[LogEntry], commit: Digest, action: str, fence: Fence | None
 ) -> BranchDocument:
     entries = [LogEntry(commit, _now(), action[:ACTION_LENGTH]), *log][:LOG_LENGTH]
     return BranchDocument(FORMAT, name, commit, _token(), entries, fence)

@@ -17,7 +17,7 @@ class Inventory:
     """The objects of a repository by kind, with their sizes; 40 bytes for each.
 
     `foreign` are objects that vstore did not put there, as far as their names tell (the
-    first thousand); `working` is what garbage collection and probes keep or left behind.
+    first thousand); `working` is what deletions, garbage collection and probes keep or left behind.
     """
 
     commits: SizesByDigest = field(default_factory=SizesByDigest)
@@ -48,7 +48,7 @@ class Inventory:
             self.has_marker = True
         elif info.key.startswith("refs/") and keys.find_ref_name(info.key) is not None:
             self.refs.append(info.key)
-        elif info.key.startswith((keys.COLLECTION, keys.PROBES)):
+        elif info.key.startswith((keys.COLLECTION, keys.PROBES)) or keys.find_deleted(info.key):
             self.working += amount
         else:
             self.foreign_amount += amount

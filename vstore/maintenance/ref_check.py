@@ -9,10 +9,12 @@ from vstore.format import keys
 from vstore.format.commit import (
     BranchDocument,
     CommitDocument,
+    DeletedDocument,
     RepositoryDocument,
     TagDocument,
 )
 from vstore.format.digest import Digest
+from vstore.history.deleted import read_deleted
 from vstore.maintenance.digest_set import DigestSet
 from vstore.maintenance.findings import Restorer
 from vstore.maintenance.inventory import Inventory
@@ -39,6 +41,8 @@ def check_refs(store: ObjectStore, restorer: Restorer) -> RefsChecked:
     for info in store.list_prefix("refs/"):
         name = keys.find_ref_name(info.key)
         if name is None:
+            if keys.find_deleted(info.key) is not None:
+                _check_note(store, restorer, info.key, found)
             continue
         names.add(info.key)
         found.count += 1
@@ -100,6 +104,28 @@ def _check_ref(
     found.heads.add(Digest(document.commit))
     if isinstance(document, BranchDocument):
         found.remembered |= {Digest(entry.commit) for entry in document.log}
+
+
+def _check_note(store: ObjectStore, restorer: Restorer, key: Key, found: RefsChecked) -> None:
+    """Check what is kept of a branch or tag that was deleted."""
+    try:
+        note = read_deleted(store, key)
+    except FormatError as exc:
+        note = None if restorer.copy is None else _find_note(restorer.copy, key)
+        if note is not None:
+            store.put(key, commits.encode(note))
+        restorer.findings.report(key, "damaged", str(exc), repaired=note is not None)
+    if note is not None:
+        found.remembered.add(Digest(note.ref.commit))
+        if note.branch is not None:
+            found.remembered |= {Digest(entry.commit) for entry in note.branch.log}
+
+
+def _find_note(copy: ObjectStore, key: Key) -> DeletedDocument | None:
+    try:
+        return read_deleted(copy, key)
+    except FormatError:
+        return None
 
 
 def _read_ref(store: ObjectStore, key: Key, name: str) -> BranchDocument | TagDocument:

@@ -1,0 +1,89 @@
+"""Notes of deleted branches and tags, which bring them back."""
+
+import secrets
+from collections.abc import Iterator
+from datetime import UTC, datetime
+
+from vstore.errors import FormatError, NotFoundError
+from vstore.format import commit as commits
+from vstore.format import keys
+from vstore.format.commit import (
+    FORMAT,
+    BranchDocument,
+    DeletedDocument,
+    TagDocument,
+    format_time,
+)
+from vstore.history.documents import read_document
+from vstore.storage.store import Key, ObjectStore
+
+
+class DeletedRefs:
+    """The notes of one repository. Each is written before its ref is deleted, and never changed.
+
+    So whoever looks for refs first and for notes afterwards finds what was deleted among
+    one or the other. Garbage collection keeps what a note names, and removes notes when the
+    time is over for which logs keep what branches left.
+    """
+
+    def __init__(self, store: ObjectStore) -> None:
+        self._store = store
+
+    def note(self, ref: BranchDocument | TagDocument) -> Key:
+        """Write that a branch or tag is about to be deleted; one request."""
+        now = datetime.now(UTC)
+        is_branch = isinstance(ref, BranchDocument)
+        place = keys.branch(ref.name) if is_branch else keys.tag(ref.name)
+        key = keys.deletion(place, f"{now:%Y%m%dT%H%M%S%f}Z-{secrets.token_hex(8)}")
+        document = DeletedDocument(
+            FORMAT,
+            format_time(now),
+            branch=ref if isinstance(ref, BranchDocument) else None,
+            tag=ref if isinstance(ref, TagDocument) else None,
+        )
+        self._store.put(key, commits.encode(document))
+        return key
+
+    def withdraw(self, note: Key) -> None:
+        """Remove a note: its ref was not deleted."""
+        self._store.delete(note)
+
+    def find_latest(self, ref: Key) -> DeletedDocument | None:
+        """Return what the last note on a branch or tag says; None where there is none."""
+        for note in sorted(self._notes(keys.deletions(ref)), reverse=True):
+            found = read_deleted(self._store, note) if keys.find_deleted(note) == ref else None
+            if found is not None:
+                return found
+        return None
+
+    def __iter__(self) -> Iterator[DeletedDocument]:
+        for note in sorted(self._notes(keys.DELETED), key=_stamp):
+            found = read_deleted(self._store, note)
+            if found is not None:
+                yield found
+
+    def _notes(self, prefix: str) -> Iterator[Key]:
+        for info in self._store.list_prefix(prefix):
+            if keys.find_deleted(info.key) is not None:
+                yield info.key
+
+
+def read_deleted(store: ObjectStore, note: Key) -> DeletedDocument | None:
+    """Return what a note says; None where it was removed just now.
+
+    Raises:
+        FormatError: malformed, or on another ref than its name says.
+        CorruptionError: damaged.
+    """
+    try:
+        found, _ = read_document(store, note, DeletedDocument, what=f"the note {note}")
+    except NotFoundError:
+        return None
+    place = keys.branch if found.branch is not None else keys.tag
+    if place(found.ref.name) != keys.find_deleted(note):
+        raise FormatError(f"the note {note} is on {found.ref.name!r}")
+    return found
+
+
+def _stamp(note: Key) -> str:
+    return note.rpartition("/")[2]
