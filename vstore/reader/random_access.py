@@ -15,6 +15,7 @@ from vstore.reader.buffers import BufferPool
 from vstore.reader.disk_cache import DiskCache
 from vstore.reader.engine import Batch, Channel
 from vstore.reader.feeds import Part
+from vstore.reader.hedging import Meter
 from vstore.reader.loading import Loading
 from vstore.reader.session import Memory, open_channels
 from vstore.reader.source import Source
@@ -53,6 +54,7 @@ class RandomAccess:
         self._memory_nbytes = memory_nbytes
         self._disk = disk
         self._session: _Session | None = None
+        self._meter = Meter()
         self._waited_seconds = 0.0
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -82,7 +84,9 @@ class RandomAccess:
     def statistics(self) -> Statistics:
         """Return what reading has cost this process so far."""
         channels = {} if self._session is None else self._session.channels
-        return Statistics.of(channels.values(), self._disk, waited_seconds=self._waited_seconds)
+        return Statistics.of(
+            channels.values(), self._meter, self._disk, waited_seconds=self._waited_seconds
+        )
 
     def _opened(self) -> _Session:
         session = self._session
@@ -93,7 +97,7 @@ class RandomAccess:
         channels = open_channels(
             self._source.columns,
             self._source.selections,
-            Memory(pool, self._memory_nbytes, self._disk),
+            Memory(pool, self._memory_nbytes, self._meter, self._disk),
             unit_rows=_ROWS_AT_A_TIME,
             rows_per_block=geometry.rows_per_block,
         )

@@ -17,8 +17,8 @@ from vstore.reader.chunks import SampleChunks
 from vstore.reader.disk_cache import DiskCache
 from vstore.reader.engine import Channel
 from vstore.reader.feeds import DenseFeed, SparseFeed
+from vstore.reader.hedging import Meter, reading
 from vstore.reader.object_feed import ChunkCache, ObjectFeed
-from vstore.reader.scratch import with_scratch
 
 Ints = NDArray[np.int64]
 
@@ -92,6 +92,7 @@ class Memory:
 
     pool: BufferPool
     nbytes: int
+    meter: Meter
     disk: DiskCache | None = None
 
 
@@ -141,7 +142,8 @@ class _Opening:
         array = stored_array(source, name)
         old = array.fetcher
         if id(old) not in self._fetchers:
-            self._fetchers[id(old)] = Fetcher(with_scratch(old.store, self.memory.pool))
+            store = reading(old.store, self.memory.pool, self.memory.meter)
+            self._fetchers[id(old)] = Fetcher(store)
         array = StoredArray(self._fetchers[id(old)], array.node, path=array.path)
         return SampleChunks(array, disk=self.memory.disk)
 

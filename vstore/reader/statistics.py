@@ -5,6 +5,7 @@ from dataclasses import astuple, dataclass
 
 from vstore.reader.disk_cache import DiskCache
 from vstore.reader.engine import Channel
+from vstore.reader.hedging import Meter
 
 
 @dataclass(frozen=True, slots=True)
@@ -12,23 +13,35 @@ class Statistics:
     """What reading has cost one process.
 
     `chunks_found` were in memory, `chunks_loaded` were not; `disk_hits` of these came from the
-    cache on disk. `waited_seconds` is how long the program waited for batches.
+    cache on disk. The store got `requests` requests, which brought `nbytes` bytes; `hedged` of
+    them were sent a second time, because they took much longer than others. `waited_seconds` is
+    how long the program waited for batches.
     """
 
     chunks_found: int
     chunks_loaded: int
     disk_hits: int
+    requests: int
+    nbytes: int
+    hedged: int
     waited_seconds: float
 
     @classmethod
     def of(
-        cls, channels: Iterable[Channel], disk: DiskCache | None, *, waited_seconds: float
+        cls,
+        channels: Iterable[Channel],
+        meter: Meter,
+        disk: DiskCache | None,
+        *,
+        waited_seconds: float,
     ) -> "Statistics":
         """Return what reading some columns has cost."""
         feeds = [{id(each): each for each in (c.feed, c.spare)} for c in channels]
         counts = [feed.statistics() for both in feeds for feed in both.values()]
         found, loaded = (sum(each) for each in zip((0, 0), *counts, strict=True))
-        return cls(found, loaded, 0 if disk is None else disk.hits, waited_seconds)
+        hits = 0 if disk is None else disk.hits
+        asked = meter.requests, meter.nbytes, meter.hedged
+        return cls(found, loaded, hits, *asked, waited_seconds)
 
     @classmethod
     def total(cls, parts: Iterable["Statistics"]) -> "Statistics":
@@ -41,5 +54,7 @@ class Statistics:
         return (
             f"{self.chunks_loaded:,} chunks loaded ({self.disk_hits:,} from the cache on disk), "
             f"{self.chunks_found:,} found in memory ({self.chunks_found / total:.0%}), "
+            f"{self.nbytes / 1e6:,.1f} MB in {self.requests:,} requests "
+            f"({self.hedged:,} sent twice), "
             f"waited {self.waited_seconds:.2f} s"
         )

@@ -16,6 +16,7 @@ from vstore.reader.disk_cache import DiskCache
 from vstore.reader.engine import Batch, Channel, Pass, Resources
 from vstore.reader.engine import Finish as FinishPass
 from vstore.reader.finishing import Finish, Place, as_is
+from vstore.reader.hedging import Meter
 from vstore.reader.loading import fetch_all
 from vstore.reader.planner import (
     Deal,
@@ -98,6 +99,7 @@ class Stream:
         self._session: _Session | None = None
         self._channels: dict[str, Channel] = {}
         self._waited_seconds = 0.0
+        self._meter = Meter()
         self._disk: DiskCache | None = None
         if options.cache_dir is not None:
             self._disk = DiskCache(options.cache_dir, options.cache_nbytes)
@@ -219,7 +221,7 @@ class Stream:
     def statistics(self) -> Statistics:
         """Return what reading has cost this process so far."""
         return Statistics.of(
-            self._channels.values(), self._disk, waited_seconds=self._waited_seconds
+            self._channels.values(), self._meter, self._disk, waited_seconds=self._waited_seconds
         )
 
     def prefetch(self, progress: Callable[[int, int], None]) -> int:
@@ -261,7 +263,7 @@ class Stream:
         channels = open_channels(
             self.source.columns,
             self.source.selections,
-            Memory(pool, self.options.memory_nbytes, self._disk),
+            Memory(pool, self.options.memory_nbytes, self._meter, self._disk),
             unit_rows=share,
             rows_per_block=self.source.geometry.rows_per_block,
         )
