@@ -43,6 +43,16 @@ class Forking(Protocol):
         """Put what was written into forks into their transaction, in the order given."""
 
 
+class Contributions(Protocol):
+    """What other processes write for a transaction while it is open."""
+
+    def take(self, *, last: bool = False) -> None:
+        """Put into the transaction what they have written; after the last time they may not."""
+
+    def release(self) -> None:
+        """Remove what is left of it; the transaction is over."""
+
+
 class Transaction:
     """Changes to one branch, invisible until they are committed.
 
@@ -74,6 +84,7 @@ class Transaction:
             what=f"the head of {branch!r}",
         )
         self._is_open = True
+        self._contributions: Contributions | None = None
         self.commit_made: Commit | None = None
 
     def __enter__(self) -> Self:
@@ -192,6 +203,7 @@ class Transaction:
             NotFoundError: nothing is there.
         """
         self._require_open()
+        self.take_contributions()
         joined = "/".join(split_path(path))
         if self._staged.is_table(joined):
             return self._staged.table(joined)
@@ -203,6 +215,7 @@ class Transaction:
         return StagedView(self._staged.array(joined), self._require_open)
 
     def __contains__(self, path: str) -> bool:
+        self.take_contributions()
         return self._staged.nodes.find(path) is not None
 
     @property
@@ -237,7 +250,9 @@ class Transaction:
         It begins with what this transaction holds now. Nothing of it is visible before
         `merge` takes it and this transaction is committed.
         """
-        return self._require_forking().fork(self)
+        forking = self._require_forking()
+        self.take_contributions()
+        return forking.fork(self)
 
     def merge(self, *forks: Any) -> None:
         """Take what was written into forks, rows of tables in the order of the forks.
@@ -247,13 +262,30 @@ class Transaction:
                 elements differently; nothing was taken.
             InvalidInputError: a fork of another transaction, or one that was merged before.
         """
-        self._require_forking().merge(self, forks)
+        forking = self._require_forking()
+        self.take_contributions()
+        forking.merge(self, forks)
 
     def _require_forking(self) -> Forking:
         self._require_open()
         if self._forking is None:
             raise InvalidInputError("only a transaction that a repository began can be forked")
         return self._forking
+
+    def accept(self, contributions: Contributions) -> None:
+        """Take what other processes write, from now on, whenever it is looked at and at the end."""
+        self._require_open()
+        self._contributions = contributions
+
+    @property
+    def contributions(self) -> Contributions | None:
+        """What was accepted, if anything."""
+        return self._contributions
+
+    def take_contributions(self, *, last: bool = False) -> None:
+        """Put in what other processes have written so far."""
+        if self._contributions is not None:
+            self._contributions.take(last=last)
 
     def checkpoint(self) -> Digest:
         """Store what the transaction holds as a commit that no branch names, and go on."""
@@ -267,6 +299,11 @@ class Transaction:
 
     def discard(self) -> None:
         """Give up all changes; the branch stays where it is."""
+        self._close()
+
+    def _close(self) -> None:
+        if self._is_open and self._contributions is not None:
+            self._contributions.release()
         self._is_open = False
         self._writer.close()
 
@@ -290,10 +327,10 @@ class Transaction:
         """
         self._require_open()
         try:
+            self.take_contributions(last=True)
             return self._commits.write(self._staged.encode())
         finally:
-            self._is_open = False
-            self._writer.close()
+            self._close()
 
     def __repr__(self) -> str:
         state = "open" if self._is_open else "finished"

@@ -19,6 +19,7 @@ COLLECTION_STATE = Key("gc/state.json")
 COLLECTION_CLOCK = Key("gc/clock.json")
 LEASES = "gc/leases/"
 PROBES = "probe/"
+JOURNALS = "journals/"
 
 OBJECTS = "__objects__"
 """The table at the root that holds what was stored under keys no array or group has."""
@@ -90,6 +91,21 @@ def condemned_epoch(key: str) -> str | None:
 def lease(token: str) -> Key:
     """Return where a transaction says that it is alive."""
     return Key(f"{LEASES}{token}{_SUFFIX}")
+
+
+def journal(token: str) -> str:
+    """Return the prefix of all that other processes wrote for an open transaction."""
+    return f"{JOURNALS}{token}/"
+
+
+def journal_mark(token: str) -> Key:
+    """Return where a transaction says that it takes what other processes write for it."""
+    return Key(f"{journal(token)}open{_SUFFIX}")
+
+
+def journal_entry(token: str, name: str) -> Key:
+    """Return where a process says what it wrote for a transaction."""
+    return Key(f"{journal(token)}entries/{name}{_SUFFIX}")
 
 
 def branch(name: str) -> Key:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from vstore.fetch import Fetcher
 from vstore.format.page import ChunkRef
+from vstore.hierarchy.gathering import Gathering
 
 KEPT_NBYTES = 64 * 2**20
 """How much of the chunks that are read in parts, such as shards, is kept."""
@@ -25,7 +26,7 @@ class ChunkReader:
         self._kept_nbytes = 0
         self._lock = threading.Lock()
         self._on_the_way: dict[tuple[int, bytes], asyncio.Future[memoryview]] = {}
-        self._next: dict[int, list[ChunkRef]] = {}
+        self._gathering = Gathering(self._read_all)
 
     @property
     def is_local(self) -> bool:
@@ -37,15 +38,12 @@ class ChunkReader:
         found = self._find(ref)
         if found is not None:
             return found
-        loop = asyncio.get_running_loop()
-        name = (id(loop), ref.digest)
-        if name not in self._on_the_way:
-            self._on_the_way[name] = loop.create_future()
-            refs = self._next.setdefault(id(loop), [])
-            refs.append(ref)
-            if len(refs) == 1:
-                loop.call_soon(self._start, loop)
-        data = await asyncio.shield(self._on_the_way[name])
+        name = (id(asyncio.get_running_loop()), ref.digest)
+        future = self._on_the_way.get(name)
+        if future is None:
+            future = self._on_the_way[name] = self._gathering.submit(ref)
+            future.add_done_callback(lambda _: self._on_the_way.pop(name))
+        data = await asyncio.shield(future)
         if keep:
             self._keep(ref, data)
         return data
@@ -58,18 +56,6 @@ class ChunkReader:
             if keep:
                 self._keep(ref, found)
         return found
-
-    def _start(self, loop: asyncio.AbstractEventLoop) -> None:
-        """Send off what was asked for since the loop last came round."""
-        refs = self._next.pop(id(loop))
-        task = loop.run_in_executor(None, self._read_all, refs)
-
-        def done(task: "asyncio.Future[Sequence[memoryview]]") -> None:
-            for i, ref in enumerate(refs):
-                future = self._on_the_way.pop((id(loop), ref.digest))
-                _pass_on(task, i, future)
-
-        task.add_done_callback(done)
 
     def _read_all(self, refs: Sequence[ChunkRef]) -> Sequence[memoryview]:
         found: list[memoryview] = [memoryview(b"")] * len(refs)
@@ -97,16 +83,3 @@ class ChunkReader:
             while self._kept_nbytes > KEPT_NBYTES and len(self._kept) > 1:
                 _, oldest = self._kept.popitem(last=False)
                 self._kept_nbytes -= len(oldest)
-
-
-def _pass_on(
-    task: "asyncio.Future[Sequence[memoryview]]", i: int, future: "asyncio.Future[memoryview]"
-) -> None:
-    """Give a waiting reader its chunk, or what went wrong."""
-    error = asyncio.CancelledError() if task.cancelled() else task.exception()
-    if future.cancelled():
-        return
-    if error is None:
-        future.set_result(task.result()[i])
-    else:
-        future.set_exception(error)

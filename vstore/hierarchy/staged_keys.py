@@ -43,6 +43,26 @@ class StagedKeys(Keys):
             self._remove_document(target)
         self._put_object(key, data)
 
+    def find_chunk(self, key: str) -> Target | None:
+        """Return where a key leads if it is that of a chunk that may be written, else None.
+
+        Raises:
+            InvalidInputError: the chunk is what a table knows its samples by.
+        """
+        target = self.target(key)
+        if target.number is None:
+            return None
+        self._require_free(target)
+        return target
+
+    def place(self, key: str, ref: ChunkRef) -> None:
+        """Let what lies at `ref` stand under a key, without reading it if it is a chunk's."""
+        target = self.find_chunk(key)
+        if target is None or target.number is None:
+            self.set(key, bytes(self.hierarchy.fetcher.chunk(ref)))
+        else:
+            self._staged.array(target.path).adopt(target.number, ref)
+
     def _set_document(self, path: str, document: dict[str, Any]) -> None:
         target = self.target(path) if path else Target("", self.hierarchy.root, ())
         if target.rest and _is_closed(target.node):

@@ -32,9 +32,9 @@ _POLL_SECONDS = 0.5
 class Stopwatch:
     """How long something took, by whichever clock says more: one of them stops in sleep."""
 
-    def __init__(self) -> None:
-        self._monotonic = time.monotonic()
-        self._wall = time.time()
+    def __init__(self, age_seconds: float = 0.0) -> None:
+        self._monotonic = time.monotonic() - age_seconds
+        self._wall = time.time() - age_seconds
 
     @property
     def seconds(self) -> float:

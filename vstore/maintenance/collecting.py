@@ -12,7 +12,7 @@ from vstore.format import keys
 from vstore.format.collection import CollectionDocument
 from vstore.maintenance.condemning import Census, CondemnedList, Condemning
 from vstore.maintenance.gc_report import NOTHING, Amount, GcReport
-from vstore.maintenance.leases import remove_lapsed, store_now
+from vstore.maintenance.leases import remove_journals, remove_lapsed, store_now
 from vstore.maintenance.marking import Live, PackSpace
 from vstore.maintenance.objects import require_repository
 from vstore.maintenance.progress import Progress, silent
@@ -151,6 +151,7 @@ def _condemn(
     condemning = Condemning.begin(
         store, refs, now, grace=grace, expire=options.expire, progress=progress
     )
+    remove_journals(store, condemning.horizon)
     live, census = Live(), Census()
     space = PackSpace() if options.measure else None
     condemning.mark(live, space)
@@ -188,6 +189,7 @@ def _preview(store: ObjectStore, state: State, options: GcOptions, progress: Pro
     condemning = Condemning.begin(
         store, read_refs(store), now, grace=grace, expire=options.expire, progress=progress
     )
+    remove_journals(store, condemning.horizon)
     live, census = Live(), Census()
     space = PackSpace() if options.measure else None
     condemning.mark(live, space)

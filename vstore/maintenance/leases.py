@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from vstore.errors import FormatError, NotFoundError, StorageError
 from vstore.format import collection, keys
 from vstore.format.collection import LeaseDocument
-from vstore.storage.store import Key, ObjectStore
+from vstore.storage.store import Key, ObjectInfo, ObjectStore
 
 _SHORTEST_LEASE = timedelta(hours=1)
 _MARGIN = timedelta(minutes=2)
@@ -50,3 +50,19 @@ def remove_lapsed(store: ObjectStore, now: datetime, grace: timedelta) -> None:
     for info in list(store.list_prefix(keys.LEASES)):
         if info.modified < now - max(grace, _SHORTEST_LEASE):
             store.delete(info.key)
+
+
+def remove_journals(store: ObjectStore, horizon: datetime) -> None:
+    """Delete what other processes wrote for transactions that died before `horizon`.
+
+    The mark of a transaction goes first: it tells one that is alive after all.
+    """
+    by_token: dict[str, list[ObjectInfo]] = {}
+    for info in store.list_prefix(keys.JOURNALS):
+        token = info.key[len(keys.JOURNALS) :].partition("/")[0]
+        by_token.setdefault(token, []).append(info)
+    for token, found in by_token.items():
+        if all(info.modified < horizon for info in found):
+            store.delete(keys.journal_mark(token))
+            for info in found:
+                store.delete(info.key)

@@ -24,9 +24,10 @@ class Lease:
     Only a courtesy: a transaction whose lease lapses still cannot commit what was deleted.
     """
 
-    def __init__(self, store: ObjectStore) -> None:
+    def __init__(self, store: ObjectStore, *, age_seconds: float = 0.0) -> None:
+        """Begin; `age_seconds` says how long the transaction had been open by then."""
         self._store = store
-        self._open = Stopwatch()
+        self._open = Stopwatch(age_seconds)
         self._renewed: Stopwatch | None = None
         self._token = secrets.token_hex(16)
         self._lock = threading.Lock()

@@ -1,0 +1,81 @@
+"""What other processes write for a transaction that is open, until it takes it.
+
+    journals/<token>/open.json             the transaction is open; deleted before its commit
+    journals/<token>/entries/<name>.json   what one process wrote at one time
+
+Entries are taken in the order of their names, which begin with the time. When the transaction
+is over they are deleted; what a dead one leaves behind, garbage collection removes.
+"""
+
+import msgspec
+
+from vstore.errors import FormatError
+from vstore.format import document
+from vstore.format.commit import FORMAT
+from vstore.format.digest import Digest, parse_digest
+from vstore.format.page import ChunkRef, PackRef
+from vstore.format.seal import break_seal, seal
+
+
+class Write(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """What became of one key of the Zarr hierarchy.
+
+    A chunk that was stored says where in the entry's pack it lies, and its digest; `on` is the
+    digest of what the writer had read there before ("" for nothing, None if it had not looked).
+    Anything else says its bytes in base64. Neither: the key was deleted, or, where it ends
+    in a slash, all below it.
+    """
+
+    key: str
+    chunk: tuple[int, int, str] | None = None
+    on: str | None = None
+    data: str | None = None
+
+
+class JournalEntry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What one process wrote at one time, in order."""
+
+    format: int
+    writes: list[Write]
+    pack: tuple[str, int] | None = None
+
+    def ref(self, write: Write, *, what: str) -> ChunkRef:
+        """Return where the chunk of a write lies."""
+        if self.pack is None or write.chunk is None:
+            raise FormatError(f"{what} has a chunk that lies nowhere")
+        offset, nbytes, digest = write.chunk
+        pack = PackRef(parse_digest(self.pack[0], what=what), self.pack[1])
+        return ChunkRef(pack, offset, nbytes, bytes.fromhex(parse_digest(digest, what=what)))
+
+
+class JournalMark(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Says that a transaction is open, and takes what is written for it."""
+
+    format: int
+    begun: str
+
+
+def encode_mark(begun: Digest) -> bytes:
+    """Return the mark of an open transaction, which other processes find at `begun`."""
+    return seal(JournalMark(FORMAT, begun))
+
+
+def encode_entry(writes: list[Write], pack: PackRef | None) -> bytes:
+    """Return an entry as it is stored."""
+    return seal(JournalEntry(FORMAT, writes, pack and (pack.digest, pack.nbytes)))
+
+
+def decode_entry(data: bytes, *, what: str) -> JournalEntry:
+    """Return a stored entry.
+
+    Raises:
+        FormatError: malformed, or of a newer format version.
+        CorruptionError: it differs from its own check.
+    """
+    value = document.parse(data, what=what)
+    if not isinstance(value, dict):
+        raise FormatError(f"{what} must be a JSON object")
+    members = break_seal(value, what=what)
+    if members.get("format") != FORMAT:
+        raise FormatError(f"{what} has the format version {members.get('format')!r}, not {FORMAT}")
+    return document.convert(members, JournalEntry, what=what)
