@@ -27,7 +27,7 @@ def processes(method: str) -> Pool:
     return lambda: ProcessPoolExecutor(2, mp_context=context)
 
 
-POOLS = [processes("spawn"), processes("forkserver"), lambda: ThreadPoolExecutor(2)]
+POOLS = [processes("spawn"), processes("fork"), lambda: ThreadPoolExecutor(2)]
 
 
 def write_region(fork: Fork, start: int) -> Fork:
@@ -65,7 +65,7 @@ def repository(tmp_path: Path) -> Repository:
     return repositories.on_disk(tmp_path)
 
 
-@pytest.mark.parametrize("pool", POOLS, ids=["spawn", "forkserver", "threads"])
+@pytest.mark.parametrize("pool", POOLS, ids=["spawn", "fork", "threads"])
 def test_workers_write_regions_and_samples(repository: Repository, pool: Pool) -> None:
     with repository.transaction(message="Write together") as tx:
         prepare(tx)

@@ -124,24 +124,24 @@ class Borrower:
         with self.lock:
             looks = [self._look(change.key) for change in changes]
             is_chunk = [
-                change.data is not None
-                and not is_small
-                and self.keys.find_chunk(change.key) is not None
+                change.data is not None and self.keys.find_chunk(change.key) is not None
                 for change in changes
             ]
-            for change, apart in zip(changes, is_chunk, strict=True):
-                if not apart:
+            is_apart = [chunk and not is_small for chunk in is_chunk]
+            for change, apart in zip(changes, is_apart, strict=True):
+                if not apart and not all(is_chunk):
                     change.apply(self.keys)
             name = self._name()
-        pack, refs = _packed(changes, digests, is_chunk)
+        pack, refs = _packed(changes, digests, is_apart)
+        if pack is not None:
+            data = b"".join(c.data or b"" for c, ref in zip(changes, refs, strict=True) if ref)
+            self._store.put(keys.pack(pack.digest), data)
         writes = [
             _described(change, ref, look)
             for change, ref, look in zip(changes, refs, looks, strict=True)
         ]
-        if pack is not None:
-            data = b"".join(c.data or b"" for c, ref in zip(changes, refs, strict=True) if ref)
-            self._store.put(keys.pack(pack.digest), data)
-        self._journal.add(name, writes, pack)
+        is_taken = not (is_small and all(is_chunk))  # those wait in the journal to be looked at
+        self._journal.add(name, writes, pack, taken=is_taken)
         if not self._journal.is_open():
             raise _finished()
         self._lease.keep()

@@ -48,9 +48,10 @@ class Journal:
             return False
         return True
 
-    def add(self, name: str, writes: Sequence[Write], pack: PackRef | None) -> None:
-        """Store an entry; it counts as taken here."""
-        self.taken.add(name)
+    def add(self, name: str, writes: Sequence[Write], pack: PackRef | None, *, taken: bool) -> None:
+        """Store an entry, which counts as taken here or is to be taken with those of others."""
+        if taken:
+            self.taken.add(name)
         self._store.put(keys.journal_entry(self._token, name), encode_entry(list(writes), pack))
 
     def new(self) -> tuple[bool, list[NamedEntry]]:
