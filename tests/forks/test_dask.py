@@ -6,12 +6,12 @@ from pathlib import Path
 from typing import Any
 
 import dask
-import dask.array as da
+import dask.array
+import dask.distributed
 import numpy as np
 import pytest
 import xarray as xr
 import zarr
-from dask.distributed import Client, LocalCluster
 
 import vstore
 from tests.conftest import Bucket
@@ -19,7 +19,10 @@ from tests.zarr import repositories
 from vstore import Repository
 from vstore.forks import Fork
 
+da: Any = dask.array  # which has hardly any types
 to_zarr: Any = da.to_zarr
+delayed: Any = vars(dask)["delayed"]
+distributed: Any = dask.distributed
 open_group: Any = zarr.open_group
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning:distributed")
@@ -37,10 +40,10 @@ def client() -> Iterator[Any]:
     }
     with (
         dask.config.set(settings),
-        LocalCluster(
+        distributed.LocalCluster(
             n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None
         ) as cluster,
-        Client(cluster) as made,
+        distributed.Client(cluster) as made,
     ):
         yield made
 
@@ -49,7 +52,7 @@ def blocks() -> Any:
     return da.from_array(VALUES, chunks=(10, 30))
 
 
-def dataset(first_day: int) -> xr.Dataset:
+def dataset(first_day: int) -> Any:
     return xr.Dataset(
         {"t2m": (("time", "x"), blocks() + first_day)},
         {"time": np.arange(first_day, first_day + 40), "x": np.arange(30)},
@@ -145,8 +148,8 @@ def append(fork: Fork, first: int) -> Fork:
 def test_forks_append_samples_in_their_order(client: Any, repository: Repository) -> None:
     with repository.transaction(message="Label") as tx:
         tx.create_table("train", {"label": vstore.ndarray((), "int64")})
-        tasks = [dask.delayed(append)(tx.fork(), first) for first in (10, 0, 5)]
-        tx.merge(*dask.compute(*tasks))
+        tasks = [delayed(append)(tx.fork(), first) for first in (10, 0, 5)]
+        tx.merge(*delayed(tasks).compute())
     labels = repository.checkout()["train"]["label"][:].tolist()
     assert labels == [*range(10, 15), *range(5), *range(5, 10)]
 
