@@ -99,7 +99,7 @@ class Access:
 
     def _explain_missing(self, name: str) -> None:
         """Raise a better error where there is no repository, or nothing was committed yet."""
-        if name == self.default_branch:
+        if name == self.default_branch and not self.refs.branch_names():
             raise NotFoundError(f"nothing was committed to {name!r} in {self.store.url} yet")
 
     def _commits_with_prefix(self, prefix: str) -> Iterator[Digest]:

@@ -1,11 +1,12 @@
 """Questions about history: what was committed, by whom a sample was changed, what differs."""
 
 from collections.abc import Iterator
+from itertools import islice
 
 from vstore.access import Access
 from vstore.diffing.diff import Diff
 from vstore.diffing.states import NodeStates, SampleStates
-from vstore.errors import NotFoundError
+from vstore.errors import InvalidInputError, NotFoundError
 from vstore.format.digest import Digest
 from vstore.format.sample_keys import SampleKey
 from vstore.history.blame import commits_between, is_touched, last_changed
@@ -13,14 +14,18 @@ from vstore.history.commits import Commit
 from vstore.snapshot import Snapshot
 
 
-def log(access: Access, revision: str | None, *, path: str | None) -> Iterator[Commit]:
+def log(
+    access: Access, revision: str | None, *, path: str | None, limit: int | None
+) -> Iterator[Commit]:
     """Yield the commits of a revision or range that changed what is at or below a path."""
+    if limit is not None and (type(limit) is not int or limit < 0):
+        raise InvalidInputError(f"limit is a number of commits, or None for all; not {limit!r}")
     starts, excluded = access.resolve_range(revision)
     found = commits_between(starts, excluded, access.fetcher.commit)
-    if path is None:
-        return found
-    states = NodeStates(access.fetcher, path)
-    return (commit for commit in found if is_touched(commit, states))
+    if path is not None:
+        states = NodeStates(access.fetcher, path)
+        found = (commit for commit in found if is_touched(commit, states))
+    return islice(found, limit)
 
 
 def blame(access: Access, path: str, sample: SampleKey, *, revision: str | None) -> Commit:

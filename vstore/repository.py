@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -193,7 +192,7 @@ class Repository:
             path: only commits that changed what is at or below this path.
             limit: at most so many.
         """
-        return islice(browsing.log(self._access, revision, path=path), limit)
+        return browsing.log(self._access, revision, path=path, limit=limit)
 
     def blame(self, path: str, sample: SampleKey, *, revision: str | None = None) -> Commit:
         """Return the commit that last changed a sample (its key; its position without keys).

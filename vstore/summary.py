@@ -43,7 +43,7 @@ class TableSummary:
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """A commit at a glance; `print` it, or take `to_dict()`."""
+    """A commit at a glance, laid out to be read; `to_dict()` has the figures."""
 
     url: str
     commit: str
@@ -62,6 +62,9 @@ class Summary:
     def to_dict(self) -> dict[str, Any]:
         """Return the summary as plain JSON values."""
         return asdict(self) | {"stored_nbytes": self.stored_nbytes}
+
+    def __repr__(self) -> str:
+        return str(self)
 
     def __str__(self) -> str:
         lines = [

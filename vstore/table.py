@@ -216,12 +216,13 @@ class Table:
 
     def __repr__(self) -> str:
         columns = ", ".join(
-            f"{name}: {column.dtype}{list(column.shape[1:])}"
+            f"{name}: {column.dtype}{list(column.shape[1:]) or ''}"
             if column.kind in ("ndarray", "ragged")
             else f"{name}: {column.kind}"
             for name, column in self.columns.items()
         )
-        return f"<vstore.Table {self._path!r} {len(self):,} samples; {columns}>"
+        keys = f", keyed by {self.key_kind}" if self.key_kind else ""
+        return f"<vstore.Table {self._path!r} {len(self):,} samples{keys}; {columns}>"
 
 
 class KeyIndexer:
@@ -258,6 +259,9 @@ class KeyIndexer:
 
     def __contains__(self, key: Any) -> bool:
         return self._table.has_key(key)
+
+    def __repr__(self) -> str:
+        return f"<{self._table.key_kind or 'no'} keys of {self._table!r}>"
 
 
 def _plain(keys: Any) -> list[Any]:

@@ -9,6 +9,7 @@ from tests.cli.terminal import Run
 from vstore.cli.app import Terminated
 from vstore.cli.failure import reported
 from vstore.errors import NotFoundError
+from vstore.storage.failure import Kind, RequestFailedError, explain
 
 OPTIONS = {"secret": "hunter2-hunter2", "client_kwargs": {"token": "s3cr3t"}}
 
@@ -37,6 +38,16 @@ def test_errors_are_one_line(capsys: pytest.CaptureFixture[str]) -> None:
         1,
         "error: there is nothing ?[2J here (while reading 'x')\n",
     )
+
+
+@pytest.mark.parametrize("kind", [Kind.NO_CREDENTIALS, Kind.WRONG_REGION])
+def test_advice_is_given_in_commands(capsys: pytest.CaptureFixture[str], kind: Kind) -> None:
+    failure = RequestFailedError(kind, "detail")
+    error = explain(failure, action="read", url="s3://bucket/repository")
+    _, said = end_of(capsys, fails(error))
+    assert "--option " in said
+    assert "{" not in said
+    assert "storage_options" not in said
 
 
 def test_secrets_are_hidden(capsys: pytest.CaptureFixture[str]) -> None:

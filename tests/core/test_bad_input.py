@@ -70,6 +70,14 @@ Use = Callable[[vstore.Transaction], Any]
                 "uint8 array",
             ),
             (
+                lambda tx: tx["t"].extend(batch(1) | {"i": [b"GIF89a"]}, keys=[9]),
+                "'i' holds JPEG, PNG or WebP images; got bytes that begin with b'GIF89a'",
+            ),
+            (
+                lambda tx: tx["t"].extend(batch(1) | {"i": [b""]}, keys=[9]),
+                "'i' holds JPEG, PNG or WebP images; got no bytes",
+            ),
+            (
                 lambda tx: tx["t"].extend(batch(1) | {"i": ["cat.png"]}, keys=[9]),
                 "'i' holds images",
             ),

@@ -290,6 +290,21 @@ def test_a_repository_without_commits() -> None:
         repository.branches.create("dev")
 
 
+def test_a_default_branch_that_was_deleted() -> None:
+    repository = new_repository()
+    repository.transaction(message="Begin", allow_empty=True).commit()
+    repository.branches.create("dev")
+    repository.branches.delete("main")
+    with pytest.raises(vstore.NotFoundError, match="'main'; the branches are: 'dev'"):
+        repository.checkout()
+
+
+@pytest.mark.parametrize("limit", [-1, 1.5, "3", True])
+def test_wrong_limits(unchanged: Repository, limit: Any) -> None:
+    with pytest.raises(vstore.InvalidInputError, match="limit is a number of commits"):
+        unchanged.log(limit=limit)
+
+
 def test_messages_of_errors_stay_short(unchanged: Repository) -> None:
     tx = unchanged.transaction("main", message="m")
     for bad in (np.zeros(10_000), list(range(10_000)), "x" * 100_000):

@@ -249,7 +249,7 @@ def test_encoded_images_are_kept_byte_for_byte(kind: str) -> None:
     pixels = np.arange(48, dtype="uint8").reshape(4, 4, 3)
     Image.fromarray(pixels).save(buffer, kind, **({"lossless": True} if kind == "WEBP" else {}))
     encoded = buffer.getvalue()
-    _, table = committed_table({"c": vstore.image()}, {"c": [encoded, b"", encoded]})
+    _, table = committed_table({"c": vstore.image()}, {"c": [encoded, bytearray(encoded), encoded]})
     assert table["c"].encoded([2, 0]).tolist() == [encoded, encoded]
     assert table["c"].encoded(0) == encoded
     assert table["c"][0].shape == (4, 4, 3)

@@ -308,5 +308,26 @@ def test_summaries_are_for_people_and_programs() -> None:
     plain = summary.to_dict()
     assert plain["tables"][0]["samples"] == 198
     assert plain["stored_nbytes"] == summary.stored_nbytes > 0
-    for thing in (repository, repository.checkout("main"), table_of(repository)):
-        assert repr(thing).startswith("<vstore.")
+    assert repr(summary) == text
+
+
+def test_what_people_hold_says_what_it_is() -> None:
+    repository, table = committed_table(
+        {"x": vstore.ndarray((3,), "f4"), "y": vstore.ndarray((), "i8"), "s": vstore.text()},
+        {"x": np.zeros((5, 3), "f4"), "y": range(5), "s": list("abcde")},
+        keys="int",
+        sample_keys=range(5),
+    )
+    commit = repository.commit("main")
+    assert str(commit) == f"{commit.id[:12]} {commit.message}"
+    assert repr(commit) == (
+        f"<vstore.Commit {commit.id[:12]} {commit.message!r} by {commit.author.name}, "
+        f"{commit.time:%Y-%m-%d %H:%M:%S} UTC>"
+    )
+    assert repr(table) == (
+        "<vstore.Table 't' 5 samples, keyed by int; s: text, x: float32[3], y: int64>"
+    )
+    assert repr(table.loc) == f"<int keys of {table!r}>"
+    merged = repository.merge("main")
+    for thing in (repository, repository.checkout("main"), repository.branches, merged):
+        assert len(repr(thing)) < 200

@@ -20,6 +20,10 @@ _IN_COMMANDS = {
     "open it with vstore.open()": "nothing was changed",
     "delete it with force=True": "delete it with --force",
     "keys: give keys=": "keys: give --keys",
+    "({'anon': True} reads a public bucket)": "(--option anon=true reads a public bucket)",
+    "storage_options={'client_kwargs': {'region_name': ...}}": (
+        "--option client_kwargs.region_name=..."
+    ),
     "storage_options": "--option",
     "unsafe_single_writer=True": "--unsafe-single-writer",
 }

@@ -10,6 +10,7 @@ from vstore.errors import CorruptionError, InvalidInputError, MissingExtraError
 
 MAX_PIXELS = 2**28
 _JPEG = b"\xff\xd8\xff"
+_PNG = b"\x89PNG\r\n\x1a\n"
 
 
 def decode_image(data: bytes) -> NDArray[np.uint8]:
@@ -62,6 +63,14 @@ def _decode_any(data: bytes) -> NDArray[np.uint8]:
             return np.array(opened.convert(mode), np.uint8)
     except (OSError, SyntaxError, ValueError, pillow.DecompressionBombError) as exc:
         raise CorruptionError(f"an image sample cannot be decoded: {exc}") from exc
+
+
+def encoded_image(data: bytes, *, name: str) -> bytes:
+    """Return the bytes of an image as they are, having looked at how they begin."""
+    if data.startswith((_JPEG, _PNG)) or (data[:4] == b"RIFF" and data[8:12] == b"WEBP"):
+        return data
+    got = f"bytes that begin with {data[:12]!r}" if data else "no bytes"
+    raise InvalidInputError(f"the column {name!r} holds JPEG, PNG or WebP images; got {got}")
 
 
 def encode_image(array: NDArray[Any], *, name: str) -> bytes:

@@ -11,7 +11,7 @@ from numpy.typing import DTypeLike, NDArray
 from vstore.errors import FormatError, InvalidInputError
 from vstore.format.conversion import as_dtype
 from vstore.format.dtypes import data_type_of, dtype_from
-from vstore.format.images import decode_image, encode_image
+from vstore.format.images import decode_image, encode_image, encoded_image
 from vstore.format.tree import ColumnInfo
 
 SHAPE_SUFFIX = ".shape"
@@ -225,7 +225,7 @@ def _bytes(_: ColumnInfo, sample: Any, name: str) -> bytes:
 
 def _image(_: ColumnInfo, sample: Any, name: str) -> bytes:
     if isinstance(sample, (bytes, bytearray, memoryview)):
-        return bytes(sample)
+        return encoded_image(bytes(sample), name=name)
     return encode_image(np.asarray(sample), name=name)
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from vstore.errors import InvalidInputError, NotFoundError
@@ -25,8 +25,17 @@ class Commit:
     metadata: Mapping[str, Any] = field(default_factory=dict)
     changes: Mapping[str, Changes] = field(default_factory=dict)
 
+    @property
+    def title(self) -> str:
+        """The first line of the message."""
+        return (self.message.splitlines() or [""])[0]
+
+    def __repr__(self) -> str:
+        when = f"{self.time.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
+        return f"<vstore.Commit {self.id[:12]} {self.title!r} by {self.author.name}, {when}>"
+
     def __str__(self) -> str:
-        return f"{self.id[:12]} {self.message.splitlines()[0] if self.message else ''}".rstrip()
+        return f"{self.id[:12]} {self.title}".rstrip()
 
 
 def describe(digest: Digest, document: CommitDocument) -> Commit:
