@@ -8,6 +8,7 @@ from numpy.typing import DTypeLike
 
 from vstore import optional
 from vstore.committing import CommitOptions, CommitWriter
+from vstore.diffing.diff import Diff
 from vstore.errors import (
     AlreadyExistsError,
     ClosedError,
@@ -23,6 +24,7 @@ from vstore.format.sample_keys import KEY_KINDS, KeyKind
 from vstore.format.samples import ColumnSpec
 from vstore.format.tree import ArrayNode, GroupNode
 from vstore.history.commits import Commit, describe
+from vstore.snapshot import Snapshot
 from vstore.writing.new_column import array_metadata, check_specs
 from vstore.writing.packs import PackWriter
 from vstore.writing.staged_table import StagedTable
@@ -74,6 +76,8 @@ class Transaction:
         self._branch = branch
         self._publish = publish
         self._forking = forking
+        self._fetcher = fetcher
+        self._base = base
         self._writer = PackWriter(fetcher)
         self._commits = CommitWriter(fetcher, self._writer, base, options)
         self._staged = StagedTree(
@@ -292,6 +296,15 @@ class Transaction:
         self._require_open()
         with self._writer.uninterrupted():
             return self._commits.write_part(self._staged.encode())
+
+    def diff(self) -> Diff:
+        """Return what the transaction changed so far: its base against what it holds now.
+
+        What was written goes to the store, where the commit would put it anyway, and the
+        transaction goes on.
+        """
+        made = Snapshot(self._fetcher, self.checkpoint())
+        return Diff(None if self._base is None else Snapshot(self._fetcher, self._base), made)
 
     def adopt(self, digest: Digest, changes: Mapping[str, Changes]) -> None:
         """Go on from the tree of a stored commit, which `changes` led to."""

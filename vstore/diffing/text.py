@@ -1,54 +1,72 @@
-"""Diffs for people to read, from their plain values (`Diff.to_dict()`)."""
+"""Diffs for people to read; of samples as many names as fit are read, and all counted."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from vstore.diffing.array_diff import ArrayDiff
+from vstore.diffing.attributes import AttributeChange
+from vstore.diffing.statistics import Statistics
+from vstore.diffing.table_diff import TableDiff
+
 _SHOWN = 5
 
-Plain = Mapping[str, Any]
 
-
-def lines(diff: Plain) -> Iterator[str]:
-    """Yield a diff line by line, one for each kind of change to each column or array."""
-    for old, new in diff["moved"].items():
-        yield f"{old} -> {new}: moved"
-    for table in diff["tables"]:
-        yield from _table(table)
-    for array in diff["arrays"]:
-        yield _array(array)
-    for path, changes in diff["attributes"].items():
-        yield f"{path or '/'}: attributes {', '.join(changes)}"
-
-
-def _table(table: Plain) -> Iterator[str]:
-    path = table["path"]
-    if table["status"] != "changed":
-        count = len(table["added"]) + len(table["removed"])
-        yield f"{path}: table {table['status']}, {_count(count, 'sample')}"
+def table_lines(table: TableDiff) -> Iterator[str]:
+    """Yield a line for each kind of change to a table and to each of its columns."""
+    path = table.path
+    if table.status != "changed":
+        count = len(table.added_rows) + len(table.removed_rows)
+        yield f"{path}: table {table.status}, {_count(count, 'sample')}"
         return
-    for verb in ("added", "removed"):
-        if table[verb]:
-            yield f"{path}: {_count(len(table[verb]), 'sample')} {verb}{_some(table[verb])}"
-    for column, names in table["changed"].items():
-        yield f"{path}/{column}: {_count(len(names), 'sample')} changed{_some(names)}"
-    yield from _columns(path, table["columns"])
-    if table["attributes"]:
-        yield f"{path}: attributes {', '.join(table['attributes'])}"
+    for verb, rows in (("added", table.added_rows), ("removed", table.removed_rows)):
+        if len(rows):
+            names = table.names(rows[: _SHOWN + 1], of_old=verb == "removed")
+            yield f"{path}: {_count(len(rows), 'sample')} {verb}{_some(names)}"
+    for column, (_, rows) in table.changes.items():
+        names = table.names(rows[: _SHOWN + 1])
+        yield f"{path}/{column}: {_count(len(rows), 'sample')} changed{_some(names)}"
+    yield from _columns(table)
+    yield from attribute_lines(path, table.attributes)
 
 
-def _columns(path: str, columns: Plain) -> Iterator[str]:
-    for verb in ("added", "removed"):
-        yield from (f"{path}/{column}: column {verb}" for column in columns[verb])
-    for before, after in columns["renamed"].items():
+def _columns(table: TableDiff) -> Iterator[str]:
+    path = table.path
+    for verb, names in (("added", table.added_columns), ("removed", table.removed_columns)):
+        yield from (f"{path}/{column}: column {verb}" for column in names)
+    for before, after in table.renamed_columns.items():
         yield f"{path}/{after}: column renamed from {before}"
-    for column in columns["retyped"]:
-        yield f"{path}/{column}: column has another data type, shape or encoding"
+    for pair in table.retyped:
+        yield f"{path}/{pair.name}: column has another data type, shape or encoding"
 
 
-def _array(array: Plain) -> str:
-    shape = array["shape"]
-    resized = f", shape {tuple(shape[0])} -> {tuple(shape[1])}" if shape and all(shape) else ""
-    return f"{array['path']}: {array['status']}, {_count(len(array['chunks']), 'chunk')}{resized}"
+def array_lines(array: ArrayDiff) -> Iterator[str]:
+    """Yield what became of an array."""
+    shape = array.shape
+    both = shape is not None and shape.old is not None and shape.new is not None
+    resized = f", shape {shape.old} -> {shape.new}" if shape is not None and both else ""
+    yield f"{array.path}: {array.status}, {_count(len(array.chunks), 'chunk')}{resized}"
+    yield from attribute_lines(array.path, array.attributes)
+
+
+def attribute_lines(path: str, changes: Mapping[str, AttributeChange]) -> Iterator[str]:
+    """Yield a line for each attribute that differs."""
+    for name, change in changes.items():
+        yield f"{path}: attribute {name}: {_value(change.old)} -> {_value(change.new)}"
+
+
+def _value(value: Any) -> str:
+    text = "none" if value is None else repr(value)
+    return text if len(text) <= 60 else f"{text[:57]}..."
+
+
+def statistics_line(found: Statistics) -> str:
+    """Return statistics on one line."""
+    moved = f"mean {found.old.mean:.4g} -> {found.new.mean:.4g}, histogram shift {found.shift:.0%}"
+    unmatched = f", {found.unmatched:,} of another shape or missing" if found.unmatched else ""
+    return (
+        f"{found.differing:,} of {found.elements:,} elements, "
+        f"|difference| max {found.max_abs:.4g} mean {found.mean_abs:.4g}, {moved}{unmatched}"
+    )
 
 
 def _count(number: int, noun: str) -> str:

@@ -5,8 +5,8 @@ from functools import cached_property
 from typing import Any
 
 from vstore.array import StoredArray
-from vstore.diffing.diff import TableDiff
 from vstore.diffing.nodes import NodeChange, changed_nodes
+from vstore.diffing.table_diff import TableDiff
 from vstore.errors import NotFoundError
 from vstore.fetch import Fetcher
 from vstore.format.commit import Changes

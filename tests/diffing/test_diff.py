@@ -1,0 +1,173 @@
+"""Diffs as values, text and Arrow; of commits and of transactions."""
+
+import json
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+import vstore
+from tests.core.repositories import counted, new_repository
+from vstore import Repository
+
+
+@pytest.fixture
+def repo() -> Repository:
+    """Two commits that differ in every way that there is."""
+    repo = new_repository()
+    with repo.transaction("main", message="Start") as tx:
+        columns = {"n": vstore.ndarray((), "int64"), "s": vstore.text(), "old": vstore.text()}
+        table = tx.create_table("t", columns, keys="str", attributes={"unit": "m"})
+        table.extend(
+            {"n": range(20), "s": ["s"] * 20, "old": [""] * 20}, keys=list(map(str, range(20)))
+        )
+        tx.create_table("gone", {"x": vstore.ndarray((), "int8")}).extend({"x": [1, 2]})
+        tx.create_table("moved", {"x": vstore.ndarray((), "int8")}).extend({"x": [1]})
+        tx.create_array("grid", shape=(8,), dtype="int64", chunk_shape=(4,))[:] = 1
+        tx.create_array("deep/er/grid", shape=(2,), dtype="int8")[:] = 1
+    with repo.transaction("main", message="Change") as tx:
+        table = tx["t"]
+        table.loc["3"] = {"n": 30}
+        table.delete(keys=["7", "8"])
+        table.append({"n": 99, "s": "new", "old": ""}, key="new")
+        table.drop_column("old")
+        table.rename_column("s", "text")
+        table.add_column("w", vstore.ndarray((), "float32", fill_value=1))
+        table.set_attributes({"unit": "km"})
+        tx.delete("gone")
+        tx.move("moved", "to/here")
+        tx["grid"][5] = 7
+        tx.create_table("fresh", {"x": vstore.ndarray((), "int8")}).extend({"x": [1, 2, 3]})
+    return repo
+
+
+def test_a_diff_reads_well(repo: Repository) -> None:
+    assert str(repo.diff("main~1", "main")).splitlines() == [
+        "moved -> to/here: moved",
+        "to: group added",
+        "fresh: table added, 3 samples",
+        "gone: table removed, 2 samples",
+        "t: 1 sample added ('new')",
+        "t: 2 samples removed ('7', '8')",
+        "t/n: 1 sample changed ('3')",
+        "t/w: column added",
+        "t/old: column removed",
+        "t/text: column renamed from s",
+        "t: attribute unit: 'm' -> 'km'",
+        "grid: changed, 1 chunk",
+    ]
+    assert str(repo.diff("main", "main")) == "no difference"
+
+
+def test_a_diff_is_plain_values(repo: Repository) -> None:
+    plain = json.loads(json.dumps(repo.diff("main~1", "main").to_dict()))
+    (t,) = [table for table in plain["tables"] if table["path"] == "t"]
+    assert t == {
+        "path": "t",
+        "status": "changed",
+        "added": ["new"],
+        "removed": ["7", "8"],
+        "changed": {"n": ["3"]},
+        "columns": {"added": ["w"], "removed": ["old"], "renamed": {"s": "text"}, "retyped": []},
+        "attributes": {"unit": ["m", "km"]},
+    }
+    assert plain["moved"] == {"moved": "to/here"}
+    assert plain["groups"] == {"to": "added"}
+
+
+def test_a_diff_narrows_to_paths(repo: Repository) -> None:
+    diff = repo.diff("main~1", "main")
+    assert list(diff.at("t").tables) == ["t"]
+    assert not diff.at("deep")
+    assert list(diff.at("to", "grid").tables) == ["to/here"]
+    assert list(diff.at("to", "grid").arrays) == ["grid"]
+    assert diff.at("moved").moved == {"moved": "to/here"}
+    assert diff.at("").to_dict() == diff.to_dict()
+
+
+def test_a_transaction_is_compared_with_its_base(repo: Repository) -> None:
+    head = repo.branches["main"]
+    with repo.transaction("main", message="More") as tx:
+        assert not tx.diff()
+        tx["t"].loc["4"] = {"n": -1}
+        assert str(tx.diff()) == "t/n: 1 sample changed ('4')"
+        tx["t"].append({"n": 1, "text": "", "w": 2}, key="x")
+        assert tx.diff().tables["t"].added == ["x"]
+        assert repo.branches["main"] == head
+    assert (
+        str(repo.diff("main~1", "main")) == "t: 1 sample added ('x')\nt/n: 1 sample changed ('4')"
+    )
+    assert repo.checkout("main")["t"].loc["x"]["n"] == 1
+
+
+def test_the_first_transaction_is_compared_with_nothing() -> None:
+    repo = new_repository()
+    with repo.transaction("main", message="Start") as tx:
+        tx.create_table("t", {"x": vstore.ndarray((), "int64")}).extend({"x": [1]})
+        diff = tx.diff()
+        assert str(diff) == "t: table added, 1 sample"
+        assert diff.to_dict()["old"] is None
+
+
+def rows(table: pa.Table) -> list[tuple[Any, ...]]:
+    return [tuple(row.values()) for row in table.to_pylist()]
+
+
+def test_a_diff_is_an_arrow_table(repo: Repository) -> None:
+    diff = repo.diff("main~1", "main").at("t", "fresh")
+    assert rows(diff.to_arrow()) == [
+        ("fresh", "added", None, None, None, 0),
+        ("fresh", "added", None, None, None, 1),
+        ("fresh", "added", None, None, None, 2),
+        ("t", "removed", None, '"7"', 7, None),
+        ("t", "removed", None, '"8"', 8, None),
+        ("t", "added", None, '"new"', None, 18),
+        ("t", "changed", "n", '"3"', 3, 3),
+    ]
+    for _ in range(2):
+        assert pa.table(diff) == diff.to_arrow()
+
+
+@pytest.mark.parametrize(
+    ("keys", "kind", "shown"), [([1, 2], "int", "2"), ([("a", 1), ("a", 2)], "tuple", '["a", 2]')]
+)
+def test_keys_in_arrow_are_json(keys: list[Any], kind: Any, shown: str) -> None:
+    repo = new_repository()
+    with repo.transaction("main", message="Start") as tx:
+        table = tx.create_table("t", {"x": vstore.ndarray((), "int64")}, keys=kind)
+        table.extend({"x": [1, 2]}, keys=keys)
+    with repo.transaction("main", message="Change") as tx:
+        tx["t"].delete(keys=keys[1:])
+    assert repo.diff("main~1", "main").to_arrow()["key"].to_pylist() == [shown]
+
+
+def test_an_arrow_stream_reads_as_it_goes() -> None:
+    repo = new_repository()
+    with repo.transaction("main", message="Start") as tx:
+        for name in "ab":
+            spec = vstore.ndarray((), "int64", rows_per_chunk=64)
+            tx.create_table(name, {"x": spec}).extend({"x": np.arange(512)})
+    with repo.transaction("main", message="Change") as tx:
+        for name in "ab":
+            tx[name]["x"][::64] = -1
+    fresh, store = counted(repo)
+    reader = pa.RecordBatchReader.from_stream(fresh.diff("main~1", "main"))
+    opened = store.count()
+    first = reader.read_next_batch()
+    assert first.num_rows == 8
+    between = store.count()
+    assert reader.read_next_batch().num_rows == 8
+    assert opened <= between < store.count()
+
+
+def test_printing_a_large_new_table_reads_no_keys() -> None:
+    repo = new_repository()
+    with repo.transaction("main", message="Start") as tx:
+        tx.create_array("x", shape=(1,), dtype="int8")[:] = 1
+    with repo.transaction("main", message="Add") as tx:
+        table = tx.create_table("t", {"x": vstore.ndarray((), "int64")}, keys="int")
+        table.extend({"x": np.arange(50_000)}, keys=range(50_000))
+    fresh, store = counted(repo)
+    assert str(fresh.diff("main~1", "main")) == "t: table added, 50,000 samples"
+    assert not [request for request in store.requests if "packs/" in request.key]

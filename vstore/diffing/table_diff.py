@@ -1,0 +1,256 @@
+"""What differs between two states of a table, in samples."""
+
+from collections.abc import Iterable, Iterator
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vstore.diffing.alignment import Alignment, align, no_rows
+from vstore.diffing.attributes import AttributeChange, attribute_changes, plain, status
+from vstore.diffing.columns import ColumnPair, changed_rows, pair_columns, schema, stored
+from vstore.diffing.statistics import Comparison, Statistics, is_measurable
+from vstore.errors import NotFoundError
+from vstore.table import Table
+
+Ints = NDArray[np.int64]
+
+_BATCH_NBYTES = 8 * 2**20
+_RAGGED_BATCH = 256
+
+
+class TableDiff:
+    """What differs between two states of a table; computed when asked for.
+
+    Held in memory are places and names, 16 bytes for each sample that differs in a column;
+    values are read batch by batch, where statistics are asked for.
+    """
+
+    def __init__(self, path: str, old: Table | None, new: Table | None) -> None:
+        self.path = path
+        self.old = old
+        self.new = new
+
+    @property
+    def status(self) -> str:
+        """`added`, `removed` or `changed`."""
+        return status(self.old, self.new)
+
+    @cached_property
+    def alignment(self) -> Alignment | None:
+        """How the rows correspond; None unless the table is on both sides."""
+        return align(self.old, self.new) if self.old is not None and self.new is not None else None
+
+    @cached_property
+    def columns(self) -> list[ColumnPair]:
+        """Which columns correspond."""
+        old = self.old.infos if self.old is not None else {}
+        new = self.new.infos if self.new is not None else {}
+        return pair_columns(old, new)
+
+    @cached_property
+    def added_rows(self) -> Ints:
+        """Where in the storage of the new state the samples lie that only it has."""
+        if self.new is None:
+            return no_rows()
+        return self.new.rows.live() if self.alignment is None else self.alignment.added
+
+    @cached_property
+    def removed_rows(self) -> Ints:
+        """Where in the storage of the old state the samples lie that only it has."""
+        if self.old is None:
+            return no_rows()
+        return self.old.rows.live() if self.alignment is None else self.alignment.removed
+
+    @property
+    def added(self) -> list[Any]:
+        """The keys of the samples that only the new state has; positions without keys."""
+        return self.names(self.added_rows)
+
+    @property
+    def removed(self) -> list[Any]:
+        """The keys of the samples that only the old state has; positions without keys."""
+        return self.names(self.removed_rows, of_old=True)
+
+    def names(self, rows: Ints, *, of_old: bool = False) -> list[Any]:
+        """Return the keys of stored rows of one state; their positions without keys."""
+        table = self.old if of_old else self.new
+        found: list[Any] = [] if table is None else table.keys_of(rows).tolist()
+        return found
+
+    def changed_rows(self, pair: ColumnPair) -> Iterator[tuple[Ints, Ints]]:
+        """Yield where in storage, old and new, samples differ in one column."""
+        if self.old is None or self.new is None or self.alignment is None:
+            return
+        if pair in self.retyped:
+            return
+        yield from changed_rows(self.old, self.new, pair, self.alignment)
+
+    @cached_property
+    def changes(self) -> dict[str, tuple[Ints, Ints]]:
+        """By column, where the samples lie whose values differ: in the old and the new state."""
+        found: dict[str, tuple[Ints, Ints]] = {}
+        for pair in self.columns:
+            parts = list(self.changed_rows(pair))
+            if parts:
+                old, new = (np.concatenate(side) for side in zip(*parts, strict=True))
+                order = np.argsort(new, kind="stable")
+                found[pair.name] = old[order], new[order]
+        return found
+
+    @property
+    def changed(self) -> dict[str, list[Any]]:
+        """By column, the keys (positions without keys) of the samples whose values differ."""
+        return {name: self.names(new) for name, (_, new) in self.changes.items()}
+
+    def statistics(self, columns: Iterable[str] | None = None) -> dict[str, Statistics]:
+        """Return, by column of numbers, how far the values of changed samples moved.
+
+        Reads the samples that changed, and holds some megabytes of them at a time.
+
+        Args:
+            columns: the names of some; all that have changes when None.
+
+        Raises:
+            NotFoundError: neither state has such a column.
+        """
+        known = {pair.name for pair in self.columns}
+        wanted = list(self.changes) if columns is None else list(columns)
+        for name in wanted:
+            if name not in known:
+                raise NotFoundError(f"the table {self.path!r} has no column {name!r}")
+        pairs = [pair for pair in self.columns if pair.name in wanted]
+        return {
+            pair.name: self._compared(pair)
+            for pair in pairs
+            if pair.name in self.changes and self._is_measurable(pair)
+        }
+
+    def _is_measurable(self, pair: ColumnPair) -> bool:
+        if self.new is None or pair.new is None:
+            return False
+        column = self.new.columns[pair.new]
+        return column.kind in ("ndarray", "ragged") and is_measurable(column.dtype)
+
+    def _compared(self, pair: ColumnPair) -> Statistics:
+        found = Comparison()
+        if self.old is None or self.new is None or pair.old is None or pair.new is None:
+            return found.result()
+        old, new = self.old.columns[pair.old], self.new.columns[pair.new]
+        before, after = self.changes[pair.name]
+        step = _RAGGED_BATCH
+        if new.kind == "ndarray":
+            nbytes = int(np.prod(new.metadata.shape[1:], dtype=np.int64)) * new.dtype.itemsize
+            step = max(1, _BATCH_NBYTES // max(1, nbytes))
+        for start in range(0, len(after), step):
+            part = slice(start, start + step)
+            sides = (
+                old[self.old.rows.position(before[part])],
+                new[self.new.rows.position(after[part])],
+            )
+            _add_samples(found, *sides)
+        return found.result()
+
+    @cached_property
+    def retyped(self) -> list[ColumnPair]:
+        """The columns whose data type, sample shape, chunks or codecs differ."""
+        if self.old is None or self.new is None:
+            return []
+        old, new = self.old, self.new
+        return [
+            pair
+            for pair in self.columns
+            if pair.old is not None
+            and pair.new is not None
+            and _form(old, pair.old) != _form(new, pair.new)
+        ]
+
+    @property
+    def added_columns(self) -> list[str]:
+        """The columns that only the new state has."""
+        return [pair.name for pair in self.columns if pair.old is None]
+
+    @property
+    def removed_columns(self) -> list[str]:
+        """The columns that only the old state has."""
+        return [pair.name for pair in self.columns if pair.new is None]
+
+    @property
+    def renamed_columns(self) -> dict[str, str]:
+        """The columns that have another name, old name to new."""
+        return {
+            pair.old: pair.new
+            for pair in self.columns
+            if pair.old is not None and pair.new is not None and pair.old != pair.new
+        }
+
+    @property
+    def attributes(self) -> dict[str, AttributeChange]:
+        """The attributes of the table and, as `column.name`, of its columns that differ."""
+        old, new = self.old, self.new
+        found = attribute_changes(old.attributes if old else {}, new.attributes if new else {})
+        for pair in self.columns:
+            if old is not None and new is not None and pair.old and pair.new:
+                sides = old.columns[pair.old].attributes, new.columns[pair.new].attributes
+                for name, change in attribute_changes(*sides).items():
+                    found[f"{pair.name}.{name}"] = change
+        return found
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the difference as plain JSON values, with the keys of all samples."""
+        return {
+            "path": self.path,
+            "status": self.status,
+            "added": self.added,
+            "removed": self.removed,
+            "changed": self.changed,
+            "columns": {
+                "added": self.added_columns,
+                "removed": self.removed_columns,
+                "renamed": self.renamed_columns,
+                "retyped": [pair.name for pair in self.retyped],
+            },
+            "attributes": plain(self.attributes),
+        }
+
+    def __bool__(self) -> bool:
+        if self.status != "changed":
+            return True
+        one_sided = any(pair.old != pair.new for pair in self.columns)
+        return bool(
+            one_sided
+            or self.retyped
+            or len(self.added_rows)
+            or len(self.removed_rows)
+            or self.changes
+            or self.attributes
+        )
+
+    def __repr__(self) -> str:
+        return f"<vstore.TableDiff {self.path!r} {self.status}>"
+
+
+def _add_samples(found: Comparison, old: NDArray[Any], new: NDArray[Any]) -> None:
+    """Compare samples that have one shape and are there on both sides; count the others."""
+    found.samples += len(new)
+    if not (old.dtype.hasobject or new.dtype.hasobject):
+        there = _present(old) & _present(new)
+        found.unmatched += int(np.count_nonzero(~there))
+        found.add(np.ma.getdata(old)[there], np.ma.getdata(new)[there])
+        return
+    for a, b in zip(old, new, strict=True):
+        if a is None or b is None or a.shape != b.shape:
+            found.unmatched += 1
+        else:
+            found.add(a, b)
+
+
+def _present(samples: NDArray[Any]) -> NDArray[np.bool_]:
+    mask = np.ma.getmaskarray(samples).reshape(len(samples), -1)
+    return np.asarray(~mask.any(axis=1))
+
+
+def _form(table: Table, name: str) -> tuple[object, ...]:
+    info = table.infos[name]
+    return info.kind, info.dtype, info.shape, schema(stored(table, name).metadata)
