@@ -1,6 +1,7 @@
 """Reading chunked arrays: an index in, a NumPy array out, each chunk decoded once."""
 
 from collections.abc import Callable, Sequence
+from itertools import islice
 from typing import Any, Protocol
 
 import numpy as np
@@ -14,6 +15,9 @@ from vstore.format.metadata import ArrayMetadata
 from vstore.format.page import ChunkRef
 from vstore.format.selection import ChunkPart, select
 from vstore.format.tree import ArrayNode
+
+MOST_PREFETCHED = 64
+"""Of how many chunks rows may be that are brought together."""
 
 Load = Callable[[NDArray[Any] | None], NDArray[Any]]
 """Decode a chunk, straight into an array of the chunk's shape if one is given."""
@@ -84,6 +88,25 @@ def decode_or_fill(
         return chunk
     out[...] = chunk
     return out
+
+
+def prefetch_rows(sources: Sequence[ChunkSource | None], rows: NDArray[np.int64]) -> None:
+    """Bring what several arrays of a commit hold of some rows with one round of requests.
+
+    It stays with the fetcher for whoever reads it next. Nothing happens where it is much.
+    """
+    refs: list[ChunkRef] = []
+    for source in sources:
+        if isinstance(source, StoredArray):
+            metadata = source.metadata
+            parts = select((rows,), metadata.shape, metadata.chunk_shape).parts()
+            numbers = sorted(part.number for part in islice(parts, MOST_PREFETCHED + 1))
+            if len(refs) + len(numbers) > MOST_PREFETCHED:
+                return
+            refs += [ref for ref in source.locate(numbers) if ref is not None]
+    if len(refs) > 1:
+        fetchers = [source.fetcher for source in sources if isinstance(source, StoredArray)]
+        fetchers[0].prefetch(refs)
 
 
 def read(source: ChunkSource, index: Any) -> Any:

@@ -25,8 +25,8 @@ class ColumnTable(Protocol):
     def columns(self) -> Mapping[str, "Column"]:
         """The table's columns by name."""
 
-    def position(self, key: Any) -> int:
-        """Return where the sample with this key stands, or raise `NotFoundError`."""
+    def positions(self, keys: Any) -> NDArray[np.int64]:
+        """Return where the samples with some keys stand, or raise `NotFoundError`."""
 
 
 class Column:
@@ -139,7 +139,13 @@ class Column:
             CorruptionError: stored bytes are damaged.
         """
         first, rest = split(index, self.metadata.ndim)
-        stored = self._rows.locate(first)
+        return self._at(self._rows.locate(first), rest)
+
+    def at_rows(self, stored: int | NDArray[np.int64]) -> Any:
+        """Return the samples in stored rows; see `Rows`. Deleted ones are not told from others."""
+        return self._at(stored, ())
+
+    def _at(self, stored: Any, rest: tuple[Any, ...]) -> Any:
         if not is_variable(self._info):
             return self._fixed(stored, rest)
         if rest:

@@ -190,7 +190,11 @@ class Fetcher:
 
     def prefetch(self, refs: Sequence[ChunkRef]) -> None:
         """Read chunks side by side and keep them; nothing if they are more than can be kept."""
-        missing = {ref.digest: ref for ref in refs if self._chunks.find(ref.digest) is None}
+        missing = {
+            ref.digest: ref
+            for ref in refs
+            if ref.nbytes <= KEPT_NBYTES // 4 and self._chunks.find(ref.digest) is None
+        }
         if sum(ref.nbytes for ref in missing.values()) <= KEPT_NBYTES // 2:
             self.each(list(missing.values()), lambda _, __: None, keep=True)
 

@@ -1,20 +1,22 @@
 """A table of a commit, opened for reading."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from vstore.array import ChunkSource, read
+from vstore.array import ChunkSource, StoredArray, prefetch_rows, read
 from vstore.column import Column
 from vstore.errors import FormatError, NotFoundError
+from vstore.format.key_index import bucket_count
 from vstore.format.metadata import ArrayMetadata
 from vstore.format.rows import Rows
-from vstore.format.sample_keys import SampleKey, check_key, from_stored
-from vstore.format.samples import DELETED, KEYS, SHAPE_SUFFIX, VALID_SUFFIX
+from vstore.format.sample_keys import SampleKey, as_list, check_key, from_stored, to_stored
+from vstore.format.samples import DELETED, KEY_INDEX, KEYS, SHAPE_SUFFIX, VALID_SUFFIX
 from vstore.format.tree import ArrayNode, ColumnInfo, GroupNode
+from vstore.key_rows import IndexedKeys, KeyRows, NoKeys, ScannedKeys
 
 
 class OpenArray(Protocol):
@@ -138,6 +140,8 @@ class Table:
                     f"the table {self._path!r} has no column {index!r}; its columns: {names}"
                 )
             return self.columns[index]
+        if isinstance(index, int | np.integer) and not isinstance(index, bool):
+            return self.at_rows(self.rows.locate(index))
         return {name: column[index] for name, column in self.columns.items()}
 
     def __iter__(self) -> Iterator[dict[str, Any]]:
@@ -170,44 +174,86 @@ class Table:
         return KeyIndexer(self)
 
     @cached_property
-    def _positions(self) -> dict[Any, int]:
-        return {key: i for i, key in enumerate(self.keys().tolist())}
+    def key_rows(self) -> KeyRows:
+        """What finds stored rows by their keys; deleted rows are found, too."""
+        dtype = "int64" if self.key_kind == "int" else "object"
+        stored = self.rows.stored
+        if KEYS not in self._node.children and not stored:
+            return NoKeys()
+        keys = _keeping(self._companion(KEYS, (stored,), dtype))
+        buckets = bucket_count(stored)
+        if not buckets or KEY_INDEX not in self._node.children:
+            return ScannedKeys(keys, stored)
+        index = self._companion(KEY_INDEX, (buckets,), "object")
+        return IndexedKeys(keys, _keeping(index))
+
+    def find_rows(self, keys: Sequence[Any]) -> NDArray[np.int64]:
+        """Return where in storage the samples with some keys lie, -1 for keys of none."""
+        for key in keys:
+            self.check_key(key)
+        if self.key_kind is None:
+            positions = np.array(keys, np.int64)
+            found = np.where((positions >= 0) & (positions < len(self)), positions, -1)
+            found[found >= 0] = self.rows.locate(found[found >= 0])
+            return found
+        which, rows = self.key_rows.find(to_stored(keys, self.key_kind))
+        live = self.rows.are_live(rows)
+        found = np.full(len(keys), -1, np.int64)
+        found[which[live]] = rows[live]
+        return found
+
+    def rows_of(self, keys: Any) -> NDArray[np.int64]:
+        """Return where in storage the samples with some keys lie, or raise `NotFoundError`."""
+        listed = as_list(keys, path=self._path)
+        found = self.find_rows(listed)
+        absent = np.flatnonzero(found < 0)
+        if len(absent) and self.key_kind is None:
+            raise NotFoundError(
+                f"the table {self._path!r} has {len(self)} samples and no keys; got "
+                f"{listed[absent[0]]!r}"
+            )
+        if len(absent):
+            raise NotFoundError(
+                f"the table {self._path!r} has no sample with the key {listed[absent[0]]!r}"
+            )
+        return found
 
     def position(self, key: SampleKey) -> int:
         """Return where the sample with this key stands, or raise `NotFoundError`."""
-        self.check_key(key)
-        if self.key_kind is None:
-            if not 0 <= key < len(self):  # type: ignore[operator]
-                raise NotFoundError(
-                    f"the table {self._path!r} has {len(self)} samples and no keys; got {key!r}"
-                )
-            return int(key)  # type: ignore[arg-type]
-        found = self._positions.get(key)
-        if found is None:
-            raise NotFoundError(f"the table {self._path!r} has no sample with the key {key!r}")
-        return found
+        return int(self.positions([key])[0])
+
+    def positions(self, keys: Any) -> NDArray[np.int64]:
+        """Return where the samples with some keys stand, or raise `NotFoundError`."""
+        return self.rows.position(self.rows_of(keys))
 
     def has_key(self, key: SampleKey) -> bool:
         """Tell whether a sample has this key."""
-        self.check_key(key)
-        return key in self._positions if self.key_kind else 0 <= key < len(self)  # type: ignore[operator]
+        return bool(self.find_rows([key])[0] >= 0)
 
     def check_key(self, key: object) -> None:
         """Raise `InvalidInputError` unless `key` is of the kind this table's keys are."""
         check_key(key, self.key_kind, path=self._path)
 
-    def positions_below(self, prefix: object) -> NDArray[np.int64]:
-        """Return where the samples stand whose tuple keys begin with `prefix`.
+    def rows_below(self, prefix: object) -> NDArray[np.int64]:
+        """Return where in storage the samples lie whose tuple keys begin with `prefix`.
 
         Raises:
             NotFoundError: there is none.
         """
         parts = prefix if isinstance(prefix, tuple) else (prefix,)
         check_key(parts, self.key_kind, path=self._path)
-        found = [i for key, i in self._positions.items() if key[: len(parts)] == parts]
-        if not found:
+        found = self.key_rows.find_below(parts)
+        found = found[self.rows.are_live(found)]
+        if not len(found):
             raise NotFoundError(f"the table {self._path!r} has no sample below {prefix!r}")
-        return np.array(found, np.int64)
+        return found
+
+    def at_rows(self, stored: int | NDArray[np.int64]) -> dict[str, Any]:
+        """Return the samples in stored rows; chunks that are small come together."""
+        columns = self.columns.values()
+        sources = [each for c in columns for each in (c.source, c.shapes, c.valid)]
+        prefetch_rows(sources, np.unique(np.atleast_1d(np.asarray(stored, np.int64))))
+        return {name: column.at_rows(stored) for name, column in self.columns.items()}
 
     def metadata(self, name: str) -> ArrayMetadata:
         """Return the Zarr v3 metadata of a column."""
@@ -241,21 +287,16 @@ class KeyIndexer:
             NotFoundError: no sample has the key.
             InvalidInputError: the key is of the wrong kind.
         """
-        found: dict[str, Any]
+        table = self._table
         if isinstance(key, (list, np.ndarray)):
-            positions = [self._table.position(item) for item in _plain(key)]
-            found = self._table[np.array(positions, np.int64)]
-        elif self._is_prefix(key):
-            found = self._table[self._table.positions_below(key)]
-        else:
-            found = self._table[self._table.position(key)]
-        return found
-
-    def _is_prefix(self, key: Any) -> bool:
-        """Tell whether a key stands for all tuple keys that begin with it."""
-        if self._table.key_kind != "tuple":
-            return False
-        return not isinstance(key, tuple) or not self._table.has_key(key)
+            return table.at_rows(table.rows_of(key))
+        if table.key_kind != "tuple" or isinstance(key, tuple):
+            row = int(table.find_rows([key])[0])
+            if row >= 0:
+                return table.at_rows(row)
+        if table.key_kind == "tuple":
+            return table.at_rows(table.rows_below(key))
+        return table.at_rows(int(table.rows_of([key])[0]))
 
     def __contains__(self, key: Any) -> bool:
         return self._table.has_key(key)
@@ -264,5 +305,8 @@ class KeyIndexer:
         return f"<{self._table.key_kind or 'no'} keys of {self._table!r}>"
 
 
-def _plain(keys: Any) -> list[Any]:
-    return keys.tolist() if isinstance(keys, np.ndarray) else list(keys)
+def _keeping(source: ChunkSource) -> ChunkSource:
+    """Return an array that leaves the chunks it reads with its fetcher: they are read again."""
+    if not isinstance(source, StoredArray):
+        return source
+    return StoredArray(source.fetcher, source.node, path=source.path, keeps_chunks=True)

@@ -13,7 +13,7 @@ from xarray.backends import BackendEntrypoint
 from xarray.backends.zarr import ZarrBackendEntrypoint
 
 from vstore.errors import InvalidInputError
-from vstore.format.samples import DELETED, KEYS
+from vstore.format.samples import DELETED, KEY_INDEX, KEYS
 from vstore.format.tree import GroupNode
 from vstore.opening import checkout
 from vstore.snapshot import Snapshot
@@ -161,7 +161,7 @@ def _live(dataset: Dataset, snapshot: Snapshot, path: str) -> Dataset:
     if not isinstance(node, GroupNode) or node.table is None:
         return dataset
     table = snapshot[path]
-    dataset = dataset.drop_vars(DELETED, errors="ignore")
+    dataset = dataset.drop_vars([DELETED, KEY_INDEX], errors="ignore")
     if isinstance(table, Table) and len(table.rows.deleted):
         return dataset.isel({KEYS: table.rows.live()})
     return dataset

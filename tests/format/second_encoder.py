@@ -211,3 +211,43 @@ def encode_values(values: dict[str, Json], level: int, objects: dict[str, bytes]
 def add(data: bytes, objects: dict[str, bytes]) -> list[Any]:
     objects[digest(data)] = data
     return [digest(data), len(data)]
+
+
+# 10. The index of keys
+
+
+def mark(name: str) -> int:
+    digits = [i for i, c in enumerate(name) if c in "0123456789"][-2:]
+    group, last = list(name), 0
+    for i in digits if len(digits) == 2 else []:
+        last = 10 * last + int(name[i])
+        group[i] = "0"
+    return int.from_bytes(blake3("".join(group).encode()).digest()[:7], "big") * 256 + last
+
+
+def bucket(name_mark: int, count: int) -> int:
+    power = 1
+    while power < count:
+        power *= 2
+    number = name_mark // 256 % power
+    return number if number < count else number % (power // 2)
+
+
+def buckets(
+    keys: list[tuple[Any, int]], rows: int, kind: str, *, rows_per_bucket: int = 1024
+) -> list[bytes]:
+    """Return the elements of the index of some stored keys, each with its chunk's number."""
+    count = -(-rows // rows_per_bucket)
+    found: list[set[tuple[int, int]]] = [set() for _ in range(count)]
+    for key, chunk in keys:
+        names = [str(key)]
+        if kind == "tuple":
+            parts = json.loads(key)
+            names = [canonical(parts[: i + 1]).decode() for i in range(len(parts))]
+        for entry in map(mark, names):
+            found[bucket(entry, count)].add((entry, chunk))
+    return [
+        b"".join(entry.to_bytes(8, "little") for entry, _ in sorted(entries))
+        + b"".join(chunk.to_bytes(4, "little") for _, chunk in sorted(entries))
+        for entries in found
+    ]

@@ -24,6 +24,7 @@ from tests.format.second_encoder import (
     Chunk,
     Json,
     Node,
+    buckets,
     canonical,
     chunk_number,
     digest,
@@ -243,12 +244,15 @@ class SecondReader:
     def table(self, node: Node) -> dict[str, Any]:
         """Return a table's live samples by column, the keys under `sample`."""
         arrays = {name: self.array(child) for name, child in node.children.items()}
+        self._check_index(node, arrays)
         rows = {len(array) for array in arrays.values()}
         require(len(rows) == 1, "the columns differ in length")
         deleted = arrays.pop("sample.deleted", np.zeros(rows.pop(), bool))
         live = np.flatnonzero(~deleted)
         samples: dict[str, Any] = {}
         for name, child in node.children.items():
+            if name == "sample.index":
+                continue
             column = child.value.get("column")
             rows_per_chunk = child.metadata["chunk_grid"]["configuration"]["chunk_shape"][0]
             require(rows_per_chunk & (rows_per_chunk - 1) == 0, "no power of two")
@@ -266,6 +270,21 @@ class SecondReader:
                 samples["sample"] = [tuple(parse(key.encode())) for key in samples["sample"]]
             require(len(set(samples["sample"])) == len(live), "a key appears twice")
         return samples
+
+    def _check_index(self, node: Node, arrays: dict[str, Any]) -> None:
+        """See that the index of keys is there if the table is large, and says what it must."""
+        found = arrays.pop("sample.index", None)
+        kind = node.value["table"].get("keys")
+        rows = max(map(len, arrays.values()))
+        require((found is not None) == (kind is not None and rows > 16_384), "an index of keys")
+        if found is None:
+            return
+        metadata = node.children["sample.index"].metadata
+        require(metadata["data_type"] == "variable_length_bytes", "no index of keys")
+        require(metadata["chunk_grid"]["configuration"]["chunk_shape"] == [1], "buckets")
+        keys = node.children["sample"].metadata["chunk_grid"]["configuration"]["chunk_shape"][0]
+        names = [(key, row // keys) for row, key in enumerate(arrays["sample"].tolist())]
+        require(found.tolist() == buckets(names, rows, kind), "the index says something else")
 
 
 def ragged(elements: Any, column: Json, shapes: Any, live: Any) -> list[NDArray[Any]]:

@@ -18,6 +18,7 @@ from tests.format import second_encoder, second_reader
 from tests.format.second_encoder import Node, RefusedError, digest, encode_node
 from tests.format.second_reader import SecondReader
 from tests.format.written_history import (
+    MANY,
     SPARSE,
     SPARSE_KEYS,
     add_plain_table,
@@ -105,6 +106,21 @@ def test_samples_of_every_kind_read_alike(written: Path) -> None:
     assert reader.table(second.root["test"])["x"].tolist() == [[1, 2], [3, 4]]
     assert reader.table(second.root["deep/er/bare"]) == {"y": []}
     assert reader.table(third.root["sparse"]) == SPARSE | {"sample": SPARSE_KEYS}
+
+
+def test_the_index_of_keys_is_what_the_page_says(written: Path) -> None:
+    """The second reader compares each index with one of its own making."""
+    reader = SecondReader(written)
+    *_, second, first = reader.history(reader.branch("main")["commit"])
+    for commit, count in ((first, MANY), (second, MANY + 1100 - 1)):
+        assert "sample.index" in commit.root["many"].children
+        assert len(reader.table(commit.root["many"])["sample"]) == count
+    cells = reader.table(second.root["cells"])["sample"]
+    assert cells[123] == ("row 1", 23)
+    assert cells[-1] == ("row 1", "x", 100)
+    table = vstore.open(written).checkout(second.digest)["cells"]
+    assert table.loc["row 1"]["n"].tolist() == [0] * 100 + [3]
+    assert table.loc[("row 1", "x")]["n"].tolist() == [3]
 
 
 def assert_samples_equal(found: dict[str, Any], expected: dict[str, Any]) -> None:

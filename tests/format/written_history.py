@@ -55,6 +55,9 @@ COLUMNS = {
 }
 
 
+MANY = 16_500
+"""More samples than a table may have without an index of its keys."""
+
 SPARSE: dict[str, Any] = {"p": [1, None, 3], "q": [None, "", None]}
 SPARSE_KEYS = [("cam", 1), ("cam", 2), (3, "é", 4)]
 
@@ -63,6 +66,11 @@ def add_tables(tx: Transaction) -> None:
     train = tx.create_table("train", COLUMNS, keys="str", attributes={"π": 3.0, "big": 10.0**16})
     train.extend(samples(0, 90), keys=[f"clé-{i}" for i in range(90)])
     tx.create_table("test", {"x": vstore.ndarray((2,), "int16")}, keys="int")
+    many = tx.create_table("many", {"n": vstore.ndarray((), "int16")}, keys="int")
+    many.extend({"n": np.zeros(MANY, "int16")}, keys=range(-50, MANY - 50))
+    cells = tx.create_table("cells", {"n": vstore.ndarray((), "int16")}, keys="tuple")
+    names = [(f"row {i // 100}", i % 100) for i in range(MANY)]
+    cells.extend({"n": np.zeros(MANY, "int16")}, keys=names)
     tx.create_table("deep/er/bare", {"y": vstore.text()})
     columns = {"p": vstore.ndarray((), "int16").as_optional(), "q": vstore.text().as_optional()}
     tx.create_table("sparse", columns, keys="tuple")
@@ -70,6 +78,10 @@ def add_tables(tx: Transaction) -> None:
 
 
 def change_samples(tx: Transaction) -> None:
+    tx["many"].delete(keys=[0, 1])
+    more = range(MANY, MANY + 1100)  # two buckets more
+    tx["many"].extend({"n": np.ones(1101, "int16")}, keys=[1, *more])
+    tx["cells"].append({"n": 3}, key=("row 1", "x", 100))
     tx["train"].delete(keys=["clé-0", "clé-17", "clé-89"])
     tx["train"].loc["clé-5"] = {"caption": "other", "box": np.ones((9, 2), "float32")}
     tx["train"].extend(samples(90, 5), keys=[f"clé-{i}" for i in range(89, 94)])

@@ -68,6 +68,10 @@ class Rows:
         """Return where every live row lies in storage, in order."""
         return self._stored(np.arange(len(self), dtype=np.int64))
 
+    def are_live(self, stored: Ints) -> NDArray[np.bool_]:
+        """Tell which of the stored rows are not deleted."""
+        return np.isin(stored, self.deleted, invert=True)
+
     def position(self, stored: Ints) -> Ints:
         """Return the positions of live rows that lie at `stored`."""
         return stored - np.searchsorted(self.deleted, stored)

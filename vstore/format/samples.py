@@ -16,9 +16,10 @@ from vstore.format.tree import ColumnInfo
 
 SHAPE_SUFFIX = ".shape"
 VALID_SUFFIX = ".valid"
-RESERVED_SUFFIXES = (SHAPE_SUFFIX, VALID_SUFFIX, ".deleted")
+RESERVED_SUFFIXES = (SHAPE_SUFFIX, VALID_SUFFIX, ".deleted", ".index")
 KEYS = "sample"
 DELETED = "sample.deleted"
+KEY_INDEX = "sample.index"
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from vstore.diffing.nodes import NodeChange
 from vstore.fetch import Fetcher
 from vstore.format.index import Index, changed, locate
 from vstore.format.page import ChunkRef
-from vstore.format.samples import KEYS
+from vstore.format.samples import KEY_INDEX, KEYS
 from vstore.format.tree import ArrayNode, GroupNode, Node, Tree
 
 MOST_CHUNKS = 256
@@ -50,13 +50,18 @@ def _compared(fetcher: Fetcher, name: str, sides: _Sides) -> Iterator[ChunkRef]:
     """Yield the chunks of an array that are read; `name` is empty for a plain one.
 
     Plain arrays are merged by chunk and looked into only where both sides changed one;
-    columns by sample, as far as theirs changed them; keys tell which samples are which.
+    columns by sample, as far as theirs changed them; keys tell which samples are which; the
+    buckets of their index that theirs put keys into are ours' to write.
     """
     by_us, by_them = (
         set(islice(changed(sides.base, side, fetcher.pages), MOST_CHUNKS + 1))
         for side in (sides.ours, sides.theirs)
     )
     numbers = by_us & by_them
+    if name == KEY_INDEX:
+        where = np.array(sorted(by_them), np.int64)
+        yield from (ref for ref in locate(sides.ours, where, fetcher.pages) if ref is not None)
+        return
     if name:
         numbers = by_us | by_them if by_them or name == KEYS else set()
     where = np.array(sorted(numbers), np.int64)

@@ -59,7 +59,7 @@ def at_keys(columns: Mapping[str, Column], keys: Sequence[Any]) -> dict[str, Int
         if table is None:
             raise InvalidInputError(f"the column {name!r} has no table to look keys up in")
         if id(table) not in by_table:
-            by_table[id(table)] = np.array([table.position(key) for key in wanted], np.int64)
+            by_table[id(table)] = table.positions(wanted)
     return {name: by_table[id(column.table)] for name, column in columns.items()}
 
 

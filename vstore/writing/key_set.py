@@ -1,30 +1,44 @@
 """The keys of a table's live samples, checked before samples are taken."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from vstore.errors import InvalidInputError, NotFoundError
-from vstore.format.sample_keys import as_list, check_key, from_stored, to_stored
+from vstore.format.sample_keys import as_list, check_key, to_stored
+from vstore.key_rows import KeyRows
+from vstore.writing.added_keys import AddedKeys
+
+Ints = NDArray[np.int64]
 
 
 class KeySet:
-    """The keys of live samples in order; read from the base commit when first needed."""
+    """Which live rows of a table in a transaction hold which keys.
 
-    def __init__(self, kind: str | None, read: Callable[[], NDArray[Any]]) -> None:
+    `before` finds what the table held when the transaction began, and is made when it is
+    first needed; what the transaction adds is kept beside it.
+    """
+
+    def __init__(
+        self,
+        kind: str | None,
+        before: Callable[[], KeyRows],
+        read: Callable[[Ints], NDArray[Any]],
+        are_live: Callable[[Ints], NDArray[np.bool_]],
+    ) -> None:
         self.kind = kind
+        self.added = AddedKeys(kind, read)
         self._read = read
-        self._live: dict[Any, None] | None = None
-        self._positions: dict[Any, int] | None = None
+        self._are_live = are_live
+        self._make = before
+        self._before: KeyRows | None = None
 
-    @property
-    def live(self) -> dict[Any, None]:
-        """The keys in order, as the members of a dict."""
-        if self._live is None:
-            self._live = dict.fromkeys(from_stored(self._read(), self.kind).tolist())
-        return self._live
+    def rebase(self, before: Callable[[], KeyRows]) -> None:
+        """Forget what was added: `before` finds that, too."""
+        self.added = AddedKeys(self.kind, self._read)
+        self._make, self._before = before, None
 
     def check(self, keys: Any, count: int, *, path: str) -> NDArray[Any] | None:
         """Return the keys of new samples as they are stored; None where there are none.
@@ -46,55 +60,50 @@ class KeySet:
             raise InvalidInputError(f"{len(plain)} keys for {count} samples of {path!r}")
         for key in plain:
             check_key(key, self.kind, path=path)
-        self._check_unique(plain, path)
-        return to_stored(plain, self.kind)
+        return self._check_unique(plain, path)
 
-    def _check_unique(self, plain: list[Any], path: str) -> None:
+    def _check_unique(self, plain: list[Any], path: str) -> NDArray[Any]:
+        """Return keys as they are stored, or raise `InvalidInputError` for one that is taken."""
         seen: set[Any] = set()
         for key in plain:
             if key in seen:
                 raise InvalidInputError(f"the key {key!r} is given twice")
-            if key in self.live:
-                raise InvalidInputError(
-                    f"{path!r} has a sample with the key {key!r} already; change it through loc, "
-                    "or delete it first"
-                )
             seen.add(key)
+        stored = to_stored(plain, self.kind or "")
+        taken = np.flatnonzero(self._rows(stored) >= 0)
+        if len(taken):
+            raise InvalidInputError(
+                f"{path!r} has a sample with the key {plain[taken[0]]!r} already; change it "
+                "through loc, or delete it first"
+            )
+        return stored
 
-    def add(self, stored: NDArray[Any]) -> None:
-        """Take keys that were checked, as they are stored."""
-        if self._live is None:
-            self._positions = None
-            return
-        for key in from_stored(stored, self.kind).tolist():
-            if self._positions is not None:
-                self._positions[key] = len(self._live)
-            self._live[key] = None
+    def add(self, stored: NDArray[Any], first_row: int) -> None:
+        """Take the keys of new rows, which were checked, as they are stored."""
+        self.added.add(stored, first_row)
 
-    def remove(self, stored: NDArray[Any]) -> None:
-        """Forget the keys of deleted samples, as they are stored."""
-        if self._live is not None:
-            for key in from_stored(stored, self.kind).tolist():
-                self._live.pop(key, None)
-        self._positions = None
+    def _rows(self, stored: NDArray[Any]) -> Ints:
+        """Return the live row of each key, given as it is stored; -1 for those of none."""
+        if self._before is None:
+            self._before = self._make()
+        found = np.full(len(stored), -1, np.int64)
+        for held in (self._before, self.added):
+            which, rows = held.find(stored)
+            live = self._are_live(rows)
+            found[which[live]] = rows[live]
+        return found
 
-    def forget(self) -> None:
-        """Read the keys anew when they are next needed."""
-        self._live = None
-        self._positions = None
-
-    def position(self, key: Any, *, path: str) -> int:
-        """Return where the live sample with this key stands, or raise `NotFoundError`."""
+    def rows(self, keys: Any, *, path: str) -> Ints:
+        """Return in which rows the samples with some keys lie, or raise `NotFoundError`."""
         if self.kind is None:
             raise InvalidInputError(f"the samples of {path!r} have no keys: use positions")
-        check_key(key, self.kind, path=path)
-        if self._positions is None:
-            self._positions = {key: i for i, key in enumerate(self.live)}
-        if key not in self._positions:
-            raise NotFoundError(f"the table {path!r} has no sample with the key {key!r}")
-        return self._positions[key]
-
-    def positions(self, keys: Sequence[Any], *, path: str) -> NDArray[np.int64]:
-        """Return where several live samples stand, or raise `NotFoundError`."""
-        found = [self.position(key, path=path) for key in as_list(keys, path=path)]
-        return np.array(found, np.int64)
+        listed = as_list(keys, path=path)
+        for key in listed:
+            check_key(key, self.kind, path=path)
+        found = self._rows(to_stored(listed, self.kind))
+        absent = np.flatnonzero(found < 0)
+        if len(absent):
+            raise NotFoundError(
+                f"the table {path!r} has no sample with the key {listed[absent[0]]!r}"
+            )
+        return found

@@ -3,6 +3,7 @@
 import math
 import operator
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -23,11 +24,15 @@ from vstore.format.samples import (
     is_variable,
 )
 from vstore.format.selection import chunk_strides
+from vstore.format.tree import ColumnInfo
 
 CHUNK_NBYTES = 2**20
 """How much one chunk of a column holds, before encoding, about."""
 
 MAX_ROWS = 2**20
+
+MAX_KEYS = 2**13
+"""How many keys a chunk holds at most."""
 
 OBJECT_NBYTES = 64
 """What a variable-length sample counts for beside its own bytes: it is a Python object."""
@@ -132,6 +137,18 @@ def _lengths(lengths: Any, what: str) -> tuple[int, ...]:
         return tuple(operator.index(length) for length in lengths)
     except TypeError as exc:
         raise InvalidInputError(f"{what} is a tuple of integers, not {lengths!r}") from exc
+
+
+def keys_metadata(first: NDArray[Any]) -> ArrayMetadata:
+    """Return the metadata of the array of a table's keys, from the first of them.
+
+    Its chunks are small, for looking up a key reads one.
+    """
+    spec = ColumnSpec(ColumnInfo("ndarray" if first.dtype == np.int64 else "text"), first.dtype)
+    metadata = column_metadata(spec, first, name=KEYS)
+    if metadata.chunk_shape[0] <= MAX_KEYS:
+        return metadata
+    return column_metadata(replace(spec, rows_per_chunk=MAX_KEYS), first, name=KEYS)
 
 
 def companion_metadata(name: str, shape: Sequence[int], dtype: Any, rows: int) -> ArrayMetadata:

@@ -185,10 +185,11 @@ class StagedTable:
         self._require_usable()
         if (index is None) == (keys is None):
             raise InvalidInputError("delete takes either positions or keys=")
-        if keys is not None:
-            index = self._stored.keys.positions(keys, path=self._path)
         rows = self._stored.rows
-        stored = np.unique(_as_positions(rows.locate(index), rows.stored))
+        if keys is not None:
+            stored = np.unique(self._stored.keys.rows(keys, path=self._path))
+        else:
+            stored = np.unique(_as_positions(rows.locate(index), rows.stored))
         self._stored.delete_rows(stored)
         return len(stored)
 
@@ -200,7 +201,8 @@ class StagedTable:
     def position(self, key: SampleKey) -> int:
         """Return where the sample with this key stands, or raise `NotFoundError`."""
         self._require_usable()
-        return self._stored.keys.position(key, path=self._path)
+        row = self._stored.keys.rows([key], path=self._path)
+        return int(self._stored.rows.position(row)[0])
 
     def keys(self) -> NDArray[Any]:
         """Return the samples' keys in order; positions where the samples have no keys."""

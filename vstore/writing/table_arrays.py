@@ -12,12 +12,15 @@ from vstore.array import read
 from vstore.column import Column
 from vstore.errors import AlreadyExistsError, NotFoundError
 from vstore.fetch import Fetcher
+from vstore.format import key_index
 from vstore.format.commit import Changes
+from vstore.format.key_index import Marks, bucket_count
 from vstore.format.metadata import ArrayMetadata
 from vstore.format.rows import Rows
 from vstore.format.sample_keys import none_stored
 from vstore.format.samples import (
     DELETED,
+    KEY_INDEX,
     KEYS,
     SHAPE_SUFFIX,
     VALID_SUFFIX,
@@ -26,12 +29,14 @@ from vstore.format.samples import (
     is_variable,
 )
 from vstore.format.tree import ArrayNode, ColumnInfo, GroupNode
+from vstore.key_rows import IndexedKeys, KeyRows, NoKeys, ScannedKeys
 from vstore.writing.chunk_sizes import SampleSizes
 from vstore.writing.deletions import Deletions
 from vstore.writing.key_set import KeySet
-from vstore.writing.new_column import column_metadata, companion_metadata
+from vstore.writing.new_column import column_metadata, companion_metadata, keys_metadata
 from vstore.writing.packs import PackWriter
 from vstore.writing.staged_array import StagedArray
+from vstore.writing.staged_index import add_entries, index_metadata
 
 DELETED_ROWS = 2**20
 _WAVE_ROWS = 4096
@@ -73,7 +78,12 @@ class TableArrays:
         self._has_new_schema = False
         self._carried = Changes()
         self._sizes = {name: SampleSizes() for name in self._unsized()}
-        self.keys = KeySet(node.table.keys if node.table else None, self.stored_keys)
+        self.keys = KeySet(
+            node.table.keys if node.table else None,
+            self._keys_before,
+            self._keys_at,
+            lambda rows: self.rows.are_live(rows),
+        )
 
     def _unsized(self) -> Iterator[str]:
         """Yield the columns that were made before anything was known of their samples."""
@@ -115,6 +125,18 @@ class TableArrays:
             return none_stored(self.keys.kind)
         keys: NDArray[Any] = read(self._arrays[KEYS], (self.rows.locate(slice(None)),))
         return keys
+
+    def _keys_at(self, rows: Ints) -> NDArray[Any]:
+        keys: NDArray[Any] = read(self._arrays[KEYS], (rows,))
+        return keys
+
+    def _keys_before(self) -> KeyRows:
+        """Return what finds the keys that the table had before the transaction, or at a flush."""
+        if KEYS not in self._arrays:
+            return NoKeys()
+        if KEY_INDEX in self._arrays:
+            return IndexedKeys(self._arrays[KEYS], self._arrays[KEY_INDEX])
+        return ScannedKeys(self._arrays[KEYS], self._count_before)
 
     def __contains__(self, name: object) -> bool:
         return name in self._arrays
@@ -215,23 +237,26 @@ class TableArrays:
         """Add rows, keys among them; arrays that are not given hold their fill value there."""
         if KEYS in elements and KEYS not in self._arrays:
             keys = elements[KEYS]
-            info = ColumnInfo("ndarray" if self.keys.kind == "int" else "text")
-            self._new(KEYS, column_metadata(ColumnSpec(info, keys.dtype), keys, name=KEYS), None)
+            self._new(KEYS, keys_metadata(keys), None)
         for name in self._sizes.keys() & elements.keys():
             self._sizes[name].add(elements[name])
         self._settle(only_known=True)
-        tails = [ref for name, array in self.items() if name != DELETED for ref in array.tail()]
+        tails = [ref for name in self._row_arrays() for ref in self._arrays[name].tail()]
         self._staging.fetcher.prefetch(tails)
         for name, rows in elements.items():
             self[name].grow(self.count)
             self[name].append(rows)
         if KEYS in elements:
-            self.keys.add(elements[KEYS])
+            self.keys.add(elements[KEYS], self.count)
         self.count += count
         self._grow()
 
+    def _row_arrays(self) -> list[str]:
+        """Return the names of the arrays that have an element for each row, but the marks."""
+        return sorted(self._arrays.keys() - {DELETED, KEY_INDEX})
+
     def _grow(self) -> None:
-        for name in self._arrays.keys() - {DELETED}:
+        for name in self._row_arrays():
             self._arrays[name].grow(self.count)
 
     def _settle(self, *, only_known: bool) -> None:
@@ -254,19 +279,17 @@ class TableArrays:
 
     def delete_rows(self, rows: Ints) -> None:
         """Mark rows, live until now, as deleted."""
-        if self.keys.kind is not None and len(rows):
-            self.keys.remove(read(self._arrays[KEYS], (rows,)))
         self._deletions.add(rows)
 
     def restore_rows(self, rows: Ints) -> None:
         """Make deleted rows live again; their keys must be free."""
         self._deletions.restore(rows)
-        self.keys.forget()
 
     def flush(self) -> None:
         """Send all that is still held as plain arrays to the codec."""
         self._settle(only_known=False)
         self._write_deleted()
+        self._write_index()
         for name in sorted(self._arrays):
             self._arrays[name].flush()
 
@@ -279,6 +302,32 @@ class TableArrays:
         marks.grow(self.count)
         marks.write((self._deletions.added,), np.ones((), bool))
         marks.write((self._deletions.restored,), np.zeros((), bool))
+
+    def _write_index(self) -> None:
+        """Bring the index of keys, where the table is large enough to have one, up to date."""
+        buckets = bucket_count(self.count)
+        if self.keys.kind is None or not buckets:
+            return
+        step = self._arrays[KEYS].metadata.chunk_shape[0]
+        marks, blocks = self.keys.added.entries(step)
+        if KEY_INDEX not in self._arrays:
+            self._new(KEY_INDEX, index_metadata(), None)
+            before = list(self._entries_before(step))
+            marks = np.concatenate([marks, *(each for each, _ in before)])
+            blocks = np.concatenate([blocks, *(each for _, each in before)])
+        if len(marks):
+            add_entries(self._arrays[KEY_INDEX], marks, blocks, buckets=buckets)
+            self.keys.rebase(self._keys_before)
+
+    def _entries_before(self, step: int) -> Iterator[tuple[Marks, Ints]]:
+        """Yield what an index says of the rows that were there before the transaction."""
+        for start in range(0, self._count_before, step):
+            rows = np.arange(start, min(start + step, self._count_before))
+            keys = self._keys_at(rows)
+            yield key_index.marks_of_keys(keys), rows // step
+            if self.keys.kind == "tuple":
+                marks, at = key_index.entries_below(keys, rows)
+                yield marks, at // step
 
     def replace_column(self, name: str, spec: ColumnSpec, first: NDArray[Any]) -> None:
         """Make a column's own array anew; its rows hold the fill value until written."""
@@ -293,20 +342,20 @@ class TableArrays:
         if not freed:
             return 0
         self._carried = self.changes()
-        for name, old in list(self.items()):
-            if name == DELETED:
-                continue
+        for name in self._row_arrays():
+            old = self._arrays[name]
             new = self._new(name, old.metadata.resized((0, *old.metadata.shape[1:])), old.column)
             for start in range(0, len(live), _WAVE_ROWS):
                 new.append(read(old, (live[start : start + _WAVE_ROWS],)))
         self._arrays.pop(DELETED, None)
+        self._arrays.pop(KEY_INDEX, None)
         info = self.node.table
         if info is not None:
             table = msgspec.structs.replace(info, layout=info.layout + 1)
             self.node = replace(self.node, table=table)
         self.count = self._count_before = len(live)
         self._deletions, self._changed = Deletions(np.zeros(0, np.int64)), []
-        self.keys.forget()
+        self.keys.rebase(self._keys_before)
         return freed
 
     def changes(self) -> Changes:
