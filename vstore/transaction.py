@@ -25,6 +25,7 @@ from vstore.format.samples import ColumnSpec
 from vstore.format.tree import ArrayNode, GroupNode
 from vstore.history.commits import Commit, describe
 from vstore.snapshot import Snapshot
+from vstore.writing.copying import require_kept_here
 from vstore.writing.new_column import array_metadata, check_specs
 from vstore.writing.packs import PackWriter
 from vstore.writing.staged_table import StagedTable
@@ -194,11 +195,7 @@ class Transaction:
         """Delete the table, array or group at `path`, or raise `NotFoundError`."""
         self._require_open()
         self._staged.nodes.get(path)
-        path = "/".join(split_path(path))
-        parent = path.rpartition("/")[0]
-        if self._staged.is_table(parent):
-            raise InvalidInputError(f"{path!r} is a column: it goes with its table {parent!r}")
-        self._staged.delete(path)
+        self._staged.delete(self._whole(path))
 
     def __getitem__(self, path: str) -> Any:
         """Return the table, column or array at `path`, to read and to change.
@@ -241,12 +238,66 @@ class Transaction:
             NotFoundError: nothing is at `path`.
             AlreadyExistsError: something is at `new_path`.
         """
+        old, new = self._way(path, new_path, "moved")
+        self._staged.move(old, new)
+
+    def copy(self, path: str, new_path: str) -> None:
+        """Copy a table, array or group as it stands; no chunk is touched.
+
+        From then on the two have nothing to do with each other: what is changed in one is
+        not changed in the other, also by merges.
+
+        Raises:
+            NotFoundError: nothing is at `path`.
+            AlreadyExistsError: something is at `new_path`.
+        """
+        old, new = self._way(path, new_path, "copied")
+        self.take_contributions()
+        self._staged.copy(old, new)
+
+    def _way(self, path: str, new_path: str, what: str) -> tuple[str, str]:
         self._require_open()
-        old, new = "/".join(split_path(path)), self._free_path(new_path, "node")
+        old, new = self._whole(path), self._free_path(new_path, "node")
         self._staged.nodes.get(old)
         if f"{new}/".startswith(f"{old}/"):
-            raise InvalidInputError(f"{old!r} cannot be moved to {new!r}, below itself")
-        self._staged.move(old, new)
+            raise InvalidInputError(f"{old!r} cannot be {what} to {new!r}, below itself")
+        return old, new
+
+    def _whole(self, path: str) -> str:
+        """Return the path of what can be taken by itself: no root, and no part of a table."""
+        joined = "/".join(split_path(path))
+        if not joined:
+            raise InvalidInputError("the root stays where it is: name a node in it")
+        parent = joined.rpartition("/")[0]
+        if self._staged.is_table(parent):
+            raise InvalidInputError(f"{joined!r} is a column: it goes with its table {parent!r}")
+        return joined
+
+    def copy_from(self, snapshot: Snapshot, path: str, new_path: str | None = None) -> None:
+        """Copy a table, array or group out of any commit of this repository.
+
+        No chunk is read or written. As with `copy`, what is made is new: where `path` was
+        deleted, say, a merge takes it for another.
+
+        Args:
+            snapshot: The commit, from `repo.checkout(...)`.
+            path: What to copy.
+            new_path: Where to put it; the same path when None.
+
+        Raises:
+            NotFoundError: nothing is at `path` there.
+            AlreadyExistsError: something is at `new_path` here.
+            InvalidInputError: the commit is in another repository.
+            ConflictError: garbage collection is about to delete the commit.
+        """
+        self._require_open()
+        node = snapshot.tree.get(path)
+        new = self._free_path(path if new_path is None else new_path, "node")
+        above = snapshot.tree.find("/".join(split_path(path)[:-1]))
+        if isinstance(above, GroupNode) and above.table is not None:
+            raise InvalidInputError(f"{path!r} is a column: copy its table")
+        require_kept_here(self._staged.fetcher.store, snapshot.commit.id, of=snapshot.url)
+        self._staged.put_copy(new, node, snapshot.tree)
 
     def fork(self) -> Any:
         """Return a `vstore.forks.Fork`: a part to write into elsewhere, which pickles.
@@ -303,6 +354,7 @@ class Transaction:
         What was written goes to the store, where the commit would put it anyway, and the
         transaction goes on.
         """
+        self.take_contributions()
         made = Snapshot(self._fetcher, self.checkpoint())
         return Diff(None if self._base is None else Snapshot(self._fetcher, self._base), made)
 

@@ -37,6 +37,11 @@ COMMANDS: Final = {
     "show": Entry(
         "vstore.cli.commands.show", "Show a commit, a table, a column or some samples.", _READ
     ),
+    "export-refs": Entry(
+        "vstore.cli.commands.export_refs",
+        "Write a reference file, with which zarr and xarray read a commit without vstore.",
+        _READ,
+    ),
     "branch": Entry("vstore.cli.commands.branch", "List, create or delete branches.", _REFS),
     "tag": Entry("vstore.cli.commands.tag", "List, create or delete tags.", _REFS),
     "fsck": Entry(

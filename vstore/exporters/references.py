@@ -12,6 +12,7 @@ from typing import Any
 from vstore.errors import InvalidInputError, NotFoundError
 from vstore.format import keys
 from vstore.format.page import ChunkRef
+from vstore.format.samples import DELETED
 from vstore.format.tree import GroupNode
 from vstore.hierarchy import documents
 from vstore.hierarchy.keys import Keys
@@ -34,7 +35,8 @@ def export_refs(snapshot: Snapshot, path: str | os.PathLike[str], *, group: str 
 
     Raises:
         NotFoundError: there is no such group.
-        InvalidInputError: the repository lies in this process's memory.
+        InvalidInputError: the repository lies in this process's memory, or there is no
+            folder for the file.
 
     >>> import tempfile, vstore
     >>> folder = tempfile.TemporaryDirectory()
@@ -46,6 +48,8 @@ def export_refs(snapshot: Snapshot, path: str | os.PathLike[str], *, group: str 
     >>> folder.cleanup()
     """
     target = Path(path)
+    if not target.parent.is_dir():
+        raise InvalidInputError(f"there is no folder {str(target.parent)!r} for {target.name!r}")
     entries = references(snapshot, group=group)
     count = 0
     with tempfile.NamedTemporaryFile(
@@ -78,6 +82,30 @@ def references(snapshot: Snapshot, *, group: str = "") -> Iterator[tuple[str, An
         (key[len(start) :], _reference(place, root))
         for key, place in _with_consolidated(hierarchy, start)
     )
+
+
+def notes(snapshot: Snapshot, *, group: str = "") -> list[str]:
+    """Return what readers of a reference file will see otherwise than vstore shows it."""
+    said: list[str] = []
+    for path, node in snapshot.tree.walk(group):
+        if not isinstance(node, GroupNode) or node.table is None or path == keys.OBJECTS:
+            continue
+        table = snapshot.table(path)
+        deleted = len(table.rows.deleted)
+        if deleted:
+            said.append(
+                f"{path!r} has {deleted} deleted rows, which readers see: "
+                f"{f'{path}/{DELETED}'!r} is true for them"
+            )
+        for name, column in table.columns.items():
+            said += [f"{path + '/' + name!r} {text}" for text in _AS_STORED.get(column.kind, ())]
+    return said
+
+
+_AS_STORED = {
+    "ragged": ("is read as bytes: the elements of each sample; their shapes are in '.shape'",),
+    "image": ("is read as bytes: the files of the images, not decoded",),
+}
 
 
 def _with_consolidated(hierarchy: Keys, prefix: str) -> Iterator[tuple[str, bytes | ChunkRef]]:

@@ -16,6 +16,7 @@ from vstore.format.metadata import ArrayMetadata
 from vstore.format.sample_keys import KeyKind
 from vstore.format.samples import ColumnSpec, bytes_
 from vstore.format.tree import ArrayNode, GroupNode, Node, NodeRef, TableInfo, Tree, new_id
+from vstore.writing.copying import copied
 from vstore.writing.packs import PackWriter
 from vstore.writing.staged_array import StagedArray
 from vstore.writing.staged_table import StagedTable
@@ -62,6 +63,7 @@ class StagedTree:
         self._arrays: dict[str, StagedArray] = {}
         self._schema: set[str] = set()
         self._put: dict[str, Changes] = {}
+        self._kept: dict[Digest, bytes] = {}
         self._tree = Tree(_IMPLIED, self._load_documents)
         if base is not None:
             self._tree = self._read_tree(base, what=what)
@@ -232,6 +234,23 @@ class StagedTree:
                 staged[new + name[len(old) :]] = staged.pop(name)  # type: ignore[assignment]
         self._schema.add(new)
 
+    def copy(self, old: str, new: str) -> None:
+        """Copy a node, as it stands, to where nothing is; no chunk is read or written twice."""
+        self.require_open()
+        self.flush()
+        tree, pages = self._with_chunks()
+        self._kept |= pages
+        self.put_copy(new, tree.get(old), tree)
+
+    def put_copy(self, path: str, node: Node, tree: Tree) -> None:
+        """Put a copy of a node of some tree of this repository where nothing is."""
+        self.require_open()
+        made = copied(
+            node, path, resolve=lambda child: tree.resolve(child, what=path), new_id=self._new_id
+        )
+        self._tree = self._tree.declared(path).put(path, made)
+        self._schema.add(path)
+
     def _forget(self, path: str) -> None:
         for staged in (self._tables, self._arrays):
             for name in _below(path, staged):
@@ -253,7 +272,7 @@ class StagedTree:
         changes = self.flush()
         tree, pages = self._with_chunks()
         value, objects = trees.encode(tree.root, tree.load)
-        parts = (pages | objects).items()
+        parts = (self._kept | pages | objects).items()
         fresh = {name: part for name, part in parts if name not in self._stored_nodes}
         return Contents(value, changes, fresh)
 
