@@ -13,10 +13,40 @@ from vstore.array import Load
 from vstore.format.samples import from_elements
 from vstore.format.tree import ColumnInfo
 from vstore.reader.chunks import OBJECT_NBYTES, SampleChunks
-from vstore.reader.feeds import Feed, SparseFeed, SparsePart, Spread
+from vstore.reader.feeds import Feed, Part, Spread
 from vstore.reader.loading import Loading, Receive, Request
 
 Ints = NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True)
+class Beside:
+    """An array of numbers that belongs to a column of objects, and two ways to read it."""
+
+    feed: Feed
+    spare: Feed
+
+    def open(self, rows: Ints) -> "BesidePart":
+        """Return what belongs to the samples stored at `rows`."""
+        part = self.feed.open(rows, spare=self.spare)
+        if part is None:
+            raise AssertionError("the spare always has room")
+        return BesidePart(part, self.feed.row_shape or (), self.feed.dtype)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class BesidePart:
+    """What belongs to the samples of a unit."""
+
+    part: Part
+    row_shape: tuple[int, ...]
+    dtype: np.dtype[Any]
+
+    def taken(self, start: int, stop: int) -> NDArray[Any]:
+        """Return what belongs to some samples, in an array of its own."""
+        out = np.empty((stop - start, *self.row_shape), self.dtype)
+        self.part.take(start, stop, out)
+        return out
 
 
 class ObjectFeed:
@@ -33,8 +63,8 @@ class ObjectFeed:
         chunks: SampleChunks,
         cache: "ChunkCache",
         *,
-        shapes: SparseFeed | None = None,
-        valid: SparseFeed | None = None,
+        shapes: Beside | None = None,
+        valid: Beside | None = None,
     ) -> None:
         self._info = info
         self._chunks = chunks
@@ -75,9 +105,11 @@ class ObjectFeed:
 
     def statistics(self) -> tuple[int, int]:
         """Return how many chunks were found in memory, and how many were not."""
-        beside = [feed for feed in (self._shapes, self._valid) if feed is not None]
-        loaded = sum(feed.statistics()[1] for feed in beside)
-        return self._cache.hits, self._cache.misses + loaded
+        # What says which samples are there is read, and counted, as a column of its own.
+        shapes = [] if self._shapes is None else [self._shapes.feed, self._shapes.spare]
+        counts = [feed.statistics() for feed in shapes]
+        found, loaded = (sum(each) for each in zip((0, 0), *counts, strict=True))
+        return self._cache.hits + found, self._cache.misses + loaded
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -88,18 +120,23 @@ class ObjectPart:
     elements: NDArray[Any]
     index: Ints
     own_requests: Sequence[Request]
-    shapes: SparsePart | None
-    valid: SparsePart | None
+    shapes: BesidePart | None
+    valid: BesidePart | None
+
+    @property
+    def _beside(self) -> list[Part]:
+        return [each.part for each in (self.shapes, self.valid) if each is not None]
 
     @property
     def requests(self) -> Sequence[Request]:
         """What must be loaded first."""
-        beside = [part.requests for part in (self.shapes, self.valid) if part is not None]
+        beside = [part.requests for part in self._beside]
         return [*self.own_requests, *itertools.chain.from_iterable(beside)]
 
     def begin(self, loading: Loading) -> set[Loading]:
-        """Return what must be waited for."""
-        return {loading} if self.requests else set()
+        """Learn what loads the requests; return everything that must be waited for."""
+        awaited = {loading} if self.own_requests else set()
+        return awaited.union(*(part.begin(loading) for part in self._beside))
 
     def take(self, start: int, stop: int, out: list[Any]) -> None:
         """Decode samples into the end of a list, None where one is missing."""
@@ -112,7 +149,9 @@ class ObjectPart:
         out.extend(samples.tolist())
 
     def close(self) -> None:
-        """Do nothing: the memory goes with this object."""
+        """Let go of the memory."""
+        for part in self._beside:
+            part.close()
 
 
 @dataclass(slots=True, eq=False)

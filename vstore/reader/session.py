@@ -11,14 +11,15 @@ from vstore.column import Column
 from vstore.errors import InvalidInputError
 from vstore.fetch import Fetcher
 from vstore.format.rows import Rows
-from vstore.format.samples import VALID_SUFFIX
+from vstore.format.samples import SHAPE_SUFFIX, VALID_SUFFIX
+from vstore.format.tree import ColumnInfo
 from vstore.reader.buffers import BufferPool
 from vstore.reader.chunks import SampleChunks
 from vstore.reader.disk_cache import DiskCache
 from vstore.reader.engine import Channel
 from vstore.reader.feeds import DenseFeed, SparseFeed
 from vstore.reader.hedging import Meter, reading
-from vstore.reader.object_feed import ChunkCache, ObjectFeed
+from vstore.reader.object_feed import Beside, ChunkCache, ObjectFeed
 
 Ints = NDArray[np.int64]
 
@@ -113,20 +114,25 @@ def open_channels(
     opening = _Opening(memory)
     arrays: dict[str, SampleChunks] = {}
     for name, column in columns.items():
-        arrays[name] = opening.chunks(column.source, name)
-        if column.valid is not None:
-            arrays[name + VALID_SUFFIX] = opening.chunks(column.valid, name)
+        beside = ((SHAPE_SUFFIX, column.shapes), (VALID_SUFFIX, column.valid))
+        for suffix, source in (("", column.source), *beside):
+            if source is not None:
+                arrays[name + suffix] = opening.chunks(source, name)
     shares = _shares(list(arrays.values()), memory.nbytes, unit_rows, rows_per_block)
     budgets = dict(zip(arrays, shares, strict=True))
     channels: dict[str, Channel] = {}
     for name, column in columns.items():
-        for part in (name, name + VALID_SUFFIX):
-            if part in arrays:
-                made = arrays[part], selections[name].locate, budgets[part]
-                is_object = arrays[part].dtype.hasobject
-                channels[part] = (
-                    opening.objects(column, *made) if is_object else opening.dense(*made)
-                )
+        locate = selections[name].locate
+        made = {
+            suffix: opening.dense(arrays[name + suffix], locate, budgets[name + suffix])
+            for suffix in ("", SHAPE_SUFFIX, VALID_SUFFIX)
+            if name + suffix in arrays and not arrays[name + suffix].dtype.hasobject
+        }
+        if "" not in made:
+            made[""] = opening.objects(column.info, arrays[name], locate, budgets[name], made)
+        channels[name] = made[""]
+        if VALID_SUFFIX in made:
+            channels[name + VALID_SUFFIX] = made[VALID_SUFFIX]
     return channels
 
 
@@ -155,17 +161,21 @@ class _Opening:
         return Channel(feed, spare, locate, chunks.row_nbytes, (chunks,))
 
     def objects(
-        self, column: Column, chunks: SampleChunks, locate: Callable[[Ints], Ints], share: int
+        self,
+        info: ColumnInfo,
+        chunks: SampleChunks,
+        locate: Callable[[Ints], Ints],
+        share: int,
+        beside: Mapping[str, Channel],
     ) -> Channel:
-        """Return a channel of samples that are Python objects."""
-        beside = {
-            name: self.chunks(source, column.name)
-            for name, source in (("shapes", column.shapes), ("valid", column.valid))
-            if source is not None
-        }
-        feeds = {name: SparseFeed(each, self.memory.pool) for name, each in beside.items()}
-        feed = ObjectFeed(column.info, chunks, ChunkCache(share), **feeds)
-        return Channel(feed, feed, locate, chunks.row_nbytes, (chunks, *beside.values()))
+        """Return a channel of samples that are Python objects, given those that belong to it."""
+        shapes, valid = (
+            None if suffix not in beside else Beside(beside[suffix].feed, beside[suffix].spare)
+            for suffix in (SHAPE_SUFFIX, VALID_SUFFIX)
+        )
+        feed = ObjectFeed(info, chunks, ChunkCache(share), shapes=shapes, valid=valid)
+        shape_chunks = beside[SHAPE_SUFFIX].stored if SHAPE_SUFFIX in beside else ()
+        return Channel(feed, feed, locate, chunks.row_nbytes, (chunks, *shape_chunks))
 
 
 def _shares(
