@@ -1,0 +1,129 @@
+"""One loader in one process: convert the data, or read epochs; prints what it measured as JSON."""
+
+import argparse
+import json
+import os
+import resource
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from benchmarks.loading.arrays import blocks_per_batch
+from benchmarks.loading.data import DATASETS
+from benchmarks.loading.loader import LOADERS, Batches, Job
+
+
+class Sink:
+    """A consumer that copies each batch to memory of its own, as training does."""
+
+    def __init__(self) -> None:
+        self._memory: dict[int, Any] = {}
+        self.samples = 0
+        self.numbers: list[Any] = []
+
+    def take(self, batch: tuple[Any, Any]) -> None:
+        """Copy a batch."""
+        values, numbers = batch
+        self.samples += len(numbers)
+        self.numbers.append(np.array(numbers))
+        if isinstance(values, list):
+            for value in values:
+                self._copy(0, np.asarray(value).reshape(-1))
+            return
+        self._copy(1, np.asarray(values))
+
+    def _copy(self, slot: int, array: Any) -> None:
+        flat = array.reshape(-1)
+        memory = self._memory.get(slot)
+        if memory is None or len(memory) < len(flat):
+            memory = self._memory[slot] = np.zeros(len(flat), flat.dtype)
+        np.copyto(memory[: len(flat)], flat)
+
+
+def epoch(begin: Callable[[int], Batches], number: int, sink: Sink) -> dict[str, float]:
+    """Read one epoch; return how long the first batch took, and samples a second after it."""
+    sink.samples = 0
+    sink.numbers = []
+    started = time.perf_counter()
+    batches = iter(begin(number))
+    sink.take(next(batches))
+    first, before = time.perf_counter(), sink.samples
+    for batch in batches:
+        sink.take(batch)
+    ended = time.perf_counter()
+    rate = (sink.samples - before) / max(1e-9, ended - first)
+    return {"first_seconds": first - started, "rate": rate, "samples": sink.samples}
+
+
+def read(loader: Any, job: Job, options: argparse.Namespace) -> dict[str, Any]:
+    """Read epochs of the loader, opened several times."""
+    sink = Sink()
+    first, later = [], []
+    started = time.perf_counter()
+    for i in range(options.openings):
+        if i and time.perf_counter() - started > options.seconds:
+            break
+        begin = loader.open(job)
+        first.append(epoch(begin, 0, sink))
+        blocks = blocks_per_batch(sink.numbers)
+        for number in range(1, options.epochs):
+            if number > 1 and time.perf_counter() - started > options.seconds:
+                break
+            later.append(epoch(begin, number, sink))
+        del begin
+    check_complete(sink)
+    return {"first": first, "later": later, "blocks": blocks}
+
+
+def check_complete(sink: Sink) -> None:
+    """Raise unless the last epoch gave each sample once, apart from a last batch left out."""
+    numbers = np.concatenate(sink.numbers)
+    if len(np.unique(numbers)) != len(numbers):
+        raise ValueError("samples came twice")
+
+
+def main() -> None:
+    """Run."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("action", choices=("prepare", "read"))
+    parser.add_argument("loader", choices=sorted(LOADERS))
+    parser.add_argument("dataset", choices=sorted(DATASETS))
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--shuffled", action="store_true")
+    parser.add_argument("--workers", type=int, default=0)
+    parser.add_argument("--openings", type=int, default=1)
+    parser.add_argument("--epochs", type=int, default=3)
+    parser.add_argument("--seconds", type=float, default=10)
+    parser.add_argument("--url", default="")
+    parser.add_argument("--storage-options", default="{}")
+    options = parser.parse_args()
+    loader = LOADERS[options.loader]
+    job = Job(
+        DATASETS[options.dataset],
+        options.folder,
+        options.shuffled,
+        options.workers,
+        options.url,
+        options.storage_options,
+    )
+    if options.action == "prepare":
+        samples = job.dataset.samples(job.folder.parent)
+        started = time.perf_counter()
+        loader.prepare(samples, job)
+        seconds = time.perf_counter() - started
+        files = [each for each in job.folder.rglob("*") if each.is_file()]
+        nbytes = sum(each.stat().st_size for each in files)
+        result: dict[str, Any] = {"seconds": seconds, "nbytes": nbytes}
+    else:
+        result = read(loader, job, options)
+    result["peak_nbytes"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    print(json.dumps(result), flush=True)
+    os._exit(0)  # some loaders hang at exit; what was measured is out
+
+
+if __name__ == "__main__":
+    from benchmarks.loading import ours  # noqa: F401
+    main()
