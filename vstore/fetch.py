@@ -204,6 +204,9 @@ class Fetcher:
         Chunks near each other in a pack come with one request. With `keep` they stay for
         the next reader, up to `KEPT_NBYTES`.
         """
+        if len(refs) == 1:
+            handle(0, None if refs[0] is None else self._alone(refs[0], keep=keep))
+            return
         rest = list(refs)
         for i, ref in enumerate(refs):
             kept = None if ref is None else self._chunks.find(ref.digest)
@@ -223,6 +226,12 @@ class Fetcher:
 
         for _ in self.map(run, list(_coalesced(rest))):
             pass
+
+    def _alone(self, ref: ChunkRef, *, keep: bool) -> memoryview:
+        chunk = self.chunk(ref)
+        if keep:
+            self._chunks.keep(ref.digest, bytes(chunk))
+        return chunk
 
     def _range(self, ref: ChunkRef) -> memoryview:
         return memoryview(self._get_range(keys.pack(ref.pack.digest), ref.offset, ref.nbytes))

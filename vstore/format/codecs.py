@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from vstore.errors import InvalidInputError
 from vstore.format.codec_choice import Preset, choose, preset
 from vstore.format.codec_compressors import DECODE_ERRORS
+from vstore.format.codec_serializers import Raw
 from vstore.format.codec_spec import MAX_CHUNK_NBYTES, Budget
 from vstore.format.fill import is_fill
 from vstore.format.metadata import ArrayMetadata
@@ -41,6 +42,14 @@ class ChunkCodec:
         self._pipeline = metadata.pipeline
         self._spec = metadata.pipeline.spec
         self._max_nbytes = max_nbytes
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether a chunk's bytes are those of its elements in memory, whatever they are."""
+        serializer = self._pipeline.serializer
+        is_encoded = self._pipeline.filters or self._pipeline.stages
+        is_number = self._spec.dtype.kind in "iufcmM"
+        return isinstance(serializer, Raw) and serializer.is_native and is_number and not is_encoded
 
     def encode(self, chunk: NDArray[Any]) -> bytes | memoryview:
         """Return the bytes of a whole chunk, given in any memory and byte order.

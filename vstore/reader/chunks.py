@@ -9,8 +9,10 @@ from numpy.typing import NDArray
 
 from vstore.array import Load, StoredArray, Take, decode_or_fill, read
 from vstore.errors import InvalidInputError
+from vstore.format.digest import raw_digest
 from vstore.format.page import ChunkRef
 from vstore.reader.disk_cache import DiskCache
+from vstore.reader.scratch import ScratchStore
 
 OBJECT_NBYTES = 64
 """What Python adds to each sample that is an object."""
@@ -83,6 +85,18 @@ class SampleChunks:
             return [Spot(number) for number in numbers]
         refs = self._source.locate(numbers)
         return [Spot(number, ref) for number, ref in zip(numbers, refs, strict=True)]
+
+    def show(self, spot: Spot, target: NDArray[Any]) -> bool:
+        """Show a chunk in place of an array's memory, where it lies in a local file as it is.
+
+        Nothing is copied, and what is shown was verified. Returns False where it cannot be.
+        """
+        store = self._source.fetcher.store
+        is_possible = self._is_whole and self._disk is None and self._source.codec.is_plain
+        if spot.ref is None or not is_possible or not isinstance(store, ScratchStore):
+            return False
+        is_shown = store.show(spot.ref, target)
+        return is_shown and raw_digest(target.reshape(-1).view(np.uint8).data) == spot.ref.digest
 
     def visit(self, spots: Sequence[Spot], take: Take) -> None:
         """Call `take` once for each chunk, on several threads and in any order."""

@@ -1,6 +1,7 @@
 """Columns as the reader sees them: which chunks some samples need, and picking samples out."""
 
 import itertools
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -10,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vstore.array import Load
-from vstore.reader.buffers import BufferPool
+from vstore.reader.buffers import BufferPool, allocate
 from vstore.reader.chunks import SampleChunks
 from vstore.reader.loading import Loading, Receive, Request
 from vstore.reader.slots import SlotTable
@@ -95,8 +96,9 @@ class DenseFeed:
     def __init__(self, chunks: SampleChunks, *, slots: int) -> None:
         self._chunks = chunks
         self._table = SlotTable(min(slots, chunks.chunks), chunks.chunks)
-        # The system gives this memory only once something is written there.
-        self._memory = np.empty((self._table.slots, *chunks.chunk_shape), chunks.dtype)
+        shape = (self._table.slots, *chunks.chunk_shape)
+        nbytes = math.prod(shape) * chunks.dtype.itemsize
+        self._memory = allocate(nbytes).view(chunks.dtype).reshape(shape)
         self._rows = self._memory.reshape(-1, *chunks.row_shape)
         self.row_shape = chunks.row_shape
         self.dtype = chunks.dtype
@@ -130,7 +132,8 @@ class DenseFeed:
         index = rows + (self._table.slot_of[number] - number) * rows_per_chunk
         targets = [self._memory[slot] for slot in self._table.slot_of[absent].tolist()]
         receive = [_into(target) for target in targets]
-        requests = [Request(self._chunks, absent.tolist(), receive)] if len(absent) else []
+        request = Request(self._chunks, absent.tolist(), receive, targets)
+        requests = [request] if len(absent) else []
         return DensePart(self._rows, index, requests, self._table, needed, absent)
 
     def statistics(self) -> tuple[int, int]:

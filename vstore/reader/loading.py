@@ -4,12 +4,16 @@ import threading
 import weakref
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from typing import Any
+
+from numpy.typing import NDArray
 
 from vstore.array import Load
 from vstore.fetch import MAX_GAP_NBYTES
 from vstore.reader.chunks import SampleChunks, Spot
+from vstore.reader.workers import Workers
 
 Receive = Callable[[Load], None]
 """Take one chunk: call what is given to decode it, where the caller wants it."""
@@ -54,11 +58,20 @@ class Loading:
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """The chunks of one array that are wanted, in ascending order, and who takes each."""
+    """The chunks of one array that are wanted, in ascending order, and who takes each.
+
+    `targets` is the memory that each goes to, if a chunk may as well be shown there.
+    """
 
     source: SampleChunks
     numbers: Sequence[int]
     receive: Sequence[Receive]
+    targets: Sequence[NDArray[Any]] | None = None
+
+
+_Part = tuple[
+    SampleChunks, Sequence[Spot], Sequence[Receive], Sequence[NDArray[Any]] | None
+]
 
 
 class StoppedError(Exception):
@@ -75,21 +88,22 @@ class Loader:
     threads: int
     decoders: int
     run_nbytes: int
-    _pool: ThreadPoolExecutor = field(init=False)
-    _cores: threading.BoundedSemaphore = field(init=False)
+    _workers: Workers = field(init=False)
+    _cores: AbstractContextManager[Any] = field(init=False)
     _stopped: bool = field(init=False, default=False)
     _under_way: "weakref.WeakSet[Loading]" = field(init=False, default_factory=weakref.WeakSet)
 
     def __post_init__(self) -> None:
-        self._pool = ThreadPoolExecutor(self.threads, thread_name_prefix="vstore-load")
-        self._cores = threading.BoundedSemaphore(self.decoders)
+        self._workers = Workers(self.threads, name="vstore-load")
+        is_free = self.threads <= self.decoders
+        self._cores = nullcontext() if is_free else threading.BoundedSemaphore(self.decoders)
 
     def submit(self, requests: Sequence[Request]) -> Loading:
         """Begin to load; the oldest requests come first."""
         loading = Loading(sum(len(request.numbers) for request in requests))
         self._under_way.add(loading)
         for request in requests:
-            self._pool.submit(self._guarded, loading, self._begin, request)
+            self._workers.submit(self._guarded, (self._begin, loading, request))
         return loading
 
     def _begin(self, loading: Loading, request: Request) -> None:
@@ -97,20 +111,24 @@ class Loader:
         spots = request.source.locate(request.numbers)
         for run in _runs(spots, self.run_nbytes):
             receive = [request.receive[i] for i in run]
-            part = (request.source, [spots[i] for i in run], receive)
-            self._pool.submit(self._guarded, loading, self._load, part)
+            targets = request.targets and [request.targets[i] for i in run]
+            part = (request.source, [spots[i] for i in run], receive, targets)
+            self._workers.submit(self._guarded, (self._load, loading, part))
 
-    def _guarded(self, loading: Loading, step: Callable[[Loading, Any], None], task: Any) -> None:
+    def _guarded(self, task: tuple[Callable[[Loading, Any], None], Loading, Any]) -> None:
+        step, loading, part = task
         try:
             self._go_on()
-            step(loading, task)
+            step(loading, part)
         except BaseException as error:  # noqa: BLE001 - raised again where the chunks are awaited
             loading.fail(error)
 
-    def _load(
-        self, loading: Loading, part: tuple[SampleChunks, Sequence[Spot], Sequence[Receive]]
-    ) -> None:
-        source, spots, receive = part
+    def _load(self, loading: Loading, part: _Part) -> None:
+        source, spots, receive, targets = part
+        if targets and all(map(source.show, spots, targets)):
+            for _ in spots:
+                loading.arrive()
+            return
 
         def take(i: int, load: Load) -> None:
             with self._cores:
@@ -127,7 +145,7 @@ class Loader:
     def close(self) -> None:
         """Stop soon: wait for requests under way only, and let nobody wait for the others."""
         self._stopped = True
-        self._pool.shutdown(wait=True, cancel_futures=True)
+        self._workers.close()
         for loading in list(self._under_way):
             loading.fail(StoppedError())
 
@@ -137,6 +155,9 @@ def _runs(spots: Sequence[Spot], run_nbytes: int) -> Iterator[list[int]]:
 
     A run is given by places in `spots`; a chunk without a reference is a run of its own.
     """
+    if run_nbytes <= 1:
+        yield from ([i] for i in range(len(spots)))
+        return
     run: list[int] = []
     low = high = 0
     for i in sorted(range(len(spots)), key=lambda i: _position(spots[i])):

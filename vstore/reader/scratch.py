@@ -1,23 +1,35 @@
-"""Reading ranges of local files into memory that is used again."""
+"""Reading ranges of local files into memory that is used again, or showing them in place."""
 
-from dataclasses import dataclass
-from typing import cast
+from collections import OrderedDict
+from dataclasses import dataclass, field
+from typing import Any, cast
 
 import numpy as np
+from numpy.typing import NDArray
 
+from vstore.format import keys
+from vstore.format.page import ChunkRef
 from vstore.reader.buffers import BufferPool
 from vstore.storage.local import LocalStore
+from vstore.storage.local_file import OpenFile
 from vstore.storage.store import Key, ObjectStore
 
 _BYTES = np.dtype(np.uint8)
+_MOST_FILES = 64
+"""How many files stay open at a time."""
 
 
 @dataclass(frozen=True, slots=True)
 class ScratchStore:
-    """The reading half of a local store, whose ranges lie in lent memory."""
+    """The reading half of a local store, whose ranges lie in lent memory.
+
+    Files stay open: what they hold never changes, and opening one costs as much as reading
+    from it.
+    """
 
     inner: LocalStore
     pool: BufferPool
+    _files: OrderedDict[Key, OpenFile] = field(default_factory=OrderedDict)
 
     @property
     def url(self) -> str:
@@ -31,8 +43,27 @@ class ScratchStore:
     def get_range(self, key: Key, start: int, nbytes: int) -> memoryview:
         """Return exactly `nbytes` bytes from `start`, on loan until the view is gone."""
         memory = self.pool.lend((nbytes,), _BYTES).data
-        self.inner.read_into(key, start, memory)
+        self.open(key).read_into(start, memory)
         return memory
+
+    def open(self, key: Key) -> OpenFile:
+        """Return an object, open for reading. Safe to use from several threads."""
+        found = self._files.get(key)
+        if found is None:
+            found = self._files.setdefault(key, self.inner.open(key))
+            if len(self._files) > _MOST_FILES:
+                self._files.popitem(last=False)
+        return found
+
+    def show(self, ref: ChunkRef, target: NDArray[Any]) -> bool:
+        """Show a chunk's bytes in place of an array's memory, as they lie in the file.
+
+        Returns False, changing nothing, where that is impossible.
+        """
+        if ref.nbytes != target.nbytes:
+            return False
+        file = self.open(keys.pack(ref.pack.digest))
+        return file.map_over(ref.offset, target.ctypes.data, target.nbytes)
 
 
 def is_local(store: ObjectStore) -> bool:

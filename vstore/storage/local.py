@@ -14,12 +14,11 @@ from blake3 import blake3
 from vstore.errors import (
     InvalidInputError,
     NotFoundError,
-    ReadOnlyError,
     StorageError,
     UnknownOutcomeError,
     UnsupportedStoreError,
-    VstoreError,
 )
+from vstore.storage.local_file import OpenFile, translated
 from vstore.storage.ranges import check_range, too_short
 from vstore.storage.store import Key, ObjectInfo, Version
 
@@ -33,8 +32,6 @@ _PRIVATE = ".vstore"
 
 _STALE_SECONDS = 24 * 3600
 _READ = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0)
-_ABSENT = (errno.ENOENT, errno.ENOTDIR)
-_REFUSED = (errno.EACCES, errno.EPERM, errno.EROFS)
 _CANNOT_LINK = (errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK, errno.EXDEV)
 
 
@@ -67,7 +64,7 @@ class LocalStore:
 
     def get(self, key: Key) -> bytes:
         """Return the whole object, or raise `NotFoundError`."""
-        with _translated(key, "read"), self._opened(key) as (descriptor, nbytes):
+        with translated(key, "read"), self._opened(key) as (descriptor, nbytes):
             return _read(descriptor, 0, nbytes)
 
     def get_versioned(self, key: Key) -> tuple[bytes, Version]:
@@ -80,7 +77,7 @@ class LocalStore:
         check_range(key, start, nbytes)
         if nbytes == 0:
             return b""
-        with _translated(key, "read"), self._opened(key) as (descriptor, size):
+        with translated(key, "read"), self._opened(key) as (descriptor, size):
             if start + nbytes > size:
                 raise too_short(key, start, nbytes, found=max(0, size - start))
             found = _read(descriptor, start, nbytes)
@@ -88,16 +85,11 @@ class LocalStore:
             raise too_short(key, start, nbytes, found=len(found))
         return found
 
-    def read_into(self, key: Key, start: int, target: memoryview) -> None:
-        """Fill `target` with what `get_range` would return, in memory that is there already."""
-        check_range(key, start, target.nbytes)
-        with _translated(key, "read"), self._opened(key) as (descriptor, _):
-            done = 0
-            while done < target.nbytes:
-                count = os.preadv(descriptor, [target[done:]], start + done)
-                if not count:
-                    raise too_short(key, start, target.nbytes, found=done)
-                done += count
+    def open(self, key: Key) -> OpenFile:
+        """Return the object, open for reading, or raise `NotFoundError`."""
+        with translated(key, "read"):
+            path = self._require_file(key)
+            return OpenFile(key, os.open(path, _READ))
 
     def put(self, key: Key, data: bytes) -> None:
         """Store an object whole or not at all, replacing what is there."""
@@ -124,7 +116,7 @@ class LocalStore:
     def delete(self, key: Key) -> None:
         """Delete the object; deleting what is not there is not an error."""
         path = self._path(key)
-        with suppress(NotFoundError), _translated(key, "delete"):
+        with suppress(NotFoundError), translated(key, "delete"):
             found = self._refuse_links(path)
             if found is not None and stat.S_ISREG(found.st_mode):
                 with self._locked():
@@ -132,7 +124,7 @@ class LocalStore:
 
     def delete_if_version(self, key: Key, expected: Version) -> bool:
         """Delete the object if its version is `expected`; return whether it was."""
-        with _translated(key, "delete"):
+        with translated(key, "delete"):
             if not self._is_at(key, expected):
                 return False
             with self._locked():
@@ -146,7 +138,7 @@ class LocalStore:
     def list_prefix(self, prefix: str) -> Iterator[ObjectInfo]:
         """List the objects whose keys start with `prefix`, at any depth, in key order."""
         folder = prefix.rpartition("/")[0]
-        with _translated(Key(prefix), "list"):
+        with translated(Key(prefix), "list"):
             path = self._path(Key(folder)) if folder else self._root
             try:
                 self._refuse_links(path)
@@ -177,13 +169,16 @@ class LocalStore:
                 )
         return found
 
-    @contextmanager
-    def _opened(self, key: Key) -> Iterator[tuple[int, int]]:
+    def _require_file(self, key: Key) -> str:
         path = self._path(key)
         found = self._refuse_links(path)
         if found is None or not stat.S_ISREG(found.st_mode):
             raise NotFoundError(f"{self._root} holds no object {key!r}")
-        descriptor = os.open(path, _READ)
+        return path
+
+    @contextmanager
+    def _opened(self, key: Key) -> Iterator[tuple[int, int]]:
+        descriptor = os.open(self._require_file(key), _READ)
         try:
             yield descriptor, os.fstat(descriptor).st_size
         finally:
@@ -199,7 +194,7 @@ class LocalStore:
     def _written(self, key: Key, data: bytes) -> Iterator[tuple[str, str]]:
         """Yield a flushed temporary file and the path it is for; flush that path's directory."""
         path = self._path(key)
-        with _translated(key, "write"):
+        with translated(key, "write"):
             folder = os.path.dirname(path)
             self._make_ready(folder)
             self._refuse_links(folder)
@@ -284,22 +279,6 @@ class LocalStore:
             yield
         finally:
             os.close(descriptor)
-
-
-@contextmanager
-def _translated(key: Key, action: str) -> Iterator[None]:
-    """Turn the system's errors into vstore's, here and nowhere else."""
-    try:
-        yield
-    except VstoreError:
-        raise
-    except OSError as failure:
-        if failure.errno in _ABSENT or (action == "read" and failure.errno == errno.EISDIR):
-            raise NotFoundError(f"there is no object {key!r} ({failure.filename})") from failure
-        where = f"{key!r} ({failure.filename}): {failure.strerror}"
-        if failure.errno in _REFUSED and action != "read":
-            raise ReadOnlyError(f"this process may not {action} {where}") from failure
-        raise StorageError(f"cannot {action} {where}") from failure
 
 
 def _version(data: bytes) -> Version:
