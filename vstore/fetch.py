@@ -205,14 +205,9 @@ class Fetcher:
         the next reader, up to `KEPT_NBYTES`.
         """
         if len(refs) == 1:
-            handle(0, None if refs[0] is None else self._alone(refs[0], keep=keep))
+            handle(0, self._alone(refs[0], keep=keep))
             return
-        rest = list(refs)
-        for i, ref in enumerate(refs):
-            kept = None if ref is None else self._chunks.find(ref.digest)
-            if ref is None or kept is not None:
-                rest[i] = None
-                handle(i, None if kept is None else memoryview(kept))
+        rest = self._missing_chunks(refs, handle)
 
         def run(part: _Range) -> None:
             data = memoryview(self._get_range(part.key, part.start, part.nbytes))
@@ -227,7 +222,21 @@ class Fetcher:
         for _ in self.map(run, list(_coalesced(rest))):
             pass
 
-    def _alone(self, ref: ChunkRef, *, keep: bool) -> memoryview:
+    def _missing_chunks(
+        self, refs: Sequence[ChunkRef | None], handle: Handle
+    ) -> list[ChunkRef | None]:
+        """Hand over what is kept or not stored; return what must be read, None for the others."""
+        rest = list(refs)
+        for i, ref in enumerate(refs):
+            kept = None if ref is None else self._chunks.find(ref.digest)
+            if ref is None or kept is not None:
+                rest[i] = None
+                handle(i, None if kept is None else memoryview(kept))
+        return rest
+
+    def _alone(self, ref: ChunkRef | None, *, keep: bool) -> memoryview | None:
+        if ref is None:
+            return None
         chunk = self.chunk(ref)
         if keep:
             self._chunks.keep(ref.digest, bytes(chunk))

@@ -1,1 +1,1 @@
-"""What `benchmarks/loaders.py` measures: data, loaders of ours and of others, and how to time them."""
+"""The parts of `benchmarks/loaders.py`: data, our loaders and those of others, how to time them."""

@@ -139,9 +139,7 @@ class Windows:
         def window(chunks: Any) -> tuple[Any, Any]:
             found = [read(array, int(c) * rows, min(count, (int(c) + 1) * rows)) for c in chunks]
             found = [each.result() if hasattr(each, "result") else each for each in found]
-            numbers = [
-                np.arange(int(c) * rows, min(count, (int(c) + 1) * rows)) for c in chunks
-            ]
+            numbers = [np.arange(int(c) * rows, min(count, (int(c) + 1) * rows)) for c in chunks]
             return found, np.concatenate(numbers)
 
         def begin(epoch: int) -> Batches:

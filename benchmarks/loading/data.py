@@ -36,7 +36,9 @@ class Dataset:
         made = self.make(is_quick)
         if isinstance(made, list):
             lengths = np.array([len(each) for each in made])
-            np.savez(folder / f"{self.name}.npz", data=np.frombuffer(b"".join(made), "u1"), n=lengths)
+            np.savez(
+                folder / f"{self.name}.npz", data=np.frombuffer(b"".join(made), "u1"), n=lengths
+            )
         else:
             np.save(self.path(folder), made)
 

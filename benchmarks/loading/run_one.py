@@ -126,4 +126,5 @@ def main() -> None:
 
 if __name__ == "__main__":
     from benchmarks.loading import ours  # noqa: F401
+
     main()

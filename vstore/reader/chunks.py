@@ -12,7 +12,7 @@ from vstore.errors import InvalidInputError
 from vstore.format.digest import raw_digest
 from vstore.format.page import ChunkRef
 from vstore.reader.disk_cache import DiskCache
-from vstore.reader.scratch import ScratchStore
+from vstore.reader.scratch import ShowingStore
 
 OBJECT_NBYTES = 64
 """What Python adds to each sample that is an object."""
@@ -40,6 +40,7 @@ class SampleChunks:
         self._source = source
         self._disk = disk
         self._is_whole = metadata.chunk_shape[1:] == metadata.shape[1:]
+        self._is_showable = self._is_whole and disk is None and source.codec.is_plain
         self.rows = metadata.shape[0]
         self.rows_per_chunk = metadata.chunk_shape[0]
         self.row_shape = metadata.shape[1:]
@@ -91,9 +92,8 @@ class SampleChunks:
 
         Nothing is copied, and what is shown was verified. Returns False where it cannot be.
         """
-        store = self._source.fetcher.store
-        is_possible = self._is_whole and self._disk is None and self._source.codec.is_plain
-        if spot.ref is None or not is_possible or not isinstance(store, ScratchStore):
+        store: object = self._source.fetcher.store
+        if spot.ref is None or not self._is_showable or not isinstance(store, ShowingStore):
             return False
         is_shown = store.show(spot.ref, target)
         return is_shown and raw_digest(target.reshape(-1).view(np.uint8).data) == spot.ref.digest

@@ -12,8 +12,11 @@ from dataclasses import dataclass, field
 from queue import Empty, SimpleQueue
 from typing import Any, NamedTuple, cast
 
+from numpy.typing import NDArray
+
+from vstore.format.page import ChunkRef
 from vstore.reader.buffers import BufferPool
-from vstore.reader.scratch import with_scratch
+from vstore.reader.scratch import ScratchStore, with_scratch
 from vstore.storage.local import LocalStore
 from vstore.storage.memory import MemoryStore
 from vstore.storage.store import Key, ObjectStore
@@ -78,6 +81,14 @@ class MeteredStore:
         data = self.inner.get_range(key, start, nbytes)
         self.meter.count(nbytes)
         return data
+
+    def show(self, ref: ChunkRef, target: NDArray[Any]) -> bool:
+        """Show a chunk's bytes in place of an array's memory, if the store can do that."""
+        inner: object = self.inner
+        if not isinstance(inner, ScratchStore) or not inner.show(ref, target):
+            return False
+        self.meter.count(ref.nbytes)
+        return True
 
 
 class _Answer(NamedTuple):

@@ -69,9 +69,7 @@ class Request:
     targets: Sequence[NDArray[Any]] | None = None
 
 
-_Part = tuple[
-    SampleChunks, Sequence[Spot], Sequence[Receive], Sequence[NDArray[Any]] | None
-]
+_Part = tuple[SampleChunks, Sequence[Spot], Sequence[Receive], Sequence[NDArray[Any]] | None]
 
 
 class StoppedError(Exception):

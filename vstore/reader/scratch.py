@@ -2,7 +2,7 @@
 
 from collections import OrderedDict
 from dataclasses import dataclass, field
-from typing import Any, cast
+from typing import Any, Protocol, cast, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +17,17 @@ from vstore.storage.store import Key, ObjectStore
 _BYTES = np.dtype(np.uint8)
 _MOST_FILES = 64
 """How many files stay open at a time."""
+
+
+@runtime_checkable
+class ShowingStore(Protocol):
+    """A store whose chunks may be shown in memory instead of being read."""
+
+    def show(self, ref: ChunkRef, target: NDArray[Any]) -> bool:
+        """Show a chunk's bytes in place of an array's memory, as they lie in the file.
+
+        Returns False, changing nothing, where that is impossible.
+        """
 
 
 @dataclass(frozen=True, slots=True)

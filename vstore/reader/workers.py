@@ -53,9 +53,7 @@ def _work(tasks: "SimpleQueue[tuple[Step, Any] | None]") -> None:
         del task
 
 
-def _stop(
-    tasks: "SimpleQueue[tuple[Step, Any] | None]", threads: list[threading.Thread]
-) -> None:
+def _stop(tasks: "SimpleQueue[tuple[Step, Any] | None]", threads: list[threading.Thread]) -> None:
     for _ in threads:
         tasks.put(None)
     for thread in threads:

@@ -1,0 +1,48 @@
+"""Threads for small tasks: in order, all done at the end, none left behind."""
+
+import subprocess
+import sys
+import threading
+
+from vstore.reader.workers import Workers
+
+
+def test_tasks_run_in_order_and_to_the_end() -> None:
+    done: list[int] = []
+    workers = Workers(1, name="order")
+    for i in range(100):
+        workers.submit(done.append, i)
+    workers.close()
+    assert done == list(range(100))
+
+
+def test_no_more_threads_than_allowed_and_none_afterwards() -> None:
+    before = set(threading.enumerate())
+    seen: set[str] = set()
+    workers = Workers(3, name="some")
+    for i in range(50):
+        workers.submit(lambda _: seen.add(threading.current_thread().name), i)
+    workers.close()
+    workers.close()
+    assert seen <= {"some_0", "some_1", "some_2"}
+    assert set(threading.enumerate()) == before
+
+
+def test_what_is_forgotten_stops_by_itself() -> None:
+    before = set(threading.enumerate())
+    workers = Workers(2, name="forgotten")
+    workers.submit(print, "")
+    del workers
+    assert set(threading.enumerate()) == before
+
+
+def test_the_interpreter_ends_though_nobody_closed() -> None:
+    program = (
+        "from vstore.reader.workers import Workers\n"
+        "workers = Workers(2, name='left')\n"
+        "for i in range(5): workers.submit(print, i)\n"
+    )
+    found = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=120
+    )
+    assert sorted(found.stdout.split()) == ["0", "1", "2", "3", "4"]
