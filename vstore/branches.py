@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from vstore.access import Access
 from vstore.errors import AlreadyExistsError, ConflictError, NotFoundError
 from vstore.format import keys
-from vstore.format.commit import Author, DeletedDocument, TagDocument
+from vstore.format.commit import Author, DeletedDocument, LogEntry, TagDocument
 from vstore.format.digest import Digest, is_digest
 from vstore.history.fence import Stopwatch
 from vstore.history.merge_base import is_ancestor
@@ -44,6 +44,10 @@ class Branches:
         if made is None:
             raise AlreadyExistsError(f"there is a branch {name!r} already")
         return digest
+
+    def log(self, name: str) -> list[LogEntry]:
+        """Return the last moves of a branch, newest first: where to, when and why."""
+        return list(self._refs.get_branch(name).document.log)
 
     def rename(self, name: str, new_name: str) -> Digest:
         """Give a branch another name and return its commit; its log goes along.

@@ -1,6 +1,7 @@
 """Questions about history: what was committed, by whom a sample was changed, what differs."""
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from itertools import islice
 
 from vstore.access import Access
@@ -14,18 +15,43 @@ from vstore.history.commits import Commit
 from vstore.snapshot import Snapshot
 
 
-def log(
-    access: Access, revision: str | None, *, path: str | None, limit: int | None
-) -> Iterator[Commit]:
-    """Yield the commits of a revision or range that changed what is at or below a path."""
-    if limit is not None and (type(limit) is not int or limit < 0):
-        raise InvalidInputError(f"limit is a number of commits, or None for all; not {limit!r}")
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """Which commits of a log are wanted: those that touched a path, or a sample there.
+
+    `skip` leaves out so many of these, `limit` ends after so many.
+    """
+
+    path: str | None = None
+    sample: SampleKey | None = None
+    skip: int = 0
+    limit: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.sample is not None and self.path is None:
+            raise InvalidInputError("name the sample's table, or one column of it, by path=")
+        for name, value in (("skip", self.skip), ("limit", self.limit)):
+            if value is not None and value < 0:
+                raise InvalidInputError(f"{name}={value} is no number of commits")
+
+
+def log(access: Access, revision: str | None, wanted: Wanted) -> Iterator[Commit]:
+    """Yield the wanted commits of a revision or range, newest first."""
+    stop = None if wanted.limit is None else wanted.skip + wanted.limit
+    return islice(_touching(access, revision, wanted), wanted.skip, stop)
+
+
+def _touching(access: Access, revision: str | None, wanted: Wanted) -> Iterator[Commit]:
     starts, excluded = access.resolve_range(revision)
     found = commits_between(starts, excluded, access.fetcher.commit)
-    if path is not None:
-        states = NodeStates(access.fetcher, path)
-        found = (commit for commit in found if is_touched(commit, states))
-    return islice(found, limit)
+    if wanted.path is None:
+        return found
+    states = (
+        NodeStates(access.fetcher, wanted.path)
+        if wanted.sample is None
+        else SampleStates(access.fetcher, wanted.path, wanted.sample)
+    )
+    return (commit for commit in found if is_touched(commit, states))
 
 
 def blame(access: Access, path: str, sample: SampleKey, *, revision: str | None) -> Commit:

@@ -182,7 +182,13 @@ class Repository:
         return merger.run(self._access.resolve_kept(revision), resolve=resolve)
 
     def log(
-        self, revision: str | None = None, *, path: str | None = None, limit: int | None = None
+        self,
+        revision: str | None = None,
+        *,
+        path: str | None = None,
+        sample: SampleKey | None = None,
+        skip: int = 0,
+        limit: int | None = None,
     ) -> Iterator[Commit]:
         """Yield a commit and all it descends from, newest first.
 
@@ -190,9 +196,13 @@ class Repository:
             revision: where to begin, the default branch when None. `a..b` leaves out what
                 `a` descends from, `a...b` what both do.
             path: only commits that changed what is at or below this path.
+            sample: with the path of a table or of one column, only commits that changed
+                this sample (its key; its position without keys).
+            skip: leave out so many of these first.
             limit: at most so many.
         """
-        return browsing.log(self._access, revision, path=path, limit=limit)
+        wanted = browsing.Wanted(path=path, sample=sample, skip=skip, limit=limit)
+        return browsing.log(self._access, revision, wanted)
 
     def blame(self, path: str, sample: SampleKey, *, revision: str | None = None) -> Commit:
         """Return the commit that last changed a sample (its key; its position without keys).
@@ -279,8 +289,12 @@ class Repository:
         author: Author | str | None = None,
         metadata: Mapping[str, Any] | None = None,
     ) -> Commit:
-        """Put a commit with another message, author or metadata in the head's place."""
-        return self._rewriter(branch, message=message, author=author, metadata=metadata).amend()
+        """Put a commit with another message, author or metadata in the head's place.
+
+        What is not given stays as it is.
+        """
+        rewriter = self._rewriter(branch, message=message, author=author, metadata=metadata)
+        return rewriter.amend(keeps_author=author is None)
 
     def squash(self, branch: str, *, since: str, message: str) -> Commit:
         """Put one commit in the place of all that came after `since` on a branch."""

@@ -88,14 +88,14 @@ class Rewriter:
             raise NotFoundError(f"the branch {self.branch.name!r} has not moved since it was made")
         return self._finish_at(Digest(log[1].commit), f"undo: {log[0].action}")
 
-    def amend(self) -> Commit:
+    def amend(self, *, keeps_author: bool) -> Commit:
         """Put a commit with the options' message, author and metadata in the head's place."""
         old = self.fetcher.commit(self.branch.commit)
         options = self.options
         new = msgspec.structs.replace(
             old,
             message=options.message or old.message,
-            author=options.author,
+            author=old.author if keeps_author else options.author,
             metadata=dict(options.metadata) or old.metadata,
         )
         return self._finish(self._store(new), "amend")

@@ -84,6 +84,13 @@ def test_a_diff_narrows_to_paths(repo: Repository) -> None:
     assert list(diff.at("to", "grid").arrays) == ["grid"]
     assert diff.at("moved").moved == {"moved": "to/here"}
     assert diff.at("").to_dict() == diff.to_dict()
+    assert list(diff.at("t/n").lines()) == [
+        "t: 1 sample added ('new')",
+        "t: 2 samples removed ('7', '8')",
+        "t/n: 1 sample changed ('3')",
+    ]
+    assert list(diff.at("t/w").tables["t"].added_columns) == ["w"]
+    assert not diff.at("t/nope").tables["t"].changes
 
 
 def test_a_transaction_is_compared_with_its_base(repo: Repository) -> None:

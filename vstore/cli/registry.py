@@ -11,6 +11,7 @@ from typing import Final
 _WRITE: Final = "Repositories and data"
 _READ: Final = "Looking at them"
 _REFS: Final = "Branches and tags"
+_CHANGE: Final = "Joining and rewriting history"
 _CARE: Final = "Keeping them sound"
 
 
@@ -31,6 +32,14 @@ COMMANDS: Final = {
         _WRITE,
     ),
     "log": Entry("vstore.cli.commands.log", "Show commits, newest first.", _READ),
+    "diff": Entry(
+        "vstore.cli.commands.diff", "Show what differs between two commits, in samples.", _READ
+    ),
+    "blame": Entry(
+        "vstore.cli.commands.blame",
+        "Show which commit last changed a sample, column by column.",
+        _READ,
+    ),
     "summary": Entry(
         "vstore.cli.commands.summary", "Show what a commit holds: tables, columns, sizes.", _READ
     ),
@@ -42,8 +51,49 @@ COMMANDS: Final = {
         "Write a reference file, with which zarr and xarray read a commit without vstore.",
         _READ,
     ),
-    "branch": Entry("vstore.cli.commands.branch", "List, create or delete branches.", _REFS),
+    "branch": Entry(
+        "vstore.cli.commands.branch", "List, create, rename or delete branches.", _REFS
+    ),
     "tag": Entry("vstore.cli.commands.tag", "List, create or delete tags.", _REFS),
+    "reflog": Entry(
+        "vstore.cli.commands.reflog", "Show the last moves of a branch, newest first.", _REFS
+    ),
+    "merge": Entry(
+        "vstore.cli.commands.merge", "Merge a revision into a branch, by sample.", _CHANGE
+    ),
+    "rebase": Entry(
+        "vstore.cli.commands.rebase",
+        "Make the commits that only a branch has again on top of another commit.",
+        _CHANGE,
+    ),
+    "cherry-pick": Entry(
+        "vstore.cli.commands.cherry_pick",
+        "Make the changes of one commit again on a branch.",
+        _CHANGE,
+    ),
+    "revert": Entry(
+        "vstore.cli.commands.revert", "Undo the changes of one commit by a new one.", _CHANGE
+    ),
+    "amend": Entry(
+        "vstore.cli.commands.amend",
+        "Put a commit with another message, author or metadata in the head's place.",
+        _CHANGE,
+    ),
+    "squash": Entry(
+        "vstore.cli.commands.squash",
+        "Put one commit in the place of all that came after an ancestor.",
+        _CHANGE,
+    ),
+    "reset": Entry(
+        "vstore.cli.commands.reset",
+        "Move a branch to any commit; vstore undo moves it back.",
+        _CHANGE,
+    ),
+    "undo": Entry(
+        "vstore.cli.commands.undo",
+        "Take back the last move of a branch, or the deletion of a branch or tag.",
+        _CHANGE,
+    ),
     "fsck": Entry(
         "vstore.cli.commands.fsck", "Verify a repository, and name what damage reaches.", _CARE
     ),

@@ -1,6 +1,6 @@
 """Diffs as values: what was added, removed and changed between two commits."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import cached_property
 from typing import Any
 
@@ -24,15 +24,31 @@ class Diff:
     None where there was nothing before.
     """
 
-    def __init__(self, old: Snapshot | None, new: Snapshot) -> None:
+    def __init__(self, old: Snapshot | None, new: Snapshot, *, only: Sequence[str] = ("",)) -> None:
         self.old = old
         self.new = new
+        self._only = only
 
     @cached_property
     def nodes(self) -> list[NodeChange]:
         """The nodes that differ, parents before children."""
         new = self.new.tree
-        return list(changed_nodes(self.old.tree if self.old else Tree(GroupNode(), new.load), new))
+        old = self.old.tree if self.old else Tree(GroupNode(), new.load)
+        return [node for node in changed_nodes(old, new) if self._is_wanted(node)]
+
+    def _is_wanted(self, node: NodeChange) -> bool:
+        places = {node.old_path, node.new_path}
+        return any(is_below(place, path) for place in places for path in self._only) or (
+            node.is_table and bool(self._columns_of(node))
+        )
+
+    def _columns_of(self, node: NodeChange) -> list[str] | None:
+        """Return which of a table's columns are wanted; None for all."""
+        places = {node.old_path, node.new_path}
+        if any(is_below(place, path) for place in places for path in self._only):
+            return None
+        found = [path.rpartition("/") for path in self._only]
+        return [name for parent, _, name in found if parent in places]
 
     @cached_property
     def tables(self) -> dict[str, TableDiff]:
@@ -45,7 +61,7 @@ class Diff:
             if node.is_table:
                 old = _table(self.old, node.old_path, node.old)
                 new = _table(self.new, node.new_path, node.new)
-                table = TableDiff(node.path, old, new)
+                table = TableDiff(node.path, old, new, only=self._columns_of(node))
                 if table or (table.status == "changed" and node.old_path != node.new_path):
                     yield table
 
@@ -82,19 +98,8 @@ class Diff:
         return {path: changes for path, changes in found.items() if changes}
 
     def at(self, *paths: str) -> "Diff":
-        """Return what differs at or below any of the paths."""
-        narrowed = Diff(self.old, self.new)
-        wanted = [path.strip("/") for path in paths]
-        narrowed.nodes = [
-            node
-            for node in self.nodes
-            if any(
-                f"{side}/".startswith(f"{path}/") or not path
-                for path in wanted
-                for side in (node.old_path, node.new_path)
-            )
-        ]
-        return narrowed
+        """Return what differs at or below any of the paths, which may be columns."""
+        return Diff(self.old, self.new, only=[path.strip("/") for path in paths])
 
     def __bool__(self) -> bool:
         return bool(self.tables or self.arrays or self.attributes or self.groups)
@@ -153,6 +158,11 @@ class Diff:
         old = "nothing" if self.old is None else _short(self.old.commit.id)
         new = _short(self.new.commit.id)
         return f"<vstore.Diff {old}..{new}: {len(self.tables)} tables, {len(self.arrays)} arrays>"
+
+
+def is_below(place: str, path: str) -> bool:
+    """Tell whether a place in the tree is at or below a path."""
+    return not path or f"{place}/".startswith(f"{path}/")
 
 
 def _arrow() -> Any:

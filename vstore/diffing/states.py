@@ -13,9 +13,11 @@ from vstore.format.index import locate
 from vstore.format.keys import split_path
 from vstore.format.sample_keys import SampleKey
 from vstore.format.samples import companions
-from vstore.format.tree import Node, NodeRef
+from vstore.format.tree import GroupNode, Node, NodeRef
 from vstore.snapshot import Snapshot
 from vstore.table import Table
+
+_KEPT = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,10 +45,28 @@ class SampleStates:
     path: str
     sample: SampleKey
     seen: dict[Any, Any] = field(default_factory=dict, repr=False)
+    known: list[tuple[Node, Any]] = field(default_factory=list, repr=False)
+    """The last states of the whole table, each with that of the sample in it."""
 
     def __call__(self, digest: Digest) -> Any:
-        """Return the sample's stored values in a commit, None where it is not there."""
+        """Return the sample's stored values in a commit, None where it is not there.
+
+        A table that is the same as in one of the last commits is not looked into.
+        """
         snapshot = Snapshot(self.fetcher, digest)
+        above = snapshot.tree.find(self._split()[0])
+        has_table = isinstance(above, GroupNode) and above.table is not None
+        whole = above if has_table else snapshot.tree.find(self.path)
+        for before, state in self.known:
+            if whole == before:
+                return state
+        state = self._state(snapshot)
+        if whole is not None:
+            self.known.insert(0, (whole, state))
+            del self.known[_KEPT:]
+        return state
+
+    def _state(self, snapshot: Snapshot) -> Any:
         table, names = self._table(snapshot)
         if table is None or not table.has_key(self.sample):
             return None

@@ -1,6 +1,6 @@
 """What differs between two states of a table, in samples."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from functools import cached_property
 from typing import Any
 
@@ -27,10 +27,18 @@ class TableDiff:
     values are read batch by batch, where statistics are asked for.
     """
 
-    def __init__(self, path: str, old: Table | None, new: Table | None) -> None:
+    def __init__(
+        self,
+        path: str,
+        old: Table | None,
+        new: Table | None,
+        *,
+        only: Collection[str] | None = None,
+    ) -> None:
         self.path = path
         self.old = old
         self.new = new
+        self._only = only
 
     @property
     def status(self) -> str:
@@ -44,10 +52,11 @@ class TableDiff:
 
     @cached_property
     def columns(self) -> list[ColumnPair]:
-        """Which columns correspond."""
+        """Which columns correspond; where the diff was narrowed, those that are asked for."""
         old = self.old.infos if self.old is not None else {}
         new = self.new.infos if self.new is not None else {}
-        return pair_columns(old, new)
+        pairs, only = pair_columns(old, new), self._only
+        return [pair for pair in pairs if only is None or {pair.old, pair.new} & {*only}]
 
     @cached_property
     def added_rows(self) -> Ints:
@@ -190,6 +199,8 @@ class TableDiff:
         """The attributes of the table and, as `column.name`, of its columns that differ."""
         old, new = self.old, self.new
         found = attribute_changes(old.attributes if old else {}, new.attributes if new else {})
+        if self._only is not None:
+            found = {}
         for pair in self.columns:
             if old is not None and new is not None and pair.old and pair.new:
                 sides = old.columns[pair.old].attributes, new.columns[pair.new].attributes

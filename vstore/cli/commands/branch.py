@@ -1,4 +1,4 @@
-"""`vstore branch`: list, create and delete branches."""
+"""`vstore branch`: list, create, rename and delete branches."""
 
 from typing import Annotated
 
@@ -11,7 +11,9 @@ from vstore.cli.groups import ListByDefault
 from vstore.cli.output import console, printable, write_json
 from vstore.cli.settings import Settings, command
 
-app = typer.Typer(cls=ListByDefault, add_completion=False, help="List, create or delete branches.")
+app = typer.Typer(
+    cls=ListByDefault, add_completion=False, help="List, create, rename or delete branches."
+)
 
 At = Annotated[
     str | None,
@@ -67,6 +69,22 @@ def create(
 
 @app.command()
 @command
+def rename(
+    settings: Settings,
+    name: Annotated[str, typer.Argument(metavar="NAME", help="The branch.")],
+    new_name: Annotated[str, typer.Argument(metavar="NEW", help="Its new name.")],
+) -> None:
+    """Give a branch another name; its log goes along."""
+    head = settings.open().branches.rename(name, new_name)
+    if settings.as_json:
+        write_json({"name": new_name, "commit": head})
+        return
+    parts = (printable(name), "bold"), " to ", (printable(new_name), "bold")
+    console().print(Text.assemble("Renamed branch ", *parts), soft_wrap=True)
+
+
+@app.command()
+@command
 def delete(
     settings: Settings,
     name: Annotated[str, typer.Argument(metavar="NAME", help="The branch.")],
@@ -76,7 +94,7 @@ def delete(
         typer.Option("--force", "-f", help="Even if its commits are on no other branch or tag."),
     ] = False,
 ) -> None:
-    """Delete a branch; its commits stay until they are collected as garbage."""
+    """Delete a branch; vstore undo brings it back."""
     head = settings.open().branches.delete(name, force=force)
     if settings.as_json:
         write_json({"name": name, "commit": head})

@@ -1,15 +1,22 @@
 """`vstore log`: the commits that lead to a revision."""
 
 import json as json_format
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Annotated
 
 import typer
+from rich.text import Text
 
 from vstore.cli.commits import Names, commit_json, one_line, paragraph, ref_names
+from vstore.cli.graph import Graph
 from vstore.cli.output import console, plain
+from vstore.cli.paging import print_all
+from vstore.cli.sample_key import find_table, parse_key
 from vstore.cli.settings import Revision, Settings, TargetArgument, command
+from vstore.errors import InvalidInputError
+from vstore.format.sample_keys import SampleKey
 from vstore.history.commits import Commit
+from vstore.repository import Repository
 
 app = typer.Typer(add_completion=False)
 
@@ -34,6 +41,21 @@ def log(  # noqa: PLR0913 - they are options, spelled out on the command line
             show_default=False,
         ),
     ] = None,
+    sample: Annotated[
+        str | None,
+        typer.Option(
+            "--sample",
+            metavar="KEY",
+            help="With the path of a table or a column: only commits that changed this sample.",
+            show_default=False,
+        ),
+    ] = None,
+    skip: Annotated[
+        int, typer.Option("--skip", metavar="N", min=0, help="Leave out so many first.")
+    ] = 0,
+    graph: Annotated[
+        bool, typer.Option("--graph", help="Draw which commits descend from which.")
+    ] = False,
     oneline: Annotated[bool, typer.Option("--oneline", help="Show a line for each.")] = False,
     decorate: Annotated[
         bool | None,
@@ -51,20 +73,50 @@ def log(  # noqa: PLR0913 - they are options, spelled out on the command line
 
     vstore log s3://bucket/fashion@v1..main --path train
     """
+    if graph and (path is not None or skip):
+        raise InvalidInputError("--graph draws every commit: leave out --path, --sample and --skip")
     repo, revision = settings.open_target(target, rev)
-    commits = repo.log(revision, path=path, limit=limit)
+    key = None if sample is None else _key(repo, revision, path, sample)
+    commits = repo.log(revision, path=path, sample=key, skip=skip, limit=limit)
     if settings.as_json:
         _write_json(commits)
         return
     screen = console()
     is_decorated = screen.is_terminal if decorate is None else decorate
     names: Names = ref_names(repo) if is_decorated else {}
-    for number, commit in enumerate(commits):
-        if oneline:
-            screen.print(one_line(commit, names), soft_wrap=True)
-        else:
-            text = paragraph(commit, names)
-            screen.print(*([""] if number else []), text, sep="\n", soft_wrap=True)
+    show = one_line if oneline else paragraph
+    texts = ((commit, show(commit, names)) for commit in commits)
+    print_all(_drawn(texts) if graph else _apart(texts, is_close=oneline), screen)
+
+
+def _key(repo: Repository, revision: str | None, path: str | None, text: str) -> SampleKey:
+    if path is None:
+        raise InvalidInputError("--sample needs the --path of its table, or of one column of it")
+    newest = None if revision is None else revision.rsplit("..", 1)[-1].lstrip(".") or None
+    table = find_table(repo.checkout(newest), path)
+    return parse_key(text, table.key_kind, path=table.path)
+
+
+def _apart(texts: Iterable[tuple[Commit, Text]], *, is_close: bool) -> Iterator[Text]:
+    for number, (_, text) in enumerate(texts):
+        if number and not is_close:
+            yield Text()
+        yield text
+
+
+def _drawn(texts: Iterable[tuple[Commit, Text]]) -> Iterator[Text]:
+    """Yield each commit's text with the graph on its left, and the lines between commits."""
+    graph = Graph()
+    for commit, text in texts:
+        yield from map(Text, graph.above(commit))
+        first, *rest = text.split("\n")
+        yield Text.assemble(graph.beside(commit), " ", first)
+        below = graph.below(commit)
+        width = max(len(graph.passing()), *map(len, below), 0)
+        for line in [*rest, Text()] if rest else []:
+            mark = below.pop(0) if below else graph.passing()
+            yield Text.assemble(f"{mark:{width}}  ", line) if line else Text(mark)
+        yield from map(Text, below)
 
 
 def _write_json(commits: Iterable[Commit]) -> None:

@@ -8,6 +8,7 @@ from vstore.cli.commits import commit_json, paragraph, ref_names
 from vstore.cli.description import Node, describe, show_description
 from vstore.cli.index import parse_index
 from vstore.cli.output import console, write_json
+from vstore.cli.sample_key import find_table, parse_key
 from vstore.cli.samples import show_values, values_json
 from vstore.cli.settings import Revision, Settings, TargetArgument, command
 from vstore.column import Column
@@ -99,17 +100,10 @@ def _position(snapshot: Snapshot, path: str, key: str, index: str | None) -> int
     """Return where the sample with a key stands, in the table at a path or around it."""
     if index is not None:
         raise InvalidInputError("give an index or --key, not both")
-    found = snapshot[path]
-    if isinstance(found, Column):
-        found = snapshot[path.strip("/").rpartition("/")[0]]
-    if not isinstance(found, Table) or found.key_kind is None:
+    table = find_table(snapshot, path)
+    if table.key_kind is None:
         raise InvalidInputError(f"the samples of {path!r} have no keys: give an index")
-    if found.key_kind == "str":
-        return found.position(key)
-    try:
-        return found.position(int(key))
-    except ValueError:
-        raise InvalidInputError(f"the keys of {path!r} are integers; got {key!r}") from None
+    return table.position(parse_key(key, table.key_kind, path=table.path))
 
 
 def _write_json(found: Node, path: str, index: Any) -> None:

@@ -70,7 +70,7 @@ def delete(
     settings: Settings,
     name: Annotated[str, typer.Argument(metavar="NAME", help="The tag.")],
 ) -> None:
-    """Delete a tag; its commit stays until it is collected as garbage."""
+    """Delete a tag; vstore undo brings it back."""
     repo = settings.open()
     tag = repo.tags.get(name)
     repo.tags.delete(name)

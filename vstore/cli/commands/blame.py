@@ -1,0 +1,54 @@
+"""`vstore blame`: which commit last changed a sample."""
+
+from typing import Annotated
+
+import typer
+from rich.table import Table as Grid
+from rich.text import Text
+
+from vstore.cli.commits import SHORT, commit_json, subject
+from vstore.cli.output import console, printable, write_json
+from vstore.cli.sample_key import find_table, parse_key
+from vstore.cli.settings import Settings, TargetArgument, command
+
+app = typer.Typer(add_completion=False)
+
+
+@app.command()
+@command
+def blame(
+    settings: Settings,
+    target: TargetArgument,
+    path: Annotated[str, typer.Argument(metavar="PATH", help="A table, or one column of it.")],
+    sample: Annotated[
+        str,
+        typer.Argument(
+            metavar="SAMPLE",
+            help="The sample's key; its position where samples have no keys. Tuples are JSON.",
+        ),
+    ],
+) -> None:
+    """Show which commit last changed a sample, column by column.
+
+    vstore blame @ train shoe-17
+    """
+    repo, revision = settings.open_target(target, None)
+    snapshot = repo.checkout(revision)
+    table = find_table(snapshot, path)
+    key = parse_key(sample, table.key_kind, path=table.path)
+    path = path.strip("/")
+    names = [path] if path != table.path else [f"{path}/{name}" for name in table.columns]
+    found = {name: repo.blame(name, key, revision=snapshot.commit.id) for name in names}
+    if settings.as_json:
+        write_json({name: commit_json(commit) for name, commit in found.items()})
+        return
+    grid = Grid.grid(padding=(0, 2, 0, 0))
+    for name, commit in found.items():
+        grid.add_row(
+            Text(printable(name), "bold"),
+            Text(commit.id[:SHORT], "yellow"),
+            f"{commit.time:%Y-%m-%d}",
+            Text(printable(commit.author.name)),
+            Text(subject(commit), overflow="ellipsis", no_wrap=True),
+        )
+    console().print(grid)

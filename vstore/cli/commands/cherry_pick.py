@@ -1,0 +1,36 @@
+"""`vstore cherry-pick`: make the changes of one commit again on a branch."""
+
+from typing import Annotated
+
+import typer
+
+from vstore.cli.author import find_author
+from vstore.cli.moves import branch_of, show_move
+from vstore.cli.resolving import Into, Ours, Parent, Theirs, conflicts_shown, resolution
+from vstore.cli.settings import Settings, command
+
+app = typer.Typer(add_completion=False)
+
+
+@app.command()
+@command
+def cherry_pick(
+    settings: Settings,
+    revision: Annotated[str, typer.Argument(metavar="REV", help="The commit.")],
+    *,
+    into: Into = None,
+    parent: Parent = 1,
+    ours: Ours = None,
+    theirs: Theirs = None,
+) -> None:
+    """Make the changes of one commit again on a branch.
+
+    vstore cherry-pick 9f3ac2d1 --into release
+    """
+    repo = settings.open(author=find_author(None))
+    branch = branch_of(repo, into)
+    with conflicts_shown(settings):
+        commit = repo.cherry_pick(
+            revision, into=branch, parent=parent, resolve=resolution(ours, theirs)
+        )
+    show_move(settings, "Picked onto", branch, commit)

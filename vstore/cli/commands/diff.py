@@ -1,0 +1,120 @@
+"""`vstore diff`: what differs between two commits."""
+
+from typing import Annotated, Any
+
+import typer
+from rich.text import Text
+
+from vstore.cli.output import console, printable, write_json
+from vstore.cli.settings import Settings, TargetArgument, command
+from vstore.diffing.diff import Diff
+from vstore.diffing.text import statistics_line
+from vstore.repository import Repository
+
+app = typer.Typer(add_completion=False)
+
+DIFFERENT = 1
+
+_STYLES = {"added": "green", "removed": "red", "changed": "cyan", "moved": "magenta"}
+
+
+@app.command()
+@command
+def diff(
+    settings: Settings,
+    old: TargetArgument = None,
+    new: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="NEW",
+            help="The revision to compare with; by default the default branch's head.",
+            show_default=False,
+        ),
+    ] = None,
+    paths: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="PATH...",
+            help="Only what differs at or below these paths.",
+            show_default=False,
+        ),
+    ] = None,
+    *,
+    stat: Annotated[
+        bool,
+        typer.Option(
+            "--stat",
+            help="Add how far the values of changed samples moved: the greatest and the mean "
+            "difference, histograms. Reads the samples that changed.",
+        ),
+    ] = False,
+    exit_code: Annotated[
+        bool, typer.Option("--exit-code", help="Exit with 1 if anything differs, as git diff does.")
+    ] = False,
+) -> None:
+    """Show what differs between two commits, in samples.
+
+    TARGET is the older one, or a range: a..b is the same as a b, a...b what b changed since it
+    parted from a. Behind a range, paths follow at once. Without any, what the last commit changed.
+
+    vstore diff s3://bucket/fashion@v1 main train/label --stat
+    """
+    repo, revision = settings.open_target(old, None)
+    wanted = list(paths or ())
+    if revision is not None and ".." in revision and new is not None:
+        wanted, new = [new, *wanted], None
+    found = _compared(repo, revision, new)
+    if wanted:
+        found = found.at(*wanted)
+    if settings.as_json:
+        write_json(_json(found, with_statistics=stat))
+    else:
+        _show(found, with_statistics=stat)
+    if exit_code and found:
+        raise typer.Exit(DIFFERENT)
+
+
+def _compared(repo: Repository, old: str | None, new: str | None) -> Diff:
+    if old is not None:
+        return repo.diff(old, new)
+    head = repo.checkout(new)
+    parents = head.commit.parents
+    return Diff(repo.checkout(parents[0]) if parents else None, head)
+
+
+def _json(diff: Diff, *, with_statistics: bool) -> dict[str, Any]:
+    document = diff.to_dict()
+    if with_statistics:
+        for entry in document["tables"]:
+            found = diff.tables[entry["path"]].statistics()
+            entry["statistics"] = {name: each.to_dict() for name, each in found.items()}
+        for entry in document["arrays"]:
+            moved = diff.arrays[entry["path"]].statistics()
+            entry["statistics"] = None if moved is None else moved.to_dict()
+    return document
+
+
+def _show(diff: Diff, *, with_statistics: bool) -> None:
+    screen = console()
+    statistics = _statistics(diff) if with_statistics else {}
+    for line in diff.lines():
+        place, _, rest = line.partition(": ")
+        style = next((style for word, style in _STYLES.items() if word in rest), "")
+        text = Text.assemble((printable(place), "bold"), ": ", (printable(rest), style))
+        screen.print(text, soft_wrap=True)
+        if " changed" in rest or rest.startswith("changed"):
+            measured = statistics.pop(place, None)
+            if measured is not None:
+                screen.print(Text(f"    {measured}"), soft_wrap=True)
+
+
+def _statistics(diff: Diff) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for path, table in diff.tables.items():
+        for name, each in table.statistics().items():
+            found[f"{path}/{name}"] = statistics_line(each)
+    for path, array in diff.arrays.items():
+        moved = array.statistics()
+        if moved is not None:
+            found[path] = statistics_line(moved)
+    return found

@@ -1,0 +1,101 @@
+"""`vstore merge`: merge a revision into a branch."""
+
+from typing import Annotated
+
+import typer
+from rich.text import Text
+
+from vstore.cli.author import find_author
+from vstore.cli.commits import SHORT, commit_json, subject
+from vstore.cli.failure import FAILED
+from vstore.cli.moves import MessageOption, branch_of
+from vstore.cli.output import console, printable, write_json
+from vstore.cli.resolving import (
+    Into,
+    Ours,
+    Theirs,
+    conflict_json,
+    conflicts_shown,
+    resolution,
+    show_conflicts,
+)
+from vstore.cli.settings import AuthorOption, Settings, command
+from vstore.merging.merge import Merged
+
+app = typer.Typer(add_completion=False)
+
+
+@app.command()
+@command
+def merge(  # noqa: PLR0913 - they are options, spelled out on the command line
+    settings: Settings,
+    revision: Annotated[str, typer.Argument(metavar="REV", help="What is merged.")],
+    *,
+    into: Into = None,
+    ours: Ours = None,
+    theirs: Theirs = None,
+    dry_run: Annotated[
+        bool,
+        typer.Option("--dry-run", "-n", help="Tell what would happen, and change nothing."),
+    ] = False,
+    message: MessageOption = None,
+    author: AuthorOption = None,
+) -> None:
+    """Merge a revision into a branch, by sample.
+
+    A branch that has nothing of its own moves forward without a commit. Conflicts change
+    nothing: they are shown, and the command exits with 1.
+
+    vstore merge labels --into main --theirs train/label
+    """
+    repo = settings.open(author=find_author(author))
+    branch = branch_of(repo, into)
+    with conflicts_shown(settings):
+        found = repo.merge(
+            revision,
+            into=branch,
+            message=message,
+            resolve=resolution(ours, theirs),
+            dry_run=dry_run,
+        )
+    if settings.as_json:
+        write_json(_json(found, branch))
+    else:
+        _show(found, branch, revision, dry_run=dry_run)
+    if found.unresolved:
+        raise typer.Exit(FAILED)
+
+
+def _json(found: Merged, branch: str) -> dict[str, object]:
+    return {
+        "branch": branch,
+        "kind": found.kind,
+        "commit": None if found.commit is None else commit_json(found.commit),
+        "conflicts": [conflict_json(conflict) for conflict in found.unresolved],
+        "resolved": [conflict_json(c) for c in found.conflicts if c not in found.unresolved],
+    }
+
+
+def _show(found: Merged, branch: str, revision: str, *, dry_run: bool) -> None:
+    screen = console()
+    if found.unresolved:
+        show_conflicts(found.unresolved, screen)
+        return
+    name, what = (printable(branch), "bold"), printable(revision)
+    resolved = len(found.conflicts)
+    tail = f" ({resolved} conflict{'' if resolved == 1 else 's'} resolved)" if resolved else ""
+    would = "would be " if dry_run else ""
+    if found.kind == "up-to-date":
+        screen.print(Text.assemble(name, f" has all of {what} already"), soft_wrap=True)
+    elif found.commit is None:
+        screen.print(Text.assemble(f"{what} would merge into ", name, tail), soft_wrap=True)
+    else:
+        verb = "moved forward" if found.kind == "fast-forward" else "merged"
+        text = Text.assemble(
+            f"{what} {would}{verb} into " if verb == "merged" else f"{would}{verb} ".capitalize(),
+            name,
+            ", now at " if not dry_run else " to ",
+            (found.commit.id[:SHORT], "yellow"),
+            f" {subject(found.commit)}{tail}",
+        )
+        screen.print(text, soft_wrap=True)

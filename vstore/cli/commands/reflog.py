@@ -1,0 +1,46 @@
+"""`vstore reflog`: the last moves of a branch."""
+
+from typing import Annotated
+
+import typer
+from rich.table import Table as Grid
+from rich.text import Text
+
+from vstore.cli.commits import SHORT
+from vstore.cli.moves import branch_of
+from vstore.cli.output import console, printable, write_json
+from vstore.cli.settings import Settings, command
+
+app = typer.Typer(add_completion=False)
+
+
+@app.command()
+@command
+def reflog(
+    settings: Settings,
+    branch: Annotated[
+        str | None,
+        typer.Argument(metavar="BRANCH", help="By default the default branch.", show_default=False),
+    ] = None,
+) -> None:
+    """Show the last moves of a branch, newest first.
+
+    Each line begins with the revision that names where the branch was then.
+
+    vstore reflog main
+    """
+    repo = settings.open()
+    branch = branch_of(repo, branch)
+    entries = repo.branches.log(branch)
+    if settings.as_json:
+        write_json([{"commit": e.commit, "time": e.time, "action": e.action} for e in entries])
+        return
+    grid = Grid.grid(padding=(0, 2, 0, 0))
+    for number, entry in enumerate(entries):
+        grid.add_row(
+            Text(f"{printable(branch)}@{{{number}}}", "bold"),
+            Text(entry.commit[:SHORT], "yellow"),
+            entry.time[:16].replace("T", " "),
+            Text(printable(entry.action), overflow="ellipsis", no_wrap=True),
+        )
+    console().print(grid)

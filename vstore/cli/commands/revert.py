@@ -1,0 +1,44 @@
+"""`vstore revert`: undo the changes of one commit by another."""
+
+from typing import Annotated
+
+import typer
+
+from vstore.cli.author import find_author
+from vstore.cli.moves import MessageOption, branch_of, show_move
+from vstore.cli.resolving import Into, Ours, Parent, Theirs, conflicts_shown, resolution
+from vstore.cli.settings import AuthorOption, Settings, command
+
+app = typer.Typer(add_completion=False)
+
+
+@app.command()
+@command
+def revert(  # noqa: PLR0913 - they are options, spelled out on the command line
+    settings: Settings,
+    revision: Annotated[str, typer.Argument(metavar="REV", help="The commit.")],
+    *,
+    into: Into = None,
+    parent: Parent = 1,
+    ours: Ours = None,
+    theirs: Theirs = None,
+    message: MessageOption = None,
+    author: AuthorOption = None,
+) -> None:
+    """Undo the changes of one commit by a new one.
+
+    What was changed since stays. Of a merge, what it brought to the named parent is undone.
+
+    vstore revert main~3
+    """
+    repo = settings.open(author=find_author(author))
+    branch = branch_of(repo, into)
+    with conflicts_shown(settings):
+        commit = repo.revert(
+            revision,
+            into=branch,
+            parent=parent,
+            message=message or "",
+            resolve=resolution(ours, theirs),
+        )
+    show_move(settings, "Reverted on", branch, commit)

@@ -1,0 +1,44 @@
+"""Samples on the command line: by key where they have some, by position where not."""
+
+import json
+
+from vstore.errors import InvalidInputError, NotFoundError
+from vstore.format.sample_keys import SampleKey
+from vstore.snapshot import Snapshot
+from vstore.table import Table
+
+
+def parse_key(text: str, kind: str | None, *, path: str) -> SampleKey:
+    """Return the key that a text spells in a table whose keys are of a kind.
+
+    >>> parse_key("7", "str", path="t"), parse_key("7", "int", path="t")
+    ('7', 7)
+    >>> parse_key('["patient-7", 2]', "tuple", path="t")
+    ('patient-7', 2)
+
+    Raises:
+        InvalidInputError: it spells none.
+    """
+    if kind == "str":
+        return text
+    try:
+        found = json.loads(text) if kind == "tuple" else int(text)
+    except ValueError:
+        found = None
+    if kind == "tuple" and isinstance(found, list):
+        return tuple(found)
+    if kind != "tuple" and isinstance(found, int):
+        return found
+    words = {"tuple": 'lists like ["patient-7", 2]', "int": "integers", None: "positions"}
+    raise InvalidInputError(f"the samples of {path!r} are named by {words[kind]}; got {text!r}")
+
+
+def find_table(snapshot: Snapshot, path: str) -> Table:
+    """Return the table at a path, or around the column there."""
+    path = path.strip("/")
+    for place in (path, path.rpartition("/")[0]):
+        if place in snapshot and isinstance(node := snapshot[place], Table):
+            return node
+    if path not in snapshot:
+        raise NotFoundError(f"there is no {path!r} in {snapshot.commit.id[:12]}")
+    raise InvalidInputError(f"{path!r} is no table and no column of one: its parts have no keys")
