@@ -7,9 +7,13 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qs, unquote, urlsplit
 from uuid import uuid4
 
 import pytest
+
+S3 = "VSTORE_TEST_S3"
+"""The environment variable that points the tests of S3 elsewhere."""
 
 SERVE = Path(__file__).parents[1] / "localstack" / "serve.py"
 
@@ -45,32 +49,30 @@ def _started(server: str) -> Iterator[Bucket]:
         pytest.skip(f"{server} is not installed: {serve.SERVERS[server].install}")
 
 
-def _given_s3() -> Bucket | None:
-    """Return the bucket that the environment names for testing."""
-    endpoint = os.environ.get("VSTORE_TEST_S3_ENDPOINT")
-    if endpoint is None:
-        return None
-    return Bucket(
-        f"s3://{os.environ.get('VSTORE_TEST_S3_BUCKET', 'vstore')}",
-        {
-            "endpoint_url": endpoint,
-            "key": os.environ["VSTORE_TEST_S3_KEY"],
-            "secret": os.environ["VSTORE_TEST_S3_SECRET"],
-            "client_kwargs": {
-                "region_name": os.environ.get("VSTORE_TEST_S3_REGION", "us-east-1"),
-            },
-        },
-    )
+def _bucket_at(address: str) -> Bucket:
+    """Return a bucket of a running server: `http://KEY:SECRET@HOST:PORT/BUCKET?region=REGION`."""
+    parts = urlsplit(address)
+    bucket = parts.path.strip("/")
+    if not (parts.hostname and parts.username and parts.password and bucket):
+        pytest.exit(f"{S3} names a server to start, or http://KEY:SECRET@HOST:PORT/BUCKET", 2)
+    region = parse_qs(parts.query).get("region", ["us-east-1"])[0]
+    options = {
+        "endpoint_url": f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}",
+        "key": unquote(parts.username),
+        "secret": unquote(parts.password),
+        "client_kwargs": {"region_name": region},
+    }
+    return Bucket(f"s3://{bucket}", options)
 
 
 @pytest.fixture(scope="session")
 def s3_bucket() -> Iterator[Bucket]:
-    """An S3 bucket: of the server named by VSTORE_TEST_S3_*, else of a local ministack."""
-    given = _given_s3()
-    if given is not None:
-        yield given
+    """An S3 bucket: of the server that `S3` names, else of a local ministack."""
+    where = os.environ.get(S3, "ministack")
+    if "://" in where:
+        yield _bucket_at(where)
     else:
-        yield from _started(os.environ.get("VSTORE_TEST_S3_SERVER", "ministack"))
+        yield from _started(where)
 
 
 @pytest.fixture(scope="session")
