@@ -1,5 +1,6 @@
 """Probing finds out whether a store keeps its promises, and leaves nothing behind."""
 
+import os
 import threading
 from collections.abc import Iterator
 from dataclasses import replace
@@ -9,12 +10,14 @@ from uuid import uuid4
 
 import pytest
 
-from tests.conftest import Bucket
+from tests.conftest import S3, Bucket
 from tests.maintenance.stores import contents
+from tests.storage.relay import Relay
 from vstore.errors import ReadOnlyError, StorageError, UnsupportedStoreError
 from vstore.maintenance.probe import probe, require_conditions
 from vstore.maintenance.probe_report import ProbeReport
 from vstore.storage.counting import CountingStore
+from vstore.storage.engines import Engine
 from vstore.storage.local import LocalStore
 from vstore.storage.memory import MemoryStore
 from vstore.storage.open import open_store
@@ -196,6 +199,31 @@ def test_a_store_that_ignores_conditions_is_refused(kind: type[Faulty]) -> None:
     with pytest.raises(UnsupportedStoreError, match="cannot hold a repository"):
         require_conditions(CountingStore(inner))
     assert contents(MemoryStore(inner._name)) == {}
+
+
+@pytest.mark.s3
+@pytest.mark.skipif(
+    "://" in os.environ.get(S3, ""),
+    reason="a server that verifies signatures refuses requests that lack a signed header",
+)
+@pytest.mark.parametrize("engine", ["obstore", "fsspec"])
+@pytest.mark.parametrize("ignored", ["If-None-Match", "If-Match"])
+def test_a_server_that_ignores_conditions_is_refused(
+    s3_bucket: Bucket, engine: Engine, ignored: str
+) -> None:
+    url, options = s3_bucket.fresh_url(), dict(s3_bucket.storage_options)
+    with Relay(options["endpoint_url"], without=ignored) as relay:
+        ignorant = options | {"endpoint_url": relay.url}
+        store = open_store(url, storage_options=ignorant, engine=engine)
+        with pytest.raises(UnsupportedStoreError, match="cannot hold a repository"):
+            require_conditions(store)
+        assert contents(store) == {}
+    require_conditions(open_store(url, storage_options=options))
+
+
+def test_a_store_for_reading_only_cannot_hold_one(tmp_path: Path) -> None:
+    with pytest.raises(ReadOnlyError):
+        require_conditions(open_store(f"dir://repo::file://{tmp_path}"))
 
 
 @pytest.mark.s3

@@ -13,10 +13,8 @@ from typing import Literal, TypeVar
 
 import msgspec
 
-from vstore.errors import FormatError
-from vstore.format import document
 from vstore.format.commit import FORMAT
-from vstore.format.seal import break_seal, seal
+from vstore.format.seal import seal, unseal
 
 Phase = Literal["waiting", "sweeping", "done", "cancelled"]
 
@@ -101,10 +99,4 @@ def decode(data: bytes, kind: type[Kind], *, what: str) -> Kind:
         FormatError: malformed, or of a newer format version.
         CorruptionError: it differs from its own check.
     """
-    value = document.parse(data, what=what)
-    if not isinstance(value, dict):
-        raise FormatError(f"{what} must be a JSON object")
-    members = break_seal(value, what=what)
-    if members.get("format") != FORMAT:
-        raise FormatError(f"{what} has the format version {members.get('format')!r}, not {FORMAT}")
-    return document.convert(members, kind, what=what)
+    return unseal(data, kind, version=FORMAT, what=what)

@@ -10,11 +10,10 @@ is over they are deleted; what a dead one leaves behind, garbage collection remo
 import msgspec
 
 from vstore.errors import FormatError
-from vstore.format import document
 from vstore.format.commit import FORMAT
 from vstore.format.digest import Digest, parse_digest
 from vstore.format.page import ChunkRef, PackRef
-from vstore.format.seal import break_seal, seal
+from vstore.format.seal import seal, unseal
 
 
 class Write(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
@@ -72,10 +71,4 @@ def decode_entry(data: bytes, *, what: str) -> JournalEntry:
         FormatError: malformed, or of a newer format version.
         CorruptionError: it differs from its own check.
     """
-    value = document.parse(data, what=what)
-    if not isinstance(value, dict):
-        raise FormatError(f"{what} must be a JSON object")
-    members = break_seal(value, what=what)
-    if members.get("format") != FORMAT:
-        raise FormatError(f"{what} has the format version {members.get('format')!r}, not {FORMAT}")
-    return document.convert(members, JournalEntry, what=what)
+    return unseal(data, JournalEntry, version=FORMAT, what=what)
