@@ -84,7 +84,9 @@ class UnsupportedStoreError(StorageError):
 class MissingExtraError(VstoreError, ImportError):
     """An optional dependency is not installed."""
 
-    def __init__(self, package: str, *, extra: str, purpose: str) -> None:
+    def __init__(self, package: str, *, extra: str | None, purpose: str) -> None:
+        """Say what is missing; `extra` is None where none of vstore's extras brings it."""
         self.package = package
         self.extra = extra
-        super().__init__(f"{purpose} needs {package}: pip install 'vstore[{extra}]'")
+        advice = f": pip install 'vstore[{extra}]'" if extra else ", which is not installed"
+        super().__init__(f"{purpose} needs {package}{advice}")

@@ -157,6 +157,15 @@ class TestEngines:
         with pytest.raises(MissingExtraError, match=r"obstore.*vstore\[gcs\]"):
             open_store("gs://bucket", engine="obstore")
 
+    def test_packages_that_no_extra_brings_are_named(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setitem(sys.modules, "paramiko", None)
+        with pytest.raises(
+            MissingExtraError, match=r"opening sftp://host/r needs .*paramiko"
+        ) as no:
+            open_store("sftp://host/r")
+        assert no.value.extra is None
+        assert "vstore[" not in str(no.value)
+
     def test_one_package_is_enough(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(engines, "_is_installed", lambda package: package == "s3fs")
         assert _engine("s3://b", **KEYS) == "fsspec"

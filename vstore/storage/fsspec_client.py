@@ -152,11 +152,8 @@ def _open(url: str, location: Location, options: Options) -> tuple[Any, str]:
     try:
         fs, root = url_to_fs(url, **options)
     except ImportError as error:
-        raise MissingExtraError(
-            str(error.name or "an fsspec filesystem"),
-            extra="fsspec",
-            purpose=f"opening {location.url}",
-        ) from error
+        what = error.name or f"a package for this filesystem ({error})"
+        raise MissingExtraError(what, extra=None, purpose=f"opening {location.url}") from error
     except (OSError, ValueError, TypeError) as error:
         shown = location.redact(f"{type(error).__name__}: {error}")
         raise StorageError(f"cannot open {location.url}: {shown}") from None
