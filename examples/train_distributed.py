@@ -12,7 +12,6 @@ interrupted training is that of the first, up to the order in which sums were ro
 
 import argparse
 import importlib
-import json
 import os
 import signal
 import subprocess
@@ -45,16 +44,27 @@ def main() -> None:
     parser.add_argument("--commit", help=argparse.SUPPRESS)
     parser.add_argument("--folder", type=Path, help=argparse.SUPPRESS)
     parser.add_argument("--epochs", type=int, help=argparse.SUPPRESS)
+    parser.add_argument("--stand-at", type=int, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.commit is not None:
-        train(arguments.url, arguments.commit, arguments.folder, arguments.epochs)
+        train(
+            arguments.url,
+            arguments.commit,
+            arguments.folder,
+            epochs=arguments.epochs,
+            stand_at=arguments.stand_at,
+        )
         return
     with tempfile.TemporaryDirectory() as folder, repository_url(arguments.url) as url:
         demonstrate(url, Path(folder), epochs=2 if arguments.quick else 10)
 
 
-def train(url: str, commit: str, folder: Path, epochs: int) -> None:
-    """Train in one process of the group, from the checkpoint in `folder` if there is one."""
+def train(url: str, commit: str, folder: Path, *, epochs: int, stand_at: int | None) -> None:
+    """Train in one process of the group, from the checkpoint in `folder` if there is one.
+
+    Behind step `stand_at` it waits to be killed, so that the demonstration kills it in the
+    middle of an epoch however fast or slow the machine is.
+    """
     torch.set_num_threads(1)
     distributed.init_process_group("gloo")
     (folder / f"{distributed.get_rank()}.pid").write_text(str(os.getpid()))
@@ -84,6 +94,10 @@ def train(url: str, commit: str, folder: Path, epochs: int) -> None:
             losses.append(float(mean) / world_size)
             if len(losses) % STEPS_PER_CHECKPOINT == 0 and distributed.get_rank() == 0:
                 save(folder, model, optimizer, dataset, losses)
+            if len(losses) == stand_at:
+                (folder / f"{distributed.get_rank()}.stands").touch()
+                signal.alarm(600)  # should nobody come
+                signal.pause()
     if distributed.get_rank() == 0:
         save(folder, model, optimizer, dataset, losses)
     distributed.destroy_process_group()
@@ -105,7 +119,6 @@ def save(
     }
     torch.save(state, folder / "checkpoint.tmp")
     (folder / "checkpoint.tmp").rename(folder / "checkpoint")
-    (folder / "steps.json").write_text(json.dumps(len(losses)))
 
 
 def restore(
@@ -133,18 +146,23 @@ def demonstrate(url: str, folder: Path, *, epochs: int) -> None:
     for each in (whole, broken):
         each.mkdir()
 
-    def start(where: Path, processes: int) -> "subprocess.Popen[bytes]":
+    def start(
+        where: Path, processes: int, stand_at: int | None = None
+    ) -> "subprocess.Popen[bytes]":
         run = [sys.executable, "-m", "torch.distributed.run", "--standalone"]
         options = [f"--url={url}", f"--commit={commit}", f"--folder={where}", f"--epochs={epochs}"]
+        if stand_at is not None:
+            options.append(f"--stand-at={stand_at}")
         command = [*run, f"--nproc-per-node={processes}", __file__, *options]
         quiet = subprocess.DEVNULL if processes > 1 else None  # it will complain of being killed
         return subprocess.Popen(command, stderr=quiet)
 
     require_success(start(whole, 1))
     expected = losses_in(whole)
-    kill_at = len(expected) * 5 // 8
-    kill_after(start(broken, 2), broken, kill_at)
-    print(f"killed both processes behind step {len(losses_in(broken))} of {len(expected)}")
+    stand_at = len(expected) * 5 // 8 + 2
+    kill_standing(start(broken, 2, stand_at), broken, 2)
+    kept = len(losses_in(broken))
+    print(f"killed both processes at step {stand_at} of {len(expected)}; the checkpoint has {kept}")
     require_success(start(broken, 1))
     difference = np.abs(np.array(losses_in(broken)) - np.array(expected)).max()
     print(
@@ -180,10 +198,9 @@ def require_success(process: "subprocess.Popen[bytes]") -> None:
         raise SystemExit("a training failed")
 
 
-def kill_after(launcher: "subprocess.Popen[bytes]", folder: Path, count: int) -> None:
-    """Kill all processes of a training once its checkpoint has so many steps."""
-    steps = folder / "steps.json"
-    while not (steps.exists() and int(steps.read_text() or 0) >= count):
+def kill_standing(launcher: "subprocess.Popen[bytes]", folder: Path, processes: int) -> None:
+    """Kill all processes of a training once each waits for it."""
+    while len(list(folder.glob("*.stands"))) < processes:
         if launcher.poll() is not None:
             raise SystemExit("the training ended before it could be killed")
         time.sleep(0.01)

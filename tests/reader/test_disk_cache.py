@@ -1,6 +1,8 @@
 """Chunks on local disk: verified, bounded, shared, and never in the way."""
 
+import errno
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -72,6 +74,97 @@ def test_a_disk_that_cannot_be_written_is_no_error(tmp_path: Path) -> None:
     assert cache.find(raw_digest(b"x")) is None
 
 
+def test_a_disk_that_is_full_for_a_while_is_used_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cache = DiskCache(tmp_path, 10_000)
+    now = time.monotonic()
+    monkeypatch.setattr("vstore.reader.disk_cache.time.monotonic", lambda: now)
+
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "replace", full)
+        cache.put(raw_digest(b"x"), b"x")
+    assert not list((tmp_path / "tmp").iterdir())
+    cache.put(raw_digest(b"x"), b"x")
+    assert cache.find(raw_digest(b"x")) is None
+    now += 60
+    cache.put(raw_digest(b"x"), b"x")
+    assert cache.find(raw_digest(b"x")) == b"x"
+
+
+@pytest.mark.parametrize("blocked", ["lock", "tmp", "chunks"])
+def test_a_directory_that_others_broke_is_no_error(tmp_path: Path, blocked: str) -> None:
+    """A directory where a file belongs, or the other way round; removed meanwhile, or a link."""
+    chunk = bytes(3000)
+    if blocked == "lock":
+        (tmp_path / "lock").mkdir()
+    else:
+        (tmp_path / blocked).write_text("in the way")
+    cache = DiskCache(tmp_path, 10_000)
+    cache.put(raw_digest(chunk), chunk)
+    assert cache.find(raw_digest(chunk)) in (None, chunk)
+
+
+def test_a_directory_may_vanish(tmp_path: Path) -> None:
+    cache = DiskCache(tmp_path / "cache", 10_000)
+    cache.put(raw_digest(b"x"), b"x")
+    shutil.rmtree(tmp_path / "cache")
+    assert cache.find(raw_digest(b"x")) is None
+    cache.put(raw_digest(b"y"), b"y")
+    assert cache.find(raw_digest(b"y")) == b"y"
+
+
+WRITER = """
+import sys
+from pathlib import Path
+from vstore.format.digest import raw_digest
+from vstore.reader.disk_cache import DiskCache
+cache = DiskCache(Path(sys.argv[1]), 4_000_000)
+i = 0
+while True:
+    chunk = (i % 97).to_bytes(2, "big") * 50_000
+    found = cache.find(raw_digest(chunk))
+    assert found in (None, chunk)
+    cache.put(raw_digest(chunk), chunk)
+    print(i, flush=True)
+    i += 1
+"""
+
+
+def test_processes_killed_while_they_write_leave_nothing_wrong(tmp_path: Path) -> None:
+    for steps in (1, 5, 60):
+        running = [
+            subprocess.Popen(
+                [sys.executable, "-c", WRITER, str(tmp_path)], stdout=subprocess.PIPE, text=True
+            )
+            for _ in range(2)
+        ]
+        for process in running:
+            assert process.stdout is not None
+            for _ in range(steps):
+                assert process.stdout.readline()
+            process.kill()
+        for process in running:
+            assert process.stdout is not None
+            process.stdout.close()
+            process.wait()
+    cache = DiskCache(tmp_path, 4_000_000)
+    chunks = [i.to_bytes(2, "big") * 50_000 for i in range(97)]
+    found = [cache.find(raw_digest(chunk)) for chunk in chunks]
+    assert all(data in (None, chunk) for data, chunk in zip(found, chunks, strict=True))
+    assert sum(data is not None for data in found) > 20
+    halves = list((tmp_path / "tmp").iterdir())
+    assert len(halves) <= 2 * 3
+    for half in halves:
+        os.utime(half, (0, 0))
+    cache.tidy()
+    assert list((tmp_path / "tmp").iterdir()) == []
+    assert kept(tmp_path) <= 4_000_000
+
+
 def test_processes_share_one_directory(tmp_path: Path) -> None:
     script = """
 import sys
@@ -123,6 +216,35 @@ def test_a_second_process_reads_from_disk_only(counted: CountingStore, tmp_path:
     assert counted.count("get_range") == 0
     assert second.statistics.disk_hits == second.statistics.chunks_loaded == 16 + 3 * 8
     assert "from the cache on disk" in str(second.statistics)
+
+
+@pytest.mark.parametrize("damage", ["flipped", "cut", "empty", "folder"])
+def test_damaged_files_are_fetched_again(
+    counted: CountingStore, tmp_path: Path, damage: str
+) -> None:
+    def batches() -> list[list[str]]:
+        table = vstore.Repository(counted).checkout("main")["t"]
+        reader = Reader(table, batch_size=32, shuffle=True, cache_dir=tmp_path)
+        return [batch["s"] for batch in reader]
+
+    expected = batches()
+    for file in (tmp_path / "chunks").rglob("*/*"):
+        data = bytearray(file.read_bytes())
+        if damage == "flipped":
+            data[len(data) // 2] ^= 1
+            file.write_bytes(data)
+        elif damage == "folder":
+            file.unlink()
+            file.mkdir()
+        else:
+            file.write_bytes(data[: len(data) // 2] if damage == "cut" else b"")
+    counted.reset()
+    assert batches() == expected
+    assert counted.count("get_range") > 0
+    if damage != "folder":
+        counted.reset()
+        assert batches() == expected
+        assert counted.count("get_range") == 0
 
 
 def test_prefetch_brings_everything_once(counted: CountingStore, tmp_path: Path) -> None:

@@ -22,6 +22,9 @@ _FULL = 0.9
 """How full the cache is after tidying."""
 
 _STALE_SECONDS = 3600.0
+_PAUSE_SECONDS = 30.0
+"""How long nothing is written after the disk refused to take something."""
+
 _TOUCH_SECONDS = 60.0
 
 
@@ -30,8 +33,9 @@ class DiskCache:
     """Encoded chunks as files named by digest, below a directory, up to about `nbytes`.
 
     What is read is verified again, so a file damaged by a crash or a full disk counts as
-    absent and is removed. Any number of processes may use one directory; what was used
-    longest ago goes first. A disk that cannot be written is no error: nothing is kept then.
+    absent and is removed. Any number of processes may use one directory, which each may
+    overfill by a thirty-second part before it looks; what was used longest ago goes first.
+    A disk that cannot be written is no error: nothing is kept then.
     """
 
     directory: Path
@@ -39,7 +43,7 @@ class DiskCache:
     hits: int = 0
     misses: int = 0
     _unmeasured: int = field(init=False)
-    _is_writable: bool = field(init=False, default=True)
+    _paused_until: float = field(init=False, default=0.0)
 
     def __post_init__(self) -> None:
         # The first thing that is written makes this process look how full the directory is.
@@ -70,7 +74,7 @@ class DiskCache:
 
     def put(self, digest: bytes, data: bytes | memoryview) -> None:
         """Keep a chunk."""
-        if not self._is_writable:
+        if time.monotonic() < self._paused_until:
             return
         path = self._path(digest)
         temporary = self.directory / "tmp" / uuid4().hex
@@ -79,18 +83,21 @@ class DiskCache:
             temporary.parent.mkdir(parents=True, exist_ok=True)
             temporary.write_bytes(data)
             os.replace(temporary, path)
+            self._unmeasured += len(data)
+            if self._unmeasured >= self.nbytes // _CHECK_EVERY:
+                self._unmeasured = 0
+                self.tidy()
         except OSError:
-            self._is_writable = False
+            self._paused_until = time.monotonic() + _PAUSE_SECONDS
             with suppress(OSError):
                 temporary.unlink()
-            return
-        self._unmeasured += len(data)
-        if self._unmeasured >= self.nbytes // _CHECK_EVERY:
-            self._unmeasured = 0
-            self.tidy()
 
     def tidy(self) -> None:
-        """Remove what was used longest ago while there is too much; one process at a time."""
+        """Remove what was used longest ago while there is too much; one process at a time.
+
+        Raises:
+            OSError: the directory cannot be written.
+        """
         with self._only_one() as is_mine:
             if not is_mine:
                 return
