@@ -11,6 +11,7 @@ import vstore
 from tests.core.repositories import counted, new_repository
 from vstore import Repository
 from vstore.format import keys
+from vstore.history import refs as refs_module
 from vstore.history.refs import Refs
 from vstore.storage.memory import MemoryStore
 from vstore.storage.store import Key
@@ -29,6 +30,23 @@ def repository() -> Repository:
     commit(repository, message="First")
     commit(repository, message="Second")
     return repository
+
+
+def test_no_two_moves_write_the_same_bytes(
+    repository: Repository, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who looks whether a lost request of its own arrived must not find another's."""
+    monkeypatch.setattr(refs_module, "_now", lambda: "2026-01-01T00:00:00.000000Z")
+    written = set[bytes]()
+    first, second = repository.resolve("main~1"), repository.resolve("main")
+    for _ in range(3):
+        for target in (first, second):
+            repository.reset("main", to=target)
+            repository.tags.create("v1", at=target)
+            for key in (keys.branch("main"), keys.tag("v1")):
+                written.add(repository.store.get(key))
+            repository.tags.delete("v1")
+    assert len(written) == 12
 
 
 def test_branches_are_made_at_any_commit(repository: Repository) -> None:

@@ -20,6 +20,7 @@ from vstore import Repository
 from vstore.importers.columns import column_specs, name_columns, read_batches
 from vstore.importers.files import open_arrays
 from vstore.maintenance.collecting import GcOptions, collect
+from vstore.maintenance.fsck import FsckOptions, fsck
 from vstore.storage import local
 from vstore.storage.local import LocalStore
 
@@ -290,10 +291,11 @@ def kill(operation: str, folder: Path, *, stride: int = 1, first: int = 0) -> Ki
 
 
 def _check_usable(folder: Path) -> None:
-    """Check that work goes on, that all is whole and that what is left over can be collected."""
+    """Check that all is whole, that work goes on and that what is left over can be collected."""
     if state_of(folder) is None:
         _create(folder)
     repository = open_at(folder)
+    _check_sound(repository)
     with repository.transaction("main", message="Go on") as tx:
         tx.create_array("after the kill", shape=(2,), dtype="int8")[:] = 1
     assert repository.commit("main").message == "Go on"
@@ -303,6 +305,12 @@ def _check_usable(folder: Path) -> None:
     there = {info.key for prefix in OBJECTS for info in repository.store.list_prefix(prefix)}
     assert there == wanted, "garbage stays, or something needed was collected"
     verify_all(open_at(folder))
+    _check_sound(open_at(folder))
+
+
+def _check_sound(repository: Repository) -> None:
+    found = fsck(repository.store, FsckOptions(mode="full", decode=True))
+    assert not found.problems, f"fsck found {found}"
 
 
 def _killed(operation: str, folder: Path, stride: int, first: int) -> Iterator[Path]:

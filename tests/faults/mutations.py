@@ -1,6 +1,7 @@
 """Stored documents changed by someone who also puts the digests right, and read carefully."""
 
 import base64
+import copy
 import json
 import random
 import resource
@@ -99,7 +100,7 @@ def _mutate_value(value: Any, chance: random.Random) -> Any:
     """Change one place somewhere in a JSON value, the deeper ones as often as the others."""
     places = list(_places(value))
     if not places:
-        return chance.choice(EVIL)
+        return _evil(chance)
     parent, key = chance.choice(places)
     match chance.randrange(6):
         case 0:
@@ -107,7 +108,7 @@ def _mutate_value(value: Any, chance: random.Random) -> Any:
         case 1 if isinstance(parent, dict):
             parent[chance.choice(("x", "", "features", "__proto__", str(key) + "x"))] = parent[key]
         case 1 | 2 if isinstance(parent, list):
-            parent.insert(key, chance.choice((parent[key], chance.choice(EVIL))))
+            parent.insert(key, chance.choice((parent[key], _evil(chance))))
         case 3:
             other, name = chance.choice(places)
             parent[key] = json.loads(json.dumps(other[name]))
@@ -116,9 +117,14 @@ def _mutate_value(value: Any, chance: random.Random) -> Any:
     return value
 
 
+def _evil(chance: random.Random) -> Any:
+    """Return something of its own, which may be changed in its turn."""
+    return copy.deepcopy(chance.choice(EVIL))
+
+
 def _changed(value: Any, chance: random.Random) -> Any:
     if isinstance(value, bool) or value is None or chance.random() < 0.5:
-        return chance.choice(EVIL)
+        return _evil(chance)
     if isinstance(value, int):
         others = (value + 1, value - 1, -value, value * 2, value * 2**20, 2**63 - value)
         return chance.choice(others)
@@ -126,7 +132,7 @@ def _changed(value: Any, chance: random.Random) -> Any:
         return _changed_text(value, chance)
     if isinstance(value, str):
         return chance.choice((value + "x", value[:-1], value.upper(), value * 1000))
-    return chance.choice(EVIL)
+    return _evil(chance)
 
 
 def _changed_text(value: str, chance: random.Random) -> str:

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 import vstore
+from tests.core.repositories import new_repository as empty_repository
 from tests.maintenance.scenes import abandon, new_repository
 from tests.maintenance.stores import MortalStore, contents
 from vstore import Repository, VstoreError
@@ -409,6 +410,22 @@ def test_what_is_being_written_is_no_problem() -> None:
     assert report.unreferenced.objects == 1
     tx.commit()
     assert fsck(repository.store, FULL).unreferenced.objects == 0
+
+
+def test_a_first_commit_that_never_made_its_branch_is_no_problem() -> None:
+    repository = empty_repository()
+    tx = repository.transaction("main", message="Never there")
+    tx.create_array("x", shape=(2,), dtype="int8")[:] = 1
+    tx.write()
+    report = fsck(repository.store, FULL)
+    assert report.problems == ()
+    assert len(report.lost_heads) == 1
+    for message in ("First", "Second"):
+        with repository.transaction("main", message=message, allow_empty=True):
+            pass
+    repository.store.delete(keys.branch("main"))
+    (problem,) = fsck(repository.store, FULL).problems
+    assert (problem.key, problem.fault) == (keys.branch("main"), "missing")
 
 
 def test_a_local_repository_is_verified_alike(tmp_path: Path) -> None:

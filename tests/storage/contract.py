@@ -27,8 +27,8 @@ AWKWARD_KEYS = (
     "refs/branches/{x}~^`[y]!$'()*,;:@.json",
     "refs/branches/.hidden.json",
 )
-CHILD_SECONDS = 30
-PROMPT_SECONDS = 10
+CHILD_SECONDS = 180
+PROMPT_SECONDS = 30
 
 
 def keys(store: ObjectStore, prefix: str = "") -> list[str]:

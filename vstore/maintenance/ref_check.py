@@ -47,12 +47,21 @@ def check_refs(store: ObjectStore, restorer: Restorer) -> RefsChecked:
         names.add(info.key)
         found.count += 1
         _check_ref(store, restorer, info.key, name, found)
-    has_commits = any(True for _ in store.list_prefix(keys.COMMITS))
-    if default is not None and keys.branch(default) not in names and has_commits:
+    if default is not None and keys.branch(default) not in names and _has_history(store):
         restorer.findings.report(
             keys.branch(default), "missing", "the default branch, though there are commits"
         )
     return found
+
+
+def _has_history(store: ObjectStore) -> bool:
+    """Tell whether there is a commit that builds on another one.
+
+    One that does not may be a first commit that never came to make its branch.
+    """
+    digests = (keys.digest_at(info.key) for info in store.list_prefix(keys.COMMITS))
+    found = _readable(store, (digest for digest in digests if digest is not None))
+    return any(document.parents for _, document in found)
 
 
 def _check_marker(store: ObjectStore, restorer: Restorer) -> str | None:
