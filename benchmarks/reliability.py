@@ -10,12 +10,21 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
 SERVE = Path(__file__).parents[1] / "localstack" / "serve.py"
+BOTH = ["obstore", "fsspec"]
+ENGINES = {"local": ["auto"], "gcs": ["fsspec"]}
+"""Which engines there are: fake-gcs-server does not speak what obstore does."""
 COMMANDS: dict[str, tuple[Callable[[argparse.ArgumentParser], None], Callable[[Any], bool]]] = {}
+
+
+class MissingServerError(RuntimeError):
+    """The server to commit to is not on this machine."""
 
 
 def _serve() -> Any:
@@ -38,34 +47,47 @@ def _place(server: str, engine: Any) -> Iterator[Any]:
         with tempfile.TemporaryDirectory() as folder:
             yield Place(f"{folder}/repository")
         return
-    with _serve().running(server) as running:
-        yield Place(f"{running.url}/{uuid4().hex}", running.storage_options, engine)
+    serve = _serve()
+    try:
+        with serve.running(server) as running:
+            yield Place(f"{running.url}/{uuid4().hex}", running.storage_options, engine)
+    except serve.NotInstalledError as missing:
+        install = serve.SERVERS[server].install
+        raise MissingServerError(f"{server} is not installed: {install}") from missing
 
 
 def _races_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--writers", type=int, default=16, help="processes")
     parser.add_argument("--commits", type=int, default=64, help="commits of each")
     parser.add_argument(
-        "--server", default="local", help="local, ministack, moto, seaweedfs, gcs or azurite"
+        "--server",
+        default="local",
+        help="local, ministack, moto, seaweedfs, ceph, gcs or azurite",
     )
-    parser.add_argument("--engine", default="auto", help="auto, obstore or fsspec")
+    parser.add_argument("--engine", help="obstore or fsspec; both where there are two")
     parser.add_argument("--workload", help="appends, samples or columns; all when left out")
 
 
 def races(options: argparse.Namespace) -> bool:
     """Let processes race for one branch; check that nothing is lost, doubled or out of line."""
-    from tests.faults.races import WORKLOADS, Size, race
+    from tests.faults.races import WORKLOADS
 
-    is_clean = True
+    workloads = [options.workload] if options.workload else WORKLOADS
+    engines = [options.engine] if options.engine else ENGINES.get(options.server, BOTH)
+    found = [_race(options, engine, workload) for engine in engines for workload in workloads]
+    return all(found)
+
+
+def _race(options: argparse.Namespace, engine: str, workload: str) -> bool:
+    from tests.faults.races import Size, race
+
     size = Size(options.writers, options.commits)
-    for workload in [options.workload] if options.workload else WORKLOADS:
-        with _place(options.server, options.engine) as place:
-            found = race(place, workload, size)
-        print(f"{options.server} {workload}: {_described(found, size)}", flush=True)
-        for error in [*found.errors[:5], *found.uncertain[:5]]:
-            print(f"  {error}")
-        is_clean &= found.is_clean
-    return is_clean
+    with _place(options.server, engine) as place:
+        found = race(place, workload, size)
+    print(f"{options.server}, {engine}, {workload}: {_described(found, size)}", flush=True)
+    for error in [*found.errors[:5], *found.uncertain[:5]]:
+        print(f"  {error}")
+    return bool(found.is_clean)
 
 
 def _described(found: Any, size: Any) -> str:
@@ -100,8 +122,8 @@ def kills(options: argparse.Namespace) -> bool:
             flush=True,
         )
     print(
-        f"{total} points: the next commit worked, every object that a ref reaches was whole, and "
-        "all else could be collected"
+        f"{total} points: fsck found nothing, the next commit worked, every object that a ref "
+        "reaches was whole, and all else could be collected"
     )
     return True
 
@@ -117,13 +139,11 @@ def _proxy_options(parser: argparse.ArgumentParser) -> None:
 
 def proxy(options: argparse.Namespace) -> bool:
     """Commit through a network that fails at random; check that nothing is lost or doubled."""
-    from dataclasses import replace
-
     from tests.faults.proxy import FaultProxy, Faults
     from tests.faults.races import Size, race
 
     is_clean, size = True, Size(options.writers, options.commits)
-    for engine in [options.engine] if options.engine else ["obstore", "fsspec"]:
+    for engine in [options.engine] if options.engine else BOTH:
         with (
             _place(options.server, engine) as place,
             FaultProxy(place.storage_options["endpoint_url"], seed=options.seed) as between,
@@ -180,7 +200,8 @@ def simulation(options: argparse.Namespace) -> bool:
 
 def _damage_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "--library", default="vstore", help="vstore, zarr or icechunk (needs Python 3.12)"
+        "--library",
+        help="vstore, zarr or icechunk (which needs Python 3.12); all that are there when left out",
     )
     parser.add_argument(
         "--flips", type=int, default=4096, help="bits in each file; every byte of smaller ones"
@@ -195,25 +216,32 @@ def _damage_options(parser: argparse.ArgumentParser) -> None:
 def damage(options: argparse.Namespace) -> bool:
     """Flip bits of, truncate, extend, swap and delete stored objects; see what reading makes."""
     from benchmarks.damaged_peers import LIBRARIES
+    from tests.faults import samples
+
+    if options.everything:
+        kept = LIBRARIES["vstore"]
+        library = replace(kept, build=samples.build, read=samples.read_folder)
+        return _damage("vstore", library, options.flips)
+    is_clean = True
+    for name in [options.library] if options.library else LIBRARIES:
+        if options.library or importlib.util.find_spec(name):
+            is_clean &= _damage(name, LIBRARIES[name], options.flips) or name != "vstore"
+    return is_clean
+
+
+def _damage(name: str, library: Any, flips: int) -> bool:
     from tests.faults.damage import OUTCOMES, Trial
 
-    library = LIBRARIES[options.library]
-    build, read_folder = library.build, library.read
-    if options.everything:
-        from tests.faults import samples
-
-        build, read_folder = samples.build, samples.read_folder
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name, "repository")
-        build(folder)
-        honest = library.errors()
-        trial = Trial(folder, lambda: read_folder(folder), honest, options.flips, library.private)
-        tally = trial.run()
+    with tempfile.TemporaryDirectory() as folder:
+        place = Path(folder, "repository")
+        library.build(place)
+        read = partial(library.read, place)
+        tally = Trial(place, read, library.errors(), flips, library.private).run()
     print(f"{library.version()}: {tally.counts.total()} damaged objects read")
     print(f"{'':12}{''.join(f'{outcome:>10}' for outcome in OUTCOMES)}")
-    for kind, row in tally.rows():
-        print(f"{kind:12}{''.join(f'{count:>10}' for count in row)}")
-    if options.library == "vstore":
+    for kind, row in [*tally.rows(), ("all", [tally.total(outcome) for outcome in OUTCOMES])]:
+        print(f"{kind:12}{''.join(f'{count:>10}' for count in row)}", flush=True)
+    if name == "vstore":
         for example in tally.examples:
             print(f"  {example}")
     return not (tally.total("wrong") or tally.total("crashed"))
@@ -266,7 +294,57 @@ def model(options: argparse.Namespace) -> bool:
     return True
 
 
+def _bugs_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--bug", help="the name, or a part of it; all when left out")
+
+
+def bugs(options: argparse.Namespace) -> bool:
+    """Put bugs into copies of the source, one at a time; see which test of the suite notices."""
+    from tests.faults.bugs import BUGS
+    from tests.faults.injection import copied, hunt, run_suite
+
+    chosen = [bug for bug in BUGS if (options.bug or "") in bug.name]
+    with copied() as root:
+        whole = run_suite(root, tuple({test: None for bug in chosen for test in bug.tests}))
+    if whole.failed is not None:
+        print(f"without any bug, {whole.failed} fails:\n{whole.output[-2000:]}")
+        return False
+    caught = 0
+    for bug in chosen:
+        failed = hunt(bug).failed
+        caught += failed is not None
+        print(f"{bug.name}: {failed or 'NOT NOTICED'}", flush=True)
+    print(f"{len(chosen)} bugs, each put in alone: {caught} noticed")
+    return caught == len(chosen)
+
+
+def _gc_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--rounds", type=int, default=50)
+    parser.add_argument("--place", help="memory or disk; both when left out")
+
+
+def collections(options: argparse.Namespace) -> bool:
+    """Collect garbage again and again beside writers and readers, one of them stopped for long."""
+    from tests.maintenance.scenes import new_repository
+    from tests.maintenance.test_gc_threads import READERS, WRITERS, check_beside
+
+    for place in [options.place] if options.place else ["memory", "disk"]:
+        with tempfile.TemporaryDirectory() as folder:
+            url = None if place == "memory" else f"{folder}/repository"
+            found = check_beside(new_repository(url), rounds=options.rounds)
+        print(
+            f"{place}: {options.rounds} rounds beside {WRITERS} writers and {READERS} readers: "
+            f"{len(found.made)} commits acknowledged and all there, {found.reads} readings, "
+            f"{found.freed} objects freed, 0 dangling, {len(found.garbage)} orphans left; "
+            "the late writer was refused",
+            flush=True,
+        )
+    return True
+
+
 COMMANDS = {
+    "bugs": (_bugs_options, bugs),
+    "gc": (_gc_options, collections),
     "documents": (_documents_options, documents),
     "model": (_model_options, model),
     "damage": (_damage_options, damage),
@@ -277,15 +355,27 @@ COMMANDS = {
 }
 
 
-def main() -> None:
-    """Run one command and exit with 1 if it found anything wrong."""
-    parser = argparse.ArgumentParser(description="Measure how reliable vstore is.")
+def parse(arguments: list[str]) -> argparse.Namespace:
+    """Return the options of a command line, the command among them."""
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.reliability", description="Measure how reliable vstore is."
+    )
     commands = parser.add_subparsers(dest="command", required=True)
     for name, (add_options, run) in COMMANDS.items():
         add_options(commands.add_parser(name, help=(run.__doc__ or "").partition(";")[0]))
-    options = parser.parse_args()
+    return parser.parse_args(arguments)
+
+
+def run(arguments: list[str]) -> bool:
+    """Run one command; return whether it found all as it should be."""
+    options = parse(arguments)
+    return COMMANDS[options.command][1](options)
+
+
+def main() -> None:
+    """Run one command and exit with 1 if it found anything wrong."""
     started = time.monotonic()
-    is_clean = COMMANDS[options.command][1](options)
+    is_clean = run(sys.argv[1:])
     print(f"{time.monotonic() - started:.0f} s")
     sys.exit(0 if is_clean else 1)
 

@@ -5,10 +5,12 @@ is on the disk after a cut follows from that: a file holds what it held when it 
 flushed, or anything shorter; a name is there if its directory was flushed since, or by chance.
 """
 
+import errno
 import io
 import os
 import random
 import threading
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -59,6 +61,7 @@ class ForgetfulDisk:
         self._top = _Folder()
         self._lock = threading.RLock()
         self._cut: tuple[int, random.Random, Path] | None = None
+        self._unflushable: Counter[str] = Counter()
         self.changes = 0
 
     @contextmanager
@@ -73,6 +76,10 @@ class ForgetfulDisk:
     def cut_at(self, change: int, *, seed: int, into: Path) -> None:
         """Write what would be on the disk to `into` just before a change is made."""
         self._cut = (change, random.Random(seed), into)
+
+    def fail_to_flush(self, path: Path, *, times: int) -> None:
+        """Fail the next attempts at flushing a file or directory."""
+        self._unflushable[os.path.abspath(path)] = times
 
     def survive(self, into: Path, *, seed: int) -> None:
         """Write what would be on the disk if the power went now to `into`."""
@@ -91,6 +98,9 @@ class ForgetfulDisk:
         folder.change(name, _Folder() if verb == "mkdir" else None)
 
     def flush(self, path: str) -> None:
+        if self._unflushable[path]:
+            self._unflushable[path] -= 1
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
         entry = self._entry(path)
         if isinstance(entry, _Folder):
             entry.flush()

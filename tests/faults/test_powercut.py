@@ -86,6 +86,22 @@ def test_acknowledged_work_survives_a_power_cut_at_any_moment(tmp_path: Path, se
         assert state_of(left / "repository") in allowed, f"cut before change {cut}"
 
 
+def test_a_commit_is_on_the_disk_though_its_first_flush_failed(tmp_path: Path) -> None:
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    disk = ForgetfulDisk(folder)
+    with disk.watched():
+        vstore.create(folder / "repository")
+        repository = Repository(LocalStore(folder / "repository"), author=AUTHOR)
+        _start(repository)
+        disk.fail_to_flush(folder / "repository" / "refs" / "branches", times=1)
+        _extend("main")(repository)
+    for seed in range(8):
+        disk.survive(tmp_path / f"{seed}", seed=seed)
+        histories, *_ = state_of(tmp_path / f"{seed}" / "repository")
+        assert histories == {"main": ["Extend main", "Start"]}
+
+
 def test_a_directory_that_another_process_made_is_on_the_disk_too(tmp_path: Path) -> None:
     disk = ForgetfulDisk(tmp_path)
     with disk.watched():

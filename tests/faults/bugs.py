@@ -1,0 +1,176 @@
+"""Bugs that would lose commits or let wrong bytes through, each as an edit of the source.
+
+They are put into a copy, one at a time, to see that the suite notices: `injection.py`.
+"""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Edit:
+    """A text that stands once in the files of a pattern, and what is to stand there."""
+
+    files: str
+    old: str
+    new: str
+
+
+@dataclass(frozen=True, slots=True)
+class Bug:
+    """A mistake, and the parts of the suite that are there to notice it."""
+
+    name: str
+    edits: tuple[Edit, ...]
+    tests: tuple[str, ...]
+
+
+LOCAL = "vstore/storage/local.py"
+REMOTE = "vstore/storage/remote.py"
+S3FS = "vstore/storage/s3fs_client.py"
+PUBLISHING = "vstore/publishing.py"
+FETCH = "vstore/fetch.py"
+POWER_CUT = ("tests/faults/test_powercut.py",)
+GC = ("tests/maintenance/test_gc.py", "tests/maintenance/test_gc_writers.py")
+CONCURRENT = ("tests/core/test_concurrent_commits.py",)
+DAMAGE = ("tests/faults/test_damage.py",)
+
+
+def _bug(name: str, tests: tuple[str, ...], files: str, old: str, new: str) -> Bug:
+    return Bug(name, (Edit(files, old, new),), tests)
+
+
+BUGS = (
+    _bug("a file is not flushed", POWER_CUT, LOCAL, "os.fsync(file.fileno())", "pass"),
+    _bug("no folder is flushed", POWER_CUT, LOCAL, "os.fsync(descriptor)", "pass"),
+    _bug(
+        "the parent of a new folder is not flushed", POWER_CUT, LOCAL,
+        "_require_directory(folder)\n            _flush_directory(parent)",
+        "_require_directory(folder)",
+    ),
+    _bug(
+        "a ref is renamed without the lock", ("tests/storage/test_local.py",), LOCAL,
+        "as (temporary, path), self._locked():\n            if not self._is_at",
+        "as (temporary, path):\n            if not self._is_at",
+    ),
+    _bug(
+        "an object is written where readers see it grow", ("tests/storage/test_local.py",), LOCAL,
+        "as (temporary, path):\n            os.replace(temporary, path)",
+        "as (temporary, path), open(path, 'wb') as file:\n            file.write(data)",
+    ),
+    _bug(
+        "obstore swaps without If-Match",
+        ("tests/storage/test_s3.py::TestS3WithObstore",),
+        "vstore/storage/obstore_client.py", "data, mode=at)", "data)",
+    ),
+    _bug(
+        "s3fs swaps without If-Match", ("tests/storage/test_s3.py::TestS3WithFsspec",), S3FS,
+        "data, IfMatch=expected", "data",
+    ),
+    _bug(
+        "s3fs creates without If-None-Match", ("tests/storage/test_s3.py::TestS3WithFsspec",), S3FS,
+        'data, IfNoneMatch="*"', "data",
+    ),
+    _bug(
+        "nothing is read back after a lost response", ("tests/storage/test_remote.py",), REMOTE,
+        "if body == data:", "if False:",
+    ),
+    _bug(
+        "an unknown outcome is taken for a refusal", ("tests/storage/test_remote.py",), REMOTE,
+        "if attempts.may_have_written:\n                    raise self._unknown(key",
+        "if False:\n                    raise self._unknown(key",
+    ),
+    _bug(
+        "bare ETags are taken where they are ignored", ("tests/storage/test_bare_etags.py",),
+        "vstore/storage/etags.py",
+        "return not _replaces(client, name, _bare(first))", "return True",
+    ),
+    _bug(
+        "the token of a ref is used again", ("tests/core/test_refs.py",),
+        "vstore/history/refs.py", "return secrets.token_hex(16)", 'return "0" * 32',
+    ),
+    _bug(
+        "the branch moves before the packs are stored", ("tests/core/test_interrupted_writes.py",),
+        "vstore/committing.py", "self._writer.finish()", "pass",
+    ),
+    _bug(
+        "a lost race is taken for a win", CONCURRENT, PUBLISHING,
+        "return move() is not None", "move()\n            return True",
+    ),
+    _bug(
+        "a lost race is tried again without merging", CONCURRENT, PUBLISHING,
+        "mine, since = self._redo(digest, base, head)", "pass",
+    ),
+    _bug(
+        "a commit of unknown outcome is made again without looking for it",
+        ("tests/faults/test_unknown_outcomes.py",), PUBLISHING,
+        "is_there = head is not None and self._contains(head, mine)", "is_there = False",
+    ),
+    _bug(
+        "what is found after a lost response is not flushed again", POWER_CUT, PUBLISHING,
+        "if head.commit != digest:", "if True:",
+    ),
+    Bug(
+        "garbage is told by its age alone",
+        (
+            Edit("vstore/maintenance/condemning.py", "if digest in live.digests:", "if False:"),
+            Edit(
+                "vstore/maintenance/sweeping.py",
+                "or digest in self.swept.live.digests", "",
+            ),
+        ),
+        GC,
+    ),
+    _bug(
+        "what was condemned is not looked at again before it is deleted", GC,
+        "vstore/maintenance/sweeping.py", "if same and not self._is_needed(item)", "if same",
+    ),
+    _bug(
+        "the grace period is not waited for", GC, "vstore/maintenance/collecting.py",
+        "elif now < written + _grace(pending, options):", "elif False:",
+    ),
+    _bug(
+        "a writer does not heed the mark of a collection", GC, "vstore/history/fence.py",
+        "if here == begun and not (here and here.open):", "if True:",
+    ),
+    _bug(
+        "the leases of long transactions are not heeded", GC, "vstore/maintenance/leases.py",
+        "return min(starts, default=None)", "return None",
+    ),
+    _bug(
+        "packs are deleted before the commits that need them", GC,
+        "vstore/maintenance/sweeping.py",
+        "_GROUPS = (keys.COMMITS, keys.INDEX, keys.PACKS)",
+        "_GROUPS = (keys.PACKS, keys.INDEX, keys.COMMITS)",
+    ),
+    _bug(
+        "chunks are not verified", DAMAGE, FETCH,
+        "if raw_digest(chunk) == ref.digest:", "if True:",
+    ),
+    _bug(
+        "documents are not verified", DAMAGE, FETCH,
+        "return read_verified(lambda: self.store.get(key), bytes.fromhex(digest), what=where)",
+        "return self.store.get(key)",
+    ),
+    _bug(
+        "refs are not verified", DAMAGE, "vstore/format/seal.py",
+        "if value.get(_CHECK) != digest_of(document.dumps(members)):", "if False:",
+    ),
+    _bug(
+        "chunks out of the disk cache are not verified", ("tests/reader/test_disk_cache.py",),
+        "vstore/reader/disk_cache.py", 'verify(data, digest, what="")', "pass",
+    ),
+    _bug(
+        "a chunk may decode to more than it should hold", ("tests/format/test_codec_safety.py",),
+        "vstore/format/codec_compressors.py",
+        "require_limit(size.at_most if size.declared is None else size.declared, limit)", "pass",
+    ),
+    _bug(
+        "deleted here and changed there is no conflict", ("tests/merging/test_merge_samples.py",),
+        "vstore/merging/*.py", "contested = self._changed_among(removed_t, self.sides.o)",
+        "contested = no_rows()",
+    ),
+    _bug(
+        "of two values of one sample, ours is taken", ("tests/merging/test_merge_samples.py",),
+        "vstore/merging/*.py", "if contested.any():", "if False:",
+    ),
+)  # fmt: skip
