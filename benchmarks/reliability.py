@@ -5,13 +5,16 @@ python -m benchmarks.reliability --help
 
 import argparse
 import importlib.util
+import os
 import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -249,14 +252,20 @@ def _damage(name: str, library: Any, flips: int) -> bool:
 
 def _documents_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--count", type=int, default=20_000, help="documents")
-    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--seed", type=int, default=0, help="of the first process")
+    parser.add_argument("--processes", type=int, default=os.cpu_count() or 1)
 
 
 def documents(options: argparse.Namespace) -> bool:
     """Read documents that an enemy changed, digests put right; check errors, time and memory."""
-    from tests.faults.mutations import survey
+    from tests.faults.mutations import Survey, survey
 
-    found = survey(options.count, seed=options.seed)
+    with ProcessPoolExecutor(options.processes, get_context("forkserver")) as pool:
+        shares = [len(range(i, options.count, options.processes)) for i in range(options.processes)]
+        running = [
+            pool.submit(survey, share, seed=options.seed + i) for i, share in enumerate(shares)
+        ]
+        found = sum((future.result() for future in running), Survey())
     outcomes = ", ".join(f"{count} {name}" for name, count in found.outcomes.most_common())
     print(
         f"{found.documents} mutated documents, {found.outcomes.total()} operations: {outcomes}; "
