@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.shuffle_quality import lines
 from vstore.format.digest import digest_of
 
 ROOT = Path(__file__).parents[1]
@@ -41,6 +42,10 @@ def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize("page", PAGES)
 def test_the_examples_of_a_page_run(page: str) -> None:
     run(page, blocks(page, "python"))
+
+
+def test_the_table_of_windows_is_what_the_orders_give() -> None:
+    assert "\n".join(lines()) in (ROOT / "docs/guides/training.md").read_text(encoding="utf-8")
 
 
 def test_the_example_of_the_format_is_true_to_the_byte(tmp_path: Path) -> None:

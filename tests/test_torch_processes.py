@@ -147,6 +147,17 @@ def test_a_count_of_batches_fits_any_number_of_ranks_and_workers(table: Any) -> 
     assert labels(resumed) == expected[5:]
 
 
+def test_the_state_of_one_rank_is_that_of_all(table: Any) -> None:
+    states = []
+    for rank in range(2):
+        stream = streaming(table, batch_size=8, rank=rank, world_size=2)
+        batches = iter(stream)
+        for _ in range(3):
+            next(batches)
+        states.append(stream.state_dict())
+    assert states[0] == states[1]
+
+
 def test_an_error_in_a_worker_keeps_its_type(table: Any) -> None:
     def fail(label: int) -> int:
         raise vstore.FormatError(f"label {label} is not to be had")

@@ -43,18 +43,28 @@ class Reader:
         rows: which samples: an index over positions, or a function that gets the columns
             by name and returns one, such as `lambda c: c["label"][:] == 3`.
         keys: which samples, by their keys.
-        transforms: functions of one sample, by column; they run on threads.
+        transforms: functions of one sample, by column, or one function of a whole sample, a
+            dict; they run on threads.
         collate: `"dict"`, `"tuple"`, or a function of a dict of columns, run on threads.
-        ragged: what becomes of arrays of differing shape: `"list"`, or `"padded"` with zeros
-            to one array, with their shapes under the column's name and `.shape`.
+        ragged: what becomes of arrays and images of differing shape, for all columns or by
+            column: `"list"`, or `"padded"` with zeros to one array, with their shapes under
+            the column's name and `.shape`.
         memory_nbytes: how much memory decoded chunks may take. They stay for later epochs.
         threads: how many threads decode and gather; one per core when None.
         requests: how many requests the store gets at a time.
         cache_dir: a directory on this machine to keep stored chunks in, shared by all
             processes that name it; up to `cache_nbytes`.
 
+    A transform or `collate` with a second parameter gets a `numpy.random.Generator` that
+    depends on the seed, the epoch and the batch alone. A column of which samples may be missing
+    comes with a mask under its name and `.valid`; what is missing is None in a list.
+
     Each iteration is an epoch; the next one comes in another order. A reader pickles
     without what it has open, and may be iterated over again while another iteration lives.
+
+    Raises:
+        InvalidInputError: an option makes no sense, or leaves no sample or no batch to read.
+        NotFoundError: there is no such column, or no sample with one of the keys.
     """
 
     def __init__(
