@@ -3,10 +3,12 @@
 from typing import Any
 
 import numpy as np
+import pytest
 
 import vstore
 from tests.core.repositories import committed_table
 from vstore import Repository
+from vstore.format import key_index
 
 COLUMNS = {
     "x": vstore.ndarray((3,), "int64", rows_per_chunk=4),
@@ -26,3 +28,11 @@ def keyed_table() -> tuple[Repository, vstore.Table]:
     return committed_table(
         COLUMNS, samples(10), keys="str", sample_keys=[f"k{i}" for i in range(10)]
     )
+
+
+def small_index(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let tables of nine rows have an index, of buckets with four rows each."""
+    monkeypatch.setattr(key_index, "FEWEST_ROWS", 8)
+    monkeypatch.setattr(key_index, "ROWS_PER_BUCKET", 4)
+    monkeypatch.setattr("vstore.writing.new_column.MAX_KEYS", 4)
+    monkeypatch.setattr("vstore.writing.added_keys.RECENT", 3)

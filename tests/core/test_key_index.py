@@ -7,6 +7,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 import vstore
+from tests.core.keyed_table import small_index
 from tests.core.repositories import new_repository, table_of
 from tests.format.second_encoder import buckets
 from vstore.array import read
@@ -18,11 +19,7 @@ X = {"x": vstore.ndarray((), "int64", rows_per_chunk=4)}
 
 @pytest.fixture
 def small(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let tables of nine rows have an index, of buckets with four rows each."""
-    monkeypatch.setattr(key_index, "FEWEST_ROWS", 8)
-    monkeypatch.setattr(key_index, "ROWS_PER_BUCKET", 4)
-    monkeypatch.setattr("vstore.writing.new_column.MAX_KEYS", 4)
-    monkeypatch.setattr("vstore.writing.added_keys.RECENT", 3)
+    small_index(monkeypatch)
 
 
 def stored_index(table: vstore.Table) -> list[bytes] | None:

@@ -22,6 +22,7 @@ from vstore.maintenance.digest_set import DigestSet
 from vstore.maintenance.findings import CheckingReader, Findings, ReportedError, Restorer
 from vstore.maintenance.fsck_report import Fault, FsckReport, Problem
 from vstore.maintenance.inventory import Inventory
+from vstore.maintenance.key_check import check_keys
 from vstore.maintenance.pack_check import PackChecker, Verified
 from vstore.maintenance.progress import Progress, Step, silent
 from vstore.maintenance.reach import Attribution
@@ -71,7 +72,8 @@ class FsckOptions:
     """What is verified.
 
     `mode`: `quick` reads and verifies every document and compares the sizes of packs with one
-    listing; `full` reads every byte of every pack that something needs, too.
+    listing; `full` reads every byte of every pack that something needs, too, and compares the
+    keys of tables at the heads of branches and tags with their index.
     `share`: (n, t) reads the packs of the n-th of t shares only, so that t runs read all.
     `decode`: decode every chunk as well.
     `repair_from`: a copy of the repository from which to restore what is missing or damaged.
@@ -178,6 +180,8 @@ class _Run:
         crawl([*refs.heads, *remembered], CheckingReader(self.restorer), _Checker(self))
         if self.options.reads_packs:
             self._verify_packs()
+        if self.options.mode == "full" and self.options.share is None:
+            check_keys(Fetcher(self.store), refs.heads, self.findings)
         problems = self._attributed()
         return self._report(refs, problems)
 

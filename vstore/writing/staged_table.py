@@ -345,6 +345,15 @@ class StagedTable:
         with self._staging.writer.uninterrupted():
             return self.stored.compact()
 
+    def reindex(self) -> None:
+        """Make the index of keys anew, where a verification found it to be wrong.
+
+        Reads all keys. Tables with few samples, or without keys, have no index.
+        """
+        self._require_usable()
+        with self._staging.writer.uninterrupted():
+            self.stored.reindex()
+
     def attributes(self, column: str | None = None) -> dict[str, Any]:
         """Return the attributes of the table, or of one of its columns, as a copy."""
         return self.stored.attributes(column)

@@ -73,6 +73,7 @@ class TableArrays:
         self._arrays = {name: self._staged(name, child) for name, child in children.items()}
         self.count = self._stored_count()
         self._count_before = self.count
+        self._rows_before = self.count
         self._deletions = Deletions(self._read_deleted())
         self._changed: list[Ints] = []
         self._has_new_schema = False
@@ -136,7 +137,7 @@ class TableArrays:
             return NoKeys()
         if KEY_INDEX in self._arrays:
             return IndexedKeys(self._arrays[KEYS], self._arrays[KEY_INDEX])
-        return ScannedKeys(self._arrays[KEYS], self._count_before)
+        return ScannedKeys(self._arrays[KEYS], self._rows_before)
 
     def __contains__(self, name: object) -> bool:
         return name in self._arrays
@@ -310,7 +311,7 @@ class TableArrays:
             return
         step = self._arrays[KEYS].metadata.chunk_shape[0]
         marks, blocks = self.keys.added.entries(step)
-        if KEY_INDEX not in self._arrays:
+        if KEY_INDEX not in self._arrays and KEYS in self._arrays:
             self._new(KEY_INDEX, index_metadata(), None)
             before = list(self._entries_before(step))
             marks = np.concatenate([marks, *(each for each, _ in before)])
@@ -319,10 +320,18 @@ class TableArrays:
             add_entries(self._arrays[KEY_INDEX], marks, blocks, buckets=buckets)
             self.keys.rebase(self._keys_before)
 
+    def reindex(self) -> None:
+        """Make the index of keys anew from the keys, whatever it says now."""
+        if KEY_INDEX in self._arrays:
+            self._write_index()
+            del self._arrays[KEY_INDEX]
+            self._rows_before = self.count
+            self.keys.rebase(self._keys_before)
+
     def _entries_before(self, step: int) -> Iterator[tuple[Marks, Ints]]:
-        """Yield what an index says of the rows that were there before the transaction."""
-        for start in range(0, self._count_before, step):
-            rows = np.arange(start, min(start + step, self._count_before))
+        """Yield what an index says of the rows that are not among the added ones."""
+        for start in range(0, self._rows_before, step):
+            rows = np.arange(start, min(start + step, self._rows_before))
             keys = self._keys_at(rows)
             yield key_index.marks_of_keys(keys), rows // step
             if self.keys.kind == "tuple":
@@ -353,7 +362,7 @@ class TableArrays:
         if info is not None:
             table = msgspec.structs.replace(info, layout=info.layout + 1)
             self.node = replace(self.node, table=table)
-        self.count = self._count_before = len(live)
+        self.count = self._count_before = self._rows_before = len(live)
         self._deletions, self._changed = Deletions(np.zeros(0, np.int64)), []
         self.keys.rebase(self._keys_before)
         return freed

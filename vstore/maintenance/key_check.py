@@ -1,0 +1,124 @@
+"""Checking that the keys of tables are distinct, and that their indexes say what they must."""
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vstore.array import ChunkSource, StoredArray, read
+from vstore.errors import VstoreError
+from vstore.fetch import Fetcher
+from vstore.format import key_index
+from vstore.format.digest import Digest
+from vstore.format.key_index import Marks
+from vstore.format.samples import KEY_INDEX, KEYS
+from vstore.maintenance.findings import Findings
+from vstore.snapshot import Snapshot
+from vstore.table import Table
+
+Ints = NDArray[np.int64]
+
+_BUCKETS_AT_ONCE = 1024
+
+
+def check_keys(fetcher: Fetcher, commits: Iterable[Digest], findings: Findings) -> None:
+    """Report the tables of some commits whose keys or index of keys are wrong.
+
+    About 40 bytes of memory go for each key of the largest table. What cannot be read is
+    left out: it is reported as what it is.
+    """
+    seen: list[Any] = []
+    for commit in sorted(commits):
+        try:
+            tables = Snapshot(fetcher, commit).tables
+        except VstoreError:
+            continue
+        for path, table in tables.items():
+            state = _state(table)
+            if table.key_kind is None or state in seen:
+                continue
+            seen.append(state)
+            try:
+                problem = _problem(table)
+            except VstoreError as exc:
+                problem = _own(exc)
+            if problem:
+                detail = f"the keys of the table in {commit[:12]}: {problem}"
+                findings.report(f"{path}/{KEYS}", "malformed", detail)
+
+
+def _state(table: Table) -> Any:
+    sources = [table.find_source(name) for name in (KEYS, KEY_INDEX)]
+    return [each.node for each in sources if isinstance(each, StoredArray)]
+
+
+def _own(error: VstoreError) -> str:
+    """Return what is wrong with an index, nothing for damage that is found elsewhere."""
+    return str(error) if "index of keys" in str(error) else ""
+
+
+def _problem(table: Table) -> str:
+    keys, index = table.find_source(KEYS), table.find_source(KEY_INDEX)
+    rows = table.rows.stored
+    buckets = key_index.bucket_count(rows)
+    if keys is None:
+        return "" if not rows else "they are missing"
+    if index is None and buckets:
+        return "there is no index of keys"
+    if index is not None and index.metadata.shape != (buckets,):
+        return f"the index of keys has the shape {index.metadata.shape}, not {(buckets,)}"
+    marks, blocks, below = _entries(table, keys)
+    double = _double(table, keys, marks)
+    if double is not None:
+        return f"{double!r} names two samples"
+    if index is None:
+        return ""
+    step = keys.metadata.chunk_shape[0]
+    both = [(marks, blocks // step), *((each, at // step) for each, at in below)]
+    marks, blocks = (np.concatenate(parts) for parts in zip(*both, strict=True))
+    wrong = list(_wrong(index, *key_index.distinct(marks, blocks)))
+    return f"{len(wrong)} of {buckets} buckets of the index of keys are wrong" if wrong else ""
+
+
+def _entries(
+    table: Table, keys: ChunkSource
+) -> tuple[Marks, Ints, list[tuple[Marks, Ints]]]:
+    """Return the marks of all keys with their rows, and those of shorter tuples."""
+    step, rows = keys.metadata.chunk_shape[0], table.rows.stored
+    marks, below = [np.zeros(0, np.uint64)], []
+    for start in range(0, rows, step):
+        here = np.arange(start, min(start + step, rows))
+        stored = read(keys, slice(start, start + step))
+        marks.append(key_index.marks_of_keys(stored))
+        if table.key_kind == "tuple":
+            shorter, at = key_index.entries_below(stored, here)
+            below.append(key_index.distinct(shorter, at // step * step))
+    return np.concatenate(marks), np.arange(rows, dtype=np.int64), below
+
+
+def _double(table: Table, keys: ChunkSource, marks: Marks) -> Any:
+    """Return a key that two live rows have, or None."""
+    live = table.rows.live()
+    order = live[np.argsort(marks[live], kind="stable")]
+    alike = np.flatnonzero(marks[order][1:] == marks[order][:-1])
+    for i in alike.tolist():
+        a, b = read(keys, (order[i : i + 2],)).tolist()
+        if a == b:
+            return a
+    return None
+
+
+def _wrong(index: ChunkSource, marks: Marks, blocks: Ints) -> Iterator[int]:
+    """Yield the buckets that do not hold exactly those of the entries that belong there."""
+    count = index.metadata.shape[0]
+    homes = key_index.bucket_of(marks, count)
+    order = np.argsort(homes, kind="stable")
+    numbers = np.arange(count)
+    bounds = np.searchsorted(homes[order], [numbers, numbers + 1]).T.tolist()
+    for start in range(0, count, _BUCKETS_AT_ONCE):
+        stored = read(index, slice(start, start + _BUCKETS_AT_ONCE))
+        for number, data in enumerate(stored.tolist(), start):
+            here = order[slice(*bounds[number])]
+            if data != key_index.encode_bucket(marks[here], blocks[here]):
+                yield number
