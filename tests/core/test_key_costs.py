@@ -1,10 +1,17 @@
 """What keys cost as tables grow: requests and bytes, counted."""
 
+from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 import pytest
 
+import vstore
 from tests.core.large_keyed_table import large_keyed_table
+from tests.core.repositories import DELAY_SECONDS, new_repository
+from tests.core.repositories import counted as counting
+from vstore.format.index import changed, walk
+from vstore.format.samples import KEY_INDEX
 from vstore.repository import Repository
 from vstore.storage.counting import CountingStore
 
@@ -96,3 +103,83 @@ def test_cost_grows_with_the_levels_of_the_indexes_only(
     per_level = max(requests[1] - requests[0], requests[2] - requests[1])
     assert per_level <= most / LEVELS, costs[operation]
     assert nbytes[2] - nbytes[1] <= max(nbytes[1] - nbytes[0], 2 * PAGE_NBYTES), costs[operation]
+
+
+def keyed(count: int) -> Repository:
+    """Return a repository whose table `t` has the keys 0, 10, 20 and so on."""
+    repository = new_repository()
+    with repository.transaction("main", message="Add") as tx:
+        spec = vstore.ndarray((), "int64")
+        table = tx.create_table("t", {"n": spec}, keys="int")
+        table.extend({"n": np.arange(count)}, keys=range(0, 10 * count, 10))
+    return repository
+
+
+def buckets_written(repository: Repository, keys: Sequence[int]) -> int:
+    """Add samples; return how many buckets of the index that changed."""
+    with repository.transaction("main", message="Add") as tx:
+        tx["t"].extend({"n": np.zeros(len(keys), int)}, keys=keys)
+    sides: list[Any] = [
+        repository.checkout(revision).tree.get(f"t/{KEY_INDEX}") for revision in ("main~1", "main")
+    ]
+    return len(list(changed(sides[0].chunks, sides[1].chunks, repository.fetcher.pages)))
+
+
+def test_keys_counted_up_go_into_few_buckets() -> None:
+    repository = keyed(100_000)  # 98 buckets
+    assert buckets_written(repository, range(10**7, 10**7 + 1000)) <= 10 + 2
+    scattered = np.random.default_rng(0).permutation(10**6)[:1000] * 10 + 3
+    assert buckets_written(repository, scattered.tolist()) > 90
+
+
+def test_a_new_bucket_takes_from_one_other() -> None:
+    repository = keyed(20 * 1024)
+    assert buckets_written(repository, [7]) <= 3
+    assert buckets_written(repository, [17]) == 1
+
+
+def test_the_index_is_the_same_whatever_the_history() -> None:
+    """In one go, or sample by sample with deletions between: the same bytes."""
+    at_once = keyed(20_000)
+    by_parts = new_repository()
+    with by_parts.transaction("main", message="Create") as tx:
+        tx.create_table("t", {"n": vstore.ndarray((), "int64")}, keys="int")
+    for start, stop in ((0, 5), (5, 16_384), (16_384, 16_385), (16_385, 18_000), (18_000, 20_000)):
+        with by_parts.transaction("main", message="Add") as tx:
+            keys = range(10 * start, 10 * stop, 10)
+            tx["t"].extend({"n": np.arange(start, stop)}, keys=keys)
+    with by_parts.transaction("main", message="Delete") as tx:
+        tx["t"].delete(keys=[0, 50_000])
+    digests = []
+    for repository in (at_once, by_parts):
+        node: Any = repository.checkout("main").tree.get(f"t/{KEY_INDEX}")
+        found = walk(node.chunks, repository.fetcher.pages)
+        digests.append([(number, ref.digest) for number, ref in found])
+    assert digests[0] == digests[1]
+
+
+def test_all_samples_below_a_key_are_read_alone() -> None:
+    repository = new_repository()
+    names = [(f"patient-{i // 40}", i % 40) for i in range(60_000)]
+    with repository.transaction("main", message="Add") as tx:
+        spec = vstore.ndarray((), "int64", rows_per_chunk=1024)
+        table = tx.create_table("t", {"n": spec}, keys="tuple")
+        table.extend({"n": np.arange(60_000)}, keys=names)
+    head = repository.resolve("main")
+    fresh, store = counting(repository)
+    found: Any = fresh.checkout(head)["t"]
+    assert found.loc["patient-1234"]["n"].tolist() == list(range(49_360, 49_400))
+    # The commit, a page of the index, a bucket, one or two chunks of keys, the samples.
+    assert store.count() <= 5
+    assert store.nbytes_received <= 80_000
+
+
+def test_many_keys_are_looked_up_together() -> None:
+    repository = keyed(100_000)
+    head = repository.resolve("main")
+    fresh, store = counting(repository, delay_seconds=DELAY_SECONDS)
+    table: Any = fresh.checkout(head)["t"]
+    wanted = np.random.default_rng(0).permutation(100_000)[:2000]
+    assert (table.loc[10 * wanted]["n"] == wanted).all()
+    assert store.count() <= 12
+    assert store.depth <= 6

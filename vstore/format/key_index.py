@@ -13,6 +13,7 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
+import msgspec
 import numpy as np
 from blake3 import blake3
 from numpy.typing import NDArray
@@ -30,6 +31,7 @@ Marks = NDArray[np.uint64]
 
 _ENTRY_NBYTES = 12
 _HASH_NBYTES = 7
+_PARTS = msgspec.json.Decoder(tuple[int | str, ...])
 _LAST_DIGITS = re.compile(r"([0-9])([^0-9]*)([0-9])([^0-9]*)\Z")
 
 
@@ -102,26 +104,27 @@ def text_below(parts: Sequence[int | str]) -> str:
     return document.dumps(list(parts)).decode()
 
 
-def prefixes(stored: str) -> list[str]:
-    """Return the names of all shorter tuples that a stored tuple begins with.
-
-    >>> prefixes('["a",1,"b"]')
-    ['["a"]', '["a",1]']
-    """
-    parts = document.parse(stored.encode(), what="sample key")
-    if not isinstance(parts, list):
-        raise FormatError(f"the key {stored!r} is not a JSON array of integers and strings")
-    return [text_below(parts[:length]) for length in range(1, len(parts))]
-
-
 def entries_below(stored: NDArray[Any], rows: Ints) -> tuple[Marks, Ints]:
     """Return the marks of the shorter tuples that stored ones begin with, and where those lie."""
-    names, at = [], []
+    known: dict[tuple[int | str, ...], int] = {}
+    which: list[int] = []
+    at: list[int] = []
     for text, row in zip(stored.tolist(), rows.tolist(), strict=True):
-        shorter = prefixes(text)
-        names += shorter
-        at += [row] * len(shorter)
-    return marks_of(names), np.array(at, np.int64)
+        parts = _parts(text)
+        for length in range(1, len(parts)):
+            which.append(known.setdefault(parts[:length], len(known)))
+            at.append(row)
+    marks = marks_of([text_below(parts) for parts in known])
+    return marks[np.array(which, np.int64)], np.array(at, np.int64)
+
+
+def _parts(stored: str) -> tuple[int | str, ...]:
+    try:
+        return _PARTS.decode(stored)
+    except msgspec.MsgspecError as exc:
+        raise FormatError(
+            f"the key {stored!r} is not a JSON array of integers and strings"
+        ) from exc
 
 
 def ranges(first: Ints, counts: Ints) -> Ints:

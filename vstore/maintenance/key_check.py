@@ -59,42 +59,39 @@ def _own(error: VstoreError) -> str:
 
 
 def _problem(table: Table) -> str:
+    """Return what is wrong with a table's keys or their index, nothing where they are right."""
     keys, index = table.find_source(KEYS), table.find_source(KEY_INDEX)
-    rows = table.rows.stored
-    buckets = key_index.bucket_count(rows)
+    buckets = key_index.bucket_count(table.rows.stored)
     if keys is None:
-        return "" if not rows else "they are missing"
-    if index is None and buckets:
-        return "there is no index of keys"
-    if index is not None and index.metadata.shape != (buckets,):
-        return f"the index of keys has the shape {index.metadata.shape}, not {(buckets,)}"
-    marks, blocks, below = _entries(table, keys)
+        return "they are missing" if table.rows.stored else ""
+    marks, below = _entries(table, keys)
     double = _double(table, keys, marks)
     if double is not None:
         return f"{double!r} names two samples"
     if index is None:
-        return ""
-    step = keys.metadata.chunk_shape[0]
-    both = [(marks, blocks // step), *((each, at // step) for each, at in below)]
+        return "there is no index of keys" if buckets else ""
+    if index.metadata.shape != (buckets,):
+        return f"the index of keys has the shape {index.metadata.shape}, not {(buckets,)}"
+    blocks = np.arange(len(marks), dtype=np.int64) // keys.metadata.chunk_shape[0]
+    both = [(marks, blocks), *below]
     marks, blocks = (np.concatenate(parts) for parts in zip(*both, strict=True))
     wrong = list(_wrong(index, *key_index.distinct(marks, blocks)))
     return f"{len(wrong)} of {buckets} buckets of the index of keys are wrong" if wrong else ""
 
 
-def _entries(
-    table: Table, keys: ChunkSource
-) -> tuple[Marks, Ints, list[tuple[Marks, Ints]]]:
-    """Return the marks of all keys with their rows, and those of shorter tuples."""
+def _entries(table: Table, keys: ChunkSource) -> tuple[Marks, list[tuple[Marks, Ints]]]:
+    """Return the marks of all keys, and what the index says of shorter tuples."""
     step, rows = keys.metadata.chunk_shape[0], table.rows.stored
-    marks, below = [np.zeros(0, np.uint64)], []
+    marks = [np.zeros(0, np.uint64)]
+    below: list[tuple[Marks, Ints]] = []
     for start in range(0, rows, step):
         here = np.arange(start, min(start + step, rows))
         stored = read(keys, slice(start, start + step))
         marks.append(key_index.marks_of_keys(stored))
         if table.key_kind == "tuple":
             shorter, at = key_index.entries_below(stored, here)
-            below.append(key_index.distinct(shorter, at // step * step))
-    return np.concatenate(marks), np.arange(rows, dtype=np.int64), below
+            below.append(key_index.distinct(shorter, at // step))
+    return np.concatenate(marks), below
 
 
 def _double(table: Table, keys: ChunkSource, marks: Marks) -> Any:
