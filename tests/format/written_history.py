@@ -39,7 +39,7 @@ def samples(first: int, count: int) -> dict[str, Any]:
         "caption": [f"größe {i}" * (i % 3) for i in numbers],
         "blob": [bytes([i % 256]) * (i % 5) for i in numbers],
         "box": [np.full((i % 4, 2), i, "float32") for i in numbers],
-        "photo": [b"\x89PNG" + bytes([i % 256]) for i in numbers],
+        "photo": [b"\x89PNG\r\n\x1a\n" + bytes([i % 256]) for i in numbers],
     }
 
 
