@@ -17,7 +17,7 @@ from zarr.core.buffer.core import default_buffer_prototype
 from vstore.errors import InvalidInputError
 from vstore.format.page import ChunkRef
 from vstore.hierarchy.borrower import Change
-from vstore.hierarchy.chunk_reader import ChunkReader
+from vstore.hierarchy.chunk_reader import ChunkReader, Wanted
 from vstore.hierarchy.gathering import Gathering
 from vstore.hierarchy.nodes import Place
 from vstore.hierarchy.sources import Borrowed, Commit, OpenTransaction, Source, source_of
@@ -66,7 +66,7 @@ class ZarrStore(Store):
                 "transaction"
             )
         super().__init__(read_only=is_commit if read_only is None else read_only)
-        self._reader = ChunkReader(self._source.fetcher)
+        self._reader = ChunkReader(self._source)
         self._writes = Gathering(self._write_all)
 
     @property
@@ -116,10 +116,7 @@ class ZarrStore(Store):
         """Return the bytes under a key, or the part of them that is asked for."""
         await self._ensure_open()
         _check_range(byte_range)
-        place = await self._find(key)
-        if not isinstance(place, ChunkRef):
-            return _buffer(place, prototype, byte_range)
-        data = await self._reader.read(place, keep=byte_range is not None)
+        data = await self._reader.read(key, keep=byte_range is not None)
         return _buffer(data, prototype, byte_range)
 
     async def _find(self, key: str) -> Place:
@@ -136,12 +133,8 @@ class ZarrStore(Store):
     ) -> Buffer | None:
         """Return the bytes under a key, without an event loop."""
         _check_range(byte_range)
-        place = self._source.find(key)
-        prototype = prototype or default_buffer_prototype()
-        if not isinstance(place, ChunkRef):
-            return _buffer(place, prototype, byte_range)
-        data = self._reader.read_sync(place, keep=byte_range is not None)
-        return _buffer(data, prototype, byte_range)
+        data = self._reader.read_all([Wanted(key, byte_range is not None)])[0]
+        return _buffer(data, prototype or default_buffer_prototype(), byte_range)
 
     async def get_partial_values(
         self,

@@ -1,71 +1,93 @@
-"""Reading verified chunks for an event loop: those wanted at one time come together."""
+"""Reading what lies under keys for an event loop: what is wanted at one time comes together."""
 
-import asyncio
 import threading
 from collections import OrderedDict
 from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
 
 from vstore.fetch import Fetcher
 from vstore.format.page import ChunkRef
 from vstore.hierarchy.gathering import Gathering
+from vstore.hierarchy.nodes import Place
 
 KEPT_NBYTES = 64 * 2**20
 """How much of the chunks that are read in parts, such as shards, is kept."""
 
 
+class Finding(Protocol):
+    """Knows what lies under keys."""
+
+    @property
+    def fetcher(self) -> Fetcher:
+        """What reads chunks."""
+
+    def find(self, key: str) -> Place:
+        """Return the bytes under a key, or where they lie; None where there are none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """A key; `keep` if more of what lies there will be asked for."""
+
+    key: str
+    keep: bool = False
+
+
 class ChunkReader:
-    """Reads chunks by where they lie.
+    """Reads what lies under keys.
 
     A digest verifies a whole chunk, so a part of one costs all of it; chunks read in parts
     are kept, up to `KEPT_NBYTES` or one chunk, for the parts that follow.
     """
 
-    def __init__(self, fetcher: Fetcher) -> None:
-        self._fetcher = fetcher
+    def __init__(self, source: Finding) -> None:
+        self._source = source
+        self._fetcher = source.fetcher
         self._kept: OrderedDict[bytes, memoryview] = OrderedDict()
         self._kept_nbytes = 0
         self._lock = threading.Lock()
-        self._on_the_way: dict[tuple[int, bytes], asyncio.Future[memoryview]] = {}
-        self._gathering = Gathering(self._read_all)
+        self._gathering = Gathering(self.read_all, single_is_quick=self.is_local)
 
     @property
     def is_local(self) -> bool:
         """Tell whether looking something up never waits for a network."""
         return not self._fetcher.store.url.startswith(("s3:", "gs:", "az:", "http"))
 
-    async def read(self, ref: ChunkRef, *, keep: bool = False) -> memoryview:
-        """Return the verified bytes of a chunk; `keep` if more of it will be asked for."""
-        found = self._find(ref)
-        if found is not None:
-            return found
-        name = (id(asyncio.get_running_loop()), ref.digest)
-        future = self._on_the_way.get(name)
-        if future is None:
-            future = self._on_the_way[name] = self._gathering.submit(ref)
-            future.add_done_callback(lambda _: self._on_the_way.pop(name))
-        data = await asyncio.shield(future)
-        if keep:
-            self._keep(ref, data)
-        return data
+    async def read(self, key: str, *, keep: bool = False) -> bytes | memoryview | None:
+        """Return the verified bytes under a key; `keep` if more of them will be asked for."""
+        return await self._gathering.ask(Wanted(key, keep))
 
-    def read_sync(self, ref: ChunkRef, *, keep: bool = False) -> memoryview:
-        """Return the verified bytes of a chunk, right here."""
-        found = self._find(ref)
-        if found is None:
-            found = self._fetcher.chunk(ref)
-            if keep:
-                self._keep(ref, found)
+    def read_all(self, wanted: Sequence[Wanted]) -> list[bytes | memoryview | None]:
+        """Return the verified bytes under each key, right here."""
+        found: list[bytes | memoryview | None] = []
+        missing: dict[bytes, ChunkRef] = {}
+        places = [self._source.find(item.key) for item in wanted]
+        for place in places:
+            data = self._find(place) if isinstance(place, ChunkRef) else place
+            found.append(data)
+            if data is None and isinstance(place, ChunkRef):
+                missing[place.digest] = place
+        if missing:
+            read = self._fetched(list(missing.values()))
+            for i, place in enumerate(places):
+                if isinstance(place, ChunkRef) and found[i] is None:
+                    found[i] = read[place.digest]
+                    if wanted[i].keep:
+                        self._keep(place, read[place.digest])
         return found
 
-    def _read_all(self, refs: Sequence[ChunkRef]) -> Sequence[memoryview]:
-        found: list[memoryview] = [memoryview(b"")] * len(refs)
+    def _fetched(self, refs: Sequence[ChunkRef]) -> dict[bytes, memoryview]:
+        if len(refs) == 1:
+            return {refs[0].digest: self._fetcher.chunk(refs[0])}
+        read: dict[bytes, memoryview] = {}
 
         def handle(i: int, data: memoryview | None) -> None:
             if data is not None:
-                found[i] = data
+                read[refs[i].digest] = data
 
         self._fetcher.each(refs, handle)
-        return found
+        return read
 
     def _find(self, ref: ChunkRef) -> memoryview | None:
         with self._lock:

@@ -11,9 +11,16 @@ R = TypeVar("R")
 class Gathering(Generic[T, R]):
     """Calls a function, on a thread, for all that was asked for since the loop came round."""
 
-    def __init__(self, run: Callable[[Sequence[T]], Sequence[R]]) -> None:
-        """Take the function: it returns a result for each item, or raises for all."""
+    def __init__(
+        self, run: Callable[[Sequence[T]], Sequence[R]], *, single_is_quick: bool = False
+    ) -> None:
+        """Take the function: it returns a result for each item, or raises for all.
+
+        With `single_is_quick` one item alone is not worth a thread: handing it over takes
+        longer.
+        """
         self._run = run
+        self._single_is_quick = single_is_quick
         self._next: dict[int, list[tuple[T, asyncio.Future[R]]]] = {}
 
     async def ask(self, item: T) -> R:
@@ -32,6 +39,9 @@ class Gathering(Generic[T, R]):
 
     def _start(self, loop: asyncio.AbstractEventLoop) -> None:
         waiting = self._next.pop(id(loop))
+        if len(waiting) == 1 and self._single_is_quick:
+            self._do_here(*waiting[0])
+            return
         task = loop.run_in_executor(None, self._run, [item for item, _ in waiting])
 
         def done(task: "asyncio.Future[Sequence[R]]") -> None:
@@ -39,6 +49,14 @@ class Gathering(Generic[T, R]):
                 _pass_on(task, i, future)
 
         task.add_done_callback(done)
+
+    def _do_here(self, item: T, future: "asyncio.Future[R]") -> None:
+        if future.cancelled():
+            return
+        try:
+            future.set_result(self._run([item])[0])
+        except Exception as exc:  # noqa: BLE001 - whoever waits gets it
+            future.set_exception(exc)
 
 
 def _pass_on(task: "asyncio.Future[Sequence[R]]", i: int, future: "asyncio.Future[R]") -> None:
