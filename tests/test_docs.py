@@ -14,6 +14,7 @@ PAGES = [
     "README.md",
     "docs/concepts.md",
     "docs/guides/data-lake.md",
+    "docs/guides/importing.md",
     "docs/guides/maintenance.md",
     "docs/guides/serverless.md",
     "docs/guides/training.md",
