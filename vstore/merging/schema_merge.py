@@ -19,8 +19,14 @@ class SchemaMerge:
         """Merge attributes and columns; return the columns of the result."""
         self._merge_table_attributes()
         sides = self.sides
-        columns = triples(sides.base.infos, sides.ours.infos, sides.theirs.infos)
-        merged = [self._merge_column(column) for column in columns]
+        columns = list(triples(sides.base.infos, sides.ours.infos, sides.theirs.infos))
+        gone = {c.base for c in columns if c.base and c.ours is None and c.theirs is None}
+        merged = [
+            self._merge_remade_column(column)
+            if column.base is None and column.name in gone and None in (column.ours, column.theirs)
+            else self._merge_column(column)
+            for column in columns
+        ]
         return [column for column in merged if column is not None]
 
     def _merge_table_attributes(self) -> None:
@@ -79,6 +85,23 @@ class SchemaMerge:
             return column
         note = f"the column {column.name!r} was made with different schemas on both sides"
         return self._schema_conflict(column, note)
+
+    def _merge_remade_column(self, column: MergedColumn) -> MergedColumn | None:
+        """Meet a column that was deleted on one side, and deleted and made anew on the other."""
+        there, here = ("ours", "theirs") if column.theirs is None else ("theirs", "ours")
+        note = f"the column was deleted in {here}, and made anew in {there}"
+        replaced: list[MergedColumn] = []
+
+        def take(_: Any) -> None:
+            if column.theirs is None:
+                self._drop(column.name)
+            else:
+                self._copy_column(column)
+                replaced.append(column)
+
+        path = f"{self.sides.path}/{column.name}"
+        self.sides.conflicts.add(Conflict(path, "deleted", note=note, take=take))
+        return replaced[0] if replaced else None
 
     def _merge_dropped_column(self, column: MergedColumn) -> MergedColumn | None:
         base, name = column.base or "", column.ours or column.theirs
