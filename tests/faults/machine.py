@@ -1,31 +1,26 @@
 """A Hypothesis state machine: a repository and a model of it do the same, and hold the same."""
 
-from collections.abc import Callable
 from datetime import timedelta
-from itertools import count, product
+from itertools import product
 from typing import Any
 
-import numpy as np
 import pytest
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 import vstore
 from tests.faults.audit import new_store, verify_all
+from tests.faults.edits import SIDE, Edit, Edits
 from tests.faults.model import ConflictedError, History, State, Table, merge
 from vstore import Repository
 from vstore.maintenance.collecting import GcOptions, collect
 
-SIDE = 4
-COLUMNS = {"n": vstore.ndarray((), "int64", rows_per_chunk=4), "s": vstore.text()}
 AUTHOR = vstore.Author("Machine", "machine@example.org")
 NOW = GcOptions(grace=timedelta(0), expire=timedelta(0))
 
 small = st.integers(0, 3)
 words = st.sampled_from(["", "a", "bb", "ü"])
 seeds = st.integers(0, 2**31)
-Edit = Callable[[Any, State], State]
-"""Change a transaction, and return what the state should be then."""
 
 
 class RepositoryMachine(RuleBasedStateMachine):
@@ -35,7 +30,7 @@ class RepositoryMachine(RuleBasedStateMachine):
         super().__init__()
         self.store = new_store()
         self.model = History()
-        self.numbers = count()
+        self.edits = Edits()
 
     @property
     def repository(self) -> Repository:
@@ -50,7 +45,7 @@ class RepositoryMachine(RuleBasedStateMachine):
         assert tx.commit_made is not None
         cells = dict.fromkeys(product(range(SIDE), range(SIDE)), 0)
         self.model.add(tx.commit_made.id, (), State({}, cells))
-        self.model.branches["main"] = tx.commit_made.id
+        self.model.move("main", tx.commit_made.id)
 
     def _branch(self, number: int) -> str:
         names = sorted(self.model.branches)
@@ -74,7 +69,7 @@ class RepositoryMachine(RuleBasedStateMachine):
             assert mine == self.model.states[base]
             return
         self.model.add(made.id, (self.model.branches[branch],), expected)
-        self.model.branches[branch] = made.id
+        self.model.move(branch, made.id)
         assert made.parents == self.model.parents[made.id]
         self._check(made.id)
 
@@ -85,63 +80,32 @@ class RepositoryMachine(RuleBasedStateMachine):
         assert caught.value.conflicts
         assert {name: self.repository.branches[name] for name in heads} == heads
 
-    def _edit(self, number: int, word: str) -> Edit:
-        """Return some change that suits whatever state it meets."""
-        kind = number % 8
-        if kind == 0:
-            return self._creating(number // 8)
-        if kind in (1, 2, 3):
-            return self._extending(number // 8, word)
-        if kind in (4, 5):
-            return _assigning(number // 8, word)
-        return _deleting(number // 8) if kind == 6 else _writing(number // 8)
-
-    def _creating(self, number: int) -> Edit:
-        name, is_keyed = f"t{next(self.numbers)}", number % 2 == 0
-
-        def edit(tx: Any, state: State) -> State:
-            tx.create_table(name, COLUMNS, keys="str" if is_keyed else None)
-            return self._extending(number, "new", name)(tx, state.with_table(name, Table(is_keyed)))
-
-        return edit
-
-    def _extending(self, number: int, word: str, name: str | None = None) -> Edit:
-        def edit(tx: Any, state: State) -> State:
-            chosen = name or _pick(number, state)
-            if chosen is None:
-                return state
-            table, rows = state.tables[chosen], [{"n": number % 5, "s": word}] * (number % 6 + 1)
-            if table.is_keyed:
-                names: list[Any] = [f"k{(number + i) % 7}" for i in range(len(rows))]
-                fresh = [key for key in names if key not in table.rows]
-                rows = [{"n": number % 3, "s": word}] * len(fresh)
-                names, keys = fresh, fresh
-            else:
-                names, keys = [next(self.numbers) for _ in rows], None
-            columns = {column: [row[column] for row in rows] for column in COLUMNS}
-            tx[chosen].extend(columns, keys=keys)
-            added = dict(zip(names, rows, strict=True))
-            return state.with_table(chosen, Table(table.is_keyed, {**table.rows, **added}))
-
-        return edit
-
     @rule(branch=small, number=seeds, word=words)
     def change(self, branch: int, number: int, word: str) -> None:
-        self._commit(self._branch(branch), self._edit(number, word))
+        self._commit(self._branch(branch), self.edits.any(number, word))
 
     @rule(branch=small, mine=seeds, others=st.lists(seeds, min_size=1, max_size=2), word=words)
     def race(self, branch: int, mine: int, others: list[int], word: str) -> None:
-        rivals = [self._edit(number, "rival") for number in others]
-        self._commit(self._branch(branch), self._edit(mine, word), *rivals)
+        rivals = [self.edits.any(number, "rival") for number in others]
+        self._commit(self._branch(branch), self.edits.any(mine, word), *rivals)
+
+    def _replayed(self, verb: Any, commit: str, into: str) -> Any:
+        """Return the commit made, None where its changes are there already."""
+        try:
+            return verb(commit, into=into)
+        except vstore.ConflictError as error:
+            if error.conflicts:
+                raise
+            return None
 
     @precondition(lambda self: len(self.model.branches) < 4)
     @rule(at=seeds)
     def create_branch(self, at: int) -> None:
-        name = f"b{next(self.numbers)}"
+        name = f"b{next(self.edits.numbers)}"
         known = sorted(self.model.named())
         commit = known[at % len(known)]
         self.repository.branches.create(name, at=commit)
-        self.model.branches[name] = commit
+        self.model.move(name, commit)
 
     @precondition(lambda self: len(self.model.branches) > 1)
     @rule(number=small)
@@ -150,6 +114,66 @@ class RepositoryMachine(RuleBasedStateMachine):
         if name != "main":
             self.repository.branches.delete(name, force=True)
             del self.model.branches[name]
+
+    @precondition(lambda self: self.model.logs.keys() - self.model.branches.keys())
+    @rule(number=small)
+    def undo_a_deletion(self, number: int) -> None:
+        names = sorted(self.model.logs.keys() - self.model.branches.keys())
+        name = names[number % len(names)]
+        head = self.model.logs[name][0]
+        assert self.repository.undo(name).id == head
+        self.model.branches[name] = head
+        self.model.logs[name].insert(0, head)
+
+    @rule(number=small)
+    def undo(self, number: int) -> None:
+        name = self._branch(number)
+        log = self.model.logs[name]
+        if len(log) < 2 or log[1] not in self.model.states:
+            with pytest.raises(vstore.VstoreError):
+                self.repository.undo(name)
+            return
+        assert self.repository.undo(name).id == log[1]
+        self.model.move(name, log[1])
+
+    @rule(branch=small, at=seeds)
+    def cherry_pick(self, branch: int, at: int) -> None:
+        self._replay(branch, at, is_revert=False)
+
+    @rule(branch=small, at=seeds)
+    def revert(self, branch: int, at: int) -> None:
+        self._replay(branch, at, is_revert=True)
+
+    def _replay(self, branch: int, at: int, *, is_revert: bool) -> None:
+        """Do or undo a commit again; of tables without keys nobody knows which sample is meant."""
+        known = sorted(c for c in self.model.named() if len(self.model.parents[c]) == 1)
+        if not known:
+            return
+        commit, into = known[at % len(known)], self._branch(branch)
+        head = self.model.branches[into]
+        states = [self.model.states[c] for c in (self.model.parents[commit][0], commit)]
+        names = {name for state in states for name in state.tables}
+        for name in names:
+            old, new = (state.tables.get(name) for state in states)
+            if old != new and not all(t is None or t.is_keyed for t in (old, new)):
+                return
+        base, theirs = states[::-1] if is_revert else states
+        verb = self.repository.revert if is_revert else self.repository.cherry_pick
+        ours = self.model.states[head]
+        try:
+            expected = merge(base, ours, theirs)
+        except ConflictedError:
+            with pytest.raises(vstore.ConflictError) as caught:
+                verb(commit, into=into)
+            assert caught.value.conflicts
+            return
+        made = self._replayed(verb, commit, into)
+        if made is None:
+            assert expected == ours
+            return
+        self.model.add(made.id, (head,), expected)
+        self.model.move(into, made.id)
+        self._check(made.id)
 
     @precondition(lambda self: len(self.model.branches) > 1)
     @rule(ours=small, theirs=small, keep_ours=st.booleans())
@@ -160,11 +184,12 @@ class RepositoryMachine(RuleBasedStateMachine):
         if len(bases) != 1:
             return
         base = bases.pop()
+        keep_ours = keep_ours and _same_columns(*(self.model.states[c] for c in (base, *heads)))
         resolve: Any = "ours" if keep_ours else None
         if base in heads:
             merged = self.repository.merge(other, into=into, resolve=resolve)
             assert merged.kind == ("up-to-date" if base == heads[1] else "fast-forward")
-            self.model.branches[into] = heads[0] if base == heads[1] else heads[1]
+            self.model.move(into, heads[0] if base == heads[1] else heads[1])
             return
         states = [self.model.states[commit] for commit in (base, *heads)]
         try:
@@ -176,7 +201,7 @@ class RepositoryMachine(RuleBasedStateMachine):
         assert merged.kind == "merge"
         assert merged.commit is not None
         self.model.add(merged.commit.id, heads, expected)
-        self.model.branches[into] = merged.commit.id
+        self.model.move(into, merged.commit.id)
         self._check(merged.commit.id)
 
     def _merge_refused(self, into: str, other: str) -> None:
@@ -188,7 +213,7 @@ class RepositoryMachine(RuleBasedStateMachine):
 
     @rule(at=seeds)
     def create_tag(self, at: int) -> None:
-        name, known = f"v{next(self.numbers)}", sorted(self.model.named())
+        name, known = f"v{next(self.edits.numbers)}", sorted(self.model.named())
         self.model.tags[name] = known[at % len(known)]
         self.repository.tags.create(name, at=self.model.tags[name])
 
@@ -198,7 +223,15 @@ class RepositoryMachine(RuleBasedStateMachine):
         names = sorted(self.model.tags)
         name = names[number % len(names)]
         self.repository.tags.delete(name)
-        del self.model.tags[name]
+        self.model.deleted_tags[name] = self.model.tags.pop(name)
+
+    @precondition(lambda self: self.model.deleted_tags)
+    @rule(number=small)
+    def undo_the_deletion_of_a_tag(self, number: int) -> None:
+        names = sorted(self.model.deleted_tags)
+        name = names[number % len(names)]
+        self.model.tags[name] = self.model.deleted_tags.pop(name)
+        assert self.repository.undo(name).id == self.model.tags[name]
 
     @rule()
     def collect_garbage(self) -> None:
@@ -225,64 +258,32 @@ class RepositoryMachine(RuleBasedStateMachine):
         assert set(snapshot) == {"x", *state.tables}
         assert {place: int(snapshot["x"][...][place]) for place in state.cells} == state.cells
         for name, expected in state.tables.items():
-            table = snapshot[name]
-            found = [
-                {"n": int(n), "s": s} for n, s in zip(table["n"][:], table["s"][:], strict=True)
-            ]
-            assert found == expected.values()
-            if expected.is_keyed:
-                assert table.keys().tolist() == list(expected.rows)
+            _check_table(snapshot[name], expected)
 
 
-def _pick(number: int, state: State) -> str | None:
-    names = sorted(state.tables)
-    return names[number % len(names)] if names else None
+def _check_table(table: Any, expected: Table) -> None:
+    columns = {name: [_plain(v) for v in column] for name, column in table.columns.items()}
+    assert sorted(columns) == sorted(column.name for column in expected.columns.values())
+    rows = zip(*columns.values(), strict=True)
+    assert [dict(zip(columns, row, strict=True)) for row in rows] == expected.values()
+    assert table.attributes == expected.attributes
+    if not expected.is_keyed:
+        return
+    assert table.keys().tolist() == list(expected.rows)
+    if expected.keys == "tuple":
+        for first in {key[0] for key in expected.rows}:
+            below = [key for key in expected.rows if key[0] == first]
+            assert len(next(iter(table.loc[first].values()))) == len(below)
 
 
-def _assigning(number: int, word: str) -> Edit:
-    def edit(tx: Any, state: State) -> State:
-        name = _pick(number, state)
-        if name is None or not state.tables[name].rows:
-            return state
-        table = state.tables[name]
-        place = number // 7 % len(table.rows)
-        key = list(table.rows)[place]
-        column, value = (("n", number % 4), ("s", word))[number % 2]
-        if table.is_keyed:
-            tx[name].loc[key] = {column: value}
-        else:
-            tx[name][column][place] = value
-        row = {**table.rows[key], column: value}
-        return state.with_table(name, Table(table.is_keyed, {**table.rows, key: row}))
-
-    return edit
+def _plain(value: Any) -> Any:
+    return value if value is None or isinstance(value, str) else int(value)
 
 
-def _deleting(number: int) -> Edit:
-    def edit(tx: Any, state: State) -> State:
-        name = _pick(number, state)
-        if name is None:
-            return state
-        table = state.tables[name]
-        if number % 5 == 0 or not table.rows:
-            tx.delete(name)
-            return state.with_table(name, None)
-        key = list(table.rows)[number // 5 % len(table.rows)]
-        if table.is_keyed:
-            tx[name].delete(keys=[key])
-        else:
-            tx[name].delete(list(table.rows).index(key))
-        rows = {other: row for other, row in table.rows.items() if other != key}
-        return state.with_table(name, Table(table.is_keyed, rows))
-
-    return edit
-
-
-def _writing(number: int) -> Edit:
-    def edit(tx: Any, state: State) -> State:
-        row, start, value = number % SIDE, number // SIDE % SIDE, number % 5
-        tx["x"][row, start:] = np.full(SIDE - start, value)
-        cells = {**state.cells, **{(row, column): value for column in range(start, SIDE)}}
-        return State(state.tables, cells)
-
-    return edit
+def _same_columns(*states: State) -> bool:
+    """Tell whether no table has other columns in one state than in another."""
+    names = {name for state in states for name in state.tables}
+    return all(
+        len({tuple(t.columns.items()) for state in states if (t := state.tables.get(name))}) == 1
+        for name in names
+    )

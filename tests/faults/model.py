@@ -15,14 +15,46 @@ class ConflictedError(Exception):
 
 
 @dataclass(frozen=True)
-class Table:
-    """Samples in order. Each has an identity: its key, or a number that nobody else gives."""
+class Column:
+    """What a column is called now, and what samples hold that were added without it."""
 
-    is_keyed: bool
+    name: str
+    fill: Any = 0
+
+
+START = {"n": Column("n"), "s": Column("s", ""), "o": Column("o", None)}
+"""The columns that every table begins with, by what stays when they are renamed."""
+
+
+@dataclass(frozen=True)
+class Table:
+    """Samples in order. Each has an identity: its key, or a number that nobody else gives.
+
+    Values are told by the column's identity, which it keeps under another name.
+    """
+
+    keys: str | None
     rows: Mapping[Any, Row] = field(default_factory=dict)
+    columns: Mapping[str, Column] = field(default_factory=lambda: START)
+    attributes: Mapping[str, int] = field(default_factory=dict)
+
+    @property
+    def is_keyed(self) -> bool:
+        return self.keys is not None
+
+    def with_rows(self, rows: Mapping[Any, Row]) -> "Table":
+        return replace(self, rows=rows)
 
     def values(self) -> list[dict[str, Any]]:
-        return [dict(row) for row in self.rows.values()]
+        names = {identity: column.name for identity, column in self.columns.items()}
+        return [{names[i]: value for i, value in row.items()} for row in self.rows.values()]
+
+    def touches(self, base: "Table", column: str) -> bool:
+        """Tell whether samples were added, or changed in a column, since the base."""
+        return any(
+            key not in base.rows or row[column] != base.rows[key][column]
+            for key, row in self.rows.items()
+        )
 
 
 @dataclass(frozen=True)
@@ -73,24 +105,73 @@ def _merged(
 
 
 def _merged_table(base: Any, ours: Table, theirs: Table, *, keep_ours: bool) -> Table:
-    before = {} if base is ABSENT else base.rows
+    before = Table(ours.keys, columns={}) if base is ABSENT else base
+    sides = (before, ours, theirs)
+    columns = _merged_columns(*sides)
+    attributes = _merged_attributes(*sides, keep_ours=keep_ours)
     rows: dict[Any, Row] = {}
-    for name in [*ours.rows, *(n for n in theirs.rows if n not in ours.rows)]:
-        sides = [side.get(name, ABSENT) for side in (before, ours.rows, theirs.rows)]
-        row = _merged(*sides, keep_ours=keep_ours, within=_merged_row)
+    for key in [*ours.rows, *(k for k in theirs.rows if k not in ours.rows)]:
+        row = _merged_row(key, sides, columns, keep_ours=keep_ours)
         if row is not ABSENT:
-            rows[name] = row
-    return Table(ours.is_keyed, rows)
+            rows[key] = row
+    return Table(ours.keys, rows, columns, attributes)
 
 
-def _merged_row(base: Any, ours: Row, theirs: Row, *, keep_ours: bool) -> Row:
-    before = {} if base is ABSENT else base
-    return {
-        column: _merged(
-            before.get(column, ABSENT), ours[column], theirs[column], keep_ours=keep_ours
+def _merged_columns(base: Table, ours: Table, theirs: Table) -> dict[str, Column]:
+    found: dict[str, Column] = {}
+    for identity in {**base.columns, **ours.columns, **theirs.columns}:
+        b, o, t = (side.columns.get(identity) for side in (base, ours, theirs))
+        if b is not None and (o is None or t is None):
+            left = ours if o is not None else theirs if t is not None else None
+            if left is not None and left.touches(base, identity):
+                raise ConflictedError
+        elif o is None or t is None or o == t or t == b:
+            found[identity] = o or t or Column("")
+        elif o == b:
+            found[identity] = t
+        else:
+            raise ConflictedError
+    return found
+
+
+def _merged_attributes(
+    base: Table, ours: Table, theirs: Table, *, keep_ours: bool
+) -> dict[str, int]:
+    names = sorted({*ours.attributes, *theirs.attributes})
+    merged = {
+        name: _merged(
+            *(side.attributes.get(name, ABSENT) for side in (base, ours, theirs)),
+            keep_ours=keep_ours,
         )
-        for column in ours
+        for name in names
     }
+    return {name: value for name, value in merged.items() if value is not ABSENT}
+
+
+def _merged_row(
+    key: Any, sides: tuple[Table, Table, Table], columns: Mapping[str, Column], *, keep_ours: bool
+) -> Any:
+    base, ours, theirs = (side.rows.get(key, ABSENT) for side in sides)
+    if base is not ABSENT and ABSENT in (ours, theirs):
+        left, side = (ours, sides[1]) if theirs is ABSENT else (theirs, sides[2])
+        both = sides[0].columns.keys() & side.columns.keys()
+        if left is not ABSENT and any(left[column] != base[column] for column in both):
+            if keep_ours:
+                return ours
+            raise ConflictedError
+        return ABSENT
+    merged: dict[str, Any] = {}
+    for identity, column in columns.items():
+        values = [
+            ABSENT if row is ABSENT else row.get(identity, ABSENT) for row in (base, ours, theirs)
+        ]
+        b, o, t = values
+        known = [value for value in (o, t) if value is not ABSENT]
+        if len(known) == 2:
+            merged[identity] = _merged(b, o, t, keep_ours=keep_ours)
+        else:
+            merged[identity] = known[0] if known else column.fill
+    return merged
 
 
 @dataclass
@@ -101,9 +182,18 @@ class History:
     states: dict[str, State] = field(default_factory=dict)
     branches: dict[str, str] = field(default_factory=dict)
     tags: dict[str, str] = field(default_factory=dict)
+    logs: dict[str, list[str]] = field(default_factory=dict)
+    """Where branches pointed, newest first; of deleted ones too, until they are forgotten."""
+    deleted_tags: dict[str, str] = field(default_factory=dict)
 
     def add(self, commit: str, parents: Iterable[str], state: State) -> None:
         self.parents[commit], self.states[commit] = tuple(parents), state
+
+    def move(self, branch: str, commit: str) -> None:
+        """Note that a branch moved, unless it points there already."""
+        if self.branches.get(branch) != commit:
+            self.branches[branch] = commit
+            self.logs.setdefault(branch, []).insert(0, commit)
 
     def ancestors(self, commit: str) -> set[str]:
         """Return a commit and all before it."""
@@ -127,6 +217,8 @@ class History:
 
     def forget_unnamed(self) -> set[str]:
         """Drop what garbage collection drops; return it."""
+        self.deleted_tags.clear()
+        self.logs = {name: log for name, log in self.logs.items() if name in self.branches}
         gone = self.states.keys() - self.named()
         for commit in gone:
             del self.states[commit], self.parents[commit]
