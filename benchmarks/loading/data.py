@@ -31,6 +31,10 @@ class Dataset:
         """Return the file that holds the array."""
         return folder / f"{self.name}.npy"
 
+    def exists(self, folder: Path) -> bool:
+        """Return whether the data set's file is there."""
+        return self.path(folder).exists() or (folder / f"{self.name}.npz").exists()
+
     def write(self, folder: Path, *, is_quick: bool) -> None:
         """Make the data set's file."""
         made = self.make(is_quick)

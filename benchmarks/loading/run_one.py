@@ -11,9 +11,11 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks.loading import ours, rows, shards  # noqa: F401 - they register their loaders
 from benchmarks.loading.arrays import blocks_per_batch
 from benchmarks.loading.data import DATASETS
 from benchmarks.loading.loader import LOADERS, Batches, Job
+from benchmarks.loading.writing import WRITERS, measure_rows, measure_writing
 
 
 class Sink:
@@ -28,7 +30,7 @@ class Sink:
         """Copy a batch."""
         values, numbers = batch
         self.samples += len(numbers)
-        self.numbers.append(np.array(numbers))
+        self.numbers.append(np.array(np.asarray(numbers)))
         if isinstance(values, list):
             for value in values:
                 self._copy(0, np.asarray(value).reshape(-1))
@@ -88,8 +90,8 @@ def check_complete(sink: Sink) -> None:
 def main() -> None:
     """Run."""
     parser = argparse.ArgumentParser()
-    parser.add_argument("action", choices=("prepare", "read"))
-    parser.add_argument("loader", choices=sorted(LOADERS))
+    parser.add_argument("action", choices=("prepare", "read", "writing", "rows"))
+    parser.add_argument("loader", choices=sorted({*LOADERS, *WRITERS}))
     parser.add_argument("dataset", choices=sorted(DATASETS))
     parser.add_argument("folder", type=Path)
     parser.add_argument("--shuffled", action="store_true")
@@ -100,7 +102,6 @@ def main() -> None:
     parser.add_argument("--url", default="")
     parser.add_argument("--storage-options", default="{}")
     options = parser.parse_args()
-    loader = LOADERS[options.loader]
     job = Job(
         DATASETS[options.dataset],
         options.folder,
@@ -109,6 +110,12 @@ def main() -> None:
         options.url,
         options.storage_options,
     )
+    if options.action in ("writing", "rows"):
+        measure = measure_writing if options.action == "writing" else measure_rows
+        samples = job.dataset.samples(job.folder.parent)
+        print(json.dumps(measure(options.loader, samples, job.folder)), flush=True)
+        os._exit(0)
+    loader = LOADERS[options.loader]
     if options.action == "prepare":
         samples = job.dataset.samples(job.folder.parent)
         started = time.perf_counter()
@@ -125,6 +132,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    from benchmarks.loading import ours  # noqa: F401
-
     main()

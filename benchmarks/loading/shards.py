@@ -1,0 +1,163 @@
+"""Formats made for training, to which data is converted: LitData, MosaicML Streaming, WebDataset."""
+
+import io
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from benchmarks.loading.data import BATCH_SIZE
+from benchmarks.loading.loader import ALL, Batches, Job, decode, register
+
+SHARD_NBYTES = 64 * 2**20
+
+
+def collate(rows: list[Any], *, is_encoded: bool) -> tuple[Any, Any]:
+    """Make a batch of pairs of a sample and its number, decoding photographs."""
+    import torch
+
+    numbers = torch.tensor([int(row[1]) for row in rows])
+    if is_encoded:
+        return [decode(bytes(row[0])) for row in rows], numbers
+    values = [row[0] for row in rows]
+    if isinstance(values[0], torch.Tensor):
+        return torch.stack(values), numbers
+    return torch.from_numpy(np.stack(values)), numbers
+
+
+@dataclass(frozen=True)
+class LitData:
+    """LitData's binary chunks, its own dataset and loader."""
+
+    workers: tuple[int, ...] = (0, 2)
+    datasets: tuple[str, ...] = ALL
+
+    def prepare(self, samples: Any, job: Job) -> None:
+        """Write chunks."""
+        import torch
+        from litdata.streaming.writer import BinaryWriter
+
+        writer = BinaryWriter(str(job.folder / "litdata"), chunk_bytes=SHARD_NBYTES)
+        for i, sample in enumerate(samples):
+            value = sample if job.dataset.is_encoded else torch.from_numpy(sample)
+            writer[i] = (value, i)
+        writer.done()
+        writer.merge()
+
+    def open(self, job: Job) -> Callable[[int], Batches]:
+        """Open the chunks."""
+        from litdata import StreamingDataLoader, StreamingDataset
+
+        dataset = StreamingDataset(str(job.folder / "litdata"), shuffle=job.is_shuffled)
+        make = partial(collate, is_encoded=job.dataset.is_encoded)
+        loader = StreamingDataLoader(
+            dataset,
+            batch_size=BATCH_SIZE,
+            num_workers=job.workers,
+            persistent_workers=job.workers > 0,
+            collate_fn=make,
+        )
+        return lambda _: iter(loader)
+
+
+@dataclass(frozen=True)
+class Mosaic:
+    """MosaicML Streaming's shards."""
+
+    workers: tuple[int, ...] = (0, 2)
+    datasets: tuple[str, ...] = ALL
+
+    def prepare(self, samples: Any, job: Job) -> None:
+        """Write shards."""
+        from streaming import MDSWriter
+
+        if job.dataset.is_encoded:
+            kind = "bytes"
+        else:
+            shape = ",".join(map(str, samples.shape[1:]))
+            kind = f"ndarray:{samples.dtype.name}:{shape}"
+        columns = {"value": kind, "number": "int"}
+        with MDSWriter(out=str(job.folder / "mds"), columns=columns) as writer:
+            for i, sample in enumerate(samples):
+                writer.write({"value": sample, "number": i})
+
+    def open(self, job: Job) -> Callable[[int], Batches]:
+        """Open the shards."""
+        from streaming import StreamingDataset
+        from streaming.base.util import clean_stale_shared_memory
+        from torch.utils.data import DataLoader
+
+        clean_stale_shared_memory()
+        dataset = StreamingDataset(
+            local=str(job.folder / "mds"), shuffle=job.is_shuffled, batch_size=BATCH_SIZE
+        )
+        make = partial(collate, is_encoded=job.dataset.is_encoded)
+        loader = DataLoader(
+            dataset,
+            batch_size=BATCH_SIZE,
+            num_workers=job.workers,
+            persistent_workers=job.workers > 0,
+            collate_fn=lambda rows: make([(row["value"], row["number"]) for row in rows]),
+        )
+        return lambda _: iter(loader)
+
+
+@dataclass(frozen=True)
+class WebDataset:
+    """Tar files, as WebDataset has them."""
+
+    workers: tuple[int, ...] = (0, 2)
+    datasets: tuple[str, ...] = ALL
+
+    def prepare(self, samples: Any, job: Job) -> None:
+        """Write tar files."""
+        import webdataset
+
+        (job.folder / "tar").mkdir(exist_ok=True)
+        pattern = str(job.folder / "tar" / "shard-%05d.tar")
+        with webdataset.ShardWriter(pattern, maxsize=SHARD_NBYTES, verbose=0) as writer:
+            for i, sample in enumerate(samples):
+                made: dict[str, Any] = {"__key__": f"{i:08d}", "id": str(i)}
+                if job.dataset.is_encoded:
+                    made["jpg"] = sample
+                else:
+                    file = io.BytesIO()
+                    np.save(file, sample)
+                    made["npy"] = file.getvalue()
+                writer.write(made)
+
+    def open(self, job: Job) -> Callable[[int], Batches]:
+        """Open the tar files."""
+        import webdataset
+
+        urls = sorted(map(str, Path(job.folder / "tar").glob("*.tar")))
+        while len(urls) < job.workers:
+            return lambda _: iter(())  # each worker needs a shard
+        dataset = webdataset.WebDataset(urls, shardshuffle=100 if job.is_shuffled else False)
+        if job.is_shuffled:
+            dataset = dataset.shuffle(5000)
+        name = "jpg" if job.dataset.is_encoded else "npy"
+        make = partial(collate, is_encoded=job.dataset.is_encoded)
+        dataset = dataset.to_tuple(name, "id").map(_decoded(name)).batched(
+            BATCH_SIZE, collation_fn=make
+        )
+        loader = webdataset.WebLoader(dataset, batch_size=None, num_workers=job.workers)
+        return lambda _: iter(loader)
+
+
+def _decoded(name: str) -> Callable[[Any], Any]:
+    def decoded(row: Any) -> Any:
+        value, number = row
+        if name == "npy":
+            value = np.load(io.BytesIO(value))
+        return value, int(number)
+
+    return decoded
+
+
+register("LitData", LitData())
+register("MosaicML Streaming", Mosaic())
+register("WebDataset", WebDataset())
