@@ -1,9 +1,11 @@
 """Reading chunked arrays: an index in, a NumPy array out, each chunk decoded once."""
 
 from collections.abc import Callable, Sequence
+from functools import cached_property, partial
 from itertools import islice
 from typing import Any, Protocol
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
@@ -76,6 +78,52 @@ class StoredArray:
     def _decode(self, data: memoryview | None, out: NDArray[Any] | None) -> NDArray[Any]:
         return decode_or_fill(self.codec, data, out)
 
+    def visit_kept(self, numbers: Sequence[int], take: Take) -> None:
+        """Do as `visit` does, but keep the chunks that are given without a target, read-only.
+
+        They are for the next call, so that reading one element after another decodes a
+        chunk once.
+        """
+        refs = self.locate(numbers)
+        kept = self.fetcher.decoded
+        wanted: list[int] = []
+        for i, ref in enumerate(refs):
+            found = None if ref is None else kept.find((ref.digest, self._form))
+            if found is None:
+                wanted.append(i)
+            else:
+                take(i, partial(_copied, found))
+
+        def handle(j: int, load: Load) -> None:
+            ref = refs[wanted[j]]
+
+            def loaded(out: NDArray[Any] | None) -> NDArray[Any]:
+                chunk = load(out)
+                if out is None and ref is not None:
+                    kept.keep((ref.digest, self._form), chunk)
+                return chunk
+
+            take(wanted[j], loaded)
+
+        if wanted:
+            self.visit_at([refs[i] for i in wanted], handle)
+
+    @cached_property
+    def _form(self) -> bytes:
+        """What a chunk decodes to follows from its bytes and this."""
+        document = self.node.metadata
+        return msgspec.json.encode({name: document.get(name) for name in _FORM})
+
+
+_FORM = ("data_type", "chunk_grid", "codecs", "fill_value")
+
+
+def _copied(chunk: NDArray[Any], out: NDArray[Any] | None) -> NDArray[Any]:
+    if out is None:
+        return chunk
+    out[...] = chunk
+    return out
+
 
 def decode_or_fill(
     codec: ChunkCodec, data: memoryview | bytes | None, out: NDArray[Any] | None
@@ -120,6 +168,8 @@ def read(source: ChunkSource, index: Any) -> Any:
         InvalidInputError: anything else that is no index of the array.
     """
     metadata = source.metadata
+    if isinstance(source, StoredArray) and (row := _single_row(index, metadata)) is not None:
+        return _read_row(source, row)
     selection = select(index, metadata.shape, metadata.chunk_shape)
     result = np.empty(selection.shape, metadata.dtype)
     parts = list(selection.parts())
@@ -132,9 +182,27 @@ def read(source: ChunkSource, index: Any) -> Any:
         else:
             result[part.outside] = load(None)[part.inside]
 
-    source.visit([part.number for part in parts], take)
+    numbers = [part.number for part in parts]
+    if isinstance(source, StoredArray):
+        source.visit_kept(numbers, take)
+    else:
+        source.visit(numbers, take)
     final = result.reshape(selection.final_shape)
     return final[()] if final.ndim == 0 else final
+
+
+def _single_row(index: Any, metadata: ArrayMetadata) -> int | None:
+    """Return the row that an index picks, if it is one that lies in one chunk."""
+    row = index[0] if type(index) is tuple and len(index) == 1 else index
+    is_whole = metadata.shape and metadata.chunk_shape[1:] == metadata.shape[1:]
+    return row if type(row) is int and is_whole and 0 <= row < metadata.shape[0] else None
+
+
+def _read_row(source: StoredArray, row: int) -> Any:
+    number, inside = divmod(row, source.metadata.chunk_shape[0])
+    found: list[Any] = []
+    source.visit_kept([number], lambda _, load: found.append(load(None)[inside]))
+    return found[0].copy() if isinstance(found[0], np.ndarray | np.void) else found[0]
 
 
 def _direct_target(

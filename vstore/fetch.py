@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
+from vstore.decoded import DecodedChunks
 from vstore.errors import CorruptionError, NotFoundError
 from vstore.format import commit as commits
 from vstore.format import keys
@@ -101,6 +102,7 @@ class Fetcher:
         self._nodes: _Cache[bytes] = _Cache(256)
         self._pages: _Cache[Page] = _Cache(1024)
         self._chunks = _Chunks()
+        self.decoded = DecodedChunks()
         self._lock = ForkSafeLock()
         self._pool: ThreadPoolExecutor | None = None
         self._pid = os.getpid()

@@ -99,7 +99,9 @@ def print_writing(results: dict[str, list[dict[str, float]]]) -> None:
     for name, each in found.items():
         other = found.get(name.replace("vstore", "Icechunk"))
         ratio = f"{other['seconds'] / each['seconds']:.2f}" if other else ""
-        print(f"{name:28}{each['seconds']:10.3f}{each['nbytes'] / 1e6:11.1f}{ratio:>15}", flush=True)
+        print(
+            f"{name:28}{each['seconds']:10.3f}{each['nbytes'] / 1e6:11.1f}{ratio:>15}", flush=True
+        )
 
 
 def print_rows(results: dict[str, list[dict[str, float]]]) -> None:

@@ -87,8 +87,7 @@ def check_complete(sink: Sink) -> None:
         raise ValueError("samples came twice")
 
 
-def main() -> None:
-    """Run."""
+def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser()
     parser.add_argument("action", choices=("prepare", "read", "writing", "rows"))
     parser.add_argument("loader", choices=sorted({*LOADERS, *WRITERS}))
@@ -101,7 +100,22 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=10)
     parser.add_argument("--url", default="")
     parser.add_argument("--storage-options", default="{}")
-    options = parser.parse_args()
+    return parser.parse_args()
+
+
+def prepare(job: Job, name: str) -> dict[str, Any]:
+    """Convert the data; return how long that took and what it takes on disk."""
+    samples = job.dataset.samples(job.folder.parent)
+    started = time.perf_counter()
+    LOADERS[name].prepare(samples, job)
+    seconds = time.perf_counter() - started
+    files = [each for each in job.folder.rglob("*") if each.is_file()]
+    return {"seconds": seconds, "nbytes": sum(each.stat().st_size for each in files)}
+
+
+def main() -> None:
+    """Run."""
+    options = _options()
     job = Job(
         DATASETS[options.dataset],
         options.folder,
@@ -110,22 +124,15 @@ def main() -> None:
         options.url,
         options.storage_options,
     )
-    if options.action in ("writing", "rows"):
+    result: dict[str, Any]
+    if options.action == "prepare":
+        result = prepare(job, options.loader)
+    elif options.action == "read":
+        result = read(LOADERS[options.loader], job, options)
+    else:
         measure = measure_writing if options.action == "writing" else measure_rows
         samples = job.dataset.samples(job.folder.parent)
-        print(json.dumps(measure(options.loader, samples, job.folder)), flush=True)
-        os._exit(0)
-    loader = LOADERS[options.loader]
-    if options.action == "prepare":
-        samples = job.dataset.samples(job.folder.parent)
-        started = time.perf_counter()
-        loader.prepare(samples, job)
-        seconds = time.perf_counter() - started
-        files = [each for each in job.folder.rglob("*") if each.is_file()]
-        nbytes = sum(each.stat().st_size for each in files)
-        result: dict[str, Any] = {"seconds": seconds, "nbytes": nbytes}
-    else:
-        result = read(loader, job, options)
+        result = {**measure(options.loader, samples, job.folder)}
     result["peak_nbytes"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
     print(json.dumps(result), flush=True)
     os._exit(0)  # some loaders hang at exit; what was measured is out

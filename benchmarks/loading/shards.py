@@ -1,4 +1,4 @@
-"""Formats made for training, to which data is converted: LitData, MosaicML Streaming, WebDataset."""
+"""Formats made for training, to which data is converted first."""
 
 import io
 from collections.abc import Callable
@@ -141,8 +141,8 @@ class WebDataset:
             dataset = dataset.shuffle(5000)
         name = "jpg" if job.dataset.is_encoded else "npy"
         make = partial(collate, is_encoded=job.dataset.is_encoded)
-        dataset = dataset.to_tuple(name, "id").map(_decoded(name)).batched(
-            BATCH_SIZE, collation_fn=make
+        dataset = (
+            dataset.to_tuple(name, "id").map(_decoded(name)).batched(BATCH_SIZE, collation_fn=make)
         )
         loader = webdataset.WebLoader(dataset, batch_size=None, num_workers=job.workers)
         return lambda _: iter(loader)

@@ -43,6 +43,8 @@ class Rows:
             if not len(self.deleted):
                 return index
             return self._stored(np.arange(start, stop, step, dtype=np.int64))
+        if type(index) is int and 0 <= index < len(self) and not len(self.deleted):
+            return index
         if is_integer(index):
             return int(self._stored(self._checked([index]))[0])
         return self._stored(self._checked(index))
