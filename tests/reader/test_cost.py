@@ -5,17 +5,13 @@ import subprocess
 import sys
 import threading
 import time
-import tracemalloc
 from pathlib import Path
 
 import numpy as np
-import pytest
 
 import vstore
 from vstore.reader import Reader
 from vstore.storage.counting import CountingStore
-
-ROWS_NBYTES = 4096
 
 
 def write_images(repo: vstore.Repository, samples: int) -> str:
@@ -48,30 +44,6 @@ def test_neighbouring_chunks_come_with_one_request() -> None:
     store.reset()
     assert sum(len(batch["label"]) for batch in Reader(table, batch_size=64)) == 4096
     assert store.count("get_range") < 20
-
-
-@pytest.mark.parametrize("shuffle", [False, True, "full"])
-def test_memory_stays_within_the_budget(tmp_path: Path, shuffle: object) -> None:
-    repo = vstore.create(tmp_path / "repo")
-    write_images(repo, 16_384)
-    data_nbytes = 16_384 * ROWS_NBYTES
-    budget, rest = data_nbytes // 4, 24 * 2**20
-    reader = Reader(
-        repo.checkout("main")["train"],
-        batch_size=64,
-        shuffle=shuffle,  # type: ignore[arg-type]
-        window_nbytes=budget // 8,
-        memory_nbytes=budget,
-        threads=2,
-    )
-    tracemalloc.start()
-    try:
-        seen = sum(len(batch["label"]) for batch in reader)
-        _, peak = tracemalloc.get_traced_memory()
-    finally:
-        tracemalloc.stop()
-    assert seen == 16_384
-    assert peak < budget + rest
 
 
 def test_a_slow_consumer_holds_loading_back() -> None:

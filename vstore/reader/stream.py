@@ -48,6 +48,12 @@ RANGE_NBYTES = 2 * 2**20
 AHEAD_NBYTES = 32 * 2**20
 """How much is loaded ahead at least, where memory allows."""
 
+KEEP_NBYTES = 64 * 2**20
+"""How much memory for batches and requests waits to be used again at most."""
+
+LEAST_KEPT_NBYTES = 8 * 2**20
+"""How much of it there is however little memory decoded chunks may take."""
+
 REMOTE_REQUESTS = 32
 """How many requests a store that is not on this machine gets at a time."""
 
@@ -258,7 +264,8 @@ class Stream:
         session, self._session = self._session, None
         if session is not None and session.pid == os.getpid():
             return session
-        pool = BufferPool(allocate=self.options.allocate)
+        keep = min(KEEP_NBYTES, max(LEAST_KEPT_NBYTES, self.options.memory_nbytes // 8))
+        pool = BufferPool(keep_nbytes=keep, allocate=self.options.allocate)
         share = -(-self.window // self.options.world_size)
         channels = open_channels(
             self.source.columns,
