@@ -25,7 +25,10 @@ class Ours:
         import vstore
 
         url, options = self._where(job)
-        repo = vstore.create(url, storage_options=options)
+        try:
+            repo = vstore.create(url, storage_options=options)
+        except vstore.AlreadyExistsError:
+            return  # one repository serves several loaders
         if job.dataset.is_encoded:
             column = vstore.image()
         else:
