@@ -158,6 +158,20 @@ def test_what_cannot_be_opened() -> None:
         open_dataset(7, engine=ENGINE)
 
 
+def test_what_cannot_be_written() -> None:
+    repository = repositories.in_memory()
+    fill(repository)
+    row = climate().isel(time=[0]).drop_vars(["time", "y", "x"])
+    with repository.transaction(message="Nothing") as tx:
+        with pytest.raises(ValueError, match="different dimension sizes"):
+            row.to_zarr(tx.store, group="climate", region={"time": slice(7, 8)})
+        with pytest.raises(ValueError, match="read-only"):
+            row.to_zarr(repository.checkout().store, group="other")
+    with pytest.raises(vstore.ClosedError, match="is finished"):
+        row.to_zarr(tx.store, group="other")
+    assert len(list(repository.log())) == 1
+
+
 def test_a_snapshot_needs_no_engine_named() -> None:
     assert VstoreBackendEntrypoint().guess_can_open(_snapshot())
     assert not VstoreBackendEntrypoint().guess_can_open("some.nc")

@@ -12,10 +12,7 @@ from tests.zarr import repositories
 from vstore import Repository
 from vstore.zarr_store import ZarrStore
 
-pytestmark = [
-    pytest.mark.filterwarnings("default"),  # xarray's tests, and what they warn of
-    pytest.mark.filterwarnings("ignore::zarr.errors.UnstableSpecificationWarning"),
-]
+pytestmark = pytest.mark.filterwarnings("ignore")  # xarray's tests, and what they warn of
 
 
 @pytest.fixture(params=[3])
@@ -25,6 +22,7 @@ def default_zarr_format(request: pytest.FixtureRequest) -> Iterator[None]:
         yield
 
 
+@pytest.mark.slow  # the other way round takes the same steps, and commits between them
 class TestTransaction(_ZarrBase):
     """What xarray writes into a transaction, read back from it."""
 

@@ -65,17 +65,23 @@ def run(machine: Machine, repository: Repository, examples: int) -> None:
     )
 
 
-@pytest.mark.parametrize("machine", MACHINES)
-def test_in_memory(machine: Machine) -> None:
-    run(machine, repositories.in_memory(), 30)
+LENGTHS = [12, pytest.param(60, marks=pytest.mark.slow)]
 
 
+@pytest.mark.parametrize("examples", LENGTHS)
 @pytest.mark.parametrize("machine", MACHINES)
-def test_on_disk(machine: Machine, tmp_path: Path) -> None:
-    run(machine, repositories.on_disk(tmp_path), 10)
+def test_in_memory(machine: Machine, examples: int) -> None:
+    run(machine, repositories.in_memory(), examples)
+
+
+@pytest.mark.parametrize("examples", LENGTHS)
+@pytest.mark.parametrize("machine", MACHINES)
+def test_on_disk(machine: Machine, examples: int, tmp_path: Path) -> None:
+    run(machine, repositories.on_disk(tmp_path), examples // 2)
 
 
 @pytest.mark.s3
+@pytest.mark.parametrize("examples", LENGTHS)
 @pytest.mark.parametrize("machine", MACHINES)
-def test_on_s3(machine: Machine, s3_bucket: Bucket) -> None:
-    run(machine, repositories.on_s3(s3_bucket), 10)
+def test_on_s3(machine: Machine, examples: int, s3_bucket: Bucket) -> None:
+    run(machine, repositories.on_s3(s3_bucket), examples // 2)

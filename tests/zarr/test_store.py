@@ -285,7 +285,7 @@ def test_codecs_and_grids(options: dict[str, Any]) -> None:
 shapes = st.tuples(*[st.integers(0, 20)] * 3)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=12, deadline=None)
 @given(sizes=st.lists(shapes, min_size=2, max_size=6), every=st.integers(1, 3))
 def test_resizing_along_any_axis(sizes: list[tuple[int, ...]], every: int) -> None:
     """Chunks keep their places; what was cut off does not come back."""
