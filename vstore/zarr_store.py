@@ -17,8 +17,8 @@ from zarr.core.buffer.core import default_buffer_prototype
 from vstore.errors import InvalidInputError
 from vstore.format.page import ChunkRef
 from vstore.hierarchy.borrower import Change
-from vstore.hierarchy.chunk_reader import ChunkReader, Wanted
-from vstore.hierarchy.gathering import Gathering
+from vstore.hierarchy.chunk_reader import ChunkReader
+from vstore.hierarchy.gathering import Gathering, Give
 from vstore.hierarchy.nodes import Place
 from vstore.hierarchy.sources import Borrowed, Commit, OpenTransaction, Source, source_of
 from vstore.snapshot import Snapshot
@@ -133,7 +133,7 @@ class ZarrStore(Store):
     ) -> Buffer | None:
         """Return the bytes under a key, without an event loop."""
         _check_range(byte_range)
-        data = self._reader.read_all([Wanted(key, byte_range is not None)])[0]
+        data = self._reader.read_sync(key, keep=byte_range is not None)
         return _buffer(data, prototype or default_buffer_prototype(), byte_range)
 
     async def get_partial_values(
@@ -195,9 +195,10 @@ class ZarrStore(Store):
         else:
             self._source.write([change])
 
-    def _write_all(self, changes: Sequence[Change]) -> Sequence[None]:
+    def _write_all(self, changes: Sequence[Change], give: Give[None]) -> None:
         self._source.write(changes)
-        return [None] * len(changes)
+        for i in range(len(changes)):
+            give(i, None)
 
     async def list(self) -> AsyncIterator[str]:
         """Yield every key."""

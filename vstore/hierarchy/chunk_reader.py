@@ -8,11 +8,15 @@ from typing import Protocol
 
 from vstore.fetch import Fetcher
 from vstore.format.page import ChunkRef
-from vstore.hierarchy.gathering import Gathering
+from vstore.hierarchy.gathering import Gathering, Give
 from vstore.hierarchy.nodes import Place
 
 KEPT_NBYTES = 64 * 2**20
 """How much of the chunks that are read in parts, such as shards, is kept."""
+
+
+Data = bytes | memoryview | None
+"""What lies under a key."""
 
 
 class Finding(Protocol):
@@ -47,47 +51,46 @@ class ChunkReader:
         self._kept: OrderedDict[bytes, memoryview] = OrderedDict()
         self._kept_nbytes = 0
         self._lock = threading.Lock()
-        self._gathering = Gathering(self.read_all, single_is_quick=self.is_local)
+        self._gathering = Gathering(self._read, single_is_quick=self.is_local)
 
     @property
     def is_local(self) -> bool:
         """Tell whether looking something up never waits for a network."""
         return not self._fetcher.store.url.startswith(("s3:", "gs:", "az:", "http"))
 
-    async def read(self, key: str, *, keep: bool = False) -> bytes | memoryview | None:
+    async def read(self, key: str, *, keep: bool = False) -> Data:
         """Return the verified bytes under a key; `keep` if more of them will be asked for."""
         return await self._gathering.ask(Wanted(key, keep))
 
-    def read_all(self, wanted: Sequence[Wanted]) -> list[bytes | memoryview | None]:
-        """Return the verified bytes under each key, right here."""
-        found: list[bytes | memoryview | None] = []
-        missing: dict[bytes, ChunkRef] = {}
-        places = [self._source.find(item.key) for item in wanted]
-        for place in places:
+    def read_sync(self, key: str, *, keep: bool = False) -> Data:
+        """Return the verified bytes under a key, right here."""
+        found: list[Data] = []
+        self._read([Wanted(key, keep)], lambda _, data: found.append(data))
+        return found[0]
+
+    def _read(self, wanted: Sequence[Wanted], give: Give[Data]) -> None:
+        """Give what lies under keys, each as soon as it is there; equal chunks are read once."""
+        missing: dict[bytes, tuple[ChunkRef, list[int]]] = {}
+        for i, item in enumerate(wanted):
+            place = self._source.find(item.key)
             data = self._find(place) if isinstance(place, ChunkRef) else place
-            found.append(data)
             if data is None and isinstance(place, ChunkRef):
-                missing[place.digest] = place
-        if missing:
-            read = self._fetched(list(missing.values()))
-            for i, place in enumerate(places):
-                if isinstance(place, ChunkRef) and found[i] is None:
-                    found[i] = read[place.digest]
-                    if wanted[i].keep:
-                        self._keep(place, read[place.digest])
-        return found
+                missing.setdefault(place.digest, (place, []))[1].append(i)
+            else:
+                give(i, data)
+        found = list(missing.values())
 
-    def _fetched(self, refs: Sequence[ChunkRef]) -> dict[bytes, memoryview]:
-        if len(refs) == 1:
-            return {refs[0].digest: self._fetcher.chunk(refs[0])}
-        read: dict[bytes, memoryview] = {}
+        def handle(at: int, data: memoryview | None) -> None:
+            ref, members = found[at]
+            for i in members:
+                if data is not None and wanted[i].keep:
+                    self._keep(ref, data)
+                give(i, data)
 
-        def handle(i: int, data: memoryview | None) -> None:
-            if data is not None:
-                read[refs[i].digest] = data
-
-        self._fetcher.each(refs, handle)
-        return read
+        if len(found) == 1:
+            handle(0, self._fetcher.chunk(found[0][0]))
+        elif found:
+            self._fetcher.each([ref for ref, _ in found], handle)
 
     def _find(self, ref: ChunkRef) -> memoryview | None:
         with self._lock:

@@ -7,14 +7,20 @@ from typing import Generic, TypeVar
 T = TypeVar("T")
 R = TypeVar("R")
 
+Give = Callable[[int, R], None]
+"""Hand over the result for the i-th item; may be called on any thread."""
+
 
 class Gathering(Generic[T, R]):
-    """Calls a function, on a thread, for all that was asked for since the loop came round."""
+    """Calls a function, on a thread, for all that was asked for since the loop came round.
+
+    Whoever asked has the result as soon as the function gives it, not when all are there.
+    """
 
     def __init__(
-        self, run: Callable[[Sequence[T]], Sequence[R]], *, single_is_quick: bool = False
+        self, run: Callable[[Sequence[T], Give[R]], None], *, single_is_quick: bool = False
     ) -> None:
-        """Take the function: it returns a result for each item, or raises for all.
+        """Take the function: it gives a result for each item, or raises for those it did not.
 
         With `single_is_quick` one item alone is not worth a thread: handing it over takes
         longer.
@@ -25,46 +31,49 @@ class Gathering(Generic[T, R]):
 
     async def ask(self, item: T) -> R:
         """Return the result for an item."""
-        return await asyncio.shield(self.submit(item))
-
-    def submit(self, item: T) -> "asyncio.Future[R]":
-        """Ask for an item without waiting; to be called in the loop."""
         loop = asyncio.get_running_loop()
         waiting = self._next.setdefault(id(loop), [])
         future: asyncio.Future[R] = loop.create_future()
         waiting.append((item, future))
         if len(waiting) == 1:
             loop.call_soon(self._start, loop)
-        return future
+        return await future
 
     def _start(self, loop: asyncio.AbstractEventLoop) -> None:
         waiting = self._next.pop(id(loop))
-        if len(waiting) == 1 and self._single_is_quick:
-            self._do_here(*waiting[0])
+        items, futures = [item for item, _ in waiting], [future for _, future in waiting]
+        if len(items) == 1 and self._single_is_quick:
+            self._do(items, lambda i, result: _set(futures[i], result), futures, _at_once)
             return
-        task = loop.run_in_executor(None, self._run, [item for item, _ in waiting])
 
-        def done(task: "asyncio.Future[Sequence[R]]") -> None:
-            for i, (_, future) in enumerate(waiting):
-                _pass_on(task, i, future)
+        def give(i: int, result: R) -> None:
+            loop.call_soon_threadsafe(_set, futures[i], result)
 
-        task.add_done_callback(done)
+        loop.run_in_executor(None, self._do, items, give, futures, loop.call_soon_threadsafe)
 
-    def _do_here(self, item: T, future: "asyncio.Future[R]") -> None:
-        if future.cancelled():
-            return
+    def _do(
+        self,
+        items: Sequence[T],
+        give: Give[R],
+        futures: Sequence["asyncio.Future[R]"],
+        call: Callable[..., object],
+    ) -> None:
         try:
-            future.set_result(self._run([item])[0])
-        except Exception as exc:  # noqa: BLE001 - whoever waits gets it
-            future.set_exception(exc)
+            self._run(items, give)
+        except BaseException as exc:  # noqa: BLE001 - whoever waits gets it
+            call(_fail, futures, exc)
 
 
-def _pass_on(task: "asyncio.Future[Sequence[R]]", i: int, future: "asyncio.Future[R]") -> None:
-    """Give whoever waits the result, or what went wrong."""
-    error = asyncio.CancelledError() if task.cancelled() else task.exception()
-    if future.cancelled():
-        return
-    if error is None:
-        future.set_result(task.result()[i])
-    else:
-        future.set_exception(error)
+def _at_once(function: Callable[..., None], *arguments: object) -> None:
+    function(*arguments)
+
+
+def _set(future: "asyncio.Future[R]", result: R) -> None:
+    if not future.done():
+        future.set_result(result)
+
+
+def _fail(futures: Sequence["asyncio.Future[R]"], error: BaseException) -> None:
+    for future in futures:
+        if not future.done():
+            future.set_exception(error)
