@@ -1,6 +1,7 @@
 """How zarr's and xarray's own test suites end on vstore.
 
     python -m benchmarks.conformance
+    python -m benchmarks.conformance --quick       # without the long parts
 
 Runs them as `tests/` does, the long ones included, and counts by suite. What is skipped or
 expected to fail is listed with its reason: the suites themselves say so, vstore adds none.
