@@ -31,6 +31,12 @@ def test_shows_commits_as_git_does(run: Run, repo: vstore.Repository) -> None:
     )
 
 
+def test_shows_metadata(run: Run, repo: vstore.Repository) -> None:
+    repo.amend("main", metadata={"ticket": 7, "tools": ["ä", None]})
+    lines = run("log", "repo", "-n", "1").out.splitlines()
+    assert lines[3:5] == ["Meta:   ticket = 7", 'Meta:   tools = ["ä", null]']
+
+
 def test_one_line_each(run: Run, repo: vstore.Repository) -> None:
     newest, oldest = repo.log()
     assert run("log", "repo", "--oneline").out == (

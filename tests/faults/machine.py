@@ -256,7 +256,8 @@ class RepositoryMachine(RuleBasedStateMachine):
         snapshot: Any = self.repository.checkout(commit)
         state = self.model.states[commit]
         assert set(snapshot) == {"x", *state.tables}
-        assert {place: int(snapshot["x"][...][place]) for place in state.cells} == state.cells
+        cells = snapshot["x"][...]
+        assert {place: int(cells[place]) for place in state.cells} == state.cells
         for name, expected in state.tables.items():
             _check_table(snapshot[name], expected)
 

@@ -8,7 +8,12 @@ from tests.faults.machine import RepositoryMachine
 
 
 @pytest.mark.parametrize(
-    ("runs", "steps"), [(12, 20), pytest.param(200, 50, marks=pytest.mark.slow)]
+    ("runs", "steps"),
+    [
+        (12, 20),
+        pytest.param(100, 50, marks=pytest.mark.slow, id="first half of 200 x 50"),
+        pytest.param(100, 50, marks=pytest.mark.slow, id="second half of 200 x 50"),
+    ],
 )
 def test_a_repository_holds_what_a_model_of_it_does(runs: int, steps: int) -> None:
     run_state_machine_as_test(

@@ -1,5 +1,6 @@
 """Commits as text and as JSON."""
 
+import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -69,6 +70,10 @@ def paragraph(commit: Commit, names: Names) -> Text:
         lines.append(Text("Merge:  " + " ".join(parent[:SHORT] for parent in commit.parents)))
     lines.append(Text(f"Author: {printable(str(commit.author))}"))
     lines.append(Text(f"Date:   {commit.time:%Y-%m-%d %H:%M:%S} UTC"))
+    lines += [
+        Text(f"Meta:   {printable(name)} = {printable(json.dumps(value, ensure_ascii=False))}")
+        for name, value in commit.metadata.items()
+    ]
     lines.append(Text())
     lines += [Text(f"    {printable(line)}".rstrip()) for line in commit.message.splitlines()]
     if commit.changes:
