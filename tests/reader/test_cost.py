@@ -64,8 +64,9 @@ def test_a_slow_consumer_holds_loading_back() -> None:
 
 
 INTERRUPTED = """
-import sys, threading, vstore
+import signal, sys, threading, vstore
 from vstore.reader import Reader
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs ignore it
 reader = Reader(vstore.checkout(sys.argv[1])["train"], batch_size=64, shuffle=True)
 try:
     while True:
