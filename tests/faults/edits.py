@@ -30,7 +30,7 @@ class Edits:
 
     def any(self, number: int, word: str) -> Edit:
         """Return some change that suits whatever state it meets."""
-        kind, number = number % 14, number // 14
+        kind, number = number % 15, number // 15
         if kind == 0:
             return self._creating(number)
         if kind in (1, 2, 3):
@@ -46,11 +46,8 @@ class Edits:
             return _renaming_column(number, f"r{next(self.numbers)}")
         if kind == 9:
             return _adding_column(number, f"c{next(self.numbers)}")
-        if kind == 10:
-            return _dropping_column(number)
-        if kind == 11:
-            return _setting_attribute(number)
-        return _compacting(number) if kind == 12 else _writing(number)
+        others = (_dropping_column, _setting_attribute, _casting, _compacting, _writing)
+        return others[kind - 10](number)
 
     def _creating(self, number: int) -> Edit:
         name, keys = f"t{next(self.numbers)}", KEYS[number % 3]
@@ -157,6 +154,22 @@ def _dropping_column(number: int) -> Edit:
         columns = {i: column for i, column in table.columns.items() if i != identity}
         rows = {k: {i: row[i] for i in row if i != identity} for k, row in table.rows.items()}
         return state.with_table(name, replace(table, columns=columns, rows=rows))
+
+    return edit
+
+
+def _casting(number: int) -> Edit:
+    def edit(tx: Any, state: State) -> State:
+        name = _pick(number, state)
+        if name is None or "n" not in state.tables[name].columns:
+            return state
+        table = state.tables[name]
+        column = table.columns["n"]
+        if column.dtype:
+            return state
+        tx[name].cast(column.name, "float64")
+        columns = {**table.columns, "n": replace(column, dtype="float64")}
+        return state.with_table(name, replace(table, columns=columns))
 
     return edit
 

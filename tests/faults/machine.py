@@ -115,6 +115,17 @@ class RepositoryMachine(RuleBasedStateMachine):
             self.repository.branches.delete(name, force=True)
             del self.model.branches[name]
 
+    @rule(number=small)
+    def rename_branch(self, number: int) -> None:
+        name = self._branch(number)
+        if name == "main":
+            return
+        new_name = f"b{next(self.edits.numbers)}"
+        head = self.repository.branches.rename(name, new_name)
+        assert self.model.branches.pop(name) == head
+        self.model.branches[new_name] = head
+        self.model.logs[new_name] = [head, *self.model.logs.pop(name)]
+
     @precondition(lambda self: self.model.logs.keys() - self.model.branches.keys())
     @rule(number=small)
     def undo_a_deletion(self, number: int) -> None:
@@ -265,6 +276,8 @@ class RepositoryMachine(RuleBasedStateMachine):
 def _check_table(table: Any, expected: Table) -> None:
     columns = {name: [_plain(v) for v in column] for name, column in table.columns.items()}
     assert sorted(columns) == sorted(column.name for column in expected.columns.values())
+    for column in expected.columns.values():
+        assert not column.dtype or table[column.name].dtype == column.dtype
     rows = zip(*columns.values(), strict=True)
     assert [dict(zip(columns, row, strict=True)) for row in rows] == expected.values()
     assert table.attributes == expected.attributes

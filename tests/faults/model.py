@@ -20,6 +20,8 @@ class Column:
 
     name: str
     fill: Any = 0
+    dtype: str = ""
+    """What it was cast to, empty for what it was made with."""
 
 
 START = {"n": Column("n"), "s": Column("s", ""), "o": Column("o", None)}
@@ -123,15 +125,33 @@ def _merged_columns(base: Table, ours: Table, theirs: Table) -> dict[str, Column
         b, o, t = (side.columns.get(identity) for side in (base, ours, theirs))
         if b is not None and (o is None or t is None):
             left = ours if o is not None else theirs if t is not None else None
-            if left is not None and left.touches(base, identity):
+            if left is not None and _changes(base, left, identity):
                 raise ConflictedError
-        elif o is None or t is None or o == t or t == b:
+        elif o is None or t is None:
             found[identity] = o or t or Column("")
-        elif o == b:
-            found[identity] = t
         else:
-            raise ConflictedError
+            was = o if b is None else b
+            _check_casts(base, ours, theirs, identity)
+            name = _merged(was.name, o.name, t.name, keep_ours=False)
+            dtype = _merged(was.dtype, o.dtype, t.dtype, keep_ours=False)
+            found[identity] = replace(o, name=name, dtype=dtype)
     return found
+
+
+def _changes(base: Table, side: Table, column: str) -> bool:
+    is_cast = side.columns[column].dtype != base.columns[column].dtype
+    return is_cast or side.touches(base, column)
+
+
+def _check_casts(base: Table, ours: Table, theirs: Table, column: str) -> None:
+    """Refuse a cast on one side against anything else on the other."""
+    if column not in base.columns:
+        return
+    types = [side.columns[column].dtype for side in (base, ours, theirs)]
+    for mine, other in ((types[1], theirs), (types[2], ours)):
+        is_same = types[1] == types[2]
+        if mine != types[0] and not is_same and _changes(base, other, column):
+            raise ConflictedError
 
 
 def _merged_attributes(
