@@ -248,6 +248,8 @@ def test_a_group_finds_its_children_in_the_bucket_of_their_names() -> None:
             "chunks": {"height": 7, "chunks": 1, "stored": 1, "ref": [ZEROS, 1]},
         },
         {"metadata": {"node_type": "link"}},
+        {"metadata": {"node_type": "group", "attributes": 7}, "children": {}},
+        {"metadata": {"node_type": "array", "attributes": []}},
     ],
 )
 def test_a_malformed_node_is_refused(value: Any) -> None:

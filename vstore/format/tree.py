@@ -120,6 +120,8 @@ def decode(value: Any, load: LoadDocuments, *, what: str) -> Node:
     """
     doc = document.convert(value, _NodeDocument, what=what)
     kind = doc.metadata.get("node_type")
+    if not isinstance(doc.metadata.get("attributes", {}), dict):
+        raise FormatError(f"the attributes of {what} are no object")
     if kind == "array":
         if doc.table or doc.children or doc.buckets:
             raise FormatError(f"{what} is an array, which has no children")
