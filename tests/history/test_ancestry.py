@@ -170,7 +170,7 @@ def test_questions_about_a_long_history_cost_few_requests(length: int) -> None:
     questions: list[tuple[Question, int]] = [
         (lambda repo: repo.merge("side", into="main", dry_run=True), 60),
         (lambda repo: list(repo.log("main..side")), 60),
-        (lambda repo: repo.resolve(f"main~{length - 5}"), 30),
+        (lambda repo: repo.resolve(f"main~{length - 5}"), 40),
         (lambda repo: list(repo.log("main", limit=20)), 30),
         (lambda repo: repo.diff("main...side").to_dict(), 60),
     ]

@@ -62,7 +62,8 @@ def first_parent(digest: Digest, distance: int, read: ReadCommit) -> Digest:
     if target < 0:
         raise NotFoundError(f"the commit {digest[:12]} has only {document.depth} ancestors")
     while document.depth > target:
-        digest = _step(document, lambda depth, _: depth >= target)
+        within = [name for depth, name in document.ancestors if depth >= target]
+        digest = Digest(within[-1] if within else document.parents[0])
         document = read(digest)
     return digest
 
