@@ -50,6 +50,11 @@ class Run:
         self.figures: dict[str, Any] = {}
         self.failed: set[tuple[str, str]] = set()
 
+    def save(self) -> None:
+        """Write all figures so far to a file, where one is wanted."""
+        if self.options.json:
+            self.options.json.write_text(json.dumps(self.figures, indent=1))
+
     def python(self, loader: str) -> str:
         """Return the interpreter that runs a loader."""
         return self.pythons.get(loader) or self.pythons.get("*") or sys.executable
@@ -121,6 +126,7 @@ def epochs(run: Run, loaders: list[str], *more: str, label: str = "local") -> No
             key = f"{label}/{dataset}/{order}"
             run.figures[key] = {name: each.summary() for name, each in figures.items()}
             print_epochs(key, run.figures[key])
+            run.save()
     print_ratios(run.figures, label)
 
 
@@ -210,8 +216,7 @@ def main() -> None:
         for action in ("writing", "rows"):
             if action in options.parts:
                 write_and_rows(run, action)
-        if options.json:
-            options.json.write_text(json.dumps(run.figures, indent=1))
+        run.save()
 
 
 if __name__ == "__main__":
