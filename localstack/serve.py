@@ -30,7 +30,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-READY_SECONDS = 60
+READY_SECONDS = 180
 REGION = "us-east-1"
 AZURE_ACCOUNT = "devstoreaccount1"
 AZURE_KEY = (  # azurite's well-known key, the same in every installation
@@ -149,7 +149,7 @@ def _create_gcs_bucket(port: int, bucket: str) -> None:
         data=json.dumps({"name": bucket}).encode(),
         headers={"Content-Type": "application/json"},
     )
-    urllib.request.urlopen(request, timeout=10).close()
+    urllib.request.urlopen(request, timeout=60).close()
 
 
 def _azure_connection(port: int) -> str:
@@ -253,7 +253,7 @@ def _wait(process: "subprocess.Popen[bytes]", port: int, log: Path) -> None:
     deadline = time.monotonic() + READY_SECONDS
     while time.monotonic() < deadline and process.poll() is None:
         try:
-            urllib.request.urlopen(f"http://127.0.0.1:{port}/", timeout=2).close()
+            urllib.request.urlopen(f"http://127.0.0.1:{port}/", timeout=10).close()
         except urllib.error.HTTPError as answer:
             answer.close()
             return
