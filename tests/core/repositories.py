@@ -1,5 +1,6 @@
 """Repositories in memory, with and without counted requests."""
 
+import os
 from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import uuid4
@@ -13,8 +14,9 @@ from vstore.format.samples import ColumnSpec
 from vstore.storage.counting import CountingStore
 from vstore.storage.memory import MemoryStore
 
-DELAY_SECONDS = 0.05
-"""Long enough that requests issued together overlap, so that depth means rounds."""
+DELAY_SECONDS = 0.05 * min(20.0, max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1)))
+"""Long enough that requests issued together overlap, on a busy machine too, so that depth means
+rounds."""
 
 
 def new_repository() -> Repository:

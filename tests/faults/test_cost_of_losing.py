@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import vstore
-from tests.core.repositories import new_repository
+from tests.core.repositories import DELAY_SECONDS, new_repository
 from vstore import Repository
 from vstore.storage.counting import CountingStore
 from vstore.storage.memory import MemoryStore
@@ -15,7 +15,6 @@ from vstore.transaction import Transaction
 
 Change = Callable[[Transaction], Any]
 
-DELAY_SECONDS = 0.04
 MOST_REQUESTS = 6
 MOST_ROUNDS = 4
 

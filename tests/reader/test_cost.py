@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 import vstore
+from tests.core.repositories import DELAY_SECONDS
 from vstore.reader import Reader
 from vstore.storage.counting import CountingStore
 
@@ -28,7 +29,7 @@ def write_images(repo: vstore.Repository, samples: int) -> str:
 def test_the_first_batch_of_a_cold_reader_takes_few_rounds_of_requests() -> None:
     made = vstore.create("memory://cold-rounds")
     commit = write_images(made, 4096)
-    store = CountingStore(made.store, delay_seconds=0.1)
+    store = CountingStore(made.store, delay_seconds=DELAY_SECONDS)
     table = vstore.Repository(store).checkout(commit)["train"]
     batches = iter(Reader(table, batch_size=64, shuffle=True, window_nbytes=2**22))
     next(batches)
