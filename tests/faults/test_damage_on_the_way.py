@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,9 @@ from tests.core.repositories import new_repository
 from tests.faults.audit import open_at
 from tests.faults.interposed import InterposedStore
 from vstore import CorruptionError, FormatError, Repository
+from vstore.format import keys
 from vstore.format.digest import READS
+from vstore.maintenance import pack_check
 from vstore.storage.memory import MemoryStore
 from vstore.storage.store import Key
 
@@ -91,3 +94,45 @@ def test_what_lies_damaged_is_read_twice_only(repository: Repository) -> None:
     with pytest.raises(CorruptionError):
         _ = faulty.checkout(repository.branches["main"])
     assert set(seen.values()) == {2}
+
+
+@pytest.mark.parametrize("times", [1, READS - 1])
+@pytest.mark.parametrize("whole_nbytes", [1 << 20, 100], ids=["whole packs", "packs in parts"])
+def test_fsck_reports_no_damage_that_happened_on_the_way(
+    repository: Repository, times: int, whole_nbytes: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pack_check, "WHOLE_NBYTES", whole_nbytes)
+    faulty, seen = damaged(repository, times=times)
+    report = faulty.fsck(mode="full", decode=True)
+    assert report.problems == ()
+    assert report.packs_verified == report.packs > 0
+    assert {key.partition("/")[0] for key in seen} >= {"refs", "commits", "index", "packs"}
+
+
+@pytest.mark.parametrize("whole_nbytes", [1 << 20, 100], ids=["whole packs", "packs in parts"])
+def test_fsck_reports_what_comes_damaged_every_time(
+    repository: Repository, whole_nbytes: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pack_check, "WHOLE_NBYTES", whole_nbytes)
+    store = repository.store
+    for info in store.list_prefix("packs/"):
+        data = bytearray(store.get(info.key))
+        data[len(data) // 2] ^= 1
+        store.put(info.key, bytes(data))
+    report = repository.fsck(mode="full")
+    assert {problem.key for problem in report.problems} == {
+        info.key for info in store.list_prefix("packs/")
+    }
+
+
+def test_garbage_is_collected_though_documents_come_damaged(repository: Repository) -> None:
+    """Each with its own digest or check: those of a collection itself too."""
+    for _ in range(2):
+        tx = repository.transaction("main", message="Abandon")
+        tx["a1"][:] = 9
+        tx.write()
+        faulty, seen = damaged(repository, times=1)
+        report = faulty.gc(grace=timedelta(0))
+        assert report.freed.objects > 0
+    assert keys.COLLECTION_STATE in seen
+    assert repository.fsck(mode="full").unreferenced.objects == 0

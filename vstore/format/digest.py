@@ -49,14 +49,23 @@ def parse_digest(text: str, *, what: str) -> Digest:
 def read_verified(
     read: Callable[[], Data], expected: bytes, *, what: str, first: Data | None = None
 ) -> Data:
-    """Return what `read` brings, once it has the 32-byte digest `expected`.
-
-    Bytes that are damaged where they lie come the same every time, bytes that are damaged
-    on their way here do not: no client notices either. So reading ends when the same wrong
-    bytes have come twice, or after `READS` times. `first` was read already.
+    """Return what `read` brings, once it has the 32-byte digest `expected`; see `read_settled`.
 
     Raises:
         CorruptionError: the bytes never had the digest.
+    """
+    data = read_settled(read, expected, first=first)
+    verify(data, expected, what=what)
+    return data
+
+
+def read_settled(read: Callable[[], Data], expected: bytes, *, first: Data | None = None) -> Data:
+    """Return what `read` brings, right or wrong, once it is known to be what lies there.
+
+    Bytes that are damaged where they lie come the same every time, bytes that are damaged
+    on their way here do not: no client notices either. So reading ends with bytes that have
+    the digest `expected`, when the same wrong ones have come twice, or after `READS` times.
+    `first` was read already.
     """
     data = read() if first is None else first
     seen: set[bytes] = set()
@@ -65,7 +74,6 @@ def read_verified(
         if len(seen) == READS:
             break
         data = read()
-    verify(data, expected, what=what)
     return data
 
 

@@ -1,10 +1,16 @@
 """Reading the documents that no digest names: refs and the repository's own."""
 
+from collections.abc import Callable
+from typing import TypeVar
+
 from vstore.errors import FormatError
+from vstore.format import collection
 from vstore.format import commit as commits
 from vstore.format.commit import Stored
 from vstore.format.digest import READS
 from vstore.storage.store import Key, ObjectStore, Version
+
+T = TypeVar("T")
 
 
 def read_document(
@@ -19,12 +25,38 @@ def read_document(
         FormatError: malformed, a newer format version, or an unknown required feature.
         CorruptionError: damaged.
     """
+    return read_again(
+        lambda: store.get_versioned(key), lambda data: commits.decode(data, kind, what=what)
+    )
+
+
+def read_again(
+    read: Callable[[], tuple[bytes, Version]], decode: Callable[[bytes], T]
+) -> tuple[T, Version]:
+    """Return what is read, decoded, and its version; read again while it is refused.
+
+    At most until the same bytes came twice: what lies damaged comes the same every time.
+    """
     seen: set[bytes] = set()
     while True:
-        data, version = store.get_versioned(key)
+        data, version = read()
         try:
-            return commits.decode(data, kind, what=what), version
+            return decode(data), version
         except FormatError:
             if data in seen or len(seen) == READS - 1:
                 raise
             seen.add(data)
+
+
+def read_collection(
+    store: ObjectStore, key: Key, kind: type[collection.Kind]
+) -> tuple[collection.Kind, Version]:
+    """Return a document of garbage collection and its version, or raise `NotFoundError`.
+
+    Raises:
+        FormatError: malformed, or of a newer format version.
+        CorruptionError: damaged.
+    """
+    return read_again(
+        lambda: store.get_versioned(key), lambda data: collection.decode(data, kind, what=key)
+    )

@@ -10,11 +10,12 @@ import time
 from collections.abc import Iterable, Iterator
 
 from vstore.errors import ConflictError, NotFoundError
-from vstore.format import collection, keys
+from vstore.format import keys
 from vstore.format.collection import CollectionDocument, CondemnedDocument
 from vstore.format.commit import Fence
 from vstore.format.digest import Digest
 from vstore.history.closure import fresh_objects
+from vstore.history.documents import read_collection
 from vstore.storage.store import Key, ObjectStore
 
 SLOW_SECONDS = 30.0
@@ -50,10 +51,9 @@ class Stopwatch:
 def find_collection(store: ObjectStore) -> CollectionDocument | None:
     """Return the collection under way or the last one, None where there never was one."""
     try:
-        data = store.get(keys.COLLECTION_STATE)
+        return read_collection(store, keys.COLLECTION_STATE, CollectionDocument)[0]
     except NotFoundError:
         return None
-    return collection.decode(data, CollectionDocument, what=keys.COLLECTION_STATE)
 
 
 def is_there(store: ObjectStore, key: Key) -> bool:
@@ -79,8 +79,7 @@ def condemned_among(
 
 def read_part(store: ObjectStore, epoch: str, number: int) -> CondemnedDocument:
     """Return one part of what a collection condemned, or raise `NotFoundError`."""
-    key = keys.condemned(epoch, number)
-    return collection.decode(store.get(key), CondemnedDocument, what=key)
+    return read_collection(store, keys.condemned(epoch, number), CondemnedDocument)[0]
 
 
 def fence_to_move(

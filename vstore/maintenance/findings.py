@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from vstore.errors import CorruptionError, NotFoundError
 from vstore.format import keys
-from vstore.format.digest import Digest, raw_digest
+from vstore.format.digest import Digest, raw_digest, read_settled
 from vstore.maintenance.crawl import Task
 from vstore.maintenance.fsck_report import Fault, Problem
 from vstore.storage.store import Key, ObjectStore
@@ -64,7 +64,7 @@ class Restorer:
     def restore(self, key: Key, fault: Fault, detail: str = "") -> bytes | None:
         """Report a problem; return the restored bytes, or None where nothing could be done."""
         digest = keys.digest_at(key)
-        data = None if self.copy is None or digest is None else _find(self.copy, key)
+        data = None if self.copy is None or digest is None else _find(self.copy, key, digest)
         if data is not None and digest is not None and raw_digest(data) == bytes.fromhex(digest):
             self.store.put(key, data)
             self.findings.report(key, fault, detail, repaired=True)
@@ -76,9 +76,10 @@ class Restorer:
         return None
 
 
-def _find(store: ObjectStore, key: Key) -> bytes | None:
+def _find(store: ObjectStore, key: Key, digest: Digest) -> bytes | None:
+    """Return an object as it lies there, None where there is none."""
     try:
-        return store.get(key)
+        return read_settled(lambda: store.get(key), bytes.fromhex(digest))
     except NotFoundError:
         return None
 
@@ -96,7 +97,7 @@ class CheckingReader:
             ReportedError: they cannot be had.
         """
         findings = self.restorer.findings
-        data = _find(self.restorer.store, task.key)
+        data = _find(self.restorer.store, task.key, task.digest)
         if data is None:
             data = self.restorer.restore(task.key, "missing")
         elif raw_digest(data) != bytes.fromhex(task.digest):

@@ -4,8 +4,9 @@ import secrets
 from datetime import datetime, timedelta
 
 from vstore.errors import FormatError, NotFoundError, StorageError
-from vstore.format import collection, keys
+from vstore.format import keys
 from vstore.format.collection import LeaseDocument
+from vstore.history.documents import read_collection
 from vstore.storage.store import Key, ObjectInfo, ObjectStore
 
 _SHORTEST_LEASE = timedelta(hours=1)
@@ -38,7 +39,7 @@ def oldest_lease(store: ObjectStore, now: datetime, grace: timedelta) -> datetim
 
 def _age_seconds(store: ObjectStore, key: Key) -> float | None:
     try:
-        return collection.decode(store.get(key), LeaseDocument, what=key).age_seconds
+        return read_collection(store, key, LeaseDocument)[0].age_seconds
     except NotFoundError:
         return None
     except FormatError:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from functools import partial
 
 from vstore.errors import FormatError, NotFoundError
 from vstore.format import commit as commits
@@ -13,8 +14,9 @@ from vstore.format.commit import (
     RepositoryDocument,
     TagDocument,
 )
-from vstore.format.digest import Digest
+from vstore.format.digest import Digest, read_settled
 from vstore.history.deleted import read_deleted
+from vstore.history.documents import read_document
 from vstore.maintenance.digest_set import DigestSet
 from vstore.maintenance.findings import Restorer
 from vstore.maintenance.inventory import Inventory
@@ -90,8 +92,7 @@ def _check_marker(store: ObjectStore, restorer: Restorer) -> str | None:
 
 
 def _marker(store: ObjectStore) -> RepositoryDocument:
-    data = store.get(keys.REPOSITORY)
-    return commits.decode(data, RepositoryDocument, what=keys.REPOSITORY)
+    return read_document(store, keys.REPOSITORY, RepositoryDocument, what=keys.REPOSITORY)[0]
 
 
 def _check_ref(
@@ -138,12 +139,11 @@ def _find_note(copy: ObjectStore, key: Key) -> DeletedDocument | None:
 
 
 def _read_ref(store: ObjectStore, key: Key, name: str) -> BranchDocument | TagDocument:
-    data = store.get(key)
     document: BranchDocument | TagDocument
     if key.startswith(keys.BRANCHES):
-        document = commits.decode(data, BranchDocument, what=f"branch {name!r}")
+        document, _ = read_document(store, key, BranchDocument, what=f"branch {name!r}")
     else:
-        document = commits.decode(data, TagDocument, what=f"tag {name!r}")
+        document, _ = read_document(store, key, TagDocument, what=f"tag {name!r}")
     if document.name != name:
         raise FormatError(f"what is stored as {name!r} calls itself {document.name!r}")
     return document
@@ -186,7 +186,7 @@ def _readable(
 ) -> Iterable[tuple[Digest, CommitDocument]]:
     for digest in digests:
         try:
-            data = store.get(keys.commit(digest))
+            data = read_settled(partial(store.get, keys.commit(digest)), bytes.fromhex(digest))
             yield digest, commits.decode(data, CommitDocument, what=f"commit {digest}")
         except (NotFoundError, FormatError):
             continue  # garbage may be broken

@@ -9,6 +9,7 @@ import msgspec
 from vstore.errors import ConflictError, NotFoundError
 from vstore.format import collection, keys
 from vstore.format.collection import CollectionDocument, Phase
+from vstore.history.documents import read_collection
 from vstore.history.fence import Stopwatch
 from vstore.storage.store import ObjectStore, Version
 
@@ -31,11 +32,10 @@ class State:
     def read(cls, store: ObjectStore) -> "State":
         """Read the state."""
         try:
-            data, version = store.get_versioned(keys.COLLECTION_STATE)
+            found, version = read_collection(store, keys.COLLECTION_STATE, CollectionDocument)
         except NotFoundError:
             return cls(store, None, None)
-        what = keys.COLLECTION_STATE
-        return cls(store, collection.decode(data, CollectionDocument, what=what), version)
+        return cls(store, found, version)
 
     @property
     def pending(self) -> CollectionDocument | None:
