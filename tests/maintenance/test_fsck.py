@@ -447,3 +447,28 @@ def test_a_local_repository_is_verified_alike(tmp_path: Path) -> None:
 def test_impossible_options_are_refused(options: dict[str, object]) -> None:
     with pytest.raises(InvalidInputError):
         FsckOptions(**options)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    "claim",
+    [
+        {"generation": 7},
+        {"depth": 2},
+        {"ancestors": "another commit"},
+        {"time": "1999-01-01T00:00:00.000000Z"},
+    ],
+)
+def test_a_commit_that_lies_about_its_history_is_found(claim: dict[str, Any]) -> None:
+    repository = new_repository()
+    newest, *_, oldest = [commit.id for commit in repository.log()]
+    before = fsck(repository.store)
+    assert before.is_sound
+
+    def lie(value: dict[str, Any]) -> None:
+        value.update({name: said for name, said in claim.items() if name != "ancestors"})
+        if claim.get("ancestors") == "another commit":
+            value["ancestors"][0][1] = newest if value["ancestors"][0][1] != newest else oldest
+
+    digest = forged(repository, lie)
+    assert faults(fsck(repository.store)) == {keys.commit(digest): "malformed"}
+    assert repository.checkout(digest).commit.id == digest

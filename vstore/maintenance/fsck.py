@@ -23,6 +23,7 @@ from vstore.maintenance.findings import CheckingReader, Findings, ReportedError,
 from vstore.maintenance.fsck_report import Fault, FsckReport, Problem
 from vstore.maintenance.inventory import Inventory
 from vstore.maintenance.key_check import check_keys
+from vstore.maintenance.lineage import Lineage
 from vstore.maintenance.pack_check import PackChecker, Verified
 from vstore.maintenance.progress import Progress, Step, silent
 from vstore.maintenance.reach import Attribution
@@ -303,6 +304,7 @@ class _Checker:
     """Counts what a walk reads, and compares what it says with what is there."""
 
     run: _Run
+    lineage: Lineage = field(default_factory=Lineage)
 
     def is_new(self, kind: Kind, digest: Digest) -> bool:
         if not self.run.live.add(digest):
@@ -314,7 +316,8 @@ class _Checker:
         return True
 
     def commit(self, digest: Digest, found: CommitDocument) -> None:
-        """Nothing more to do: it was counted when it was met."""
+        for liar, detail in self.lineage.take(digest, found):
+            self.run.findings.report(keys.commit(liar), "malformed", detail)
 
     def array(self, path: str, node: ArrayNode) -> None:
         try:
