@@ -26,7 +26,7 @@ class Access:
     def __init__(self, store: ObjectStore, *, author: Author | None = None) -> None:
         self.store = store
         self.fetcher = Fetcher(store)
-        self.refs = Refs(store)
+        self.refs = Refs(store, self.fetcher)
         self.given_author = author
 
     @property

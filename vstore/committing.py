@@ -1,6 +1,6 @@
 """What a commit says beside its contents, the document it becomes, and storing that."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
@@ -58,18 +58,28 @@ class CommitWriter:
         self._began = now if self._parent is None else max(now, parse_time(self._parent.time))
         self._last: Digest | None = None
 
-    def write(self, contents: Contents) -> tuple[Digest, CommitDocument] | None:
-        """Store a commit of the contents; return None where nothing was changed."""
+    def write(
+        self, contents: Contents, *, meanwhile: Callable[[], None] | None = None
+    ) -> tuple[Digest, CommitDocument] | None:
+        """Store a commit of the contents; return None where nothing was changed.
+
+        `meanwhile` is called once the last requests are under way.
+        """
         if self._is_unchanged(contents) and not self._options.allow_empty:
             return None
-        return self._store(contents, self._options)
+        return self._store(contents, self._options, meanwhile)
 
     def write_part(self, contents: Contents) -> Digest:
         """Store a commit that no branch is to name; the same one for the same contents."""
         options = replace(self._options, time=self._options.time or self._began)
         return self._store(contents, options)[0]
 
-    def _store(self, contents: Contents, options: CommitOptions) -> tuple[Digest, CommitDocument]:
+    def _store(
+        self,
+        contents: Contents,
+        options: CommitOptions,
+        meanwhile: Callable[[], None] | None = None,
+    ) -> tuple[Digest, CommitDocument]:
         new = commit_document(self._fetcher.commit, self._base, options, contents)
         data = document.dumps(new, what="commit")
         digest = digest_of(data)
@@ -79,6 +89,8 @@ class CommitWriter:
         for name, part in contents.parts.items():
             self._writer.upload(keys.index(name), part)
         self._writer.upload(keys.commit(digest), data)
+        if meanwhile is not None:
+            meanwhile()
         self._writer.finish()
         self._fetcher.remember_commit(digest, new)
         return digest, new

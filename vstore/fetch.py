@@ -123,8 +123,12 @@ class Fetcher:
         return found
 
     def remember_commit(self, digest: Digest, commit: CommitDocument) -> None:
-        """Keep a commit that was just written."""
+        """Keep a commit that was just written, or whose digest was verified."""
         self._commits.put(digest, commit)
+
+    def find_commit(self, digest: Digest) -> CommitDocument | None:
+        """Return a commit that was read or written before, None for another; no request."""
+        return self._commits.find(digest)
 
     def node_documents(self, refs: Sequence[NodeRef]) -> list[bytes]:
         """Return the verified bytes of node objects, those not kept read side by side."""

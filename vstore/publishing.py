@@ -4,7 +4,7 @@ import random
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 
 from vstore.access import Access
@@ -15,6 +15,7 @@ from vstore.forks import Forks
 from vstore.format.commit import CommitDocument
 from vstore.format.digest import Digest
 from vstore.history.commits import Commit, describe
+from vstore.history.fence import Asked, ask
 from vstore.history.merge_base import is_ancestor
 from vstore.history.refs import Branch, Refs
 from vstore.merging.conflicts import Resolution
@@ -101,6 +102,12 @@ class Publisher:
     base: Branch | None
     options: CommitOptions
     sleep: Sleep = time.sleep
+    _asked: list[Callable[[], Asked]] = field(default_factory=list)
+
+    def prepare(self) -> None:
+        """Ask for garbage collection, which a new branch has to know of."""
+        if self.base is None:
+            self._asked[:] = [self.fetcher.pool().submit(ask, self.fetcher.store).result]
 
     def __call__(self, digest: Digest, document: CommitDocument) -> Commit:
         """Move the branch and return its new head, which may be the commit redone.
@@ -140,7 +147,10 @@ class Publisher:
         first = self.options.message.splitlines()[:1]
         action = f"commit: {first[0] if first else ''}"
         if head is None:
-            return self.refs.create_branch(self.name, digest, action=action, written=True)
+            asked = self._asked.pop()() if self._asked else None
+            return self.refs.create_branch(
+                self.name, digest, action=action, written=True, asked=asked
+            )
         begun = None if self.base is None else self.base.document.fence
         return self.refs.move_branch(head, digest, action=action, begun=begun)
 

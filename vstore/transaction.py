@@ -1,6 +1,6 @@
 """Changes that become one commit, or nothing."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from types import TracebackType
 from typing import Any, Protocol, Self
 
@@ -32,8 +32,15 @@ from vstore.writing.staged_table import StagedTable
 from vstore.writing.staged_tree import StagedTree
 from vstore.writing.staged_view import StagedView
 
-Publish = Callable[[Digest, CommitDocument], Commit]
-"""Make a stored commit the head of its branch, or raise; return what the head became."""
+
+class Publish(Protocol):
+    """Makes commits the head of a branch."""
+
+    def prepare(self) -> None:
+        """Ask the store what moving the branch takes, while the commit is being stored."""
+
+    def __call__(self, digest: Digest, document: CommitDocument) -> Commit:
+        """Make a stored commit the head, or raise; return what the head became."""
 
 
 class Forking(Protocol):
@@ -393,7 +400,8 @@ class Transaction:
         self._require_open()
         try:
             self.take_contributions(last=True)
-            return self._commits.write(self._staged.encode())
+            meanwhile = None if self._publish is None else self._publish.prepare
+            return self._commits.write(self._staged.encode(), meanwhile=meanwhile)
         finally:
             self._close()
 

@@ -3,13 +3,15 @@
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import vstore
 from tests.core.repositories import counted, new_repository
-from vstore import Repository
+from vstore import FormatError, Repository
+from vstore.format import commit as commits
 from vstore.format import keys
 from vstore.history import refs as refs_module
 from vstore.history.refs import Refs
@@ -269,3 +271,32 @@ def test_a_listing_costs_one_request(repository: Repository) -> None:
     assert [name for name in fresh.branches if name != "main"] == [f"b{i}" for i in range(5)]
     assert store.count() == 1
     assert "b3" in repr(fresh.branches)
+
+
+def test_a_branch_that_carries_another_commit_than_it_names_is_refused() -> None:
+    """The check is right: whoever wrote this meant it."""
+    repository = new_repository()
+    for number in range(2):
+        with repository.transaction("main", message=f"Commit {number}") as tx:
+            tx.create_array(f"a{number}", shape=(2,), dtype="int8")
+    branch = repository.refs.get_branch("main")
+    older = repository.store.get(keys.commit(repository.resolve("main~1"))).decode()
+    for copy in (older, "", "{}", "\x00"):
+        forged = msgspec.structs.replace(branch.document, head=copy)
+        repository.store.put(keys.branch("main"), commits.encode(forged))
+        with pytest.raises(FormatError, match="of another commit"):
+            Repository(repository.store).checkout("main")
+    without = msgspec.structs.replace(branch.document, head=None)
+    repository.store.put(keys.branch("main"), commits.encode(without))
+    assert Repository(repository.store).checkout("main").commit.id == branch.commit
+
+
+def test_a_branch_carries_the_bytes_of_its_commit_unless_they_are_many() -> None:
+    repository = new_repository()
+    for size, is_carried in ((10, True), (40_000, False), (10, True)):
+        note = {"note": "x" * size}
+        with repository.transaction("main", message="Say", metadata=note, allow_empty=True):
+            pass
+        branch = repository.refs.get_branch("main")
+        stored = repository.store.get(keys.commit(branch.commit)).decode()
+        assert branch.document.head == (stored if is_carried else None)

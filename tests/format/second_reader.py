@@ -117,7 +117,9 @@ class SecondReader:
 
     def branch(self, name: str) -> Json:
         value = self._ref("branches", name)
-        exactly(value, "commit", "format", "log", "name", "token", optional=("fence",))
+        exactly(value, "commit", "format", "log", "name", "token", optional=("fence", "head"))
+        if "head" in value:
+            require(digest(value["head"].encode()) == value["commit"], "not a copy of the head")
         require(value["log"][0]["commit"] == value["commit"], "the log begins elsewhere")
         return value
 

@@ -305,7 +305,7 @@ def requests_of(store: ObjectStore, act: Callable[[Repository], object]) -> int:
 def test_transactions_pay_only_for_the_collection_that_they_meet() -> None:
     repository = new_repository()
     usual = requests_of(repository.store, lambda found: write(found, 11))
-    assert usual == 5
+    assert usual == 4
     abandon(repository, 1)
     age(repository.store, 3 * DAY)
     collect(repository.store, NOW)

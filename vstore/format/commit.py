@@ -3,18 +3,21 @@
 import re
 from datetime import UTC, datetime
 from itertools import pairwise
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 import msgspec
 
 from vstore.errors import FormatError
 from vstore.format import document
-from vstore.format.digest import Digest, parse_digest
+from vstore.format.digest import Digest, digest_of, parse_digest
 from vstore.format.seal import break_seal, seal
 
 FORMAT = 1
 FEATURES: frozenset[str] = frozenset()
 """Required features this version can read beyond format 1; none yet."""
+
+HEAD_NBYTES = 32 * 1024
+"""Up to which size a branch carries a copy of the commit at its head."""
 
 LOG_LENGTH = 50
 _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z", re.ASCII)
@@ -96,7 +99,11 @@ class Fence(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class BranchDocument(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
-    """A branch as it is stored: where it points and its last moves, newest first."""
+    """A branch as it is stored: where it points and its last moves, newest first.
+
+    `head` is a copy of the commit's bytes, as text, where they are not many: whoever reads
+    the branch needs no request for the commit.
+    """
 
     format: int
     name: str
@@ -104,8 +111,11 @@ class BranchDocument(msgspec.Struct, frozen=True, forbid_unknown_fields=True, om
     token: str
     log: list[LogEntry]
     fence: Fence | None = None
+    head: str | None = None
 
     def __post_init__(self) -> None:
+        if self.head is not None and digest_of(self.head.encode()) != self.commit:
+            raise ValueError("the copy of the commit at its head is of another commit")
         for digest in [self.commit, *(entry.commit for entry in self.log)]:
             parse_digest(digest, what="commit")
 
@@ -124,6 +134,15 @@ class TagDocument(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     def __post_init__(self) -> None:
         parse_digest(self.commit, what="commit")
         parse_time(self.time)
+
+
+class Tombstone(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What lies in the place of a deleted branch or tag until its object is removed."""
+
+    format: int
+    name: str
+    token: str
+    deleted: Literal[True] = True
 
 
 class DeletedDocument(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
@@ -163,7 +182,12 @@ Stored = TypeVar(
 )
 
 
-def encode(value: BranchDocument | TagDocument | DeletedDocument | RepositoryDocument) -> bytes:
+Ref = TypeVar("Ref", BranchDocument, TagDocument)
+
+
+def encode(
+    value: BranchDocument | TagDocument | Tombstone | DeletedDocument | RepositoryDocument,
+) -> bytes:
     """Return a document that no digest names, with the digest of its other members inside."""
     return seal(value)
 
@@ -175,7 +199,27 @@ def decode(data: bytes, kind: type[Stored], *, what: str) -> Stored:
         FormatError: malformed, a newer format version, or an unknown required feature.
         CorruptionError: a document that no digest names differs from its own `check`.
     """
-    value = document.parse(data, what=what)
+    value = _known(document.parse(data, what=what), what)
+    if kind is not CommitDocument:
+        value = break_seal(value, what=what)
+    return document.convert(value, kind, what=what)
+
+
+def decode_ref(data: bytes, kind: type[Ref], *, what: str) -> Ref | Tombstone:
+    """Return a stored branch or tag, or what says that it was deleted.
+
+    Raises:
+        FormatError: malformed, or a newer format version.
+        CorruptionError: it differs from its own `check`.
+    """
+    value = break_seal(_known(document.parse(data, what=what), what), what=what)
+    if "deleted" in value:
+        return document.convert(value, Tombstone, what=what)
+    return document.convert(value, kind, what=what)
+
+
+def _known(value: Any, what: str) -> dict[str, Any]:
+    """Return a document's members, unless a newer vstore wrote it."""
     if not isinstance(value, dict):
         raise FormatError(f"{what} must be a JSON object")
     version = value.get("format")
@@ -189,9 +233,7 @@ def decode(data: bytes, kind: type[Stored], *, what: str) -> Stored:
     unknown = _unknown_features(value.get("features", []), what)
     if unknown:
         raise FormatError(f"{what} needs the features {unknown}, which this vstore does not know")
-    if kind is not CommitDocument:
-        value = break_seal(value, what=what)
-    return document.convert(value, kind, what=what)
+    return value
 
 
 def _unknown_features(features: object, what: str) -> list[str]:

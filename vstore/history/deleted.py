@@ -4,6 +4,8 @@ import secrets
 from collections.abc import Iterator
 from datetime import UTC, datetime
 
+from msgspec.structs import replace
+
 from vstore.errors import FormatError, NotFoundError
 from vstore.format import commit as commits
 from vstore.format import keys
@@ -38,7 +40,7 @@ class DeletedRefs:
         document = DeletedDocument(
             FORMAT,
             format_time(now),
-            branch=ref if isinstance(ref, BranchDocument) else None,
+            branch=replace(ref, head=None) if isinstance(ref, BranchDocument) else None,
             tag=ref if isinstance(ref, TagDocument) else None,
         )
         self._store.put(key, commits.encode(document))

@@ -30,6 +30,15 @@ def read_document(
     )
 
 
+def read_ref(
+    store: ObjectStore, key: Key, kind: type[commits.Ref], *, what: str
+) -> tuple[commits.Ref | commits.Tombstone, Version]:
+    """Return a branch or tag, or what says that it was deleted; see `read_document`."""
+    return read_again(
+        lambda: store.get_versioned(key), lambda data: commits.decode_ref(data, kind, what=what)
+    )
+
+
 def read_again(
     read: Callable[[], tuple[bytes, Version]], decode: Callable[[bytes], T]
 ) -> tuple[T, Version]:

@@ -8,6 +8,7 @@ no request more than they would without.
 
 import time
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 
 from vstore.errors import ConflictError, NotFoundError
 from vstore.format import keys
@@ -46,6 +47,20 @@ class Stopwatch:
     def is_slow(self) -> bool:
         """Whether a collection could have come and gone in between."""
         return self.seconds > SLOW_SECONDS
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """The collection under way or the last one, and how long ago that was asked."""
+
+    since: Stopwatch
+    state: CollectionDocument | None
+
+
+def ask(store: ObjectStore) -> Asked:
+    """Ask for the collection under way, for a ref that is to be made soon."""
+    since = Stopwatch()
+    return Asked(since, find_collection(store))
 
 
 def find_collection(store: ObjectStore) -> CollectionDocument | None:
@@ -114,19 +129,19 @@ def _mark(state: CollectionDocument) -> Fence | None:
 
 
 def fence_to_create(
-    store: ObjectStore, commit: Digest, *, written: bool
+    store: ObjectStore, state: CollectionDocument | None, commit: Digest, *, written: bool
 ) -> tuple[CollectionDocument | None, Fence | None]:
     """Return the collection and the mark for a new branch, having made sure that it may be made.
 
     Args:
         store: where the branch is to be.
+        state: the collection under way or the last one, as it was found just now.
         commit: where it is to point.
         written: whether the caller wrote the commit and what it needs just now.
 
     Raises:
         ConflictError: the commit is condemned or gone, or lacks what it needs.
     """
-    state = find_collection(store)
     if state is None:
         return None, None
     if written:

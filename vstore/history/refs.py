@@ -5,31 +5,38 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Protocol
 
 import msgspec
 
 from vstore.errors import AlreadyExistsError, ConflictError, FormatError, NotFoundError
 from vstore.format import commit as commits
-from vstore.format import keys
+from vstore.format import document, keys
 from vstore.format.commit import (
     FORMAT,
+    HEAD_NBYTES,
     LOG_LENGTH,
     Author,
     BranchDocument,
+    CommitDocument,
     Fence,
     LogEntry,
     TagDocument,
+    Tombstone,
     format_time,
 )
-from vstore.format.digest import Digest
+from vstore.format.digest import Digest, digest_of
 from vstore.history import fence as fences
 from vstore.history.closure import fresh_objects
 from vstore.history.deleted import DeletedRefs
-from vstore.history.documents import read_document
-from vstore.storage.store import Key, ObjectStore, Version
+from vstore.history.documents import read_ref
+from vstore.history.tombstones import Tombstones
+from vstore.storage.store import Key, ObjectInfo, ObjectStore, Version
 
 ACTION_LENGTH = 120
 """How much of what a move says its log keeps: a branch is read and written with every commit."""
+
+StoredRef = BranchDocument | TagDocument | Tombstone
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,23 +57,64 @@ class Branch:
         return Digest(self.document.commit)
 
 
+class CommitMemory(Protocol):
+    """Keeps commits, so that a branch can carry the one at its head and save reading it."""
+
+    def find_commit(self, digest: Digest) -> CommitDocument | None:
+        """Return a commit that is at hand, without a request."""
+
+    def remember_commit(self, digest: Digest, commit: CommitDocument) -> None:
+        """Keep a commit whose digest was verified."""
+
+
 class Refs:
     """The branches and tags of one repository."""
 
-    def __init__(self, store: ObjectStore) -> None:
+    def __init__(self, store: ObjectStore, memory: CommitMemory | None = None) -> None:
         self._store = store
         self.deleted = DeletedRefs(store)
+        self._memory = memory
+        self._dead_branches = Tombstones(store, self._find_branch)
+        self._dead_tags = Tombstones(store, self._find_tag)
 
     def find_branch(self, name: str) -> Branch | None:
         """Return the branch, or None where there is none; one request."""
+        found = self._find_branch(name)
+        if found is None or isinstance(found[0], Tombstone):
+            return None
+        self._learn(found[0])
+        return Branch(found[0], found[1])
+
+    def stored(self, key: Key) -> tuple[StoredRef, Version] | None:
+        """Return the branch or tag that lies at a key, or what says that it was deleted."""
+        name = keys.find_ref_name(key)
+        if name is None:
+            return None
+        return self._find_branch(name) if key.startswith(keys.BRANCHES) else self._find_tag(name)
+
+    def _find_branch(self, name: str) -> tuple[BranchDocument | Tombstone, Version] | None:
+        what = f"branch {name!r}"
         try:
-            found, version = read_document(
-                self._store, keys.branch(name), BranchDocument, what=f"branch {name!r}"
-            )
+            found = read_ref(self._store, keys.branch(name), BranchDocument, what=what)
         except NotFoundError:
             return None
-        _check_name(found.name, name, "branch")
-        return Branch(found, version)
+        _check_name(found[0].name, name, "branch")
+        return found
+
+    def _learn(self, found: BranchDocument) -> None:
+        """Keep the commit that a branch carries, if it was not known."""
+        digest, memory = Digest(found.commit), self._memory
+        if found.head is not None and memory and memory.find_commit(digest) is None:
+            what = f"commit {digest} in branch {found.name!r}"
+            commit = commits.decode(found.head.encode(), CommitDocument, what=what)
+            memory.remember_commit(digest, commit)
+
+    def _copy(self, digest: Digest) -> str | None:
+        """Return the bytes of a commit for its branch to carry, if they are few and at hand."""
+        commit = None if self._memory is None else self._memory.find_commit(digest)
+        data = b"" if commit is None else document.dumps(commit)
+        is_same = digest_of(data) == digest  # another program may write another form
+        return data.decode() if is_same and len(data) <= HEAD_NBYTES else None
 
     def get_branch(self, name: str) -> Branch:
         """Return the branch, or raise `NotFoundError`."""
@@ -83,25 +131,33 @@ class Refs:
         action: str,
         written: bool = False,
         log: Sequence[LogEntry] = (),
+        asked: fences.Asked | None = None,
     ) -> Branch | None:
         """Create a branch; return None, changing nothing, if it exists.
 
         `written` says that the caller wrote the commit, and did not find it in the repository.
         `log` is what the branch did under another name, or before it was deleted.
+        `asked` was asked while it was being written.
 
         Raises:
             ConflictError: garbage collection deleted the commit, or is about to.
         """
-        since = fences.Stopwatch()
-        state, fence = fences.fence_to_create(self._store, commit, written=written)
+        asked = asked or fences.ask(self._store)
+        since = asked.since
+        state, fence = fences.fence_to_create(self._store, asked.state, commit, written=written)
         new = _moved(name, log, commit, action, fence)
-        version = self._store.put_if_absent(keys.branch(name), commits.encode(new))
+        new = msgspec.structs.replace(new, head=self._copy(commit))
+        key, data = keys.branch(name), commits.encode(new)
+        version = self._store.put_if_absent(key, data)
+        if version is None and self._dead_branches.is_cleared(name, key):
+            version = self._store.put_if_absent(key, data)
         if version is None:
             return None
         made = Branch(new, version)
         if since.is_slow and fences.find_collection(self._store) != state:
             with self._undone(lambda: self.delete_branch(made)):
-                fences.fence_to_create(self._store, commit, written=written)
+                now = fences.find_collection(self._store)
+                fences.fence_to_create(self._store, now, commit, written=written)
         return made
 
     def move_branch(
@@ -128,6 +184,7 @@ class Refs:
             fresh_objects(self._store, commit, branch.commit),
         )
         new = _moved(branch.name, branch.document.log, commit, action, fence)
+        new = msgspec.structs.replace(new, head=self._copy(commit))
         key, data = keys.branch(branch.name), commits.encode(new)
         version = self._store.compare_and_swap(key, data, branch.version)
         return None if version is None else Branch(new, version)
@@ -165,21 +222,22 @@ class Refs:
         True also where it is gone for another reason: a store may not know that it was this
         request, answered a second time, that deleted it.
         """
-        is_deleted = self._store.delete_if_version(keys.branch(branch.name), branch.version)
+        key = keys.branch(branch.name)
+        is_deleted = self._dead_branches.bury(branch.name, key, branch.version)
         return is_deleted or self.find_branch(branch.name) is None
 
     def branch_names(self) -> list[str]:
         """Return the names of all branches, sorted."""
-        return sorted(self._names(keys.BRANCHES))
+        return sorted(self._dead_branches.names(self._names(keys.BRANCHES)))
 
     def find_tag(self, name: str) -> TagDocument | None:
         """Return the tag, or None where there is none."""
         found = self._find_tag(name)
-        return None if found is None else found[0]
+        return None if found is None or isinstance(found[0], Tombstone) else found[0]
 
-    def _find_tag(self, name: str) -> tuple[TagDocument, Version] | None:
+    def _find_tag(self, name: str) -> tuple[TagDocument | Tombstone, Version] | None:
         try:
-            found, version = read_document(
+            found, version = read_ref(
                 self._store, keys.tag(name), TagDocument, what=f"tag {name!r}"
             )
         except NotFoundError:
@@ -205,13 +263,17 @@ class Refs:
         """
         since = named or fences.Stopwatch()
         new = TagDocument(FORMAT, name, commit, _token(), author, _now(), message)
-        if self._store.put_if_absent(keys.tag(name), commits.encode(new)) is None:
+        key, data = keys.tag(name), commits.encode(new)
+        version = self._store.put_if_absent(key, data)
+        if version is None and self._dead_tags.is_cleared(name, key):
+            version = self._store.put_if_absent(key, data)
+        if version is None:
             raise AlreadyExistsError(
                 f"there is a tag {name!r} already; tags do not move: choose another name or "
                 "delete it first"
             )
         if since.is_slow:
-            with self._undone(lambda: self._store.delete(keys.tag(name))):
+            with self._undone(lambda: self._bury_tag(name, version)):
                 self.require_kept(commit)
         return new
 
@@ -222,7 +284,11 @@ class Refs:
             ConflictError: garbage collection deleted the commit, or is about to.
         """
         self.require_kept(Digest(tag.commit))
-        return self._store.put_if_absent(keys.tag(tag.name), commits.encode(tag)) is not None
+        key, data = keys.tag(tag.name), commits.encode(tag)
+        is_stored = self._store.put_if_absent(key, data) is not None
+        if not is_stored and self._dead_tags.is_cleared(tag.name, key):
+            is_stored = self._store.put_if_absent(key, data) is not None
+        return is_stored
 
     def delete_tag(self, name: str) -> None:
         """Delete a tag, noting what it was, or raise `NotFoundError`.
@@ -231,23 +297,25 @@ class Refs:
             ConflictError: it was deleted and made again just now.
         """
         found = self._find_tag(name)
-        if found is None:
+        if found is None or isinstance(found[0], Tombstone):
             raise NotFoundError(f"there is no tag {name!r} in {self._store.url}")
         note = self.deleted.note(found[0])
-        is_deleted = self._store.delete_if_version(keys.tag(name), found[1])
-        if not is_deleted and self.find_tag(name) is not None:
+        if not self._bury_tag(name, found[1]) and self.find_tag(name) is not None:
             self.deleted.withdraw(note)
             raise ConflictError(f"the tag {name!r} was made again just now; it was not deleted")
 
+    def _bury_tag(self, name: str, version: Version) -> bool:
+        return self._dead_tags.bury(name, keys.tag(name), version)
+
     def tag_names(self) -> list[str]:
         """Return the names of all tags, sorted."""
-        return sorted(self._names(keys.TAGS))
+        return sorted(self._dead_tags.names(self._names(keys.TAGS)))
 
-    def _names(self, prefix: str) -> Iterator[str]:
+    def _names(self, prefix: str) -> Iterator[tuple[str, ObjectInfo]]:
         for info in self._store.list_prefix(prefix):
             name = keys.find_ref_name(Key(info.key))
             if name is not None:
-                yield name
+                yield name, info
 
 
 def _check_name(found: str, wanted: str, what: str) -> None:

@@ -16,7 +16,7 @@ from vstore.maintenance.leases import remove_journals, remove_lapsed, store_now
 from vstore.maintenance.marking import Live, PackSpace
 from vstore.maintenance.objects import require_repository
 from vstore.maintenance.progress import Progress, silent
-from vstore.maintenance.roots import log_horizon, read_refs
+from vstore.maintenance.roots import log_horizon, read_refs, remove_tombstones
 from vstore.maintenance.state import TAKE_OVER_SECONDS, State
 from vstore.maintenance.sweeping import sweep
 from vstore.storage.store import ObjectStore
@@ -148,6 +148,7 @@ def _condemn(
     refs = read_refs(store)
     for note in refs.forgotten(log_horizon(now, options.expire)):
         store.delete(note)
+    remove_tombstones(store, refs, now)
     condemning = Condemning.begin(
         store, refs, now, grace=grace, expire=options.expire, progress=progress
     )

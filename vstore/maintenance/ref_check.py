@@ -13,10 +13,12 @@ from vstore.format.commit import (
     DeletedDocument,
     RepositoryDocument,
     TagDocument,
+    Tombstone,
 )
 from vstore.format.digest import Digest, read_settled
 from vstore.history.deleted import read_deleted
-from vstore.history.documents import read_document
+from vstore.history.documents import read_document, read_ref
+from vstore.history.refs import StoredRef
 from vstore.maintenance.digest_set import DigestSet
 from vstore.maintenance.findings import Restorer
 from vstore.maintenance.inventory import Inventory
@@ -46,9 +48,9 @@ def check_refs(store: ObjectStore, restorer: Restorer) -> RefsChecked:
             if keys.find_deleted(info.key) is not None:
                 _check_note(store, restorer, info.key, found)
             continue
-        names.add(info.key)
-        found.count += 1
-        _check_ref(store, restorer, info.key, name, found)
+        if _check_ref(store, restorer, info.key, name, found):
+            names.add(info.key)
+            found.count += 1
     if default is not None and keys.branch(default) not in names and _has_history(store):
         restorer.findings.report(
             keys.branch(default), "missing", "the default branch, though there are commits"
@@ -97,11 +99,12 @@ def _marker(store: ObjectStore) -> RepositoryDocument:
 
 def _check_ref(
     store: ObjectStore, restorer: Restorer, key: Key, name: str, found: RefsChecked
-) -> None:
+) -> bool:
+    """Check a branch or tag; return False if it is not there any more."""
     try:
         document = _read_ref(store, key, name)
     except NotFoundError:
-        return  # deleted just now
+        return False  # deleted just now
     except FormatError as exc:
         restored = _restored(store, restorer.copy, key, name)
         detail = str(exc)
@@ -109,11 +112,14 @@ def _check_ref(
             detail += f"; it is again where the copy has it, at {restored.commit}"
         restorer.findings.report(key, "damaged", detail, repaired=restored is not None)
         if restored is None:
-            return
+            return True
         document = restored
+    if isinstance(document, Tombstone):
+        return False
     found.heads.add(Digest(document.commit))
     if isinstance(document, BranchDocument):
         found.remembered |= {Digest(entry.commit) for entry in document.log}
+    return True
 
 
 def _check_note(store: ObjectStore, restorer: Restorer, key: Key, found: RefsChecked) -> None:
@@ -138,12 +144,12 @@ def _find_note(copy: ObjectStore, key: Key) -> DeletedDocument | None:
         return None
 
 
-def _read_ref(store: ObjectStore, key: Key, name: str) -> BranchDocument | TagDocument:
-    document: BranchDocument | TagDocument
+def _read_ref(store: ObjectStore, key: Key, name: str) -> StoredRef:
+    document: StoredRef
     if key.startswith(keys.BRANCHES):
-        document, _ = read_document(store, key, BranchDocument, what=f"branch {name!r}")
+        document, _ = read_ref(store, key, BranchDocument, what=f"branch {name!r}")
     else:
-        document, _ = read_document(store, key, TagDocument, what=f"tag {name!r}")
+        document, _ = read_ref(store, key, TagDocument, what=f"tag {name!r}")
     if document.name != name:
         raise FormatError(f"what is stored as {name!r} calls itself {document.name!r}")
     return document
@@ -158,6 +164,8 @@ def _restored(
     try:
         document = _read_ref(copy, key, name)
     except (NotFoundError, FormatError):
+        return None
+    if isinstance(document, Tombstone):
         return None
     store.put(key, commits.encode(document))
     return document

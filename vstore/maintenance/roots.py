@@ -6,22 +6,27 @@ from datetime import datetime, timedelta
 
 from vstore.errors import ConflictError, FormatError
 from vstore.format import keys
-from vstore.format.commit import BranchDocument, DeletedDocument, TagDocument, parse_time
+from vstore.format.commit import BranchDocument, DeletedDocument, TagDocument, Tombstone, parse_time
 from vstore.format.digest import Digest
 from vstore.history.deleted import read_deleted
-from vstore.history.refs import Branch, Refs
-from vstore.storage.store import Key, ObjectStore
+from vstore.history.refs import Branch, Refs, StoredRef
+from vstore.storage.store import Key, ObjectStore, Version
 
 _SCANS = 20
+_TOMBSTONE_AGE = timedelta(hours=1)
 
 
 @dataclass(frozen=True, slots=True)
 class RefsFound:
-    """All branches and tags, as they stood together at one moment."""
+    """All branches and tags, as they stood together at one moment.
+
+    `tombstones` are where those lie that say that they are deleted, and in which version.
+    """
 
     branches: tuple[Branch, ...]
     tags: tuple[TagDocument, ...]
     deleted: Mapping[Key, DeletedDocument] = field(default_factory=dict)
+    tombstones: tuple[tuple[Key, Version], ...] = ()
 
     def commits(self) -> set[Digest]:
         """Return where branches and tags point."""
@@ -63,19 +68,36 @@ def read_refs(store: ObjectStore) -> RefsFound:
     refs = Refs(store)
     names = ref_names(store)
     for _ in range(_SCANS):
-        branches = [refs.find_branch(name) for key, name in names.items() if _is_branch(key)]
-        tags = [refs.find_tag(name) for key, name in names.items() if key.startswith(keys.TAGS)]
+        found = {key: refs.stored(key) for key in names if keys.find_deleted(key) is None}
         notes = {
             key: read_deleted(store, key) for key in names if keys.find_deleted(key) is not None
         }
         before, names = names, ref_names(store)
-        if names == before and None not in [*branches, *tags, *notes.values()]:
-            return RefsFound(
-                tuple(branch for branch in branches if branch is not None),
-                tuple(tag for tag in tags if tag is not None),
-                {key: note for key, note in notes.items() if note is not None},
-            )
+        if names == before and None not in [*found.values(), *notes.values()]:
+            living = {key: ref for key, ref in found.items() if ref is not None}
+            return _sorted(living, {key: note for key, note in notes.items() if note is not None})
     raise ConflictError(f"branches and tags kept coming and going in {store.url}: try again")
+
+
+def _sorted(
+    found: Mapping[Key, tuple[StoredRef, Version]], notes: Mapping[Key, DeletedDocument]
+) -> RefsFound:
+    return RefsFound(
+        tuple(Branch(ref, at) for ref, at in found.values() if isinstance(ref, BranchDocument)),
+        tuple(ref for ref, _ in found.values() if isinstance(ref, TagDocument)),
+        notes,
+        tuple((key, at) for key, (ref, at) in found.items() if isinstance(ref, Tombstone)),
+    )
+
+
+def remove_tombstones(store: ObjectStore, refs: RefsFound, now: datetime) -> None:
+    """Remove deleted refs whose deleters did not come to it, long after they gave up."""
+    if not refs.tombstones:
+        return
+    written = {info.key: info.modified for info in store.list_prefix("refs/")}
+    for key, version in refs.tombstones:
+        if key in written and written[key] < now - _TOMBSTONE_AGE:
+            store.delete_if_version(key, version)
 
 
 def ref_names(store: ObjectStore) -> dict[Key, str]:
@@ -94,10 +116,6 @@ def ref_names(store: ObjectStore) -> dict[Key, str]:
             )
         found[info.key] = name
     return found
-
-
-def _is_branch(key: Key) -> bool:
-    return key.startswith(keys.BRANCHES)
 
 
 def log_horizon(now: datetime, expire: timedelta) -> datetime:
