@@ -127,9 +127,10 @@ def test_fsck_reports_what_comes_damaged_every_time(
 
 def test_garbage_is_collected_though_documents_come_damaged(repository: Repository) -> None:
     """Each with its own digest or check: those of a collection itself too."""
-    for _ in range(2):
+    seen: Counter[Key] = Counter()
+    for value in range(2):
         tx = repository.transaction("main", message="Abandon")
-        tx["a1"][:] = 9
+        tx["a1"][:] = 9 + value
         tx.write()
         faulty, seen = damaged(repository, times=1)
         report = faulty.gc(grace=timedelta(0))

@@ -13,6 +13,7 @@ from tests.maintenance.stores import age
 from vstore import AlreadyExistsError, ConflictError, NotFoundError, Repository, StorageError
 from vstore.format import keys
 from vstore.history import tombstones
+from vstore.history.fence import Stopwatch
 from vstore.storage.memory import MemoryStore
 from vstore.storage.store import Key
 
@@ -77,12 +78,12 @@ def test_a_deleted_ref_is_gone_before_its_object_is(repository: Repository, what
         raise StorageError("the network is gone")
 
     broken = beside(repository, fail)
+    names: Any = repository.branches if what == "branch" else repository.tags
     if what == "branch":
         broken.branches.delete("side", force=True)
-        names, key = repository.branches, BRANCH
     else:
         broken.tags.delete("v1")
-        names, key = repository.tags, TAG
+    key = BRANCH if what == "branch" else TAG
     assert key in {info.key for info in repository.store.list_prefix("refs/")}
     assert ("side" if what == "branch" else "v1") not in names
     with pytest.raises(NotFoundError):
@@ -125,7 +126,7 @@ def test_a_deleter_that_was_stopped_removes_nothing_any_more(
     repository: Repository, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """By then another may have removed the tombstone and made the branch anew."""
-    monkeypatch.setattr(tombstones.Stopwatch, "is_slow", property(lambda _: True))
+    monkeypatch.setattr(Stopwatch, "is_slow", property(lambda _: True))
     repository.branches.delete("side")
     assert "side" not in repository.branches
     assert BRANCH in {info.key for info in repository.store.list_prefix("refs/")}
