@@ -2,7 +2,7 @@
 
 import os
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
@@ -15,6 +15,7 @@ from vstore.format.commit import CommitDocument
 from vstore.format.digest import Digest, raw_digest, read_verified
 from vstore.format.page import ChunkRef, Page, PageRef, decode_page
 from vstore.format.tree import NodeRef
+from vstore.history.moves import MOST_HOPS, Moves
 from vstore.storage.locks import ForkSafeLock
 from vstore.storage.store import Key, ObjectStore
 
@@ -103,6 +104,7 @@ class Fetcher:
         self._pages: _Cache[Page] = _Cache(1024)
         self._chunks = _Chunks()
         self.decoded = DecodedChunks()
+        self._moves = Moves(store)
         self._lock = ForkSafeLock()
         self._pool: ThreadPoolExecutor | None = None
         self._pid = os.getpid()
@@ -188,7 +190,15 @@ class Fetcher:
         kept = self._chunks.find(ref.digest)
         if kept is not None:
             return memoryview(kept)
-        return self._verified_chunk(self._range(ref), ref.offset, ref)
+        place = self._moves.place(ref)
+        try:
+            key = keys.pack(place.pack.digest)
+            data = memoryview(self.store.get_range(key, place.offset, place.nbytes))
+        except NotFoundError:
+            found: list[memoryview] = []
+            self._read({0: ref}, lambda _, chunk: found.append(chunk))
+            return found[0]
+        return self._verified_chunk(data, place.offset, ref, place)
 
     def keep_chunk(self, digest: bytes, data: bytes) -> None:
         """Keep an encoded chunk that was verified or written just now, up to `KEPT_NBYTES`."""
@@ -215,17 +225,42 @@ class Fetcher:
             return
         rest = self._missing_chunks(refs, handle)
 
-        def run(part: _Range) -> None:
-            data = memoryview(self._get_range(part.key, part.start, part.nbytes))
-            for i in part.members:
-                ref = rest[i]
-                if ref is not None:
-                    chunk = self._verified_chunk(data, part.start, ref)
-                    if keep:
-                        self._chunks.keep(ref.digest, bytes(chunk))
-                    handle(i, chunk)
+        def take(i: int, chunk: memoryview) -> None:
+            ref = rest[i]
+            if keep and ref is not None:
+                self._chunks.keep(ref.digest, bytes(chunk))
+            handle(i, chunk)
 
-        for _ in self.map(run, list(_coalesced(rest))):
+        self._read({i: ref for i, ref in enumerate(rest) if ref is not None}, take)
+
+    def _read(
+        self,
+        refs: Mapping[int, ChunkRef],
+        take: Callable[[int, memoryview], None],
+        *,
+        hops: int = 0,
+    ) -> None:
+        """Read chunks, those near each other with one request, and take each verified.
+
+        Those in a pack that is missing are read from where they went, if that is known; it is
+        asked for once.
+        """
+
+        def run(part: _Range) -> None:
+            try:
+                data = memoryview(self.store.get_range(part.key, part.start, part.nbytes))
+            except NotFoundError as exc:
+                i = part.members[0]
+                if hops == MOST_HOPS or not self._moves.is_news(refs[i], places[i]):
+                    raise self._missing(part.key) from exc
+                self._read({i: refs[i] for i in part.members}, take, hops=hops + 1)
+                return
+            for i in part.members:
+                take(i, self._verified_chunk(data, part.start, refs[i], places[i]))
+
+        places = {i: self._moves.place(ref) for i, ref in refs.items()}
+        parts = list(_coalesced(places))
+        for _ in map(run, parts) if hops else self.map(run, parts):
             pass
 
     def _missing_chunks(
@@ -248,27 +283,23 @@ class Fetcher:
             self._chunks.keep(ref.digest, bytes(chunk))
         return chunk
 
-    def _range(self, ref: ChunkRef) -> memoryview:
-        return memoryview(self._get_range(keys.pack(ref.pack.digest), ref.offset, ref.nbytes))
-
-    def _get_range(self, key: Key, start: int, nbytes: int) -> bytes:
-        try:
-            return self.store.get_range(key, start, nbytes)
-        except NotFoundError as exc:
-            raise self._missing(key) from exc
-
-    def _verified_chunk(self, data: memoryview, start: int, ref: ChunkRef) -> memoryview:
-        chunk = data[ref.offset - start : ref.offset - start + ref.nbytes]
+    def _verified_chunk(
+        self, data: memoryview, start: int, ref: ChunkRef, place: ChunkRef
+    ) -> memoryview:
+        chunk = data[place.offset - start : place.offset - start + place.nbytes]
         if raw_digest(chunk) == ref.digest:
             return chunk
-        where = f"the chunk at {ref.offset} of {keys.pack(ref.pack.digest)} in {self.store.url}"
-        return read_verified(lambda: self._range(ref), ref.digest, what=where, first=chunk)
+        key = keys.pack(place.pack.digest)
+        where = f"the chunk at {place.offset} of {key} in {self.store.url}"
+
+        def read() -> memoryview:
+            return memoryview(self.store.get_range(key, place.offset, place.nbytes))
+
+        return read_verified(read, ref.digest, what=where, first=chunk)
 
 
-def _coalesced(refs: Iterable[ChunkRef | None]) -> Iterator[_Range]:
-    placed = sorted(
-        ((ref.pack.digest, ref.offset, ref.nbytes, i) for i, ref in enumerate(refs) if ref),
-    )
+def _coalesced(refs: Mapping[int, ChunkRef]) -> Iterator[_Range]:
+    placed = sorted((ref.pack.digest, ref.offset, ref.nbytes, i) for i, ref in refs.items())
     group: list[tuple[Digest, int, int, int]] = []
     end = 0
     for item in placed:

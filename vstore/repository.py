@@ -349,6 +349,7 @@ class Repository:
         wait: bool = False,
         take_over: bool = False,
         measure: bool = False,
+        repack: float | None = None,
         cancel: bool = False,
         progress: Progress = silent,
     ) -> GcReport:
@@ -371,6 +372,7 @@ class Repository:
             wait=wait,
             take_over=take_over,
             measure=measure,
+            repack=repack,
         )
         return collect(self.store, options, progress=progress)
 

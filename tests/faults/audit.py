@@ -38,7 +38,7 @@ def open_at(repository: Repository, path: str, revision: str = "main") -> Any:
 
 def reachable(store: ObjectStore, commits: Iterable[Digest]) -> set[Key]:
     """Return every object that commits need."""
-    return {key for commit in set(commits) for key in fresh_objects(store, commit, None)}
+    return {need.key for commit in set(commits) for need in fresh_objects(store, commit, None)}
 
 
 def verify_all(repository: Repository) -> int:

@@ -171,7 +171,7 @@ def test_a_commit_that_a_killed_collection_left_lacks_nothing(deletions: int) ->
 
 
 def fresh_objects_of(store: ObjectStore, digests: list[Digest]) -> set[Key]:
-    return {key for digest in digests for key in fresh_objects(store, digest, None)}
+    return {need.key for digest in digests for need in fresh_objects(store, digest, None)}
 
 
 def test_a_writer_beside_a_collection_that_died_commits_what_is_not_condemned() -> None:

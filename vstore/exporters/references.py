@@ -5,19 +5,23 @@ import json
 import os
 import re
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from vstore.errors import InvalidInputError, NotFoundError
 from vstore.format import keys
+from vstore.format.digest import Digest
+from vstore.format.moved import Moved
 from vstore.format.page import ChunkRef
 from vstore.format.samples import DELETED
 from vstore.format.tree import GroupNode
 from vstore.hierarchy import documents
 from vstore.hierarchy.keys import Keys
 from vstore.hierarchy.nodes import StoredHierarchy
+from vstore.history.moves import MOST_HOPS, find_moved
 from vstore.snapshot import Snapshot
+from vstore.storage.store import ObjectStore
 
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*::?//")
 
@@ -73,13 +77,14 @@ def export_refs(snapshot: Snapshot, path: str | os.PathLike[str], *, group: str 
 def references(snapshot: Snapshot, *, group: str = "") -> Iterator[tuple[str, Any]]:
     """Yield the keys of a commit, each with its contents or with (URL, offset, length)."""
     root = _packs_url(snapshot.url)
+    moves = _moves(snapshot.fetcher.store)
     group = group.strip("/")
     if group and not isinstance(snapshot.tree.get(group), GroupNode):
         raise NotFoundError(f"{group!r} is an array: name the group it is in")
     hierarchy = Keys(StoredHierarchy(snapshot))
     start = f"{group}/" if group else ""
     return (
-        (key[len(start) :], _reference(place, root))
+        (key[len(start) :], _reference(place, root, moves))
         for key, place in _with_consolidated(hierarchy, start)
     )
 
@@ -138,8 +143,28 @@ def _packs_url(url: str) -> str:
     return url if _SCHEME.match(url) else f"file://{Path(url).resolve()}"
 
 
-def _reference(place: bytes | ChunkRef, root: str) -> str | list[Any]:
+def _moves(store: ObjectStore) -> dict[Digest, Moved]:
+    """Return what became of packs that were thinned out; one request where none was."""
+    found = (keys.moved_at(info.key) for info in store.list_prefix(keys.MOVED))
+    moves = {pack: find_moved(store, pack) for pack in found if pack is not None}
+    return {pack: moved for pack, moved in moves.items() if moved is not None}
+
+
+def _there(ref: ChunkRef, moves: Mapping[Digest, Moved]) -> ChunkRef:
+    for _ in range(MOST_HOPS):
+        moved = moves.get(ref.pack.digest)
+        there = None if moved is None else moved.place(ref)
+        if there is None:
+            break
+        ref = there
+    return ref
+
+
+def _reference(
+    place: bytes | ChunkRef, root: str, moves: Mapping[Digest, Moved]
+) -> str | list[Any]:
     if isinstance(place, ChunkRef):
+        place = _there(place, moves)
         return [f"{root.rstrip('/')}/{keys.pack(place.pack.digest)}", place.offset, place.nbytes]
     try:
         text = place.decode("ascii")

@@ -61,11 +61,16 @@ class CollectionDocument(msgspec.Struct, frozen=True, forbid_unknown_fields=True
 
 
 class Condemned(msgspec.Struct, frozen=True, forbid_unknown_fields=True, array_like=True):
-    """An object that nothing refers to: its key, size and the store's timestamp."""
+    """An object that nothing refers to: its key, size and the store's timestamp.
+
+    Or a pack that was thinned out: then `moved` is the digest of the document that says what
+    became of it.
+    """
 
     key: str
     nbytes: int
     modified: str
+    moved: str = ""
 
 
 class CondemnedDocument(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -13,6 +13,7 @@ TAGS = "refs/tags/"
 DELETED = "refs/deleted/"
 COMMITS = "commits/"
 INDEX = "index/"
+MOVED = "moved/"
 PACKS = "packs/"
 COLLECTION = "gc/"
 COLLECTION_STATE = Key("gc/state.json")
@@ -58,6 +59,21 @@ def index(digest: Digest) -> Key:
 def pack(digest: Digest) -> Key:
     """Return where a pack lies."""
     return Key(f"{PACKS}{digest[:2]}/{digest}")
+
+
+def moved(digest: Digest) -> Key:
+    """Return where it lies what became of a pack that was thinned out."""
+    return Key(f"{MOVED}{digest[:2]}/{digest}{_SUFFIX}")
+
+
+def moved_at(key: str) -> Digest | None:
+    """Return the pack of which an object says what became of it, None for other objects.
+
+    >>> moved_at(moved(Digest("ab" * 32))) == "ab" * 32
+    True
+    """
+    name = key.rpartition("/")[2].removesuffix(_SUFFIX)
+    return Digest(name) if is_digest(name) and key == moved(Digest(name)) else None
 
 
 def digest_at(key: str) -> Digest | None:

@@ -6,6 +6,7 @@ something moved to another place in the tree; it never lacks one that only the f
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from vstore.format import commit as commits
 from vstore.format import keys
@@ -13,13 +14,20 @@ from vstore.format import tree as trees
 from vstore.format.commit import CommitDocument
 from vstore.format.digest import Digest, read_verified
 from vstore.format.index import Index, root_page
-from vstore.format.page import Inner, Leaf, Page, PageRef, decode_page
+from vstore.format.page import ChunkRef, Inner, Leaf, PackRef, Page, PageRef, decode_page
 from vstore.format.tree import ArrayNode, GroupNode, Node, NodeRef, load_node
 from vstore.history.merge_base import is_ancestor
 from vstore.storage.store import Key, ObjectStore
 
 
-def fresh_objects(store: ObjectStore, start: Digest, base: Digest | None) -> Iterator[Key]:
+class Need(NamedTuple):
+    """An object that a commit needs; of a pack, which chunks in it."""
+
+    key: Key
+    chunks: tuple[ChunkRef, ...] = ()
+
+
+def fresh_objects(store: ObjectStore, start: Digest, base: Digest | None) -> Iterator[Need]:
     """Yield the objects that `start` reaches and `base` does not, commits first.
 
     Raises:
@@ -32,7 +40,7 @@ def fresh_objects(store: ObjectStore, start: Digest, base: Digest | None) -> Ite
         digest = frontier.pop()
         if base is not None and is_ancestor(digest, base, reader.commit):
             continue
-        yield keys.commit(digest)
+        yield Need(keys.commit(digest))
         found = reader.commit(digest)
         parents = [Digest(name) for name in found.parents]
         before = reader.commit(parents[0]) if parents else None
@@ -55,7 +63,7 @@ class _Reader:
             self.known[digest] = commits.decode(data, CommitDocument, what=f"commit {digest}")
         return self.known[digest]
 
-    def fresh_in(self, new: CommitDocument, old: CommitDocument | None) -> Iterator[Key]:
+    def fresh_in(self, new: CommitDocument, old: CommitDocument | None) -> Iterator[Need]:
         before = None if old is None else self._decoded(old)
         self.loaded.clear()
         yield from self._fresh_nodes(self._decoded(new), before)
@@ -63,9 +71,9 @@ class _Reader:
     def _decoded(self, found: CommitDocument) -> Node:
         return trees.decode(found.tree, self._load, what="commit")
 
-    def _fresh_nodes(self, new: Node, old: Node | None) -> Iterator[Key]:
+    def _fresh_nodes(self, new: Node, old: Node | None) -> Iterator[Need]:
         """Yield what a loaded node needs; buckets of names are loaded with their group."""
-        yield from (keys.index(ref.digest) for ref in self.loaded)
+        yield from (Need(keys.index(ref.digest)) for ref in self.loaded)
         self.loaded.clear()
         if isinstance(new, ArrayNode):
             before = old.chunks if isinstance(old, ArrayNode) else None
@@ -89,11 +97,11 @@ class _Reader:
         self.loaded += refs
         return [self._read(keys.index(ref.digest), ref.digest) for ref in refs]
 
-    def _fresh_chunks(self, new: Index | None, old: Index | None) -> Iterator[Key]:
+    def _fresh_chunks(self, new: Index | None, old: Index | None) -> Iterator[Need]:
         if new is None or new == old:
             return
         if new.ref is not None:
-            yield keys.index(Digest(new.ref[0]))
+            yield Need(keys.index(Digest(new.ref[0])))
         before = None if old is None else root_page(old, self._load_pages)
         height = new.height if old is None else old.height
         page = root_page(new, self._load_pages)
@@ -101,15 +109,14 @@ class _Reader:
 
     def _fresh_below(
         self, page: Page, height: int, before: Page | None, before_height: int
-    ) -> Iterator[Key]:
+    ) -> Iterator[Need]:
         """Yield what lies below a page; `before` covers at least as much from the same start."""
         while isinstance(before, Inner) and before_height > height:
             before_height -= 1
             first = before.refs().get(0)
             before = None if first is None else self._page(first, before_height)
         if isinstance(page, Leaf):
-            same = set(before.packs) if isinstance(before, Leaf) else set()
-            yield from (keys.pack(pack.digest) for pack in page.packs if pack not in same)
+            yield from _fresh_packs(page, before)
             return
         lower = before_height < height
         beside = before.refs() if isinstance(before, Inner) and not lower else {}
@@ -117,7 +124,7 @@ class _Reader:
             other = beside.get(slot)
             if other is not None and other.digest == ref.digest:
                 continue
-            yield keys.index(ref.digest)
+            yield Need(keys.index(ref.digest))
             below = before if lower and slot == 0 else None
             if other is not None:
                 below = self._page(other, height - 1)
@@ -137,3 +144,14 @@ class _Reader:
     def _read(self, key: Key, digest: Digest) -> bytes:
         where = f"{key} in {self.store.url}"
         return read_verified(lambda: self.store.get(key), bytes.fromhex(digest), what=where)
+
+
+def _fresh_packs(page: Leaf, before: Page | None) -> Iterator[Need]:
+    """Yield packs with those chunks in them that the page before did not have."""
+    same = set(before.refs().values()) if isinstance(before, Leaf) else set()
+    fresh: dict[PackRef, list[ChunkRef]] = {}
+    for ref in page.refs().values():
+        if ref not in same:
+            fresh.setdefault(ref.pack, []).append(ref)
+    for pack, chunks in fresh.items():
+        yield Need(keys.pack(pack.digest), tuple(chunks))

@@ -15,8 +15,10 @@ from vstore.format import keys
 from vstore.format.collection import CollectionDocument, CondemnedDocument
 from vstore.format.commit import Fence
 from vstore.format.digest import Digest
-from vstore.history.closure import fresh_objects
+from vstore.format.page import ChunkRef
+from vstore.history.closure import Need, fresh_objects
 from vstore.history.documents import read_collection
+from vstore.history.moves import Moves
 from vstore.storage.store import Key, ObjectStore
 
 SLOW_SECONDS = 30.0
@@ -98,7 +100,7 @@ def read_part(store: ObjectStore, epoch: str, number: int) -> CondemnedDocument:
 
 
 def fence_to_move(
-    store: ObjectStore, here: Fence | None, begun: Fence | None, objects: Iterator[Key]
+    store: ObjectStore, here: Fence | None, begun: Fence | None, objects: Iterator[Need]
 ) -> Fence | None:
     """Return the mark for a branch that is to move, having made sure that it may.
 
@@ -172,7 +174,7 @@ def require_kept(store: ObjectStore, state: CollectionDocument | None, commit: D
         raise ConflictError(f"the commit {commit} is not in {store.url} any more")
 
 
-def require_intact(store: ObjectStore, objects: Iterator[Key]) -> CollectionDocument | None:
+def require_intact(store: ObjectStore, objects: Iterator[Need]) -> CollectionDocument | None:
     """Wait for deletions that may concern `objects`, then make sure that all are there.
 
     Returns the collection as it was found before the objects were looked for.
@@ -183,8 +185,9 @@ def require_intact(store: ObjectStore, objects: Iterator[Key]) -> CollectionDocu
     started = Stopwatch()
     try:
         wanted = list(objects)
+        named = [need.key for need in wanted]
         state = find_collection(store)
-        while state is not None and state.is_sweeping and _touches(store, state, wanted):
+        while state is not None and state.is_sweeping and _touches(store, state, named):
             if started.seconds > SWEEP_SECONDS:
                 raise ConflictError(
                     "garbage collection has been deleting objects equal to those of this "
@@ -193,12 +196,30 @@ def require_intact(store: ObjectStore, objects: Iterator[Key]) -> CollectionDocu
                 )
             time.sleep(_POLL_SECONDS)
             state = find_collection(store)
-        missing = [key for key in wanted if not is_there(store, key)]
+        missing = [need.key for need in wanted if not _is_kept(store, need)]
     except NotFoundError as exc:
         raise _lost(str(exc)) from exc
     if missing:
         raise _lost(f"{len(missing)} are missing, the first is {missing[0]}")
     return state
+
+
+def _is_kept(store: ObjectStore, need: Need) -> bool:
+    """Tell whether an object is there, or of a pack that was thinned out, the chunks."""
+    if is_there(store, need.key):
+        return True
+    moves, there = Moves(store), set[Digest]()
+    return bool(need.chunks) and all(_is_found(store, moves, there, c) for c in need.chunks)
+
+
+def _is_found(store: ObjectStore, moves: Moves, there: set[Digest], ref: ChunkRef) -> bool:
+    """Tell whether the pack is there in which a chunk lies now; `there` are those that are."""
+    while (place := moves.place(ref)).pack.digest not in there:
+        if is_there(store, keys.pack(place.pack.digest)):
+            there.add(place.pack.digest)
+        elif not moves.is_news(ref, place):
+            return False
+    return True
 
 
 def _touches(store: ObjectStore, state: CollectionDocument, wanted: list[Key]) -> bool:

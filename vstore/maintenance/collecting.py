@@ -7,15 +7,17 @@ import time
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
-from vstore.errors import ConflictError, InvalidInputError
+from vstore.errors import ConflictError, CorruptionError, InvalidInputError
 from vstore.format import keys
 from vstore.format.collection import CollectionDocument
 from vstore.maintenance.condemning import Census, CondemnedList, Condemning
+from vstore.maintenance.forwards import Forwards
 from vstore.maintenance.gc_report import NOTHING, Amount, GcReport
 from vstore.maintenance.leases import remove_journals, remove_lapsed, store_now
 from vstore.maintenance.marking import Live, PackSpace
 from vstore.maintenance.objects import require_repository
 from vstore.maintenance.progress import Progress, silent
+from vstore.maintenance.repacking import Repacking, Thinned
 from vstore.maintenance.roots import log_horizon, read_refs, remove_tombstones
 from vstore.maintenance.state import TAKE_OVER_SECONDS, State
 from vstore.maintenance.sweeping import sweep
@@ -37,6 +39,7 @@ class GcOptions:
     `take_over`: finish what a collection that died was deleting, without waiting until it
     has been silent for ten minutes. Only for when it is certainly dead.
     `measure`: find out how much of the packs that stay is dead.
+    `repack`: thin out packs of which at least this share is dead, 0.5 for half of it.
     """
 
     grace: timedelta | None = None
@@ -45,8 +48,14 @@ class GcOptions:
     wait: bool = False
     take_over: bool = False
     measure: bool = False
+    repack: float | None = None
 
     def __post_init__(self) -> None:
+        if self.repack is not None and not 0 < self.repack <= 1:
+            raise InvalidInputError(
+                f"repack={self.repack} is not the share of a pack that must be dead: give a "
+                "number above 0 and up to 1, for instance 0.5"
+            )
         for name in ("grace", "expire"):
             value = getattr(self, name)
             if value is not None and value < timedelta(0):
@@ -154,18 +163,47 @@ def _condemn(
     )
     remove_journals(store, condemning.horizon)
     live, census = Live(), Census()
-    space = PackSpace() if options.measure else None
-    condemning.mark(live, space)
+    space, thinned = _mark(condemning, live, options)
     found = CondemnedList(store)
-    for info in condemning.sort(live, census):
-        found.add(info)
+    for item in condemning.sort(live, census, thinned):
+        found.add(item)
     found.flush()
+    report = replace(report, repacked=None if options.repack is None else thinned.repacked)
     if not found.firsts:
         return state, _counted(report, live, census, space, None)
     horizon = condemning.horizon if live.is_complete else _NEVER
     before = None if state.document is None else state.document.last_swept
     state = state.replace(found.document(grace, horizon, before=before))
     return state, _counted(report, live, census, space, state.modified() + grace)
+
+
+def _mark(
+    condemning: Condemning, live: Live, options: GcOptions
+) -> tuple[PackSpace | None, Thinned]:
+    """Find what is needed; thin out packs, or in a dry run count them, if that is asked for."""
+    store = condemning.store
+    forwards = Forwards.read(store)
+    if forwards.damaged:
+        pack, detail = next(iter(forwards.damaged.items()))
+        raise CorruptionError(
+            f"nobody can tell where the chunks of the pack {pack} are: nothing was deleted. "
+            f"Restore it first (vstore fsck --repair-from COPY). {detail}"
+        )
+    is_repacking = options.repack is not None
+    space = PackSpace(forwards) if options.measure or is_repacking else None
+    condemning.mark(live, space)
+    thinned = Thinned()
+    for moved in list(forwards.needed(live.digests)):
+        thinned.needed.add(moved.pack)
+        live.digests.add(moved.into.digest)
+    # Where something could not be read, nobody can tell which chunks it needs.
+    if options.repack is not None and space is not None and live.is_complete:
+        horizon, progress = condemning.horizon, condemning.progress
+        repacking = Repacking(
+            store, forwards, horizon, options.repack, progress, dry_run=options.dry_run
+        )
+        repacking.run(space, thinned)
+    return space, thinned
 
 
 def _counted(
@@ -190,16 +228,16 @@ def _preview(store: ObjectStore, state: State, options: GcOptions, progress: Pro
     condemning = Condemning.begin(
         store, read_refs(store), now, grace=grace, expire=options.expire, progress=progress
     )
-    remove_journals(store, condemning.horizon)
     live, census = Live(), Census()
-    space = PackSpace() if options.measure else None
-    condemning.mark(live, space)
-    for _ in condemning.sort(live, census):
+    space, thinned = _mark(condemning, live, options)
+    for _ in condemning.sort(live, census, thinned):
         pass
     due = None
     if state.pending is not None and not state.pending.is_sweeping:
         due = state.modified() + _grace(state.pending, options)
-    return _counted(GcReport(url=store.url, dry_run=True), live, census, space, due)
+    repacked = None if options.repack is None else thinned.repacked
+    report = GcReport(url=store.url, dry_run=True, repacked=repacked)
+    return _counted(report, live, census, space, due)
 
 
 def _wait(store: ObjectStore, state: State, options: GcOptions) -> State:

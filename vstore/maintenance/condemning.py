@@ -14,6 +14,7 @@ from vstore.maintenance.gc_report import NOTHING, Amount
 from vstore.maintenance.leases import oldest_lease
 from vstore.maintenance.marking import Live, PackSpace, mark
 from vstore.maintenance.progress import Progress, Step
+from vstore.maintenance.repacking import Thinned
 from vstore.maintenance.roots import RefsFound, log_horizon
 from vstore.storage.store import ObjectInfo, ObjectStore
 
@@ -62,37 +63,44 @@ class Condemning:
         mark(self.store, self.refs.commits(), live, space=space, progress=self.progress)
         since = log_horizon(self.now, self.expire)
         left = self.refs.remembered(since)
-        mark(self.store, left, live, tolerate=(NotFoundError,), progress=self.progress)
+        tolerated = (NotFoundError,)
+        mark(self.store, left, live, tolerate=tolerated, space=space, progress=self.progress)
         # A transaction stores its commit, then moves its branch: the commit may be named soon.
         young = [
             digest
             for digest, info in _listed(self.store, keys.COMMITS)
             if digest not in live.digests and info.modified >= self.horizon
         ]
-        mark(self.store, young, live, tolerate=(NotFoundError, FormatError))
+        mark(self.store, young, live, tolerate=(NotFoundError, FormatError), space=space)
 
-    def sort(self, live: Live, census: Census) -> Iterator[ObjectInfo]:
-        """Count everything and yield, in key order, what is old and that nothing needs."""
+    def sort(self, live: Live, census: Census, thinned: Thinned) -> Iterator[Condemned]:
+        """Count everything and yield, in key order, what is old and that nothing needs.
+
+        So are packs whose live chunks are elsewhere now, as `thinned` says.
+        """
         seen = 0
-        for prefix in (keys.COMMITS, keys.INDEX, keys.PACKS):
+        for prefix in (keys.COMMITS, keys.INDEX, keys.MOVED, keys.PACKS):
             for digest, info in _listed(self.store, prefix):
                 seen += 1
                 if seen % 1000 == 0:
                     self.progress(Step("sorting objects", seen))
                 amount = Amount(1, info.nbytes)
-                if digest in live.digests:
+                moved = thinned.moved.get(info.key, "")
+                is_live = digest in (thinned.needed if prefix == keys.MOVED else live.digests)
+                if is_live and not moved:
                     census.live += amount
                 elif info.modified >= self.horizon:
                     census.young += amount
                 else:
                     census.condemned += amount
-                    yield info
+                    yield Condemned(info.key, info.nbytes, info.modified.isoformat(), moved)
 
 
 def _listed(store: ObjectStore, prefix: str) -> Iterator[tuple[Digest, ObjectInfo]]:
     """List objects that digests name; what else lies there is none of gc's business."""
     for info in store.list_prefix(prefix):
-        digest = keys.digest_at(info.key)
+        find = keys.moved_at if prefix == keys.MOVED else keys.digest_at
+        digest = find(info.key)
         if digest is not None:
             yield digest, info
 
@@ -110,10 +118,10 @@ class CondemnedList:
     amount: Amount = NOTHING
     _pending: list[Condemned] = field(default_factory=list)
 
-    def add(self, info: ObjectInfo) -> None:
+    def add(self, found: Condemned) -> None:
         """Take the next object, in key order."""
-        self._pending.append(Condemned(info.key, info.nbytes, info.modified.isoformat()))
-        self.amount += Amount(1, info.nbytes)
+        self._pending.append(found)
+        self.amount += Amount(1, found.nbytes)
         if len(self._pending) >= PART_OBJECTS:
             self.flush()
 

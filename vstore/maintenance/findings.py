@@ -1,12 +1,13 @@
 """What a verification has found so far, and restoring it from a copy."""
 
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from vstore.errors import CorruptionError, NotFoundError
 from vstore.format import keys
 from vstore.format.digest import Digest, raw_digest, read_settled
+from vstore.format.moved import Moved
 from vstore.maintenance.crawl import Task
 from vstore.maintenance.fsck_report import Fault, Problem
 from vstore.storage.store import Key, ObjectStore
@@ -60,11 +61,12 @@ class Restorer:
     store: ObjectStore
     copy: ObjectStore | None
     findings: Findings
+    sources: Mapping[Digest, Sequence[Moved]] = field(default_factory=dict)
 
     def restore(self, key: Key, fault: Fault, detail: str = "") -> bytes | None:
         """Report a problem; return the restored bytes, or None where nothing could be done."""
         digest = keys.digest_at(key)
-        data = None if self.copy is None or digest is None else _find(self.copy, key, digest)
+        data = None if self.copy is None or digest is None else self._find(self.copy, key, digest)
         if data is not None and digest is not None and raw_digest(data) == bytes.fromhex(digest):
             self.store.put(key, data)
             self.findings.report(key, fault, detail, repaired=True)
@@ -74,6 +76,17 @@ class Restorer:
             detail = f"{detail}; the copy {what}".lstrip("; ")
         self.findings.report(key, fault, detail)
         return None
+
+    def _find(self, copy: ObjectStore, key: Key, digest: Digest) -> bytes | None:
+        """Return an object of the copy, or make a pack of one that the copy has from before."""
+        data = _find(copy, key, digest)
+        if data is not None and raw_digest(data) == bytes.fromhex(digest):
+            return data
+        for moved in self.sources.get(digest, ()):
+            whole = self._find(copy, keys.pack(moved.pack), moved.pack)
+            if whole is not None and raw_digest(whole) == bytes.fromhex(moved.pack):
+                return moved.rebuild(whole)
+        return data
 
 
 def _find(store: ObjectStore, key: Key, digest: Digest) -> bytes | None:

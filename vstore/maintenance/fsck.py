@@ -20,10 +20,12 @@ from vstore.maintenance.chunk_rows import ChunkRows
 from vstore.maintenance.crawl import Kind, Task, crawl
 from vstore.maintenance.digest_set import DigestSet
 from vstore.maintenance.findings import CheckingReader, Findings, ReportedError, Restorer
+from vstore.maintenance.forwards import Forwards
 from vstore.maintenance.fsck_report import Fault, FsckReport, Problem
 from vstore.maintenance.inventory import Inventory
 from vstore.maintenance.key_check import check_keys
 from vstore.maintenance.lineage import Lineage
+from vstore.maintenance.move_check import check_moves
 from vstore.maintenance.pack_check import PackChecker, Verified
 from vstore.maintenance.progress import Progress, Step, silent
 from vstore.maintenance.reach import Attribution
@@ -165,11 +167,16 @@ class _Run:
     live: DigestSet = field(default_factory=DigestSet)
     inventory: Inventory = field(default_factory=Inventory)
     rows: ChunkRows = field(default_factory=ChunkRows)
+    forwards: Forwards = field(init=False)
     after: str = ""
 
     @property
     def restorer(self) -> Restorer:
-        return Restorer(self.store, self.options.repair_from, self.findings)
+        copy = self.options.repair_from
+        return Restorer(self.store, copy, self.findings, self.forwards.sources())
+
+    def __post_init__(self) -> None:
+        self.forwards = Forwards(self.store)
 
     def run(self) -> FsckReport:
         self._resume()
@@ -177,6 +184,8 @@ class _Run:
         # Listed after the refs were read, so that all they refer to was there before.
         self.inventory = Inventory.take(self.store, self.progress)
         self.rows = ChunkRows(self.options.decode)
+        self.forwards = Forwards.read(self.store)
+        check_moves(self.forwards, self.inventory, self.restorer)
         remembered = [digest for digest in refs.remembered if self._is_listed(digest)]
         crawl([*refs.heads, *remembered], CheckingReader(self.restorer), _Checker(self))
         if self.options.reads_packs:
@@ -266,7 +275,7 @@ class _Run:
 
     def _attributed(self) -> tuple[Problem, ...]:
         if any(True for _ in self.findings.open_problems()):
-            attribution = Attribution(Fetcher(self.store), self.findings)
+            attribution = Attribution(Fetcher(self.store), self.findings, self.forwards)
             reaches = attribution.run(self._walked())
         else:
             reaches = {}
@@ -326,6 +335,7 @@ class _Checker:
             self.run.findings.report(path, "malformed", f"the metadata of the array: {exc}")
 
     def leaf(self, leaf: Leaf, node: ArrayNode, path: str) -> None:  # noqa: ARG002
+        leaf = self.run.forwards.translated(leaf)
         wanted = {pack.digest for pack in leaf.packs if self.run.take_pack(pack)}
         if wanted:
             self.run.rows.add(leaf, node, wanted)

@@ -26,11 +26,38 @@ NOTHING = Amount()
 
 
 @dataclass(frozen=True, slots=True)
+class Repacked:
+    """Packs that were thinned out: how much in them is dead and goes, and how much was kept.
+
+    What was kept is stored once more at once; the packs themselves go with what is condemned.
+    """
+
+    packs: int = 0
+    dead_nbytes: int = 0
+    kept_nbytes: int = 0
+
+    def __add__(self, other: "Repacked") -> "Repacked":
+        return Repacked(
+            self.packs + other.packs,
+            self.dead_nbytes + other.dead_nbytes,
+            self.kept_nbytes + other.kept_nbytes,
+        )
+
+    def to_dict(self) -> dict[str, int]:
+        """Return plain values."""
+        return {
+            "packs": self.packs,
+            "dead_nbytes": self.dead_nbytes,
+            "kept_nbytes": self.kept_nbytes,
+        }
+
+
+@dataclass(frozen=True, slots=True)
 class DeadSpace:
     """Chunks that nothing needs in packs that something else needs.
 
-    A pack is named by its digest in every commit that uses it, so it goes as a whole or not
-    at all; this says what a copy of the repository's live chunks would save.
+    A pack is named by its digest in every commit that uses it, so it stays whole unless it is
+    thinned out (`repack`).
     """
 
     nbytes: int
@@ -45,7 +72,7 @@ class GcReport:
     `freed` was deleted now; `condemned` waits until `due`, on the store's clock, and is
     deleted by the next call after that; `spared` was condemned and is needed again; `young`
     is needed by nothing, but newer than the grace period, so that a transaction may be about
-    to commit it; `live` is needed.
+    to commit it; `live` is needed. `repacked` says which packs were thinned out, or would be.
     """
 
     url: str
@@ -59,6 +86,7 @@ class GcReport:
     commits: int = 0
     documents: int = 0
     dead: DeadSpace | None = None
+    repacked: Repacked | None = None
     cancelled: bool = False
 
     def to_dict(self) -> dict[str, Any]:
@@ -77,6 +105,7 @@ class GcReport:
                 "packs": self.dead.packs,
                 "mostly_dead": self.dead.mostly_dead,
             }
+        plain["repacked"] = None if self.repacked is None else self.repacked.to_dict()
         plain["cancelled"] = self.cancelled
         return plain
 
@@ -94,6 +123,12 @@ class GcReport:
         if self.condemned.objects:
             due = "" if self.due is None else f": may go after {format_time(self.due)[:19]}Z"
             lines.append(f"  condemned  {self.condemned}{due}")
+        if self.repacked is not None:
+            lines.append(
+                f"  repacked   {plural(self.repacked.packs, 'pack')}: "
+                f"{human_nbytes(self.repacked.dead_nbytes)} in them dead, "
+                f"{human_nbytes(self.repacked.kept_nbytes)} stored once more"
+            )
         if self.young.objects:
             lines.append(
                 f"  young      {self.young}: unreferenced, but newer than the grace period"

@@ -48,7 +48,11 @@ class Inventory:
             self.has_marker = True
         elif info.key.startswith("refs/") and keys.find_ref_name(info.key) is not None:
             self.refs.append(info.key)
-        elif info.key.startswith((keys.COLLECTION, keys.PROBES)) or keys.find_deleted(info.key):
+        elif (
+            info.key.startswith((keys.COLLECTION, keys.PROBES))
+            or keys.find_deleted(info.key)
+            or keys.moved_at(info.key)
+        ):
             self.working += amount
         else:
             self.foreign_amount += amount

@@ -1,6 +1,6 @@
 """Finding what is needed: everything that refs, their logs and young commits reach."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -9,10 +9,11 @@ from numpy.typing import NDArray
 from vstore.errors import CorruptionError, VstoreError
 from vstore.format.commit import CommitDocument
 from vstore.format.digest import Digest
-from vstore.format.page import Leaf
+from vstore.format.page import Leaf, PackRef
 from vstore.format.tree import ArrayNode
 from vstore.maintenance.crawl import Kind, Task, crawl
 from vstore.maintenance.digest_set import DigestSet
+from vstore.maintenance.forwards import Forwards
 from vstore.maintenance.gc_report import DeadSpace
 from vstore.maintenance.objects import DocumentReader
 from vstore.maintenance.progress import Progress, Step, silent
@@ -108,9 +109,13 @@ _ROWS = 1 << 18
 
 
 class PackSpace:
-    """How much of each live pack is chunks that something needs: 24 bytes a chunk."""
+    """Which parts of each live pack are chunks that something needs: 24 bytes a chunk.
 
-    def __init__(self) -> None:
+    Of packs that were thinned out, where the chunks are now.
+    """
+
+    def __init__(self, forwards: Forwards) -> None:
+        self._forwards = forwards
         self._numbers: dict[Digest, int] = {}
         self._sizes: list[int] = []
         self._rows: list[NDArray[np.int64]] = []
@@ -119,6 +124,7 @@ class PackSpace:
 
     def add(self, leaf: Leaf) -> None:
         """Take the chunks of a page; those that are known already count once."""
+        leaf = self._forwards.translated(leaf)
         numbers = np.array([self._number(pack.digest, pack.nbytes) for pack in leaf.packs])
         self._rows.append(np.stack([numbers[leaf.pack], leaf.offset, leaf.nbytes], axis=1))
         self._pending += len(leaf.offset)
@@ -137,11 +143,30 @@ class PackSpace:
         self._rows, self._pending = [rows], len(rows)
         return rows
 
-    def dead(self) -> DeadSpace:
-        """Return what is dead inside the packs that are needed."""
+    def _dead(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         rows = self._compacted()
         sizes = np.array(self._sizes, np.int64)
         used = np.zeros(len(sizes), np.int64)
         np.add.at(used, rows[:, 0], rows[:, 2])
-        dead = np.maximum(sizes - used, 0)
+        return sizes, np.maximum(sizes - used, 0)
+
+    def parts(self, pack: Digest) -> NDArray[np.int64]:
+        """Return the parts of a pack that are needed, as rows of (offset, bytes)."""
+        number = self._numbers.get(pack)
+        if number is None:
+            return np.zeros((0, 2), np.int64)
+        rows = self._compacted()
+        first, last = np.searchsorted(rows[:, 0], [number, number + 1])
+        return rows[first:last, 1:]
+
+    def mostly_dead(self, share: float) -> Iterator[PackRef]:
+        """Yield packs of which at least this share is dead."""
+        sizes, dead = self._dead()
+        digests = list(self._numbers)
+        for number in np.flatnonzero((dead > 0) & (dead >= share * sizes)):
+            yield PackRef(digests[number], int(sizes[number]))
+
+    def dead(self) -> DeadSpace:
+        """Return what is dead inside the packs that are needed."""
+        sizes, dead = self._dead()
         return DeadSpace(int(dead.sum()), len(sizes), int((2 * dead > sizes).sum()))

@@ -18,6 +18,7 @@ from vstore.format.samples import DELETED
 from vstore.format.selection import chunk_strides
 from vstore.format.tree import ArrayNode, GroupNode, Node, NodeRef
 from vstore.maintenance.findings import Findings
+from vstore.maintenance.forwards import Forwards
 from vstore.maintenance.fsck_report import Reach
 from vstore.snapshot import Snapshot
 from vstore.table import Table
@@ -50,6 +51,7 @@ class Attribution:
 
     fetcher: Fetcher
     findings: Findings
+    forwards: Forwards
     _pages: dict[Digest, list[_Bad]] = field(default_factory=dict)
     _chunks: dict[ChunkRef, bool] = field(default_factory=dict)
     _reaches: dict[_Found, list[Digest]] = field(default_factory=dict)
@@ -144,8 +146,9 @@ class Attribution:
     def _in_opened(self, page: Page, height: int) -> Iterator[_Bad]:
         if isinstance(page, Leaf):
             for slot, ref in page.refs().items():
-                if self._is_bad(ref):
-                    yield _Bad(slot, slot + 1, keys.pack(ref.pack.digest))
+                place = self.forwards.place(ref)
+                if self._is_bad(place):
+                    yield _Bad(slot, slot + 1, keys.pack(place.pack.digest))
             return
         step = span(height - 1)
         for slot, child in page.refs().items():

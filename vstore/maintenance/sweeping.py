@@ -7,15 +7,18 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from itertools import groupby
 
-from vstore.errors import ConflictError, NotFoundError
+from vstore.errors import ConflictError, CorruptionError, NotFoundError
 from vstore.format import keys
 from vstore.format.collection import CollectionDocument, Condemned
 from vstore.format.commit import Fence
+from vstore.format.digest import Digest, read_verified
 from vstore.history.fence import read_part
+from vstore.history.moves import find_moved
 from vstore.history.refs import Refs
+from vstore.maintenance.forwards import Forwards
 from vstore.maintenance.gc_report import NOTHING, Amount
 from vstore.maintenance.leases import oldest_lease, store_now
-from vstore.maintenance.marking import KnownCommits, Live, mark
+from vstore.maintenance.marking import KnownCommits, Live, PackSpace, mark
 from vstore.maintenance.progress import Progress, Step
 from vstore.maintenance.roots import log_horizon, read_refs, ref_names
 from vstore.maintenance.state import Heartbeat, State
@@ -23,7 +26,7 @@ from vstore.storage.store import Key, ObjectStore
 
 _DELETERS = 16
 _TRIES = 200
-_GROUPS = (keys.COMMITS, keys.INDEX, keys.PACKS)
+_GROUPS = (keys.COMMITS, keys.INDEX, keys.MOVED, keys.PACKS)
 """In this order: an object goes before those that it refers to, so that a commit that is still
 there lacks nothing, however far a collection came that was killed."""
 
@@ -64,12 +67,17 @@ def sweep(
     swept.live.known = _known_commits(store, document)
     now = store_now(store)
     refs = read_refs(store)
-    mark(store, refs.commits(), swept.live, progress=alive)
+    space = PackSpace(Forwards.read(store)) if _thins(store, document) else None
+    mark(store, refs.commits(), swept.live, space=space, progress=alive)
     left = refs.remembered(log_horizon(now, expire))
-    mark(store, left, swept.live, tolerate=(NotFoundError,), progress=alive)
+    mark(store, left, swept.live, tolerate=(NotFoundError,), space=space, progress=alive)
     lease = oldest_lease(store, now, timedelta(seconds=document.grace_seconds))
-    _Sweep(store, document, swept, heart, lease, progress).run()
+    _Sweep(store, document, swept, heart, lease, space, progress).run()
     return heart.state.entering("done"), swept
+
+
+def _thins(store: ObjectStore, document: CollectionDocument) -> bool:
+    return any(item.moved for item in _condemned(store, document, keys.PACKS))
 
 
 def _is_whole(store: ObjectStore, document: CollectionDocument) -> bool:
@@ -135,6 +143,7 @@ class _Sweep:
     swept: Swept
     heart: Heartbeat
     lease: datetime | None
+    space: PackSpace | None
     progress: Progress
     _done: int = 0
 
@@ -168,8 +177,42 @@ class _Sweep:
     def _is_needed(self, item: Condemned) -> bool:
         if self.lease is not None and datetime.fromisoformat(item.modified) >= self.lease:
             return True
-        digest = keys.digest_at(item.key)
-        return digest is None or digest in self.swept.live.digests
+        live = self.swept.live.digests
+        digest, source = keys.digest_at(item.key), keys.moved_at(item.key)
+        if source is not None:
+            return source in live and self._keep_way(source)
+        if digest is None:
+            return True
+        if item.moved:
+            return not self._is_elsewhere(digest, item.moved)
+        return digest in live
+
+    def _keep_way(self, pack: Digest) -> bool:
+        """Keep also what the chunks of a pack that was thinned out went into."""
+        moved = find_moved(self.store, pack)
+        if moved is not None:
+            self.swept.live.digests.add(moved.into.digest)
+        return True
+
+    def _is_elsewhere(self, pack: Digest, document: str) -> bool:
+        """Make sure that all that is needed of a pack lies, whole, in the one it went into.
+
+        `document` is the digest of what was known of that when the pack was condemned. What
+        was committed since may need more of the pack than that.
+        """
+        moved = find_moved(self.store, pack)
+        if moved is None or moved.digest != document or self.space is None:
+            return False
+        parts = self.space.parts(pack)
+        if (moved.offsets(parts[:, 0], parts[:, 1]) < 0).any():
+            return False
+        into = keys.pack(moved.into.digest)
+        try:
+            expected = bytes.fromhex(moved.into.digest)
+            read_verified(lambda: self.store.get(into), expected, what=into)
+        except (NotFoundError, CorruptionError):
+            return False
+        return True
 
     def _delete(self, item: Condemned) -> Condemned:
         self.heart.require_fresh()

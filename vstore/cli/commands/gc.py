@@ -51,6 +51,15 @@ def gc(  # noqa: PLR0913 - they are options, spelled out on the command line
     measure: Annotated[
         bool, typer.Option("--measure", help="Find out how much of the packs that stay is dead.")
     ] = False,
+    repack: Annotated[
+        float | None,
+        typer.Option(
+            "--repack",
+            metavar="SHARE",
+            help="Thin out packs of which at least this share is dead: 0.5 for half.",
+            show_default=False,
+        ),
+    ] = None,
     take_over: Annotated[
         bool,
         typer.Option("--take-over", help="Finish now what a killed collection was deleting."),
@@ -77,6 +86,7 @@ def gc(  # noqa: PLR0913 - they are options, spelled out on the command line
             wait=wait,
             take_over=take_over,
             measure=measure,
+            repack=repack,
             cancel=cancel,
             progress=show,
         )

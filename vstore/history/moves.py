@@ -1,0 +1,69 @@
+"""Finding the chunks of packs that were thinned out; see docs/design/011-repacking.md."""
+
+from vstore.errors import NotFoundError
+from vstore.format import keys, moved
+from vstore.format.digest import Digest
+from vstore.format.moved import Moved
+from vstore.format.page import ChunkRef
+from vstore.history.documents import read_again
+from vstore.storage.locks import ForkSafeLock
+from vstore.storage.store import ObjectStore, Version
+
+MOST_HOPS = 16
+"""How often a pack may have been thinned out without the way to it being made shorter."""
+
+
+def find_moved(store: ObjectStore, pack: Digest) -> Moved | None:
+    """Return what became of a pack, None if it was never thinned out; one request.
+
+    Raises:
+        FormatError: the document is malformed, or of a newer version.
+        CorruptionError: it is damaged.
+    """
+    key = keys.moved(pack)
+    try:
+        found, _ = read_again(
+            lambda: (store.get(key), Version("")), lambda data: moved.decode(data, pack)
+        )
+    except NotFoundError:
+        return None
+    return found
+
+
+class Moves:
+    """What is known of packs that were thinned out: nothing, until one is missed."""
+
+    def __init__(self, store: ObjectStore) -> None:
+        self._store = store
+        self._known: dict[Digest, Moved] = {}
+        self._lock = ForkSafeLock()
+
+    def place(self, ref: ChunkRef) -> ChunkRef:
+        """Return where a chunk lies, as far as is known."""
+        for _ in range(MOST_HOPS if self._known else 0):
+            known = self._known.get(ref.pack.digest)
+            there = None if known is None else known.place(ref)
+            if there is None:
+                break
+            ref = there
+        return ref
+
+    def is_news(self, ref: ChunkRef, missed: ChunkRef) -> bool:
+        """Look again where a chunk lies that was missed; return whether that is elsewhere."""
+        if self.place(ref) != missed:
+            return True  # another thread found out
+        self._look(missed.pack.digest)
+        if self.place(ref) != missed:
+            return True
+        if missed.pack != ref.pack:
+            # What led there may have been written anew, or may not be needed any more.
+            self._look(ref.pack.digest)
+        return self.place(ref) != missed
+
+    def _look(self, pack: Digest) -> None:
+        found = find_moved(self._store, pack)
+        with self._lock:
+            if found is None:
+                self._known.pop(pack, None)
+            else:
+                self._known[pack] = found
