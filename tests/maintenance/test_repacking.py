@@ -1,6 +1,10 @@
 """Packs that are mostly dead are thinned out, and every commit is read as before."""
 
+import json
+import threading
+import time
 from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -10,13 +14,17 @@ import numpy as np
 import pytest
 
 import vstore
+from tests.format.second_reader import SecondReader
 from tests.maintenance.scenes import CHUNK, LENGTH, new_repository
 from tests.maintenance.stores import DAY, Killed, MortalStore, age, contents, pass_grace
+from tests.maintenance.test_gc_threads import keep_reading
 from vstore import ConflictError, FormatError, Repository
+from vstore.array import StoredArray, read
 from vstore.exporters.references import export_refs
-from vstore.format import keys, moved
+from vstore.format import document, keys, moved
 from vstore.format.digest import Digest, digest_of
 from vstore.format.moved import MovedDocument
+from vstore.format.tree import ArrayNode
 from vstore.maintenance.collecting import GcOptions, collect
 from vstore.maintenance.fsck import FsckOptions, fsck
 from vstore.reader import Reader
@@ -56,7 +64,7 @@ def everything(store: ObjectStore) -> dict[str, bytes]:
     """Return what every commit on the branches holds, read by a fresh handle."""
     repository = Repository(store)
     return {
-        commit.id: repository.checkout(commit.id)["x"][:].tobytes()  # type: ignore[union-attr]
+        commit.id: repository.checkout(commit.id)["x"][:].tobytes()
         for name in repository.branches
         for commit in repository.log(name)
     }
@@ -66,15 +74,15 @@ def packs(store: ObjectStore) -> set[Key]:
     return {info.key for info in store.list_prefix(keys.PACKS)}
 
 
-def thinned(repository: Repository) -> Digest:
+def thinned(repository: Repository, options: GcOptions = REPACK) -> Digest:
     """Collect garbage twice, with the grace period in between; return the pack that went."""
     before = packs(repository.store)
     age(repository.store, 3 * DAY)
-    first = collect(repository.store, REPACK)
+    first = collect(repository.store, options)
     assert first.repacked is not None
     assert first.repacked.packs == 1
     pass_grace(repository.store)
-    collect(repository.store, REPACK)
+    collect(repository.store, options)
     (pack,) = {
         digest
         for info in repository.store.list_prefix(keys.MOVED)
@@ -165,32 +173,34 @@ def test_a_reader_that_knows_the_old_place_falls_back(repository: Repository) ->
     assert array[:].tolist() == [*values(1)[: 2 * CHUNK], *values(3)[2 * CHUNK :]]
 
 
-def test_a_pack_is_thinned_out_again_and_again(repository: Repository) -> None:
+def test_a_pack_is_thinned_out_again_and_again() -> None:
     """The reader that followed the first step knows a place that goes by the second."""
+    repository = new_repository()
+    rewrite(repository, 1, keep=6)
+    expected = values(1)[: 6 * CHUNK]
     reader: Any = Repository(repository.store).checkout("main")["x"]
-    pack = thinned(repository)
-    assert reader[0] == values(1)[0]
-    first = reader[:].tobytes()
-    base = repository.branches["main"]
-    with repository.transaction("main", message="Write one of the two anew") as tx:
-        tx["x"][:CHUNK] = 0
+    kept = repository.checkout("main").tree.get("x")
+    thinned(repository, GcOptions(expire=NONE, repack=0.3))
+    assert reader[0] == expected[0]
+    with repository.transaction("main", message="Write all but one of them anew") as tx:
+        tx["x"][: 5 * CHUNK] = values(9)[: 5 * CHUNK]
     root = list(repository.log())[-1].id
     repository.squash("main", since=root, message="Forget all that was before")
     before = everything(repository.store)
-    collect(repository.store, NOW)
-    collect(repository.store, NOW)
+    age(repository.store, 3 * DAY, prefixes=("packs/", "commits/", "moved/"))
+    again = collect(repository.store, NOW).repacked
+    assert again is not None
+    assert again.packs == 1
     assert everything(repository.store) == before
-    assert len(list(repository.store.list_prefix(keys.MOVED))) >= 2
-    assert keys.pack(pack) not in packs(repository.store)
+    assert len(list(repository.store.list_prefix(keys.MOVED))) == 2
     assert fsck(repository.store, FULL).is_sound
-    assert reader[CHUNK : 2 * CHUNK].tobytes() == first[CHUNK * 8 : 2 * CHUNK * 8]
+    assert collect(repository.store, NOW).freed.objects == 0
+    assert reader[5 * CHUNK : 6 * CHUNK].tolist() == expected[5 * CHUNK :].tolist()
+    assert isinstance(kept, ArrayNode)
+    left_out = StoredArray(Repository(repository.store).fetcher, kept, path="x")
+    assert read(left_out, slice(5 * CHUNK, 6 * CHUNK)).tolist() == expected[5 * CHUNK :].tolist()
     with pytest.raises(vstore.CorruptionError, match="missing"):
-        Repository(repository.store).fetcher.chunk(_chunk(reader, 0))
-    assert base != repository.branches["main"]
-
-
-def _chunk(array: Any, number: int) -> Any:
-    return array._stored.refs([number])[0] if hasattr(array, "_stored") else None
+        read(left_out, 0)
 
 
 def unreachable_node(repository: Repository) -> Any:
@@ -208,7 +218,7 @@ def test_a_commit_that_needs_what_was_left_out_is_refused(repository: Repository
     """It began before the collection, and refers to chunks that nothing else does by now."""
     node = unreachable_node(repository)
     tx = repository.transaction("main", message="Bring back the old state")
-    tx.staged.put("x", node)
+    tx.staged.put_node("x", node)
     thinned(repository)
     before = everything(repository.store)
     with pytest.raises(ConflictError, match="begin again"):
@@ -219,7 +229,7 @@ def test_a_commit_that_needs_what_was_left_out_is_refused(repository: Repository
 def test_a_pack_is_spared_when_a_commit_came_to_need_more_of_it(repository: Repository) -> None:
     node = unreachable_node(repository)
     tx = repository.transaction("main", message="Bring back the old state")
-    tx.staged.put("x", node)
+    tx.staged.put_node("x", node)
     age(repository.store, 3 * DAY)
     pack = packs(repository.store)
     collect(repository.store, REPACK)
@@ -365,8 +375,6 @@ def test_nothing_is_deleted_while_nobody_can_tell_where_chunks_are(repository: R
 
 
 def test_reference_files_name_the_place_where_chunks_are(tmp_path: Path) -> None:
-    import json  # noqa: PLC0415
-
     repository = new_repository(str(tmp_path / "repository"))
     rewrite(repository, 1, keep=2)
     thinned(repository)
@@ -389,7 +397,7 @@ def test_training_reads_chunks_that_moved(tmp_path: Path) -> None:
         with repository.transaction(message="Change") as tx:
             tx["t"]["n"][first:] = values(first)[:1].item() + np.arange(1600 - first)
     repository.squash("main", since=start, message="Change")
-    expected = sorted(repository.checkout()["t"]["n"][:].tolist())  # type: ignore[union-attr]
+    expected = sorted(repository.checkout()["t"]["n"][:].tolist())
     thinned(repository)
     reader = Reader(repository.checkout()["t"], batch_size=64, shuffle=True, seed=0)
     found = [n for batch in reader for n in batch["n"].tolist()]
@@ -427,8 +435,6 @@ def test_a_document_that_no_vstore_writes_is_refused(number: int, repository: Re
 
 
 def vstore_sealed(value: dict[str, Any]) -> bytes:
-    from vstore.format import document  # noqa: PLC0415
-
     return document.dumps(value | {"check": digest_of(document.dumps(value))})
 
 
@@ -440,8 +446,96 @@ def test_packs_that_lead_to_each_other_end_in_an_error(repository: Repository) -
     start = found.document.runs[0][0]
     back = MovedDocument(1, found.into.digest, (pack, nbytes), [(0, nbytes)])
     there = MovedDocument(1, pack, (found.into.digest, nbytes), [(start, nbytes)])
-    for document in (back, there):
-        repository.store.put(keys.moved(Digest(document.pack)), moved.encode(document))
+    for step in (back, there):
+        repository.store.put(keys.moved(Digest(step.pack)), moved.encode(step))
     with pytest.raises(vstore.CorruptionError, match="missing"):
         everything(repository.store)
     assert not fsck(repository.store, FULL).is_sound
+
+
+def test_a_second_implementation_follows_chunks_that_moved(tmp_path: Path) -> None:
+    repository = new_repository(str(tmp_path / "repository"))
+    rewrite(repository, 1, keep=2)
+    thinned(repository)
+    reader = SecondReader(tmp_path / "repository")
+    commit = reader.commit(reader.branch("main")["commit"])
+    found = reader.array(commit.root.children["x"])
+    assert found.tobytes() == everything(repository.store)[commit.digest]
+    assert any(name.startswith("moved/") for name in reader.reached)
+
+
+def keep_rewriting(store: ObjectStore, old: list[str], stop: threading.Event) -> int:
+    """Fill packs and need but a part of them soon; note the commits in between."""
+    made = 0
+    while not stop.is_set():
+        repository = Repository(store, author=vstore.Author("Rewriter"))
+        base = repository.branches["own"]
+        for first in (0, 2):
+            with repository.transaction("own", message="Write") as tx:
+                tx["x"][first * CHUNK :] = values(made)[first * CHUNK :] + first
+            old.append(tx.commit_made.id)  # type: ignore[union-attr]
+        repository.squash("own", since=base, message="Squash")
+        made += 1
+        time.sleep(0.05)
+    return made
+
+
+def keep_reviving(store: ObjectStore, old: list[str], stop: threading.Event) -> tuple[int, int]:
+    """Bring back arrays of commits that are on no branch any more; return what came of it."""
+    done = refused = 0
+    while not stop.is_set():
+        time.sleep(0.01)
+        repository = Repository(store, author=vstore.Author("Reviver"))
+        tx = repository.transaction("revived", message="Revive")
+        try:
+            tx.staged.put_node("x", repository.checkout(old[-1]).tree.get("x"))
+            time.sleep(0.03 * (done % 4))
+            done += tx.commit() is not None
+        except (IndexError, vstore.NotFoundError, ConflictError):
+            tx.discard()
+            refused += 1
+    return done, refused
+
+
+def check_beside(repository: Repository, rounds: int) -> None:
+    """Thin out packs again and again while others read, write, and need what was dead."""
+    options = GcOptions(
+        grace=timedelta(milliseconds=60), expire=NONE, repack=0.2, wait=True, take_over=True
+    )
+    for name in ("own", "revived"):
+        repository.branches.create(name, at="main")
+    store, old, stop, repacked = repository.store, list[str](), threading.Event(), 0
+    with ThreadPoolExecutor(3) as pool:
+        others: list[Future[Any]] = [
+            pool.submit(keep_rewriting, store, old, stop),
+            pool.submit(keep_reviving, store, old, stop),
+            pool.submit(keep_reading, store, stop),
+        ]
+        try:
+            for number in range(20 * rounds):
+                if number >= rounds and repacked:
+                    break
+                report = collect(store, options)
+                repacked += 0 if report.repacked is None else report.repacked.packs
+                everything(store)
+                assert not any(future.done() for future in others)
+        finally:
+            stop.set()
+    assert all(future.result() for future in others)
+    assert repacked > 0
+    assert len(everything(store)) > len(old) // 2
+    assert fsck(store, FULL).is_sound
+    for _ in range(2):
+        collect(store, NOW)
+    assert fsck(store, FULL).unreferenced.objects == 0
+    everything(store)
+
+
+def test_packs_are_thinned_out_beside_those_who_read_and_write_them() -> None:
+    check_beside(new_repository(), rounds=5)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("place", ["memory", "disk"])
+def test_packs_are_thinned_out_many_times(place: str, tmp_path: Path) -> None:
+    check_beside(new_repository(None if place == "memory" else str(tmp_path / "r")), rounds=12)

@@ -1,7 +1,7 @@
 """What a verification has found so far, and restoring it from a copy."""
 
 import threading
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from vstore.errors import CorruptionError, NotFoundError
@@ -99,9 +99,13 @@ def _find(store: ObjectStore, key: Key, digest: Digest) -> bytes | None:
 
 @dataclass(frozen=True, slots=True)
 class CheckingReader:
-    """Reads documents, reports those that are missing or damaged, and restores them."""
+    """Reads documents, reports those that are missing or damaged, and restores them.
+
+    What is missing and `may_be_gone` is not reported.
+    """
 
     restorer: Restorer
+    may_be_gone: Callable[[Key], bool] = lambda _: False
 
     def __call__(self, task: Task) -> bytes:
         """Return the verified bytes of a document.
@@ -111,9 +115,9 @@ class CheckingReader:
         """
         findings = self.restorer.findings
         data = _find(self.restorer.store, task.key, task.digest)
-        if data is None:
+        if data is None and not self.may_be_gone(task.key):
             data = self.restorer.restore(task.key, "missing")
-        elif raw_digest(data) != bytes.fromhex(task.digest):
+        elif data is not None and raw_digest(data) != bytes.fromhex(task.digest):
             data = self.restorer.restore(task.key, "damaged", f"{len(data):,} bytes")
         if data is None:
             raise ReportedError(f"{task.what} cannot be read")

@@ -10,12 +10,13 @@ import msgspec
 from vstore.errors import FormatError, InvalidInputError, VstoreError
 from vstore.fetch import Fetcher
 from vstore.format import document, keys
+from vstore.format.collection import CollectionDocument
 from vstore.format.commit import CommitDocument
 from vstore.format.digest import Digest, parse_digest
 from vstore.format.metadata import ArrayMetadata
 from vstore.format.page import Leaf, PackRef
 from vstore.format.tree import ArrayNode
-from vstore.history.fence import is_there
+from vstore.history.fence import condemned_among, find_collection, is_there
 from vstore.maintenance.chunk_rows import ChunkRows
 from vstore.maintenance.crawl import Kind, Task, crawl
 from vstore.maintenance.digest_set import DigestSet
@@ -30,7 +31,7 @@ from vstore.maintenance.pack_check import PackChecker, Verified
 from vstore.maintenance.progress import Progress, Step, silent
 from vstore.maintenance.reach import Attribution
 from vstore.maintenance.ref_check import RefsChecked, check_refs, lost_heads
-from vstore.storage.store import ObjectStore
+from vstore.storage.store import Key, ObjectStore
 
 Mode = Literal["quick", "full"]
 _CHECKPOINT_SECONDS = 5.0
@@ -169,6 +170,7 @@ class _Run:
     rows: ChunkRows = field(default_factory=ChunkRows)
     forwards: Forwards = field(init=False)
     after: str = ""
+    sweeping: CollectionDocument | None = None
 
     @property
     def restorer(self) -> Restorer:
@@ -187,13 +189,23 @@ class _Run:
         self.forwards = Forwards.read(self.store)
         check_moves(self.forwards, self.inventory, self.restorer)
         remembered = [digest for digest in refs.remembered if self._is_listed(digest)]
-        crawl([*refs.heads, *remembered], CheckingReader(self.restorer), _Checker(self))
+        checker = _Checker(self)
+        crawl(refs.heads, CheckingReader(self.restorer), checker)
+        # What logs alone remember may be what a collection is deleting, or was when it died.
+        state = find_collection(self.store)
+        self.sweeping = state if state is not None and state.is_sweeping else None
+        crawl(remembered, CheckingReader(self.restorer, self._may_be_gone), checker)
         if self.options.reads_packs:
             self._verify_packs()
         if self.options.mode == "full" and self.options.share is None:
             check_keys(Fetcher(self.store), refs.heads, self.findings)
         problems = self._attributed()
         return self._report(refs, problems)
+
+    def _may_be_gone(self, key: Key) -> bool:
+        """Tell whether a collection is deleting an object that only logs refer to."""
+        state = self.sweeping
+        return state is not None and bool(condemned_among(self.store, state, [key]))
 
     def _is_listed(self, digest: Digest) -> bool:
         return self.inventory.commits.find(digest) is not None
@@ -266,6 +278,8 @@ class _Run:
         if listed == pack.nbytes:
             return
         if listed is None and not is_there(self.store, key):
+            if self._may_be_gone(key):
+                return
             if self.restorer.restore(key, "missing") is None:
                 self.findings.lost_packs.add(pack.digest)
         elif listed is not None:
