@@ -191,12 +191,14 @@ class Fetcher:
         if kept is not None:
             return memoryview(kept)
         place = self._moves.place(ref)
+        key = keys.pack(place.pack.digest)
         try:
-            key = keys.pack(place.pack.digest)
             data = memoryview(self.store.get_range(key, place.offset, place.nbytes))
-        except NotFoundError:
+        except NotFoundError as exc:
+            if not self._moves.is_news(ref, place):
+                raise self._missing(key) from exc
             found: list[memoryview] = []
-            self._read({0: ref}, lambda _, chunk: found.append(chunk))
+            self._read({0: ref}, lambda _, chunk: found.append(chunk), hops=1)
             return found[0]
         return self._verified_chunk(data, place.offset, ref, place)
 
