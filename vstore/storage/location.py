@@ -2,9 +2,9 @@
 
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from urllib.parse import urlsplit, urlunsplit
+from urllib.parse import unquote, urlsplit, urlunsplit
 
 from vstore.errors import InvalidUrlError
 from vstore.storage.store import Key
@@ -18,6 +18,9 @@ _SECRET_NAME = re.compile(
 _HIDDEN = "***"
 _NOT_SECRET = {"key", "username", "aws_access_key_id"}  # of S3: they name the secret
 _SHORTEST_SECRET = 4
+_SHORTEST_PART = 16
+"""A signature or a key is longer; a date or a service is worth showing."""
+_QUERY = re.compile(r"\?[^/]*=")
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +67,17 @@ def parse_bucket_url(url: str, options: Options) -> Location:
     scheme = scheme_of(url)
     bucket, _, path = url.partition("://")[2].partition("/")
     prefix = path.rstrip("/")
+    if "?" in bucket or _QUERY.search(path):
+        # What is signed or secret is not repeated here.
+        raise InvalidUrlError(
+            f"{scheme}://{bucket.partition('?')[0].rpartition('@')[2]}/… has a query: a bucket's "
+            "URL takes none; pass what signs a request as storage_options"
+        )
+    if ":" in bucket.partition("@")[0]:
+        raise InvalidUrlError(
+            f"{scheme}://…@… has a password: a bucket's URL takes none; pass credentials as "
+            "storage_options"
+        )
     if scheme is None or not bucket:
         raise InvalidUrlError(f"{url!r} names no bucket; write {scheme or 's3'}://bucket/prefix")
     if any(part in ("", ".", "..") for part in prefix.split("/")) and prefix:
@@ -77,8 +91,8 @@ def parse_other_url(url: str, options: Options) -> Location:
     shown, hidden = [], set(secrets_of(options))
     for part in url.split("::"):
         pieces = urlsplit(part)
-        found = {pieces.password or "", pieces.query}
-        hidden |= {secret for secret in found if len(secret) >= _SHORTEST_SECRET}
+        found = {pieces.password or pieces.username or "", pieces.query}
+        hidden |= _with_parts(found | {unquote(secret) for secret in found})
         host = pieces.netloc.rpartition("@")[2]
         shown.append(urlunsplit((pieces.scheme, host, pieces.path, "", "")) if host else part)
     return Location(scheme_of(url) or "", "", "", "::".join(shown), frozenset(hidden))
@@ -93,7 +107,16 @@ def secrets_of(options: Options) -> frozenset[str]:
             found |= secrets_of(inner)
         elif isinstance(value, str) and name not in _NOT_SECRET and _SECRET_NAME.search(name):
             found.add(value)
-    return frozenset(secret for secret in found if len(secret) >= _SHORTEST_SECRET)
+    return frozenset(_with_parts(found))
+
+
+def _with_parts(secrets: Iterable[str]) -> set[str]:
+    """Return secrets, and the values in those that are lists: queries, connection strings."""
+    found = set(secrets)
+    for secret in secrets:
+        pairs = (part.partition("=") for part in re.split("[&;?]", secret) if "=" in part)
+        found |= {value for _, _, value in pairs if len(value) >= _SHORTEST_PART}
+    return {secret for secret in found if len(secret) >= _SHORTEST_SECRET}
 
 
 def local_path(url: str | os.PathLike[str]) -> str:
