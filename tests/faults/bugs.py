@@ -112,10 +112,10 @@ BUGS = (
     Bug(
         "garbage is told by its age alone",
         (
-            Edit("vstore/maintenance/condemning.py", "if digest in live.digests:", "if False:"),
+            Edit("vstore/maintenance/condemning.py", "if is_live and not moved:", "if False:"),
             Edit(
                 "vstore/maintenance/sweeping.py",
-                "or digest in self.swept.live.digests", "",
+                "return digest in live\n", "return False\n",
             ),
         ),
         GC,
@@ -139,8 +139,8 @@ BUGS = (
     _bug(
         "packs are deleted before the commits that need them", GC,
         "vstore/maintenance/sweeping.py",
-        "_GROUPS = (keys.COMMITS, keys.INDEX, keys.PACKS)",
-        "_GROUPS = (keys.PACKS, keys.INDEX, keys.COMMITS)",
+        "_GROUPS = (keys.COMMITS, keys.INDEX, keys.MOVED, keys.PACKS)",
+        "_GROUPS = (keys.PACKS, keys.MOVED, keys.INDEX, keys.COMMITS)",
     ),
     _bug(
         "chunks are not verified", DAMAGE, FETCH,

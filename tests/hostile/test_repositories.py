@@ -1,0 +1,137 @@
+"""Repositories whose every document is well formed, and means harm."""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import vstore
+from tests.format.test_codec_safety import within
+from vstore import Repository, VstoreError
+from vstore.format import document, keys
+from vstore.format.digest import digest_of
+
+MIB = 2**20
+Change = Callable[[dict[str, Any]], None]
+
+
+@pytest.fixture
+def repository(tmp_path: Path) -> Repository:
+    made = vstore.create(tmp_path / "repository")
+    with made.transaction("main", message="Start") as tx:
+        table = tx.create_table("t", {"x": vstore.ndarray((), "int64", rows_per_chunk=4)})
+        table.extend({"x": np.arange(10)})
+        tx.create_array("a", shape=(8, 8), dtype="int32", chunk_shape=(4, 4))[:] = 1
+    with made.transaction("main", message="Delete") as tx:
+        tx["t"].delete([3])
+    return made
+
+
+def forged(repository: Repository, change: Change) -> Repository:
+    """Move the branch to a commit that vstore would not write; its digest is right."""
+    head = repository.refs.get_branch("main")
+    value = document.parse(repository.store.get(keys.commit(head.commit)), what="commit")
+    change(value["tree"]["children"])
+    data = document.dumps(value)
+    repository.store.put(keys.commit(digest_of(data)), data)
+    repository.refs.move_branch(head, digest_of(data), action="forge")
+    return Repository(repository.store)
+
+
+def rows(length: int) -> Change:
+    def change(children: dict[str, Any]) -> None:
+        for node in children["t"]["children"].values():
+            node["metadata"]["shape"][0] = length
+
+    return change
+
+
+@pytest.mark.parametrize("length", [2**33, 2**40, 2**52])
+def test_a_table_that_says_it_is_huge_takes_no_memory(repository: Repository, length: int) -> None:
+    table: Any = forged(repository, rows(length)).checkout("main")["t"]
+
+    with within(32 * MIB):
+        assert len(table) == length - 1
+        assert table["x"][3] == 4
+        assert table[2]["x"] == 2
+        assert table["x"][length - 2] == 0
+
+
+def metadata(**members: Any) -> Change:
+    return lambda children: children["a"]["metadata"].update(members)
+
+
+def chunks(*shape: int) -> Change:
+    grid = {"name": "regular", "configuration": {"chunk_shape": list(shape)}}
+    return metadata(chunk_grid=grid)
+
+
+BYTES = {"name": "bytes", "configuration": {"endian": "little"}}
+
+
+def sized(name: str) -> dict[str, Any]:
+    return {"name": name, "configuration": {"length_bytes": 2**40}}
+
+
+IMPOSSIBLE: dict[str, Change] = {
+    "a chunk of no length": chunks(0, 4),
+    "a chunk of negative length": chunks(-1, 4),
+    "a chunk of 2^60 elements": chunks(2**40, 2**20),
+    "a negative length": metadata(shape=[-1, 8]),
+    "another rank": metadata(shape=[8, 8, 8]),
+    "objects": metadata(data_type="object"),
+    "NumPy's objects": metadata(data_type="|O"),
+    "strings of 2^40 bytes": metadata(data_type=sized("fixed_length_utf32")),
+    "bytes of 2^40 bytes": metadata(data_type=sized("null_terminated_bytes")),
+    "pickle": metadata(codecs=[{"name": "numcodecs.pickle"}]),
+    "objects as JSON": metadata(codecs=[{"name": "numcodecs.json2"}]),
+    "a codec of any name": metadata(codecs=[BYTES, {"name": "os.system", "configuration": {}}]),
+    "a transformer": metadata(storage_transformers=[{"name": "anything"}]),
+    "a fill value of another type": metadata(fill_value="x" * 1000),
+}
+
+
+@pytest.mark.parametrize("change", IMPOSSIBLE.values(), ids=IMPOSSIBLE.keys())
+def test_an_array_that_cannot_be_is_refused(repository: Repository, change: Change) -> None:
+    found = forged(repository, change)
+
+    snapshot: Any = found.checkout("main")
+    with within(32 * MIB):
+        with pytest.raises(VstoreError):
+            _ = snapshot["a"][0, 0]
+        assert snapshot["t"]["x"][3] == 4
+
+
+@pytest.mark.parametrize(
+    "name", ["..", "../x", "a/b", "", "/etc/passwd", "__x", "a\x1b[2J", "a\u202eb"]
+)
+def test_a_node_with_a_name_that_misleads_is_refused(repository: Repository, name: str) -> None:
+    found = forged(repository, lambda children: children.update({name: children["a"]}))
+    with pytest.raises(VstoreError):
+        found.checkout("main").summary()
+
+
+@pytest.mark.parametrize("part", ["packs", "commits", "refs/branches/main.json"])
+def test_links_that_leave_a_local_repository_are_not_followed(
+    repository: Repository, tmp_path: Path, part: str
+) -> None:
+    """The bytes behind the link are right, and still nobody is led there."""
+    place = tmp_path / "repository" / part
+    outside = tmp_path / "outside"
+    place.rename(outside)
+    place.symlink_to(outside)
+    with pytest.raises(VstoreError, match="symbolic link"):
+        _ = Repository(repository.store).checkout("main")["a"][:]
+
+
+def test_what_is_no_file_is_not_opened(repository: Repository, tmp_path: Path) -> None:
+    """Opening a FIFO would wait for ever."""
+    head = repository.branches["main"]
+    place = tmp_path / "repository" / keys.commit(head)
+    place.unlink()
+    os.mkfifo(place)
+    with pytest.raises(VstoreError):
+        repository.store.get(keys.commit(head))
