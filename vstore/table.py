@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 
 from vstore.array import ChunkSource, StoredArray, prefetch_rows, read
 from vstore.column import Column
+from vstore.deletion_marks import deleted_rows
 from vstore.errors import FormatError, NotFoundError
-from vstore.format.index import walk
 from vstore.format.key_index import bucket_count
 from vstore.format.metadata import ArrayMetadata
 from vstore.format.rows import Rows
@@ -25,24 +25,6 @@ class OpenArray(Protocol):
 
     def __call__(self, name: str) -> ChunkSource:
         """Return the chunks of the array called `name`."""
-
-
-def _marked(marks: ChunkSource) -> NDArray[np.int64]:
-    """Return the rows at which an array of bools holds true.
-
-    Reads the chunks that are stored: a table may say that it has any number of rows.
-    """
-    length, per_chunk = marks.metadata.shape[0], marks.metadata.chunk_shape[0]
-    if not isinstance(marks, StoredArray) or marks.metadata.fill_value:
-        return np.flatnonzero(read(marks, slice(None)))
-    chunks = walk(marks.node.chunks, marks.fetcher.pages)
-    numbers = np.array([number for number, _ in chunks if number * per_chunk < length], np.int64)
-    found = [np.zeros(0, np.int64)]
-    for run in np.split(numbers, np.flatnonzero(np.diff(numbers) != 1) + 1):
-        if len(run):
-            start, stop = int(run[0]) * per_chunk, (int(run[-1]) + 1) * per_chunk
-            found.append(start + np.flatnonzero(read(marks, slice(start, min(stop, length)))))
-    return np.concatenate(found)
 
 
 class Table:
@@ -129,7 +111,8 @@ class Table:
         if DELETED not in self._node.children:
             return Rows(stored)
         marks = self._companion(DELETED, (stored,), "bool")
-        return Rows(stored, _marked(marks))
+        info = self._node.table
+        return Rows(stored, deleted_rows(marks, info.deleted if info is not None else ()))
 
     def _companion(self, name: str, shape: tuple[int, ...], dtype: str) -> ChunkSource:
         """Return an array that the table keeps beside its columns, in the form it must have."""

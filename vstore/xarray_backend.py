@@ -162,6 +162,6 @@ def _live(dataset: Dataset, snapshot: Snapshot, path: str) -> Dataset:
         return dataset
     table = snapshot[path]
     dataset = dataset.drop_vars([DELETED, KEY_INDEX], errors="ignore")
-    if isinstance(table, Table) and len(table.rows.deleted):
+    if isinstance(table, Table) and table.rows.has_deleted:
         return dataset.isel({KEYS: table.rows.live()})
     return dataset

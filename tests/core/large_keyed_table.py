@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 import vstore
+from vstore.format.deleted_rows import BLOCK_ROWS, DeletedRows
 from vstore.format.index import locate
 from vstore.format.key_index import (
     ROWS_PER_BUCKET,
@@ -21,9 +22,9 @@ from vstore.repository import Repository
 from vstore.storage.counting import CountingStore
 from vstore.storage.memory import MemoryStore
 from vstore.transaction import Transaction
+from vstore.writing.deletions import Deletions
 from vstore.writing.staged_array import StagedArray
 from vstore.writing.staged_index import index_metadata
-from vstore.writing.table_arrays import DELETED_ROWS
 
 ROWS_PER_CHUNK = 1024
 KEYS_PER_CHUNK = 8192
@@ -63,7 +64,9 @@ def _fill_up(tx: Transaction, samples: int, asked: Sequence[int]) -> None:
     _copy(tx, stored["n"], samples, ROWS_PER_CHUNK)
     _copy(tx, stored[KEYS], samples, KEYS_PER_CHUNK)
     if DELETED in stored:
-        _copy(tx, stored[DELETED], samples, DELETED_ROWS)
+        _copy(tx, stored[DELETED], samples, BLOCK_ROWS)
+        dead = np.arange(7, samples, BLOCK_ROWS)
+        stored._deletions = Deletions(DeletedRows.of(dead))
     real = np.array([key for key in asked if key < samples], np.int64)
     for block in np.unique([*real // KEYS_PER_CHUNK, (samples - 1) // KEYS_PER_CHUNK]).tolist():
         rows = np.arange(block * KEYS_PER_CHUNK, min((block + 1) * KEYS_PER_CHUNK, samples))

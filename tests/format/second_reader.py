@@ -273,6 +273,10 @@ class SecondReader:
         rows = {len(array) for array in arrays.values()}
         require(len(rows) == 1, "the columns differ in length")
         deleted = arrays.pop("sample.deleted", np.zeros(rows.pop(), bool))
+        counts = [int(deleted[i : i + 2**20].sum()) for i in range(0, len(deleted), 2**20)]
+        while counts and not counts[-1]:
+            del counts[-1]
+        require(node.value["table"].get("deleted", []) == counts, "another number of deleted rows")
         live = np.flatnonzero(~deleted)
         samples: dict[str, Any] = {}
         for name, child in node.children.items():

@@ -17,7 +17,7 @@ from vstore.format.key_index import (
     encode_bucket,
     marks_of_keys,
 )
-from vstore.format.samples import KEY_INDEX, KEYS
+from vstore.format.samples import DELETED, KEY_INDEX, KEYS
 from vstore.maintenance.fsck import FsckOptions, fsck
 from vstore.writing.staged_array import StagedArray
 
@@ -170,6 +170,18 @@ def test_two_samples_with_one_key_are_found() -> None:
     with repository.transaction("main", message="Tamper") as tx:
         tx["t"].stored[KEYS].write((np.array([7]),), np.array([12]))
     assert "12 names two samples" in problems(repository)[0]
+
+
+def test_a_wrong_count_of_deleted_rows_is_refused_and_found() -> None:
+    repository = keyed()
+    with repository.transaction("main", message="Delete") as tx:
+        tx["t"].delete(keys=[12, 15])
+    assert problems(repository) == []
+    with repository.transaction("main", message="Tamper") as tx:
+        tx["t"].stored[DELETED].write((np.array([20]),), np.ones((), bool))
+    with pytest.raises(FormatError, match="3 of the rows from 0 on are deleted, not 2"):
+        table_of(repository).loc[0]
+    assert "other rows are marked as deleted" in problems(repository)[0]
 
 
 def test_damage_to_the_index_is_reported_as_such() -> None:

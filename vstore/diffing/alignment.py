@@ -12,8 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vstore.array import ChunkSource, StoredArray, read
+from vstore.format.deleted_rows import BLOCK_ROWS
 from vstore.format.index import changed
-from vstore.format.samples import KEYS
+from vstore.format.rows import Rows
+from vstore.format.samples import DELETED, KEYS
 from vstore.table import Table
 
 Ints = NDArray[np.int64]
@@ -30,7 +32,7 @@ class Alignment:
 
     `removed` are rows of the old state, `added` of the new one. `moved_old[i]` and
     `moved_new[i]` are one sample at different places. Every other row below `shared`
-    that is not in `unstable` is the same sample at the same place, alive on both sides.
+    that is not in `unstable`, and alive on both sides, is the same sample at the same place.
     """
 
     removed: Ints
@@ -39,15 +41,21 @@ class Alignment:
     moved_new: Ints
     shared: int
     unstable: Ints
+    sides: tuple[Rows, Rows]
+
+    def _is_stable(self, rows: Ints) -> NDArray[np.bool_]:
+        found: NDArray[np.bool_] = (rows < self.shared) & np.isin(rows, self.unstable, invert=True)
+        for side in self.sides:
+            found[found] = side.are_live(rows[found])
+        return found
 
     def stable(self, rows: Ints) -> Ints:
         """Return those of the rows that are the same sample at the same place."""
-        return np.setdiff1d(rows[rows < self.shared], self.unstable)
+        return np.unique(rows[self._is_stable(rows)])
 
     def new_row(self, old_rows: Ints) -> Ints:
         """Return where rows of the old state lie in the new one; -1 for removed ones."""
-        found = np.where(old_rows < self.shared, old_rows, -1)
-        found[np.isin(found, self.unstable)] = -1
+        found = np.where(self._is_stable(old_rows), old_rows, -1)
         where = {
             int(old): int(new) for old, new in zip(self.moved_old, self.moved_new, strict=True)
         }
@@ -65,21 +73,33 @@ def align(old: Table, new: Table) -> Alignment:
     if _layout(old) != _layout(new):
         return _align_by_order(old, new)
     shared = min(old.rows.stored, new.rows.stored)
-    dead_old, dead_new = old.rows.deleted, new.rows.deleted
-    removed = np.concatenate(
-        [
-            np.setdiff1d(dead_new[dead_new < shared], dead_old),
-            np.setdiff1d(np.arange(shared, old.rows.stored), dead_old),
-        ]
+    dead_old, dead_new = _dead(old, new)
+    removed, added = np.setdiff1d(dead_new, dead_old), np.setdiff1d(dead_old, dead_new)
+    return Alignment(
+        np.concatenate([removed[removed < shared], _live_from(old, shared)]),
+        np.concatenate([added[added < shared], _live_from(new, shared)]),
+        no_rows(),
+        no_rows(),
+        shared,
+        no_rows(),
+        (old.rows, new.rows),
     )
-    added = np.concatenate(
-        [
-            np.setdiff1d(dead_old[dead_old < shared], dead_new),
-            np.setdiff1d(np.arange(shared, new.rows.stored), dead_new),
-        ]
-    )
-    unstable = np.union1d(dead_old, dead_new)
-    return Alignment(removed, added, no_rows(), no_rows(), shared, unstable)
+
+
+def _live_from(table: Table, first: int) -> Ints:
+    rows = np.arange(first, table.rows.stored)
+    return rows[table.rows.are_live(rows)]
+
+
+def _dead(old: Table, new: Table) -> tuple[Ints, Ints]:
+    """Return the deleted rows of both states, those left out where the marks are equal."""
+    a, b = (side.find_source(DELETED) for side in (old, new))
+    if not isinstance(a, StoredArray) or not isinstance(b, StoredArray):
+        return old.rows.deleted, new.rows.deleted
+    if not a.metadata.chunk_shape == b.metadata.chunk_shape == (BLOCK_ROWS,):
+        return old.rows.deleted, new.rows.deleted
+    blocks = np.array(list(changed(a.node.chunks, b.node.chunks, a.fetcher.pages)), np.int64)
+    return old.rows.deleted_in(blocks), new.rows.deleted_in(blocks)
 
 
 def _layout(table: Table) -> tuple[str, int]:
@@ -91,16 +111,15 @@ def _align_by_order(old: Table, new: Table) -> Alignment:
     """Match samples without keys after a rewrite: the n-th live one to the n-th."""
     a, b = old.rows.live(), new.rows.live()
     both = min(len(a), len(b))
-    return Alignment(a[both:], b[both:], a[:both], b[:both], 0, no_rows())
+    return Alignment(a[both:], b[both:], a[:both], b[:both], 0, no_rows(), (old.rows, new.rows))
 
 
 def _align_by_key(old: Table, new: Table) -> Alignment:
     shared = min(old.rows.stored, new.rows.stored)
     suspects = _rows_with_other_keys(old, new)
-    loose_old = np.union1d(suspects[suspects < old.rows.stored], new.rows.deleted)
-    loose_new = np.union1d(suspects[suspects < new.rows.stored], old.rows.deleted)
-    loose_old = np.setdiff1d(loose_old[loose_old < old.rows.stored], old.rows.deleted)
-    loose_new = np.setdiff1d(loose_new[loose_new < new.rows.stored], new.rows.deleted)
+    dead_old, dead_new = _dead(old, new)
+    loose_old = _live_among(old, np.union1d(suspects, dead_new))
+    loose_new = _live_among(new, np.union1d(suspects, dead_old))
     by_key = {key: i for i, key in enumerate(_keys_at(new, loose_new))}
     pairs, removed, taken = [], [], set()
     for row, key in zip(loose_old.tolist(), _keys_at(old, loose_old), strict=True):
@@ -112,15 +131,20 @@ def _align_by_key(old: Table, new: Table) -> Alignment:
             taken.add(at)
     added = [int(row) for i, row in enumerate(loose_new) if i not in taken]
     moved = np.array(pairs, np.int64).reshape(len(pairs), 2)
-    unstable = _union([suspects, old.rows.deleted, new.rows.deleted])
     return Alignment(
         np.array(removed, np.int64),
         np.array(added, np.int64),
         moved[:, 0],
         moved[:, 1],
         shared,
-        unstable,
+        suspects,
+        (old.rows, new.rows),
     )
+
+
+def _live_among(table: Table, rows: Ints) -> Ints:
+    rows = rows[rows < table.rows.stored]
+    return rows[table.rows.are_live(rows)]
 
 
 def _rows_with_other_keys(old: Table, new: Table) -> Ints:

@@ -96,7 +96,7 @@ def notes(snapshot: Snapshot, *, group: str = "") -> list[str]:
         if not isinstance(node, GroupNode) or node.table is None or path == keys.OBJECTS:
             continue
         table = snapshot.table(path)
-        deleted = len(table.rows.deleted)
+        deleted = table.rows.stored - len(table.rows)
         if deleted:
             said.append(
                 f"{path!r} has {deleted} deleted rows, which readers see: "

@@ -47,11 +47,13 @@ class TableInfo(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_de
 
     `id` is given when the table is made and stays through moves; `layout` counts how
     often its rows were rewritten, so that positions of equal layouts mean the same rows.
+    `deleted` counts the deleted rows among each 2^20, up to the last that has any.
     """
 
     id: str = ""
     keys: Literal["int", "str", "tuple"] | None = None
     layout: int = 0
+    deleted: tuple[int, ...] = ()
 
 
 def new_id(parent: Digest | None, path: str) -> str:

@@ -1,4 +1,4 @@
-"""Checking that the keys of tables are distinct, and that their indexes say what they must."""
+"""Checking what tables say of their rows: distinct keys, a right index, counts of the deleted."""
 
 from collections.abc import Iterable, Iterator
 from typing import Any
@@ -10,9 +10,10 @@ from vstore.array import ChunkSource, StoredArray, read
 from vstore.errors import VstoreError
 from vstore.fetch import Fetcher
 from vstore.format import key_index
+from vstore.format.deleted_rows import BLOCK_ROWS
 from vstore.format.digest import Digest
 from vstore.format.key_index import Marks
-from vstore.format.samples import KEY_INDEX, KEYS
+from vstore.format.samples import DELETED, KEY_INDEX, KEYS
 from vstore.maintenance.findings import Findings
 from vstore.snapshot import Snapshot
 from vstore.table import Table
@@ -35,6 +36,11 @@ def check_keys(fetcher: Fetcher, commits: Iterable[Digest], findings: Findings) 
         except VstoreError:
             continue
         for path, table in tables.items():
+            detail = _counts_problem(table)
+            if detail:
+                where = f"{path}/{DELETED}"
+                findings.report(where, "malformed", f"the table in {commit[:12]}: {detail}")
+                continue
             state = _state(table)
             if table.key_kind is None or state in seen:
                 continue
@@ -56,6 +62,23 @@ def _state(table: Table) -> Any:
 def _own(error: VstoreError) -> str:
     """Return what is wrong with an index, nothing for damage that is found elsewhere."""
     return str(error) if "index of keys" in str(error) else ""
+
+
+def _counts_problem(table: Table) -> str:
+    """Return how the counts of deleted rows differ from the marks, nothing where they do not."""
+    marks, info = table.find_source(DELETED), table.node.table
+    said = list(info.deleted) if info is not None else []
+    if marks is None:
+        return f"{sum(said)} rows are said to be deleted and none is marked" if said else ""
+    found: list[int] = []
+    for start in range(0, marks.metadata.shape[0], BLOCK_ROWS):
+        try:
+            found.append(int(read(marks, slice(start, start + BLOCK_ROWS)).sum()))
+        except VstoreError:
+            return ""
+    while found and not found[-1]:
+        del found[-1]
+    return "" if found == said else "other rows are marked as deleted than are counted"
 
 
 def _problem(table: Table) -> str:

@@ -190,7 +190,7 @@ class Attribution:
     def _positions(self, spans: list[_Span], path: str, commit: Digest) -> list[_Span]:
         """Return the positions that rows have for readers, who do not see deleted ones."""
         rows = self._rows(path, commit)
-        if rows is None or not len(rows.deleted):
+        if rows is None or not rows.has_deleted:
             return spans
         edges = rows.position(np.array(spans, np.int64))
         return [(int(first), int(stop)) for first, stop in edges]

@@ -172,16 +172,16 @@ class SampleMerge:
         return found
 
     def _merge_additions(self) -> None:
-        added = self.sides.t.alignment.added
-        restored = added[np.isin(added, self.sides.base.rows.deleted)]
-        restored = restored[np.isin(restored, self.sides.ours.rows.deleted)]
+        added = self._without_doubles(self.sides.t.alignment.added)
+        restored = added[~self.sides.base.rows.are_live(added)]
+        restored = restored[~self.sides.ours.rows.are_live(restored)]
         if len(restored) and self._is_in_place:
             self.sides.staged.stored.restore_rows(restored)
             for column in self.columns:
                 if column.theirs is not None and column.has_values:
                     self._write(column, restored, restored)
             added = np.setdiff1d(added, restored)
-        self._append(self._without_doubles(added))
+        self._append(added)
 
     @property
     def _is_in_place(self) -> bool:

@@ -49,7 +49,7 @@ class Selection:
     def stored(self) -> Ints | None:
         """Return where in storage all the samples lie, None for all that is stored."""
         if self.positions is None:
-            return self.rows.live() if len(self.rows.deleted) else None
+            return self.rows.live() if self.rows.has_deleted else None
         return self._stored(self.positions)
 
 

@@ -1,7 +1,11 @@
 """Which rows of a table are marked as deleted while it is being changed."""
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
+
+from vstore.format.deleted_rows import BLOCK_ROWS, DeletedRows, counts_of
 
 Ints = NDArray[np.int64]
 
@@ -9,29 +13,39 @@ Ints = NDArray[np.int64]
 class Deletions:
     """The deleted rows of a table in a transaction, and which of them are new."""
 
-    def __init__(self, deleted: Ints) -> None:
-        self._before = deleted
-        self._now = deleted
-
-    @property
-    def rows(self) -> Ints:
-        """Every deleted row, ascending."""
-        return self._now
+    def __init__(self, before: DeletedRows) -> None:
+        self._before = before
+        self.added: Ints = np.zeros(0, np.int64)
+        """The rows that were deleted since the base commit, ascending."""
+        self.restored: Ints = np.zeros(0, np.int64)
+        """The rows that were deleted in the base commit and live again, ascending."""
+        self.rows = before
+        """Every deleted row."""
 
     def add(self, rows: Ints) -> None:
         """Mark rows as deleted."""
-        self._now = np.union1d(self._now, rows)
+        again = np.intersect1d(rows, self.restored)
+        self.restored = np.setdiff1d(self.restored, again)
+        fresh = np.setdiff1d(rows, again)
+        self.added = np.union1d(self.added, fresh[~self._before.among(fresh)])
+        self._renew()
 
     def restore(self, rows: Ints) -> None:
         """Mark rows as live again."""
-        self._now = np.setdiff1d(self._now, rows)
+        again = np.intersect1d(rows, self.added)
+        self.added = np.setdiff1d(self.added, again)
+        fresh = np.setdiff1d(rows, again)
+        self.restored = np.union1d(self.restored, fresh[self._before.among(fresh)])
+        self._renew()
 
-    @property
-    def added(self) -> Ints:
-        """The rows that were deleted since the base commit."""
-        return np.setdiff1d(self._now, self._before)
+    def _renew(self) -> None:
+        before, added, restored = self._before, self.added, self.restored
 
-    @property
-    def restored(self) -> Ints:
-        """The rows that were deleted in the base commit and live again."""
-        return np.setdiff1d(self._before, self._now)
+        def load(blocks: Sequence[int]) -> list[Ints]:
+            held = before.within(np.array(blocks, np.int64))
+            rows = np.setdiff1d(np.union1d(held, added), restored)
+            edges = np.array(blocks, np.int64) * BLOCK_ROWS
+            bounds = np.searchsorted(rows, [edges, edges + BLOCK_ROWS]).T.tolist()
+            return [rows[start:stop] for start, stop in bounds]
+
+        self.rows = DeletedRows(counts_of(added, restored, before), load)

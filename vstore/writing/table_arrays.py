@@ -8,12 +8,14 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from vstore.array import read
+from vstore.array import StoredArray, read
 from vstore.column import Column
+from vstore.deletion_marks import deleted_rows
 from vstore.errors import AlreadyExistsError, NotFoundError
 from vstore.fetch import Fetcher
 from vstore.format import key_index
 from vstore.format.commit import Changes
+from vstore.format.deleted_rows import BLOCK_ROWS, NONE_DELETED, DeletedRows
 from vstore.format.key_index import Marks, bucket_count
 from vstore.format.metadata import ArrayMetadata
 from vstore.format.rows import Rows
@@ -38,7 +40,6 @@ from vstore.writing.packs import PackWriter
 from vstore.writing.staged_array import StagedArray
 from vstore.writing.staged_index import add_entries, index_metadata
 
-DELETED_ROWS = 2**20
 _WAVE_ROWS = 4096
 
 Ints = NDArray[np.int64]
@@ -74,7 +75,7 @@ class TableArrays:
         self.count = self._stored_count()
         self._count_before = self.count
         self._rows_before = self.count
-        self._deletions = Deletions(self._read_deleted())
+        self._deletions = Deletions(self._deleted_before(children.get(DELETED)))
         self._changed: list[Ints] = []
         self._has_new_schema = False
         self._carried = Changes()
@@ -110,10 +111,13 @@ class TableArrays:
                 return self._arrays[name].metadata.shape[0]
         return 0
 
-    def _read_deleted(self) -> Ints:
-        if DELETED not in self._arrays:
-            return np.zeros(0, np.int64)
-        return np.flatnonzero(read(self._arrays[DELETED], slice(None)))
+    def _deleted_before(self, marks: ArrayNode | None) -> DeletedRows:
+        """Return the rows that are deleted in the base commit, whatever is marked since."""
+        if marks is None:
+            return NONE_DELETED
+        path = f"{self.path}/{DELETED}"
+        source = StoredArray(self._staging.fetcher, marks, path=path, keeps_chunks=True)
+        return deleted_rows(source, self.node.table.deleted if self.node.table else ())
 
     @property
     def rows(self) -> Rows:
@@ -295,10 +299,14 @@ class TableArrays:
             self._arrays[name].flush()
 
     def _write_deleted(self) -> None:
+        if self.node.table is not None:
+            counts = tuple(self._deletions.rows.counts.tolist())
+            table = msgspec.structs.replace(self.node.table, deleted=counts)
+            self.node = replace(self.node, table=table)
         if DELETED not in self._arrays:
             if not len(self._deletions.rows):
                 return
-            self._new(DELETED, companion_metadata(DELETED, (), "bool", DELETED_ROWS), None)
+            self._new(DELETED, companion_metadata(DELETED, (), "bool", BLOCK_ROWS), None)
         marks = self._arrays[DELETED]
         marks.grow(self.count)
         marks.write((self._deletions.added,), np.ones((), bool))
@@ -363,7 +371,7 @@ class TableArrays:
             table = msgspec.structs.replace(info, layout=info.layout + 1)
             self.node = replace(self.node, table=table)
         self.count = self._count_before = self._rows_before = len(live)
-        self._deletions, self._changed = Deletions(np.zeros(0, np.int64)), []
+        self._deletions, self._changed = Deletions(NONE_DELETED), []
         self.keys.rebase(self._keys_before)
         return freed
 

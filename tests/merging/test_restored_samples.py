@@ -1,0 +1,55 @@
+"""A sample that one side brings back while the other makes a new one under its key."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+import vstore
+from tests.core.repositories import committed_table, table_of
+from vstore import Repository
+
+X = {"x": vstore.ndarray((), "int64")}
+
+
+def restored_and_made_again(value: int) -> Repository:
+    """Return a repository in which `side` restores b, and `main` has a new b of some value."""
+    repository, _ = committed_table(X, {"x": [1, 2]}, keys="str", sample_keys=["a", "b"])
+    with repository.transaction("main", message="Delete b") as tx:
+        tx["t"].delete(keys=["b"])
+    repository.branches.create("side", at="main")
+    repository.revert("main", into="side")
+    assert table_of(repository, "side").keys().tolist() == ["a", "b"]
+    with repository.transaction("main", message="Make b again") as tx:
+        tx["t"].append({"x": value}, key="b")
+    return repository
+
+
+def test_another_value_is_a_conflict() -> None:
+    repository = restored_and_made_again(7)
+    with pytest.raises(vstore.ConflictError):
+        repository.merge("side", into="main")
+    repository.merge("side", into="main", resolve="theirs")
+    table = table_of(repository)
+    assert table.keys().tolist() == ["a", "b"]
+    assert table["x"][:].tolist() == [1, 2]
+
+
+def test_the_same_value_is_one_sample() -> None:
+    repository = restored_and_made_again(2)
+    repository.merge("side", into="main")
+    assert table_of(repository).keys().tolist() == ["a", "b"]
+
+
+def test_a_sample_restored_on_one_side_comes_back_in_its_place() -> None:
+    repository, _ = committed_table(X, {"x": [1, 2]}, keys="str", sample_keys=["a", "b"])
+    with repository.transaction("main", message="Delete a") as tx:
+        tx["t"].delete(keys=["a"])
+    repository.branches.create("side", at="main")
+    repository.revert("main", into="side")
+    with repository.transaction("main", message="Add c") as tx:
+        tx["t"].append({"x": 3}, key="c")
+    repository.merge("side", into="main")
+    found: Any = table_of(repository)
+    assert found.keys().tolist() == ["a", "b", "c"]
+    assert (found["x"][:] == np.array([1, 2, 3])).all()
