@@ -183,3 +183,14 @@ def test_many_keys_are_looked_up_together() -> None:
     assert (table.loc[10 * wanted]["n"] == wanted).all()
     assert store.count() <= 12
     assert store.depth <= 6
+
+
+def test_asking_when_a_sample_changed_reads_few_parts_of_each_commit() -> None:
+    repository = keyed(100_000)
+    for number in range(10):
+        with repository.transaction("main", message=f"{number}") as tx:
+            tx["t"].loc[10 * number] = {"n": -1}
+    fresh, store = counting(repository)
+    assert fresh.blame("t", 40).message == "4"
+    # The branch; then of each commit itself, a page of an index or two, and the parts that differ.
+    assert store.count() <= 7 * 5 + 5

@@ -44,7 +44,8 @@ def show_values(node: Node, path: str, index: Any, screen: Console, *, limit: in
 def _table_json(table: Table, index: Any) -> dict[str, Any]:
     _check_samples(index, table.path)
     values = {name: column[index] for name, column in table.columns.items()}
-    named = {} if table.key_kind is None else {"keys": table.keys()[index]}
+    keys = _keys(table, [index] if isinstance(index, int) else _positions(index, len(table)))
+    named = {} if keys is None else {"keys": keys[0] if isinstance(index, int) else keys}
     return {"path": table.path, **named, "values": values}
 
 
@@ -55,7 +56,8 @@ def _show_table(table: Table, index: Any, screen: Console, limit: int) -> None:
         _show_sample(table, index, screen)
         return
     positions = _positions(index, len(table))
-    _show_grid(table.columns, positions[:limit], screen, keys=_keys(table))
+    shown = positions[:limit]
+    _show_grid(table.columns, shown, screen, keys=_keys(table, shown))
     _show_rest(len(positions) - limit, screen)
 
 
@@ -82,8 +84,8 @@ def _show_picture(value: Any, screen: Console) -> None:
 
 def _show_sample(table: Table, index: int, screen: Console) -> None:
     values = {name: _read_one(column, index) for name, column in table.columns.items()}
-    keys = _keys(table)
-    named = "" if keys is None else f"  key {keys[index]!r}"
+    keys = _keys(table, [index])
+    named = "" if keys is None else f"  key {keys[0]!r}"
     screen.print(
         Text.assemble((f"{printable(table.path)}[{index}]", "bold cyan"), printable(named))
     )
@@ -112,7 +114,7 @@ def _show_grid(
     shown = {printable(name): _cells(column, positions) for name, column in columns.items()}
     parts = {"": [f"{position:,}" for position in positions]}
     if keys is not None:
-        parts["key"] = [printable(str(keys[position])) for position in positions]
+        parts["key"] = [printable(str(key)) for key in keys]
     cells = [[name, *texts] for name, texts in (*parts.items(), *shown.items())]
     widths = _fitting([max(map(cell_len, texts)) for texts in cells], screen.width)
     grid = Grid(box=None, show_header=False, padding=(0, 1))
@@ -162,8 +164,12 @@ def _positions(index: Any, count: int) -> Sequence[int]:
     return [position + count if -count <= position < 0 else position for position in index]
 
 
-def _keys(table: Table) -> Sequence[Any] | None:
-    return None if table.key_kind is None else table.keys().tolist()
+def _keys(table: Table, positions: Sequence[int]) -> Sequence[Any] | None:
+    """Return the keys of the samples at some positions, and of no others; None without keys."""
+    if table.key_kind is None:
+        return None
+    keys: list[Any] = table.keys_of(table.rows.locate(np.array(positions, np.int64))).tolist()
+    return keys
 
 
 def _check_samples(index: Any, path: str) -> None:

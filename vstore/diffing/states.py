@@ -68,9 +68,9 @@ class SampleStates:
 
     def _state(self, snapshot: Snapshot) -> Any:
         table, names = self._table(snapshot)
-        if table is None or not table.has_key(self.sample):
+        row = -1 if table is None else int(table.find_rows([self.sample])[0])
+        if table is None or row < 0:
             return None
-        row = int(table.rows.locate(table.position(self.sample)))
         found = {name: self._values(table, name, row) for name in names if name in table}
         return found or None
 
