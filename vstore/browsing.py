@@ -31,8 +31,8 @@ class Wanted:
         if self.sample is not None and self.path is None:
             raise InvalidInputError("name the sample's table, or one column of it, by path=")
         for name, value in (("skip", self.skip), ("limit", self.limit)):
-            if value is not None and value < 0:
-                raise InvalidInputError(f"{name}={value} is no number of commits")
+            if value is not None and (type(value) is not int or value < 0):
+                raise InvalidInputError(f"{name} is a number of commits, not {value!r}")
 
 
 def log(access: Access, revision: str | None, wanted: Wanted) -> Iterator[Commit]:
