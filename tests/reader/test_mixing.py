@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 import vstore
@@ -123,6 +123,7 @@ def test_the_order_is_known_without_reading(members: list[Any]) -> None:
     sizes=st.lists(st.integers(1, 60), min_size=1, max_size=4),
     weights=st.lists(st.sampled_from([0.0, 0.1, 0.5, 1, 3]), min_size=4, max_size=4),
 )
+@example(sizes=[1, 14], weights=[0.1, 0.0, 0.0, 0.0])
 def test_epochs_end_where_a_member_or_all_run_out(sizes: list[int], weights: list[float]) -> None:
     weights = [*weights[: len(sizes) - 1], 1.0]
     proportions = Proportions.of(weights)

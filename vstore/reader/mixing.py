@@ -73,7 +73,8 @@ class Proportions:
         >>> Proportions.of([3, 1]).most_within([9, 9])
         12
         """
-        most = min(s / w for s, w in zip(sizes, self.weights, strict=True) if w) + len(sizes) + 1
+        ends = [(s + 1) / w for s, w in zip(sizes, self.weights, strict=True) if w]
+        most = min(ends) + len(sizes) + 1
         places = range(1, int(most) + 1)
         return bisect_left(places, 1, key=lambda n: int((self.counts([n])[0] > sizes).any()))
 
@@ -81,7 +82,7 @@ class Proportions:
         """Return how many samples there are until every source has given all it has.
 
         >>> Proportions.of([3, 1]).least_over([9, 9])
-        36
+        35
         """
         wanted = np.where(np.array(self.weights) > 0, sizes, 0)
         most = max(s / w for s, w in zip(sizes, self.weights, strict=True) if w) + len(sizes) + 1
