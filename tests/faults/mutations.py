@@ -11,7 +11,9 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta, tzinfo
 from functools import partial
+from itertools import count
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
@@ -46,11 +48,31 @@ _PUNCTUATION = b'{}[],:"\\0123456789-+eE.ntf \xff\x00'
 
 
 def load() -> dict[Key, bytes]:
-    """Return the objects of a small repository."""
-    with tempfile.TemporaryDirectory() as name:
+    """Return the objects of a small repository, the same ones each time."""
+    with tempfile.TemporaryDirectory() as name, _always_the_same():
         build(Path(name))
         store = LocalStore(name)
         return {info.key: store.get(info.key) for info in store.list_prefix("")}
+
+
+@contextmanager
+def _always_the_same() -> Iterator[None]:
+    """Let commits have times and tokens that do not depend on when they are made."""
+    chance, start = random.Random(0), datetime(2026, 1, 1, tzinfo=UTC)
+    ticks = count()
+
+    class Clock(datetime):
+        @classmethod
+        def now(cls, tz: tzinfo | None = None) -> datetime:  # type: ignore[override]
+            return (start + timedelta(seconds=next(ticks))).astimezone(tz)
+
+    with (
+        patch("secrets.token_hex", lambda nbytes: chance.randbytes(nbytes).hex()),
+        patch("vstore.opening.datetime", Clock),
+        patch("vstore.committing.datetime", Clock),
+        patch("vstore.history.refs.datetime", Clock),
+    ):
+        yield
 
 
 def mutate(data: bytes, chance: random.Random) -> bytes:
