@@ -9,13 +9,14 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from vstore.errors import VstoreError
+from vstore.errors import FormatError, VstoreError
 from vstore.fetch import Fetcher
 from vstore.format.codecs import ChunkCodec
-from vstore.format.index import locate
+from vstore.format.index import locate, walk
 from vstore.format.metadata import ArrayMetadata
 from vstore.format.page import ChunkRef
-from vstore.format.selection import ChunkPart, select
+from vstore.format.selection import ChunkPart, find_box, select
+from vstore.format.sparse import is_sparse, parts_in
 from vstore.format.tree import ArrayNode
 
 MOST_PREFETCHED = 64
@@ -170,13 +171,21 @@ def read(source: ChunkSource, index: Any) -> Any:
     metadata = source.metadata
     if isinstance(source, StoredArray) and (row := _single_row(index, metadata)) is not None:
         return _read_row(source, row)
+    if isinstance(source, StoredArray) and (box := _sparse_box(source, index)) is not None:
+        return _read_sparse(source, box)
     selection = select(index, metadata.shape, metadata.chunk_shape)
     result = np.empty(selection.shape, metadata.dtype)
-    parts = list(selection.parts())
+    _read_into(result, source, list(selection.parts()))
+    final = result.reshape(selection.final_shape)
+    return final[()] if final.ndim == 0 else final
+
+
+def _read_into(result: NDArray[Any], source: ChunkSource, parts: Sequence[ChunkPart]) -> None:
+    chunk_shape = source.metadata.chunk_shape
 
     def take(i: int, load: Load) -> None:
         part = parts[i]
-        target = _direct_target(result, part, metadata.chunk_shape)
+        target = _direct_target(result, part, chunk_shape)
         if target is not None:
             load(target)
         else:
@@ -187,8 +196,27 @@ def read(source: ChunkSource, index: Any) -> Any:
         source.visit_kept(numbers, take)
     else:
         source.visit(numbers, take)
-    final = result.reshape(selection.final_shape)
-    return final[()] if final.ndim == 0 else final
+
+
+def _sparse_box(source: StoredArray, index: Any) -> list[range] | None:
+    """Return the box that an index picks, if it is one with hardly any chunk stored in it."""
+    box = find_box(index, source.metadata.shape)
+    stored = source.node.chunks.chunks if source.node.chunks is not None else 0
+    return box if box is not None and is_sparse(box, source.metadata, stored) else None
+
+
+def _read_sparse(source: StoredArray, box: Sequence[range]) -> NDArray[Any]:
+    """Return the elements of a box: fill values, and those of the chunks that are stored."""
+    metadata, index = source.metadata, source.node.chunks
+    result = np.empty([len(side) for side in box], metadata.dtype)
+    result[...] = metadata.fill_value
+    if index is not None:
+        stored = islice(walk(index, source.fetcher.pages), index.chunks + 1)
+        numbers = [number for number, _ in stored]
+        if len(numbers) > index.chunks:
+            raise FormatError(f"{source.path!r} has more chunks than the {index.chunks} it says")
+        _read_into(result, source, list(parts_in(box, metadata, numbers)))
+    return result
 
 
 def _single_row(index: Any, metadata: ArrayMetadata) -> int | None:

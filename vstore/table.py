@@ -164,11 +164,23 @@ class Table:
         return self.rows.position(rows) if self.key_kind is None else self._keys_at(rows)
 
     def _keys_at(self, stored: Any) -> NDArray[Any]:
-        dtype = "int64" if self.key_kind == "int" else "object"
-        if KEYS not in self._node.children and not self.rows.stored:
-            return np.zeros(0, dtype)
-        keys: NDArray[Any] = read(self._companion(KEYS, (self.rows.stored,), dtype), (stored,))
+        source = self.key_source
+        if source is None:
+            return np.zeros(0, "int64" if self.key_kind == "int" else "object")
+        keys: NDArray[Any] = read(source, (stored,))
         return from_stored(keys, self.key_kind)
+
+    @property
+    def key_source(self) -> ChunkSource | None:
+        """The chunks of the keys of all stored rows; None where there is neither key nor row.
+
+        Raises:
+            FormatError: the keys are not there, or not one for each row.
+        """
+        if KEYS not in self._node.children and not self.rows.stored:
+            return None
+        dtype = "int64" if self.key_kind == "int" else "object"
+        return self._companion(KEYS, (self.rows.stored,), dtype)
 
     @property
     def loc(self) -> "KeyIndexer":
@@ -178,11 +190,10 @@ class Table:
     @cached_property
     def key_rows(self) -> KeyRows:
         """What finds stored rows by their keys; deleted rows are found, too."""
-        dtype = "int64" if self.key_kind == "int" else "object"
-        stored = self.rows.stored
-        if KEYS not in self._node.children and not stored:
+        source, stored = self.key_source, self.rows.stored
+        if source is None:
             return NoKeys()
-        keys = _keeping(self._companion(KEYS, (stored,), dtype))
+        keys = _keeping(source)
         buckets = bucket_count(stored)
         if not buckets or KEY_INDEX not in self._node.children:
             return ScannedKeys(keys, stored)

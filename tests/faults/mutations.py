@@ -3,6 +3,7 @@
 import base64
 import copy
 import json
+import math
 import random
 import resource
 import tempfile
@@ -30,8 +31,8 @@ from vstore.storage.store import Key
 
 MOST_SECONDS = 1.0
 MOST_NBYTES = 256 * 2**20
-MOST_CHUNK_NBYTES = 16 * 2**20
-"""Who reads carefully looks at the size of chunks that an array declares before reading any."""
+MOST_PIECE_NBYTES = 16 * 2**20
+"""Who reads carefully looks at what sizes an array declares for chunks and samples first."""
 
 EVIL: tuple[Any, ...] = (
     None, True, False, 0, 1, -1, 7, 2**31, 2**53, 2**63 - 1, 2**63, 2**64, -(2**63), 10**30,
@@ -322,10 +323,8 @@ def browse(group: Any) -> None:
 
 def _is_small(array: Any) -> bool:
     metadata = array.metadata
-    nbytes = metadata.dtype.itemsize
-    for length in metadata.chunk_shape:
-        nbytes *= length
-    return bool(nbytes <= MOST_CHUNK_NBYTES)
+    elements = max(math.prod(metadata.chunk_shape), math.prod(metadata.shape[1:]))
+    return bool(elements * metadata.dtype.itemsize <= MOST_PIECE_NBYTES)
 
 
 STEPS: dict[str, Callable[[Repository], object]] = {

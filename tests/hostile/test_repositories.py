@@ -10,7 +10,7 @@ import pytest
 
 import vstore
 from tests.format.test_codec_safety import within
-from vstore import Repository, VstoreError
+from vstore import FormatError, Repository, VstoreError
 from vstore.format import document, keys
 from vstore.format.digest import digest_of
 
@@ -136,3 +136,81 @@ def test_what_is_no_file_is_not_opened(repository: Repository, tmp_path: Path) -
     os.mkfifo(place)
     with pytest.raises(VstoreError):
         repository.store.get(keys.commit(head))
+
+
+@pytest.fixture
+def keyed(tmp_path: Path) -> Repository:
+    made = vstore.create(tmp_path / "keyed")
+    columns = {"n": vstore.ndarray((), "int64"), "text": vstore.text()}
+    with made.transaction("main", message="Start") as tx:
+        table = tx.create_table("t", columns, keys="str")
+        table.extend({"n": np.arange(6), "text": list("abcdef")}, keys=list("uvwxyz"))
+    with made.transaction("main", message="Change") as tx:
+        tx["t"].loc["w"] = {"n": 7, "text": "changed"}
+    return made
+
+
+def without_keys(children: dict[str, Any]) -> None:
+    del children["t"]["children"]["sample"]
+
+
+def shortened(name: str, length: int) -> Change:
+    def change(children: dict[str, Any]) -> None:
+        children["t"]["children"][name]["metadata"]["shape"] = [length]
+
+    return change
+
+
+MISFITS: dict[str, Change] = {
+    "no keys": without_keys,
+    "few texts": shortened("text", 3),
+    "many texts": shortened("text", 9),
+    "one number": shortened("n", 1),
+    "few keys": shortened("sample", 3),
+    "many keys": shortened("sample", 9),
+}
+
+
+@pytest.mark.parametrize("change", MISFITS.values(), ids=MISFITS.keys())
+def test_a_table_whose_arrays_do_not_fit_each_other_is_not_compared(
+    keyed: Repository, change: Change
+) -> None:
+    whole = keyed.refs.get_branch("main").commit
+    first = keyed.checkout("main~1").commit.id
+    made = forged(keyed, change)
+
+    for old, new in [("main", whole), (whole, "main"), ("main", first), (first, "main")]:
+        with pytest.raises(FormatError, match="'t'"):
+            str(made.diff(old, new))
+
+
+@pytest.mark.parametrize("length", [2**31, 2**62])
+def test_rows_that_no_memory_could_list_are_not_compared(
+    repository: Repository, length: int
+) -> None:
+    before = repository.checkout("main").commit.id
+    made = forged(repository, rows(length))
+
+    for old, new in [(before, "main"), ("main", before)]:
+        with within(32 * MIB), pytest.raises(FormatError, match="rows"):
+            str(made.diff(old, new))
+
+
+def test_a_sample_that_says_it_has_a_million_chunks_costs_those_it_has(tmp_path: Path) -> None:
+    made = vstore.create(tmp_path / "wide")
+    images = np.arange(128, dtype="uint8").reshape(8, 4, 4)
+    with made.transaction("main", message="Start") as tx:
+        tx.create_table("t", {"x": vstore.ndarray((4, 4), "uint8", rows_per_chunk=4)}).extend(
+            {"x": images}
+        )
+
+    def widened(children: dict[str, Any]) -> None:
+        children["t"]["children"]["x"]["metadata"]["shape"][1] *= 2**20
+
+    column: Any = forged(made, widened).checkout("main")["t"]["x"]
+    with within(64 * MIB):
+        found = column[:2]
+    assert found.shape == (2, 2**22, 4)
+    assert found[:, :4].tolist() == images[:2].tolist()
+    assert found[:, 4:8].tolist() == images[4:6].tolist()
+    assert not found[:, 8:].any()

@@ -11,14 +11,18 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from vstore.array import ChunkSource, StoredArray, read
+from vstore.array import StoredArray, read
+from vstore.errors import FormatError
 from vstore.format.deleted_rows import BLOCK_ROWS
 from vstore.format.index import changed
 from vstore.format.rows import Rows
-from vstore.format.samples import DELETED, KEYS
+from vstore.format.samples import DELETED
 from vstore.table import Table
 
 Ints = NDArray[np.int64]
+
+MOST_LISTED = 2**28
+"""How many rows a diff lists at most that only one of two states has."""
 
 
 def no_rows() -> Ints:
@@ -76,8 +80,8 @@ def align(old: Table, new: Table) -> Alignment:
     dead_old, dead_new = _dead(old, new)
     removed, added = np.setdiff1d(dead_new, dead_old), np.setdiff1d(dead_old, dead_new)
     return Alignment(
-        np.concatenate([removed[removed < shared], _live_from(old, shared)]),
-        np.concatenate([added[added < shared], _live_from(new, shared)]),
+        _followed(removed[removed < shared], live_rows(old, shared)),
+        _followed(added[added < shared], live_rows(new, shared)),
         no_rows(),
         no_rows(),
         shared,
@@ -86,9 +90,28 @@ def align(old: Table, new: Table) -> Alignment:
     )
 
 
-def _live_from(table: Table, first: int) -> Ints:
-    rows = np.arange(first, table.rows.stored)
-    return rows[table.rows.are_live(rows)]
+def live_rows(table: Table, first: int = 0) -> Ints:
+    """Return where the live rows of a table lie in storage, those from `first` on.
+
+    Raises:
+        FormatError: there are more than `MOST_LISTED`, which no memory is taken for.
+    """
+    rows = np.arange(first, _listable(table, first))
+    return rows[table.rows.are_live(rows)] if table.rows.has_deleted else rows
+
+
+def _listable(table: Table, first: int) -> int:
+    stored = table.rows.stored
+    if stored - first > MOST_LISTED:
+        raise FormatError(
+            f"the table {table.path!r} says that it has {stored:,} rows: a diff lists at most "
+            f"{MOST_LISTED:,} that the other state lacks"
+        )
+    return stored
+
+
+def _followed(rows: Ints, more: Ints) -> Ints:
+    return np.concatenate([rows, more]) if len(rows) else more
 
 
 def _dead(old: Table, new: Table) -> tuple[Ints, Ints]:
@@ -109,7 +132,7 @@ def _layout(table: Table) -> tuple[str, int]:
 
 def _align_by_order(old: Table, new: Table) -> Alignment:
     """Match samples without keys after a rewrite: the n-th live one to the n-th."""
-    a, b = old.rows.live(), new.rows.live()
+    a, b = live_rows(old), live_rows(new)
     both = min(len(a), len(b))
     return Alignment(a[both:], b[both:], a[:both], b[:both], 0, no_rows(), (old.rows, new.rows))
 
@@ -149,15 +172,14 @@ def _live_among(table: Table, rows: Ints) -> Ints:
 
 def _rows_with_other_keys(old: Table, new: Table) -> Ints:
     """Return the places at which the two states hold different keys, or only one has any."""
-    sides = [side.find_source(KEYS) for side in (old, new)]
-    a, b = sides
+    a, b = (side.key_source for side in (old, new))
     if not isinstance(a, StoredArray) or not isinstance(b, StoredArray):
-        return np.arange(max(old.rows.stored, new.rows.stored))
+        return np.arange(max(_listable(old, 0), _listable(new, 0)))
     rows = a.metadata.chunk_shape[0]
     if rows != b.metadata.chunk_shape[0]:
-        return np.arange(max(old.rows.stored, new.rows.stored))
+        return np.arange(max(_listable(old, 0), _listable(new, 0)))
     shared = min(old.rows.stored, new.rows.stored)
-    parts = [np.arange(shared, max(old.rows.stored, new.rows.stored))]
+    parts = [np.arange(shared, max(_listable(old, shared), _listable(new, shared)))]
     for number in changed(a.node.chunks, b.node.chunks, a.fetcher.pages):
         start, stop = number * rows, min((number + 1) * rows, shared)
         if start < stop:
@@ -167,7 +189,7 @@ def _rows_with_other_keys(old: Table, new: Table) -> Ints:
 
 
 def _keys_at(table: Table, rows: Ints) -> list[Any]:
-    source: ChunkSource | None = table.find_source(KEYS)
+    source = table.key_source
     if source is None or not len(rows):
         return []
     keys: list[Any] = read(source, (rows,)).tolist()

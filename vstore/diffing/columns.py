@@ -60,10 +60,16 @@ def schema(metadata: ArrayMetadata) -> dict[str, object]:
 
 
 def stored(table: Table, name: str) -> StoredArray:
-    """Return an array of a committed table."""
+    """Return an array of a committed table, which has an element for each of its rows."""
     source = table.find_source(name)
     if not isinstance(source, StoredArray):
         raise FormatError(f"the table {table.path!r} lacks the array {name!r}")
+    length = source.metadata.shape[:1]
+    if length != (table.rows.stored,):
+        raise FormatError(
+            f"the array {name!r} of the table {table.path!r} has the length {length}, the table "
+            f"{table.rows.stored} rows"
+        )
     return source
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from vstore.diffing.alignment import Alignment, align, no_rows
+from vstore.diffing.alignment import Alignment, align, live_rows, no_rows
 from vstore.diffing.attributes import AttributeChange, attribute_changes, plain, status
 from vstore.diffing.columns import ColumnPair, changed_rows, pair_columns, schema, stored
 from vstore.diffing.statistics import Comparison, Statistics, is_measurable
@@ -63,14 +63,14 @@ class TableDiff:
         """Where in the storage of the new state the samples lie that only it has."""
         if self.new is None:
             return no_rows()
-        return self.new.rows.live() if self.alignment is None else self.alignment.added
+        return live_rows(self.new) if self.alignment is None else self.alignment.added
 
     @cached_property
     def removed_rows(self) -> Ints:
         """Where in the storage of the old state the samples lie that only it has."""
         if self.old is None:
             return no_rows()
-        return self.old.rows.live() if self.alignment is None else self.alignment.removed
+        return live_rows(self.old) if self.alignment is None else self.alignment.removed
 
     @property
     def added(self) -> list[Any]:

@@ -132,6 +132,19 @@ def select(index: Any, shape: Sequence[int], chunk_shape: Sequence[int]) -> Sele
     return Selection(tuple(lengths), tuple(final), tuple(axes), chunk_strides(shape, chunk_shape))
 
 
+def find_box(index: Any, shape: Sequence[int]) -> list[range] | None:
+    """Return the range that an index picks along each axis; None unless all are slices of step 1.
+
+    >>> find_box((slice(2, 5), ...), (9, 4)), find_box(3, (9, 4))
+    ([range(2, 5), range(0, 4)], None)
+    """
+    items = _expand(index, len(shape))
+    if not all(isinstance(item, slice) for item in items):
+        return None
+    boxes = [range(*slice_indices(item, size)) for item, size in zip(items, shape, strict=True)]
+    return boxes if all(box.step == 1 for box in boxes) else None
+
+
 def is_integer(item: Any) -> bool:
     """Tell whether an item of an index stands for one position, and so drops its axis."""
     if isinstance(item, (bool, np.bool_)):
