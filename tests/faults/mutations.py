@@ -77,12 +77,20 @@ def _always_the_same() -> Iterator[None]:
 
 
 def mutate(data: bytes, chance: random.Random) -> bytes:
-    """Return a document changed in one place or a few; its own check is put right."""
+    """Return a document changed in one place or a few; its own check is put right.
+
+    Of a branch, the commit that it carries is changed as deeply as any other.
+    """
     if chance.random() < 0.2:
         return _mutate_bytes(data, chance)
     value = json.loads(data)
+    carries = isinstance(value.get("head"), str)
+    if carries:
+        value["head"] = json.loads(value["head"])
     for _ in range(chance.choice((1, 1, 1, 2, 3))):
         value = _mutate_value(value, chance)
+    if carries and isinstance(value, dict) and isinstance(value.get("head"), dict | list):
+        value["head"] = json.dumps(value["head"])
     if isinstance(value, dict) and "check" in value:
         members = {name: member for name, member in value.items() if name != "check"}
         with suppress(VstoreError):
