@@ -91,6 +91,7 @@ def mutate(data: bytes, chance: random.Random) -> bytes:
         value = _mutate_value(value, chance)
     if carries and isinstance(value, dict) and isinstance(value.get("head"), dict | list):
         value["head"] = json.dumps(value["head"])
+        value["commit"] = digest_of(value["head"].encode())
     if isinstance(value, dict) and "check" in value:
         members = {name: member for name, member in value.items() if name != "check"}
         with suppress(VstoreError):
