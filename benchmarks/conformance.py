@@ -50,13 +50,14 @@ def main() -> int:
     """Run the suites and print the counts."""
     counting = Counting()
     root = Path(__file__).parents[1]
+    which = "not slow" if "--quick" in sys.argv[1:] else ""
     arguments = [
         *SUITES.values(),
         "-q",
         "--no-header",
         "--disable-warnings",
         "-m",
-        "",
+        which,
         "--tb=short",
     ]
     code = pytest.main([f"--rootdir={root}", *arguments], plugins=[counting])
