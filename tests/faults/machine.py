@@ -102,7 +102,7 @@ class RepositoryMachine(RuleBasedStateMachine):
     @rule(at=seeds)
     def create_branch(self, at: int) -> None:
         name = f"b{next(self.edits.numbers)}"
-        known = sorted(self.model.named())
+        known = self.model.known()
         commit = known[at % len(known)]
         self.repository.branches.create(name, at=commit)
         self.model.move(name, commit)
@@ -157,7 +157,7 @@ class RepositoryMachine(RuleBasedStateMachine):
 
     def _replay(self, branch: int, at: int, *, is_revert: bool) -> None:
         """Do or undo a commit again; of tables without keys nobody knows which sample is meant."""
-        known = sorted(c for c in self.model.named() if len(self.model.parents[c]) == 1)
+        known = [c for c in self.model.known() if len(self.model.parents[c]) == 1]
         if not known:
             return
         commit, into = known[at % len(known)], self._branch(branch)
@@ -224,7 +224,7 @@ class RepositoryMachine(RuleBasedStateMachine):
 
     @rule(at=seeds)
     def create_tag(self, at: int) -> None:
-        name, known = f"v{next(self.edits.numbers)}", sorted(self.model.named())
+        name, known = f"v{next(self.edits.numbers)}", self.model.known()
         self.model.tags[name] = known[at % len(known)]
         self.repository.tags.create(name, at=self.model.tags[name])
 
@@ -254,7 +254,7 @@ class RepositoryMachine(RuleBasedStateMachine):
 
     @rule(at=seeds)
     def check_out(self, at: int) -> None:
-        known = sorted(self.model.states)
+        known = list(self.model.states)
         self._check(known[at % len(known)])
 
     @invariant()

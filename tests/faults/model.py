@@ -125,7 +125,9 @@ def _merged_columns(base: Table, ours: Table, theirs: Table) -> dict[str, Column
         b, o, t = (side.columns.get(identity) for side in (base, ours, theirs))
         if b is not None and (o is None or t is None):
             left = ours if o is not None else theirs if t is not None else None
-            if left is not None and _changes(base, left, identity):
+            if left is not None and (
+                left.columns[identity].name != b.name or _changes(base, left, identity)
+            ):
                 raise ConflictedError
         elif o is None or t is None:
             found[identity] = o or t or Column("")
@@ -234,6 +236,11 @@ class History:
         """Return all commits that a branch or tag reaches."""
         heads = {*self.branches.values(), *self.tags.values()}
         return {commit for head in heads for commit in self.ancestors(head)}
+
+    def known(self) -> list[str]:
+        """Return those commits in the order in which they were made, whatever their ids."""
+        named = self.named()
+        return [commit for commit in self.parents if commit in named]
 
     def forget_unnamed(self) -> set[str]:
         """Drop what garbage collection drops; return it."""

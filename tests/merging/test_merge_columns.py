@@ -113,6 +113,29 @@ def test_a_column_deleted_here_and_changed_or_extended_there_is_a_conflict(
     assert column(repo, "word")[:4] == list("wxyz")
 
 
+def rename(tx: Transaction) -> None:
+    tx["t"].rename_column("n", "number")
+
+
+def describe(tx: Transaction) -> None:
+    tx["t"].set_attributes({"unit": "m"}, column="n")
+
+
+@pytest.mark.parametrize("other", [rename, describe])
+@pytest.mark.parametrize("is_dropped_here", [True, False])
+@pytest.mark.parametrize("remade", [False, True])
+def test_a_column_deleted_here_and_renamed_or_described_there_is_a_conflict(
+    repo: Repository, other: Change, *, is_dropped_here: bool, remade: bool
+) -> None:
+    gone: Change = remake("int64") if remade else drop
+    diverge(repo, *((gone, other) if is_dropped_here else (other, gone)))
+    assert ("t/n", "deleted") in {(c.path, c.kind) for c in refused(repo).conflicts}
+    name = "number" if other is rename else "n"
+    repo.merge("side", into="main", resolve="theirs" if is_dropped_here else "ours")
+    if not (remade and other is describe):
+        assert column(repo, name) == [0, 1, 2, 3]
+
+
 def test_a_column_deleted_here_and_left_alone_there_goes(repo: Repository) -> None:
     diverge(repo, drop, lambda tx: tx["t"].loc.__setitem__("a", {"word": "new"}))
     repo.merge("side", into="main")
@@ -169,6 +192,18 @@ def test_columns_renamed_differently_are_a_conflict(repo: Repository) -> None:
     assert (conflict.ours, conflict.theirs) == ("mine", "yours")
     repo.merge("side", into="main", resolve="theirs")
     assert column(repo, "yours") == [0, 1, 2, 3]
+
+
+def test_a_column_renamed_here_to_what_was_made_there_is_a_conflict(repo: Repository) -> None:
+    diverge(
+        repo,
+        lambda tx: tx["t"].rename_column("n", "score"),
+        make("score", "int64", [5, 5, 5, 5]),
+    )
+    (conflict,) = refused(repo).conflicts
+    assert (conflict.path, conflict.kind) == ("t/score", "schema")
+    repo.merge("side", into="main", resolve="ours")
+    assert column(repo, "score") == [0, 1, 2, 3]
 
 
 def test_attributes_of_a_column_merge_by_name(repo: Repository) -> None:

@@ -261,6 +261,15 @@ def test_table_moved_there_and_changed_here_keeps_both(repo: Repository) -> None
     assert "t" not in repo.checkout("main")
 
 
+def test_table_moved_there_to_what_was_made_here_is_a_conflict(repo: Repository) -> None:
+    diverge(repo, lambda tx: tx.move("u", "train"), lambda tx: tx.move("t", "train"))
+    (conflict,) = refused(repo).conflicts
+    assert (conflict.path, conflict.kind) == ("train", "schema")
+    repo.merge("side", into="main", resolve="ours")
+    assert repo.checkout("main")["train"]["n"][:].tolist() == [0, 1, 2, 3, 4]
+    assert len(contents(repo)) == 10
+
+
 def test_table_deleted_here_and_extended_there_is_a_conflict(repo: Repository) -> None:
     diverge(repo, lambda tx: tx.delete("t"), lambda tx: add(tx, "a"))
     assert refused(repo).conflicts[0].path == "t"

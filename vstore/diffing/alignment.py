@@ -1,6 +1,7 @@
 """Which rows of two states of a table are the same samples.
 
-Samples with keys are matched by key, the others by position. Rows that hold the same key
+Samples with keys are matched by key, the others by position, through a rewrite of the rows
+where the layout tells which rows it left out. Rows that hold the same key
 at the same place, which the index tells from equal digests, are not read.
 """
 
@@ -17,6 +18,7 @@ from vstore.format.deleted_rows import BLOCK_ROWS
 from vstore.format.index import changed
 from vstore.format.rows import Rows
 from vstore.format.samples import DELETED
+from vstore.format.tree import rewritten
 from vstore.table import Table
 
 Ints = NDArray[np.int64]
@@ -46,6 +48,8 @@ class Alignment:
     shared: int
     unstable: Ints
     sides: tuple[Rows, Rows]
+    is_certain: bool = True
+    """Whether the samples are known to be the same, not taken to be by their order."""
 
     def _is_stable(self, rows: Ints) -> NDArray[np.bool_]:
         found: NDArray[np.bool_] = (rows < self.shared) & np.isin(rows, self.unstable, invert=True)
@@ -60,14 +64,25 @@ class Alignment:
     def new_row(self, old_rows: Ints) -> Ints:
         """Return where rows of the old state lie in the new one; -1 for removed ones."""
         found = np.where(self._is_stable(old_rows), old_rows, -1)
-        where = {
-            int(old): int(new) for old, new in zip(self.moved_old, self.moved_new, strict=True)
-        }
-        if where:
-            found = np.array(
-                [where.get(int(o), int(f)) for o, f in zip(old_rows, found, strict=True)], np.int64
-            )
+        if len(self.moved_old):
+            order = np.argsort(self.moved_old)
+            moved = self.moved_old[order]
+            at = np.minimum(np.searchsorted(moved, old_rows), len(moved) - 1)
+            found = np.where(moved[at] == old_rows, self.moved_new[order[at]], found)
         return found
+
+    def reversed(self) -> "Alignment":
+        """Return how the rows correspond, seen from the other side."""
+        return Alignment(
+            self.added,
+            self.removed,
+            self.moved_new,
+            self.moved_old,
+            self.shared,
+            self.unstable,
+            self.sides[::-1],
+            self.is_certain,
+        )
 
 
 def align(old: Table, new: Table) -> Alignment:
@@ -75,6 +90,10 @@ def align(old: Table, new: Table) -> Alignment:
     if old.key_kind is not None and old.key_kind == new.key_kind:
         return _align_by_key(old, new)
     if _layout(old) != _layout(new):
+        if _is_compacted(old, new):
+            return _align_compacted(old, new)
+        if _is_compacted(new, old):
+            return _align_compacted(new, old).reversed()
         return _align_by_order(old, new)
     shared = min(old.rows.stored, new.rows.stored)
     dead_old, dead_new = _dead(old, new)
@@ -130,11 +149,31 @@ def _layout(table: Table) -> tuple[str, int]:
     return (info.id, info.layout) if info is not None else ("", 0)
 
 
+def _is_compacted(old: Table, new: Table) -> bool:
+    """Tell whether the new state was rewritten without the rows deleted in the old one alone."""
+    identity, layout = _layout(old)
+    if identity != _layout(new)[0]:
+        return False
+    removed = np.setdiff1d(np.arange(_listable(old, 0)), live_rows(old))
+    return _layout(new)[1] == rewritten(layout, old.rows.stored, removed.tolist())
+
+
+def _align_compacted(old: Table, new: Table) -> Alignment:
+    """Match samples without keys where the old state's live rows became the new one's first."""
+    before, after = live_rows(old), live_rows(new)
+    places = after[after < len(before)]
+    removed = np.delete(before, places)
+    added = after[len(places) :]
+    sides = old.rows, new.rows
+    return Alignment(removed, added, before[places], places, 0, no_rows(), sides)
+
+
 def _align_by_order(old: Table, new: Table) -> Alignment:
-    """Match samples without keys after a rewrite: the n-th live one to the n-th."""
+    """Guess, where rows were deleted and then rewritten: the n-th live one is the n-th."""
     a, b = live_rows(old), live_rows(new)
     both = min(len(a), len(b))
-    return Alignment(a[both:], b[both:], a[:both], b[:both], 0, no_rows(), (old.rows, new.rows))
+    sides, moved = (old.rows, new.rows), (a[:both], b[:both])
+    return Alignment(a[both:], b[both:], *moved, 0, no_rows(), sides, is_certain=not both)
 
 
 def _align_by_key(old: Table, new: Table) -> Alignment:

@@ -7,7 +7,7 @@ digest. A group with too many children for that is split into sixteen buckets by
 digest of the child's name. The encoding follows from the contents alone.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal, NamedTuple
 
@@ -45,8 +45,8 @@ class ColumnInfo(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_d
 class TableInfo(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """What makes a group a table: how its samples are named.
 
-    `id` is given when the table is made and stays through moves; `layout` counts how
-    often its rows were rewritten, so that positions of equal layouts mean the same rows.
+    `id` is given when the table is made and stays through moves; `layout` names how its
+    rows were rewritten, so that positions of equal layouts mean the same rows.
     `deleted` counts the deleted rows among each 2^20, up to the last that has any.
     """
 
@@ -59,6 +59,16 @@ class TableInfo(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_de
 def new_id(parent: Digest | None, path: str) -> str:
     """Return the id of a table or column that is made at `path` on top of a commit."""
     return digest_of(f"{parent or ''} {path}".encode())[:16]
+
+
+def rewritten(layout: int, count: int, removed: Iterable[int]) -> int:
+    """Return the layout of a table whose `count` rows are rewritten without some.
+
+    >>> rewritten(0, 9, [1, 4]) == rewritten(0, 9, [1])
+    False
+    """
+    rows = "".join(f" {row}" for row in sorted(removed))
+    return int(digest_of(f"{layout} {count}{rows}".encode())[:13], 16)
 
 
 class NodeRef(NamedTuple):

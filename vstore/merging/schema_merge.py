@@ -78,6 +78,9 @@ class SchemaMerge:
         if column.theirs is None:
             return None
         if column.ours is None:
+            if column.name in self.sides.staged.stored.infos:
+                note = f"made in theirs, where ours has another column {column.name!r}"
+                return self._schema_conflict(column, note)
             self._copy_column(column)
             return column
         if is_same_form(self.sides.ours, column.ours, self.sides.theirs, column.theirs):
@@ -113,7 +116,8 @@ class SchemaMerge:
                 self._drop(name)
             return None
         here, there = ("ours", "theirs") if column.ours is None else ("theirs", "ours")
-        note = f"the column was deleted in {here}, and changed or extended in {there}"
+        did = "changed or extended" if name == base else f"renamed to {name!r}"
+        note = f"the column was deleted in {here}, and {did} in {there}"
         replaced: list[MergedColumn] = []
 
         def take(_: Any) -> None:
@@ -123,7 +127,7 @@ class SchemaMerge:
                 self._copy_column(column)
                 replaced.append(column)
 
-        path = f"{self.sides.path}/{name}"
+        path = f"{self.sides.path}/{base}"
         self.sides.conflicts.add(Conflict(path, "deleted", note=note, take=take))
         return replaced[0] if replaced else None
 
@@ -131,9 +135,9 @@ class SchemaMerge:
         self, column: MergedColumn, *, ours: bool, theirs: bool
     ) -> MergedColumn | None:
         base, o, t = column.base or "", column.ours or "", column.theirs or ""
-        if ours and not theirs and not self.sides.t.touches(base, t):
+        if ours and not theirs and not self.sides.t.has_other_values(base, t):
             return column.without_values()
-        if theirs and not ours and not self.sides.o.touches(base, o):
+        if theirs and not ours and not self.sides.o.has_other_values(base, o):
             self._drop(column.name)
             self._copy_column(column)
             return column.without_values()

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from vstore.array import read
 from vstore.diffing.alignment import Alignment, align, no_rows
-from vstore.diffing.columns import ColumnPair, changed_rows, schema, stored
+from vstore.diffing.columns import ColumnPair, changed_rows, pair_columns, schema, stored
 from vstore.format.samples import companions
 from vstore.merging.conflicts import Conflicts
 from vstore.table import Table
@@ -47,10 +47,33 @@ class Side:
         return self._changes[pair]
 
     def touches(self, base: str, name: str) -> bool:
+        """Tell whether this side changed, renamed, retyped or extended a column."""
+        if base != name or self.has_other_attributes(base, name):
+            return True
+        return self.has_other_values(base, name)
+
+    def has_other_attributes(self, base: str, name: str) -> bool:
+        """Tell whether the attributes of a column are others here than in the base."""
+        sides = self.base.columns[base], self.table.columns[name]
+        return sides[0].attributes != sides[1].attributes
+
+    def has_other_values(self, base: str, name: str) -> bool:
         """Tell whether this side changed, retyped or extended a column."""
         if self.is_retyped(base, name):
             return True
         return bool(len(self.alignment.added) or len(self.changes(base, name)[0]))
+
+    def changes_samples(self) -> bool:
+        """Tell whether this side changed or deleted samples of the base, or gave them columns."""
+        if len(self.alignment.removed):
+            return True
+        return any(
+            pair.old is None
+            or self.is_retyped(pair.old, pair.new)
+            or len(self.changes(pair.old, pair.new)[0])
+            for pair in pair_columns(self.base.infos, self.table.infos)
+            if pair.new is not None
+        )
 
     def is_retyped(self, base: str, name: str) -> bool:
         """Tell whether a column has another form here than in the base."""
@@ -78,6 +101,13 @@ class TableSides:
     def t(self) -> Side:
         """What theirs changed."""
         return Side(self.base, self.theirs)
+
+    @property
+    def is_certain(self) -> bool:
+        """Tell whether it is known which samples of ours are those that theirs changed."""
+        if not self.t.alignment.is_certain:
+            return False
+        return self.o.alignment.is_certain or not self.t.changes_samples()
 
     @cached_property
     def base_rows(self) -> Ints:

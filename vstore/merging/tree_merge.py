@@ -106,8 +106,22 @@ class TreeMerge:
                 self._merge_group(path, change.old, here, change.new)
             return
         if change.new_path != path:
+            if self.staged.nodes.find(change.new_path) is not None:
+                self._place_conflict(change)
+                return
             self.staged.put_node(path, None)
         self.staged.put_node(change.new_path, change.new, changes=self._counted(change))
+
+    def _place_conflict(self, change: NodeChange) -> None:
+        """Meet a table that theirs moved to where ours has something else."""
+        old, new = change.old_path, change.new_path
+
+        def take(_: Any) -> None:
+            self.staged.put_node(old, None)
+            self.staged.put_node(new, change.new, changes=self._counted(change))
+
+        note = f"moved from {old!r} in theirs to where ours has something else"
+        self.conflicts.add(Conflict(new, "schema", None, note=note, take=take))
 
     def _merge_both(self, change: NodeChange, mine: NodeChange) -> None:
         """Merge a node that both sides changed or made."""
@@ -178,7 +192,13 @@ class TreeMerge:
             self.staged.table(path),
             self.conflicts,
         )
-        merge_table(sides)
+        if sides.is_certain:
+            merge_table(sides)
+            return
+        note = (
+            "samples without keys were deleted and the rows compacted: which are which is unknown"
+        )
+        self._node_conflict(path, theirs, "changed", note)
 
     def _open(self, tree: Tree, path: str, node: GroupNode) -> Table:
         def open_array(name: str) -> StoredArray:

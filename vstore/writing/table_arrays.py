@@ -30,7 +30,7 @@ from vstore.format.samples import (
     companions,
     is_variable,
 )
-from vstore.format.tree import ArrayNode, ColumnInfo, GroupNode
+from vstore.format.tree import ArrayNode, ColumnInfo, GroupNode, rewritten
 from vstore.key_rows import IndexedKeys, KeyRows, NoKeys, ScannedKeys
 from vstore.writing.chunk_sizes import SampleSizes
 from vstore.writing.deletions import Deletions
@@ -368,7 +368,9 @@ class TableArrays:
         self._arrays.pop(KEY_INDEX, None)
         info = self.node.table
         if info is not None:
-            table = msgspec.structs.replace(info, layout=info.layout + 1)
+            removed = np.setdiff1d(np.arange(self.count), live)
+            layout = rewritten(info.layout, self.count, removed.tolist())
+            table = msgspec.structs.replace(info, layout=layout)
             self.node = replace(self.node, table=table)
         self.count = self._count_before = self._rows_before = len(live)
         self._deletions, self._changed = Deletions(NONE_DELETED), []
