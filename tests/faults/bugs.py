@@ -173,4 +173,34 @@ BUGS = (
         "of two values of one sample, ours is taken", ("tests/merging/test_merge_samples.py",),
         "vstore/merging/*.py", "if contested.any():", "if False:",
     ),
+    _bug(
+        "a ref is deleted without a tombstone", ("tests/faults/test_deleting_refs.py",),
+        "vstore/history/tombstones.py",
+        "buried = self._store.compare_and_swap(key, tombstone, version)", "buried = version",
+    ),
+    _bug(
+        "a branch may carry another commit than it names", ("tests/core/test_refs.py",),
+        "vstore/format/commit.py",
+        "if self.head is not None and digest_of(self.head.encode()) != self.commit:", "if False:",
+    ),
+    _bug(
+        "a chunk that is needed is left out when its pack is thinned out",
+        ("tests/maintenance/test_repacking.py",), "vstore/maintenance/repacking.py",
+        "parts = space.parts(pack.digest)", "parts = space.parts(pack.digest)[:-1]",
+    ),
+    _bug(
+        "what is written after the end of a transaction is taken for part of it",
+        ("tests/forks/test_lent_stores.py",), "vstore/hierarchy/borrower.py",
+        "if not self._journal.is_open():", "if False:",
+    ),
+    _bug(
+        "a chunk outside its pack is taken from a journal", ("tests/hostile/",),
+        "vstore/format/journal.py",
+        "if self.pack is None or offset < 0 or not 0 <= nbytes <= end - offset:", "if False:",
+    ),
+    _bug(
+        "a bucket of the index of keys is not updated", ("tests/core/test_key_index.py",),
+        "vstore/writing/staged_index.py", "index.write((numbers,), elements)",
+        "index.write((numbers[1:],), elements[1:])",
+    ),
 )  # fmt: skip

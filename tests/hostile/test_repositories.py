@@ -1,6 +1,8 @@
 """Repositories whose every document is well formed, and means harm."""
 
+import base64
 import os
+import pickle
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -214,3 +216,80 @@ def test_a_sample_that_says_it_has_a_million_chunks_costs_those_it_has(tmp_path:
     assert found[:, :4].tolist() == images[:2].tolist()
     assert found[:, 4:8].tolist() == images[4:6].tolist()
     assert not found[:, 8:].any()
+
+
+def resealed(value: dict[str, Any]) -> bytes:
+    members = {name: member for name, member in value.items() if name != "check"}
+    return document.dumps(members | {"check": digest_of(document.dumps(members))})
+
+
+TOMBSTONE = {"format": 1, "name": "main", "token": "0" * 32, "deleted": True}
+
+REFS: dict[str, Callable[[dict[str, Any]], bytes]] = {
+    "a log without end": lambda value: resealed(value | {"log": value["log"][:1] * 51}),
+    "no log": lambda value: resealed(value | {"log": []}),
+    "a log of another head": lambda value: resealed(value | {"log": value["log"][1:]}),
+    "a move at no time": lambda value: resealed(
+        value | {"log": [value["log"][0] | {"time": "yesterday"}]}
+    ),
+    "a tombstone as long as a branch": lambda _: b" " * 1000 + resealed(TOMBSTONE),
+    "a tombstone with a long token": lambda _: resealed(TOMBSTONE | {"token": "0" * 1000}),
+    "a tombstone that is none": lambda _: resealed(TOMBSTONE | {"deleted": False}),
+    "a branch that is a tombstone": lambda value: resealed(value | {"deleted": True}),
+}
+
+
+@pytest.mark.parametrize("change", REFS.values(), ids=REFS.keys())
+def test_a_branch_that_says_what_cannot_be_is_refused(
+    repository: Repository, change: Callable[[dict[str, Any]], bytes]
+) -> None:
+    key = keys.branch("main")
+    value = document.parse(repository.store.get(key), what="branch")
+    repository.store.put(key, change(value))
+    found = Repository(repository.store)
+    for read in (found.checkout, found.log):
+        with pytest.raises(FormatError):
+            list(read("main"))
+    report = found.fsck()
+    assert key in str(report)
+    assert not report.is_sound
+
+
+def data_of(value: bytes) -> str:
+    return base64.b64encode(value).decode()
+
+
+Z = "0" * 64
+PACK = [Z, 64]
+
+ENTRIES: dict[str, dict[str, Any]] = {
+    "a chunk beyond its pack": {"pack": PACK, "chunk": [1, 64, Z]},
+    "a chunk before its pack": {"pack": PACK, "chunk": [-1, 4, Z]},
+    "a chunk of negative length": {"pack": PACK, "chunk": [4, -4, Z]},
+    "a chunk in no pack": {"pack": None, "chunk": [0, 64, Z]},
+    "a pack of 2^60 bytes": {"pack": [Z, 2**60], "chunk": [0, 2**60, Z]},
+    "a pack elsewhere": {"pack": ["../x", 64], "chunk": [0, 64, Z]},
+    "a chunk without a digest": {"pack": PACK, "chunk": [0, 64, "x"]},
+    "a chunk and data": {"pack": PACK, "chunk": [0, 64, Z], "data": ""},
+    "other letters than those of base64": {"data": "!!!"},
+    "base64 that was cut": {"data": "abc"},
+    "letters beyond ASCII": {"data": "\xe9"},
+    "a digest that is none": {"data": data_of(b"1"), "on": "zz"},
+}
+
+
+@pytest.mark.parametrize("entry", ENTRIES.values(), ids=ENTRIES.keys())
+def test_what_cannot_have_been_written_for_a_transaction_is_not_committed(
+    repository: Repository, entry: dict[str, Any]
+) -> None:
+    head = repository.branches["main"]
+    tx = repository.transaction("main", message="Lend")
+    pickle.dumps(tx.store)
+    (mark,) = [info.key for info in repository.store.list_prefix(keys.JOURNALS)]
+    write = {"key": "a/c/0/0", **entry}
+    value = {"format": 1, "pack": write.pop("pack", None), "writes": [write]}
+    repository.store.put(keys.journal_entry(mark.split("/")[1], "0" * 20), resealed(value))
+    with pytest.raises(FormatError, match="journals/"):
+        tx.commit()
+    tx.discard()
+    assert repository.branches["main"] == head

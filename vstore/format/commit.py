@@ -3,7 +3,7 @@
 import re
 from datetime import UTC, datetime
 from itertools import pairwise
-from typing import Any, Literal, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
 import msgspec
 
@@ -116,8 +116,11 @@ class BranchDocument(msgspec.Struct, frozen=True, forbid_unknown_fields=True, om
     def __post_init__(self) -> None:
         if self.head is not None and digest_of(self.head.encode()) != self.commit:
             raise ValueError("the copy of the commit at its head is of another commit")
-        for digest in [self.commit, *(entry.commit for entry in self.log)]:
-            parse_digest(digest, what="commit")
+        if not 1 <= len(self.log) <= LOG_LENGTH or self.log[0].commit != self.commit:
+            raise ValueError(f"its log has 1 to {LOG_LENGTH} moves, and the first one is its head")
+        for entry in self.log:
+            parse_digest(entry.commit, what="commit")
+            parse_time(entry.time)
 
 
 class TagDocument(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -141,7 +144,7 @@ class Tombstone(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     format: int
     name: str
-    token: str
+    token: Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{32}$")]
     deleted: Literal[True] = True
 
 
@@ -214,7 +217,12 @@ def decode_ref(data: bytes, kind: type[Ref], *, what: str) -> Ref | Tombstone:
     """
     value = break_seal(_known(document.parse(data, what=what), what), what=what)
     if "deleted" in value:
-        return document.convert(value, Tombstone, what=what)
+        found = document.convert(value, Tombstone, what=what)
+        if len(data) != len(encode(found)):
+            raise FormatError(
+                f"{what} is malformed: it was deleted in a form that is not canonical"
+            )
+        return found
     return document.convert(value, kind, what=what)
 
 

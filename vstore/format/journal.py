@@ -7,6 +7,8 @@ Entries are taken in the order of their names, which begin with the time. When t
 is over they are deleted; what a dead one leaves behind, garbage collection removes.
 """
 
+import base64
+
 import msgspec
 
 from vstore.errors import FormatError
@@ -30,6 +32,14 @@ class Write(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaul
     on: str | None = None
     data: str | None = None
 
+    def __post_init__(self) -> None:
+        if self.on:
+            parse_digest(self.on, what="on")
+        if self.data is not None:
+            base64.b64decode(self.data, validate=True)
+            if self.chunk is not None:
+                raise ValueError("a write has a chunk or data, not both")
+
 
 class JournalEntry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What one process wrote at one time, in order."""
@@ -37,6 +47,20 @@ class JournalEntry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     format: int
     writes: list[Write]
     pack: tuple[str, int] | None = None
+
+    def __post_init__(self) -> None:
+        if self.pack is not None:
+            parse_digest(self.pack[0], what="pack")
+        end = 0 if self.pack is None else self.pack[1]
+        if not 0 <= end < 2**53:
+            raise ValueError("a pack cannot have that length")
+        for write in self.writes:
+            if write.chunk is None:
+                continue
+            offset, nbytes, digest = write.chunk
+            parse_digest(digest, what="chunk")
+            if self.pack is None or offset < 0 or not 0 <= nbytes <= end - offset:
+                raise ValueError(f"the chunk of {write.key!r} lies outside the entry's pack")
 
     def ref(self, write: Write, *, what: str) -> ChunkRef:
         """Return where the chunk of a write lies."""
