@@ -34,7 +34,9 @@ class TestBranches:
     def test_are_deleted(self, run: Run, repo: vstore.Repository) -> None:
         head = repo.branches["dev"]
         shown = run("branch", "delete", "dev", "-R", "repo").out
-        assert shown == f"Deleted branch dev, which was at {head[:12]}\n"
+        assert shown == (
+            f"Deleted branch dev, which was at {head[:12]}; vstore undo dev brings it back\n"
+        )
         assert list(repo.branches) == ["main"]
 
     def test_with_commits_of_their_own_are_kept(self, run: Run, repo: vstore.Repository) -> None:

@@ -67,7 +67,7 @@ class TestMerge:
     ) -> None:
         would = run("merge", "dev", "--dry-run", *flags).out
         assert would == "dev would merge into main (1 conflict resolved)\n"
-        shown = run("merge", "dev", *flags, "--message", "Join").out
+        shown = run("merge", "dev", *flags, "-m", "Join").out
         head = clash.branches["main"][:12]
         assert shown == f"dev merged into main, now at {head} Join (1 conflict resolved)\n"
         assert (label(clash), label(clash, "new")) == (value, 1)
@@ -77,7 +77,7 @@ class TestMerge:
         clash.branches.create("late", at="v1")
         head = clash.branches["dev"]
         would = run("merge", "dev", "--into", "late", "-n").out
-        assert would == f"Would be moved forward late to {head[:12]} Add\n"
+        assert would == f"late would move forward to {head[:12]} Add\n"
         found = run("merge", "dev", "--into", "late", "--json").json
         assert (found["kind"], found["commit"]["id"], found["conflicts"]) == (
             "fast-forward",
@@ -138,7 +138,7 @@ class TestRewriting:
         )
 
     def test_amend(self, run: Run, clash: vstore.Repository) -> None:
-        run("amend", "--message", "Mend a label", "--metadata", '{"ticket": 7}')
+        run("amend", "-m", "Mend a label", "--metadata", '{"ticket": 7}')
         made = clash.commit("main")
         assert (made.message, made.metadata, made.author.name) == (
             "Mend a label",
@@ -151,7 +151,7 @@ class TestRewriting:
         assert "takes a JSON object" in run.fails("amend", "--metadata", "[1]")
 
     def test_squash(self, run: Run, clash: vstore.Repository) -> None:
-        run("squash", "dev", "--since", "v1", "--message", "All of it")
+        run("squash", "dev", "--since", "v1", "-m", "All of it")
         assert [commit.message for commit in clash.log("v1..dev")] == ["All of it"]
         assert "is no ancestor" in run.fails("squash", "dev", "--since", "main", "--message", "x")
         assert "--message" in run.misused("squash", "dev", "--since", "v1")

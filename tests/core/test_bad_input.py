@@ -28,6 +28,7 @@ Use = Callable[[vstore.Transaction], Any]
                 "same shape",
             ),
             (lambda tx: tx["t"].extend(batch(1) | {"x": 5}, keys=[9]), "array or a list"),
+            (lambda tx: tx["t"].append([1], key=9), "a sample is a mapping .*; got list"),
             (
                 lambda tx: tx["t"].extend(batch(1) | {"r": [np.zeros(2, "f4")]}, keys=[9]),
                 "'r' holds",

@@ -19,7 +19,7 @@ SAMPLES = 300
         ({"batch_size": 2.5}, "batch_size"),
         ({"batch_size": True}, "batch_size"),
         ({"batch_size": 4, "sampler": None}, "no option 'sampler'"),
-        ({"batch_size": 4, "shuffle": "maybe"}, "shuffle"),
+        ({"batch_size": 4, "shuffle": "maybe"}, "'full', not 'maybe'"),
         ({"batch_size": 4, "shuffle": None}, "shuffle"),
         ({"batch_size": 4, "seed": None}, "seed"),
         ({"batch_size": 4, "seed": -1}, "seed"),

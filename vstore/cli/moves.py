@@ -13,7 +13,9 @@ from vstore.repository import Repository
 
 MessageOption = Annotated[
     str | None,
-    typer.Option("--message", metavar="TEXT", help="What the commit says.", show_default=False),
+    typer.Option(
+        "--message", "-m", metavar="TEXT", help="What the commit says.", show_default=False
+    ),
 ]
 
 

@@ -49,7 +49,9 @@ class Layout:
     def __post_init__(self) -> None:
         if self.shuffle not in get_args(Shuffle):
             known = ", ".join(map(repr, get_args(Shuffle)))
-            raise InvalidInputError(f"shuffle is True, False or one of {known}; {self.shuffle!r}")
+            raise InvalidInputError(
+                f"shuffle is True, False or one of {known}, not {self.shuffle!r}"
+            )
         for name in ("window", "global_batch"):
             if getattr(self, name) < 1:
                 raise InvalidInputError(f"{name} must be at least 1, not {getattr(self, name)}")

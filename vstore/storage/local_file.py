@@ -27,7 +27,8 @@ def translated(key: Key, action: str) -> Iterator[None]:
     except OSError as failure:
         if failure.errno in _ABSENT or (action == "read" and failure.errno == errno.EISDIR):
             raise NotFoundError(f"there is no object {key!r} ({failure.filename})") from failure
-        where = f"{key!r} ({failure.filename}): {failure.strerror}"
+        file = f" ({failure.filename})" if failure.filename else ""
+        where = f"{key!r}{file}: {failure.strerror}"
         if failure.errno in _REFUSED and action != "read":
             raise ReadOnlyError(f"this process may not {action} {where}") from failure
         raise StorageError(f"cannot {action} {where}") from failure

@@ -97,6 +97,10 @@ def _no_list(values: Any, name: str) -> InvalidInputError:
 
 def batch_of_one(sample: Batch, infos: Mapping[str, ColumnInfo]) -> dict[str, Any]:
     """Return one sample as a batch."""
+    if not isinstance(sample, Mapping):
+        raise InvalidInputError(
+            f"a sample is a mapping of column names to values; got {type(sample).__name__}"
+        )
     single: dict[str, Any] = {}
     for name, value in sample.items():
         info = infos.get(name)

@@ -100,7 +100,8 @@ def delete(
         write_json({"name": name, "commit": head})
         return
     text = Text.assemble(
-        "Deleted branch ", (printable(name), "bold"), ", which was at ", _short(head)
+        *("Deleted branch ", (printable(name), "bold"), ", which was at ", _short(head)),
+        f"; vstore undo {printable(name)} brings it back",
     )
     console().print(text, soft_wrap=True)
 

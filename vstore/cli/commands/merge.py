@@ -84,17 +84,19 @@ def _show(found: Merged, branch: str, revision: str, *, dry_run: bool) -> None:
     name, what = (printable(branch), "bold"), printable(revision)
     resolved = len(found.conflicts)
     tail = f" ({resolved} conflict{'' if resolved == 1 else 's'} resolved)" if resolved else ""
-    would = "would be " if dry_run else ""
     if found.kind == "up-to-date":
         screen.print(Text.assemble(name, f" has all of {what} already"), soft_wrap=True)
+    elif dry_run and found.commit is not None:
+        to = (found.commit.id[:SHORT], "yellow")
+        text = Text.assemble(name, " would move forward to ", to, f" {subject(found.commit)}")
+        screen.print(text, soft_wrap=True)
     elif found.commit is None:
         screen.print(Text.assemble(f"{what} would merge into ", name, tail), soft_wrap=True)
     else:
-        verb = "moved forward" if found.kind == "fast-forward" else "merged"
         text = Text.assemble(
-            f"{what} {would}{verb} into " if verb == "merged" else f"{would}{verb} ".capitalize(),
+            "Moved forward " if found.kind == "fast-forward" else f"{what} merged into ",
             name,
-            ", now at " if not dry_run else " to ",
+            ", now at ",
             (found.commit.id[:SHORT], "yellow"),
             f" {subject(found.commit)}{tail}",
         )

@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from vstore.cli.author import find_author
-from vstore.cli.moves import MessageOption, branch_of, show_move
+from vstore.cli.moves import branch_of, show_move
 from vstore.cli.resolving import Into, Ours, Parent, Theirs, conflicts_shown, resolution
 from vstore.cli.settings import AuthorOption, Settings, command
 
@@ -22,7 +22,12 @@ def revert(  # noqa: PLR0913 - they are options, spelled out on the command line
     parent: Parent = 1,
     ours: Ours = None,
     theirs: Theirs = None,
-    message: MessageOption = None,
+    message: Annotated[
+        str | None,
+        typer.Option(  # -m is --parent, as it is in Git
+            "--message", metavar="TEXT", help="What the commit says.", show_default=False
+        ),
+    ] = None,
     author: AuthorOption = None,
 ) -> None:
     """Undo the changes of one commit by a new one.

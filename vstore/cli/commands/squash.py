@@ -22,7 +22,7 @@ def squash(
         typer.Option("--since", metavar="REV", help="The ancestor after which commits become one."),
     ],
     message: Annotated[
-        str, typer.Option("--message", metavar="TEXT", help="What the new commit says.")
+        str, typer.Option("--message", "-m", metavar="TEXT", help="What the new commit says.")
     ],
     author: AuthorOption = None,
 ) -> None:

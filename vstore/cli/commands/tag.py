@@ -78,7 +78,9 @@ def delete(
         write_json(_json(tag))
         return
     text = Text.assemble(
-        "Deleted tag ", (printable(name), "bold"), ", which was at ", (tag.commit[:SHORT], "yellow")
+        *("Deleted tag ", (printable(name), "bold"), ", which was at "),
+        (tag.commit[:SHORT], "yellow"),
+        f"; vstore undo {printable(name)} brings it back",
     )
     console().print(text, soft_wrap=True)
 
