@@ -20,6 +20,7 @@ from tests.zarr import repositories
 from vstore import Repository
 from vstore.format import keys
 from vstore.hierarchy.borrower import Borrower
+from vstore.hierarchy.journal import Journal
 from vstore.hierarchy.loan import Terms
 from vstore.hierarchy.sources import Borrowed
 from vstore.storage.counting import CountingStore
@@ -193,6 +194,26 @@ def test_writing_after_the_commit_is_refused() -> None:
         write_rows(away, 10)
     with pytest.raises(vstore.ClosedError, match="is finished"):
         pickle.dumps(tx.store)
+
+
+def test_a_write_during_which_the_transaction_ends_is_refused(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    repository = repositories.in_memory()
+    tx = repository.transaction(message="Write together")
+    prepare(tx)
+    away = elsewhere(tx.store)
+    add = Journal.add
+
+    def add_too_late(journal: Journal, *args: Any, **options: Any) -> None:
+        monkeypatch.setattr(Journal, "add", add)
+        tx.commit()
+        add(journal, *args, **options)
+
+    monkeypatch.setattr(Journal, "add", add_too_late)
+    with pytest.raises(vstore.ClosedError, match="committed or discarded"):
+        away.set_sync("t2m/c/0/0", cpu.Buffer.from_bytes(ROWS[:10, :3].tobytes()))
+    assert (repository.checkout()["t2m"][:] == -1).all()
 
 
 def test_discarding_removes_what_workers_wrote() -> None:
