@@ -1,5 +1,6 @@
 """A Hypothesis state machine: a repository and a model of it do the same, and hold the same."""
 
+from dataclasses import replace
 from datetime import timedelta
 from itertools import product
 from typing import Any
@@ -182,9 +183,20 @@ class RepositoryMachine(RuleBasedStateMachine):
         if made is None:
             assert expected == ours
             return
-        self.model.add(made.id, (head,), expected)
+        self.model.add(made.id, (head,), self._in_order(expected, made.id))
         self.model.move(into, made.id)
         self._check(made.id)
+
+    def _in_order(self, state: State, commit: str) -> State:
+        """Return a state with samples where a commit has them: a revert restores them in place."""
+        snapshot: Any = self.repository.checkout(commit)
+        for name, table in state.tables.items():
+            if table.is_keyed and name in snapshot:
+                found = snapshot[name].keys().tolist()
+                if set(found) == set(table.rows):
+                    ordered = replace(table, rows={key: table.rows[key] for key in found})
+                    state = state.with_table(name, ordered)
+        return state
 
     @precondition(lambda self: len(self.model.branches) > 1)
     @rule(ours=small, theirs=small, keep_ours=st.booleans())

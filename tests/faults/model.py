@@ -133,8 +133,10 @@ def _merged_columns(base: Table, ours: Table, theirs: Table) -> dict[str, Column
             found[identity] = o or t or Column("")
         else:
             was = o if b is None else b
+            if b is None and o.dtype != t.dtype:
+                raise ConflictedError
             _check_casts(base, ours, theirs, identity)
-            name = _merged(was.name, o.name, t.name, keep_ours=False)
+            name = o.name if b is None else _merged(was.name, o.name, t.name, keep_ours=False)
             dtype = _merged(was.dtype, o.dtype, t.dtype, keep_ours=False)
             found[identity] = replace(o, name=name, dtype=dtype)
     return found
@@ -188,6 +190,8 @@ def _merged_row(
             ABSENT if row is ABSENT else row.get(identity, ABSENT) for row in (base, ours, theirs)
         ]
         b, o, t = values
+        if b is ABSENT and base is not ABSENT:
+            b = column.fill  # what a column that is added holds, until it is written
         known = [value for value in (o, t) if value is not ABSENT]
         if len(known) == 2:
             merged[identity] = _merged(b, o, t, keep_ours=keep_ours)

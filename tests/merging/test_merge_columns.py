@@ -231,3 +231,21 @@ def test_compacted_here_and_changed_there_keeps_both(repo: Repository) -> None:
         "b": 1,
         "c": 22,
     }
+
+
+def test_picking_what_made_a_column_that_was_renamed_since_makes_no_second_one() -> None:
+    repo = vstore.create(f"memory://{uuid4().hex}")
+    with repo.transaction("main", message="Start") as tx:
+        tx.create_array("x", shape=(1,), dtype="int8")
+    with repo.transaction("main", message="Make") as tx:
+        table = tx.create_table("t", {"n": vstore.ndarray((), "int64")}, keys="str")
+        table.extend({"n": [1, 2]}, keys=["a", "b"])
+    with repo.transaction("main", message="Rename") as tx:
+        tx["t"].rename_column("n", "m")
+        tx["t"]["m"][0] = 7
+    with pytest.raises(vstore.ConflictError, match="t/m"):
+        repo.cherry_pick("main~1", into="main")
+    repo.cherry_pick("main~1", into="main", resolve="theirs")
+    found = repo.checkout("main")["t"]
+    assert list(found.columns) == ["m"]
+    assert found["m"][:].tolist() == [1, 2]

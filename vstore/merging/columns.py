@@ -41,6 +41,12 @@ def triples(
         yield MergedColumn(name, o[name], t[name], _merged_name(name, o[name], t[name]))
     new_o = ours.keys() - set(o.values())
     new_t = theirs.keys() - set(t.values())
+    same = {ours[name].id: name for name in new_o if ours[name].id}
+    renamed = {name: same[theirs[name].id] for name in new_t if theirs[name].id in same}
+    for name in sorted(new_t):  # a replay may meet what it made, and what was renamed since
+        if name in renamed:
+            yield MergedColumn(None, renamed[name], name, renamed[name])
+    new_o, new_t = new_o - set(renamed.values()), new_t - renamed.keys()
     for name in sorted(new_o | new_t):
         yield MergedColumn(
             None, name if name in new_o else None, name if name in new_t else None, name
