@@ -38,9 +38,10 @@ def test_what_is_forgotten_stops_by_itself() -> None:
 
 def test_the_interpreter_ends_though_nobody_closed() -> None:
     program = (
+        "import os\n"
         "from vstore.reader.workers import Workers\n"
         "workers = Workers(2, name='left')\n"
-        "for i in range(5): workers.submit(print, i)\n"
+        "for i in range(5): workers.submit(lambda n: os.write(1, b'%d\\n' % n), i)\n"
     )
     found = subprocess.run(
         [sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=120
