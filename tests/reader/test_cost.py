@@ -65,7 +65,7 @@ def test_a_slow_consumer_holds_loading_back() -> None:
 
 
 INTERRUPTED = """
-import signal, sys, threading, vstore
+import signal, sys, threading, time, vstore
 from vstore.reader import Reader
 signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs ignore it
 reader = Reader(vstore.checkout(sys.argv[1])["train"], batch_size=64, shuffle=True)
@@ -75,7 +75,12 @@ try:
             print("running", flush=True)
 except KeyboardInterrupt:
     del batch
-names = [t.name for t in threading.enumerate() if t.name.startswith(("vstore-load", "vstore-take"))]
+deadline = time.monotonic() + 2  # one that was interrupted while it started ends by itself
+while True:
+    names = [t.name for t in threading.enumerate() if t.name.startswith("vstore-")]
+    if not names or time.monotonic() > deadline:
+        break
+    time.sleep(0.001)
 print("left:", names, flush=True)
 """
 

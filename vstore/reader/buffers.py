@@ -43,6 +43,17 @@ def allocate(nbytes: int) -> NDArray[np.uint8]:
     return memory[start : start + nbytes]
 
 
+class _Loan(weakref.ref[NDArray[Any]]):
+    """Tells of the end of an array that shows some memory.
+
+    The end comes wherever the last view dies. What is called then is no Python code: there
+    Ctrl-C would be lost, and another thread's lock could never be taken.
+    """
+
+    __slots__ = ("memory",)
+    memory: NDArray[np.uint8]
+
+
 class BufferPool:
     """Lends arrays; the memory of one comes back when its last view, of any kind, is gone.
 
@@ -64,12 +75,14 @@ class BufferPool:
         self._keep_nbytes = keep_nbytes
         self._allocate = allocate
         self._free: dict[int, deque[NDArray[np.uint8]]] = {}
-        self._lent: dict[int, weakref.ref[NDArray[Any]]] = {}
+        self._lent: dict[int, _Loan] = {}
+        self._ended: deque[_Loan] = deque()
         self._kept = 0
 
     @property
     def lent(self) -> int:
         """How many arrays are still in use."""
+        self.settle()
         return len(self._lent)
 
     @property
@@ -90,10 +103,22 @@ class BufferPool:
         # included, keeps exactly this array alive: its end is the end of the loan.
         array = np.frombuffer(memory.data, np.uint8, nbytes).view(dtype)
         owner: NDArray[Any] = array.base  # type: ignore[assignment]
-        self._lent[id(memory)] = weakref.ref(owner, lambda _: self._give_back(memory))
+        loan = _Loan(owner, self._ended.append)
+        loan.memory = memory
+        self._lent[id(memory)] = loan
         return array.reshape(shape)
 
+    def settle(self) -> None:
+        """Take back the memory of what has ended; lending does so itself."""
+        while self._ended:
+            with suppress(IndexError):  # another thread has taken the last one
+                memory = self._ended.popleft().memory
+                self._lent.pop(id(memory), None)
+                if self._kept + memory.nbytes <= self._keep_nbytes:
+                    self._keep(memory)
+
     def _take(self, size: int) -> NDArray[np.uint8]:
+        self.settle()
         try:
             memory = self._free[size].pop()
         except (KeyError, IndexError):
@@ -111,13 +136,6 @@ class BufferPool:
     def _keep(self, memory: NDArray[np.uint8]) -> None:
         self._kept += memory.nbytes
         self._free.setdefault(memory.nbytes, deque()).append(memory)
-
-    def _give_back(self, memory: NDArray[np.uint8]) -> None:
-        # Runs wherever the last view dies, perhaps inside another call of this pool on the
-        # same thread: every step is atomic and none takes a lock.
-        self._lent.pop(id(memory), None)
-        if self._kept + memory.nbytes <= self._keep_nbytes:
-            self._keep(memory)
 
 
 def _size_class(nbytes: int) -> int:

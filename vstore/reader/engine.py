@@ -137,13 +137,14 @@ class Pass:
             self.waited_seconds += time.perf_counter() - started
 
     def close(self) -> None:
-        """Stop the threads and let go of all memory."""
+        """Stop the threads and let go of all memory; call it again where it was interrupted."""
         self._takers.shutdown(wait=False, cancel_futures=True)
         self._loader.close()
         self._takers.shutdown(wait=True)
         self._queue.clear()
         while self._units:
             self._units.popleft().close()
+        self.pool.settle()
 
     def _fill(self) -> None:
         """Open units and start to gather, as far ahead as allowed."""

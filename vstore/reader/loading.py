@@ -1,7 +1,6 @@
 """Bringing chunks into memory on threads: fetch, verify, decode."""
 
 import threading
-import weakref
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, nullcontext
@@ -29,6 +28,11 @@ class Loading:
         self._error: BaseException | None = None
         if not chunks:
             self._done.set()
+
+    @property
+    def is_over(self) -> bool:
+        """Whether nobody waits for it any longer."""
+        return self._done.is_set()
 
     @property
     def is_good(self) -> bool:
@@ -89,7 +93,7 @@ class Loader:
     _workers: Workers = field(init=False)
     _cores: AbstractContextManager[Any] = field(init=False)
     _stopped: bool = field(init=False, default=False)
-    _under_way: "weakref.WeakSet[Loading]" = field(init=False, default_factory=weakref.WeakSet)
+    _under_way: set[Loading] = field(init=False, default_factory=set)
 
     def __post_init__(self) -> None:
         self._workers = Workers(self.threads, name="vstore-load")
@@ -99,7 +103,8 @@ class Loader:
     def submit(self, requests: Sequence[Request]) -> Loading:
         """Begin to load; the oldest requests come first."""
         loading = Loading(sum(len(request.numbers) for request in requests))
-        self._under_way.add(loading)
+        if requests:
+            self._under_way.add(loading)
         for request in requests:
             self._workers.submit(self._guarded, (self._begin, loading, request))
         return loading
@@ -120,6 +125,8 @@ class Loader:
             step(loading, part)
         except BaseException as error:  # noqa: BLE001 - raised again where the chunks are awaited
             loading.fail(error)
+        if loading.is_over:
+            self._under_way.discard(loading)
 
     def _load(self, loading: Loading, part: _Part) -> None:
         source, spots, receive, targets = part

@@ -207,7 +207,12 @@ class Stream:
             is_sound = True
             raise
         finally:
-            run.close()
+            try:
+                run.close()
+            except KeyboardInterrupt:
+                is_sound = False
+                run.close()
+                raise
             self._waited_seconds += run.waited_seconds
             if is_sound:
                 self._session = session

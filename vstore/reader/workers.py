@@ -22,8 +22,9 @@ class Workers:
         self._tasks: SimpleQueue[tuple[Step, Any] | None] = SimpleQueue()
         self._threads: list[threading.Thread] = []
         self._lock = threading.Lock()
+        self._is_closed = False
         # Threads that nobody has stopped must not keep the interpreter from ending.
-        self._stop = weakref.finalize(self, _stop, self._tasks, self._threads)
+        weakref.finalize(self, _stop, self._tasks, self._threads)
 
     def submit(self, step: Step, task: Any) -> None:
         """Run `step(task)`, which must not raise, on a thread."""
@@ -33,7 +34,7 @@ class Workers:
 
     def _start_one(self) -> None:
         with self._lock:
-            if len(self._threads) == self._most or not self._stop.alive:
+            if len(self._threads) == self._most or self._is_closed:
                 return
             name = f"{self._name}_{len(self._threads)}"
             thread = threading.Thread(target=_work, args=(self._tasks,), name=name, daemon=True)
@@ -41,10 +42,10 @@ class Workers:
             thread.start()
 
     def close(self) -> None:
-        """Stop the threads once they have gone through all tasks."""
+        """Stop the threads once they have gone through all tasks; may be called again."""
         with self._lock:
-            stop = self._stop
-        stop()
+            self._is_closed = True
+        _stop(self._tasks, self._threads)
 
 
 def _work(tasks: "SimpleQueue[tuple[Step, Any] | None]") -> None:
