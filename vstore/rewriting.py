@@ -196,10 +196,14 @@ class Rewriter:
         return describe(digest, document)
 
     def _move(self, digest: Digest, action: str) -> None:
-        if self.refs.move_branch(self.branch, digest, action=action) is None:
-            raise ConflictError(
-                f"the branch {self.branch.name!r} moved meanwhile; nothing was changed. Try again"
-            )
+        here, begun = self.branch, self.branch.document.fence
+        while self.refs.move_branch(here, digest, action=action, begun=begun) is None:
+            marked = self.refs.find_marked(here)
+            if marked is None:
+                raise ConflictError(
+                    f"the branch {here.name!r} moved meanwhile; nothing was changed. Try again"
+                )
+            here = marked
 
 
 def _summed(documents: Sequence[CommitDocument]) -> dict[str, commits.Changes]:

@@ -385,3 +385,33 @@ def test_a_collection_killed_before_any_change_is_finished_by_the_next(changes: 
     assert needed <= orphans(repository.store)
     assert len(orphans(repository.store)) == len(needed) + 2
     assert read_everything(repository.store) == 5
+
+
+MOVES: dict[str, Callable[[Repository], object]] = {
+    "delete": lambda repository: repository.branches.delete("side", force=True),
+    "rename": lambda repository: repository.branches.rename("side", "aside"),
+    "reset": lambda repository: repository.reset("side", to="main~2"),
+    "undo": lambda repository: repository.undo("side"),
+}
+
+
+@pytest.mark.parametrize("name", MOVES)
+def test_a_branch_is_moved_and_deleted_though_a_collection_marks_it_just_then(name: str) -> None:
+    repository = new_repository()
+    repository.branches.create("side", at="main")
+    write(repository, 5, branch="side")
+    abandon(repository, 1)
+    age(repository.store, 3 * DAY)
+    store = MortalStore(repository.store)
+    before = repository.resolve("side")
+
+    def collect_meanwhile(verb: str, key: Key) -> None:
+        if verb == "compare_and_swap" and key == keys.branch("side"):
+            store.before = lambda *_: None
+            assert collect(repository.store, NOW).freed.objects > 0
+
+    store.before = collect_meanwhile
+    MOVES[name](Repository(store, author=repository.author))
+    after = fresh(repository).refs.find_branch("side")
+    assert after is None or after.commit != before
+    read_everything(repository.store)

@@ -216,15 +216,27 @@ class Refs:
             undo()
             raise
 
+    def find_marked(self, branch: Branch) -> Branch | None:
+        """Return a branch that changed, if all that changed is a collection's mark."""
+        now = self.find_branch(branch.name)
+        if now is None or now.version == branch.version:
+            return None
+        as_read = (branch.commit, branch.document.log)
+        return now if (now.commit, now.document.log) == as_read else None
+
     def delete_branch(self, branch: Branch) -> bool:
         """Delete a branch as it was read; return False, changing nothing, if it moved.
 
         True also where it is gone for another reason: a store may not know that it was this
         request, answered a second time, that deleted it.
         """
-        key = keys.branch(branch.name)
-        is_deleted = self._dead_branches.bury(branch.name, key, branch.version)
-        return is_deleted or self.find_branch(branch.name) is None
+        key, here = keys.branch(branch.name), branch
+        while not self._dead_branches.bury(branch.name, key, here.version):
+            marked = self.find_marked(here)
+            if marked is None:
+                return self.find_branch(branch.name) is None
+            here = marked
+        return True
 
     def branch_names(self) -> list[str]:
         """Return the names of all branches, sorted."""
