@@ -1,6 +1,7 @@
 import errno
 import multiprocessing
 import os
+import shutil
 import signal
 import stat
 import subprocess
@@ -198,6 +199,30 @@ def test_a_directory_that_cannot_be_flushed_leaves_the_outcome_unknown(
     monkeypatch.setattr(os, "fsync", fail_for_directories)
     with pytest.raises(UnknownOutcomeError, match="power cut"):
         store.compare_and_swap(Key("ref"), b"2", version)
+
+
+def test_the_folders_above_an_object_are_flushed_once_in_a_process_unless_they_are_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root, flushed, flush = tmp_path / "repo", list[str](), os.fsync
+
+    def note(descriptor: int) -> None:
+        if stat.S_ISDIR(os.fstat(descriptor).st_mode):
+            flushed.append(os.readlink(f"/proc/self/fd/{descriptor}"))
+        flush(descriptor)
+
+    def put(name: str) -> list[str]:
+        flushed.clear()
+        LocalStore(root).put(Key(f"packs/ab/{name}"), b"1")
+        return [str(Path(path).relative_to(root)) for path in flushed]
+
+    LocalStore(root).put(Key("vstore.json"), b"1")
+    monkeypatch.setattr(os, "fsync", note)
+    assert put("1") == [".", "packs", "packs/ab"]
+    assert put("2") == ["packs/ab"]
+    os.rename(root / "packs", root / "old")
+    shutil.copytree(root / "old", root / "packs")
+    assert put("3") == [".", "packs", "packs/ab"]
 
 
 def _create(root: Path, number: int, start: float) -> list[int]:

@@ -34,6 +34,13 @@ _STALE_SECONDS = 24 * 3600
 _READ = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0)
 _CANNOT_LINK = (errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK, errno.EXDEV)
 
+_durable: dict[str, tuple[int, int]] = {}
+"""Directories whose entries in their parents this process flushed, by device and inode.
+
+Of the process and not of a store: a program that opens a repository anew for each commit
+flushes them once all the same.
+"""
+
 
 class LocalStore:
     """Objects as files below `root`.
@@ -49,7 +56,6 @@ class LocalStore:
     def __init__(self, root: str | os.PathLike[str]) -> None:
         self._root = os.path.abspath(os.fspath(root))
         self._swept = False
-        self._ready: set[str] = set()
 
     @property
     def url(self) -> str:
@@ -218,7 +224,7 @@ class LocalStore:
         Each parent is flushed once, even where the directory is there: whoever made it may
         not have come to that yet.
         """
-        if folder in self._ready and os.path.isdir(folder):
+        if folder in _durable and _durable[folder] == _identity(folder):
             return
         if folder == self._root:
             _make_directories(folder)
@@ -230,7 +236,9 @@ class LocalStore:
                 os.mkdir(folder)
             _require_directory(folder)
             _flush_directory(parent)
-        self._ready.add(folder)
+        identity = _identity(folder)
+        if identity is not None:
+            _durable[folder] = identity
 
     def _write_temporary(self, data: bytes) -> str:
         folder = os.path.join(self._root, _PRIVATE, "tmp")
@@ -300,6 +308,15 @@ def _read(descriptor: int, start: int, nbytes: int) -> bytes:
 def _unlink(path: str) -> None:
     with suppress(FileNotFoundError):
         os.unlink(path)
+
+
+def _identity(folder: str) -> tuple[int, int] | None:
+    """Return what tells a directory from another of its name; None where there is none."""
+    try:
+        found = os.stat(folder)
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    return (found.st_dev, found.st_ino) if stat.S_ISDIR(found.st_mode) else None
 
 
 def _make_directories(folder: str) -> None:
