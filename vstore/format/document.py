@@ -15,6 +15,8 @@ T = TypeVar("T")
 MAX_DOCUMENT_NBYTES = 256 * 2**20
 MAX_DEPTH = 64
 _SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
+_LEAVES = frozenset({str, int, float, bool, type(None)})
+"""What has nothing inside; of each other type it is asked."""
 
 
 def dumps(value: object, *, what: str = "document") -> bytes:
@@ -31,15 +33,7 @@ def dumps(value: object, *, what: str = "document") -> bytes:
     """
     try:
         plain = _plain(value) if isinstance(value, msgspec.Struct) else value
-        text = json.dumps(
-            plain,
-            sort_keys=True,
-            separators=(",", ":"),
-            ensure_ascii=False,
-            allow_nan=False,
-            default=_plain,
-        )
-        data = text.encode()
+        data = _CANONICAL.encode(plain).encode()
     except (TypeError, ValueError, RecursionError) as exc:
         raise InvalidInputError(f"the {what} cannot be written as JSON: {exc}") from exc
     if _is_deeper_than(plain, MAX_DEPTH):
@@ -51,6 +45,11 @@ def _plain(value: object) -> Any:
     if not isinstance(value, msgspec.Struct):
         raise TypeError(f"{type(value).__name__} is not a JSON type")
     return msgspec.to_builtins(value)
+
+
+_CANONICAL = json.JSONEncoder(
+    sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False, default=_plain
+)
 
 
 def plain_object(value: Any, *, what: str) -> dict[str, Any]:
@@ -153,7 +152,7 @@ def _is_deeper_than(value: Any, limit: int) -> bool:
             for item in level
             if isinstance(item, (dict, list, tuple))
             for child in (item.values() if isinstance(item, dict) else item)
-            if isinstance(child, (dict, list, tuple))
+            if type(child) not in _LEAVES
         ]
         if not level:
             return False
