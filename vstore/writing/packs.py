@@ -21,7 +21,7 @@ from vstore.format.page import ChunkRef, PackRef
 from vstore.storage.store import Key
 from vstore.writing.lease import Lease
 
-PACK_NBYTES = 32 * 2**20
+PACK_NBYTES = 16 * 2**20
 """A pack is closed once it holds this much."""
 
 OPEN_NBYTES = 2 * PACK_NBYTES
@@ -30,7 +30,7 @@ OPEN_NBYTES = 2 * PACK_NBYTES
 RAW_NBYTES = 128 * 2**20
 """How much raw data waits for the codec at most, plus one chunk."""
 
-UPLOADS = 3
+UPLOADS = 4
 """How many packs are uploaded at a time."""
 
 Encode = Callable[[], bytes | memoryview | None]
