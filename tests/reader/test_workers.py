@@ -3,6 +3,9 @@
 import subprocess
 import sys
 import threading
+import time
+import weakref
+from typing import Any
 
 from vstore.reader.workers import Workers
 
@@ -33,6 +36,42 @@ def test_what_is_forgotten_stops_by_itself() -> None:
     workers = Workers(2, name="forgotten")
     workers.submit(print, "")
     del workers
+    assert set(threading.enumerate()) == before
+
+
+def test_what_is_submitted_too_late_is_not_kept() -> None:
+    class Task:
+        pass
+
+    submitted: list[weakref.ref[Task]] = []
+    begun, go_on = threading.Event(), threading.Event()
+    workers = Workers(1, name="late")
+
+    def submit_more(_: Any) -> None:
+        begun.set()
+        go_on.wait()
+        task = Task()
+        submitted.append(weakref.ref(task))
+        workers.submit(lambda _: None, task)
+
+    workers.submit(submit_more, None)
+    begun.wait()
+    closing = threading.Thread(target=workers.close)
+    closing.start()
+    while not workers._tasks.qsize():  # the order to stop
+        time.sleep(0.001)
+    workers._is_closed = False  # as if it had been looked at just before
+    go_on.set()
+    closing.join()
+    assert [each() for each in submitted] == [None]
+
+
+def test_a_task_may_close_what_runs_it() -> None:
+    before = set(threading.enumerate())
+    workers = Workers(2, name="own")
+    workers.submit(lambda _: workers.close(), None)
+    for thread in list(workers._threads):
+        thread.join(timeout=60)
     assert set(threading.enumerate()) == before
 
 

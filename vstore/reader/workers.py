@@ -3,7 +3,8 @@
 import threading
 import weakref
 from collections.abc import Callable
-from queue import SimpleQueue
+from contextlib import suppress
+from queue import Empty, SimpleQueue
 from typing import Any
 
 Step = Callable[[Any], None]
@@ -24,10 +25,12 @@ class Workers:
         self._lock = threading.Lock()
         self._is_closed = False
         # Threads that nobody has stopped must not keep the interpreter from ending.
-        weakref.finalize(self, _stop, self._tasks, self._threads)
+        self._finalize = weakref.finalize(self, _stop, self._tasks, self._threads)
 
     def submit(self, step: Step, task: Any) -> None:
-        """Run `step(task)`, which must not raise, on a thread."""
+        """Run `step(task)`, which must not raise, on a thread; not at all once it is closed."""
+        if self._is_closed:
+            return
         self._tasks.put((step, task))
         if len(self._threads) < self._most:
             self._start_one()
@@ -42,10 +45,19 @@ class Workers:
             thread.start()
 
     def close(self) -> None:
-        """Stop the threads once they have gone through all tasks; may be called again."""
+        """Stop the threads once they have gone through all tasks; may be called again.
+
+        What a task that was running meanwhile submitted is dropped.
+        """
         with self._lock:
             self._is_closed = True
         _stop(self._tasks, self._threads)
+        with suppress(Empty):
+            while True:
+                self._tasks.get_nowait()
+        if threading.current_thread() in self._threads:
+            self._tasks.put(None)
+        self._finalize.detach()
 
 
 def _work(tasks: "SimpleQueue[tuple[Step, Any] | None]") -> None:
