@@ -22,7 +22,8 @@ from vstore.errors import ConflictError, InvalidInputError
 from vstore.fetch import Fetcher
 from vstore.format.commit import Changes
 from vstore.format.digest import Digest
-from vstore.merging.merge import Sides, replay
+from vstore.merging.merge import replay
+from vstore.merging.sides import Sides
 from vstore.transaction import Transaction
 
 

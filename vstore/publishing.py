@@ -19,7 +19,8 @@ from vstore.history.fence import Asked, ask
 from vstore.history.merge_base import is_ancestor
 from vstore.history.refs import Branch, Refs
 from vstore.merging.conflicts import Resolution
-from vstore.merging.merge import Merged, Sides, common_base, replay, write_merge
+from vstore.merging.merge import Merged, common_base, replay, write_merge
+from vstore.merging.sides import Sides
 from vstore.transaction import Transaction
 
 TRIES = 100

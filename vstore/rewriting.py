@@ -14,10 +14,12 @@ from vstore.format.commit import CommitDocument, format_time, parse_time
 from vstore.format.digest import Digest, digest_of
 from vstore.format.document import dumps
 from vstore.history.commits import Commit, describe
+from vstore.history.lines import meeting
 from vstore.history.merge_base import is_ancestor, merge_bases
 from vstore.history.refs import Branch, Refs
 from vstore.merging.conflicts import Resolution
-from vstore.merging.merge import Sides, replay
+from vstore.merging.merge import replay
+from vstore.merging.sides import Sides
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,12 +71,16 @@ class Rewriter:
         if is_ancestor(self.branch.commit, onto, self.fetcher.commit):
             return self._finish_at(onto, "rebase: fast-forward")
         head = onto
+        grafts: dict[Digest, tuple[Digest | None, Digest]] = {}
         for digest in self._commits_beyond(onto):
             document = self.fetcher.commit(digest)
             if len(document.parents) > 1:
                 continue
-            made = self._replay(Sides(self._parent(digest, 1), head, digest), document, resolve)
-            head = head if made is None else made[0]
+            below = self._parent(digest, 1)
+            made = self._replay(Sides(below, head, digest, grafts), document, resolve)
+            if made is not None:
+                head = made[0]
+                grafts[head] = below, digest
         return self._finish_at(head, f"rebase: onto {onto[:12]}")
 
     def reset(self, to: Digest) -> Commit:
@@ -109,6 +115,8 @@ class Rewriter:
             raise InvalidInputError(
                 f"{since[:12]} is no ancestor of the branch {self.branch.name!r}"
             )
+        if meeting(since, self.branch.commit, self.fetcher.commit) != since:
+            return self._squash_merged(since)
         below = self.fetcher.commit(since)
         new = msgspec.structs.replace(
             head,
@@ -122,6 +130,14 @@ class Rewriter:
             changes=_summed([self.fetcher.commit(d) for d in self._commits_beyond(since)]),
         )
         return self._finish(self._store(new), f"squash: since {since[:12]}")
+
+    def _squash_merged(self, since: Digest) -> Commit:
+        """Squash onto a commit that was merged: rows of its tables may lie elsewhere here."""
+        sides = Sides(since, since, self.branch.commit)
+        options = replace(self.options, allow_empty=True)
+        made = self._replay_with(sides, options, None, what="cannot squash")
+        assert made is not None
+        return self._finish(made, f"squash: since {since[:12]}")
 
     def _parent(self, digest: Digest, number: int) -> Digest | None:
         parents = self.fetcher.commit(digest).parents

@@ -1,18 +1,20 @@
 """Which rows of two states of a table are the same samples.
 
-Samples with keys are matched by key, the others by position, through a rewrite of the rows
-where the layout tells which rows it left out. Rows that hold the same key
+Samples with keys are matched by key, the others by position: through merges, which put those
+of another branch behind ours, and through a rewrite of the rows where the layout tells which
+rows it left out. Rows that hold the same key
 at the same place, which the index tells from equal digests, are not read.
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from vstore.array import StoredArray, read
+from vstore.diffing.lineage import Lineage, Places, UnknownPlaceError
 from vstore.errors import FormatError
 from vstore.format.deleted_rows import BLOCK_ROWS
 from vstore.format.index import changed
@@ -51,6 +53,11 @@ class Alignment:
     is_certain: bool = True
     """Whether the samples are known to be the same, not taken to be by their order."""
 
+    @property
+    def is_in_place(self) -> bool:
+        """Whether each sample of both states is known to lie in the same row."""
+        return self.is_certain and not len(self.moved_old)
+
     def _is_stable(self, rows: Ints) -> NDArray[np.bool_]:
         found: NDArray[np.bool_] = (rows < self.shared) & np.isin(rows, self.unstable, invert=True)
         for side in self.sides:
@@ -85,24 +92,47 @@ class Alignment:
         )
 
 
-def align(old: Table, new: Table) -> Alignment:
-    """Return how the rows of two states of one table correspond."""
+def align(old: Table, new: Table, lineage: Lineage | None = None) -> Alignment:
+    """Return how the rows of two states of one table correspond.
+
+    `lineage` is where the states lie in history; without it one is taken to have come from
+    the other, with no commit of another line between them.
+    """
     if old.key_kind is not None and old.key_kind == new.key_kind:
         return _align_by_key(old, new)
-    if _layout(old) != _layout(new):
+    if _layout(old) == _layout(new):
+        return _align_through_merges(old, new, None if new.node.table is None else lineage)
+    if lineage is None or lineage.is_one_line:
         if _is_compacted(old, new):
             return _align_compacted(old, new)
         if _is_compacted(new, old):
             return _align_compacted(new, old).reversed()
-        return _align_by_order(old, new)
-    shared = min(old.rows.stored, new.rows.stored)
+    return _align_by_order(old, new)
+
+
+def _align_through_merges(old: Table, new: Table, lineage: Lineage | None) -> Alignment:
+    """Match samples without keys in states that are laid out alike."""
+    places = Places(min(old.rows.stored, new.rows.stored), no_rows(), no_rows())
+    if lineage is None:
+        return _align_by_place(old, new, places)
+    try:
+        return _align_by_place(old, new, lineage.places(old, new))
+    except UnknownPlaceError:
+        return replace(_align_by_place(old, new, places), is_certain=False)
+
+
+def _align_by_place(old: Table, new: Table, places: Places) -> Alignment:
+    shared = places.shared
     dead_old, dead_new = _dead(old, new)
     removed, added = np.setdiff1d(dead_new, dead_old), np.setdiff1d(dead_old, dead_new)
+    are_live = old.rows.are_live(places.old) & new.rows.are_live(places.new)
+    moved_old, moved_new = places.old[are_live], places.new[are_live]
+    gone, fresh = live_rows(old, shared), live_rows(new, shared)
     return Alignment(
-        _followed(removed[removed < shared], live_rows(old, shared)),
-        _followed(added[added < shared], live_rows(new, shared)),
-        no_rows(),
-        no_rows(),
+        _followed(removed[removed < shared], _without(gone, moved_old)),
+        _followed(added[added < shared], _without(fresh, moved_new)),
+        moved_old,
+        moved_new,
         shared,
         no_rows(),
         (old.rows, new.rows),
@@ -131,6 +161,10 @@ def _listable(table: Table, first: int) -> int:
 
 def _followed(rows: Ints, more: Ints) -> Ints:
     return np.concatenate([rows, more]) if len(rows) else more
+
+
+def _without(rows: Ints, some: Ints) -> Ints:
+    return np.setdiff1d(rows, some) if len(some) else rows
 
 
 def _dead(old: Table, new: Table) -> tuple[Ints, Ints]:

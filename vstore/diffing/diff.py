@@ -8,6 +8,7 @@ from vstore import optional
 from vstore.array import StoredArray
 from vstore.diffing.array_diff import ArrayDiff
 from vstore.diffing.attributes import AttributeChange, attribute_changes, plain
+from vstore.diffing.lineage import Lineage
 from vstore.diffing.nodes import NodeChange, changed_nodes
 from vstore.diffing.table_diff import TableDiff
 from vstore.diffing.text import array_lines, attribute_lines, table_lines
@@ -61,9 +62,16 @@ class Diff:
             if node.is_table:
                 old = _table(self.old, node.old_path, node.old)
                 new = _table(self.new, node.new_path, node.new)
-                table = TableDiff(node.path, old, new, only=self._columns_of(node))
+                only = self._columns_of(node)
+                table = TableDiff(node.path, old, new, only=only, lineage=self._lineage)
                 if table or (table.status == "changed" and node.old_path != node.new_path):
                     yield table
+
+    @property
+    def _lineage(self) -> Lineage | None:
+        if self.old is None:
+            return None
+        return Lineage(self.new.fetcher, self.old.commit.id, self.new.commit.id)
 
     @cached_property
     def arrays(self) -> dict[str, ArrayDiff]:

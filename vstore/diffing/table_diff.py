@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from vstore.diffing.alignment import Alignment, align, live_rows, no_rows
 from vstore.diffing.attributes import AttributeChange, attribute_changes, plain, status
 from vstore.diffing.columns import ColumnPair, changed_rows, pair_columns, schema, stored
+from vstore.diffing.lineage import Lineage
 from vstore.diffing.statistics import Comparison, Statistics, is_measurable
 from vstore.errors import NotFoundError
 from vstore.table import Table
@@ -34,11 +35,13 @@ class TableDiff:
         new: Table | None,
         *,
         only: Collection[str] | None = None,
+        lineage: Lineage | None = None,
     ) -> None:
         self.path = path
         self.old = old
         self.new = new
         self._only = only
+        self._lineage = lineage
 
     @property
     def status(self) -> str:
@@ -48,7 +51,9 @@ class TableDiff:
     @cached_property
     def alignment(self) -> Alignment | None:
         """How the rows correspond; None unless the table is on both sides."""
-        return align(self.old, self.new) if self.old is not None and self.new is not None else None
+        if self.old is None or self.new is None:
+            return None
+        return align(self.old, self.new, self._lineage)
 
     @cached_property
     def columns(self) -> list[ColumnPair]:

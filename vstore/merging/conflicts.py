@@ -36,6 +36,8 @@ class Conflict:
     note: str = ""
     take: Callable[[Any], None] = field(repr=False, compare=False, default=lambda _: None)
     """Put a value (theirs, or a resolver's own) in the place of ours."""
+    keep: Callable[[], None] | None = field(repr=False, compare=False, default=None)
+    """Put what the base had in the place of ours, where that is more than one value."""
 
     def __str__(self) -> str:
         where = self.path if self.sample is None else f"{self.path} of sample {self.sample!r}"

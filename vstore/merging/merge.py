@@ -13,7 +13,8 @@ from vstore.format.digest import Digest
 from vstore.format.tree import GroupNode, Tree
 from vstore.history.commits import Commit
 from vstore.history.merge_base import merge_bases
-from vstore.merging.conflicts import Conflict, Conflicts, Resolution, Use
+from vstore.merging.conflicts import Choice, Conflict, Conflicts, Resolution, Use
+from vstore.merging.sides import Sides
 from vstore.merging.tree_merge import TreeMerge
 from vstore.transaction import Transaction
 
@@ -33,15 +34,6 @@ class Merged:
     unresolved: tuple[Conflict, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Sides:
-    """The three commits of a merge; None stands for an empty repository."""
-
-    base: Digest | None
-    ours: Digest | None
-    theirs: Digest | None
-
-
 def replay(
     fetcher: Fetcher,
     sides: Sides,
@@ -58,6 +50,7 @@ def replay(
     conflicts = Conflicts(resolve)
     merge = TreeMerge(
         fetcher,
+        sides,
         read_tree(fetcher, sides.base),
         read_tree(fetcher, sides.ours),
         read_tree(fetcher, sides.theirs),
@@ -113,11 +106,18 @@ def _virtual_base(
             fetcher,
             Sides(below, first, other),
             quiet,
-            resolve=lambda conflict: Use(conflict.base),
+            resolve=_as_it_was,
         )
         written = transaction.write()
         first = first if written is None else written[0]
     return first
+
+
+def _as_it_was(conflict: Conflict) -> Choice | Use:
+    if conflict.keep is None:
+        return Use(conflict.base)
+    conflict.keep()
+    return "ours"
 
 
 def write_merge(

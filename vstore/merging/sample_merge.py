@@ -9,7 +9,7 @@ from vstore.array import read
 from vstore.diffing.alignment import no_rows
 from vstore.diffing.columns import stored
 from vstore.diffing.values import differing_rows
-from vstore.format.samples import KEYS
+from vstore.format.samples import KEYS, companions
 from vstore.merging.columns import MergedColumn
 from vstore.merging.conflicts import Conflict
 from vstore.merging.sides import Ints, Side, TableSides, sample_names, waves
@@ -65,10 +65,31 @@ class SampleMerge:
             else:
                 self._append(self.sides.t.alignment.new_row(np.array([row], np.int64)))
 
+        def keep() -> None:
+            self._keep_base(np.array([row], np.int64))
+
         other = "ours" if deleted_in == "theirs" else "theirs"
         note = f"deleted in {deleted_in}, changed in {other}"
         sample = sample_names(self.sides.base, np.array([row]))[0]
-        self.sides.conflicts.add(Conflict(self.sides.path, "deleted", sample, note=note, take=take))
+        self.sides.conflicts.add(
+            Conflict(self.sides.path, "deleted", sample, note=note, take=take, keep=keep)
+        )
+
+    def _keep_base(self, base_rows: Ints) -> None:
+        """Put samples back as they were in the base, where ours still has room for them."""
+        rows = self.sides.o.alignment.new_row(base_rows)
+        is_lost = (rows < 0) & (base_rows < self._in_place)
+        self.sides.staged.stored.restore_rows(base_rows[is_lost])
+        rows = np.where(is_lost, base_rows, rows)
+        base_rows, rows = base_rows[rows >= 0], rows[rows >= 0]
+        for column in self.columns:
+            name = column.base
+            if name is None or column.ours is None or not column.has_values:
+                continue
+            if not self.sides.o.is_retyped(name, column.ours):
+                for suffix in ["", *companions(self.sides.base.infos[name])]:
+                    values = read(stored(self.sides.base, name + suffix), (base_rows,))
+                    self.sides.staged.stored.write_rows(column.name + suffix, rows, values)
 
     def _merge_values(self, column: MergedColumn) -> None:
         if column.theirs is None or column.ours is None:
@@ -173,24 +194,36 @@ class SampleMerge:
 
     def _merge_additions(self) -> None:
         added = self._without_doubles(self.sides.t.alignment.added)
-        restored = added[~self.sides.base.rows.are_live(added)]
-        restored = restored[~self.sides.ours.rows.are_live(restored)]
-        if len(restored) and self._is_in_place:
-            self.sides.staged.stored.restore_rows(restored)
-            for column in self.columns:
-                if column.theirs is not None and column.has_values:
-                    self._write(column, restored, restored)
+        restored = added[added < self._in_place]
+        if self.sides.theirs.key_kind is not None:
+            restored = restored[~self.sides.ours.rows.are_live(restored)]
+        if len(restored):
+            self._restore(restored)
             added = np.setdiff1d(added, restored)
         self._append(added)
 
     @property
-    def _is_in_place(self) -> bool:
+    def _in_place(self) -> int:
+        """How many rows, from the first, are the same samples in the base and on both sides."""
         layouts = {
             table.node.table.layout
             for table in (self.sides.base, self.sides.ours, self.sides.theirs)
             if table.node.table is not None
         }
-        return len(layouts) == 1
+        if len(layouts) > 1:
+            return 0
+        return min(self.sides.o.alignment.shared, self.sides.t.alignment.shared)
+
+    def _restore(self, rows: Ints) -> None:
+        """Bring back samples that the base had lost; those that ours brought back are compared."""
+        is_back = self.sides.ours.rows.are_live(rows)
+        lost, back = rows[~is_back], rows[is_back]
+        self.sides.staged.stored.restore_rows(lost)
+        for column in self.columns:
+            if column.theirs is not None and column.has_values:
+                self._write(column, lost, lost)
+                if column.ours is not None and len(back):
+                    self._settle(column, back, back, None)
 
     def _without_doubles(self, added: Ints) -> Ints:
         """Compare samples that both sides added under one key; return the others."""

@@ -1,7 +1,7 @@
 """The three states of a table that a merge has, and the staged table that it becomes."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
@@ -11,6 +11,9 @@ from numpy.typing import NDArray
 from vstore.array import read
 from vstore.diffing.alignment import Alignment, align, no_rows
 from vstore.diffing.columns import ColumnPair, changed_rows, pair_columns, schema, stored
+from vstore.diffing.lineage import Grafts, Lineage
+from vstore.fetch import Fetcher
+from vstore.format.digest import Digest
 from vstore.format.samples import companions
 from vstore.merging.conflicts import Conflicts
 from vstore.table import Table
@@ -20,17 +23,37 @@ Ints = NDArray[np.int64]
 _WAVE_ROWS = 4096
 
 
+@dataclass(frozen=True, slots=True)
+class Sides:
+    """The three commits of a merge; None stands for an empty repository.
+
+    `grafts` are commits that were made by replaying others.
+    """
+
+    base: Digest | None
+    ours: Digest | None
+    theirs: Digest | None
+    grafts: Grafts = field(default_factory=dict)
+
+    def lineage(self, fetcher: Fetcher, side: Digest | None) -> Lineage | None:
+        """Return how the base and one of the sides lie to each other in history."""
+        if self.base is None or side is None:
+            return None
+        return Lineage(fetcher, self.base, side, self.grafts)
+
+
 @dataclass(frozen=True)
 class Side:
     """One side of a merge against the base: how its rows and columns came about."""
 
     base: Table
     table: Table
+    lineage: Lineage | None
 
     @cached_property
     def alignment(self) -> Alignment:
         """How the rows of the base and of this side correspond."""
-        return align(self.base, self.table)
+        return align(self.base, self.table, self.lineage)
 
     @cached_property
     def _changes(self) -> dict[ColumnPair, tuple[Ints, Ints]]:
@@ -91,16 +114,17 @@ class TableSides:
     theirs: Table
     staged: StagedTable
     conflicts: Conflicts
+    lineages: tuple[Lineage | None, Lineage | None] = (None, None)
 
     @cached_property
     def o(self) -> Side:
         """What ours changed."""
-        return Side(self.base, self.ours)
+        return Side(self.base, self.ours, self.lineages[0])
 
     @cached_property
     def t(self) -> Side:
         """What theirs changed."""
-        return Side(self.base, self.theirs)
+        return Side(self.base, self.theirs, self.lineages[1])
 
     @property
     def is_certain(self) -> bool:

@@ -1,20 +1,25 @@
 """Three-way merge of trees: nodes that one side alone changed are taken whole."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
+import msgspec
+
 from vstore.array import StoredArray
+from vstore.diffing.alignment import align
+from vstore.diffing.lineage import Lineage
 from vstore.diffing.nodes import NodeChange, changed_nodes
 from vstore.diffing.table_diff import TableDiff
 from vstore.errors import NotFoundError
 from vstore.fetch import Fetcher
 from vstore.format.commit import Changes
-from vstore.format.tree import ArrayNode, GroupNode, Node, TableInfo, Tree
+from vstore.format.digest import Digest
+from vstore.format.tree import ArrayNode, GroupNode, Node, TableInfo, Tree, replaced
 from vstore.merging.array_merge import merge_arrays
 from vstore.merging.conflicts import Conflict, Conflicts, merge_attributes
 from vstore.merging.prefetch import prefetch
-from vstore.merging.sides import TableSides
+from vstore.merging.sides import Sides, TableSides
 from vstore.merging.table_merge import merge_table
 from vstore.table import Table
 from vstore.writing.staged_tree import StagedTree
@@ -25,6 +30,7 @@ class TreeMerge:
     """Puts into `staged`, which begins as ours, what theirs changed since the base."""
 
     fetcher: Fetcher
+    commits: Sides
     base: Tree
     ours: Tree
     theirs: Tree
@@ -67,8 +73,11 @@ class TreeMerge:
         mine = self._mine.get(_key(change))
         if change.old is None:
             self._add(change, mine)
-        elif mine is None:
+        elif mine is None and self._is_in_place(change):
             self._take(change)
+        elif mine is None:
+            as_was = NodeChange(change.old_path, change.old_path, change.old, change.old)
+            self._merge_both(change, as_was)
         elif mine.new is None:
             note = "deleted in ours, changed in theirs"
             self._node_conflict(change.new_path, change.new, "deleted", note)
@@ -96,6 +105,22 @@ class TreeMerge:
         else:
             note = "a group in theirs, something else in ours"
             self._node_conflict(change.new_path, bare, "schema", note)
+
+    def _is_in_place(self, change: NodeChange) -> bool:
+        """Tell whether every sample of the base lies in the same row in theirs.
+
+        A table without keys is not taken whole otherwise: along the line of ours a row stays
+        the same sample.
+        """
+        old, new = change.old, change.new
+        lineage = self._lineage(self.commits.theirs)
+        if not _are_laid_out_alike(old, new) or lineage is None or lineage.is_one_line:
+            return True
+        assert isinstance(old, GroupNode)
+        assert isinstance(new, GroupNode)
+        base = self._open(self.base, change.old_path, old)
+        theirs = self._open(self.theirs, change.new_path, new)
+        return align(base, theirs, lineage).is_in_place
 
     def _take(self, change: NodeChange) -> None:
         """Take a node that ours left as it was in the base."""
@@ -191,14 +216,16 @@ class TreeMerge:
             self._open(self.theirs, path, theirs),
             self.staged.table(path),
             self.conflicts,
+            (self._lineage(self.commits.ours), self._lineage(self.commits.theirs)),
         )
         if sides.is_certain:
             merge_table(sides)
             return
-        note = (
-            "samples without keys were deleted and the rows compacted: which are which is unknown"
-        )
-        self._node_conflict(path, theirs, "changed", note)
+        note = "which samples are which is not known any more; with keys it would be"
+        self._node_conflict(path, _relaid(ours, theirs), "changed", note)
+
+    def _lineage(self, side: Digest | None) -> Lineage | None:
+        return self.commits.lineage(self.fetcher, side)
 
     def _open(self, tree: Tree, path: str, node: GroupNode) -> Table:
         def open_array(name: str) -> StoredArray:
@@ -240,7 +267,7 @@ class TreeMerge:
                 (self.theirs, change.new_path, change.new),
             )
         )
-        diff = TableDiff(change.path, old, new)
+        diff = TableDiff(change.path, old, new, lineage=self._lineage(self.commits.theirs))
         changed = {name for names in diff.changed.values() for name in names}
         has_schema = change.old is None or any(pair.old != pair.new for pair in diff.columns)
         return Changes(len(diff.added), len(changed), len(diff.removed), has_schema)
@@ -257,6 +284,21 @@ def _may_hold_equal_rows(change: NodeChange) -> bool:
     """
     table = change.old.table if isinstance(change.old, GroupNode) else None
     return table is not None and table.keys is None
+
+
+def _are_laid_out_alike(old: Node | None, new: Node | None) -> bool:
+    """Tell whether a row of one number is one sample, as far as the nodes of a table tell."""
+    tables = [node.table for node in (old, new) if isinstance(node, GroupNode)]
+    forms = {(info.id, info.layout) if info and info.keys is None else None for info in tables}
+    return len(tables) == 2 and len(forms) == 1 and None not in forms
+
+
+def _relaid(ours: GroupNode, theirs: GroupNode) -> GroupNode:
+    """Return a table in place of ours, in which nobody takes a row for the same sample."""
+    if ours.table is None or theirs.table is None:
+        return theirs
+    layout = replaced(ours.table.layout, theirs.table.layout)
+    return replace(theirs, table=msgspec.structs.replace(theirs.table, layout=layout))
 
 
 def _is_table(node: Node | None) -> bool:

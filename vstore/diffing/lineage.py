@@ -1,0 +1,228 @@
+"""Where samples without keys lie in commits of other lines of history.
+
+Along first parents a stored row stays the same sample. A merge puts the samples that its
+second parent added behind those of the first, so that they have other rows there than on
+their own line. A sample is therefore named by a commit on the line that added it and its row
+there; two names are one sample where their lines meet above that row.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from itertools import chain
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vstore.errors import VstoreError
+from vstore.fetch import Fetcher
+from vstore.format.digest import Digest
+from vstore.format.tree import GroupNode, TableInfo
+from vstore.history.lines import ROOT, descend, meeting
+from vstore.history.merge_base import merge_bases
+from vstore.snapshot import Snapshot
+from vstore.table import Table
+
+Ints = NDArray[np.int64]
+
+MOST_MERGES = 256
+"""How many merges are looked through before samples count as lost from sight."""
+
+Grafts = Mapping[Digest, tuple[Digest | None, Digest]]
+"""Commits that hold what another changed since its base, as a merge would, by their digests."""
+
+
+class UnknownPlaceError(VstoreError):
+    """History does not tell where samples are; taken for a conflict by whoever asked."""
+
+
+@dataclass(frozen=True)
+class Places:
+    """Which rows of two states are the same sample.
+
+    Those below `shared` lie at the same place. Beyond, row `old[i]` is row `new[i]`.
+    """
+
+    shared: int
+    old: Ints
+    new: Ints
+
+
+@dataclass(frozen=True, slots=True)
+class Lineage:
+    """Two commits, and what is known of the commits between them."""
+
+    fetcher: Fetcher
+    old: Digest
+    new: Digest
+    grafts: Grafts = field(default_factory=dict)
+
+    @property
+    def is_one_line(self) -> bool:
+        """Whether one commit is the other or on its line of first parents."""
+        return meeting(self.old, self.new, self.fetcher.commit) in (self.old, self.new)
+
+    def places(self, old: Table, new: Table) -> Places:
+        """Return which rows of a table, in both commits, are the same samples.
+
+        Where neither commit is on the other's line, reads the merges that brought what is in
+        one of them and not where they parted.
+
+        Raises:
+            UnknownPlaceError: that cannot be told.
+        """
+        if self.is_one_line:
+            return Places(min(old.rows.stored, new.rows.stored), _none(), _none())
+        return _Search(self.fetcher, self.grafts, old, new).places(self.old, self.new)
+
+
+@dataclass(frozen=True, slots=True)
+class _Joint:
+    """The rows from `start` on that a commit took over: rows `fresh` of the state `theirs`."""
+
+    ours: Digest
+    theirs: Digest
+    start: int
+    fresh: Ints
+
+
+@dataclass(frozen=True, slots=True)
+class _Named:
+    """Samples that a line added: in the rows `origins` of `commit`, in `rows` elsewhere."""
+
+    commit: Digest
+    origins: Ints
+    rows: Ints
+
+
+@dataclass
+class _Search:
+    """The states of one table, all of one layout, in a part of history."""
+
+    fetcher: Fetcher
+    grafts: Grafts
+    old: Table
+    new: Table
+    _states: dict[Digest, Table | None] = field(default_factory=dict)
+    _joints: dict[Digest, _Joint | None] = field(default_factory=dict)
+
+    @property
+    def _info(self) -> TableInfo:
+        return self.new.node.table or TableInfo()
+
+    def places(self, a: Digest, b: Digest) -> Places:
+        parted = meeting(a, b, self.fetcher.commit)
+        if parted in (a, b):
+            return Places(min(self._stored(a), self._stored(b)), _none(), _none())
+        shared = 0 if parted is None else self._stored(parted)
+        if min(self._stored(a), self._stored(b)) <= shared:
+            return Places(shared, _none(), _none())
+        old, new = (self._names_beyond(each, shared) for each in (a, b))
+        pairs = [self._matched(mine, theirs) for mine in old for theirs in new]
+        return Places(
+            shared,
+            np.concatenate([_none(), *(rows for rows, _ in pairs)]),
+            np.concatenate([_none(), *(rows for _, rows in pairs)]),
+        )
+
+    def _names_beyond(self, commit: Digest, shared: int) -> list[_Named]:
+        rows = np.arange(shared, self._stored(commit))
+        return self._names(commit, rows, rows)
+
+    def _matched(self, one: _Named, other: _Named) -> tuple[Ints, Ints]:
+        """Return the rows of both states whose names are one sample."""
+        both, i, j = np.intersect1d(one.origins, other.origins, return_indices=True)
+        if len(both) and one.commit != other.commit:
+            parted = meeting(one.commit, other.commit, self.fetcher.commit)
+            count = np.searchsorted(both, 0 if parted is None else self._stored(parted))
+            i, j = i[:count], j[:count]
+        return one.rows[i], other.rows[j]
+
+    def _names(self, commit: Digest, origins: Ints, rows: Ints) -> list[_Named]:
+        """Name samples, at `origins` in a commit, by the lines of history that added them."""
+        found: list[_Named] = []
+        digest = commit
+        while len(origins):
+            joint = self._joint_at_or_below(digest)
+            start = 0 if joint is None else joint.start
+            stop = start if joint is None else start + len(joint.fresh)
+            mine = origins >= stop
+            found.append(_Named(commit, origins[mine], rows[mine]))
+            if joint is None:
+                break
+            taken = (origins >= start) & ~mine
+            fresh = joint.fresh[origins[taken] - start]
+            found += self._names(joint.theirs, fresh, rows[taken])
+            digest, is_older = joint.ours, origins < start
+            origins, rows = origins[is_older], rows[is_older]
+        return [named for named in found if len(named.rows)]
+
+    def _joint_at_or_below(self, digest: Digest) -> _Joint | None:
+        """Return the newest joint on a line; None if the table began after it, or had none."""
+        at = digest if digest in self.grafts else descend(digest, ROOT, self.fetcher.commit)
+        if at not in self._joints:
+            if len(self._joints) == MOST_MERGES:
+                raise UnknownPlaceError(f"more than {MOST_MERGES} merges were looked through")
+            self._joints[at] = self._joint(at)
+        return self._joints[at]
+
+    def _joint(self, digest: Digest) -> _Joint | None:
+        parents = [Digest(parent) for parent in self.fetcher.commit(digest).parents]
+        merged = self._state(digest)
+        if not parents or merged is None:
+            return None
+        ours = parents[0]
+        base, theirs = self.grafts.get(digest) or self._merged(digest, parents)
+        start = self._stored(ours)
+        fresh = _none()
+        if merged.rows.stored > start:
+            fresh = self._fresh(base, theirs, merged, start)
+        if start + len(fresh) != merged.rows.stored:
+            raise UnknownPlaceError(f"the merge {digest[:12]} holds other rows than its parents")
+        return _Joint(ours, theirs, start, fresh)
+
+    def _merged(self, digest: Digest, parents: list[Digest]) -> tuple[Digest | None, Digest]:
+        if len(parents) != 2:
+            raise UnknownPlaceError(f"{digest[:12]} has {len(parents)} parents")
+        ours, theirs = parents
+        bases = merge_bases(ours, theirs, self.fetcher.commit)
+        if len(bases) > 1:  # what all of them hold, ours holds
+            return ours, theirs
+        return (bases[0] if bases else None), theirs
+
+    def _fresh(self, base: Digest | None, theirs: Digest, merged: Table, start: int) -> Ints:
+        """Return the rows of `theirs` that a merge put behind the `start` rows of its ours."""
+        table = self._state(theirs)
+        if table is None:
+            return _none()
+        if table.node == merged.node:
+            return np.arange(start, table.rows.stored)
+        known = Places(0, _none(), _none()) if base is None else self.places(base, theirs)
+        rows = np.setdiff1d(np.arange(known.shared, table.rows.stored), known.new)
+        return rows[table.rows.are_live(rows)]
+
+    def _stored(self, digest: Digest) -> int:
+        table = self._state(digest)
+        return 0 if table is None else table.rows.stored
+
+    def _state(self, digest: Digest) -> Table | None:
+        if digest not in self._states:
+            self._states[digest] = self._find(Snapshot(self.fetcher, digest))
+        return self._states[digest]
+
+    def _find(self, snapshot: Snapshot) -> Table | None:
+        """Return the table in a commit, wherever it was then; None if it was not there."""
+        paths: Iterator[str] = iter((self.old.path, self.new.path))
+        if self._info.id:
+            paths = chain(paths, (path for path, _ in snapshot.tree.walk()))
+        for path in paths:
+            node = snapshot.tree.find(path)
+            info = node.table if isinstance(node, GroupNode) else None
+            if info is not None and info.id == self._info.id:
+                if (info.layout, info.keys) != (self._info.layout, None):
+                    raise UnknownPlaceError(f"the rows of {path!r} were rewritten")
+                return snapshot.table(path)
+        return None
+
+
+def _none() -> Ints:
+    return np.zeros(0, np.int64)
