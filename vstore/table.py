@@ -19,6 +19,9 @@ from vstore.format.samples import DELETED, KEY_INDEX, KEYS, SHAPE_SUFFIX, VALID_
 from vstore.format.tree import ArrayNode, ColumnInfo, GroupNode
 from vstore.key_rows import IndexedKeys, KeyRows, NoKeys, ScannedKeys
 
+MOST_UNSTORED_KEYS = 2**28
+"""How many rows beyond those whose keys are stored a table has at most."""
+
 
 class OpenArray(Protocol):
     """Opens the array that stands at a name below a table."""
@@ -180,7 +183,23 @@ class Table:
         if KEYS not in self._node.children and not self.rows.stored:
             return None
         dtype = "int64" if self.key_kind == "int" else "object"
-        return self._companion(KEYS, (self.rows.stored,), dtype)
+        source = self._companion(KEYS, (self.rows.stored,), dtype)
+        self._check_stored_keys(source)
+        return source
+
+    def _check_stored_keys(self, source: ChunkSource) -> None:
+        """Raise if the rows are so many more than stored keys that no memory should be taken.
+
+        Live rows differ in their keys, of which only one is not stored: the fill value.
+        """
+        if not isinstance(source, StoredArray) or self.rows.stored <= MOST_UNSTORED_KEYS:
+            return
+        chunks = 0 if source.node.chunks is None else source.node.chunks.chunks
+        if self.rows.stored > chunks * source.metadata.chunk_shape[0] + MOST_UNSTORED_KEYS:
+            raise FormatError(
+                f"the table {self._path!r} says that it has {self.rows.stored:,} rows, and stores "
+                f"{chunks:,} chunks of keys"
+            )
 
     @property
     def loc(self) -> "KeyIndexer":

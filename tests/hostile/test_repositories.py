@@ -4,6 +4,7 @@ import base64
 import os
 import pickle
 from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,8 @@ from tests.format.test_codec_safety import within
 from vstore import FormatError, Repository, VstoreError
 from vstore.format import document, keys
 from vstore.format.digest import digest_of
+from vstore.format.index import walk
+from vstore.format.page import PageRef, decode_page, encode_inner, encode_leaf
 
 MIB = 2**20
 Change = Callable[[dict[str, Any]], None]
@@ -216,6 +219,76 @@ def test_a_sample_that_says_it_has_a_million_chunks_costs_those_it_has(tmp_path:
     assert found[:, :4].tolist() == images[:2].tolist()
     assert found[:, 4:8].tolist() == images[4:6].tolist()
     assert not found[:, 8:].any()
+
+
+def keys_said(length: int) -> Change:
+    def change(children: dict[str, Any]) -> None:
+        rows(length)(children)
+        children["t"]["table"]["keys"] = "str"
+
+    return change
+
+
+@pytest.mark.parametrize("length", [2**31, 2**40])
+def test_keys_that_no_memory_could_hold_are_not_read(keyed: Repository, length: int) -> None:
+    table: Any = forged(keyed, keys_said(length)).checkout("main")["t"]
+    calls: list[Callable[[], Any]] = [
+        table.keys,
+        lambda: table.loc["b"],
+        lambda: table.positions(["b"]),
+    ]
+    for call in calls:
+        with within(32 * MIB), pytest.raises(FormatError, match="chunks of keys"):
+            call()
+
+
+@pytest.mark.parametrize("counts", [[-1], [2, -1], [2**20 + 1]])
+def test_blocks_that_cannot_have_so_many_deleted_rows_are_refused(
+    repository: Repository, counts: list[int]
+) -> None:
+    made = forged(repository, lambda children: children["t"]["table"].update(deleted=counts))
+    with pytest.raises(FormatError, match="deleted"):
+        len(made.checkout("main")["t"])
+
+
+def test_a_page_that_stands_for_ever_so_many_is_read_once(tmp_path: Path) -> None:
+    """Six levels of pages, each 512 times the one below: some kilobytes for 512^6 chunks."""
+    made = vstore.create(tmp_path / "pages")
+    with made.transaction("main", message="Start") as tx:
+        tx.create_array("a", shape=(2**57,), dtype="int64", chunk_shape=(8,))[:8] = 1
+    forge_tower(made, height=5)
+    found = vstore.open(tmp_path / "pages")
+    with within(64 * MIB):
+        assert found.fsck().is_sound
+        found.gc(grace=timedelta(0))
+        array: Any = found.checkout("main")["a"]
+        assert array[0] == 1
+        assert array[2**50] == 1
+        head = found.checkout("main")
+        node: Any = head.tree.get("a")
+        with pytest.raises(FormatError, match="stores 18,014,398,509,481,984 chunks"):
+            next(walk(node.chunks, head.fetcher.pages))
+
+
+def forge_tower(repository: Repository, height: int) -> None:
+    """Let the one stored chunk of `a` be every chunk."""
+    node: Any = repository.checkout("main").tree.get("a")
+    leaf: Any = decode_page(document.dumps(node.chunks.page), height=0, what="page")
+    ref = leaf.ref(0)
+    data = encode_leaf(dict.fromkeys(range(512), ref))
+    below = PageRef(digest_of(data), len(data), 512, 512 * ref.nbytes)
+    for _ in range(height):
+        repository.store.put(keys.index(below.digest), data)
+        data = encode_inner(dict.fromkeys(range(512), below))
+        below = PageRef(digest_of(data), len(data), 512 * below.chunks, 512 * below.stored)
+    repository.store.put(keys.index(below.digest), data)
+    index: dict[str, Any] = {"height": height, "chunks": below.chunks, "stored": below.stored}
+    index["ref"] = [below.digest, below.nbytes]
+
+    def change(children: dict[str, Any]) -> None:
+        children["a"]["chunks"] = index
+
+    forged(repository, change)
 
 
 def resealed(value: dict[str, Any]) -> bytes:

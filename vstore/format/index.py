@@ -8,6 +8,7 @@ subtrees and changing one chunk rewrites one page per level.
 import weakref
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any, Protocol
 
 import msgspec
@@ -31,6 +32,8 @@ from vstore.format.page import (
 
 INLINE_PAGE_NBYTES = 8192
 MAX_HEIGHT = 6
+MOST_WALKED = 2**28
+"""How many chunks of one array are listed at most."""
 
 LoadPages = Callable[[Sequence[tuple[PageRef, int]]], Sequence[Page]]
 """Return the pages behind (reference, height) pairs, verified and decoded."""
@@ -139,9 +142,25 @@ def _take(page: Page, numbers: Ints, positions: Ints, found: list[ChunkRef | Non
 
 
 def walk(index: Index | None, load: LoadPages) -> Iterator[tuple[int, ChunkRef]]:
-    """Yield every chunk's number and place, in order."""
+    """Yield every chunk's number and place, in order.
+
+    Raises:
+        FormatError: they are more than the index says, or than anyone can list.
+    """
     if index is None:
         return
+    if index.chunks > MOST_WALKED:
+        raise FormatError(
+            f"an array says that it stores {index.chunks:,} chunks: at most {MOST_WALKED:,} are "
+            "listed"
+        )
+    found = _walk(index, load)
+    yield from islice(found, index.chunks)
+    if next(found, None) is not None:
+        raise FormatError(f"an array stores more chunks than the {index.chunks:,} it says")
+
+
+def _walk(index: Index, load: LoadPages) -> Iterator[tuple[int, ChunkRef]]:
     stack: list[tuple[Page, int, int]] = [(root_page(index, load), index.height, 0)]
     while stack:
         page, height, base = stack.pop()
@@ -156,14 +175,18 @@ def walk(index: Index | None, load: LoadPages) -> Iterator[tuple[int, ChunkRef]]
 
 
 def page_refs(index: Index | None, load: LoadPages) -> Iterator[tuple[PageRef, int]]:
-    """Yield every page object of the index with its height, parents first."""
+    """Yield every page object of the index with its height, parents first, each once.
+
+    One page may stand in any number of places.
+    """
     if index is None:
         return
     if index.ref is not None:
         yield _root_ref(index), index.height
     level, height = [root_page(index, load)], index.height
     while height > 0:
-        refs = [ref for page in level if isinstance(page, Inner) for ref in page.children]
+        inner = [page for page in level if isinstance(page, Inner)]
+        refs = list({ref.digest: ref for page in inner for ref in page.children}.values())
         height -= 1
         yield from ((ref, height) for ref in refs)
         level = list(load([(ref, height) for ref in refs])) if height > 0 else []

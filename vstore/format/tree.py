@@ -15,6 +15,7 @@ import msgspec
 
 from vstore.errors import FormatError, InvalidInputError, NotFoundError
 from vstore.format import document
+from vstore.format.deleted_rows import BLOCK_ROWS
 from vstore.format.digest import Digest, digest_of, parse_digest
 from vstore.format.index import Index
 from vstore.format.keys import OBJECTS, check_node_name, split_path
@@ -54,6 +55,10 @@ class TableInfo(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_de
     keys: Literal["int", "str", "tuple"] | None = None
     layout: int = 0
     deleted: tuple[int, ...] = ()
+
+    def __post_init__(self) -> None:
+        if not all(0 <= count <= BLOCK_ROWS for count in self.deleted):
+            raise ValueError(f"a block of rows has from 0 to {BLOCK_ROWS} that are deleted")
 
 
 def new_id(parent: Digest | None, path: str) -> str:
