@@ -83,7 +83,7 @@ def test_garbage_goes_in_two_runs(run: Run, repo: vstore.Repository) -> None:
     abandon(repo)
     dry = run("gc", "repo", "--dry-run").out
     assert "dry run: nothing was changed" in dry
-    assert "condemned  2 objects" in dry
+    assert "to condemn 2 objects" in dry
     assert run("gc", "repo", "--json").json["condemned"]["objects"] == 2
     assert "freed      0 objects" in run("gc", "repo").out
     assert "called off" in run("gc", "repo", "--cancel").out

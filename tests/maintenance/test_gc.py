@@ -131,6 +131,8 @@ def test_a_dry_run_sends_no_change() -> None:
     store = MortalStore(repository.store)
     report = collect(store, GcOptions(dry_run=True, measure=True))
     assert store.changes == 0
+    assert "to free    0 objects" in str(report)
+    assert "freed" not in str(report)
     assert report.dry_run
     assert report.condemned.objects == 4
     assert "nothing was changed" in str(report)

@@ -58,6 +58,30 @@ class TestLocalPaths:
 
 
 class TestUrls:
+    @pytest.mark.parametrize("url", ["s3:/bucket/x", "S3:bucket", "memory:x", "file:/tmp/x"])
+    def test_a_lost_slash_makes_no_folder(self, url: str) -> None:
+        with pytest.raises(InvalidUrlError, match="is no URL: write"):
+            open_store(url)
+
+    def test_a_folder_may_be_called_so(self, tmp_path: Path) -> None:
+        assert open_store(f"{tmp_path}/s3:/x").url == f"{tmp_path}/s3:/x"
+        assert open_store("./s3:/x").url.endswith("/s3:/x")
+
+    def test_a_kind_of_url_that_nothing_opens_is_named(self) -> None:
+        with pytest.raises(InvalidUrlError, match="s4://bucket/x: nothing installed"):
+            open_store("s4://bucket/x")
+
+    @pytest.mark.parametrize("options", ["hidden-secret", 5, [("key", "hidden-secret")]])
+    @pytest.mark.parametrize("url", ["x", "memory://x", "s3://bucket/x"])
+    def test_options_that_are_no_mapping_are_refused(self, url: str, options: Any) -> None:
+        with pytest.raises(InvalidInputError, match="storage_options is a mapping") as caught:
+            open_store(url, storage_options=options)
+        assert "hidden" not in str(caught.value)
+
+    def test_names_of_options_are_strings(self) -> None:
+        with pytest.raises(InvalidInputError, match="names of storage_options"):
+            open_store("s3://bucket/x", storage_options=cast("Any", {1: "hidden-secret"}))
+
     def test_memory(self) -> None:
         assert isinstance(open_store("memory://x"), MemoryStore)
 

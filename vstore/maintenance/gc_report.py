@@ -65,6 +65,10 @@ class DeadSpace:
     mostly_dead: int
 
 
+_LABELS = "freed", "condemned", "repacked"
+_DRY_LABELS = "to free", "to condemn", "to repack"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GcReport:
     """What one call of `gc` did.
@@ -117,15 +121,16 @@ class GcReport:
         lines = [f"{title} (dry run: nothing was changed)" if self.dry_run else title]
         if self.cancelled:
             return [*lines, "  called off: nothing is condemned any more"]
-        lines.append(f"  freed      {self.freed}")
+        freed, condemned, repacked = _DRY_LABELS if self.dry_run else _LABELS
+        lines.append(f"  {freed:<11}{self.freed}")
         if self.spared.objects:
             lines.append(f"  spared     {self.spared}: condemned, but needed or written again")
         if self.condemned.objects:
             due = "" if self.due is None else f": may go after {format_time(self.due)[:19]}Z"
-            lines.append(f"  condemned  {self.condemned}{due}")
+            lines.append(f"  {condemned:<11}{self.condemned}{due}")
         if self.repacked is not None:
             lines.append(
-                f"  repacked   {plural(self.repacked.packs, 'pack')}: "
+                f"  {repacked:<11}{plural(self.repacked.packs, 'pack')}: "
                 f"{human_nbytes(self.repacked.dead_nbytes)} in them dead, "
                 f"{human_nbytes(self.repacked.kept_nbytes)} stored once more"
             )

@@ -9,7 +9,7 @@ from typing import Any
 from blake3 import blake3
 from fsspec.core import url_to_fs
 
-from vstore.errors import MissingExtraError, ReadOnlyError, StorageError
+from vstore.errors import InvalidUrlError, MissingExtraError, ReadOnlyError, StorageError
 from vstore.storage.client import NextPage
 from vstore.storage.failure import Kind, RequestFailedError
 from vstore.storage.location import Location, Options
@@ -155,6 +155,11 @@ def _open(url: str, location: Location, options: Options) -> tuple[Any, str]:
         what = error.name or f"a package for this filesystem ({error})"
         raise MissingExtraError(what, extra=None, purpose=f"opening {location.url}") from error
     except (OSError, ValueError, TypeError) as error:
+        if str(error).startswith("Protocol not known"):
+            raise InvalidUrlError(
+                f"{location.url}: nothing installed opens this kind of URL; vstore opens paths, "
+                "memory://, s3://, gs://, az:// and what fsspec has a filesystem for"
+            ) from None
         shown = location.redact(f"{type(error).__name__}: {error}")
         raise StorageError(f"cannot open {location.url}: {shown}") from None
     return fs, root

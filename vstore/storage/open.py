@@ -44,11 +44,13 @@ def open_store(
 
     Raises:
         InvalidUrlError: the URL names no store.
+        InvalidInputError: `storage_options` are no mapping by name, or are for another store.
         MissingExtraError: the package for this kind of URL is not installed.
     """
     _check_engine(engine)
-    options = dict(storage_options or {})
+    options = _checked_options(storage_options)
     text = os.fspath(url)
+    _refuse_lost_slashes(text)
     scheme = scheme_of(text)
     if scheme in _FILES and "::" not in text:
         _refuse_options(text, options)
@@ -81,6 +83,32 @@ def _bucket(url: str, options: dict[str, object]) -> tuple[Location, dict[str, o
 def _check_engine(engine: str) -> None:
     if engine not in get_args(Engine):
         raise InvalidInputError(f"engine={engine!r} is not one of {', '.join(get_args(Engine))}")
+
+
+def _checked_options(options: object) -> dict[str, object]:
+    """Return options as a dict; what they hold is not repeated, as it may be secret."""
+    if options is None:
+        return {}
+    if not isinstance(options, Mapping):
+        raise InvalidInputError(
+            f"storage_options is a mapping, {{option: value}}, not of type {type(options).__name__}"
+        )
+    names = [name for name in options if not isinstance(name, str)]
+    if names:
+        raise InvalidInputError(
+            f"the names of storage_options are strings, not of type {type(names[0]).__name__}"
+        )
+    return dict(options)
+
+
+def _refuse_lost_slashes(url: str) -> None:
+    """Raise for `s3:/bucket`, which nobody means for a folder called `s3:`."""
+    scheme, colon, rest = url.partition(":")
+    known = {*_BUCKETS, "file", "local", "memory"}
+    if colon and scheme.lower() in known and not rest.startswith((":", "//")):
+        raise InvalidUrlError(
+            f"{scheme}:… is no URL: write {scheme.lower()}://…, or ./{scheme}:… for a folder"
+        )
 
 
 def _refuse_options(url: str, options: Options) -> None:
