@@ -1,12 +1,15 @@
 """Merging what a table is: its attributes and its columns."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 from vstore.diffing.columns import stored
 from vstore.merging.columns import MergedColumn, is_same_form, triples
 from vstore.merging.conflicts import Conflict, merge_attributes
+from vstore.merging.moves import settle
 from vstore.merging.sides import TableSides
+from vstore.writing.new_column import check_column_name
 
 
 @dataclass
@@ -14,20 +17,29 @@ class SchemaMerge:
     """Puts into the result the attributes and columns that theirs changed since the base."""
 
     sides: TableSides
+    _lost: list[MergedColumn] = field(init=False, default_factory=list)
 
     def run(self) -> list[MergedColumn]:
         """Merge attributes and columns; return the columns of the result."""
         self._merge_table_attributes()
-        sides = self.sides
-        columns = list(triples(sides.base.infos, sides.ours.infos, sides.theirs.infos))
-        gone = {c.base for c in columns if c.base and c.ours is None and c.theirs is None}
+        gone = {c.base for c in self.columns if c.base and c.ours is None and c.theirs is None}
+        dropped = [c for c in self.columns if c.base is not None and c.theirs is None]
+        for column in dropped:  # so that others can have their names
+            self._merge_dropped_column(column)
+        self._rename()
         merged = [
             self._merge_remade_column(column)
             if column.base is None and column.name in gone and None in (column.ours, column.theirs)
             else self._merge_column(column)
-            for column in columns
+            for column in self.columns
+            if column not in dropped
         ]
-        return [column for column in merged if column is not None]
+        return [column for column in merged if column is not None and column not in self._lost]
+
+    @cached_property
+    def columns(self) -> list[MergedColumn]:
+        """The columns of all sides; what the result calls each changes as they are renamed."""
+        return list(triples(self.sides.base.infos, self.sides.ours.infos, self.sides.theirs.infos))
 
     def _merge_table_attributes(self) -> None:
         sides = self.sides.base.attributes, self.sides.ours.attributes, self.sides.theirs.attributes
@@ -64,12 +76,11 @@ class SchemaMerge:
         """Return the column as the result has it; None where it goes."""
         if column.base is None:
             return self._merge_new_column(column)
-        if column.ours is None or column.theirs is None:
+        if column.ours is None:
             return self._merge_dropped_column(column)
-        self._rename(column)
         self._merge_column_attributes(column)
         retyped = [self.sides.o.is_retyped(column.base, column.ours)]
-        retyped.append(self.sides.t.is_retyped(column.base, column.theirs))
+        retyped.append(self.sides.t.is_retyped(column.base, column.theirs or ""))
         if not any(retyped):
             return column
         return self._merge_retyped_column(column, ours=retyped[0], theirs=retyped[1])
@@ -78,11 +89,7 @@ class SchemaMerge:
         if column.theirs is None:
             return None
         if column.ours is None:
-            if column.name in self.sides.staged.stored.infos:
-                note = f"made in theirs, where ours has another column {column.name!r}"
-                return self._schema_conflict(column, note)
-            self._copy_column(column)
-            return column
+            return column if self._copy_where_free(column) else None
         if is_same_form(self.sides.ours, column.ours, self.sides.theirs, column.theirs):
             self._merge_column_attributes(column)
             return column
@@ -123,8 +130,7 @@ class SchemaMerge:
         def take(_: Any) -> None:
             if column.theirs is None:
                 self._drop(name)
-            else:
-                self._copy_column(column)
+            elif self._copy_where_free(column):
                 replaced.append(column)
 
         path = f"{self.sides.path}/{base}"
@@ -159,22 +165,79 @@ class SchemaMerge:
         self.sides.conflicts.add(Conflict(path, "schema", note=note, take=take))
         return replaced[0] if replaced else None
 
-    def _rename(self, column: MergedColumn) -> None:
-        if column.disagrees:
-            note = f"renamed to {column.ours!r} in ours and to {column.theirs!r} in theirs"
+    def _rename(self) -> None:
+        """Give columns of ours the names they have in theirs, all at once."""
+        wanted: dict[str, str] = {}
+        for column in self.columns:
+            if column.base is None or column.ours is None or column.theirs is None:
+                continue
+            if column.disagrees:
+                self._name_conflict(column, wanted)
+            elif column.ours != column.name:
+                wanted[column.ours] = column.name
+        infos = self.sides.staged.stored.infos
+        moves = settle(wanted, infos.__contains__, self._make_room)
+        self.sides.staged.stored.rename_columns(moves)
+        for column in self.columns:
+            if column.ours is not None:
+                column.name = moves.get(column.ours, column.ours)
 
-            def take(name: Any) -> None:
-                self.sides.staged.rename_column(column.name, name)
-                column.name = name
+    def _name_conflict(self, column: MergedColumn, wanted: dict[str, str]) -> None:
+        ours = column.ours or ""
 
-            column.name = column.ours or ""
-            path = f"{self.sides.path}/{column.base}"
-            conflict = Conflict(
-                path, "schema", None, column.base, column.ours, column.theirs, note, take
-            )
-            self.sides.conflicts.add(conflict)
-        elif column.ours != column.name:
-            self.sides.staged.rename_column(column.ours or "", column.name)
+        def take(name: Any) -> None:
+            check_column_name(name)
+            wanted[ours] = name
+
+        note = f"renamed to {ours!r} in ours and to {column.theirs!r} in theirs"
+        path = f"{self.sides.path}/{column.base}"
+        values = column.base, column.ours, column.theirs
+        self.sides.conflicts.add(Conflict(path, "schema", None, *values, note, take))
+
+    def _make_room(self, old: str, new: str) -> dict[str, str] | None:
+        """Meet a column that theirs renamed to what ours calls another."""
+        more: list[dict[str, str]] = []
+
+        def take(_: Any) -> None:
+            more.append(self._leave(next(c for c in self.columns if c.ours == new), new))
+
+        note = f"renamed from {old!r} in theirs, where ours has another column {new!r}"
+        path = f"{self.sides.path}/{new}"
+        self.sides.conflicts.add(Conflict(path, "schema", note=note, take=take))
+        return more[0] if more else None
+
+    def _leave(self, there: MergedColumn, name: str) -> dict[str, str]:
+        """Return what a column of ours is called in theirs; drop one that theirs has not."""
+        if there.theirs is not None and there.theirs != name:
+            return {name: there.theirs}
+        self._drop(name)
+        self._lost.append(there)
+        return {}
+
+    def _copy_where_free(self, column: MergedColumn) -> bool:
+        """Make a column of theirs in the result, if ours has no other of its name."""
+        stored_columns = self.sides.staged.stored
+        if column.name not in stored_columns.infos:
+            self._copy_column(column)
+            return True
+        copied: list[bool] = []
+
+        def take(_: Any) -> None:
+            there = next(c for c in self.columns if c.ours is not None and c.name == column.name)
+            for name, place in self._leave(there, column.name).items():
+                if place in stored_columns.infos:
+                    self._drop(name)
+                    self._lost.append(there)
+                else:
+                    stored_columns.rename_column(name, place)
+                    there.name = place
+            self._copy_column(column)
+            copied.append(True)
+
+        note = f"made in theirs, where ours has another column {column.name!r}"
+        path = f"{self.sides.path}/{column.name}"
+        self.sides.conflicts.add(Conflict(path, "schema", note=note, take=take))
+        return bool(copied)
 
     def _drop(self, name: str) -> None:
         self.sides.staged.stored.drop_column(name)

@@ -1,6 +1,7 @@
 """Three-way merge of trees: nodes that one side alone changed are taken whole."""
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
@@ -18,6 +19,7 @@ from vstore.format.digest import Digest
 from vstore.format.tree import ArrayNode, GroupNode, Node, TableInfo, Tree, replaced
 from vstore.merging.array_merge import merge_arrays
 from vstore.merging.conflicts import Conflict, Conflicts, merge_attributes
+from vstore.merging.moves import TableMoves, key_of
 from vstore.merging.prefetch import prefetch
 from vstore.merging.sides import Sides, TableSides
 from vstore.merging.table_merge import merge_table
@@ -36,26 +38,33 @@ class TreeMerge:
     theirs: Tree
     staged: StagedTree
     conflicts: Conflicts
+    _moved: Mapping[str, str] = field(init=False, default_factory=dict)
 
     def run(self) -> None:
         """Merge every node that theirs changed; conflicts go to `conflicts`."""
         changes = list(changed_nodes(self.base, self.theirs))
-        met = [(self._mine[_key(c)], c) for c in changes if _key(c) in self._mine]
+        met = [(self._mine[key_of(c)], c) for c in changes if key_of(c) in self._mine]
         prefetch(self.fetcher, (self.ours, self.theirs), met)
         removals = [c for c in changes if c.new is None]
         others = [c for c in changes if c.new is not None]
         # Children go before their groups, so that a group is empty when its turn comes.
         for change in sorted(removals, key=lambda c: c.old_path, reverse=True):
             self._remove(change)
+        mover = TableMoves(self.staged, self._mine, others, self.conflicts)
+        self._moved = mover.run()
         for change in others:
             self._merge(change)
 
+    def _at(self, path: str) -> str:
+        """Return where a node lies now that ours had at `path`."""
+        return self._moved.get(path, path)
+
     @cached_property
     def _mine(self) -> dict[tuple[bool, str], NodeChange]:
-        return {_key(change): change for change in changed_nodes(self.base, self.ours)}
+        return {key_of(change): change for change in changed_nodes(self.base, self.ours)}
 
     def _remove(self, change: NodeChange) -> None:
-        mine = self._mine.get(_key(change))
+        mine = self._mine.get(key_of(change))
         if mine is not None and mine.new is None:
             return
         path = change.old_path if mine is None else mine.new_path
@@ -70,7 +79,7 @@ class TreeMerge:
         self._node_conflict(path, None, "deleted", note)
 
     def _merge(self, change: NodeChange) -> None:
-        mine = self._mine.get(_key(change))
+        mine = self._mine.get(key_of(change))
         if change.old is None:
             self._add(change, mine)
         elif mine is None and self._is_in_place(change):
@@ -85,6 +94,8 @@ class TreeMerge:
             self._merge_both(change, mine)
 
     def _add(self, change: NodeChange, mine: NodeChange | None) -> None:
+        if self._is_shut_out(change):
+            return
         there = self.staged.nodes.find(change.new_path)
         if isinstance(change.new, GroupNode) and change.new.table is None:
             self._add_group(change, change.new, there)
@@ -95,6 +106,16 @@ class TreeMerge:
         elif there != change.new:
             note = "made in theirs where ours has something else"
             self._node_conflict(change.new_path, change.new, "schema", note)
+
+    def _is_shut_out(self, change: NodeChange) -> bool:
+        """Meet what theirs made below a path at which ours has no group."""
+        above = self.staged.no_group_above(change.new_path)
+        if above is None:
+            return False
+        if not any(conflict.path == above for conflict in self.conflicts.found):
+            note = f"made in theirs below {above!r}, which is no group in ours"
+            self._node_conflict(change.new_path, change.new, "schema", note)
+        return True
 
     def _add_group(self, change: NodeChange, new: GroupNode, there: Node | None) -> None:
         bare = GroupNode(new.metadata)
@@ -124,36 +145,20 @@ class TreeMerge:
 
     def _take(self, change: NodeChange) -> None:
         """Take a node that ours left as it was in the base."""
-        path = change.old_path
+        path = self._at(change.old_path)
         if isinstance(change.new, GroupNode) and change.new.table is None:
             here = self.staged.nodes.find(path)
             if isinstance(change.old, GroupNode) and isinstance(here, GroupNode):
                 self._merge_group(path, change.old, here, change.new)
             return
-        if change.new_path != path:
-            if self.staged.nodes.find(change.new_path) is not None:
-                self._place_conflict(change)
-                return
-            self.staged.put_node(path, None)
-        self.staged.put_node(change.new_path, change.new, changes=self._counted(change))
-
-    def _place_conflict(self, change: NodeChange) -> None:
-        """Meet a table that theirs moved to where ours has something else."""
-        old, new = change.old_path, change.new_path
-
-        def take(_: Any) -> None:
-            self.staged.put_node(old, None)
-            self.staged.put_node(new, change.new, changes=self._counted(change))
-
-        note = f"moved from {old!r} in theirs to where ours has something else"
-        self.conflicts.add(Conflict(new, "schema", None, note=note, take=take))
+        self.staged.put_node(path, change.new, changes=self._counted(change))
 
     def _merge_both(self, change: NodeChange, mine: NodeChange) -> None:
         """Merge a node that both sides changed or made."""
         ours, theirs = mine.new, change.new
         if ours == theirs and mine.new_path == change.new_path and not _may_hold_equal_rows(change):
             return
-        path = self._merged_path(change, mine)
+        path = self._at(mine.new_path)
         if _is_table(ours) and _is_table(theirs) and _are_mergeable(change.old, ours, theirs):
             self._merge_table(path, change.old, ours, theirs)
         elif isinstance(ours, ArrayNode) and isinstance(theirs, ArrayNode):
@@ -163,24 +168,6 @@ class TreeMerge:
             self._merge_group(path, base, ours, theirs)
         else:
             self._node_conflict(path, theirs, "schema", "made differently on both sides")
-
-    def _merged_path(self, change: NodeChange, mine: NodeChange) -> str:
-        """Return where a node goes that may have moved; ours has it at `mine.new_path`."""
-        base, ours, theirs = change.old_path, mine.new_path, change.new_path
-        if theirs in (base, ours) or change.old is None:
-            return ours
-        if ours == base:
-            self.staged.move(ours, theirs)
-            return theirs
-        note = f"moved to {ours!r} in ours and to {theirs!r} in theirs"
-        moved: list[str] = []
-
-        def take(path: Any) -> None:
-            self.staged.move(ours, path)
-            moved.append(path)
-
-        self.conflicts.add(Conflict(base, "schema", None, base, ours, theirs, note, take))
-        return moved[0] if moved else ours
 
     def _merge_group(
         self, path: str, base: Node | None, ours: Node | None, theirs: Node | None
@@ -252,6 +239,7 @@ class TreeMerge:
 
     def _node_conflict(self, path: str, theirs: Node | None, kind: Any, note: str) -> None:
         def take(_: Any) -> None:
+            self.staged.clear_above(path)
             self.staged.put_node(path, theirs)
 
         self.conflicts.add(Conflict(path, kind, note=note, take=take))
@@ -271,10 +259,6 @@ class TreeMerge:
         changed = {name for names in diff.changed.values() for name in names}
         has_schema = change.old is None or any(pair.old != pair.new for pair in diff.columns)
         return Changes(len(diff.added), len(changed), len(diff.removed), has_schema)
-
-
-def _key(change: NodeChange) -> tuple[bool, str]:
-    return (True, change.old_path) if change.old is not None else (False, change.new_path)
 
 
 def _may_hold_equal_rows(change: NodeChange) -> bool:

@@ -175,6 +175,22 @@ class StagedTree:
         self._forget(path)
         self._put[path] = changes or Changes(schema=True)
 
+    def no_group_above(self, path: str) -> str | None:
+        """Return the table or array below which `path` lies; None where groups lead to it."""
+        names = path.split("/")
+        for depth in range(1, len(names)):
+            above = "/".join(names[:depth])
+            node = self._tree.find(above)
+            if isinstance(node, ArrayNode) or (node is not None and node.table is not None):
+                return above
+        return None
+
+    def clear_above(self, path: str) -> None:
+        """Put a group in place of a table or array below which `path` lies."""
+        above = self.no_group_above(path)
+        if above is not None:
+            self.put_node(above, GroupNode())
+
     def put_group_document(self, path: str, metadata: Mapping[str, Any]) -> None:
         """Put a group's metadata document at `path`; what lies below the group stays.
 
@@ -226,13 +242,21 @@ class StagedTree:
 
     def move(self, old: str, new: str) -> None:
         """Move a node to where nothing is; no chunk is touched."""
+        self.move_all({old: new})
+
+    def move_all(self, paths: Mapping[str, str]) -> None:
+        """Move several nodes at once to where nothing is, or to where one of them is."""
         self.require_open()
-        node = self._tree.get(old)
-        self._tree = self._tree.put(old, None).declared(new).put(new, node)
+        nodes = {old: self._tree.get(old) for old in paths}
+        for old in paths:
+            self._tree = self._tree.put(old, None)
+        for old, new in paths.items():
+            self._tree = self._tree.declared(new).put(new, nodes[old])
+            self._schema.add(new)
         for staged in (self._tables, self._arrays):
-            for name in _below(old, staged):
-                staged[new + name[len(old) :]] = staged.pop(name)  # type: ignore[assignment]
-        self._schema.add(new)
+            held = [(old, name) for old in paths for name in _below(old, staged)]
+            parts = [(paths[old] + name[len(old) :], staged.pop(name)) for old, name in held]
+            staged.update(parts)  # type: ignore[arg-type]
 
     def copy(self, old: str, new: str) -> None:
         """Copy a node, as it stands, to where nothing is; no chunk is read or written twice."""

@@ -212,6 +212,13 @@ class TableArrays:
             self._sizes[new_name] = self._sizes.pop(name)
         self._has_new_schema = True
 
+    def rename_columns(self, names: Mapping[str, str]) -> None:
+        """Give several columns other names at once, which may be those of each other."""
+        for i, name in enumerate(names):
+            self.rename_column(name, f"/{i}")
+        for i, new_name in enumerate(names.values()):
+            self.rename_column(f"/{i}", new_name)
+
     def attributes(self, column: str | None = None) -> dict[str, Any]:
         """Return the attributes of the table, or of one of its columns, as a copy."""
         if column is not None:

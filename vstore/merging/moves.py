@@ -1,0 +1,115 @@
+"""Several things getting new names at once, where names may be taken."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from vstore.diffing.nodes import NodeChange
+from vstore.merging.conflicts import Conflict, Conflicts
+from vstore.writing.staged_tree import StagedTree
+
+
+def settle(
+    wanted: Mapping[str, str],
+    is_taken: Callable[[str], bool],
+    make_room: Callable[[str, str], Mapping[str, str] | None],
+) -> dict[str, str]:
+    """Return, of the new names that are wanted, those that things can have all at once.
+
+    A name is free where nothing has it or where what has it gets another one: two things can
+    exchange their names. `make_room(old, new)` is called for each name that is taken, and
+    returns what else is to be renamed now that there is room, None where there is not.
+
+    >>> settle({"a": "b", "b": "a", "c": "d"}, {"a", "b", "c", "d"}.__contains__, lambda *_: None)
+    {'a': 'b', 'b': 'a'}
+    """
+    left, asked = dict(wanted), set[str]()
+    while True:
+        blocked = next((old for old in left if _is_blocked(old, left, is_taken)), None)
+        if blocked is None:
+            return left
+        new = left[blocked]
+        more = None
+        if is_taken(new) and new not in left and blocked not in asked:
+            asked.add(blocked)
+            more = make_room(blocked, new)
+        if more is None:
+            del left[blocked]
+        else:
+            left.update(more)
+
+
+def _is_blocked(old: str, left: Mapping[str, str], is_taken: Callable[[str], bool]) -> bool:
+    new = left[old]
+    first = next(other for other in left if left[other] == new)
+    return first != old or (new not in left and is_taken(new))
+
+
+def key_of(change: NodeChange) -> tuple[bool, str]:
+    """Return what a changed node is called in the base, or where it is new."""
+    return (True, change.old_path) if change.old is not None else (False, change.new_path)
+
+
+@dataclass
+class TableMoves:
+    """Moves the tables of ours that theirs moved."""
+
+    staged: StagedTree
+    mine: Mapping[tuple[bool, str], NodeChange]
+    theirs: Sequence[NodeChange]
+    conflicts: Conflicts
+
+    def run(self) -> dict[str, str]:
+        """Return which tables of ours were moved, from where to where."""
+        wanted: dict[str, str] = {}
+        for change in self.theirs:
+            if change.old is not None and change.old_path != change.new_path:
+                self._want(change, wanted)
+        moves = settle(wanted, self._is_taken, self._make_room)
+        self.staged.move_all(moves)
+        return moves
+
+    def _want(self, change: NodeChange, wanted: dict[str, str]) -> None:
+        mine = self.mine.get(key_of(change))
+        if mine is not None and mine.new is None:
+            return
+        base, theirs = change.old_path, change.new_path
+        ours = base if mine is None else mine.new_path
+        if ours == base:
+            wanted[ours] = theirs
+        elif ours != theirs:
+            note = f"moved to {ours!r} in ours and to {theirs!r} in theirs"
+
+            def take(path: Any) -> None:
+                wanted[ours] = path
+
+            self.conflicts.add(Conflict(base, "schema", None, base, ours, theirs, note, take))
+
+    def _is_taken(self, path: str) -> bool:
+        is_there = self.staged.nodes.find(path) is not None
+        return is_there or self.staged.no_group_above(path) is not None
+
+    def _make_room(self, old: str, new: str) -> dict[str, str] | None:
+        """Meet a table that theirs moved to where ours has something else."""
+        others: list[dict[str, str]] = []
+
+        def take(_: Any) -> None:
+            place = self._place_in_theirs(new)
+            if place is None:
+                self.staged.clear_above(new)
+                self.staged.put_node(new, None)
+            others.append({} if place is None else {new: place})
+
+        note = f"moved from {old!r} in theirs to where ours has something else"
+        self.conflicts.add(Conflict(new, "schema", None, note=note, take=take))
+        return others[0] if others else None
+
+    def _place_in_theirs(self, path: str) -> str | None:
+        """Return where theirs has a table that ours moved to `path`; None if ours alone has it."""
+        mine = next(
+            (c for c in self.mine.values() if c.new is not None and c.new_path == path), None
+        )
+        if mine is None or mine.old is None or mine.old_path == path:
+            return None
+        other = next((c for c in self.theirs if key_of(c) == key_of(mine)), None)
+        return mine.old_path if other is None else other.new_path
