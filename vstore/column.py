@@ -1,7 +1,7 @@
 """One column of a table, opened for reading."""
 
 from collections.abc import Iterator, Mapping
-from typing import Any, Protocol
+from typing import Any, NoReturn, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -129,6 +129,13 @@ class Column:
 
     def __len__(self) -> int:
         return len(self._rows)
+
+    def __setitem__(self, index: Any, value: Any) -> NoReturn:
+        raise TypeError(
+            f"the column {self._name!r} is read from a commit, which never changes: assign to the "
+            'table of a transaction, `with repo.transaction("main", message="…") as tx: '
+            'tx["table"]["column"][0] = …`'
+        )
 
     def __getitem__(self, index: Any) -> Any:
         """Return the samples an index picks, decoding each chunk once.

@@ -150,7 +150,8 @@ def _cells(array: ArraySummary, strip: str) -> list[str]:
     raw = format_nbytes(array.raw_nbytes) if array.raw_nbytes is not None else ""
     ratio = ""
     if array.raw_nbytes and array.stored_nbytes:
-        ratio = f"{array.raw_nbytes / array.stored_nbytes:.1f}x"
+        times = array.raw_nbytes / array.stored_nbytes
+        ratio = f"{times:.1f}x" if times >= 0.1 else "<0.1x"
     return [
         array.path[len(strip) :].strip("/"),
         " ".join(filter(None, (array.kind, array.dtype))),

@@ -90,6 +90,12 @@ class TestMerge:
         assert "both name 'train'" in said
         assert "no branch 'nope'" in run.fails("merge", "dev", "--into", "nope")
 
+    @pytest.mark.parametrize("option", ["--ours", "--theirs"])
+    def test_a_side_is_chosen_for_what_is_there(self, run: Run, option: str) -> None:
+        said = run.fails("merge", "dev", option, "train/lable")
+        assert "there is nothing at 'train/lable' in 'main' or 'dev'" in said
+        assert "1 conflict" in run.any("merge", "dev").err
+
 
 @pytest.mark.usefixtures("there")
 class TestRewriting:

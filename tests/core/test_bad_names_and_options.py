@@ -40,6 +40,13 @@ def test_wrong_paths(unchanged: Repository, path: str) -> None:
     assert tx.commit() is None
 
 
+def test_an_empty_name_within_a_path_is_shown_with_it(unchanged: Repository) -> None:
+    tx = unchanged.transaction("main", message="Create")
+    with pytest.raises(vstore.InvalidInputError, match="'a//b' has an empty name"):
+        tx.create_table("a//b", {"x": vstore.text()})
+    tx.discard()
+
+
 def test_paths_that_are_taken(unchanged: Repository) -> None:
     tx = unchanged.transaction("main", message="Create")
     for path in ("t", "a", "/t/", "t/x"):

@@ -332,3 +332,20 @@ def test_what_people_hold_says_what_it_is() -> None:
     merged = repository.merge("main")
     for thing in (repository, repository.checkout("main"), repository.branches, merged):
         assert len(repr(thing)) < 200
+
+
+def test_assigning_to_a_commit_says_where_to_write() -> None:
+    repository = new_repository()
+    with repository.transaction("main", message="Add") as tx:
+        tx.create_table("t", COLUMNS).extend({"x": VALUES, "text": TEXTS})
+    with pytest.raises(TypeError, match="'x' is read from a commit, which never changes: assign"):
+        table_of(repository)["x"][0] = VALUES[0]
+
+
+def test_a_summary_of_few_values_shows_no_ratio_of_nought() -> None:
+    repository = new_repository()
+    with repository.transaction("main", message="Add") as tx:
+        tx.create_table("t", {"n": vstore.ndarray((), "int64")}).extend({"n": [1]})
+    shown = str(repository.checkout("main").summary())
+    assert "<0.1x" in shown
+    assert " 0.0x" not in shown

@@ -1,6 +1,6 @@
 """Conflicts on the command line: how they are shown, and what resolves them."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Annotated, Any
 
@@ -14,6 +14,7 @@ from vstore.cli.output import console, printable, write_json
 from vstore.cli.settings import Settings
 from vstore.errors import ConflictError, InvalidInputError
 from vstore.merging.conflicts import Conflict, Resolution
+from vstore.repository import Repository
 
 _SHOWN = 20
 
@@ -53,13 +54,38 @@ Parent = Annotated[
 ]
 
 
-def resolution(ours: Sequence[str] | None, theirs: Sequence[str] | None) -> Resolution | None:
-    """Return what the two options say, or None where neither was given."""
+def resolution(
+    ours: Sequence[str] | None,
+    theirs: Sequence[str] | None,
+    *,
+    repo: Repository,
+    sides: tuple[str, str],
+) -> Resolution | None:
+    """Return what the two options say, or None where neither was given.
+
+    Raises:
+        InvalidInputError: a path is given twice, or is at none of the sides, nor was where
+            they parted.
+    """
     chosen: dict[str, Any] = dict.fromkeys(ours or (), "ours")
     for path in theirs or ():
         if chosen.setdefault(path, "theirs") == "ours":
             raise InvalidInputError(f"--ours and --theirs both name {path!r}")
+    if chosen:
+        _check_paths(chosen, repo, sides)
     return chosen or None
+
+
+def _check_paths(paths: Iterable[str], repo: Repository, sides: tuple[str, str]) -> None:
+    snapshots = [repo.checkout(side) for side in sides]
+    parted = repo.diff(f"{sides[0]}...{sides[1]}").old
+    trees = [snapshot.tree for snapshot in snapshots + ([] if parted is None else [parted])]
+    for path in paths:
+        if not any(tree.find(path.strip("/")) is not None for tree in trees):
+            raise InvalidInputError(
+                f"there is nothing at {path!r} in {sides[0]!r} or {sides[1]!r}, for which a side "
+                "could be chosen; nothing was changed"
+            )
 
 
 @contextmanager

@@ -225,6 +225,8 @@ def split_path(path: str, *, what: str = "path") -> tuple[str, ...]:
     if not isinstance(path, str):
         raise InvalidInputError(f"a {what} is a string of names joined by slashes; got {path!r}")
     names = tuple(path.strip("/").split("/")) if path.strip("/") else ()
+    if "" in names:
+        raise InvalidInputError(f"the {what} {path!r} has an empty name between two slashes")
     for name in names[1:] if names[:1] == (OBJECTS,) else names:
         check_node_name(name, what=what)
     return names

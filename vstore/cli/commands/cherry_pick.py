@@ -30,7 +30,6 @@ def cherry_pick(
     repo = settings.open(author=find_author(None))
     branch = branch_of(repo, into)
     with conflicts_shown(settings):
-        commit = repo.cherry_pick(
-            revision, into=branch, parent=parent, resolve=resolution(ours, theirs)
-        )
+        resolve = resolution(ours, theirs, repo=repo, sides=(branch, revision))
+        commit = repo.cherry_pick(revision, into=branch, parent=parent, resolve=resolve)
     show_move(settings, "Picked onto", branch, commit)

@@ -55,7 +55,7 @@ def merge(  # noqa: PLR0913 - they are options, spelled out on the command line
             revision,
             into=branch,
             message=message,
-            resolve=resolution(ours, theirs),
+            resolve=resolution(ours, theirs, repo=repo, sides=(branch, revision)),
             dry_run=dry_run,
         )
     if settings.as_json:

@@ -32,5 +32,6 @@ def rebase(
     """
     repo = settings.open(author=find_author(None))
     with conflicts_shown(settings):
-        commit = repo.rebase(branch, onto=onto, resolve=resolution(ours, theirs))
+        resolve = resolution(ours, theirs, repo=repo, sides=(branch, onto))
+        commit = repo.rebase(branch, onto=onto, resolve=resolve)
     show_move(settings, "Rebased", branch, commit)

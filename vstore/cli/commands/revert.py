@@ -44,6 +44,6 @@ def revert(  # noqa: PLR0913 - they are options, spelled out on the command line
             into=branch,
             parent=parent,
             message=message or "",
-            resolve=resolution(ours, theirs),
+            resolve=resolution(ours, theirs, repo=repo, sides=(branch, revision)),
         )
     show_move(settings, "Reverted on", branch, commit)
