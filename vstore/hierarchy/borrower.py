@@ -12,7 +12,7 @@ from functools import cached_property
 
 from vstore.errors import ClosedError, NotFoundError
 from vstore.format import keys
-from vstore.format.digest import digest_of, raw_digest
+from vstore.format.digest import Digest, digest_of, raw_digest
 from vstore.format.journal import Write
 from vstore.format.page import ChunkRef, PackRef
 from vstore.hierarchy.journal import Journal, digest_at
@@ -132,9 +132,8 @@ class Borrower:
                 if not apart and not all(is_chunk):
                     change.apply(self.keys)
             name = self._name()
-        pack, refs = _packed(changes, digests, is_apart)
+        pack, data, refs = _packed(changes, digests, is_apart)
         if pack is not None:
-            data = b"".join(c.data or b"" for c, ref in zip(changes, refs, strict=True) if ref)
             self._store.put(keys.pack(pack.digest), data)
         writes = [
             _described(change, ref, look)
@@ -173,18 +172,23 @@ def _finished() -> ClosedError:
 
 def _packed(
     changes: Sequence[Change], digests: Sequence[bytes], is_chunk: Sequence[bool]
-) -> tuple[PackRef | None, list[ChunkRef | None]]:
+) -> tuple[PackRef | None, bytes, list[ChunkRef | None]]:
     """Return the pack of the chunks among some changes, and where each lies in it."""
-    data = b"".join(c.data or b"" for c, apart in zip(changes, is_chunk, strict=True) if apart)
-    if not any(is_chunk):
-        return None, [None] * len(changes)
-    pack, offset = PackRef(digest_of(data), len(data)), 0
-    refs: list[ChunkRef | None] = []
-    for change, digest, apart in zip(changes, digests, is_chunk, strict=True):
-        nbytes = len(change.data or b"")
-        refs.append(ChunkRef(pack, offset, nbytes, digest) if apart else None)
-        offset += nbytes if apart else 0
-    return pack, refs
+    apart = [i for i, chunk in enumerate(is_chunk) if chunk]
+    refs: list[ChunkRef | None] = [None] * len(changes)
+    if not apart:
+        return None, b"", refs
+    parts = [changes[i].data or b"" for i in apart]
+    if len(parts) == 1:  # neither copied nor digested again
+        data, digest = parts[0], Digest(digests[apart[0]].hex())
+    else:
+        data = b"".join(parts)
+        digest = digest_of(data)
+    pack, offset = PackRef(digest, len(data)), 0
+    for i, part in zip(apart, parts, strict=True):
+        refs[i] = ChunkRef(pack, offset, len(part), digests[i])
+        offset += len(part)
+    return pack, data, refs
 
 
 def _described(change: Change, ref: ChunkRef | None, look: str | None) -> Write:
