@@ -3,14 +3,18 @@
 import re
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 
+import vstore
 from tests.core.repositories import new_repository
 from tests.faults.damage import Trial
 from tests.faults.samples import build, read_folder
 from vstore import CorruptionError, Repository, VstoreError
 from vstore.format import keys
+from vstore.reader import Reader
 from vstore.storage.store import Key
 
 
@@ -23,6 +27,38 @@ def test_no_damaged_object_is_read_as_something_else(tmp_path: Path) -> None:
     tally = trial.run()
     assert tally.examples == []
     assert tally.total("refused") > 100
+
+
+RAW: Any = [{"name": "bytes"}]
+
+READINGS: dict[str, Callable[[Any], Any]] = {
+    "column": lambda head: head["t"]["x"][:],
+    "one sample": lambda head: head["t"][0],
+    "array": lambda head: head["a"][:],
+    "reader": lambda head: list(Reader(head["t"], batch_size=64)),
+}
+
+
+@pytest.mark.parametrize("reading", READINGS.values(), ids=READINGS.keys())
+def test_no_flipped_byte_of_an_uncompressed_chunk_is_read(
+    tmp_path: Path, reading: Callable[[Any], Any]
+) -> None:
+    """No codec notices such a byte: only the digest of the chunk can."""
+    values = np.arange(64, dtype="uint8")
+    with vstore.create(tmp_path).transaction("main", message="Start") as tx:
+        spec = {"x": vstore.ndarray((), "uint8", codecs=RAW, rows_per_chunk=64)}
+        tx.create_table("t", spec).extend({"x": values})
+        tx.create_array("a", shape=(64,), dtype="uint8", codecs=RAW)[:] = values
+    (path,) = [path for path in (tmp_path / "packs").rglob("*") if path.is_file()]
+    whole = path.read_bytes()
+    places = [at for at in range(len(whole)) if values.tobytes() in whole[at : at + 64]]
+    assert places
+    for place in [at + i for at in places for i in range(64)]:
+        damaged = bytearray(whole)
+        damaged[place] ^= 1
+        path.write_bytes(damaged)
+        with pytest.raises(CorruptionError, match="chunk"):
+            reading(vstore.open(tmp_path).checkout("main"))
 
 
 @pytest.mark.parametrize(
