@@ -88,3 +88,36 @@ def test_cost_grows_with_the_levels_of_the_index_only(
     assert requests[2] - requests[1] <= per_level, (requests, nbytes)
     pages = {"open": 2, "commit": 5, "diff": 5, "merge": 12}[operation]
     assert max(nbytes) - nbytes[0] <= pages * 40_000, (requests, nbytes)
+
+
+def merged_often(merges: int, *, back: bool) -> CountingStore:
+    """Return branches that both added to a table without keys, merged after each addition."""
+    store = CountingStore(MemoryStore(uuid4().hex))
+    vstore.create(store.inner.url)
+    repo = Repository(store)
+    with repo.transaction("main", message="Start") as tx:
+        tx.create_table("t", {"n": vstore.ndarray((), "int64")}).extend({"n": [0]})
+    repo.branches.create("side", at="main")
+    for i in range(merges):
+        for branch in ("main", "side"):
+            with repo.transaction(branch, message=f"Add {i}") as tx:
+                tx["t"].extend({"n": [i]})
+        repo.merge("side", into="main")
+        if back:
+            repo.merge("main", into="side")
+    for branch, position in (("main", 0), ("side", -1)):
+        with repo.transaction(branch, message="Change") as tx:
+            tx["t"]["n"][position] = -1
+    store.reset()
+    return store
+
+
+@pytest.mark.parametrize(("back", "least", "each"), [(False, 8, 3), (True, 10, 0)])
+def test_following_samples_through_merges_costs_three_requests_each(
+    back: bool, least: int, each: int
+) -> None:
+    """Only through those since the branches last had all of each other."""
+    for merges in (1, 12):
+        store = merged_often(merges, back=back)
+        Repository(store).merge("side", into="main")
+        assert counted(store)[0] <= least + each * merges
