@@ -101,6 +101,15 @@ def test_keys_ranges_and_names_as_in_hangar(table: vstore.Table) -> None:
         make_torch_dataset(table["label"], keys=["key 1"], index_range=slice(3))
 
 
+def test_a_table_stands_for_all_of_its_columns(table: vstore.Table) -> None:
+    dataset = make_torch_dataset(table, index_range=slice(5, 9))
+    assert len(dataset) == 4
+    assert set(dataset[0]._fields) == set(table.columns)
+    assert (int(dataset[1].label), dataset[1].text) == (6, "sample 6")
+    renamed = make_torch_dataset(table, field_names=list("abcde"))
+    assert renamed[3]._fields == tuple("abcde")
+
+
 def test_the_default_collation_makes_whole_batches(table: vstore.Table) -> None:
     columns = [table[name] for name in ("image", "label", "text", "points", "photo")]
     loader = DataLoader(make_torch_dataset(columns), batch_size=50, shuffle=True)

@@ -328,6 +328,7 @@ class Tree:
         if node is None:
             parent = self.find(path.strip("/").rpartition("/")[0])
             beside = sorted(parent.children) if isinstance(parent, GroupNode) else []
+            beside = [name for name in beside if name != OBJECTS]
             hint = f"; there are {', '.join(map(repr, beside[:10]))}" if beside else ""
             raise NotFoundError(f"there is no {path!r} in this commit{hint}")
         return node

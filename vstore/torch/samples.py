@@ -21,6 +21,7 @@ from vstore.reader.random_access import RandomAccess
 from vstore.reader.source import Source
 from vstore.reader.statistics import Statistics
 from vstore.reader.stream import CACHE_NBYTES, MEMORY_NBYTES
+from vstore.table import Table
 from vstore.torch.tensors import as_tensors
 
 
@@ -147,7 +148,7 @@ def _marked(values: Any, valid: NDArray[np.bool_] | None) -> Any:
 
 
 def make_torch_dataset(  # noqa: PLR0913 - Hangar's four, and how much to keep where
-    columns: Column | Sequence[Column],
+    columns: Column | Sequence[Column] | Table,
     keys: Sequence[Any] | None = None,
     index_range: slice | None = None,
     field_names: Sequence[str] | None = None,
@@ -159,7 +160,8 @@ def make_torch_dataset(  # noqa: PLR0913 - Hangar's four, and how much to keep w
     """Return a map-style dataset over one or several columns of a commit.
 
     Args:
-        columns: the columns; those of different tables are matched by their samples' keys.
+        columns: the columns, or a table for all of its columns; those of different tables are
+            matched by their samples' keys.
         keys: the samples to use, by key, in this order; all of them when None.
         index_range: the samples to use, by position, in order.
         field_names: the names of the fields of each sample; those of the columns when None,
@@ -195,11 +197,13 @@ def make_torch_dataset(  # noqa: PLR0913 - Hangar's four, and how much to keep w
 def _listed(columns: Any) -> list[Column]:
     if isinstance(columns, Column):
         return [columns]
+    if isinstance(columns, Table) and len(columns.columns):
+        return list(columns.columns.values())
     if isinstance(columns, list | tuple) and all(isinstance(each, Column) for each in columns):
         return list(columns)
     raise InvalidInputError(
-        f"give a column or a list of columns, such as [table['image'], table['label']]; not "
-        f"{columns!r:.100}"
+        "give a table, a column or a list of columns, such as [table['image'], table['label']]; "
+        f"not {columns!r:.100}"
     )
 
 
