@@ -49,15 +49,16 @@ def _touching(access: Access, revision: str | None, wanted: Wanted) -> Iterator[
     states = (
         NodeStates(access.fetcher, wanted.path)
         if wanted.sample is None
-        else SampleStates(access.fetcher, wanted.path, wanted.sample)
+        else SampleStates(access.fetcher, wanted.path, wanted.sample, starts[-1])
     )
     return (commit for commit in found if is_touched(commit, states))
 
 
 def blame(access: Access, path: str, sample: SampleKey, *, revision: str | None) -> Commit:
     """Return the commit that last changed a sample, or raise `NotFoundError`."""
-    states = SampleStates(access.fetcher, path, sample)
-    found = last_changed(access.resolve(revision), access.fetcher.commit, states)
+    start = access.resolve(revision)
+    states = SampleStates(access.fetcher, path, sample, start)
+    found = last_changed(start, access.fetcher.commit, states)
     if found is None:
         raise NotFoundError(f"there is no sample {sample!r} at {path!r}")
     return found

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import vstore
-from vstore import ConflictError, Repository, committing
+from vstore import ConflictError, NotFoundError, Repository, committing
 from vstore.history.merge_base import merge_bases
 
 SPEC = {"n": vstore.ndarray((), "int64"), "m": vstore.ndarray((), "int64")}
@@ -177,6 +177,35 @@ def test_the_diff_of_branches_names_the_samples_that_differ(merged: Repository) 
     mirrored = merged.diff("main", "side").tables["t"]
     assert mirrored.changed == {"m": [2]}
     assert mirrored.removed == [2, 3, 4]
+
+
+def messages(repo: Repository, number: int) -> list[str]:
+    """Return what the commits say that touched a sample, newest first."""
+    at = position(repo, "main", number)
+    found = [commit.message for commit in repo.log("main", path="t", sample=at)]
+    assert found[0] == repo.blame("t", at).message
+    return found
+
+
+def test_the_log_of_a_sample_follows_it(merged: Repository) -> None:
+    change(merged, "side", 20, 7)
+    change(merged, "main", 11, 8)
+    merged.merge("side", into="main")
+    assert messages(merged, 20) == ["Change 20", "Add (20, 21)"]
+    assert messages(merged, 11) == ["Change 11", "Add (10, 11, 12)"]
+    assert messages(merged, 1) == ["Add (0, 1)"]
+
+
+def test_the_log_of_a_sample_counts_it_where_the_log_begins(merged: Repository) -> None:
+    delete(merged, "main", 0)
+    delete(merged, "main", 10)
+    change(merged, "main", 12, 5)
+    with merged.transaction("main", message="Compact") as tx:
+        tx["t"].compact()
+    assert messages(merged, 12) == ["Change 12", "Add (10, 11, 12)"]
+    assert messages(merged, 21) == ["Add (20, 21)"]
+    with pytest.raises(NotFoundError, match="has 5 samples"):
+        merged.blame("t", 5)
 
 
 def test_resolved_by_theirs_no_row_is_taken_for_another(merged: Repository) -> None:

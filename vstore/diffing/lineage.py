@@ -72,7 +72,7 @@ class Lineage:
         """
         if self.is_one_line:
             return Places(min(old.rows.stored, new.rows.stored), _none(), _none())
-        return _Search(self.fetcher, self.grafts, old, new).places(self.old, self.new)
+        return RowSearch(self.fetcher, self.grafts, old, new).places(self.old, self.new)
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +95,7 @@ class _Named:
 
 
 @dataclass
-class _Search:
+class RowSearch:
     """The states of one table, all of one layout, in a part of history."""
 
     fetcher: Fetcher
@@ -110,6 +110,7 @@ class _Search:
         return self.new.node.table or TableInfo()
 
     def places(self, a: Digest, b: Digest) -> Places:
+        """Return which rows of two states are the same sample; see `Lineage.places`."""
         parted = meeting(a, b, self.fetcher.commit)
         if parted in (a, b):
             return Places(min(self._stored(a), self._stored(b)), _none(), _none())
@@ -127,6 +128,25 @@ class _Search:
     def _names_beyond(self, commit: Digest, shared: int) -> list[_Named]:
         rows = np.arange(shared, self._stored(commit))
         return self._names(commit, rows, rows)
+
+    def row(self, a: Digest, b: Digest, row: int) -> int:
+        """Return the row of the state `b` that holds what one of `a` does; -1 for none.
+
+        Whether it is deleted there is not looked at.
+
+        Raises:
+            UnknownPlaceError: that cannot be told.
+        """
+        if meeting(a, b, self.fetcher.commit) in (a, b):
+            return row if row < self._stored(b) else -1
+        rows = np.array([row], np.int64)
+        for named in self._names(a, rows, rows):
+            parted = meeting(named.commit, b, self.fetcher.commit)
+            if parted is not None and named.origins[0] < self._stored(parted):
+                return int(named.origins[0])
+        places = self.places(a, b)
+        found = places.new[places.old == row]
+        return int(found[0]) if len(found) else (row if row < places.shared else -1)
 
     def _matched(self, one: _Named, other: _Named) -> tuple[Ints, Ints]:
         """Return the rows of both states whose names are one sample."""

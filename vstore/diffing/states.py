@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from vstore.array import StoredArray, read
+from vstore.diffing.followed import FollowedSample
 from vstore.errors import NotFoundError
 from vstore.fetch import Fetcher
 from vstore.format.digest import Digest
@@ -44,6 +45,9 @@ class SampleStates:
     fetcher: Fetcher
     path: str
     sample: SampleKey
+    start: Digest
+    """Where samples without keys are counted: there `sample` is a position."""
+    followed: list[FollowedSample] = field(default_factory=list, repr=False)
     seen: dict[Any, Any] = field(default_factory=dict, repr=False)
     known: list[tuple[Node, Any]] = field(default_factory=list, repr=False)
     """The last states of the whole table, each with that of the sample in it."""
@@ -51,28 +55,40 @@ class SampleStates:
     def __call__(self, digest: Digest) -> Any:
         """Return the sample's stored values in a commit, None where it is not there.
 
-        A table that is the same as in one of the last commits is not looked into.
+        A table that is the same as in one of the last commits is not looked into, unless its
+        samples have no keys and are followed from commit to commit.
         """
         snapshot = Snapshot(self.fetcher, digest)
         above = snapshot.tree.find(self._split()[0])
         has_table = isinstance(above, GroupNode) and above.table is not None
         whole = above if has_table else snapshot.tree.find(self.path)
         for before, state in self.known:
-            if whole == before:
+            if whole == before and not self.followed:
                 return state
-        state = self._state(snapshot)
+        state = self._state(digest, snapshot)
         if whole is not None:
             self.known.insert(0, (whole, state))
             del self.known[_KEPT:]
         return state
 
-    def _state(self, snapshot: Snapshot) -> Any:
+    def _state(self, digest: Digest, snapshot: Snapshot) -> Any:
         table, names = self._table(snapshot)
-        row = -1 if table is None else int(table.find_rows([self.sample])[0])
+        row = -1 if table is None else self._row(digest, table)
         if table is None or row < 0:
             return None
         found = {name: self._values(table, name, row) for name in names if name in table}
         return found or None
+
+    def _row(self, digest: Digest, table: Table) -> int:
+        if table.key_kind is not None:
+            return int(table.find_rows([self.sample])[0])
+        table.check_key(self.sample)
+        if not self.followed:
+            begun, _ = self._table(Snapshot(self.fetcher, self.start))
+            if begun is None or not isinstance(self.sample, int):
+                return -1
+            self.followed.append(FollowedSample(self.fetcher, self.start, begun, self.sample))
+        return self.followed[0].row(digest, table)
 
     def _values(self, table: Table, name: str, row: int) -> list[Any]:
         suffixes = ("", *companions(table.infos[name]))
