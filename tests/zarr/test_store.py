@@ -3,6 +3,7 @@
 import pickle
 import subprocess
 import sys
+import time
 from typing import Any
 
 import numpy as np
@@ -459,3 +460,26 @@ def test_vstore_does_not_import_zarr() -> None:
     code = "import sys, vstore; print('zarr' in sys.modules, 'xarray' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.split() == ["False", "False"]
+
+
+def test_packs_are_stored_while_a_transaction_goes_on() -> None:
+    """What is encoded does not wait for the commit: the disk works meanwhile."""
+    repository = in_memory()
+    noise = np.random.default_rng(0).integers(0, 256, (40, 2**20), "uint8")
+    with repository.transaction("main", message="Much") as tx:
+        array = create_array(
+            tx.store,
+            name="a",
+            shape=noise.shape,
+            dtype="uint8",
+            chunks=(1, 2**20),
+            compressors=None,
+        )
+        array[:] = noise
+        deadline = time.monotonic() + 60
+        while not list(repository.store.list_prefix("packs/")) and time.monotonic() < deadline:
+            array[0] = noise[0]
+            time.sleep(0.01)
+        assert list(repository.store.list_prefix("packs/"))
+    found: Any = repository.checkout("main")["a"]
+    assert (found[:] == noise).all()

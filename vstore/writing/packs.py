@@ -7,7 +7,7 @@ were submitted, whichever thread finishes first.
 import os
 import threading
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -16,7 +16,7 @@ from typing import Any
 from vstore.errors import ClosedError
 from vstore.fetch import Fetcher
 from vstore.format import keys
-from vstore.format.digest import Digest, digest_of, raw_digest
+from vstore.format.digest import digest_of, raw_digest
 from vstore.format.page import ChunkRef, PackRef
 from vstore.storage.store import Key
 from vstore.writing.lease import Lease
@@ -93,6 +93,7 @@ class PackWriter:
         self._lanes: dict[str, Lane] = {}
         self._by_digest: dict[bytes, PendingChunk] = {}
         self._uploads: list[Future[None]] = []
+        self._placing: list[Future[None]] = []
         self._closed = False
         self._interruption: BaseException | None = None
         self.stored_nbytes = 0
@@ -108,9 +109,15 @@ class PackWriter:
         lane = self._lanes.setdefault(path, Lane(path))
         self._queue.append(_Submitted(lane, chunk, known, nbytes))
         self._queued_nbytes += nbytes
-        while self._queued_nbytes > RAW_NBYTES and len(self._queue) > 1:
+        while len(self._queue) > 1 and (self._queued_nbytes > RAW_NBYTES or self._is_first_done):
             self._drain_one()
         return chunk
+
+    @property
+    def _is_first_done(self) -> bool:
+        """Whether the oldest chunk is encoded: packs are uploaded while others are encoded."""
+        future = self._queue[0].chunk.future
+        return future is not None and future.done()
 
     @contextmanager
     def uninterrupted(self) -> Iterator[None]:
@@ -170,6 +177,9 @@ class PackWriter:
         if together:
             self._close_pack(together)
         self._lanes.clear()
+        for placed in self._placing:
+            placed.result()
+        self._placing.clear()
 
     def upload(self, key: Key, data: bytes) -> None:
         """Store an immutable object in the background."""
@@ -239,31 +249,43 @@ class PackWriter:
         lane.chunks, lane.nbytes = [], 0
 
     def _close_pack(self, chunks: list[PendingChunk]) -> None:
+        """Let a thread make a pack of chunks and store it."""
         self._slots.acquire()
+        placed: Future[None] = Future()
         try:
-            data = b"".join(chunk.data or b"" for chunk in chunks)
-            pack = PackRef(digest_of(data), len(data))
-            offset = 0
-            for chunk in chunks:
-                nbytes = len(chunk.data or b"")
-                chunk.ref = ChunkRef(pack, offset, nbytes, chunk.digest)
-                self._fetcher.keep_chunk(chunk.digest, chunk.data or b"")
-                offset += nbytes
-            self.stored_nbytes += len(data)
-            upload = self._uploader_pool().submit(self._upload_pack, pack.digest, data, chunks)
+            self.stored_nbytes += sum(len(chunk.data or b"") for chunk in chunks)
+            upload = self._uploader_pool().submit(self._store_pack, chunks, placed)
         except BaseException:
             self._slots.release()
             raise
+        self._placing.append(placed)
         self._uploads.append(upload)
 
-    def _upload_pack(self, digest: Digest, data: bytes, chunks: list[PendingChunk]) -> None:
+    def _store_pack(self, chunks: list[PendingChunk], placed: "Future[None]") -> None:
         try:
-            self._store.put(keys.pack(digest), data)
+            try:
+                pack, data = self._place(chunks)
+            except BaseException as exc:
+                placed.set_exception(exc)
+                raise
+            placed.set_result(None)
+            self._store.put(keys.pack(pack.digest), data)
             self._lease.keep()
             for chunk in chunks:
                 chunk.data = None
         finally:
             self._slots.release()
+
+    def _place(self, chunks: Sequence[PendingChunk]) -> tuple[PackRef, bytes]:
+        """Give each chunk its place in the pack that they make."""
+        data = b"".join(chunk.data or b"" for chunk in chunks)
+        pack, offset = PackRef(digest_of(data), len(data)), 0
+        for chunk in chunks:
+            nbytes = len(chunk.data or b"")
+            chunk.ref = ChunkRef(pack, offset, nbytes, chunk.digest)
+            self._fetcher.keep_chunk(chunk.digest, chunk.data or b"")
+            offset += nbytes
+        return pack, data
 
     def _check_uploads(self) -> None:
         for upload in [upload for upload in self._uploads if upload.done()]:
