@@ -466,20 +466,17 @@ def test_packs_are_stored_while_a_transaction_goes_on() -> None:
     """What is encoded does not wait for the commit: the disk works meanwhile."""
     repository = in_memory()
     noise = np.random.default_rng(0).integers(0, 256, (40, 2**20), "uint8")
+    shape, chunks = noise.shape, (1, 2**20)
     with repository.transaction("main", message="Much") as tx:
         array = create_array(
-            tx.store,
-            name="a",
-            shape=noise.shape,
-            dtype="uint8",
-            chunks=(1, 2**20),
-            compressors=None,
+            tx.store, name="a", shape=shape, dtype="uint8", chunks=chunks, compressors=None
         )
         array[:] = noise
-        deadline = time.monotonic() + 60
-        while not list(repository.store.list_prefix("packs/")) and time.monotonic() < deadline:
+        for _ in range(60):
+            if list(repository.store.list_prefix("packs/")):
+                break
+            time.sleep(0.1)
             array[0] = noise[0]
-            time.sleep(0.01)
         assert list(repository.store.list_prefix("packs/"))
     found: Any = repository.checkout("main")["a"]
     assert (found[:] == noise).all()
