@@ -110,6 +110,20 @@ def test_changes_beside_those_of_a_branch_that_was_forwarded(merged: Repository)
     assert samples(merged, "main") == expected
 
 
+def test_rows_of_a_reverted_addition_are_not_used_again(repo: Repository) -> None:
+    append(repo, "main", 10)
+    repo.branches.create("feature", at="main")
+    change(repo, "feature", 10, 5)
+    repo.revert("main", into="main")
+    append(repo, "main", 11)
+    assert samples(repo, "main") == {0: 0, 1: 0, 11: 0}
+    with pytest.raises(ConflictError):
+        repo.merge("feature", into="main")
+    assert samples(repo, "main") == {0: 0, 1: 0, 11: 0}
+    repo.merge("feature", into="main", resolve="theirs")
+    assert samples(repo, "main") == {0: 0, 1: 0, 11: 0, 10: 5}
+
+
 def test_a_table_is_not_taken_whole_where_its_rows_lie_elsewhere(repo: Repository) -> None:
     append(repo, "main", 10, 11)
     append(repo, "side", 20)

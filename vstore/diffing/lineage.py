@@ -115,7 +115,10 @@ class RowSearch:
         if parted in (a, b):
             return Places(min(self._stored(a), self._stored(b)), _none(), _none())
         shared = 0 if parted is None else self._stored(parted)
-        if min(self._stored(a), self._stored(b)) <= shared:
+        fewest = min(self._stored(a), self._stored(b))
+        if fewest < shared:
+            raise UnknownPlaceError("rows were taken away, and may be used again")
+        if fewest == shared:
             return Places(shared, _none(), _none())
         old, new = (self._names_beyond(each, shared) for each in (a, b))
         pairs = [self._matched(mine, theirs) for mine in old for theirs in new]

@@ -128,20 +128,22 @@ class TreeMerge:
             self._node_conflict(change.new_path, bare, "schema", note)
 
     def _is_in_place(self, change: NodeChange) -> bool:
-        """Tell whether every sample of the base lies in the same row in theirs.
+        """Tell whether theirs has every row of the base, and the same sample in it.
 
         A table without keys is not taken whole otherwise: along the line of ours a row stays
-        the same sample.
+        the same sample, also one that is deleted, and is not used again.
         """
         old, new = change.old, change.new
         lineage = self._lineage(self.commits.theirs)
-        if not _are_laid_out_alike(old, new) or lineage is None or lineage.is_one_line:
+        if not _are_laid_out_alike(old, new) or lineage is None:
             return True
         assert isinstance(old, GroupNode)
         assert isinstance(new, GroupNode)
         base = self._open(self.base, change.old_path, old)
         theirs = self._open(self.theirs, change.new_path, new)
-        return align(base, theirs, lineage).is_in_place
+        if theirs.rows.stored < base.rows.stored:
+            return False
+        return lineage.is_one_line or align(base, theirs, lineage).is_in_place
 
     def _take(self, change: NodeChange) -> None:
         """Take a node that ours left as it was in the base."""
