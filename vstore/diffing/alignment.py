@@ -53,11 +53,6 @@ class Alignment:
     is_certain: bool = True
     """Whether the samples are known to be the same, not taken to be by their order."""
 
-    @property
-    def is_in_place(self) -> bool:
-        """Whether each sample of both states is known to lie in the same row."""
-        return self.is_certain and not len(self.moved_old)
-
     def _is_stable(self, rows: Ints) -> NDArray[np.bool_]:
         found: NDArray[np.bool_] = (rows < self.shared) & np.isin(rows, self.unstable, invert=True)
         for side in self.sides:

@@ -46,6 +46,11 @@ class Places:
     old: Ints
     new: Ints
 
+    def keep(self, count: int) -> bool:
+        """Tell whether the first `count` rows of the old state lie where they did, dead or not."""
+        beyond = np.arange(self.shared, count)
+        return not len(np.setdiff1d(beyond, self.old[self.old == self.new]))
+
 
 @dataclass(frozen=True, slots=True)
 class Lineage:

@@ -8,8 +8,7 @@ from typing import Any
 import msgspec
 
 from vstore.array import StoredArray
-from vstore.diffing.alignment import align
-from vstore.diffing.lineage import Lineage
+from vstore.diffing.lineage import Lineage, UnknownPlaceError
 from vstore.diffing.nodes import NodeChange, changed_nodes
 from vstore.diffing.table_diff import TableDiff
 from vstore.errors import NotFoundError
@@ -141,9 +140,10 @@ class TreeMerge:
         assert isinstance(new, GroupNode)
         base = self._open(self.base, change.old_path, old)
         theirs = self._open(self.theirs, change.new_path, new)
-        if theirs.rows.stored < base.rows.stored:
+        try:
+            return lineage.places(base, theirs).keep(base.rows.stored)
+        except UnknownPlaceError:
             return False
-        return lineage.is_one_line or align(base, theirs, lineage).is_in_place
 
     def _take(self, change: NodeChange) -> None:
         """Take a node that ours left as it was in the base."""
