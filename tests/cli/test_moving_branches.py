@@ -92,8 +92,8 @@ class TestMerge:
 
     @pytest.mark.parametrize("option", ["--ours", "--theirs"])
     def test_a_side_is_chosen_for_what_is_there(self, run: Run, option: str) -> None:
-        said = run.fails("merge", "dev", option, "train/lable")
-        assert "there is nothing at 'train/lable' in 'main' or 'dev'" in said
+        said = run.fails("merge", "dev", option, "train/nothing")
+        assert "there is nothing at 'train/nothing' in 'main' or 'dev'" in said
         assert "1 conflict" in run.any("merge", "dev").err
 
 
