@@ -9,6 +9,7 @@ import pytest
 from tests.storage.contract import ObjectStoreContract, ReadingContract, keys
 from vstore.errors import (
     InvalidInputError,
+    InvalidUrlError,
     ReadOnlyError,
     StorageError,
 )
@@ -74,7 +75,7 @@ def test_what_appears_later_is_seen(tmp_path: Path) -> None:
 
 
 def test_an_unknown_protocol_is_said() -> None:
-    with pytest.raises(StorageError, match="nonsense"):
+    with pytest.raises(InvalidUrlError, match="nonsense"):
         open_store("nonsense://bucket/x")
 
 
