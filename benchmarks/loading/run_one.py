@@ -113,6 +113,19 @@ def prepare(job: Job, name: str) -> dict[str, Any]:
     return {"seconds": seconds, "nbytes": sum(each.stat().st_size for each in files)}
 
 
+def peak_nbytes() -> int:
+    """Return the most memory that this program has held.
+
+    Where there is no `/proc`, what the process that started it held counts too.
+    """
+    status = Path("/proc/self/status")
+    if status.exists():
+        for line in status.read_text().splitlines():
+            if line.startswith("VmHWM:"):
+                return int(line.split()[1]) * 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+
+
 def main() -> None:
     """Run."""
     options = _options()
@@ -133,7 +146,7 @@ def main() -> None:
         measure = measure_writing if options.action == "writing" else measure_rows
         samples = job.dataset.samples(job.folder.parent)
         result = {**measure(options.loader, samples, job.folder)}
-    result["peak_nbytes"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    result["peak_nbytes"] = peak_nbytes()
     print(json.dumps(result), flush=True)
     os._exit(0)  # some loaders hang at exit; what was measured is out
 
