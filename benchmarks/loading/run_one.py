@@ -3,7 +3,6 @@
 import argparse
 import json
 import os
-import resource
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -16,6 +15,7 @@ from benchmarks.loading.arrays import blocks_per_batch
 from benchmarks.loading.data import DATASETS
 from benchmarks.loading.loader import LOADERS, Batches, Job
 from benchmarks.loading.writing import WRITERS, measure_rows, measure_writing
+from tests.core.peak_memory import own_peak_nbytes
 
 
 class Sink:
@@ -113,19 +113,6 @@ def prepare(job: Job, name: str) -> dict[str, Any]:
     return {"seconds": seconds, "nbytes": sum(each.stat().st_size for each in files)}
 
 
-def peak_nbytes() -> int:
-    """Return the most memory that this program has held.
-
-    Where there is no `/proc`, what the process that started it held counts too.
-    """
-    status = Path("/proc/self/status")
-    if status.exists():
-        for line in status.read_text().splitlines():
-            if line.startswith("VmHWM:"):
-                return int(line.split()[1]) * 1024
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-
-
 def main() -> None:
     """Run."""
     options = _options()
@@ -146,7 +133,7 @@ def main() -> None:
         measure = measure_writing if options.action == "writing" else measure_rows
         samples = job.dataset.samples(job.folder.parent)
         result = {**measure(options.loader, samples, job.folder)}
-    result["peak_nbytes"] = peak_nbytes()
+    result["peak_nbytes"] = own_peak_nbytes()
     print(json.dumps(result), flush=True)
     os._exit(0)  # some loaders hang at exit; what was measured is out
 

@@ -1,15 +1,20 @@
-"""The most memory that a script holds, run in a process of its own."""
+"""The most memory that a process holds: this one, or a script's own."""
 
 import os
+import resource
 import subprocess
 import sys
 from pathlib import Path
 
-_PEAK = """
-def _peak():
-    import pathlib, resource, sys
+_PRINT = """
+from tests.core.peak_memory import own_peak_nbytes
+print(own_peak_nbytes())
+"""
 
-    status = pathlib.Path("/proc/self/status")
+
+def own_peak_nbytes() -> int:
+    """Return the most memory that this process has held."""
+    status = Path("/proc/self/status")
     if status.exists():  # what getrusage says there counts the parent before exec, too
         (line,) = [line for line in status.read_text().splitlines() if line.startswith("VmHWM")]
         return int(line.split()[1]) * 1024
@@ -17,15 +22,11 @@ def _peak():
     return used if sys.platform == "darwin" else used * 1024
 
 
-print(_peak())
-"""
-
-
 def peak_nbytes(script: str, *arguments: str) -> int:
     """Run a script in a process of its own and return the most memory it held."""
     environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])}
     done = subprocess.run(
-        [sys.executable, "-c", script + _PEAK, *arguments],
+        [sys.executable, "-c", script + _PRINT, *arguments],
         env=environment,
         stdout=subprocess.PIPE,
         check=True,

@@ -5,7 +5,6 @@ import copy
 import json
 import math
 import random
-import resource
 import tempfile
 import time
 from collections import Counter
@@ -20,6 +19,7 @@ from typing import Any
 from unittest.mock import patch
 
 import vstore
+from tests.core.peak_memory import own_peak_nbytes
 from tests.faults.interposed import InterposedStore
 from tests.faults.samples import build
 from vstore import Repository, VstoreError
@@ -358,7 +358,7 @@ def _measured(name: str, step: Callable[[], Any]) -> Step:
     with patch("time.sleep", slept.append):
         outcome = _outcome(step)
     seconds = time.process_time() - started + sum(slept)
-    return Step(name, seconds, max(0, _peak() - before), outcome)
+    return Step(name, seconds, max(0, own_peak_nbytes() - before), outcome)
 
 
 def _outcome(step: Callable[[], Any]) -> str:
@@ -375,12 +375,4 @@ def _forget_peak() -> int:
     """Let the process's peak of memory begin at what it uses now; return that."""
     with suppress(OSError):
         Path("/proc/self/clear_refs").write_text("5")
-    return _peak()
-
-
-def _peak() -> int:
-    with suppress(OSError):
-        for line in Path("/proc/self/status").read_text().splitlines():
-            if line.startswith("VmHWM"):
-                return int(line.split()[1]) * 1024
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    return own_peak_nbytes()
