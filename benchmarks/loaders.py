@@ -24,7 +24,13 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
-from benchmarks.loading import ours, rows, shards, writing  # noqa: F401 - they register loaders
+from benchmarks.loading import (  # noqa: F401 - they register loaders
+    codecs_alone,
+    ours,
+    rows,
+    shards,
+    writing,
+)
 from benchmarks.loading.data import DATASETS
 from benchmarks.loading.latency import delayed_server
 from benchmarks.loading.loader import LOADERS
@@ -37,7 +43,7 @@ from benchmarks.loading.report import (
 )
 
 PARTS = ("epochs", "s3", "writing", "rows")
-OURS = ("memory", "memory, DataLoader", *(name for name in LOADERS if name.startswith("vstore")))
+OURS = tuple(name for name in LOADERS if name.startswith(("memory", "codecs alone", "vstore")))
 
 
 class Run:
@@ -97,7 +103,7 @@ class Run:
     def read(self, loader: str, dataset: str, workers: int, *more: str) -> dict[str, Any] | None:
         """Read epochs once."""
         options = self.options
-        counts = ["--openings", "3", "--epochs", "3", "--seconds", str(options.seconds)]
+        counts = ["--openings", "5", "--epochs", "3", "--seconds", str(options.seconds)]
         place = str(self.place(loader, dataset))
         words = ["read", loader, dataset, place, "--workers", str(workers), *counts, *more]
         return self.call(*words, loader=loader)

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.loading import ours, rows, shards  # noqa: F401 - they register their loaders
+from benchmarks.loading import codecs_alone, ours, rows, shards  # noqa: F401 - they register theirs
 from benchmarks.loading.arrays import blocks_per_batch
 from benchmarks.loading.data import DATASETS
 from benchmarks.loading.loader import LOADERS, Batches, Job
