@@ -139,7 +139,7 @@ def epochs(run: Run, loaders: list[str], *more: str, label: str = "local") -> No
 def s3(run: Run) -> None:
     """Measure epochs from a server of this machine, every request of which takes 20 ms more."""
     names = [name for name in LOADERS if "S3" in name or name in ("memory", "vstore auto")]
-    with delayed_server(run.options.delay) as server:
+    with delayed_server(run.options.delay, run.options.server) as server:
         more = ["--url", server.url, "--storage-options", json.dumps(server.storage_options)]
         epochs(run, names, *more, label="s3")
 
@@ -178,6 +178,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=float, default=4, help="about, for each process")
     parser.add_argument("--delay", type=float, default=0.02, help="seconds added per request")
+    parser.add_argument("--server", default="ministack", help="of those in localstack/serve.py")
     parser.add_argument("--quick", action="store_true")
     parser.add_argument("--json", type=Path, help="where to write all figures")
     parser.add_argument("--folder", type=Path, help="where data lie; temporary when left out")

@@ -1,11 +1,13 @@
 """A local S3 server, every request to which takes some milliseconds more."""
 
-import asyncio
 import importlib.util
 import json
+import os
+import socket
 import sys
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -36,68 +38,69 @@ def _serve() -> Any:
 
 
 class Relay:
-    """Passes bytes on in both directions; what begins a request waits a while."""
+    """Passes bytes on in both directions, within the kernel; what begins a request waits a while.
+
+    It shares the processors with what is measured, so it must cost next to nothing.
+    """
 
     def __init__(self, host: str, port: int, delay: float) -> None:
         self._target = host, port
         self._delay = delay
-        self._loop = asyncio.new_event_loop()
-        self._ready = threading.Event()
-        self._thread = threading.Thread(target=self._run, daemon=True)
-        self.port = 0
-        self._thread.start()
-        self._ready.wait()
+        self._server = socket.create_server(("127.0.0.1", 0), backlog=256)
+        self.port: int = self._server.getsockname()[1]
+        threading.Thread(target=self._accept, daemon=True).start()
 
-    def _run(self) -> None:
-        asyncio.set_event_loop(self._loop)
-        server = self._loop.run_until_complete(
-            asyncio.start_server(self._accept, "127.0.0.1", 0, limit=PIECE)
-        )
-        self.port = server.sockets[0].getsockname()[1]
-        self._ready.set()
-        self._loop.run_forever()
-
-    async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    def _accept(self) -> None:
         with suppress(OSError):
-            up_reader, up_writer = await asyncio.open_connection(*self._target, limit=PIECE)
-            answered = asyncio.Event()
-            answered.set()
-            await asyncio.gather(
-                self._up(reader, up_writer, answered), self._down(up_reader, writer, answered)
-            )
+            while True:
+                client, _ = self._server.accept()
+                threading.Thread(target=self._connect, args=(client,), daemon=True).start()
 
-    async def _up(
-        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, answered: asyncio.Event
-    ) -> None:
-        with suppress(OSError):
-            while data := await reader.read(PIECE):
-                if answered.is_set():
-                    answered.clear()
-                    await asyncio.sleep(self._delay)
-                writer.write(data)
-                await writer.drain()
-        writer.close()
+    def _connect(self, client: socket.socket) -> None:
+        up = socket.create_connection(self._target)
+        for each in (client, up):
+            each.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        answered = threading.Event()
+        answered.set()
+        down = threading.Thread(target=_pass_on, args=(up, client, answered.set), daemon=True)
+        down.start()
 
-    async def _down(
-        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, answered: asyncio.Event
-    ) -> None:
-        with suppress(OSError):
-            while data := await reader.read(PIECE):
-                answered.set()
-                writer.write(data)
-                await writer.drain()
-        writer.close()
+        def wait() -> None:
+            if answered.is_set():
+                answered.clear()
+                time.sleep(self._delay)
+
+        _pass_on(client, up, wait)
+        down.join()
+        client.close()
+        up.close()
 
     def close(self) -> None:
         """Stop."""
-        self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join()
+        self._server.shutdown(socket.SHUT_RDWR)
+        self._server.close()
+
+
+def _pass_on(source: socket.socket, target: socket.socket, seen: Callable[[], None]) -> None:
+    """Pass on all that comes, having called `seen` first."""
+    out, into = os.pipe()
+    try:
+        with suppress(OSError):
+            while count := os.splice(source.fileno(), into, PIECE):
+                seen()
+                while count:
+                    count -= os.splice(out, target.fileno(), count)
+        with suppress(OSError):
+            target.shutdown(socket.SHUT_WR)
+    finally:
+        os.close(out)
+        os.close(into)
 
 
 @contextmanager
-def delayed_server(delay: float) -> Iterator[Delayed]:
+def delayed_server(delay: float, server: str) -> Iterator[Delayed]:
     """Start a server and the relay before it."""
-    with _serve().running("ministack") as running:
+    with _serve().running(server) as running:
         options = json.dumps(running.storage_options)
         endpoint = running.storage_options.get("endpoint_url")
         if endpoint is None:
