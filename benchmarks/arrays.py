@@ -2,6 +2,7 @@
 
     python -m benchmarks.arrays                  # local disk, and S3 with 20 ms more per request
     python -m benchmarks.arrays --places local --rounds 7
+    python -m benchmarks.arrays --places local --unflushed   # vstore without fsync, as the others
 
 Everything is done in turns in one process, with each library's defaults, from opening the
 repository to the end of the commit. Shown are medians, how many times as long the others took,
@@ -10,6 +11,7 @@ and, on S3, how many requests each sent. Icechunk 2 needs Python 3.12.
 
 import argparse
 import gc
+import os
 import shutil
 import sys
 import tempfile
@@ -255,7 +257,10 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--folder", help="where to put temporary folders")
     parser.add_argument("--quick", action="store_true", help="with little data")
+    parser.add_argument("--unflushed", action="store_true", help="leave out every fsync of Python")
     options = parser.parse_args()
+    if options.unflushed:
+        os.fsync = lambda _: None
     found = libraries()
     names = [library.name for library in found]
     print(f"Python {sys.version.split()[0]}, zarr {zarr.__version__}, xarray {xr.__version__}")

@@ -314,13 +314,16 @@ def test_samples_are_mixed_evenly() -> None:
     assert abs(np.corrcoef(np.arange(8192), places)[0, 1]) < 0.05
 
 
-def test_groups_hold_whole_batches_and_parts_alone() -> None:
+@pytest.mark.parametrize("batches", [1, 2, 9])
+def test_groups_hold_whole_batches_and_parts_alone(batches: int) -> None:
     order = EpochOrder(layout(100, global_batch=8, window=24), 0)
     deal = Deal(100, 10)
     for work in works(order.edges, deal.spans, range(deal.batches)):
         place = 0
-        for group in work.groups(25):
+        for group in work.groups(25, batches=batches):
             assert group.start == place
+            assert len(group.pieces) <= batches
+            assert group.rows <= 25 or len(group.pieces) == 1
             place += group.rows
             assert len(group.pieces) == 1 or all(piece.is_whole for piece in group.pieces)
         assert place == work.rows

@@ -26,8 +26,11 @@ Batch = dict[str, Any]
 Finish = Callable[[Batch, int], Any]
 """Make of a batch, given as arrays and lists by column, what the user gets; with its number."""
 
-GROUP_NBYTES = 2 * 2**20
-"""How much is gathered at a time, about: several small batches, or one large one."""
+GROUP_NBYTES = 8 * 2**20
+"""How much is gathered at a time at most: several small batches, or one, however large."""
+
+GROUP_BATCHES = 16
+"""How many batches are gathered at a time at most: who keeps one keeps the memory of all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,7 +182,8 @@ class Pass:
             return False
         loading = self._loader.submit([r for part in parts.values() for r in part.requests])
         awaited = {each for part in parts.values() for each in part.begin(loading)}
-        groups = deque(work.groups(max(1, int(GROUP_NBYTES / max(1.0, self._row_nbytes)))))
+        rows = max(1, int(GROUP_NBYTES / max(1.0, self._row_nbytes)))
+        groups = deque(work.groups(rows, GROUP_BATCHES))
         nbytes = work.rows * self._row_nbytes
         self._units.append(_Unit(work, parts, frozenset(awaited), nbytes, groups, len(groups)))
         self._upcoming = self._plan_next()

@@ -323,12 +323,15 @@ class Work:
             return positions[spans[0][0] : spans[0][1]]
         return np.concatenate([positions[start:stop] for start, stop in spans])
 
-    def groups(self, rows: int) -> Iterator[Group]:
-        """Yield the batches in groups of about so many samples, parts of batches alone."""
+    def groups(self, rows: int, batches: int) -> Iterator[Group]:
+        """Yield the batches in groups, parts of batches alone.
+
+        A group has at most so many samples, or one batch, and at most so many batches.
+        """
         place = start = 0
         group: list[Piece] = []
         for piece in self.pieces:
-            is_full = place + piece.size - start > rows
+            is_full = place + piece.size - start > rows or len(group) == batches
             if group and (is_full or not piece.is_whole or not group[-1].is_whole):
                 yield Group(start, tuple(group))
                 group, start = [], place
