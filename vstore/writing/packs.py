@@ -21,16 +21,16 @@ from vstore.format.page import ChunkRef, PackRef
 from vstore.storage.store import Key
 from vstore.writing.lease import Lease
 
-PACK_NBYTES = 16 * 2**20
+PACK_NBYTES = 8 * 2**20
 """A pack is closed once it holds this much."""
 
-OPEN_NBYTES = 2 * PACK_NBYTES
+OPEN_NBYTES = 4 * PACK_NBYTES
 """How much encoded data all open packs of a transaction hold at most, plus one chunk."""
 
 RAW_NBYTES = 128 * 2**20
 """How much raw data waits for the codec at most, plus one chunk."""
 
-UPLOADS = 4
+UPLOADS = 8
 """How many packs are uploaded at a time."""
 
 Encode = Callable[[], bytes | memoryview | None]
