@@ -181,6 +181,15 @@ def test_every_codec_preset_keeps_the_samples(codecs: str) -> None:
     assert_same_bits(table["c"][:], values)
 
 
+@pytest.mark.parametrize(("codecs", "rows"), [("auto", 256), ("none", 256), ("small", 512)])
+def test_chunks_of_the_smallest_preset_are_twice_as_large(codecs: str, rows: int) -> None:
+    column = vstore.ndarray((28, 28), "float32", codecs=codecs)
+    _, table = committed_table({"c": column}, {"c": np.ones((600, 28, 28), "float32")})
+    source = table["c"].source
+    assert source is not None
+    assert source.metadata.chunk_shape[0] == rows
+
+
 def test_text_of_any_length_and_alphabet() -> None:
     samples = ["", "a", "\x00", "a\x00", "é", "e\u0301", "\U0001f600", "x" * 5000, "", "\n"]
     _, table = committed_table({"c": vstore.text(rows_per_chunk=4)}, {"c": samples})

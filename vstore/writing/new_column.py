@@ -29,6 +29,9 @@ from vstore.format.tree import ColumnInfo
 CHUNK_NBYTES = 2**20
 """How much one chunk of a column holds, before encoding, about."""
 
+SMALL_CHUNK_NBYTES = 2 * CHUNK_NBYTES
+"""The same with the preset `small`: the codec finds more in more data."""
+
 MAX_ROWS = 2**20
 
 MAX_KEYS = 2**13
@@ -38,15 +41,15 @@ OBJECT_NBYTES = 64
 """What a variable-length sample counts for beside its own bytes: it is a Python object."""
 
 
-def rows_per_chunk(row_nbytes: float) -> int:
-    """Return the power of two that comes nearest to `CHUNK_NBYTES` without passing 1.5 of it.
+def rows_per_chunk(row_nbytes: float, chunk_nbytes: int = CHUNK_NBYTES) -> int:
+    """Return the power of two that comes nearest to `chunk_nbytes` without passing 1.5 of it.
 
     >>> rows_per_chunk(784), rows_per_chunk(8), rows_per_chunk(0)
     (1024, 131072, 1048576)
     """
     if row_nbytes <= 0:
         return MAX_ROWS
-    rows = max(1, int(1.5 * CHUNK_NBYTES / row_nbytes))
+    rows = max(1, int(1.5 * chunk_nbytes / row_nbytes))
     return int(min(MAX_ROWS, 1 << (rows.bit_length() - 1)))
 
 
@@ -56,6 +59,7 @@ def column_metadata(spec: ColumnSpec, first: NDArray[Any], *, name: str) -> Arra
     Raises:
         InvalidInputError: an option of the column is impossible.
     """
+    chunk_nbytes = CHUNK_NBYTES
     if is_variable(spec.info):
         data_type: Any = "string" if spec.info.kind == "text" else "variable_length_bytes"
         sizes = [len(element) for element in first[:1024]]
@@ -65,7 +69,10 @@ def column_metadata(spec: ColumnSpec, first: NDArray[Any], *, name: str) -> Arra
         data_type = data_type_of(spec.dtype)
         shape = tuple(length or 0 for length in spec.shape)
         row_nbytes = math.prod(max(1, length) for length in shape) * spec.dtype.itemsize
-    rows = rows_per_chunk(row_nbytes) if spec.rows_per_chunk is None else spec.rows_per_chunk
+        chunk_nbytes = SMALL_CHUNK_NBYTES if spec.codecs == "small" else CHUNK_NBYTES
+    rows = spec.rows_per_chunk
+    if rows is None:
+        rows = rows_per_chunk(row_nbytes, chunk_nbytes)
     _check_rows(rows, name)
     return ArrayMetadata.create(
         shape=(0, *shape),
