@@ -40,7 +40,7 @@ def _serve() -> Any:
 class Relay:
     """Passes bytes on in both directions, within the kernel; what begins a request waits a while.
 
-    It shares the processors with what is measured, so it must cost next to nothing.
+    It shares the processors with what is measured, so it must cost next to nothing. Linux alone.
     """
 
     def __init__(self, host: str, port: int, delay: float) -> None:
