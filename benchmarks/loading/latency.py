@@ -57,23 +57,21 @@ class Relay:
                 threading.Thread(target=self._connect, args=(client,), daemon=True).start()
 
     def _connect(self, client: socket.socket) -> None:
-        up = socket.create_connection(self._target)
-        for each in (client, up):
-            each.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        answered = threading.Event()
-        answered.set()
-        down = threading.Thread(target=_pass_on, args=(up, client, answered.set), daemon=True)
-        down.start()
+        with client, suppress(OSError), socket.create_connection(self._target) as up:
+            for each in (client, up):
+                each.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            answered = threading.Event()
+            answered.set()
+            down = threading.Thread(target=_pass_on, args=(up, client, answered.set), daemon=True)
+            down.start()
 
-        def wait() -> None:
-            if answered.is_set():
-                answered.clear()
-                time.sleep(self._delay)
+            def wait() -> None:
+                if answered.is_set():
+                    answered.clear()
+                    time.sleep(self._delay)
 
-        _pass_on(client, up, wait)
-        down.join()
-        client.close()
-        up.close()
+            _pass_on(client, up, wait)
+            down.join()
 
     def close(self) -> None:
         """Stop."""

@@ -190,6 +190,15 @@ def test_chunks_of_the_smallest_preset_are_twice_as_large(codecs: str, rows: int
     assert source.metadata.chunk_shape[0] == rows
 
 
+@pytest.mark.parametrize("codecs", ["auto", "small"])
+def test_those_of_variable_length_are_not(codecs: str) -> None:
+    samples = ["x" * (1024 - 64)] * 3000
+    _, table = committed_table({"c": vstore.text(codecs=codecs)}, {"c": samples})
+    source = table["c"].source
+    assert source is not None
+    assert source.metadata.chunk_shape[0] == 1024
+
+
 def test_text_of_any_length_and_alphabet() -> None:
     samples = ["", "a", "\x00", "a\x00", "é", "e\u0301", "\U0001f600", "x" * 5000, "", "\n"]
     _, table = committed_table({"c": vstore.text(rows_per_chunk=4)}, {"c": samples})

@@ -59,7 +59,6 @@ def column_metadata(spec: ColumnSpec, first: NDArray[Any], *, name: str) -> Arra
     Raises:
         InvalidInputError: an option of the column is impossible.
     """
-    chunk_nbytes = CHUNK_NBYTES
     if is_variable(spec.info):
         data_type: Any = "string" if spec.info.kind == "text" else "variable_length_bytes"
         sizes = [len(element) for element in first[:1024]]
@@ -69,10 +68,10 @@ def column_metadata(spec: ColumnSpec, first: NDArray[Any], *, name: str) -> Arra
         data_type = data_type_of(spec.dtype)
         shape = tuple(length or 0 for length in spec.shape)
         row_nbytes = math.prod(max(1, length) for length in shape) * spec.dtype.itemsize
-        chunk_nbytes = SMALL_CHUNK_NBYTES if spec.codecs == "small" else CHUNK_NBYTES
     rows = spec.rows_per_chunk
     if rows is None:
-        rows = rows_per_chunk(row_nbytes, chunk_nbytes)
+        is_small = spec.codecs == "small" and not is_variable(spec.info)
+        rows = rows_per_chunk(row_nbytes, SMALL_CHUNK_NBYTES if is_small else CHUNK_NBYTES)
     _check_rows(rows, name)
     return ArrayMetadata.create(
         shape=(0, *shape),
