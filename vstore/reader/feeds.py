@@ -217,12 +217,12 @@ def pick(rows: NDArray[Any], index: Ints, out: NDArray[Any]) -> None:
     """Put `rows[index]` into `out` in the fastest way NumPy has, which leaves the GIL alone."""
     if not out.size:
         return
-    first = int(index[0])
-    if int(index[-1]) - first == len(index) - 1 and (np.diff(index) == 1).all():
+    first = index[0]
+    if index[-1] - first == len(index) - 1 and (np.diff(index) == 1).all():
         np.copyto(out, rows[first : first + len(index)])
         return
     # With mode="raise" NumPy would fill a copy of the output first.
-    np.take(rows.reshape(len(rows), -1), index, 0, out.reshape(len(out), -1), mode="clip")
+    rows.take(index, 0, out, "clip")
 
 
 class SparseFeed:

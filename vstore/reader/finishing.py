@@ -4,7 +4,7 @@ import inspect
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,37 +12,30 @@ from numpy.typing import NDArray
 from vstore.errors import InvalidInputError
 from vstore.format.samples import SHAPE_SUFFIX
 from vstore.reader.engine import Batch
+from vstore.reader.planner import Deal
 
 Shape = tuple[int | None, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
-    """Which batch this is: that of a rank behind so many samples of an epoch."""
+class Place(NamedTuple):
+    """Which batch this is: one of those that an epoch deals to a rank."""
 
     seed: int
     epoch: int
-    samples: int
-    rank: int
+    deal: Deal
+    batch: int
 
     def generator(self) -> np.random.Generator:
         """Return a source of randomness that is the same whenever this batch is made."""
-        key = [self.seed & (2**64 - 1), self.epoch, self.samples, self.rank]
+        samples = self.deal.whole_span(self.batch)[0]
+        key = [self.seed & (2**64 - 1), self.epoch, samples, self.deal.rank]
         return np.random.Generator(np.random.PCG64(np.random.SeedSequence(key)))
 
-
-Finish = Callable[[Batch, Place], Any]
-"""Make of a batch, given as arrays and lists by column, what the user gets."""
 
 Transform = Callable[..., Any]
 Transforms = Mapping[str, Transform] | Transform
 Collate = Literal["dict", "tuple"] | Callable[..., Any]
 Ragged = Literal["list", "padded", "nested"]
-
-
-def as_is(batch: Batch, _: Place) -> Batch:
-    """Return the batch."""
-    return batch
 
 
 def unchanged(value: Any) -> Any:
@@ -148,8 +141,15 @@ class Finisher:
     def _collate_is_random(self) -> bool:
         return callable(self.collate) and _wants_generator(self.collate)
 
+    @cached_property
+    def _only_converts(self) -> bool:
+        return not (self.transforms or callable(self.collate) or self.forms)
+
     def __call__(self, batch: Batch, place: Place) -> Any:
-        """Return what the user gets for a batch."""
+        """Return what the user gets for a batch, given as arrays and lists by column."""
+        if self._only_converts:
+            converted = {name: self.library.convert(value) for name, value in batch.items()}
+            return converted if self.collate == "dict" else tuple(converted.values())
         needs_generator = self.transforms or self._collate_is_random
         generator = place.generator() if needs_generator else None
         made: Batch = {}
@@ -190,6 +190,10 @@ class Finisher:
                     f"not {sample!r:.100}"
                 )
         return {name: self.library.stack([sample[name] for sample in made]) for name in names}
+
+
+AS_ARRAYS = Finisher()
+"""Leaves batches as they are."""
 
 
 def _mapped(

@@ -106,8 +106,7 @@ class MixedStream:
                     [next(part) for part, rows in zip(parts, share, strict=True) if rows],
                     self._names,
                 )
-                place = Place(options.seed, begin.epoch, deal.whole_span(number)[0], deal.rank)
-                finished = options.finish(batch, place)
+                finished = options.finish(batch, Place(options.seed, begin.epoch, deal, number))
                 progress.given += 1
                 yield finished
         progress.is_over = True

@@ -5,10 +5,12 @@ chunks, so that a reader needs only one unit, and the next, in memory. Every sam
 table stands exactly once in an epoch's order. The order depends on the number of ranks in
 no way; ranks take equal parts of each global batch.
 
-With `window` shuffling the blocks (the samples of one chunk) are put in a random order and
-cut into units. A unit is divided into lanes, each from its own blocks and in a random order,
-and every global batch takes equally many samples from every lane. So a batch mixes as many
-blocks as the unit has, and a rank, which takes whole lanes, reads only its part of the blocks.
+With `window` shuffling the blocks (the samples of one chunk) are dealt to units at random, to
+each from all over the data: a unit that gets n blocks gets one from about every n-th part of
+them (stratified sampling), so that data which are sorted, by class or by time, are mixed in
+every unit. A unit is divided into lanes, each from its own blocks and in a random order, and
+every global batch takes equally many samples from every lane. So a batch mixes as many blocks
+as the unit has, and a rank, which takes whole lanes, reads only its part of the blocks.
 """
 
 import math
@@ -22,12 +24,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vstore.errors import InvalidInputError
-from vstore.reader.permutation import shuffled
+from vstore.reader.permutation import fractions, shuffled
 
 Ints = NDArray[np.int64]
 Shuffle = Literal["none", "window", "full"]
 
-_BLOCKS, _SAMPLES, _TAIL = range(3)
+_BLOCKS, _SAMPLES, _TAIL, _PLACES = range(4)
 _BATCHES_AT_ONCE = 1024
 
 
@@ -126,11 +128,24 @@ class EpochOrder:
 
     @cached_property
     def _blocks(self) -> tuple[Ints, Ints]:
-        """Return where the blocks begin, in random order, and where each ends in that order."""
+        """Return where the blocks begin, unit by unit, and where each ends in that order."""
         starts = self.layout.starts
         sizes = np.diff(starts, append=self.layout.samples)
-        order = shuffled(1, len(starts), self._key(_BLOCKS, 0))[0]
+        order = self._dealt(len(starts))
         return starts[order], np.cumsum(sizes[order])
+
+    def _dealt(self, blocks: int) -> Ints:
+        """Return the blocks of all units, one unit behind the other, each unit's at random."""
+        samples = max(1, self.layout.samples)
+        cuts = (2 * blocks * self.edges + samples) // (2 * samples)
+        counts = np.diff(cuts)
+        unit = np.repeat(np.arange(self.units), counts)
+        stratum = np.arange(blocks) - np.repeat(cuts[:-1], counts)
+        place = (stratum + fractions(blocks, self._key(_PLACES, 0))) / counts[unit]
+        order = np.empty(blocks, np.int64)
+        order[np.argsort(place, kind="stable")] = np.arange(blocks)
+        mixed = np.lexsort((shuffled(1, blocks, self._key(_BLOCKS, 0))[0], unit))
+        return order[mixed]
 
     def _in_block_order(self, start: int, stop: int) -> Ints:
         starts, ends = self._blocks

@@ -13,9 +13,8 @@ from vstore.errors import InvalidInputError
 from vstore.reader.buffers import Allocate, BufferPool, allocate
 from vstore.reader.cursor import Cursor, Identity
 from vstore.reader.disk_cache import DiskCache
-from vstore.reader.engine import Batch, Channel, Pass, Resources
-from vstore.reader.engine import Finish as FinishPass
-from vstore.reader.finishing import Finish, Place, as_is
+from vstore.reader.engine import Batch, Channel, Finish, Pass, Resources
+from vstore.reader.finishing import AS_ARRAYS, Finisher, Place
 from vstore.reader.hedging import Meter
 from vstore.reader.loading import fetch_all
 from vstore.reader.planner import (
@@ -83,7 +82,7 @@ class Options:
     requests: int | None = None
     cache_dir: Path | None = None
     cache_nbytes: int = CACHE_NBYTES
-    finish: Finish = as_is
+    finish: Finisher = AS_ARRAYS
     allocate: Allocate = allocate
 
 
@@ -179,8 +178,7 @@ class Stream:
         order = EpochOrder(progress.layout, begin.epoch)
 
         def finish(batch: Batch, number: int) -> Any:
-            samples = deal.whole_span(number)[0]
-            return options.finish(batch, Place(options.seed, begin.epoch, samples, deal.rank))
+            return options.finish(batch, Place(options.seed, begin.epoch, deal, number))
 
         parts = works(order.edges, deal.spans, progress.mine)
         for batch in self.run(order, parts, finish, workers=begin.workers):
@@ -189,7 +187,7 @@ class Stream:
         progress.is_over = True
 
     def run(
-        self, order: Order, parts: Iterator[Work], finish: FinishPass, *, workers: int
+        self, order: Order, parts: Iterator[Work], finish: Finish, *, workers: int
     ) -> Generator[Any, None, None]:
         """Yield what `finish` makes of the batches of some units of an order."""
 

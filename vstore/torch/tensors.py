@@ -1,5 +1,6 @@
 """Between NumPy arrays and tensors, without copying."""
 
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -27,12 +28,19 @@ def as_tensors(value: Any) -> Any:
 
 
 def _as_tensor(array: NDArray[Any]) -> Any:
-    if array.dtype.kind not in _KINDS or array.dtype.itemsize > 16 or array.dtype == np.longdouble:
-        return array
+    return torch.from_numpy(array) if _has_tensors(array.dtype) else array
+
+
+@cache
+def _has_tensors(dtype: np.dtype[Any]) -> bool:
+    """Tell whether torch has a type for the elements of an array."""
+    if dtype.kind not in _KINDS:
+        return False
     try:
-        return torch.from_numpy(array)
+        torch.from_numpy(np.empty(0, dtype))
     except TypeError:
-        return array
+        return False
+    return True
 
 
 def stacked_tensors(samples: list[Any]) -> Any:
