@@ -8,7 +8,7 @@ from datetime import timedelta
 
 from vstore.storage.local import LocalStore
 from vstore.storage.memory import MemoryStore
-from vstore.storage.store import Key, ObjectInfo, ObjectStore, Version
+from vstore.storage.store import Data, Key, ObjectInfo, ObjectStore, Version
 
 OBJECTS = ("commits/", "index/", "packs/")
 HOUR = timedelta(hours=1)
@@ -75,7 +75,7 @@ class MortalStore:
     def get_versioned(self, key: Key) -> tuple[bytes, Version]:
         return self.inner.get_versioned(key)
 
-    def get_range(self, key: Key, start: int, nbytes: int) -> bytes:
+    def get_range(self, key: Key, start: int, nbytes: int) -> Data:
         return self.inner.get_range(key, start, nbytes)
 
     def put(self, key: Key, data: bytes) -> None:

@@ -10,7 +10,7 @@ import vstore
 from vstore.reader import Reader
 from vstore.reader.hedging import HedgedStore, Meter
 from vstore.storage.memory import MemoryStore
-from vstore.storage.store import Key, ObjectStore
+from vstore.storage.store import Data, Key, ObjectStore
 
 KEY, OTHER = Key("packs/a"), Key("packs/b")
 
@@ -29,7 +29,7 @@ class Stalling:
     def __getattr__(self, name: str) -> Any:
         return getattr(self.inner, name)
 
-    def get_range(self, key: Key, start: int, nbytes: int) -> bytes:
+    def get_range(self, key: Key, start: int, nbytes: int) -> Data:
         with self._lock:
             number = len(self.ranges)
             self.ranges.append((key, start, nbytes))
@@ -79,7 +79,7 @@ def test_few_requests_are_sent_again_however_many_stall() -> None:
     store, reading = hedged(range(8, 10_000))
     for i in range(8):
         reading.get_range(KEY, i, 1)
-    answers: list[bytes] = []
+    answers: list[Data] = []
     threads = [
         threading.Thread(target=lambda: answers.append(reading.get_range(KEY, 7, 1)))
         for _ in range(12)

@@ -88,11 +88,11 @@ class PackChecker:
         key, store = keys.pack(digest), self.restorer.store
         try:
             data = read_settled(
-                lambda: store.get_range(key, chunk.offset, chunk.nbytes), chunk.digest
+                lambda: memoryview(store.get_range(key, chunk.offset, chunk.nbytes)), chunk.digest
             )
         except CorruptionError:
             return False
-        return chunk.is_right(memoryview(data))
+        return chunk.is_right(data)
 
     def _has_digest(self, digest: Digest, nbytes: int) -> bool:
         """Read a pack part by part, again where it came damaged in another way each time."""

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from itertools import chain
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +21,7 @@ from vstore.reader.feeds import Feed, Part
 from vstore.reader.loading import Loader, Loading
 from vstore.reader.planner import Group, Work
 
+T = TypeVar("T")
 Ints = NDArray[np.int64]
 Batch = dict[str, Any]
 Finish = Callable[[Batch, int], Any]
@@ -118,9 +119,10 @@ class Pass:
             if not self._queue:
                 return
             unit, group, future = self._queue.popleft()
-            batches = self._wait(future)
+            if not self._is_begun:
+                self._begin(unit)
+            batches = self._wait(future.result)
             self._count_down(unit)
-            self._is_begun = True
             self._fill()
             if not group.pieces[0].is_whole:
                 begun += batches
@@ -132,10 +134,17 @@ class Pass:
             while batches:
                 yield batches.pop()
 
-    def _wait(self, future: "Future[list[Any]]") -> list[Any]:
+    def _begin(self, unit: _Unit) -> None:
+        """Let other units be loaded as soon as the first one leaves threads without work."""
+        for loading in unit.awaited:
+            self._wait(loading.wait_for_most)
+        self._is_begun = True
+        self._fill()
+
+    def _wait(self, wait: Callable[[], T]) -> T:
         started = time.perf_counter()
         try:
-            return future.result()
+            return wait()
         finally:
             self.waited_seconds += time.perf_counter() - started
 
@@ -150,12 +159,10 @@ class Pass:
         self.pool.settle()
 
     def _fill(self) -> None:
-        """Open units and start to gather, as far ahead as allowed."""
-        if not self._units:
+        """Open a unit if that is allowed, and start to gather."""
+        if not self._units or self._may_open():
             self._open_next()
         self._begin_groups()
-        while self._may_open() and self._open_next():
-            self._begin_groups()
 
     def _begin_groups(self) -> None:
         for unit in self._units:
@@ -165,21 +172,26 @@ class Pass:
                 self._queue.append((unit, group, future))
 
     def _may_open(self) -> bool:
-        """Tell whether to load further ahead; nothing must come before the first batch."""
-        if not self._is_begun:
+        """Tell whether to load further ahead, which must neither delay the first batch nor wait."""
+        if not self._is_begun or not self._is_planned:
             return False
         held = sum(unit.nbytes for unit in self._units)
         return len(self._units) < 2 or held < self.resources.ahead_nbytes
 
-    def _open_next(self) -> bool:
-        """Open the next unit; return whether there was one, and room for it."""
+    @property
+    def _is_planned(self) -> bool:
+        """Whether there is another unit, and it is known which samples it consists of."""
+        return self._upcoming is not None and self._upcoming[1].done()
+
+    def _open_next(self) -> None:
+        """Open the next unit, if there is one, and room for it."""
         upcoming = self._upcoming or self._plan_next()
         if upcoming is None:
-            return False
+            return
         work, positions = upcoming
         parts = self._open_parts(positions.result())
         if parts is None:
-            return False
+            return
         loading = self._loader.submit([r for part in parts.values() for r in part.requests])
         awaited = {each for part in parts.values() for each in part.begin(loading)}
         rows = max(1, int(GROUP_NBYTES / max(1.0, self._row_nbytes)))
@@ -187,7 +199,6 @@ class Pass:
         nbytes = work.rows * self._row_nbytes
         self._units.append(_Unit(work, parts, frozenset(awaited), nbytes, groups, len(groups)))
         self._upcoming = self._plan_next()
-        return True
 
     def _plan_next(self) -> "tuple[Work, Future[Ints]] | None":
         work = next(self.works, None)

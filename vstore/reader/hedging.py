@@ -19,7 +19,7 @@ from vstore.reader.buffers import BufferPool
 from vstore.reader.scratch import ScratchStore, with_scratch
 from vstore.storage.local import LocalStore
 from vstore.storage.memory import MemoryStore
-from vstore.storage.store import Key, ObjectStore
+from vstore.storage.store import Data, Key, ObjectStore
 
 _REMEMBERED = 64
 _ENOUGH = 8
@@ -76,7 +76,7 @@ class MeteredStore:
         self.meter.count(len(data))
         return data
 
-    def get_range(self, key: Key, start: int, nbytes: int) -> bytes:
+    def get_range(self, key: Key, start: int, nbytes: int) -> Data:
         """Return exactly `nbytes` bytes from `start`."""
         data = self.inner.get_range(key, start, nbytes)
         self.meter.count(nbytes)
@@ -120,9 +120,9 @@ class HedgedStore:
         data: bytes = self._first(lambda: self.inner.get(key))
         return data
 
-    def get_range(self, key: Key, start: int, nbytes: int) -> bytes:
+    def get_range(self, key: Key, start: int, nbytes: int) -> Data:
         """Return exactly `nbytes` bytes from `start`."""
-        data: bytes = self._first(lambda: self.inner.get_range(key, start, nbytes))
+        data: Data = self._first(lambda: self.inner.get_range(key, start, nbytes))
         return data
 
     def _first(self, ask: Callable[[], Any]) -> Any:

@@ -19,14 +19,20 @@ Receive = Callable[[Load], None]
 
 
 class Loading:
-    """A number of chunks on their way; waiting raises the first error that any met."""
+    """A number of chunks on their way; waiting raises the first error that any met.
 
-    def __init__(self, chunks: int) -> None:
+    The `last` of them are on their way when nothing else is.
+    """
+
+    def __init__(self, chunks: int, *, last: int = 0) -> None:
         self._lock = threading.Lock()
         self._done = threading.Event()
+        self._nearly_done = threading.Event()
         self._left = chunks
+        self._last = last
         self._error: BaseException | None = None
         if not chunks:
+            self._nearly_done.set()
             self._done.set()
 
     @property
@@ -43,15 +49,22 @@ class Loading:
         """Count one chunk as loaded."""
         with self._lock:
             self._left -= 1
-            is_last = self._left == 0
-        if is_last:
+            left = self._left
+        if left <= self._last:
+            self._nearly_done.set()
+        if not left:
             self._done.set()
 
     def fail(self, error: BaseException) -> None:
         """End the wait of everyone with this error."""
         with self._lock:
             self._error = self._error or error
+        self._nearly_done.set()
         self._done.set()
+
+    def wait_for_most(self) -> None:
+        """Return when only the last chunks are missing, or when there was an error."""
+        self._nearly_done.wait()
 
     def wait(self) -> None:
         """Return when all chunks are there."""
@@ -102,7 +115,8 @@ class Loader:
 
     def submit(self, requests: Sequence[Request]) -> Loading:
         """Begin to load; the oldest requests come first."""
-        loading = Loading(sum(len(request.numbers) for request in requests))
+        chunks = sum(len(request.numbers) for request in requests)
+        loading = Loading(chunks, last=self.decoders)
         if requests:
             self._under_way.add(loading)
         for request in requests:

@@ -99,7 +99,7 @@ class RandomAccess:
             self._source.selections,
             Memory(pool, self._memory_nbytes, self._meter, self._disk),
             unit_rows=_ROWS_AT_A_TIME,
-            rows_per_block=geometry.rows_per_block,
+            rows_per_block=geometry.rows_per_chunk,
         )
         self._session = _Session(os.getpid(), channels, pool, threading.Lock())
         return self._session

@@ -69,7 +69,7 @@ class Geometry:
 
     largest: str
     row_nbytes: float
-    rows_per_block: int
+    rows_per_chunk: int
 
     @classmethod
     def of(cls, columns: Mapping[str, Column]) -> "Geometry":

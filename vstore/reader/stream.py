@@ -38,6 +38,12 @@ Ints = NDArray[np.int64]
 WINDOW_NBYTES = 64 * 2**20
 """How much a window holds when it is not given: at least four global batches."""
 
+BLOCKS = 48
+"""Of how many blocks a window consists at least, where chunks are small enough."""
+
+BLOCK_NBYTES = 4 * 2**20
+"""How much neighbouring chunks of a window have at most: they come with one request."""
+
 SEQUENCE_NBYTES = 4 * 2**20
 """How much is read at a time in order."""
 
@@ -108,7 +114,7 @@ class Stream:
         self._disk: DiskCache | None = None
         if options.cache_dir is not None:
             self._disk = DiskCache(options.cache_dir, options.cache_nbytes)
-        self._starts: Ints | None = None
+        self._starts: dict[int, Ints] = {}
         self.layout(Cursor())
         self.deal(Cursor())
 
@@ -147,18 +153,26 @@ class Stream:
 
     def layout(self, cursor: Cursor) -> Layout:
         """Return what the order of an epoch follows from."""
-        if self._starts is None:
+        window = cursor.window_samples or self.window
+        rows_per_block = self._rows_per_block(window)
+        if rows_per_block not in self._starts:
             selection = self.source.selections[self.source.geometry.largest]
-            rows = selection.stored()
-            self._starts = blocks_of(rows, len(selection), self.source.geometry.rows_per_block)
+            starts = blocks_of(selection.stored(), len(selection), rows_per_block)
+            self._starts[rows_per_block] = starts
         return Layout(
             samples=len(self.source),
-            starts=self._starts,
+            starts=self._starts[rows_per_block],
             shuffle=self.options.shuffle,
-            window=cursor.window_samples or self.window,
+            window=window,
             seed=self.options.seed,
             global_batch=cursor.global_batch or self.global_batch,
         )
+
+    def _rows_per_block(self, window: int) -> int:
+        """Return how many samples that lie side by side a window gets together."""
+        geometry = self.source.geometry
+        most = min(window // BLOCKS, int(BLOCK_NBYTES / max(1.0, geometry.row_nbytes)))
+        return max(1, most // geometry.rows_per_chunk) * geometry.rows_per_chunk
 
     def deal(self, cursor: Cursor) -> Deal:
         """Return how samples are dealt to ranks from a place on."""
@@ -275,7 +289,7 @@ class Stream:
             self.source.selections,
             Memory(pool, self.options.memory_nbytes, self._meter, self._disk),
             unit_rows=share,
-            rows_per_block=self.source.geometry.rows_per_block,
+            rows_per_block=self._rows_per_block(self.window),
         )
         self._channels = channels
         return _Session(os.getpid(), channels, pool)

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Protocol
 
-from vstore.storage.store import ObjectInfo, Version
+from vstore.storage.store import Data, ObjectInfo, Version
 
 NextPage = Callable[[], list[ObjectInfo] | None]
 """Returns the next page, or None after the last; after a failure, asks for the same page again."""
@@ -19,7 +19,7 @@ class Client(Protocol):
     def read(self, name: str) -> tuple[bytes, Version]:
         """Return the object and its version by one request."""
 
-    def read_range(self, name: str, start: int, nbytes: int) -> bytes:
+    def read_range(self, name: str, start: int, nbytes: int) -> Data:
         """Return the range, or less of it where the object ends, by one request."""
 
     def write(self, name: str, data: bytes) -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from vstore.storage.locks import ForkSafeLock
-from vstore.storage.store import Key, ObjectInfo, ObjectStore, Version
+from vstore.storage.store import Data, Key, ObjectInfo, ObjectStore, Version
 
 T = TypeVar("T")
 
@@ -114,7 +114,7 @@ class CountingStore:
             received=lambda found: len(found[0]),
         )
 
-    def get_range(self, key: Key, start: int, nbytes: int) -> bytes:
+    def get_range(self, key: Key, start: int, nbytes: int) -> Data:
         """Read a range."""
         return self._record(
             "get_range", key, lambda: self.inner.get_range(key, start, nbytes), received=len

@@ -21,7 +21,7 @@ from vstore.storage.client import NextPage
 from vstore.storage.failure import Kind, RequestFailedError, from_http
 from vstore.storage.location import Location, Options
 from vstore.storage.obstore_config import Config, configure
-from vstore.storage.store import Key, ObjectInfo, Version
+from vstore.storage.store import Data, Key, ObjectInfo, Version
 
 if TYPE_CHECKING:
     from obstore import ObjectMeta, PutResult, UpdateVersion
@@ -85,10 +85,10 @@ class ObstoreClient:
             found = obstore.get(self._store, name)
             return bytes(found.bytes()), self._version(found.meta)
 
-    def read_range(self, name: str, start: int, nbytes: int) -> bytes:
+    def read_range(self, name: str, start: int, nbytes: int) -> Data:
         """Return the range, or less of it where the object ends."""
         with _translated():
-            return bytes(obstore.get_range(self._store, name, start=start, length=nbytes))
+            return memoryview(obstore.get_range(self._store, name, start=start, length=nbytes))
 
     def write(self, name: str, data: bytes) -> None:
         """Replace the object whole, by one plain request."""

@@ -18,7 +18,7 @@ from vstore.storage.failure import Kind, RequestFailedError, explain
 from vstore.storage.forking import never_close_in_child
 from vstore.storage.location import Location
 from vstore.storage.ranges import check_range, too_short
-from vstore.storage.store import Key, ObjectInfo, Version
+from vstore.storage.store import Data, Key, ObjectInfo, Version
 
 T = TypeVar("T")
 
@@ -99,14 +99,14 @@ class RemoteStore:
         name = self._location.name(key)
         return self._ask(f"read {key!r}", lambda: self._client.read(name))
 
-    def get_range(self, key: Key, start: int, nbytes: int) -> bytes:
+    def get_range(self, key: Key, start: int, nbytes: int) -> Data:
         """Return exactly `nbytes` bytes from `start`."""
         check_range(key, start, nbytes)
         if nbytes == 0:
             return b""
         name = self._location.name(key)
 
-        def read() -> bytes:
+        def read() -> Data:
             try:
                 return self._client.read_range(name, start, nbytes)
             except RequestFailedError as failure:

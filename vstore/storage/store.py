@@ -7,11 +7,14 @@ slash-separated and already checked by `vstore.format.keys`; the store adds its 
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
-from typing import NewType, Protocol, runtime_checkable
+from typing import NewType, Protocol, TypeAlias, runtime_checkable
 
 Key = NewType("Key", str)
 Version = NewType("Version", str)
 """What a compare-and-swap compares: an ETag, a generation or a content digest. Opaque."""
+
+Data: TypeAlias = bytes | memoryview
+"""Bytes that were read; what another library holds is shown instead of being copied."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +46,7 @@ class ObjectStore(Protocol):
     def get_versioned(self, key: Key) -> tuple[bytes, Version]:
         """Return the object and its version, read in one request, or raise `NotFoundError`."""
 
-    def get_range(self, key: Key, start: int, nbytes: int) -> bytes:
+    def get_range(self, key: Key, start: int, nbytes: int) -> Data:
         """Return exactly `nbytes` bytes from `start`.
 
         Raises:
