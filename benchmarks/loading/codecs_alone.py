@@ -13,6 +13,7 @@ from benchmarks.loading.data import BATCH_SIZE
 from benchmarks.loading.loader import DENSE, Batches, Job, register
 from benchmarks.loading.ours import Ours
 from vstore.reader.buffers import allocate
+from vstore.reader.engine import GROUP_BATCHES, GROUP_NBYTES
 from vstore.reader.feeds import pick
 
 _THREADS = 2
@@ -27,7 +28,7 @@ class CodecsAlone:
 
     No file is read, nothing is verified and no plan is made. As in every reader, one window is
     decoded before the first batch comes; all others follow at once, and batches are gathered
-    on one core while the consumer copies on the other.
+    ahead of the consumer, several at a time.
     """
 
     codecs: str
@@ -117,23 +118,25 @@ def _stored(job: Job) -> _Stored:
 
 
 def _gathered(rows: NDArray[Any], order: NDArray[np.int64]) -> Iterator[Any]:
-    """Yield batches, gathered ahead into memory that is used again."""
-    shape = _BUFFERS, BATCH_SIZE, *rows.shape[1:]
-    nbytes = _BUFFERS * BATCH_SIZE * rows[0].nbytes
-    buffers = allocate(nbytes).view(rows.dtype).reshape(shape)
+    """Yield batches, several of which are gathered ahead into memory that is used again."""
+    together = max(1, min(GROUP_BATCHES, GROUP_NBYTES // (BATCH_SIZE * rows[0].nbytes)))
+    length = together * BATCH_SIZE
+    nbytes = _BUFFERS * length * rows[0].nbytes
+    buffers = allocate(nbytes).view(rows.dtype).reshape(_BUFFERS, length, *rows.shape[1:])
+    groups = [order[start : start + length] for start in range(0, len(order), length)]
 
-    def gather(number: int) -> Any:
-        picked = parts[number]
-        out = buffers[number % _BUFFERS][: len(picked)]
-        pick(rows, picked, out)
-        return out, picked
+    def gather(number: int) -> NDArray[Any]:
+        out = buffers[number % _BUFFERS][: len(groups[number])]
+        pick(rows, groups[number], out)
+        return out
 
-    parts = [order[start:stop] for start, stop in spans(len(order))]
-    with ThreadPoolExecutor(1) as pool:
-        futures = [pool.submit(gather, number) for number in range(min(_AHEAD, len(parts)))]
-        for number in range(len(parts)):
-            yield futures[number].result()
-            if number + _AHEAD < len(parts):
+    with ThreadPoolExecutor(_THREADS) as pool:
+        futures = [pool.submit(gather, number) for number in range(min(_AHEAD, len(groups)))]
+        for number, picked in enumerate(groups):
+            values = futures[number].result()
+            for start, stop in spans(len(picked)):
+                yield values[start:stop], picked[start:stop]
+            if number + _AHEAD < len(groups):
                 futures.append(pool.submit(gather, number + _AHEAD))
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 
 from benchmarks.loading import codecs_alone, ours, rows, shards  # noqa: F401 - they register theirs
 from benchmarks.loading.arrays import blocks_per_batch
@@ -19,39 +20,34 @@ from tests.core.peak_memory import own_peak_nbytes
 
 
 class Sink:
-    """A consumer that copies each batch to memory of its own, as training does.
-
-    Arrays are copied by NumPy and tensors by torch: converting them costs more than the copy.
-    """
+    """A consumer that copies each batch, as tensors, to memory of its own, as training does."""
 
     def __init__(self) -> None:
-        self._memory: dict[type, Any] = {}
+        self._memory: torch.Tensor | None = None
         self.samples = 0
-        self.numbers: list[Any] = []
+        self.numbers: list[torch.Tensor] = []
 
     def take(self, batch: tuple[Any, Any]) -> None:
         """Copy a batch."""
         values, numbers = batch
         self.samples += len(numbers)
-        self.numbers.append(numbers.clone() if hasattr(numbers, "clone") else np.array(numbers))
+        self.numbers.append(_as_tensor(numbers).clone())
         if isinstance(values, list):
             for value in values:
-                self._copy(value.reshape(-1))
+                self._copy(_as_tensor(value).reshape(-1))
         else:
-            self._copy(values)
+            self._copy(_as_tensor(values))
 
-    def _copy(self, values: Any) -> None:
-        memory = self._memory.get(type(values))
+    def _copy(self, values: torch.Tensor) -> None:
+        memory = self._memory
         if memory is None or len(memory) < len(values):
-            copy = values.clone() if hasattr(values, "clone") else values.copy()
-            self._memory[type(values)] = copy
-            return
-        if len(memory) > len(values):
-            memory = memory[: len(values)]
-        if hasattr(memory, "copy_"):
-            memory.copy_(values)
+            self._memory = values.clone()
         else:
-            np.copyto(memory, values)
+            (memory if len(memory) == len(values) else memory[: len(values)]).copy_(values)
+
+
+def _as_tensor(values: Any) -> torch.Tensor:
+    return values if isinstance(values, torch.Tensor) else torch.as_tensor(values)
 
 
 def epoch(begin: Callable[[int], Batches], number: int, sink: Sink) -> dict[str, float]:

@@ -5,7 +5,9 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any, cast
 
 import numpy as np
 
@@ -13,6 +15,7 @@ import vstore
 from tests.core.repositories import DELAY_SECONDS
 from vstore.reader import Reader
 from vstore.storage.counting import CountingStore
+from vstore.storage.store import Data, Key, ObjectStore
 
 
 def write_images(repo: vstore.Repository, samples: int) -> str:
@@ -45,6 +48,68 @@ def test_neighbouring_chunks_come_with_one_request() -> None:
     store.reset()
     assert sum(len(batch["label"]) for batch in Reader(table, batch_size=64)) == 4096
     assert store.count("get_range") < 20
+
+
+class Stalling:
+    """A store that answers so many requests for images, and keeps the others waiting."""
+
+    def __init__(self, inner: ObjectStore, answered: int) -> None:
+        self.inner = inner
+        self._tickets = threading.Semaphore(answered)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.inner, name)
+
+    def get_range(self, key: Key, start: int, nbytes: int) -> Data:
+        if nbytes > 20_000:
+            assert self._tickets.acquire(timeout=60)
+        return self.inner.get_range(key, start, nbytes)
+
+    def answer(self, requests: int) -> None:
+        self._tickets.release(requests)
+
+
+def test_the_next_window_is_loaded_once_the_first_leaves_threads_idle() -> None:
+    made = vstore.create("memory://ahead")
+    commit = write_images(made, 4096)
+    store = Stalling(made.store, 2)
+    table = vstore.Repository(cast("ObjectStore", store)).checkout(commit)["train"]
+    reader = Reader(
+        table, ["image"], batch_size=64, shuffle=True, window=256, threads=1, requests=16
+    )
+    batches = iter(reader)
+    first = threading.Thread(target=next, args=[batches])
+    first.start()
+    wait_until(lambda: reader.statistics.chunks_loaded == 4)
+    time.sleep(0.2)  # two of four are missing: that is enough to do
+    assert reader.statistics.chunks_loaded == 4
+    store.answer(1)
+    wait_until(lambda: reader.statistics.chunks_loaded == 8)
+    assert first.is_alive()
+    store.answer(10_000)
+    first.join()
+    assert sum(len(batch["image"]) for batch in batches) == 4096 - 64
+
+
+def wait_until(is_so: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 60
+    while not is_so():
+        assert time.monotonic() < deadline
+        time.sleep(0.001)
+
+
+def test_larger_windows_get_larger_blocks_each_with_one_request() -> None:
+    made = vstore.create("memory://blocks")
+    commit = write_images(made, 64 * 64 * 4)
+    counts = []
+    for window in (64 * 64, 64 * 64 * 3):
+        store = CountingStore(made.store)
+        table = vstore.Repository(store).checkout(commit)["train"]
+        reader = Reader(table, ["image"], batch_size=64, shuffle=True, window=window)
+        store.reset()
+        assert sum(len(batch["image"]) for batch in reader) == 64 * 64 * 4
+        counts.append(store.count("get_range"))
+    assert counts[1] < counts[0] * 3 // 4
 
 
 def test_a_slow_consumer_holds_loading_back() -> None:
