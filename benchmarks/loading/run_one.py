@@ -4,92 +4,14 @@ import argparse
 import json
 import os
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import torch
-
 from benchmarks.loading import codecs_alone, ours, rows, shards  # noqa: F401 - they register theirs
-from benchmarks.loading.arrays import blocks_per_batch
 from benchmarks.loading.data import DATASETS
-from benchmarks.loading.loader import LOADERS, Batches, Job
+from benchmarks.loading.loader import LOADERS, Job
 from benchmarks.loading.writing import WRITERS, measure_rows, measure_writing
 from tests.core.peak_memory import own_peak_nbytes
-
-
-class Sink:
-    """A consumer that copies each batch, as tensors, to memory of its own, as training does."""
-
-    def __init__(self) -> None:
-        self._memory: torch.Tensor | None = None
-        self.samples = 0
-        self.numbers: list[torch.Tensor] = []
-
-    def take(self, batch: tuple[Any, Any]) -> None:
-        """Copy a batch."""
-        values, numbers = batch
-        self.samples += len(numbers)
-        self.numbers.append(_as_tensor(numbers).clone())
-        if isinstance(values, list):
-            for value in values:
-                self._copy(_as_tensor(value).reshape(-1))
-        else:
-            self._copy(_as_tensor(values))
-
-    def _copy(self, values: torch.Tensor) -> None:
-        memory = self._memory
-        if memory is None or len(memory) < len(values):
-            self._memory = values.clone()
-        else:
-            (memory if len(memory) == len(values) else memory[: len(values)]).copy_(values)
-
-
-def _as_tensor(values: Any) -> torch.Tensor:
-    return values if isinstance(values, torch.Tensor) else torch.as_tensor(values)
-
-
-def epoch(begin: Callable[[int], Batches], number: int, sink: Sink) -> dict[str, float]:
-    """Read one epoch; return how long the first batch took, and samples a second after it."""
-    sink.samples = 0
-    sink.numbers = []
-    started = time.perf_counter()
-    batches = iter(begin(number))
-    sink.take(next(batches))
-    first, before = time.perf_counter(), sink.samples
-    for batch in batches:
-        sink.take(batch)
-    ended = time.perf_counter()
-    rate = (sink.samples - before) / max(1e-9, ended - first)
-    return {"first_seconds": first - started, "rate": rate, "samples": sink.samples}
-
-
-def read(loader: Any, job: Job, options: argparse.Namespace) -> dict[str, Any]:
-    """Read epochs of the loader, opened several times."""
-    sink = Sink()
-    first, later = [], []
-    started = time.perf_counter()
-    for i in range(options.openings):
-        if i and time.perf_counter() - started > options.seconds:
-            break
-        begin = loader.open(job)
-        first.append(epoch(begin, 0, sink))
-        blocks = blocks_per_batch(sink.numbers)
-        for number in range(1, options.epochs):
-            if number > 1 and time.perf_counter() - started > options.seconds:
-                break
-            later.append(epoch(begin, number, sink))
-        del begin
-    check_complete(sink)
-    return {"first": first, "later": later, "blocks": blocks}
-
-
-def check_complete(sink: Sink) -> None:
-    """Raise unless the last epoch gave each sample once, apart from a last batch left out."""
-    numbers = np.concatenate([np.asarray(each) for each in sink.numbers])
-    if len(np.unique(numbers)) != len(numbers):
-        raise ValueError("samples came twice")
 
 
 def _options() -> argparse.Namespace:
@@ -133,6 +55,8 @@ def main() -> None:
     if options.action == "prepare":
         result = prepare(job, options.loader)
     elif options.action == "read":
+        from benchmarks.loading.epochs import read  # needs torch, which Icechunk's process lacks
+
         result = read(LOADERS[options.loader], job, options)
     else:
         measure = measure_writing if options.action == "writing" else measure_rows
