@@ -91,6 +91,17 @@ def test_the_next_window_is_loaded_once_the_first_leaves_threads_idle() -> None:
     assert sum(len(batch["image"]) for batch in batches) == 4096 - 64
 
 
+def test_small_windows_are_loaded_far_ahead_from_the_first_batch_on() -> None:
+    made = vstore.create("memory://far-ahead")
+    commit = write_images(made, 4096)
+    table = vstore.Repository(made.store).checkout(commit)["train"]
+    reader = Reader(table, ["image"], batch_size=64, window=64)
+    batches = iter(reader)
+    next(batches)
+    assert reader.statistics.chunks_loaded == 64
+    del batches
+
+
 def wait_until(is_so: Callable[[], bool]) -> None:
     deadline = time.monotonic() + 60
     while not is_so():

@@ -33,6 +33,9 @@ GROUP_NBYTES = 8 * 2**20
 GROUP_BATCHES = 16
 """How many batches are gathered at a time at most: who keeps one keeps the memory of all."""
 
+QUICK_ROWS = 4096
+"""In what order so many samples come is known at once; the order of more is not waited for."""
+
 
 @dataclass(frozen=True, slots=True)
 class Channel:
@@ -99,6 +102,7 @@ class Pass:
     _row_nbytes: float = field(init=False)
     _loader: Loader = field(init=False)
     _takers: ThreadPoolExecutor = field(init=False)
+    _planner: ThreadPoolExecutor = field(init=False)
     _units: deque[_Unit] = field(init=False, default_factory=deque)
     _upcoming: "tuple[Work, Future[Ints]] | None" = field(init=False, default=None)
     _queue: deque[tuple[_Unit, Group, "Future[list[Any]]"]] = field(
@@ -110,6 +114,7 @@ class Pass:
         self._row_nbytes = sum(channel.row_nbytes for channel in self.channels.values())
         self._loader = Loader(self.resources.requests, threads, self.resources.run_nbytes)
         self._takers = ThreadPoolExecutor(threads, thread_name_prefix="vstore-take")
+        self._planner = ThreadPoolExecutor(1, thread_name_prefix="vstore-plan")
 
     def __iter__(self) -> Iterator[Any]:
         """Yield the batches in order."""
@@ -151,6 +156,7 @@ class Pass:
     def close(self) -> None:
         """Stop the threads and let go of all memory; call it again where it was interrupted."""
         self._takers.shutdown(wait=False, cancel_futures=True)
+        self._planner.shutdown(wait=True, cancel_futures=True)
         self._loader.close()
         self._takers.shutdown(wait=True)
         self._queue.clear()
@@ -159,10 +165,12 @@ class Pass:
         self.pool.settle()
 
     def _fill(self) -> None:
-        """Open a unit if that is allowed, and start to gather."""
-        if not self._units or self._may_open():
+        """Open units and start to gather, as far ahead as allowed."""
+        if not self._units:
             self._open_next()
         self._begin_groups()
+        while self._may_open() and self._open_next():
+            self._begin_groups()
 
     def _begin_groups(self) -> None:
         for unit in self._units:
@@ -180,18 +188,21 @@ class Pass:
 
     @property
     def _is_planned(self) -> bool:
-        """Whether there is another unit, and it is known which samples it consists of."""
-        return self._upcoming is not None and self._upcoming[1].done()
+        """Whether there is another unit, and it is known, or will be soon, what it consists of."""
+        if self._upcoming is None:
+            return False
+        work, positions = self._upcoming
+        return work.rows <= QUICK_ROWS or positions.done()
 
-    def _open_next(self) -> None:
-        """Open the next unit, if there is one, and room for it."""
+    def _open_next(self) -> bool:
+        """Open the next unit; return whether there was one, and room for it."""
         upcoming = self._upcoming or self._plan_next()
         if upcoming is None:
-            return
+            return False
         work, positions = upcoming
         parts = self._open_parts(positions.result())
         if parts is None:
-            return
+            return False
         loading = self._loader.submit([r for part in parts.values() for r in part.requests])
         awaited = {each for part in parts.values() for each in part.begin(loading)}
         rows = max(1, int(GROUP_NBYTES / max(1.0, self._row_nbytes)))
@@ -199,12 +210,13 @@ class Pass:
         nbytes = work.rows * self._row_nbytes
         self._units.append(_Unit(work, parts, frozenset(awaited), nbytes, groups, len(groups)))
         self._upcoming = self._plan_next()
+        return True
 
     def _plan_next(self) -> "tuple[Work, Future[Ints]] | None":
         work = next(self.works, None)
         if work is None:
             return None
-        self._upcoming = work, self._takers.submit(self.positions, work)
+        self._upcoming = work, self._planner.submit(self.positions, work)
         return self._upcoming
 
     def _open_parts(self, positions: Ints) -> dict[str, Part] | None:
