@@ -144,10 +144,10 @@ class MixedStream:
         return RepeatedOrder(layout, before, before + max(1, per_epoch)), spans
 
     def _layout(self, i: int, whole: Layout) -> Layout:
-        own = self._streams[i].layout(Cursor())
         weight = self._proportions.weights[i]
         batch = max(1, round(weight * whole.global_batch))
-        return replace(own, global_batch=batch, window=max(batch, round(weight * whole.window)))
+        window = max(batch, round(weight * whole.window))
+        return self._streams[i].layout(Cursor(global_batch=batch, window_samples=window))
 
     def order(self, epoch: int) -> Ints:
         """Return the (member, position) of the samples an epoch gives this rank, member by member.
