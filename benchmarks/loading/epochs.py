@@ -23,23 +23,18 @@ class Sink:
         """Copy a batch."""
         values, numbers = batch
         self.samples += len(numbers)
-        self.numbers.append(_as_tensor(numbers).clone())
+        self.numbers.append(torch.as_tensor(numbers).clone())
         if isinstance(values, list):
             for value in values:
-                self._copy(_as_tensor(value).reshape(-1))
+                self._copy(torch.as_tensor(value).reshape(-1))
         else:
-            self._copy(_as_tensor(values))
+            self._copy(torch.as_tensor(values))
 
     def _copy(self, values: torch.Tensor) -> None:
-        memory = self._memory
-        if memory is None or len(memory) < len(values):
+        if self._memory is None or len(self._memory) < len(values):
             self._memory = values.clone()
         else:
-            (memory if len(memory) == len(values) else memory[: len(values)]).copy_(values)
-
-
-def _as_tensor(values: Any) -> torch.Tensor:
-    return values if isinstance(values, torch.Tensor) else torch.as_tensor(values)
+            self._memory[: len(values)].copy_(values)
 
 
 def epoch(begin: Callable[[int], Batches], number: int, sink: Sink) -> dict[str, float]:
