@@ -20,8 +20,8 @@ SUITES = {
     "zarr state machines, memory": "tests/zarr/test_state_machines.py::test_in_memory",
     "zarr state machines, local disk": "tests/zarr/test_state_machines.py::test_on_disk",
     "zarr state machines, S3": "tests/zarr/test_state_machines.py::test_on_s3",
-    "xarray ZarrBase, a transaction": "tests/xarray/test_zarr_suite.py::TestTransaction",
-    "xarray ZarrBase, a commit": "tests/xarray/test_zarr_suite.py::TestCommit",
+    "xarray ZarrBase, a transaction": "tests/zarr/xarray/test_zarr_suite.py::TestTransaction",
+    "xarray ZarrBase, a commit": "tests/zarr/xarray/test_zarr_suite.py::TestCommit",
 }
 
 

@@ -334,8 +334,8 @@ def _gc_options(parser: argparse.ArgumentParser) -> None:
 
 def collections(options: argparse.Namespace) -> bool:
     """Collect garbage again and again beside writers and readers, one of them stopped for long."""
+    from tests.maintenance.gc.test_gc_threads import READERS, WRITERS, check_beside
     from tests.maintenance.scenes import new_repository
-    from tests.maintenance.test_gc_threads import READERS, WRITERS, check_beside
 
     for place in [options.place] if options.place else ["memory", "disk"]:
         with tempfile.TemporaryDirectory() as folder:

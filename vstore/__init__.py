@@ -15,8 +15,6 @@ from typing import TYPE_CHECKING, Any
 from vstore.version import __version__
 
 if TYPE_CHECKING:
-    from vstore.array import Array
-    from vstore.column import Column
     from vstore.diffing.diff import Diff
     from vstore.errors import (
         AlreadyExistsError,
@@ -36,17 +34,19 @@ if TYPE_CHECKING:
         VstoreError,
     )
     from vstore.format.commit import Author, Changes
-    from vstore.format.samples import ColumnSpec, bytes_, image, ndarray, text
+    from vstore.format.table.samples import ColumnSpec, bytes_, image, ndarray, text
     from vstore.history.commits import Commit
     from vstore.merging.conflicts import Conflict, Use
     from vstore.merging.merge import Merged
-    from vstore.opening import checkout, create
-    from vstore.opening import open_repository as open  # noqa: A004
-    from vstore.repository import Repository
-    from vstore.snapshot import Group, Snapshot
-    from vstore.summary import Summary
-    from vstore.table import Table
-    from vstore.transaction import Transaction
+    from vstore.reading.array import Array
+    from vstore.reading.column import Column
+    from vstore.reading.snapshot import Group, Snapshot
+    from vstore.reading.summary import Summary
+    from vstore.reading.table import Table
+    from vstore.repository.opening import checkout, create
+    from vstore.repository.opening import open_repository as open  # noqa: A004
+    from vstore.repository.repository import Repository
+    from vstore.writing.transaction import Transaction
 
 __all__ = [
     "AlreadyExistsError",
@@ -94,19 +94,19 @@ __all__ = [
 # `vstore --help` takes 0.15 s instead of 0.35 s, most of which would go to NumPy.
 _HOMES = {
     "AlreadyExistsError": "vstore.errors",
-    "Array": "vstore.array",
+    "Array": "vstore.reading.array",
     "Author": "vstore.format.commit",
     "Changes": "vstore.format.commit",
     "ClosedError": "vstore.errors",
-    "Column": "vstore.column",
-    "ColumnSpec": "vstore.format.samples",
+    "Column": "vstore.reading.column",
+    "ColumnSpec": "vstore.format.table.samples",
     "Commit": "vstore.history.commits",
     "Conflict": "vstore.merging.conflicts",
     "ConflictError": "vstore.errors",
     "CorruptionError": "vstore.errors",
     "Diff": "vstore.diffing.diff",
     "FormatError": "vstore.errors",
-    "Group": "vstore.snapshot",
+    "Group": "vstore.reading.snapshot",
     "InvalidInputError": "vstore.errors",
     "InvalidUrlError": "vstore.errors",
     "Merged": "vstore.merging.merge",
@@ -114,23 +114,23 @@ _HOMES = {
     "NotFoundError": "vstore.errors",
     "OutOfBoundsError": "vstore.errors",
     "ReadOnlyError": "vstore.errors",
-    "Repository": "vstore.repository",
-    "Snapshot": "vstore.snapshot",
+    "Repository": "vstore.repository.repository",
+    "Snapshot": "vstore.reading.snapshot",
     "StorageError": "vstore.errors",
-    "Summary": "vstore.summary",
-    "Table": "vstore.table",
-    "Transaction": "vstore.transaction",
+    "Summary": "vstore.reading.summary",
+    "Table": "vstore.reading.table",
+    "Transaction": "vstore.writing.transaction",
     "UnknownOutcomeError": "vstore.errors",
     "UnsupportedStoreError": "vstore.errors",
     "Use": "vstore.merging.conflicts",
     "VstoreError": "vstore.errors",
-    "bytes_": "vstore.format.samples",
-    "checkout": "vstore.opening",
-    "create": "vstore.opening",
-    "image": "vstore.format.samples",
-    "ndarray": "vstore.format.samples",
-    "open": "vstore.opening",
-    "text": "vstore.format.samples",
+    "bytes_": "vstore.format.table.samples",
+    "checkout": "vstore.repository.opening",
+    "create": "vstore.repository.opening",
+    "image": "vstore.format.table.samples",
+    "ndarray": "vstore.format.table.samples",
+    "open": "vstore.repository.opening",
+    "text": "vstore.format.table.samples",
 }
 
 _CALLED = {"open": "open_repository"}

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from vstore.diffing.diff import Diff
 from vstore.diffing.table_diff import TableDiff
-from vstore.table import Table
+from vstore.reading.table import Table
 
 SCHEMA = pa.schema(
     [

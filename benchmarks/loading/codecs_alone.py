@@ -12,9 +12,9 @@ from benchmarks.loading.arrays import WINDOW_NBYTES, spans
 from benchmarks.loading.data import BATCH_SIZE
 from benchmarks.loading.loader import DENSE, Batches, Job, register
 from benchmarks.loading.ours import Ours
-from vstore.reader.buffers import allocate
-from vstore.reader.engine import GROUP_BATCHES, GROUP_NBYTES
-from vstore.reader.feeds import pick
+from vstore.reader.load.buffers import allocate
+from vstore.reader.load.engine import GROUP_BATCHES, GROUP_NBYTES
+from vstore.reader.load.feeds import pick
 
 _THREADS = 2
 _AHEAD = 3

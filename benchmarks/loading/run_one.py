@@ -11,7 +11,7 @@ from benchmarks.loading import codecs_alone, ours, rows, shards  # noqa: F401 - 
 from benchmarks.loading.data import DATASETS
 from benchmarks.loading.loader import LOADERS, Job
 from benchmarks.loading.writing import WRITERS, measure_rows, measure_writing
-from tests.core.peak_memory import own_peak_nbytes
+from tests.peak_memory import own_peak_nbytes
 
 
 def _options() -> argparse.Namespace:

@@ -11,7 +11,7 @@ import vstore
 from tests.cli.terminal import Run
 from tests.maintenance.stores import DAY, age
 from vstore.cli.durations import parse_duration
-from vstore.maintenance import fsck as fscks
+from vstore.maintenance.fsck import fsck as fscks
 
 
 def abandon(repo: vstore.Repository) -> None:

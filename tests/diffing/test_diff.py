@@ -8,7 +8,7 @@ import pyarrow as pa
 import pytest
 
 import vstore
-from tests.core.repositories import counted, new_repository
+from tests.repositories import counted, new_repository
 from vstore import Repository
 
 

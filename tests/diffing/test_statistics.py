@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 import vstore
-from tests.core.repositories import committed_array, committed_table, counted
+from tests.repositories import committed_array, committed_table, counted
 from vstore import NotFoundError, Repository
 from vstore.diffing.statistics import BINS, Comparison, Statistics
 

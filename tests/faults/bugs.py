@@ -27,11 +27,11 @@ class Bug:
 LOCAL = "vstore/storage/local.py"
 REMOTE = "vstore/storage/remote.py"
 S3FS = "vstore/storage/s3fs_client.py"
-PUBLISHING = "vstore/publishing.py"
-FETCH = "vstore/fetch.py"
+PUBLISHING = "vstore/repository/publishing.py"
+FETCH = "vstore/reading/fetch.py"
 POWER_CUT = ("tests/faults/test_powercut.py",)
-GC = ("tests/maintenance/test_gc.py", "tests/maintenance/test_gc_writers.py")
-CONCURRENT = ("tests/core/test_concurrent_commits.py",)
+GC = ("tests/maintenance/gc/test_gc.py", "tests/maintenance/gc/test_gc_writers.py")
+CONCURRENT = ("tests/repository/test_concurrent_commits.py",)
 DAMAGE = ("tests/faults/test_damage.py",)
 
 
@@ -85,12 +85,13 @@ BUGS = (
         "return not _replaces(client, name, _bare(first))", "return True",
     ),
     _bug(
-        "the token of a ref is used again", ("tests/core/test_refs.py",),
+        "the token of a ref is used again", ("tests/repository/test_refs.py",),
         "vstore/history/refs.py", "return secrets.token_hex(16)", 'return "0" * 32',
     ),
     _bug(
-        "the branch moves before the packs are stored", ("tests/core/test_interrupted_writes.py",),
-        "vstore/committing.py", "self._writer.finish()", "pass",
+        "the branch moves before the packs are stored",
+        ("tests/writing/test_interrupted_writes.py",),
+        "vstore/writing/committing.py", "self._writer.finish()", "pass",
     ),
     _bug(
         "a lost race is taken for a win", CONCURRENT, PUBLISHING,
@@ -112,9 +113,9 @@ BUGS = (
     Bug(
         "garbage is told by its age alone",
         (
-            Edit("vstore/maintenance/condemning.py", "if is_live and not moved:", "if False:"),
+            Edit("vstore/maintenance/gc/condemning.py", "if is_live and not moved:", "if False:"),
             Edit(
-                "vstore/maintenance/sweeping.py",
+                "vstore/maintenance/gc/sweeping.py",
                 "return digest in live\n", "return False\n",
             ),
         ),
@@ -122,10 +123,10 @@ BUGS = (
     ),
     _bug(
         "what was condemned is not looked at again before it is deleted", GC,
-        "vstore/maintenance/sweeping.py", "if same and not self._is_needed(item)", "if same",
+        "vstore/maintenance/gc/sweeping.py", "if same and not self._is_needed(item)", "if same",
     ),
     _bug(
-        "the grace period is not waited for", GC, "vstore/maintenance/collecting.py",
+        "the grace period is not waited for", GC, "vstore/maintenance/gc/collecting.py",
         "elif now < written + _grace(pending, options):", "elif False:",
     ),
     _bug(
@@ -133,12 +134,12 @@ BUGS = (
         "if here == begun and not (here and here.open):", "if True:",
     ),
     _bug(
-        "the leases of long transactions are not heeded", GC, "vstore/maintenance/leases.py",
+        "the leases of long transactions are not heeded", GC, "vstore/maintenance/gc/leases.py",
         "return min(starts, default=None)", "return None",
     ),
     _bug(
         "packs are deleted before the commits that need them", GC,
-        "vstore/maintenance/sweeping.py",
+        "vstore/maintenance/gc/sweeping.py",
         "_GROUPS = (keys.COMMITS, keys.INDEX, keys.MOVED, keys.PACKS)",
         "_GROUPS = (keys.PACKS, keys.MOVED, keys.INDEX, keys.COMMITS)",
     ),
@@ -156,12 +157,13 @@ BUGS = (
         "if value.get(_CHECK) != digest_of(document.dumps(members)):", "if False:",
     ),
     _bug(
-        "chunks out of the disk cache are not verified", ("tests/reader/test_disk_cache.py",),
-        "vstore/reader/disk_cache.py", 'verify(data, digest, what="")', "pass",
+        "chunks out of the disk cache are not verified", ("tests/reader/load/test_disk_cache.py",),
+        "vstore/reader/load/disk_cache.py", 'verify(data, digest, what="")', "pass",
     ),
     _bug(
-        "a chunk may decode to more than it should hold", ("tests/format/test_codec_safety.py",),
-        "vstore/format/codec_compressors.py",
+        "a chunk may decode to more than it should hold",
+        ("tests/format/zarr/test_codec_safety.py",),
+        "vstore/format/zarr/codec_compressors.py",
         "require_limit(size.at_most if size.declared is None else size.declared, limit)", "pass",
     ),
     _bug(
@@ -179,18 +181,18 @@ BUGS = (
         "buried = self._store.compare_and_swap(key, tombstone, version)", "buried = version",
     ),
     _bug(
-        "a branch may carry another commit than it names", ("tests/core/test_refs.py",),
+        "a branch may carry another commit than it names", ("tests/repository/test_refs.py",),
         "vstore/format/commit.py",
         "if self.head is not None and digest_of(self.head.encode()) != self.commit:", "if False:",
     ),
     _bug(
         "a chunk that is needed is left out when its pack is thinned out",
-        ("tests/maintenance/test_repacking.py",), "vstore/maintenance/repacking.py",
+        ("tests/maintenance/gc/test_repacking.py",), "vstore/maintenance/gc/repacking.py",
         "parts = space.parts(pack.digest)", "parts = space.parts(pack.digest)[:-1]",
     ),
     _bug(
         "what is written after the end of a transaction is taken for part of it",
-        ("tests/forks/test_lent_stores.py",), "vstore/hierarchy/borrower.py",
+        ("tests/sharing/test_lent_stores.py",), "vstore/sharing/borrower.py",
         "if not self._journal.is_open():", "if False:",
     ),
     _bug(
@@ -199,7 +201,7 @@ BUGS = (
         "if self.pack is None or offset < 0 or not 0 <= nbytes <= end - offset:", "if False:",
     ),
     _bug(
-        "a bucket of the index of keys is not updated", ("tests/core/test_key_index.py",),
+        "a bucket of the index of keys is not updated", ("tests/writing/test_key_index.py",),
         "vstore/writing/staged_index.py", "index.write((numbers,), elements)",
         "index.write((numbers[1:],), elements[1:])",
     ),

@@ -19,8 +19,8 @@ from tests.faults.audit import heads, reachable, verify_all
 from vstore import Repository
 from vstore.importers.columns import column_specs, name_columns, read_batches
 from vstore.importers.files import open_arrays
-from vstore.maintenance.collecting import GcOptions, collect
-from vstore.maintenance.fsck import FsckOptions, fsck
+from vstore.maintenance.fsck.fsck import FsckOptions, fsck
+from vstore.maintenance.gc.collecting import GcOptions, collect
 from vstore.storage import local
 from vstore.storage.local import LocalStore
 

@@ -19,9 +19,9 @@ from typing import Any
 from unittest.mock import patch
 
 import vstore
-from tests.core.peak_memory import own_peak_nbytes
 from tests.faults.interposed import InterposedStore
 from tests.faults.samples import build
+from tests.peak_memory import own_peak_nbytes
 from vstore import Repository, VstoreError
 from vstore.format.digest import digest_of
 from vstore.format.document import dumps
@@ -69,8 +69,8 @@ def _always_the_same() -> Iterator[None]:
 
     with (
         patch("secrets.token_hex", lambda nbytes: chance.randbytes(nbytes).hex()),
-        patch("vstore.opening.datetime", Clock),
-        patch("vstore.committing.datetime", Clock),
+        patch("vstore.repository.opening.datetime", Clock),
+        patch("vstore.writing.committing.datetime", Clock),
         patch("vstore.history.refs.datetime", Clock),
     ):
         yield
@@ -290,7 +290,7 @@ def believing_digests() -> Iterator[None]:
     """Take every digest for right, as if whoever changed an object had put right all others."""
     with (
         patch("vstore.format.digest.raw_digest", lambda data: _Right()),
-        patch("vstore.fetch.raw_digest", lambda data: _Right()),
+        patch("vstore.reading.fetch.raw_digest", lambda data: _Right()),
     ):
         yield
 

@@ -15,7 +15,7 @@ from vstore import Repository
 from vstore.errors import UnknownOutcomeError, VstoreError
 from vstore.format.digest import Digest
 from vstore.storage import Engine, open_store
-from vstore.transaction import Transaction
+from vstore.writing.transaction import Transaction
 
 AUTHOR = "Racer <racer@example.org>"
 

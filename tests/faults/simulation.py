@@ -20,7 +20,7 @@ from vstore.errors import (
 from vstore.format import commit as commits
 from vstore.format import keys
 from vstore.format.commit import BranchDocument
-from vstore.maintenance.collecting import GcOptions, collect
+from vstore.maintenance.gc.collecting import GcOptions, collect
 from vstore.storage.store import Key
 
 AUTHOR = vstore.Author("Client", "client@example.org")

@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 
 import vstore
-from tests.core.repositories import DELAY_SECONDS, new_repository
+from tests.repositories import DELAY_SECONDS, new_repository
 from vstore import Repository
 from vstore.storage.counting import CountingStore
 from vstore.storage.memory import MemoryStore
-from vstore.transaction import Transaction
+from vstore.writing.transaction import Transaction
 
 Change = Callable[[Transaction], Any]
 

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 import vstore
-from tests.core.repositories import new_repository
 from tests.faults.damage import Trial
 from tests.faults.samples import build, read_folder
+from tests.repositories import new_repository
 from vstore import CorruptionError, Repository, VstoreError
 from vstore.format import keys
 from vstore.reader import Reader

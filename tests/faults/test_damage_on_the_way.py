@@ -9,13 +9,13 @@ import numpy as np
 import pytest
 
 import vstore
-from tests.core.repositories import new_repository
 from tests.faults.audit import open_at
 from tests.faults.interposed import InterposedStore
+from tests.repositories import new_repository
 from vstore import CorruptionError, FormatError, Repository
 from vstore.format import keys
 from vstore.format.digest import READS
-from vstore.maintenance import pack_check
+from vstore.maintenance.fsck import pack_check
 from vstore.storage.memory import MemoryStore
 from vstore.storage.store import Key
 

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 import vstore
-from tests.core.repositories import new_repository
 from tests.faults.interposed import InterposedStore
 from tests.maintenance.stores import age
+from tests.repositories import new_repository
 from vstore import AlreadyExistsError, ConflictError, NotFoundError, Repository, StorageError
 from vstore.format import keys
 from vstore.history import tombstones

@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 
 import vstore
-from tests.core.repositories import new_repository
 from tests.faults.audit import open_at
+from tests.repositories import new_repository
 from vstore import Repository
-from vstore.transaction import Transaction
+from vstore.writing.transaction import Transaction
 
 Change = Callable[[Transaction], Any]
 

@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 
 import vstore
-from tests.core.repositories import new_repository
 from tests.faults.audit import open_at
 from tests.faults.interposed import CONDITIONAL, InterposedStore
+from tests.repositories import new_repository
 from vstore import Repository, StorageError, UnknownOutcomeError
 from vstore.storage.memory import MemoryStore
 from vstore.storage.store import Key

@@ -32,7 +32,7 @@ from tests.format.written_history import (
 )
 from vstore.format import tree
 from vstore.format.index import walk
-from vstore.repository import Repository
+from vstore.repository.repository import Repository
 
 ROOT = Path(__file__).parents[2]
 GOLDEN = "2c0983b63f2057ccf2615238e658bef1c691fad3aa46bb9fc63d727a5cf47fc7"

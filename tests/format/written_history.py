@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 import vstore
 from vstore import Transaction
-from vstore.repository import Repository
+from vstore.repository.repository import Repository
 
 NOON = datetime(2026, 1, 2, 12, tzinfo=UTC)
 

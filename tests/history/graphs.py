@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-from vstore.committing import CommitOptions, commit_document
 from vstore.format.commit import Author, CommitDocument
 from vstore.format.digest import Digest
+from vstore.writing.committing import CommitOptions, commit_document
 from vstore.writing.staged_tree import Contents
 
 OPTIONS = CommitOptions(message="", author=Author("Ann"), time=datetime(2026, 1, 1, tzinfo=UTC))

@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import vstore
-from tests.core.repositories import counted, new_repository
 from tests.history.graphs import OPTIONS, Graph
+from tests.repositories import counted, new_repository
 from vstore import Repository
 from vstore.format import keys
 from vstore.format.digest import Digest, digest_of

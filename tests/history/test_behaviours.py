@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 
 import vstore
-from tests.core.repositories import counted, new_repository
 from tests.merging.test_costs import ROWS_PER_CHUNK, table_of
+from tests.repositories import counted, new_repository
 from vstore import ConflictError, Repository
 
 TESTS = Path(__file__).parents[1]
@@ -44,32 +44,32 @@ BEHAVIOURS = {
     ],
     10: [
         (HERE, "test_a_recreated_column_never_shows_old_samples"),
-        ("core/test_transactions.py", "test_a_recreated_table_never_shows_old_samples"),
+        ("writing/test_transactions.py", "test_a_recreated_table_never_shows_old_samples"),
     ],
     11: [(SAMPLES, "test_only_the_target_moves_and_a_fast_forward_makes_no_commit")],
     12: [(HERE, "test_a_diff_is_the_mirror_of_the_diff_the_other_way")],
     13: [(HERE, "test_a_diff_by_branch_equals_the_diff_by_hash")],
     14: [
-        ("core/test_transactions.py", "test_an_empty_transaction_makes_no_commit"),
-        ("core/test_transactions.py", "test_an_empty_transaction_makes_a_commit_when_asked"),
+        ("writing/test_transactions.py", "test_an_empty_transaction_makes_no_commit"),
+        ("writing/test_transactions.py", "test_an_empty_transaction_makes_a_commit_when_asked"),
     ],
     15: [
-        ("core/test_snapshots.py", "test_a_snapshot_never_changes"),
+        ("reading/test_snapshots.py", "test_a_snapshot_never_changes"),
         (HERE, "test_a_snapshot_outlives_its_branch_and_gc"),
     ],
     16: [(HERE, "test_uncommitted_changes_are_invisible_to_others")],
-    17: [("core/test_transactions.py", "test_handles_of_a_finished_transaction_refuse_use")],
+    17: [("writing/test_transactions.py", "test_handles_of_a_finished_transaction_refuse_use")],
     18: [
-        ("core/test_keys.py", "test_a_number_and_its_digits_are_different_keys"),
-        ("core/test_keys.py", "test_keys_come_back_in_the_order_in_which_they_were_given"),
-        ("core/test_keys.py", "test_every_process_sees_the_same_order"),
+        ("writing/test_keys.py", "test_a_number_and_its_digits_are_different_keys"),
+        ("writing/test_keys.py", "test_keys_come_back_in_the_order_in_which_they_were_given"),
+        ("writing/test_keys.py", "test_every_process_sees_the_same_order"),
         (HERE, "test_int_keys_are_numbers_and_not_their_digits"),
     ],
-    19: [("core/test_columns.py", "test_equal_zeros_of_different_shapes_stay_different")],
+    19: [("reading/test_columns.py", "test_equal_zeros_of_different_shapes_stay_different")],
     20: [
-        ("core/test_columns.py", "test_samples_of_every_shape_come_back"),
-        ("core/test_columns.py", "test_big_endian_input_is_stored_right"),
-        ("core/test_columns.py", "test_any_memory_layout_is_stored_right"),
+        ("reading/test_columns.py", "test_samples_of_every_shape_come_back"),
+        ("reading/test_columns.py", "test_big_endian_input_is_stored_right"),
+        ("reading/test_columns.py", "test_any_memory_layout_is_stored_right"),
     ],
     21: [(SAMPLES, "test_criss_cross_merges_have_a_right_base")],
     22: [(SAMPLES, "test_a_merge_and_its_mirror_hold_the_same_samples")],

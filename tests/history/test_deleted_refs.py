@@ -5,12 +5,12 @@ from datetime import timedelta
 import pytest
 
 import vstore
-from tests.core.repositories import new_repository
+from tests.repositories import new_repository
 from vstore import AlreadyExistsError, NotFoundError, Repository
 from vstore.errors import ConflictError, CorruptionError
 from vstore.format import keys
 from vstore.format.digest import Digest
-from vstore.maintenance.collecting import GcOptions, collect
+from vstore.maintenance.gc.collecting import GcOptions, collect
 from vstore.storage.store import Key
 
 AT_ONCE = timedelta(0)

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 import vstore
-from tests.format.test_codec_safety import within
+from tests.format.zarr.test_codec_safety import within
 from vstore import FormatError, Repository, VstoreError
 from vstore.format import document, keys
 from vstore.format.digest import digest_of

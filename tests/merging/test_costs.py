@@ -7,10 +7,10 @@ import pytest
 
 import vstore
 from vstore.format.index import locate
-from vstore.repository import Repository
+from vstore.repository.repository import Repository
 from vstore.storage.counting import CountingStore
 from vstore.storage.memory import MemoryStore
-from vstore.transaction import Transaction
+from vstore.writing.transaction import Transaction
 
 ROWS_PER_CHUNK = 1024
 SIZES = (10_000, 1_000_000, 100_000_000)

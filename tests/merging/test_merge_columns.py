@@ -9,7 +9,7 @@ import pytest
 import vstore
 from tests.merging.test_merge_samples import Change, diverge, refused
 from vstore import Repository
-from vstore.transaction import Transaction
+from vstore.writing.transaction import Transaction
 
 
 @pytest.fixture

@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 
 import vstore
-from vstore import ConflictError, NotFoundError, Repository, committing
+from vstore import ConflictError, NotFoundError, Repository
 from vstore.history.merge_base import merge_bases
+from vstore.writing import committing
 
 SPEC = {"n": vstore.ndarray((), "int64"), "m": vstore.ndarray((), "int64")}
 """`n` is another number in every sample and never changes; `m` does."""

@@ -10,7 +10,7 @@ import pytest
 import vstore
 from vstore import ConflictError, Repository
 from vstore.merging.conflicts import Use
-from vstore.transaction import Transaction
+from vstore.writing.transaction import Transaction
 
 Change = Callable[[Transaction], Any]
 

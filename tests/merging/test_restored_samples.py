@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import vstore
-from tests.core.repositories import committed_table, table_of
+from tests.repositories import committed_table, table_of
 from vstore import Repository
 
 X = {"x": vstore.ndarray((), "int64")}

@@ -12,7 +12,7 @@ from typing import Any, cast
 import numpy as np
 
 import vstore
-from tests.core.repositories import DELAY_SECONDS
+from tests.repositories import DELAY_SECONDS
 from vstore.reader import Reader
 from vstore.storage.counting import CountingStore
 from vstore.storage.store import Data, Key, ObjectStore

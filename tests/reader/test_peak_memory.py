@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import vstore
-from tests.core.peak_memory import peak_nbytes
+from tests.peak_memory import peak_nbytes
 
 MIB = 2**20
 SAMPLES = 16_384

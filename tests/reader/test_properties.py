@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 import vstore
 from vstore.reader import Mixture, Reader
-from vstore.reader.cursor import Cursor
+from vstore.reader.plan.cursor import Cursor
 
 ROWS = 230
 

@@ -3,7 +3,7 @@
 import threading
 from typing import Any
 
-from vstore.reader.loading import Loader, Request, StoppedError
+from vstore.reader.load.loading import Loader, Request, StoppedError
 
 
 def test_nobody_waits_for_a_load_that_was_called_off() -> None:

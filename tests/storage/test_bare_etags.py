@@ -12,7 +12,7 @@ from tests.storage.bare_etags import IgnoresBareEtags, LikeCeph
 from tests.storage.contract import at_once
 from tests.storage.relay import Relay, RelayedConnection
 from vstore.errors import StorageError, UnknownOutcomeError
-from vstore.maintenance.probe import probe
+from vstore.maintenance.probe.probe import probe
 from vstore.storage import Engine, Key, ObjectStore, open_store
 from vstore.storage.backoff import Backoff
 from vstore.storage.remote import RemoteStore

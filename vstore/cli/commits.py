@@ -10,7 +10,7 @@ from vstore.cli.output import printable
 from vstore.format.commit import Changes, format_time
 from vstore.format.digest import Digest
 from vstore.history.commits import Commit
-from vstore.repository import Repository
+from vstore.repository.repository import Repository
 
 SHORT = 12
 Names = Mapping[Digest, list[Text]]

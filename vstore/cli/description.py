@@ -6,11 +6,11 @@ from rich.console import Console
 from rich.table import Table as Grid
 from rich.text import Text
 
-from vstore.array import Array
 from vstore.cli.output import printable
-from vstore.column import Column
-from vstore.snapshot import Group
-from vstore.table import Table
+from vstore.reading.array import Array
+from vstore.reading.column import Column
+from vstore.reading.snapshot import Group
+from vstore.reading.table import Table
 
 Node: TypeAlias = "Table | Column | Array | Group"
 

@@ -9,7 +9,7 @@ from vstore.cli.commits import SHORT, commit_json, subject
 from vstore.cli.output import console, printable, write_json
 from vstore.cli.settings import Settings
 from vstore.history.commits import Commit
-from vstore.repository import Repository
+from vstore.repository.repository import Repository
 
 MessageOption = Annotated[
     str | None,

@@ -9,7 +9,7 @@ from rich.style import Style
 from rich.text import Text
 
 from vstore.cli.output import printable
-from vstore.summary import format_nbytes
+from vstore.reading.summary import format_nbytes
 
 _TEXT_LENGTH = 60
 _LIST_LENGTH = 6

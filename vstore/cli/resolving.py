@@ -14,7 +14,7 @@ from vstore.cli.output import console, printable, write_json
 from vstore.cli.settings import Settings
 from vstore.errors import ConflictError, InvalidInputError
 from vstore.merging.conflicts import Conflict, Resolution
-from vstore.repository import Repository
+from vstore.repository.repository import Repository
 
 _SHOWN = 20
 

@@ -3,9 +3,9 @@
 import json
 
 from vstore.errors import InvalidInputError, NotFoundError
-from vstore.format.sample_keys import SampleKey
-from vstore.snapshot import Snapshot
-from vstore.table import Table
+from vstore.format.table.sample_keys import SampleKey
+from vstore.reading.snapshot import Snapshot
+from vstore.reading.table import Table
 
 
 def parse_key(text: str, kind: str | None, *, path: str) -> SampleKey:

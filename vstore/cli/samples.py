@@ -12,10 +12,10 @@ from rich.text import Text
 from vstore.cli import preview
 from vstore.cli.description import Node
 from vstore.cli.output import printable
-from vstore.column import Column
 from vstore.errors import InvalidInputError, MissingExtraError
-from vstore.snapshot import Group
-from vstore.table import Table
+from vstore.reading.column import Column
+from vstore.reading.snapshot import Group
+from vstore.reading.table import Table
 
 _MIN_WIDTH = 6
 

@@ -13,15 +13,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from vstore.array import StoredArray, read
 from vstore.diffing.lineage import Lineage, Places, UnknownPlaceError
 from vstore.errors import FormatError
 from vstore.format.deleted_rows import BLOCK_ROWS
 from vstore.format.index import changed
-from vstore.format.rows import Rows
-from vstore.format.samples import DELETED
+from vstore.format.table.rows import Rows
+from vstore.format.table.samples import DELETED
 from vstore.format.tree import rewritten
-from vstore.table import Table
+from vstore.reading.array import StoredArray, read
+from vstore.reading.table import Table
 
 Ints = NDArray[np.int64]
 

@@ -3,11 +3,11 @@
 from functools import cached_property
 from typing import Any
 
-from vstore.array import StoredArray, read
 from vstore.diffing.attributes import AttributeChange, attribute_changes, plain, status
 from vstore.diffing.statistics import Comparison, Statistics, is_measurable
 from vstore.format.index import changed
-from vstore.format.selection import chunk_coordinates, chunk_strides
+from vstore.format.zarr.selection import chunk_coordinates, chunk_strides
+from vstore.reading.array import StoredArray, read
 
 
 class ArrayDiff:

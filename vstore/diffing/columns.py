@@ -6,15 +6,15 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from vstore.array import StoredArray, read
 from vstore.diffing.alignment import Alignment, no_rows
 from vstore.diffing.values import differing_rows
 from vstore.errors import FormatError
 from vstore.format.index import changed
-from vstore.format.metadata import ArrayMetadata
-from vstore.format.samples import companions
+from vstore.format.table.samples import companions
 from vstore.format.tree import ColumnInfo
-from vstore.table import Table
+from vstore.format.zarr.metadata import ArrayMetadata
+from vstore.reading.array import StoredArray, read
+from vstore.reading.table import Table
 
 Ints = NDArray[np.int64]
 _WAVE_ROWS = 4096

@@ -5,7 +5,6 @@ from functools import cached_property
 from typing import Any
 
 from vstore import optional
-from vstore.array import StoredArray
 from vstore.diffing.array_diff import ArrayDiff
 from vstore.diffing.attributes import AttributeChange, attribute_changes, plain
 from vstore.diffing.lineage import Lineage
@@ -14,8 +13,9 @@ from vstore.diffing.table_diff import TableDiff
 from vstore.diffing.text import array_lines, attribute_lines, table_lines
 from vstore.format.digest import Digest
 from vstore.format.tree import ArrayNode, GroupNode, Tree
-from vstore.snapshot import Snapshot
-from vstore.table import Table
+from vstore.reading.array import StoredArray
+from vstore.reading.snapshot import Snapshot
+from vstore.reading.table import Table
 
 
 class Diff:

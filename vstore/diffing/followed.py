@@ -7,9 +7,9 @@ import numpy as np
 from vstore.diffing.alignment import align
 from vstore.diffing.lineage import Lineage, RowSearch, UnknownPlaceError
 from vstore.errors import NotFoundError
-from vstore.fetch import Fetcher
 from vstore.format.digest import Digest
-from vstore.table import Table
+from vstore.reading.fetch import Fetcher
+from vstore.reading.table import Table
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,13 +14,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vstore.errors import VstoreError
-from vstore.fetch import Fetcher
 from vstore.format.digest import Digest
 from vstore.format.tree import GroupNode, TableInfo
 from vstore.history.lines import ROOT, descend, meeting
 from vstore.history.merge_base import merge_bases
-from vstore.snapshot import Snapshot
-from vstore.table import Table
+from vstore.reading.fetch import Fetcher
+from vstore.reading.snapshot import Snapshot
+from vstore.reading.table import Table
 
 Ints = NDArray[np.int64]
 

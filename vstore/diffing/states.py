@@ -5,18 +5,18 @@ from typing import Any
 
 import numpy as np
 
-from vstore.array import StoredArray, read
 from vstore.diffing.followed import FollowedSample
 from vstore.errors import NotFoundError
-from vstore.fetch import Fetcher
 from vstore.format.digest import Digest
 from vstore.format.index import locate
 from vstore.format.keys import split_path
-from vstore.format.sample_keys import SampleKey
-from vstore.format.samples import companions
+from vstore.format.table.sample_keys import SampleKey
+from vstore.format.table.samples import companions
 from vstore.format.tree import GroupNode, Node, NodeRef
-from vstore.snapshot import Snapshot
-from vstore.table import Table
+from vstore.reading.array import StoredArray, read
+from vstore.reading.fetch import Fetcher
+from vstore.reading.snapshot import Snapshot
+from vstore.reading.table import Table
 
 _KEPT = 4
 

@@ -13,7 +13,7 @@ from vstore.diffing.columns import ColumnPair, changed_rows, pair_columns, schem
 from vstore.diffing.lineage import Lineage
 from vstore.diffing.statistics import Comparison, Statistics, is_measurable
 from vstore.errors import NotFoundError
-from vstore.table import Table
+from vstore.reading.table import Table
 
 Ints = NDArray[np.int64]
 

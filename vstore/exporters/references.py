@@ -14,13 +14,13 @@ from vstore.format import keys
 from vstore.format.digest import Digest
 from vstore.format.moved import Moved
 from vstore.format.page import ChunkRef
-from vstore.format.samples import DELETED
+from vstore.format.table.samples import DELETED
 from vstore.format.tree import GroupNode
 from vstore.hierarchy import documents
 from vstore.hierarchy.keys import Keys
 from vstore.hierarchy.nodes import StoredHierarchy
 from vstore.history.moves import MOST_HOPS, find_moved
-from vstore.snapshot import Snapshot
+from vstore.reading.snapshot import Snapshot
 from vstore.storage.store import ObjectStore
 
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*::?//")

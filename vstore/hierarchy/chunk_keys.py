@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from vstore.format.metadata import ArrayMetadata
-from vstore.format.selection import chunk_coordinates, chunk_strides, is_inside
+from vstore.format.zarr.metadata import ArrayMetadata
+from vstore.format.zarr.selection import chunk_coordinates, chunk_strides, is_inside
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from typing import Any
 
 from vstore.errors import FormatError, InvalidInputError
 from vstore.format import document
-from vstore.format.metadata import ArrayMetadata, GroupMetadata
+from vstore.format.zarr.metadata import ArrayMetadata, GroupMetadata
 
 NAME = "zarr.json"
 

@@ -5,15 +5,15 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from vstore.fetch import Fetcher
 from vstore.format.index import locate, walk
 from vstore.format.keys import OBJECTS
-from vstore.format.metadata import ArrayMetadata
 from vstore.format.page import ChunkRef
 from vstore.format.tree import ArrayNode, GroupNode, Node, NodeRef
+from vstore.format.zarr.metadata import ArrayMetadata
 from vstore.hierarchy.chunk_keys import ChunkKeys
-from vstore.snapshot import Snapshot
-from vstore.table import Table
+from vstore.reading.fetch import Fetcher
+from vstore.reading.snapshot import Snapshot
+from vstore.reading.table import Table
 from vstore.writing.staged_array import StagedArray
 from vstore.writing.staged_tree import StagedTree
 

@@ -7,7 +7,7 @@ from typing import Any
 from numpy.typing import NDArray
 
 from vstore.errors import InvalidInputError
-from vstore.format.samples import KEYS, ColumnSpec, ndarray
+from vstore.format.table.samples import KEYS, ColumnSpec, ndarray
 from vstore.importers.source import ArraySource, batch_rows
 
 

@@ -42,3 +42,20 @@ def human_nbytes(nbytes: int) -> str:
         size /= 1000
         units.pop(0)
     return f"{size:.0f} {units[0]}" if units[0] == "B" else f"{size:.1f} {units[0]}"
+
+
+@dataclass(frozen=True, slots=True)
+class Amount:
+    """How many objects, and of how many bytes."""
+
+    objects: int = 0
+    nbytes: int = 0
+
+    def __add__(self, other: "Amount") -> "Amount":
+        return Amount(self.objects + other.objects, self.nbytes + other.nbytes)
+
+    def __str__(self) -> str:
+        return f"{plural(self.objects, 'object')}, {human_nbytes(self.nbytes)}"
+
+
+NOTHING = Amount()

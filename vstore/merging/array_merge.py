@@ -6,13 +6,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from vstore.array import StoredArray
 from vstore.diffing.values import differing_elements
 from vstore.format import document
 from vstore.format.index import changed, locate
-from vstore.format.metadata import ArrayMetadata
-from vstore.format.selection import chunk_strides
+from vstore.format.zarr.metadata import ArrayMetadata
+from vstore.format.zarr.selection import chunk_strides
 from vstore.merging.conflicts import Conflict, Conflicts, merge_attributes
+from vstore.reading.array import StoredArray
 from vstore.writing.staged_array import StagedArray
 
 

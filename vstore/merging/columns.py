@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 from vstore.diffing.columns import pair_columns, stored
 from vstore.format.tree import ColumnInfo
-from vstore.table import Table
+from vstore.reading.table import Table
 
 
 @dataclass

@@ -5,8 +5,6 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Literal
 
-from vstore.committing import CommitOptions
-from vstore.fetch import Fetcher
 from vstore.format import tree as trees
 from vstore.format.commit import CommitDocument
 from vstore.format.digest import Digest
@@ -16,7 +14,9 @@ from vstore.history.merge_base import merge_bases
 from vstore.merging.conflicts import Choice, Conflict, Conflicts, Resolution, Use
 from vstore.merging.sides import Sides
 from vstore.merging.tree_merge import TreeMerge
-from vstore.transaction import Transaction
+from vstore.reading.fetch import Fetcher
+from vstore.writing.committing import CommitOptions
+from vstore.writing.transaction import Transaction
 
 
 @dataclass(frozen=True, slots=True)

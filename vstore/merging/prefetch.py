@@ -7,11 +7,11 @@ from itertools import islice
 import numpy as np
 
 from vstore.diffing.nodes import NodeChange
-from vstore.fetch import Fetcher
 from vstore.format.index import Index, changed, locate
 from vstore.format.page import ChunkRef
-from vstore.format.samples import KEY_INDEX, KEYS
+from vstore.format.table.samples import KEY_INDEX, KEYS
 from vstore.format.tree import ArrayNode, GroupNode, Node, Tree
+from vstore.reading.fetch import Fetcher
 
 MOST_CHUNKS = 256
 """A merge that compares more than this reads it as it comes to it."""

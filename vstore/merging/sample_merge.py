@@ -5,15 +5,15 @@ from typing import Any
 
 import numpy as np
 
-from vstore.array import read
 from vstore.diffing.alignment import no_rows
 from vstore.diffing.columns import stored
 from vstore.diffing.values import differing_rows
-from vstore.format.samples import KEYS, companions
+from vstore.format.table.samples import KEYS, companions
 from vstore.merging.columns import MergedColumn
 from vstore.merging.conflicts import Conflict
 from vstore.merging.sides import Ints, Side, TableSides, sample_names, waves
-from vstore.table import Table
+from vstore.reading.array import read
+from vstore.reading.table import Table
 
 
 @dataclass

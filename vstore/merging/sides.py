@@ -8,15 +8,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from vstore.array import read
 from vstore.diffing.alignment import Alignment, align, no_rows
 from vstore.diffing.columns import ColumnPair, changed_rows, pair_columns, schema, stored
 from vstore.diffing.lineage import Grafts, Lineage
-from vstore.fetch import Fetcher
 from vstore.format.digest import Digest
-from vstore.format.samples import companions
+from vstore.format.table.samples import companions
 from vstore.merging.conflicts import Conflicts
-from vstore.table import Table
+from vstore.reading.array import read
+from vstore.reading.fetch import Fetcher
+from vstore.reading.table import Table
 from vstore.writing.staged_table import StagedTable
 
 Ints = NDArray[np.int64]

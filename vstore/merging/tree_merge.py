@@ -7,12 +7,10 @@ from typing import Any
 
 import msgspec
 
-from vstore.array import StoredArray
 from vstore.diffing.lineage import Lineage, UnknownPlaceError
 from vstore.diffing.nodes import NodeChange, changed_nodes
 from vstore.diffing.table_diff import TableDiff
 from vstore.errors import NotFoundError
-from vstore.fetch import Fetcher
 from vstore.format.commit import Changes
 from vstore.format.digest import Digest
 from vstore.format.tree import ArrayNode, GroupNode, Node, TableInfo, Tree, replaced
@@ -22,7 +20,9 @@ from vstore.merging.moves import TableMoves, key_of
 from vstore.merging.prefetch import prefetch
 from vstore.merging.sides import Sides, TableSides
 from vstore.merging.table_merge import merge_table
-from vstore.table import Table
+from vstore.reading.array import StoredArray
+from vstore.reading.fetch import Fetcher
+from vstore.reading.table import Table
 from vstore.writing.staged_tree import StagedTree
 
 

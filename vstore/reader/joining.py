@@ -6,11 +6,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from vstore.array import StoredArray
-from vstore.column import Column
 from vstore.errors import InvalidInputError, NotFoundError
-from vstore.format.samples import KEYS
-from vstore.table import Table
+from vstore.format.table.samples import KEYS
+from vstore.reading.array import StoredArray
+from vstore.reading.column import Column
+from vstore.reading.table import Table
 
 Ints = NDArray[np.int64]
 

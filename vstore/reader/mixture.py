@@ -11,12 +11,12 @@ from numpy.typing import NDArray
 
 from vstore.errors import InvalidInputError
 from vstore.format.digest import digest_of
-from vstore.format.samples import VALID_SUFFIX
-from vstore.reader.cursor import Cursor, Identity
-from vstore.reader.engine import Batch
-from vstore.reader.finishing import Place
-from vstore.reader.mixing import Proportions, RepeatedOrder
-from vstore.reader.planner import Deal, Layout, Spans, works
+from vstore.format.table.samples import VALID_SUFFIX
+from vstore.reader.load.engine import Batch
+from vstore.reader.load.finishing import Place
+from vstore.reader.plan.cursor import Cursor, Identity
+from vstore.reader.plan.mixing import Proportions, RepeatedOrder
+from vstore.reader.plan.planner import Deal, Layout, Spans, works
 from vstore.reader.statistics import Statistics
 from vstore.reader.stream import Progress, Stream
 

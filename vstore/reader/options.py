@@ -8,10 +8,9 @@ from pathlib import Path
 from typing import Any, Literal, TypedDict, get_args
 
 from vstore.errors import InvalidInputError
-from vstore.reader.buffers import Allocate, allocate
-from vstore.reader.cursor import Cursor
-from vstore.reader.disk_cache import DiskCache
-from vstore.reader.finishing import (
+from vstore.reader.load.buffers import Allocate, allocate
+from vstore.reader.load.disk_cache import DiskCache
+from vstore.reader.load.finishing import (
     NUMPY,
     Collate,
     Finisher,
@@ -21,7 +20,8 @@ from vstore.reader.finishing import (
     Transforms,
 )
 from vstore.reader.mixture import MixedStream, Mixture
-from vstore.reader.planner import Shuffle
+from vstore.reader.plan.cursor import Cursor
+from vstore.reader.plan.planner import Shuffle
 from vstore.reader.source import Source
 from vstore.reader.stream import CACHE_NBYTES, MEMORY_NBYTES, Options, Stream
 

@@ -11,13 +11,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from vstore.reader.buffers import BufferPool
-from vstore.reader.disk_cache import DiskCache
-from vstore.reader.engine import Batch, Channel
-from vstore.reader.feeds import Part
-from vstore.reader.hedging import Meter
-from vstore.reader.loading import Loading
-from vstore.reader.session import Memory, open_channels
+from vstore.reader.load.buffers import BufferPool
+from vstore.reader.load.disk_cache import DiskCache
+from vstore.reader.load.engine import Batch, Channel
+from vstore.reader.load.feeds import Part
+from vstore.reader.load.hedging import Meter
+from vstore.reader.load.loading import Loading
+from vstore.reader.load.session import Memory, open_channels
 from vstore.reader.source import Source
 from vstore.reader.statistics import Statistics
 from vstore.reader.stream import MEMORY_NBYTES

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any, Unpack
 import numpy as np
 from numpy.typing import NDArray
 
-from vstore.reader.cursor import Cursor, decode_state, encode_state
 from vstore.reader.options import Choices, ReadOptions, as_integer
+from vstore.reader.plan.cursor import Cursor, decode_state, encode_state
 from vstore.reader.progress import progress_bar
 from vstore.reader.statistics import Statistics
 

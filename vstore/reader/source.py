@@ -10,15 +10,15 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from vstore.column import Column
 from vstore.errors import InvalidInputError, NotFoundError
 from vstore.format.digest import digest_of
-from vstore.format.samples import VALID_SUFFIX
-from vstore.format.selection import positions as resolve
+from vstore.format.table.samples import VALID_SUFFIX
+from vstore.format.zarr.selection import positions as resolve
 from vstore.reader.joining import at_keys, matched
-from vstore.reader.session import Geometry, Selection, stored_array
-from vstore.snapshot import Snapshot
-from vstore.table import Table
+from vstore.reader.load.session import Geometry, Selection, stored_array
+from vstore.reading.column import Column
+from vstore.reading.snapshot import Snapshot
+from vstore.reading.table import Table
 from vstore.writing.staged_table import StagedTable
 
 Ints = NDArray[np.int64]

@@ -3,9 +3,9 @@
 from collections.abc import Iterable
 from dataclasses import astuple, dataclass
 
-from vstore.reader.disk_cache import DiskCache
-from vstore.reader.engine import Channel
-from vstore.reader.hedging import Meter
+from vstore.reader.load.disk_cache import DiskCache
+from vstore.reader.load.engine import Channel
+from vstore.reader.load.hedging import Meter
 
 
 @dataclass(frozen=True, slots=True)

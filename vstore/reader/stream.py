@@ -10,14 +10,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vstore.errors import InvalidInputError
-from vstore.reader.buffers import Allocate, BufferPool, allocate
-from vstore.reader.cursor import Cursor, Identity
-from vstore.reader.disk_cache import DiskCache
-from vstore.reader.engine import Batch, Channel, Finish, Pass, Resources
-from vstore.reader.finishing import AS_ARRAYS, Finisher, Place
-from vstore.reader.hedging import Meter
-from vstore.reader.loading import fetch_all
-from vstore.reader.planner import (
+from vstore.reader.load.buffers import Allocate, BufferPool, allocate
+from vstore.reader.load.disk_cache import DiskCache
+from vstore.reader.load.engine import Batch, Channel, Finish, Pass, Resources
+from vstore.reader.load.finishing import AS_ARRAYS, Finisher, Place
+from vstore.reader.load.hedging import Meter
+from vstore.reader.load.loading import fetch_all
+from vstore.reader.load.scratch import is_local
+from vstore.reader.load.session import Memory, open_channels, stored_array
+from vstore.reader.plan.cursor import Cursor, Identity
+from vstore.reader.plan.planner import (
     Deal,
     EpochOrder,
     Layout,
@@ -28,8 +30,6 @@ from vstore.reader.planner import (
     worker_batches,
     works,
 )
-from vstore.reader.scratch import is_local
-from vstore.reader.session import Memory, open_channels, stored_array
 from vstore.reader.source import Source
 from vstore.reader.statistics import Statistics
 

@@ -12,16 +12,16 @@ from numpy.typing import NDArray
 from torch.utils.data import Dataset, default_collate
 from torch.utils.data._utils.collate import default_collate_fn_map
 
-from vstore.column import Column
 from vstore.errors import InvalidInputError
-from vstore.format.samples import VALID_SUFFIX
-from vstore.format.selection import positions as resolve
+from vstore.format.table.samples import VALID_SUFFIX
+from vstore.format.zarr.selection import positions as resolve
 from vstore.reader.options import as_cache, as_integer
 from vstore.reader.random_access import RandomAccess
 from vstore.reader.source import Source
 from vstore.reader.statistics import Statistics
 from vstore.reader.stream import CACHE_NBYTES, MEMORY_NBYTES
-from vstore.table import Table
+from vstore.reading.column import Column
+from vstore.reading.table import Table
 from vstore.torch.tensors import as_tensors
 
 

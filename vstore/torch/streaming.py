@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 from torch.utils.data import IterableDataset, get_worker_info
 
 from vstore.errors import InvalidInputError
-from vstore.reader.buffers import allocate
-from vstore.reader.cursor import Cursor, decode_state, encode_state
+from vstore.reader.load.buffers import allocate
 from vstore.reader.options import Choices, ReadOptions, as_integer
+from vstore.reader.plan.cursor import Cursor, decode_state, encode_state
 from vstore.reader.progress import progress_bar
 from vstore.reader.statistics import Statistics
 from vstore.torch.ranks import rank_and_world_size

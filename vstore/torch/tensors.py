@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 from torch.utils.data import get_worker_info
 
 from vstore.errors import InvalidInputError
-from vstore.reader.buffers import allocate
-from vstore.reader.finishing import Library, stacked
+from vstore.reader.load.buffers import allocate
+from vstore.reader.load.finishing import Library, stacked
 
 _KINDS = frozenset("biufc")
 

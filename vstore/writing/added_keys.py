@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from vstore.format import key_index
-from vstore.format.key_index import Marks
+from vstore.format.table import key_index
+from vstore.format.table.key_index import Marks
 
 Ints = NDArray[np.int64]
 

@@ -8,10 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vstore.errors import InvalidInputError
-from vstore.format.conversion import as_dtype
-from vstore.format.samples import VALID_SUFFIX, is_variable
-from vstore.format.selection import Selection
+from vstore.format.table.conversion import as_dtype
+from vstore.format.table.samples import VALID_SUFFIX, is_variable
 from vstore.format.tree import ColumnInfo
+from vstore.format.zarr.selection import Selection
 from vstore.writing.batches import SampleForm, as_rows, as_samples
 from vstore.writing.staged_array import StagedArray
 

@@ -8,10 +8,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vstore.errors import InvalidInputError
-from vstore.format.conversion import as_dtype
-from vstore.format.dtypes import dtype_from
-from vstore.format.samples import SHAPE_SUFFIX, VALID_SUFFIX, is_variable, shapes_of, to_elements
+from vstore.format.table.conversion import as_dtype
+from vstore.format.table.samples import (
+    SHAPE_SUFFIX,
+    VALID_SUFFIX,
+    is_variable,
+    shapes_of,
+    to_elements,
+)
 from vstore.format.tree import ColumnInfo
+from vstore.format.zarr.dtypes import dtype_from
 
 Batch = Mapping[str, Any]
 

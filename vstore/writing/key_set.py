@@ -7,8 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vstore.errors import InvalidInputError, NotFoundError
-from vstore.format.sample_keys import as_list, check_key, to_stored
-from vstore.key_rows import KeyRows
+from vstore.format.table.sample_keys import as_list, check_key, to_stored
+from vstore.reading.key_rows import KeyRows
 from vstore.writing.added_keys import AddedKeys
 
 Ints = NDArray[np.int64]

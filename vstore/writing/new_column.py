@@ -11,20 +11,20 @@ from numpy.typing import DTypeLike, NDArray
 
 from vstore.errors import InvalidInputError
 from vstore.format import document
-from vstore.format.codecs import choose, preset
-from vstore.format.dtypes import data_type_of
 from vstore.format.index import MAX_HEIGHT, span
 from vstore.format.keys import check_node_name
-from vstore.format.metadata import ArrayMetadata
-from vstore.format.samples import (
+from vstore.format.table.samples import (
     KEYS,
     RESERVED_SUFFIXES,
     ColumnSpec,
     as_storable,
     is_variable,
 )
-from vstore.format.selection import chunk_strides
 from vstore.format.tree import ColumnInfo
+from vstore.format.zarr.codecs import choose, preset
+from vstore.format.zarr.dtypes import data_type_of
+from vstore.format.zarr.metadata import ArrayMetadata
+from vstore.format.zarr.selection import chunk_strides
 
 CHUNK_NBYTES = 2**20
 """How much one chunk of a column holds, before encoding, about."""

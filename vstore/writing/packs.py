@@ -14,10 +14,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from vstore.errors import ClosedError
-from vstore.fetch import Fetcher
 from vstore.format import keys
 from vstore.format.digest import digest_of, raw_digest
 from vstore.format.page import ChunkRef, PackRef
+from vstore.reading.fetch import Fetcher
 from vstore.storage.store import Key
 from vstore.writing.lease import Lease
 

@@ -9,16 +9,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from vstore.array import Load, StoredArray, Take, decode_or_fill
 from vstore.errors import ClosedError, InvalidInputError
-from vstore.fetch import Fetcher
 from vstore.format import document
-from vstore.format.codecs import ChunkCodec
 from vstore.format.digest import Digest
 from vstore.format.index import Index, locate, update, walk
-from vstore.format.metadata import ArrayMetadata
 from vstore.format.page import ChunkRef
-from vstore.format.selection import (
+from vstore.format.tree import ArrayNode, ColumnInfo
+from vstore.format.zarr.codecs import ChunkCodec
+from vstore.format.zarr.metadata import ArrayMetadata
+from vstore.format.zarr.selection import (
     ChunkPart,
     Selection,
     chunk_coordinates,
@@ -26,7 +25,8 @@ from vstore.format.selection import (
     is_inside,
     select,
 )
-from vstore.format.tree import ArrayNode, ColumnInfo
+from vstore.reading.array import Load, StoredArray, Take, decode_or_fill
+from vstore.reading.fetch import Fetcher
 from vstore.writing.packs import PackWriter, PendingChunk
 
 DIRTY_NBYTES = 64 * 2**20

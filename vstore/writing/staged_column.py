@@ -5,9 +5,9 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from vstore.column import Column
 from vstore.errors import InvalidInputError, NotFoundError
-from vstore.format.sample_keys import SampleKey
+from vstore.format.table.sample_keys import SampleKey
+from vstore.reading.column import Column
 
 Batch = Mapping[str, Any]
 

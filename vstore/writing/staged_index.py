@@ -5,11 +5,11 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from vstore.array import read
-from vstore.format import key_index
-from vstore.format.key_index import Marks
-from vstore.format.metadata import ArrayMetadata
-from vstore.format.samples import KEY_INDEX
+from vstore.format.table import key_index
+from vstore.format.table.key_index import Marks
+from vstore.format.table.samples import KEY_INDEX
+from vstore.format.zarr.metadata import ArrayMetadata
+from vstore.reading.array import read
 from vstore.writing.staged_array import StagedArray
 
 Ints = NDArray[np.int64]

@@ -7,22 +7,22 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from vstore.array import read
-from vstore.column import Column
 from vstore.errors import AlreadyExistsError, ClosedError, InvalidInputError, NotFoundError
 from vstore.format import document
 from vstore.format.commit import Changes
-from vstore.format.conversion import as_dtype
-from vstore.format.sample_keys import SampleKey, from_stored
-from vstore.format.samples import (
+from vstore.format.table.conversion import as_dtype
+from vstore.format.table.sample_keys import SampleKey, from_stored
+from vstore.format.table.samples import (
     KEYS,
     ColumnSpec,
     as_storable,
     companions,
     is_variable,
 )
-from vstore.format.selection import split
 from vstore.format.tree import ArrayNode, GroupNode
+from vstore.format.zarr.selection import split
+from vstore.reading.array import read
+from vstore.reading.column import Column
 from vstore.writing.assignments import Assignment, Target, assignments
 from vstore.writing.batches import (
     Batch,

@@ -7,15 +7,15 @@ from typing import Any
 import msgspec
 
 from vstore.errors import InvalidInputError, NotFoundError
-from vstore.fetch import Fetcher
 from vstore.format import document, keys
 from vstore.format import tree as trees
 from vstore.format.commit import Changes
 from vstore.format.digest import Digest
-from vstore.format.metadata import ArrayMetadata
-from vstore.format.sample_keys import KeyKind
-from vstore.format.samples import ColumnSpec, bytes_
+from vstore.format.table.sample_keys import KeyKind
+from vstore.format.table.samples import ColumnSpec, bytes_
 from vstore.format.tree import ArrayNode, GroupNode, Node, NodeRef, TableInfo, Tree, new_id
+from vstore.format.zarr.metadata import ArrayMetadata
+from vstore.reading.fetch import Fetcher
 from vstore.writing.copying import copied
 from vstore.writing.packs import PackWriter
 from vstore.writing.staged_array import StagedArray

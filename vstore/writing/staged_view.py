@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from vstore.array import Array
-from vstore.format.conversion import as_dtype
+from vstore.format.table.conversion import as_dtype
+from vstore.reading.array import Array
 from vstore.writing.staged_array import StagedArray
 
 

@@ -8,19 +8,14 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from vstore.array import StoredArray, read
-from vstore.column import Column
-from vstore.deletion_marks import deleted_rows
 from vstore.errors import AlreadyExistsError, NotFoundError
-from vstore.fetch import Fetcher
-from vstore.format import key_index
 from vstore.format.commit import Changes
 from vstore.format.deleted_rows import BLOCK_ROWS, NONE_DELETED, DeletedRows
-from vstore.format.key_index import Marks, bucket_count
-from vstore.format.metadata import ArrayMetadata
-from vstore.format.rows import Rows
-from vstore.format.sample_keys import none_stored
-from vstore.format.samples import (
+from vstore.format.table import key_index
+from vstore.format.table.key_index import Marks, bucket_count
+from vstore.format.table.rows import Rows
+from vstore.format.table.sample_keys import none_stored
+from vstore.format.table.samples import (
     DELETED,
     KEY_INDEX,
     KEYS,
@@ -31,7 +26,12 @@ from vstore.format.samples import (
     is_variable,
 )
 from vstore.format.tree import ArrayNode, ColumnInfo, GroupNode, rewritten
-from vstore.key_rows import IndexedKeys, KeyRows, NoKeys, ScannedKeys
+from vstore.format.zarr.metadata import ArrayMetadata
+from vstore.reading.array import StoredArray, read
+from vstore.reading.column import Column
+from vstore.reading.deletion_marks import deleted_rows
+from vstore.reading.fetch import Fetcher
+from vstore.reading.key_rows import IndexedKeys, KeyRows, NoKeys, ScannedKeys
 from vstore.writing.chunk_sizes import SampleSizes
 from vstore.writing.deletions import Deletions
 from vstore.writing.key_set import KeySet

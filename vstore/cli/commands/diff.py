@@ -9,7 +9,7 @@ from vstore.cli.output import console, printable, write_json
 from vstore.cli.settings import Settings, TargetArgument, command
 from vstore.diffing.diff import Diff
 from vstore.diffing.text import statistics_line
-from vstore.repository import Repository
+from vstore.repository.repository import Repository
 
 app = typer.Typer(add_completion=False)
 

@@ -12,7 +12,7 @@ from vstore.cli.output import printable, write_json
 from vstore.cli.settings import Settings, command
 from vstore.cli.steps import steps_shown
 from vstore.errors import InvalidInputError
-from vstore.maintenance.fsck import FsckCursor
+from vstore.maintenance.fsck.fsck import FsckCursor
 
 app = typer.Typer(add_completion=False)
 

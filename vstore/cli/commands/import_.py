@@ -30,10 +30,10 @@ from vstore.importers import (
     read_batches,
     read_keys,
 )
-from vstore.repository import Repository
-from vstore.summary import format_nbytes
-from vstore.transaction import Transaction
+from vstore.reading.summary import format_nbytes
+from vstore.repository.repository import Repository
 from vstore.writing.staged_table import StagedTable
+from vstore.writing.transaction import Transaction
 
 app = typer.Typer(add_completion=False)
 

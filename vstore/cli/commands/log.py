@@ -14,9 +14,9 @@ from vstore.cli.paging import print_all
 from vstore.cli.sample_key import find_table, parse_key
 from vstore.cli.settings import Revision, Settings, TargetArgument, command
 from vstore.errors import InvalidInputError
-from vstore.format.sample_keys import SampleKey
+from vstore.format.table.sample_keys import SampleKey
 from vstore.history.commits import Commit
-from vstore.repository import Repository
+from vstore.repository.repository import Repository
 
 app = typer.Typer(add_completion=False)
 

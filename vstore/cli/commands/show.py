@@ -11,12 +11,12 @@ from vstore.cli.output import console, write_json
 from vstore.cli.sample_key import find_table, parse_key
 from vstore.cli.samples import show_values, values_json
 from vstore.cli.settings import Revision, Settings, TargetArgument, command
-from vstore.column import Column
 from vstore.errors import InvalidInputError, NotFoundError
 from vstore.history.commits import Commit
-from vstore.repository import Repository
-from vstore.snapshot import Snapshot
-from vstore.table import Table
+from vstore.reading.column import Column
+from vstore.reading.snapshot import Snapshot
+from vstore.reading.table import Table
+from vstore.repository.repository import Repository
 
 app = typer.Typer(add_completion=False)
 

@@ -9,7 +9,7 @@ from rich.text import Text
 
 from vstore.cli.output import console, printable, write_json
 from vstore.cli.settings import Revision, Settings, TargetArgument, command
-from vstore.summary import ArraySummary, Summary, format_nbytes
+from vstore.reading.summary import ArraySummary, Summary, format_nbytes
 
 app = typer.Typer(add_completion=False)
 

@@ -1,0 +1,78 @@
+"""Repositories in memory, with and without counted requests."""
+
+import os
+from collections.abc import Mapping, Sequence
+from typing import Any
+from uuid import uuid4
+
+import numpy as np
+from numpy.typing import NDArray
+
+import vstore
+from vstore import Repository
+from vstore.format.table.samples import ColumnSpec
+from vstore.storage.counting import CountingStore
+from vstore.storage.memory import MemoryStore
+
+DELAY_SECONDS = 0.05 * min(20.0, max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1)))
+"""Long enough that requests issued together overlap, on a busy machine too, so that depth means
+rounds."""
+
+
+def new_repository() -> Repository:
+    """Return an empty repository that nobody else sees."""
+    return vstore.create(f"memory://{uuid4().hex}", author="Ann Lee <ann@example.org>")
+
+
+def counted(
+    repository: Repository, *, delay_seconds: float = 0.0
+) -> tuple[Repository, CountingStore]:
+    """Return a fresh handle of the repository, nothing cached, and what counts its requests."""
+    name = repository.url.removeprefix("memory://")
+    store = CountingStore(MemoryStore(name), delay_seconds=delay_seconds)
+    return Repository(store, author=repository.author), store
+
+
+def committed_table(
+    columns: Mapping[str, ColumnSpec],
+    samples: Mapping[str, Any],
+    *,
+    keys: Any = None,
+    sample_keys: Sequence[Any] | None = None,
+) -> tuple[Repository, vstore.Table]:
+    """Return a repository with one committed table `t`, and that table as it reads back."""
+    repository = new_repository()
+    with repository.transaction("main", message="Add the table") as tx:
+        tx.create_table("t", columns, keys=keys).extend(samples, keys=sample_keys)
+    return repository, table_of(repository)
+
+
+def table_of(repository: Repository, revision: str = "main") -> vstore.Table:
+    """Return the table `t` of a revision."""
+    table = repository.checkout(revision)["t"]
+    assert isinstance(table, vstore.Table)
+    return table
+
+
+def array_of(repository: Repository, path: str, revision: str = "main") -> vstore.Array:
+    """Return a plain array of a revision."""
+    array = repository.checkout(revision)[path]
+    assert isinstance(array, vstore.Array)
+    return array
+
+
+def committed_array(values: NDArray[Any], **options: Any) -> tuple[Repository, vstore.Array]:
+    """Return a repository with one committed array `x`, and that array as it reads back."""
+    repository = new_repository()
+    with repository.transaction("main", message="Add the array") as tx:
+        array = tx.create_array("x", shape=values.shape, dtype=values.dtype, **options)
+        array[...] = values
+    return repository, array_of(repository, "x")
+
+
+def assert_same_bits(found: Any, expected: Any) -> None:
+    """Check that two arrays agree in dtype, shape and every bit."""
+    found, expected = np.asarray(found), np.asarray(expected)
+    assert found.dtype == expected.dtype
+    assert found.shape == expected.shape
+    assert found.tobytes() == expected.tobytes()

@@ -1,0 +1,116 @@
+"""Which rows of a table are alive, and where they lie."""
+
+from reprlib import repr as shortened
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vstore.errors import InvalidInputError, OutOfBoundsError
+from vstore.format.deleted_rows import BLOCK_ROWS, DeletedRows
+from vstore.format.zarr.selection import is_integer, positions, slice_indices
+
+Ints = NDArray[np.int64]
+
+
+class Rows:
+    """The rows of a table: how many are stored, and which of them are deleted.
+
+    Positions count live rows only; storage counts all. Deleted rows are read a block at a
+    time, where an answer depends on them.
+    """
+
+    __slots__ = ("_deleted", "stored")
+
+    def __init__(self, stored: int, deleted: Ints | DeletedRows | None = None) -> None:
+        self.stored = stored
+        if isinstance(deleted, DeletedRows):
+            self._deleted = deleted
+        else:
+            self._deleted = DeletedRows.of(np.zeros(0, np.int64) if deleted is None else deleted)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Rows, (self.stored, self.deleted)
+
+    def __len__(self) -> int:
+        return self.stored - len(self._deleted)
+
+    @property
+    def deleted(self) -> Ints:
+        """Every deleted row, ascending."""
+        return self._deleted.all()
+
+    @property
+    def has_deleted(self) -> bool:
+        """Tell whether any row is deleted."""
+        return len(self._deleted) > 0
+
+    def deleted_in(self, blocks: Ints) -> Ints:
+        """Return the deleted rows in some blocks of `BLOCK_ROWS`, given in ascending order."""
+        return self._deleted.within(blocks)
+
+    def locate(self, index: Any) -> Any:
+        """Return where in storage the rows lie that an index over live rows picks.
+
+        An integer gives an int, anything else a slice or an array.
+
+        Raises:
+            OutOfBoundsError: a position outside the table.
+        """
+        if isinstance(index, slice):
+            start, stop, step = slice_indices(index, len(self))
+            if not self.has_deleted:
+                return index
+            return self._stored(np.arange(start, stop, step, dtype=np.int64))
+        if type(index) is int and 0 <= index < len(self) and not self.has_deleted:
+            return index
+        if is_integer(index):
+            return int(self._stored(self._checked([index]))[0])
+        return self._stored(self._checked(index))
+
+    def _checked(self, index: Any) -> Ints:
+        try:
+            return positions(index, len(self))
+        except OutOfBoundsError as exc:
+            msg = str(exc).replace("axis 0 with size", "a table of").replace("axis 0 has", "for")
+            raise OutOfBoundsError(f"{msg} samples") from None
+        except InvalidInputError:
+            raise
+        except (TypeError, ValueError) as exc:
+            raise InvalidInputError(f"{shortened(index)} does not index samples") from exc
+
+    def _stored(self, live: Ints) -> Ints:
+        if not self.has_deleted:
+            return live
+        first = self._deleted.first_live()
+        blocks = np.searchsorted(first, live, side="right") - 1
+        found = live + self._deleted.before[blocks]
+        for block in np.unique(blocks).tolist():
+            here = np.array([block])
+            rows = self._deleted.within(here)
+            if len(rows):
+                gaps = rows - self._deleted.before[block] - np.arange(len(rows))
+                among = blocks == block
+                found[among] += np.searchsorted(gaps, live[among], side="right")
+        return found
+
+    def live(self) -> Ints:
+        """Return where every live row lies in storage, in order."""
+        return self._stored(np.arange(len(self), dtype=np.int64))
+
+    def are_live(self, stored: Ints) -> NDArray[np.bool_]:
+        """Tell which of the stored rows are not deleted."""
+        return ~self._deleted.among(stored)
+
+    def position(self, stored: Ints) -> Ints:
+        """Return the positions of live rows that lie at `stored`."""
+        if not self.has_deleted:
+            return stored
+        blocks = np.minimum(stored // BLOCK_ROWS, len(self._deleted.counts))
+        found: Ints = stored - self._deleted.before[blocks]
+        for block in np.unique(blocks).tolist():
+            rows = self._deleted.within(np.array([block]))
+            if len(rows):
+                among = blocks == block
+                found[among] -= np.searchsorted(rows, stored[among])
+        return found

@@ -1,0 +1,43 @@
+"""Verifying what is said of packs that were thinned out, and restoring that from a copy."""
+
+from vstore.errors import FormatError
+from vstore.format import keys
+from vstore.format.digest import Digest
+from vstore.history.moves import find_moved
+from vstore.maintenance.forwards import Forwards
+from vstore.maintenance.fsck.findings import Restorer
+from vstore.maintenance.fsck.inventory import Inventory
+from vstore.storage.store import ObjectStore
+
+
+def check_moves(forwards: Forwards, inventory: Inventory, restorer: Restorer) -> None:
+    """Report documents that are damaged, where they are needed; take those of the copy.
+
+    What is said of a pack that is there is not needed. A document that is missing cannot be
+    noticed: the pack is reported as missing, unless the copy has the one or the other.
+    """
+    for pack, detail in list(forwards.damaged.items()):
+        if inventory.packs.find(pack) is None:
+            repaired = restorer.copy is not None and _adopt(forwards, pack, restorer.copy)
+            restorer.findings.report(keys.moved(pack), "damaged", detail, repaired=repaired)
+    if restorer.copy is None:
+        return
+    for info in restorer.copy.list_prefix(keys.MOVED):
+        found = keys.moved_at(info.key)
+        if found is None or found in forwards.moved or found in forwards.damaged:
+            continue
+        if inventory.packs.find(found) is None and _adopt(forwards, found, restorer.copy):
+            restorer.findings.report(info.key, "missing", repaired=True)
+
+
+def _adopt(forwards: Forwards, pack: Digest, copy: ObjectStore) -> bool:
+    """Store what the copy says of a pack; return whether it says anything."""
+    try:
+        moved = find_moved(copy, pack)
+    except FormatError:
+        moved = None
+    if moved is None:
+        return False
+    forwards.store.put(keys.moved(pack), copy.get(keys.moved(pack)))
+    forwards.take(pack)
+    return True

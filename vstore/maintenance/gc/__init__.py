@@ -1,0 +1,1 @@
+"""Garbage collection beside live writers, and the repacking of packs."""

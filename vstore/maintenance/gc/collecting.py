@@ -1,0 +1,263 @@
+"""Garbage collection as a whole: one call does what is due, and says when the rest will be.
+
+docs/design/010-garbage-collection.md says why this is safe beside writers and readers.
+"""
+
+import time
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+
+from vstore.errors import ConflictError, CorruptionError, InvalidInputError
+from vstore.format import keys
+from vstore.format.collection import CollectionDocument
+from vstore.maintenance.forwards import Forwards
+from vstore.maintenance.gc.condemning import Census, CondemnedList, Condemning
+from vstore.maintenance.gc.gc_report import GcReport
+from vstore.maintenance.gc.leases import remove_journals, remove_lapsed, store_now
+from vstore.maintenance.gc.marking import Live, PackSpace
+from vstore.maintenance.gc.repacking import Repacking, Thinned
+from vstore.maintenance.gc.roots import log_horizon, read_refs, remove_tombstones
+from vstore.maintenance.gc.state import TAKE_OVER_SECONDS, State
+from vstore.maintenance.gc.sweeping import sweep
+from vstore.maintenance.objects import require_repository
+from vstore.maintenance.progress import NOTHING, Amount, Progress, silent
+from vstore.storage.store import ObjectStore
+
+DEFAULT_GRACE = timedelta(hours=24)
+DEFAULT_EXPIRE = timedelta(days=30)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GcOptions:
+    """How garbage is collected.
+
+    `grace`: an object must have been needed by nothing for this long before it is condemned,
+    and is deleted this long after. None is a day for a new list of condemned objects, and
+    what it was made with for one that waits.
+    `expire`: for how long the log of a branch keeps what the branch has left.
+    `wait`: wait out the grace period and delete, in the same call.
+    `take_over`: finish what a collection that died was deleting, without waiting until it
+    has been silent for ten minutes. Only for when it is certainly dead.
+    `measure`: find out how much of the packs that stay is dead.
+    `repack`: thin out packs of which at least this share is dead, 0.5 for half of it.
+    """
+
+    grace: timedelta | None = None
+    expire: timedelta = DEFAULT_EXPIRE
+    dry_run: bool = False
+    wait: bool = False
+    take_over: bool = False
+    measure: bool = False
+    repack: float | None = None
+
+    def __post_init__(self) -> None:
+        if self.repack is not None and not 0 < self.repack <= 1:
+            raise InvalidInputError(
+                f"repack={self.repack} is not the share of a pack that must be dead: give a "
+                "number above 0 and up to 1, for instance 0.5"
+            )
+        for name in ("grace", "expire"):
+            value = getattr(self, name)
+            if value is not None and value < timedelta(0):
+                raise InvalidInputError(f"{name}={value} lies before now: give a duration")
+
+
+_PLAIN = GcOptions()
+_NEVER = datetime.min.replace(tzinfo=UTC)
+
+
+def collect(
+    store: ObjectStore, options: GcOptions = _PLAIN, *, progress: Progress = silent
+) -> GcReport:
+    """Delete what was condemned long enough ago, and condemn what nothing needs now.
+
+    Raises:
+        ConflictError: another collection is deleting right now.
+        CorruptionError: something that is needed is damaged or missing, so that nobody can
+            tell what it refers to; nothing was deleted.
+    """
+    require_repository(store)
+    state = State.read(store)
+    if options.dry_run:
+        return _preview(store, state, options, progress)
+    report = GcReport(url=store.url)
+    state, report = _finish(store, state, options, report, progress)
+    if state.pending is None:
+        state, report = _condemn(store, state, options, report, progress)
+    if state.pending is not None and _waits(options):
+        state = _wait(store, state, options)
+        state, report = _finish(store, state, options, report, progress)
+        report = replace(report, condemned=NOTHING, due=None)
+    return report
+
+
+def cancel(store: ObjectStore) -> GcReport:
+    """Pardon everything that is condemned.
+
+    Raises:
+        ConflictError: it is being deleted already.
+    """
+    state = State.read(store)
+    if state.pending is not None:
+        if state.pending.is_sweeping:
+            raise ConflictError("garbage collection is deleting already: it cannot be called off")
+        epoch = state.pending.epoch
+        state.entering("cancelled")
+        _remove_lists(store, epoch=epoch)
+    return GcReport(url=store.url, cancelled=True)
+
+
+def _waits(options: GcOptions) -> bool:
+    return options.wait or options.grace == timedelta(0)
+
+
+def _grace(pending: CollectionDocument, options: GcOptions) -> timedelta:
+    return timedelta(seconds=pending.grace_seconds) if options.grace is None else options.grace
+
+
+def _finish(
+    store: ObjectStore, state: State, options: GcOptions, report: GcReport, progress: Progress
+) -> tuple[State, GcReport]:
+    """Delete what is pending, if it is due; else say when it will be."""
+    pending = state.pending
+    if pending is None:
+        return state, report
+    written, now = state.modified(), store_now(store)
+    if pending.is_sweeping:
+        silent_seconds = (now - written).total_seconds()
+        if not options.take_over and silent_seconds < TAKE_OVER_SECONDS:
+            raise ConflictError(
+                f"another garbage collection is deleting (it was last heard of "
+                f"{silent_seconds:.0f} seconds ago). If it is dead, pass take_over=True "
+                "(--take-over), or come back in ten minutes"
+            )
+    elif now < written + _grace(pending, options):
+        condemned = Amount(pending.objects, pending.nbytes)
+        due = written + _grace(pending, options)
+        return state, replace(report, condemned=condemned, due=due)
+    state, swept = sweep(store, state, expire=options.expire, progress=progress)
+    _remove_lists(store, epoch=pending.epoch)
+    return state, replace(
+        report,
+        freed=swept.freed,
+        spared=swept.spared,
+        commits=report.commits + swept.live.commits,
+        documents=report.documents + swept.live.documents,
+    )
+
+
+def _condemn(
+    store: ObjectStore, state: State, options: GcOptions, report: GcReport, progress: Progress
+) -> tuple[State, GcReport]:
+    """Find what nothing needs and publish the list of it."""
+    grace = DEFAULT_GRACE if options.grace is None else options.grace
+    now = store_now(store)
+    remove_lapsed(store, now, grace)
+    _remove_lists(store, older_than=now - max(grace, DEFAULT_GRACE))
+    refs = read_refs(store)
+    for note in refs.forgotten(log_horizon(now, options.expire)):
+        store.delete(note)
+    remove_tombstones(store, refs, now)
+    condemning = Condemning.begin(
+        store, refs, now, grace=grace, expire=options.expire, progress=progress
+    )
+    remove_journals(store, condemning.horizon)
+    live, census = Live(), Census()
+    space, thinned = _mark(condemning, live, options)
+    found = CondemnedList(store)
+    for item in condemning.sort(live, census, thinned):
+        found.add(item)
+    found.flush()
+    report = replace(report, repacked=None if options.repack is None else thinned.repacked)
+    if not found.firsts:
+        return state, _counted(report, live, census, space, None)
+    horizon = condemning.horizon if live.is_complete else _NEVER
+    before = None if state.document is None else state.document.last_swept
+    state = state.replace(found.document(grace, horizon, before=before))
+    return state, _counted(report, live, census, space, state.modified() + grace)
+
+
+def _mark(
+    condemning: Condemning, live: Live, options: GcOptions
+) -> tuple[PackSpace | None, Thinned]:
+    """Find what is needed; thin out packs, or in a dry run count them, if that is asked for."""
+    store = condemning.store
+    forwards = Forwards.read(store)
+    if forwards.damaged:
+        pack, detail = next(iter(forwards.damaged.items()))
+        raise CorruptionError(
+            f"nobody can tell where the chunks of the pack {pack} are: nothing was deleted. "
+            f"Restore it first (vstore fsck --repair-from COPY). {detail}"
+        )
+    is_repacking = options.repack is not None
+    space = PackSpace(forwards) if options.measure or is_repacking else None
+    condemning.mark(live, space)
+    thinned = Thinned()
+    for moved in list(forwards.needed(live.digests)):
+        thinned.needed.add(moved.pack)
+        live.digests.add(moved.into.digest)
+    # Where something could not be read, nobody can tell which chunks it needs.
+    if options.repack is not None and space is not None and live.is_complete:
+        horizon, progress = condemning.horizon, condemning.progress
+        repacking = Repacking(
+            store, forwards, horizon, options.repack, progress, dry_run=options.dry_run
+        )
+        repacking.run(space, thinned)
+    return space, thinned
+
+
+def _counted(
+    report: GcReport, live: Live, census: Census, space: PackSpace | None, due: datetime | None
+) -> GcReport:
+    return replace(
+        report,
+        condemned=census.condemned,
+        due=due,
+        young=census.young,
+        live=census.live,
+        commits=report.commits + live.commits,
+        documents=report.documents + live.documents,
+        dead=None if space is None else space.dead(),
+    )
+
+
+def _preview(store: ObjectStore, state: State, options: GcOptions, progress: Progress) -> GcReport:
+    """Count what would be condemned, by this machine's clock, writing nothing at all."""
+    grace = DEFAULT_GRACE if options.grace is None else options.grace
+    now = datetime.now(UTC)
+    condemning = Condemning.begin(
+        store, read_refs(store), now, grace=grace, expire=options.expire, progress=progress
+    )
+    live, census = Live(), Census()
+    space, thinned = _mark(condemning, live, options)
+    for _ in condemning.sort(live, census, thinned):
+        pass
+    due = None
+    if state.pending is not None and not state.pending.is_sweeping:
+        due = state.modified() + _grace(state.pending, options)
+    repacked = None if options.repack is None else thinned.repacked
+    report = GcReport(url=store.url, dry_run=True, repacked=repacked)
+    return _counted(report, live, census, space, due)
+
+
+def _wait(store: ObjectStore, state: State, options: GcOptions) -> State:
+    """Sleep until the grace period is over by the store's clock."""
+    if state.pending is None:
+        return state
+    due = state.modified() + _grace(state.pending, options)
+    while (left := (due - store_now(store)).total_seconds()) > 0:
+        time.sleep(min(left, 60.0))
+    return State.read(store)
+
+
+def _remove_lists(
+    store: ObjectStore, *, epoch: str | None = None, older_than: datetime | None = None
+) -> None:
+    """Remove lists of condemned objects: that of one collection, or those nobody knows."""
+    named = State.read(store).pending
+    for info in list(store.list_prefix(keys.COLLECTION if epoch is None else f"gc/{epoch}/")):
+        found = keys.condemned_epoch(info.key)
+        if found is None or (named is not None and named.epoch == found):
+            continue
+        if older_than is None or info.modified < older_than:
+            store.delete(info.key)

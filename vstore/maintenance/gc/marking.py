@@ -1,0 +1,172 @@
+"""Finding what is needed: everything that refs, their logs and young commits reach."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vstore.errors import CorruptionError, VstoreError
+from vstore.format.commit import CommitDocument
+from vstore.format.digest import Digest
+from vstore.format.page import Leaf, PackRef
+from vstore.format.tree import ArrayNode
+from vstore.maintenance.crawl import Kind, Task, crawl
+from vstore.maintenance.digest_set import DigestSet
+from vstore.maintenance.forwards import Forwards
+from vstore.maintenance.gc.gc_report import DeadSpace
+from vstore.maintenance.objects import DocumentReader
+from vstore.maintenance.progress import Progress, Step, silent
+from vstore.storage.store import ObjectStore
+
+
+@dataclass(slots=True, eq=False)
+class Live:
+    """What was found to be needed, and what that took."""
+
+    digests: DigestSet = field(default_factory=DigestSet)
+    commits: int = 0
+    documents: int = 0
+    is_complete: bool = True
+    """Whether nothing was missing or damaged."""
+    known: "KnownCommits | None" = None
+    """Commits that need not be looked into, because all they reach is known not to be condemned."""
+
+
+@dataclass(slots=True, eq=False)
+class KnownCommits:
+    """Commits that were there when a list of condemned objects was made."""
+
+    there: DigestSet = field(default_factory=DigestSet)
+    condemned: DigestSet = field(default_factory=DigestSet)
+
+    def __contains__(self, digest: Digest) -> bool:
+        return digest in self.there and digest not in self.condemned
+
+
+def mark(
+    store: ObjectStore,
+    roots: Iterable[Digest],
+    live: Live,
+    *,
+    tolerate: tuple[type[VstoreError], ...] = (),
+    space: "PackSpace | None" = None,
+    progress: Progress = silent,
+) -> None:
+    """Add all that `roots` reach to `live`, visiting nothing that is in it already.
+
+    What `tolerate` names ends only the way below it. Call first with the roots that must be
+    whole, then with the others.
+
+    Raises:
+        CorruptionError: something is missing or damaged. Nobody can tell then what lies
+            behind it, and nothing may be deleted.
+    """
+    visitor = _Marker(live, tolerate, space, progress)
+    crawl(roots, DocumentReader(store), visitor)
+
+
+@dataclass(slots=True, eq=False)
+class _Marker:
+    live: Live
+    tolerate: tuple[type[VstoreError], ...]
+    space: "PackSpace | None"
+    progress: Progress
+
+    def is_new(self, kind: Kind, digest: Digest) -> bool:
+        known = self.live.known
+        if kind == "commit" and known is not None and digest in known:
+            return False
+        if not self.live.digests.add(digest):
+            return False
+        self.live.documents += 1
+        return True
+
+    def commit(self, digest: Digest, found: CommitDocument) -> None:  # noqa: ARG002
+        self.live.commits += 1
+        self.progress(Step("walking commits", self.live.commits))
+
+    def array(self, path: str, node: ArrayNode) -> None:
+        """Nothing to mark: an array stands inside its commit or its node."""
+
+    def leaf(self, leaf: Leaf, node: ArrayNode, path: str) -> None:  # noqa: ARG002
+        for pack in leaf.packs:
+            self.live.digests.add(pack.digest)
+        if self.space is not None:
+            self.space.add(leaf)
+
+    def failed(self, task: Task, error: VstoreError) -> None:
+        if isinstance(error, self.tolerate):
+            self.live.is_complete = False
+            return
+        raise CorruptionError(
+            f"{task.what} cannot be read, so that nobody can tell what it needs: nothing was "
+            f"deleted. Restore it first (vstore fsck --repair-from COPY). {error}"
+        ) from error
+
+
+_ROWS = 1 << 18
+
+
+class PackSpace:
+    """Which parts of each live pack are chunks that something needs: 24 bytes a chunk.
+
+    Of packs that were thinned out, where the chunks are now.
+    """
+
+    def __init__(self, forwards: Forwards) -> None:
+        self._forwards = forwards
+        self._numbers: dict[Digest, int] = {}
+        self._sizes: list[int] = []
+        self._rows: list[NDArray[np.int64]] = []
+        self._pending = 0
+        self._limit = _ROWS
+
+    def add(self, leaf: Leaf) -> None:
+        """Take the chunks of a page; those that are known already count once."""
+        leaf = self._forwards.translated(leaf)
+        numbers = np.array([self._number(pack.digest, pack.nbytes) for pack in leaf.packs])
+        self._rows.append(np.stack([numbers[leaf.pack], leaf.offset, leaf.nbytes], axis=1))
+        self._pending += len(leaf.offset)
+        if self._pending > self._limit:
+            self._limit = 2 * len(self._compacted()) + _ROWS
+
+    def _number(self, digest: Digest, nbytes: int) -> int:
+        number = self._numbers.setdefault(digest, len(self._numbers))
+        if number == len(self._sizes):
+            self._sizes.append(nbytes)
+        return number
+
+    def _compacted(self) -> NDArray[np.int64]:
+        rows = np.concatenate(self._rows) if self._rows else np.zeros((0, 3), np.int64)
+        rows = np.unique(rows, axis=0)
+        self._rows, self._pending = [rows], len(rows)
+        return rows
+
+    def _dead(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        rows = self._compacted()
+        sizes = np.array(self._sizes, np.int64)
+        used = np.zeros(len(sizes), np.int64)
+        np.add.at(used, rows[:, 0], rows[:, 2])
+        return sizes, np.maximum(sizes - used, 0)
+
+    def parts(self, pack: Digest) -> NDArray[np.int64]:
+        """Return the parts of a pack that are needed, as rows of (offset, bytes)."""
+        number = self._numbers.get(pack)
+        if number is None:
+            return np.zeros((0, 2), np.int64)
+        rows = self._compacted()
+        first, last = np.searchsorted(rows[:, 0], [number, number + 1])
+        return rows[first:last, 1:]
+
+    def mostly_dead(self, share: float) -> Iterator[PackRef]:
+        """Yield packs of which at least this share is dead."""
+        sizes, dead = self._dead()
+        digests = list(self._numbers)
+        for number in np.flatnonzero((dead > 0) & (dead >= share * sizes)):
+            yield PackRef(digests[number], int(sizes[number]))
+
+    def dead(self) -> DeadSpace:
+        """Return what is dead inside the packs that are needed."""
+        sizes, dead = self._dead()
+        return DeadSpace(int(dead.sum()), len(sizes), int((2 * dead > sizes).sum()))

@@ -1,0 +1,104 @@
+"""Thinning out packs: the first half, in which what is still needed is stored once more.
+
+docs/design/011-repacking.md says why this is safe.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from vstore.errors import CorruptionError, NotFoundError
+from vstore.format import keys, moved
+from vstore.format.commit import FORMAT
+from vstore.format.digest import Digest, digest_of, read_verified
+from vstore.format.moved import MovedDocument, runs_of
+from vstore.format.page import PackRef
+from vstore.maintenance.forwards import Forwards
+from vstore.maintenance.gc.gc_report import Repacked
+from vstore.maintenance.gc.marking import PackSpace
+from vstore.maintenance.progress import Progress, Step
+from vstore.storage.store import Key, ObjectInfo, ObjectStore
+
+MOST_NBYTES = 256 * 2**20
+"""Larger packs stay as they are: they hold a single chunk as a rule, and are held in memory."""
+
+MOST_TIMES = 8
+"""How often what is left of a pack may be thinned out again: each adds a request to reading."""
+
+
+@dataclass(slots=True, eq=False)
+class Thinned:
+    """What became of packs: `needed` are those whose chunks are found only by way of a document.
+
+    `moved` are packs, by key, whose live chunks were stored once more just now, each with the
+    digest of the document that says so.
+    """
+
+    needed: set[Digest] = field(default_factory=set)
+    moved: dict[Key, str] = field(default_factory=dict)
+    repacked: Repacked = field(default_factory=Repacked)
+
+
+@dataclass(frozen=True, slots=True)
+class Repacking:
+    """Thins out packs that are older than `horizon` and of which at least `share` is dead."""
+
+    store: ObjectStore
+    forwards: Forwards
+    horizon: datetime
+    share: float
+    progress: Progress
+    dry_run: bool = False
+
+    def run(self, space: PackSpace, thinned: Thinned) -> None:
+        """Store what is needed of mostly dead packs once more, and say so, in `thinned`."""
+        for pack, runs in self._planned(space):
+            kept = sum(nbytes for _, nbytes in runs)
+            if not self.dry_run:
+                digest = self._thin(pack, runs)
+                if digest is None:
+                    continue
+                thinned.moved[keys.pack(pack.digest)] = digest
+                thinned.needed.add(pack.digest)
+            thinned.repacked += Repacked(1, pack.nbytes - kept, kept)
+            self.progress(Step("thinning out packs", thinned.repacked.packs))
+
+    def _planned(self, space: PackSpace) -> Iterator[tuple[PackRef, moved.Runs]]:
+        for pack in space.mostly_dead(self.share):
+            info = self._find(pack)
+            if info is None or info.modified >= self.horizon or info.nbytes != pack.nbytes:
+                continue
+            if pack.nbytes > MOST_NBYTES or self.forwards.length(pack.digest) >= MOST_TIMES:
+                continue
+            parts = space.parts(pack.digest)
+            runs = runs_of(zip(parts[:, 0].tolist(), parts[:, 1].tolist(), strict=True))
+            document = MovedDocument(FORMAT, pack.digest, _into(pack.digest, runs), runs)
+            if sum(n for _, n in runs) + len(moved.encode(document)) < pack.nbytes:
+                yield pack, runs
+
+    def _find(self, pack: PackRef) -> ObjectInfo | None:
+        key = keys.pack(pack.digest)
+        return next((info for info in self.store.list_prefix(key) if info.key == key), None)
+
+    def _thin(self, pack: PackRef, runs: moved.Runs) -> str | None:
+        """Store a pack of the parts, then the document; return its digest.
+
+        None where the pack is damaged: that is for fsck to report.
+        """
+        key, expected = keys.pack(pack.digest), bytes.fromhex(pack.digest)
+        try:
+            whole = memoryview(read_verified(lambda: self.store.get(key), expected, what=key))
+        except (CorruptionError, NotFoundError):
+            return None
+        data = b"".join(whole[offset : offset + nbytes] for offset, nbytes in runs)
+        into = digest_of(data)
+        self.store.put(keys.pack(into), data)
+        document = moved.encode(MovedDocument(FORMAT, pack.digest, (into, len(data)), runs))
+        self.store.put(keys.moved(pack.digest), document)
+        return digest_of(document)
+
+
+def _into(pack: Digest, runs: moved.Runs) -> tuple[str, int]:
+    """Return a stand-in for the pack that the parts will make up, of the right size."""
+    other = "0" * 64 if pack != "0" * 64 else "1" * 64
+    return other, sum(nbytes for _, nbytes in runs)

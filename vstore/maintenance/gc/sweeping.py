@@ -1,0 +1,226 @@
+"""The second phase of garbage collection: deleting what is condemned and still not needed."""
+
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from itertools import groupby
+
+from vstore.errors import ConflictError, CorruptionError, NotFoundError
+from vstore.format import keys
+from vstore.format.collection import CollectionDocument, Condemned
+from vstore.format.commit import Fence
+from vstore.format.digest import Digest, read_verified
+from vstore.history.fence import read_part
+from vstore.history.moves import find_moved
+from vstore.history.refs import Refs
+from vstore.maintenance.forwards import Forwards
+from vstore.maintenance.gc.leases import oldest_lease, store_now
+from vstore.maintenance.gc.marking import KnownCommits, Live, PackSpace, mark
+from vstore.maintenance.gc.roots import log_horizon, read_refs, ref_names
+from vstore.maintenance.gc.state import Heartbeat, State
+from vstore.maintenance.progress import NOTHING, Amount, Progress, Step
+from vstore.storage.store import Key, ObjectStore
+
+_DELETERS = 16
+_TRIES = 200
+_GROUPS = (keys.COMMITS, keys.INDEX, keys.MOVED, keys.PACKS)
+"""In this order: an object goes before those that it refers to, so that a commit that is still
+there lacks nothing, however far a collection came that was killed."""
+
+
+@dataclass(slots=True, eq=False)
+class Swept:
+    """What one sweep did."""
+
+    freed: Amount = NOTHING
+    spared: Amount = NOTHING
+    live: Live = field(default_factory=Live)
+
+
+def sweep(
+    store: ObjectStore, state: State, *, expire: timedelta, progress: Progress
+) -> tuple[State, Swept]:
+    """Delete what the collection of `state` condemned, except what is needed again.
+
+    Where parts of the list are gone, it deletes nothing more.
+
+    Raises:
+        ConflictError: another collection took over.
+    """
+    state = state.entering("sweeping")
+    heart = Heartbeat(state)
+    document = state.document
+    if document is None:
+        raise AssertionError
+    swept = Swept()
+    if not _is_whole(store, document):
+        return state.entering("done"), swept
+
+    def alive(step: Step) -> None:
+        heart.beat()
+        progress(step)
+
+    _mark_branches(store, document.epoch, heart)
+    swept.live.known = _known_commits(store, document)
+    now = store_now(store)
+    refs = read_refs(store)
+    space = PackSpace(Forwards.read(store)) if _thins(store, document) else None
+    mark(store, refs.commits(), swept.live, space=space, progress=alive)
+    left = refs.remembered(log_horizon(now, expire))
+    mark(store, left, swept.live, tolerate=(NotFoundError,), space=space, progress=alive)
+    lease = oldest_lease(store, now, timedelta(seconds=document.grace_seconds))
+    _Sweep(store, document, swept, heart, lease, space, progress).run()
+    return heart.state.entering("done"), swept
+
+
+def _thins(store: ObjectStore, document: CollectionDocument) -> bool:
+    return any(item.moved for item in _condemned(store, document, keys.PACKS))
+
+
+def _is_whole(store: ObjectStore, document: CollectionDocument) -> bool:
+    there = {info.key for info in store.list_prefix(f"{keys.COLLECTION}{document.epoch}/")}
+    return all(keys.condemned(document.epoch, n) in there for n in range(len(document.parts)))
+
+
+def _mark_branches(store: ObjectStore, epoch: str, heart: Heartbeat) -> None:
+    """Rewrite every branch, so that nobody who read one before can move it without noticing."""
+    refs = Refs(store)
+    fence = Fence(epoch, open=True)
+    for key, name in ref_names(store).items():
+        if not key.startswith(keys.BRANCHES):
+            continue
+        heart.beat()
+        for attempt in range(_TRIES):
+            branch = refs.find_branch(name)
+            if branch is None or branch.document.fence == fence:
+                break
+            if refs.mark_branch(branch, fence) is not None:
+                break
+            time.sleep(min(1.0, 0.002 * 2 ** min(attempt, 9)))
+        else:
+            raise ConflictError(
+                f"the branch {name!r} moved each of {_TRIES} times that garbage collection "
+                "tried to mark it: nothing was deleted, run it again"
+            )
+
+
+def _known_commits(store: ObjectStore, document: CollectionDocument) -> KnownCommits:
+    known = KnownCommits()
+    horizon = datetime.fromisoformat(document.horizon)
+    for info in store.list_prefix(keys.COMMITS):
+        digest = keys.digest_at(info.key)
+        if digest is not None and info.modified < horizon:
+            known.there.add(digest)
+    for item in _condemned(store, document, keys.COMMITS):
+        digest = keys.digest_at(item.key)
+        if digest is not None:
+            known.condemned.add(digest)
+    return known
+
+
+def _condemned(
+    store: ObjectStore, document: CollectionDocument, prefix: str
+) -> Iterator[Condemned]:
+    """Yield what is condemned below a prefix, reading the parts that can hold it."""
+    for number, first in enumerate(document.parts):
+        following = document.parts[number + 1 : number + 2]
+        if following and following[0] < prefix:
+            continue
+        if first > prefix and not first.startswith(prefix):
+            return
+        for item in read_part(store, document.epoch, number).objects:
+            if item.key.startswith(prefix):
+                yield item
+
+
+@dataclass(slots=True, eq=False)
+class _Sweep:
+    store: ObjectStore
+    document: CollectionDocument
+    swept: Swept
+    heart: Heartbeat
+    lease: datetime | None
+    space: PackSpace | None
+    progress: Progress
+    _done: int = 0
+
+    def run(self) -> None:
+        with ThreadPoolExecutor(_DELETERS, thread_name_prefix="vstore-sweep") as pool:
+            for prefix in _GROUPS:
+                items = _condemned(self.store, self.document, prefix)
+                for folder, group in groupby(items, key=_folder):
+                    self.heart.beat()
+                    self._sweep_folder(folder, list(group), pool)
+
+    def _sweep_folder(self, folder: str, group: list[Condemned], pool: ThreadPoolExecutor) -> None:
+        """Delete from one folder what is there exactly as it was condemned."""
+        wanted = {item.key: item for item in group}
+        doomed: list[Condemned] = []
+        for info in self.store.list_prefix(folder):
+            item = wanted.get(info.key)
+            if item is None:
+                continue
+            same = (info.nbytes, info.modified.isoformat()) == (item.nbytes, item.modified)
+            if same and not self._is_needed(item):
+                doomed.append(item)
+            else:
+                self.swept.spared += Amount(1, info.nbytes)
+        for item in pool.map(self._delete, doomed):
+            self.heart.beat()
+            self.swept.freed += Amount(1, item.nbytes)
+        self._done += len(group)
+        self.progress(Step("deleting", self._done, self.document.objects, self.swept.freed.nbytes))
+
+    def _is_needed(self, item: Condemned) -> bool:
+        if self.lease is not None and datetime.fromisoformat(item.modified) >= self.lease:
+            return True
+        live = self.swept.live.digests
+        digest, source = keys.digest_at(item.key), keys.moved_at(item.key)
+        if source is not None:
+            return source in live and self._keep_way(source)
+        if digest is None:
+            return True
+        if item.moved:
+            return not self._is_elsewhere(digest, item.moved)
+        return digest in live
+
+    def _keep_way(self, pack: Digest) -> bool:
+        """Keep also what the chunks of a pack that was thinned out went into."""
+        moved = find_moved(self.store, pack)
+        if moved is not None:
+            self.swept.live.digests.add(moved.into.digest)
+        return True
+
+    def _is_elsewhere(self, pack: Digest, document: str) -> bool:
+        """Make sure that all that is needed of a pack lies, whole, in the one it went into.
+
+        `document` is the digest of what was known of that when the pack was condemned. What
+        was committed since may need more of the pack than that.
+        """
+        moved = find_moved(self.store, pack)
+        if moved is None or moved.digest != document or self.space is None:
+            return False
+        parts = self.space.parts(pack)
+        if (moved.offsets(parts[:, 0], parts[:, 1]) < 0).any():
+            return False
+        into = keys.pack(moved.into.digest)
+        try:
+            expected = bytes.fromhex(moved.into.digest)
+            read_verified(lambda: self.store.get(into), expected, what=into)
+        except (NotFoundError, CorruptionError):
+            return False
+        return True
+
+    def _delete(self, item: Condemned) -> Condemned:
+        self.heart.require_fresh()
+        self.store.delete(Key(item.key))
+        return item
+
+
+def _folder(item: Condemned) -> str:
+    """Return the prefix that is listed just before the object is deleted."""
+    if item.key.startswith(keys.COMMITS):
+        return item.key[: len(keys.COMMITS) + 2]
+    return item.key[: item.key.rindex("/") + 1]

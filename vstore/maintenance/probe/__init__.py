@@ -1,0 +1,1 @@
+"""Whether a store keeps the promises that commits depend on."""

@@ -1,0 +1,1 @@
+"""From chunks to batches: fetching, decoding, gathering, caches and threads."""

@@ -1,0 +1,273 @@
+"""Carrying out a plan: units open ahead of use, batches gathered ahead of use, on threads.
+
+All bookkeeping happens on the consumer's thread, between two batches. Threads only load
+chunks and gather batches, so that nothing here needs a lock.
+"""
+
+import time
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from itertools import chain
+from typing import Any, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vstore.reader.load.buffers import BufferPool
+from vstore.reader.load.chunks import SampleChunks
+from vstore.reader.load.feeds import Feed, Part
+from vstore.reader.load.loading import Loader, Loading
+from vstore.reader.plan.planner import Group, Work
+
+T = TypeVar("T")
+Ints = NDArray[np.int64]
+Batch = dict[str, Any]
+Finish = Callable[[Batch, int], Any]
+"""Make of a batch, given as arrays and lists by column, what the user gets; with its number."""
+
+GROUP_NBYTES = 8 * 2**20
+"""How much is gathered at a time at most: several small batches, or one, however large."""
+
+GROUP_BATCHES = 16
+"""How many batches are gathered at a time at most: who keeps one keeps the memory of all."""
+
+QUICK_ROWS = 4096
+"""In what order so many samples come is known at once; the order of more is not waited for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Channel:
+    """A column: where its samples lie, and two ways to read them.
+
+    What `feed` has no room for comes through `spare`.
+    """
+
+    feed: Feed
+    spare: Feed
+    rows: Callable[[Ints], Ints]
+    row_nbytes: float
+    stored: tuple[SampleChunks, ...]
+
+    def chunks_of(self, positions: Ints) -> Iterator[tuple[SampleChunks, list[int]]]:
+        """Yield the stored arrays with the numbers of the chunks that some samples lie in."""
+        rows = self.rows(positions)
+        for chunks in self.stored:
+            yield chunks, np.unique(rows // chunks.rows_per_chunk).tolist()
+
+    def open(self, positions: Ints, *, is_last_resort: bool) -> Part | None:
+        """Return the samples at some positions, or None where there is no room at present."""
+        return self.feed.open(self.rows(positions), spare=self.spare if is_last_resort else None)
+
+
+@dataclass(frozen=True, slots=True)
+class Resources:
+    """How much of the machine a pass over the data uses."""
+
+    threads: int
+    requests: int
+    run_nbytes: int
+    ahead_nbytes: int
+
+
+@dataclass(slots=True, eq=False)
+class _Unit:
+    """A unit whose chunks are in memory, or on their way there."""
+
+    work: Work
+    parts: Mapping[str, Part]
+    awaited: frozenset[Loading]
+    nbytes: float
+    groups: deque[Group]
+    unfinished: int
+
+    def close(self) -> None:
+        for part in self.parts.values():
+            part.close()
+
+
+@dataclass(slots=True, eq=False)
+class Pass:
+    """One pass over some batches: iterate over it once, then close it."""
+
+    channels: Mapping[str, Channel]
+    works: Iterator[Work]
+    positions: Callable[[Work], Ints]
+    pool: BufferPool
+    resources: Resources
+    finish: Finish
+    waited_seconds: float = field(init=False, default=0.0)
+    _is_begun: bool = field(init=False, default=False)
+    _row_nbytes: float = field(init=False)
+    _loader: Loader = field(init=False)
+    _takers: ThreadPoolExecutor = field(init=False)
+    _planner: ThreadPoolExecutor = field(init=False)
+    _units: deque[_Unit] = field(init=False, default_factory=deque)
+    _upcoming: "tuple[Work, Future[Ints]] | None" = field(init=False, default=None)
+    _queue: deque[tuple[_Unit, Group, "Future[list[Any]]"]] = field(
+        init=False, default_factory=deque
+    )
+
+    def __post_init__(self) -> None:
+        threads = self.resources.threads
+        self._row_nbytes = sum(channel.row_nbytes for channel in self.channels.values())
+        self._loader = Loader(self.resources.requests, threads, self.resources.run_nbytes)
+        self._takers = ThreadPoolExecutor(threads, thread_name_prefix="vstore-take")
+        self._planner = ThreadPoolExecutor(1, thread_name_prefix="vstore-plan")
+
+    def __iter__(self) -> Iterator[Any]:
+        """Yield the batches in order."""
+        begun: list[Batch] = []
+        while True:
+            self._fill()
+            if not self._queue:
+                return
+            unit, group, future = self._queue.popleft()
+            if not self._is_begun:
+                self._begin(unit)
+            batches = self._wait(future.result)
+            self._count_down(unit)
+            self._fill()
+            if not group.pieces[0].is_whole:
+                begun += batches
+                if not group.pieces[0].is_last:
+                    continue
+                batches, begun = [self.finish(_joined(begun), group.pieces[0].batch)], []
+            del unit, group, future
+            batches.reverse()
+            while batches:
+                yield batches.pop()
+
+    def _begin(self, unit: _Unit) -> None:
+        """Let other units be loaded as soon as the first one leaves threads without work."""
+        for loading in unit.awaited:
+            self._wait(loading.wait_for_most)
+        self._is_begun = True
+        self._fill()
+
+    def _wait(self, wait: Callable[[], T]) -> T:
+        started = time.perf_counter()
+        try:
+            return wait()
+        finally:
+            self.waited_seconds += time.perf_counter() - started
+
+    def close(self) -> None:
+        """Stop the threads and let go of all memory; call it again where it was interrupted."""
+        self._takers.shutdown(wait=False, cancel_futures=True)
+        self._planner.shutdown(wait=True, cancel_futures=True)
+        self._loader.close()
+        self._takers.shutdown(wait=True)
+        self._queue.clear()
+        while self._units:
+            self._units.popleft().close()
+        self.pool.settle()
+
+    def _fill(self) -> None:
+        """Open units and start to gather, as far ahead as allowed."""
+        if not self._units:
+            self._open_next()
+        self._begin_groups()
+        while self._may_open() and self._open_next():
+            self._begin_groups()
+
+    def _begin_groups(self) -> None:
+        for unit in self._units:
+            while unit.groups and len(self._queue) <= self.resources.threads:
+                group = unit.groups.popleft()
+                future = self._takers.submit(self._gather, unit, group)
+                self._queue.append((unit, group, future))
+
+    def _may_open(self) -> bool:
+        """Tell whether to load further ahead, which must neither delay the first batch nor wait."""
+        if not self._is_begun or not self._is_planned:
+            return False
+        held = sum(unit.nbytes for unit in self._units)
+        return len(self._units) < 2 or held < self.resources.ahead_nbytes
+
+    @property
+    def _is_planned(self) -> bool:
+        """Whether there is another unit, and it is known, or will be soon, what it consists of."""
+        if self._upcoming is None:
+            return False
+        work, positions = self._upcoming
+        return work.rows <= QUICK_ROWS or positions.done()
+
+    def _open_next(self) -> bool:
+        """Open the next unit; return whether there was one, and room for it."""
+        upcoming = self._upcoming or self._plan_next()
+        if upcoming is None:
+            return False
+        work, positions = upcoming
+        parts = self._open_parts(positions.result())
+        if parts is None:
+            return False
+        loading = self._loader.submit([r for part in parts.values() for r in part.requests])
+        awaited = {each for part in parts.values() for each in part.begin(loading)}
+        rows = max(1, int(GROUP_NBYTES / max(1.0, self._row_nbytes)))
+        groups = deque(work.groups(rows, GROUP_BATCHES))
+        nbytes = work.rows * self._row_nbytes
+        self._units.append(_Unit(work, parts, frozenset(awaited), nbytes, groups, len(groups)))
+        self._upcoming = self._plan_next()
+        return True
+
+    def _plan_next(self) -> "tuple[Work, Future[Ints]] | None":
+        work = next(self.works, None)
+        if work is None:
+            return None
+        self._upcoming = work, self._planner.submit(self.positions, work)
+        return self._upcoming
+
+    def _open_parts(self, positions: Ints) -> dict[str, Part] | None:
+        parts: dict[str, Part] = {}
+        for name, channel in self.channels.items():
+            part = channel.open(positions, is_last_resort=not self._units)
+            if part is None:
+                for opened in parts.values():
+                    opened.close()
+                return None
+            parts[name] = part
+        return parts
+
+    def _count_down(self, unit: _Unit) -> None:
+        unit.unfinished -= 1
+        if not unit.unfinished:
+            self._units.remove(unit)
+            unit.close()
+
+    def _gather(self, unit: _Unit, group: Group) -> list[Any]:
+        """Return the batches of a group; runs on a thread."""
+        for loading in unit.awaited:
+            loading.wait()
+        values = {
+            name: self._column(channel, unit.parts[name], group)
+            for name, channel in self.channels.items()
+        }
+        batches = []
+        start = 0
+        for piece in group.pieces:
+            stop = start + piece.size
+            batch = {name: value[start:stop] for name, value in values.items()}
+            batches.append(self.finish(batch, piece.batch) if piece.is_whole else batch)
+            start = stop
+        return batches
+
+    def _column(self, channel: Channel, part: Part, group: Group) -> Any:
+        start, stop = group.start, group.start + group.rows
+        shape = channel.feed.row_shape
+        out: Any = []
+        if shape is not None:
+            out = self.pool.lend((stop - start, *shape), channel.feed.dtype)
+        part.take(start, stop, out)
+        return out
+
+
+def _joined(parts: list[Batch]) -> Batch:
+    """Return a batch from the parts that came from different units."""
+    joined: Batch = {}
+    for name, first in parts[0].items():
+        values = [part[name] for part in parts]
+        is_list = isinstance(first, list)
+        joined[name] = list(chain.from_iterable(values)) if is_list else np.concatenate(values)
+    return joined

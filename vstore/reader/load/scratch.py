@@ -1,0 +1,94 @@
+"""Reading ranges of local files into memory that is used again, or showing them in place."""
+
+from collections import OrderedDict
+from dataclasses import dataclass, field
+from typing import Any, Protocol, cast, runtime_checkable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vstore.errors import NotFoundError
+from vstore.format import keys
+from vstore.format.page import ChunkRef
+from vstore.reader.load.buffers import BufferPool
+from vstore.storage.local import LocalStore
+from vstore.storage.local_file import OpenFile
+from vstore.storage.store import Key, ObjectStore
+
+_BYTES = np.dtype(np.uint8)
+_MOST_FILES = 64
+"""How many files stay open at a time."""
+
+
+@runtime_checkable
+class ShowingStore(Protocol):
+    """A store whose chunks may be shown in memory instead of being read."""
+
+    def show(self, ref: ChunkRef, target: NDArray[Any]) -> bool:
+        """Show a chunk's bytes in place of an array's memory, as they lie in the file.
+
+        Returns False, changing nothing, where that is impossible.
+        """
+
+
+@dataclass(frozen=True, slots=True)
+class ScratchStore:
+    """The reading half of a local store, whose ranges lie in lent memory.
+
+    Files stay open: what they hold never changes, and opening one costs as much as reading
+    from it.
+    """
+
+    inner: LocalStore
+    pool: BufferPool
+    _files: OrderedDict[Key, OpenFile] = field(default_factory=OrderedDict)
+
+    @property
+    def url(self) -> str:
+        """Where the store is."""
+        return self.inner.url
+
+    def get(self, key: Key) -> bytes:
+        """Return the whole object, or raise `NotFoundError`."""
+        return self.inner.get(key)
+
+    def get_range(self, key: Key, start: int, nbytes: int) -> memoryview:
+        """Return exactly `nbytes` bytes from `start`, on loan until the view is gone."""
+        memory = self.pool.lend((nbytes,), _BYTES).data
+        self.open(key).read_into(start, memory)
+        return memory
+
+    def open(self, key: Key) -> OpenFile:
+        """Return an object, open for reading. Safe to use from several threads."""
+        found = self._files.get(key)
+        if found is None:
+            found = self._files.setdefault(key, self.inner.open(key))
+            if len(self._files) > _MOST_FILES:
+                self._files.popitem(last=False)
+        return found
+
+    def show(self, ref: ChunkRef, target: NDArray[Any]) -> bool:
+        """Show a chunk's bytes in place of an array's memory, as they lie in the file.
+
+        Returns False, changing nothing, where that is impossible.
+        """
+        if ref.nbytes != target.nbytes:
+            return False
+        try:
+            file = self.open(keys.pack(ref.pack.digest))
+        except NotFoundError:
+            return False  # the pack may have been thinned out; whoever reads it finds the way
+        return file.map_over(ref.offset, target.ctypes.data, target.nbytes)
+
+
+def is_local(store: ObjectStore) -> bool:
+    """Tell whether requests cost no waiting, so that few at a time are enough."""
+    return isinstance(store, LocalStore)
+
+
+def with_scratch(store: ObjectStore, pool: BufferPool) -> ObjectStore:
+    """Return a store to read from that avoids fresh memory where that is possible."""
+    if isinstance(store, LocalStore):
+        # What reads chunks takes any buffer for the bytes of a range.
+        return cast("ObjectStore", ScratchStore(store, pool))
+    return store

@@ -1,0 +1,199 @@
+"""What one process holds to read some columns: open columns, and memory for their chunks."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vstore.errors import InvalidInputError
+from vstore.format.table.rows import Rows
+from vstore.format.table.samples import SHAPE_SUFFIX, VALID_SUFFIX
+from vstore.format.tree import ColumnInfo
+from vstore.reader.load.buffers import BufferPool
+from vstore.reader.load.chunks import SampleChunks
+from vstore.reader.load.disk_cache import DiskCache
+from vstore.reader.load.engine import Channel
+from vstore.reader.load.feeds import DenseFeed, SparseFeed
+from vstore.reader.load.hedging import Meter, reading
+from vstore.reader.load.object_feed import Beside, ChunkCache, ObjectFeed
+from vstore.reading.array import ChunkSource, StoredArray
+from vstore.reading.column import Column
+from vstore.reading.fetch import Fetcher
+
+Ints = NDArray[np.int64]
+
+_NEAR = 4
+"""Columns whose samples are at least a quarter of the largest column's set the block size."""
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """Which samples of a column are read, and in which order: all live ones where None."""
+
+    rows: Rows
+    positions: Ints | None = None
+
+    def __len__(self) -> int:
+        return len(self.rows) if self.positions is None else len(self.positions)
+
+    def locate(self, positions: Ints) -> Ints:
+        """Return where in storage the samples at some positions of the selection lie."""
+        live = positions if self.positions is None else self.positions[positions]
+        return self._stored(live)
+
+    def _stored(self, live: Ints) -> Ints:
+        stored: Ints = self.rows.locate(live)
+        return stored
+
+    def stored(self) -> Ints | None:
+        """Return where in storage all the samples lie, None for all that is stored."""
+        if self.positions is None:
+            return self.rows.live() if self.rows.has_deleted else None
+        return self._stored(self.positions)
+
+
+def stored_array(source: ChunkSource | None, name: str) -> StoredArray:
+    """Return an array of a commit, or raise for one of an open transaction."""
+    if not isinstance(source, StoredArray):
+        raise InvalidInputError(
+            f"the column {name!r} belongs to an open transaction: commit, check the commit out "
+            "and read from that"
+        )
+    return source
+
+
+@dataclass(frozen=True, slots=True)
+class Geometry:
+    """What follows from the commit alone about how columns are best read together."""
+
+    largest: str
+    row_nbytes: float
+    rows_per_chunk: int
+
+    @classmethod
+    def of(cls, columns: Mapping[str, Column]) -> "Geometry":
+        """Return the geometry of some columns."""
+        chunks = {
+            name: SampleChunks(stored_array(column.source, name))
+            for name, column in columns.items()
+        }
+        largest = max(chunks, key=lambda name: chunks[name].row_nbytes)
+        heavy = [
+            each.rows_per_chunk
+            for each in chunks.values()
+            if each.row_nbytes * _NEAR >= chunks[largest].row_nbytes
+        ]
+        return cls(largest, sum(each.row_nbytes for each in chunks.values()), max(heavy))
+
+
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """What the chunks of all columns share: memory, and a cache on disk if there is one."""
+
+    pool: BufferPool
+    nbytes: int
+    meter: Meter
+    disk: DiskCache | None = None
+
+
+def open_channels(
+    columns: Mapping[str, Column],
+    selections: Mapping[str, Selection],
+    memory: Memory,
+    *,
+    unit_rows: int,
+    rows_per_block: int,
+) -> dict[str, Channel]:
+    """Open columns for this process, dividing the memory for decoded chunks among them.
+
+    A column of which samples may be missing is followed by one that says which are there.
+    Connections and locks are new, so that nothing is shared with the process that this one
+    was forked from.
+    """
+    opening = _Opening(memory)
+    arrays: dict[str, SampleChunks] = {}
+    for name, column in columns.items():
+        beside = ((SHAPE_SUFFIX, column.shapes), (VALID_SUFFIX, column.valid))
+        for suffix, source in (("", column.source), *beside):
+            if source is not None:
+                arrays[name + suffix] = opening.chunks(source, name)
+    shares = _shares(list(arrays.values()), memory.nbytes, unit_rows, rows_per_block)
+    budgets = dict(zip(arrays, shares, strict=True))
+    channels: dict[str, Channel] = {}
+    for name, column in columns.items():
+        locate = selections[name].locate
+        made = {
+            suffix: opening.dense(arrays[name + suffix], locate, budgets[name + suffix])
+            for suffix in ("", SHAPE_SUFFIX, VALID_SUFFIX)
+            if name + suffix in arrays and not arrays[name + suffix].dtype.hasobject
+        }
+        if "" not in made:
+            made[""] = opening.objects(column.info, arrays[name], locate, budgets[name], made)
+        channels[name] = made[""]
+        if VALID_SUFFIX in made:
+            channels[name + VALID_SUFFIX] = made[VALID_SUFFIX]
+    return channels
+
+
+@dataclass(slots=True, eq=False)
+class _Opening:
+    """Opens arrays for this process, with one new fetcher for each old one."""
+
+    memory: Memory
+    _fetchers: dict[int, Fetcher] = field(default_factory=dict)
+
+    def chunks(self, source: ChunkSource | None, name: str) -> SampleChunks:
+        """Return the chunks of an array."""
+        array = stored_array(source, name)
+        old = array.fetcher
+        if id(old) not in self._fetchers:
+            store = reading(old.store, self.memory.pool, self.memory.meter)
+            self._fetchers[id(old)] = Fetcher(store)
+        array = StoredArray(self._fetchers[id(old)], array.node, path=array.path)
+        return SampleChunks(array, disk=self.memory.disk)
+
+    def dense(self, chunks: SampleChunks, locate: Callable[[Ints], Ints], share: int) -> Channel:
+        """Return a channel of samples of one shape."""
+        chunk_nbytes = max(1, int(chunks.row_nbytes * chunks.rows_per_chunk))
+        feed = DenseFeed(chunks, slots=max(1, share // chunk_nbytes))
+        spare = SparseFeed(chunks, self.memory.pool)
+        return Channel(feed, spare, locate, chunks.row_nbytes, (chunks,))
+
+    def objects(
+        self,
+        info: ColumnInfo,
+        chunks: SampleChunks,
+        locate: Callable[[Ints], Ints],
+        share: int,
+        beside: Mapping[str, Channel],
+    ) -> Channel:
+        """Return a channel of samples that are Python objects, given those that belong to it."""
+        shapes, valid = (
+            None if suffix not in beside else Beside(beside[suffix].feed, beside[suffix].spare)
+            for suffix in (SHAPE_SUFFIX, VALID_SUFFIX)
+        )
+        feed = ObjectFeed(info, chunks, ChunkCache(share), shapes=shapes, valid=valid)
+        shape_chunks = beside[SHAPE_SUFFIX].stored if SHAPE_SUFFIX in beside else ()
+        return Channel(feed, feed, locate, chunks.row_nbytes, (chunks, *shape_chunks))
+
+
+def _shares(
+    chunks: Sequence[SampleChunks], memory_nbytes: int, unit_rows: int, rows_per_block: int
+) -> list[int]:
+    """Return how much memory the decoded chunks of each column get.
+
+    Where not all fits, each gets a part in proportion to what one unit needs.
+    """
+    whole = [int(each.chunks * each.rows_per_chunk * each.row_nbytes) for each in chunks]
+    if sum(whole) <= memory_nbytes:
+        return whole
+    blocks = -(-unit_rows // rows_per_block) + 1
+    needs = []
+    for each, most in zip(chunks, whole, strict=True):
+        touched = blocks * (1 + rows_per_block // each.rows_per_chunk)
+        needs.append(min(most, int(touched * each.rows_per_chunk * each.row_nbytes)))
+    return [
+        min(most, int(memory_nbytes * need / max(1, sum(needs))))
+        for most, need in zip(whole, needs, strict=True)
+    ]

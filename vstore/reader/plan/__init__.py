@@ -1,0 +1,1 @@
+"""Which samples come when: orders, windows, mixtures, and the place in them. No I/O."""

@@ -1,0 +1,377 @@
+"""The order of an epoch's samples, as a pure function of a few numbers. No I/O.
+
+An order is laid out in *units*: runs of whole global batches whose samples come from few
+chunks, so that a reader needs only one unit, and the next, in memory. Every sample of a
+table stands exactly once in an epoch's order. The order depends on the number of ranks in
+no way; ranks take equal parts of each global batch.
+
+With `window` shuffling the blocks (the samples of one chunk) are dealt to units at random, to
+each from all over the data: a unit that gets n blocks gets one from about every n-th part of
+them (stratified sampling), so that data which are sorted, by class or by time, are mixed in
+every unit. A unit is divided into lanes, each from its own blocks and in a random order, and
+every global batch takes equally many samples from every lane. So a batch mixes as many blocks
+as the unit has, and a rank, which takes whole lanes, reads only its part of the blocks.
+"""
+
+import math
+from bisect import bisect_right
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Literal, NamedTuple, Protocol, get_args
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vstore.errors import InvalidInputError
+from vstore.reader.plan.permutation import fractions, shuffled
+
+Ints = NDArray[np.int64]
+Shuffle = Literal["none", "window", "full"]
+
+_BLOCKS, _SAMPLES, _TAIL, _PLACES = range(4)
+_BATCHES_AT_ONCE = 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """What the order of every epoch follows from.
+
+    `starts` are the positions at which blocks begin, ascending from 0; `window` is about
+    how many samples a unit holds, though never less than one global batch.
+    """
+
+    samples: int
+    starts: Ints
+    shuffle: Shuffle
+    window: int
+    seed: int
+    global_batch: int
+
+    def __post_init__(self) -> None:
+        if self.shuffle not in get_args(Shuffle):
+            known = ", ".join(map(repr, get_args(Shuffle)))
+            raise InvalidInputError(
+                f"shuffle is True, False or one of {known}, not {self.shuffle!r}"
+            )
+        for name in ("window", "global_batch"):
+            if getattr(self, name) < 1:
+                raise InvalidInputError(f"{name} must be at least 1, not {getattr(self, name)}")
+
+
+class Order(Protocol):
+    """Positions in an order, unit by unit."""
+
+    @property
+    def edges(self) -> Ints:
+        """Where each unit begins in the order; last, where the order ends."""
+
+    def positions(self, unit: int) -> Ints:
+        """Return the positions of a unit's samples, in order."""
+
+
+Spans = Callable[[range], tuple[list[int], list[int]]]
+"""Return from where to where in an order some batches lie."""
+
+
+class EpochOrder:
+    """The order of one epoch: a sequence of units, each a sequence of positions."""
+
+    def __init__(self, layout: Layout, epoch: int) -> None:
+        self.layout = layout
+        self.epoch = epoch
+
+    @cached_property
+    def edges(self) -> Ints:
+        """Where each unit begins in the order; last, the number of samples."""
+        layout = self.layout
+        batches = layout.samples // layout.global_batch
+        per_unit = max(1, layout.window // layout.global_batch)
+        units = max(1, -(-batches // per_unit))
+        edges = np.arange(units + 1, dtype=np.int64) * batches // units
+        step = self._batches_per_boundary
+        if step * 2 <= batches // units:
+            edges = (edges + step // 2) // step * step
+        edges *= layout.global_batch
+        edges[-1] = layout.samples
+        return edges
+
+    @property
+    def _batches_per_boundary(self) -> int:
+        """Return after how many batches a block ends where a batch does."""
+        starts, batch = self.layout.starts, self.layout.global_batch
+        block = int(starts[1]) if len(starts) > 1 else 1
+        return math.lcm(block, batch) // batch
+
+    @property
+    def units(self) -> int:
+        """How many units there are."""
+        return len(self.edges) - 1
+
+    def positions(self, unit: int) -> Ints:
+        """Return the positions of a unit's samples, in order."""
+        start, stop = int(self.edges[unit]), int(self.edges[unit + 1])
+        if self.layout.shuffle == "none":
+            return np.arange(start, stop, dtype=np.int64)
+        if self.layout.shuffle == "full":
+            part: Ints = self._permutation[start:stop]
+            return part
+        return self._mixed(self._in_block_order(start, stop), unit)
+
+    @cached_property
+    def _permutation(self) -> Ints:
+        permutation: Ints = shuffled(1, self.layout.samples, self._key(_SAMPLES, 0))[0]
+        return permutation
+
+    def _key(self, purpose: int, unit: int) -> tuple[int, ...]:
+        return (self.layout.seed, self.epoch, purpose, unit)
+
+    @cached_property
+    def _blocks(self) -> tuple[Ints, Ints]:
+        """Return where the blocks begin, unit by unit, and where each ends in that order."""
+        starts = self.layout.starts
+        sizes = np.diff(starts, append=self.layout.samples)
+        order = self._dealt(len(starts))
+        return starts[order], np.cumsum(sizes[order])
+
+    def _dealt(self, blocks: int) -> Ints:
+        """Return the blocks of all units, one unit behind the other, each unit's at random."""
+        samples = max(1, self.layout.samples)
+        cuts = (2 * blocks * self.edges + samples) // (2 * samples)
+        counts = np.diff(cuts)
+        unit = np.repeat(np.arange(self.units), counts)
+        stratum = np.arange(blocks) - np.repeat(cuts[:-1], counts)
+        place = (stratum + fractions(blocks, self._key(_PLACES, 0))) / counts[unit]
+        order = np.empty(blocks, np.int64)
+        order[np.argsort(place, kind="stable")] = np.arange(blocks)
+        mixed = np.lexsort((shuffled(1, blocks, self._key(_BLOCKS, 0))[0], unit))
+        return order[mixed]
+
+    def _in_block_order(self, start: int, stop: int) -> Ints:
+        starts, ends = self._blocks
+        first = int(np.searchsorted(ends, start, "right"))
+        last = int(np.searchsorted(ends, stop, "left"))
+        begins = np.concatenate([ends[first - 1 : first] if first else [0], ends[first:last]])
+        low = np.maximum(begins, start)
+        sizes = np.minimum(ends[first : last + 1], stop) - low
+        offsets = starts[first : last + 1] + (low - begins) - (np.cumsum(sizes) - sizes)
+        positions: Ints = np.repeat(offsets, sizes) + np.arange(stop - start, dtype=np.int64)
+        return positions
+
+    def _mixed(self, positions: Ints, unit: int) -> Ints:
+        batch = self.layout.global_batch
+        batches = len(positions) // batch
+        whole = batches * batch
+        mean_block = max(1.0, self.layout.samples / max(1, len(self.layout.starts)))
+        lanes = largest_divisor(batch, at_most=max(1, round(whole / mean_block)))
+        parts = [positions[:0]]
+        if whole:
+            laned = positions[:whole].reshape(lanes, -1)
+            picks = shuffled(lanes, laned.shape[1], self._key(_SAMPLES, unit))
+            mixed = np.take_along_axis(laned, picks, axis=1)
+            dealt = mixed.reshape(lanes, batches, batch // lanes).swapaxes(0, 1)
+            parts.append(dealt.reshape(-1))
+        if whole < len(positions):
+            tail = positions[whole:]
+            parts.append(tail[shuffled(1, len(tail), self._key(_TAIL, unit))[0]])
+        return np.concatenate(parts)
+
+
+def largest_divisor(number: int, *, at_most: int) -> int:
+    """Return the largest divisor of a number that does not pass a bound.
+
+    >>> largest_divisor(256, at_most=58), largest_divisor(100, at_most=30)
+    (32, 25)
+    """
+    best = 1
+    for divisor in range(1, math.isqrt(number) + 1):
+        if number % divisor == 0:
+            for candidate in (divisor, number // divisor):
+                if best < candidate <= at_most:
+                    best = candidate
+    return best
+
+
+@dataclass(frozen=True, slots=True)
+class Deal:
+    """How the samples of an order are dealt to ranks, from sample `start` on.
+
+    Every rank gets equally many batches and every sample goes to one rank. Without
+    `drop_last` the last batch is smaller; where the samples left over are fewer than the
+    ranks they join the batch before, which then has one more sample on some ranks.
+    """
+
+    samples: int
+    batch_size: int
+    world_size: int = 1
+    rank: int = 0
+    drop_last: bool = False
+    start: int = 0
+    batches: int = field(init=False)
+
+    def __post_init__(self) -> None:
+        if self.batch_size < 1:
+            raise InvalidInputError(f"batch_size must be at least 1, not {self.batch_size}")
+        if not 0 <= self.rank < self.world_size:
+            msg = f"rank {self.rank} is not one of {self.world_size} ranks, numbered from 0"
+            raise InvalidInputError(msg)
+        left = self.samples - self.start
+        whole, rest = divmod(left, self.global_batch)
+        if not self.drop_last and not whole and 0 < rest < self.world_size:
+            raise InvalidInputError(
+                f"{left} samples cannot give each of {self.world_size} ranks one: read with "
+                "fewer ranks, or with drop_last=True"
+            )
+        extra = not self.drop_last and rest > 0 and (rest >= self.world_size or not whole)
+        object.__setattr__(self, "batches", whole + extra)
+
+    @property
+    def global_batch(self) -> int:
+        """How many samples all ranks together take at a time."""
+        return self.batch_size * self.world_size
+
+    def whole_span(self, batch: int) -> tuple[int, int]:
+        """Return from where to where in the order a global batch lies."""
+        begin = self.start + batch * self.global_batch
+        end = begin + self.global_batch
+        if batch == self.batches - 1 and not self.drop_last:
+            end = self.samples
+        return begin, end
+
+    def spans(self, batches: range) -> tuple[list[int], list[int]]:
+        """Return from where to where in the order this rank's parts of some batches lie."""
+        number = np.asarray(batches, np.int64)
+        begin = self.start + number * self.global_batch
+        size = np.full(len(number), self.global_batch, np.int64)
+        if not self.drop_last:
+            size[number == self.batches - 1] = self.samples - begin[number == self.batches - 1]
+        return (
+            (begin + size * self.rank // self.world_size).tolist(),
+            (begin + size * (self.rank + 1) // self.world_size).tolist(),
+        )
+
+    def consumed(self, batches: int) -> int:
+        """Return how many samples of the epoch all ranks have taken after so many batches."""
+        return self.whole_span(batches - 1)[1] if batches else self.start
+
+
+def worker_batches(batches: int, *, workers: int, worker: int, taken: int = 0) -> range:
+    """Return the batches one of several worker processes makes, after the `taken` it has made.
+
+    Batches go to workers in turn, which is how a `DataLoader` collects them; so the order
+    is the same for every number of workers.
+    """
+    return range(worker + taken * workers, batches, workers)
+
+
+def blocks_of(rows: Ints | None, stored: int, rows_per_block: int) -> Ints:
+    """Return the positions at which blocks begin.
+
+    `rows` are where the samples lie in storage, in the order of their positions; None
+    means all `stored` rows. A block is a run of samples from the same `rows_per_block` rows.
+    """
+    if rows is None:
+        return np.arange(0, stored, rows_per_block, dtype=np.int64)
+    block = rows // rows_per_block
+    return np.concatenate(
+        [np.zeros(min(len(rows), 1), np.int64), np.flatnonzero(np.diff(block)) + 1]
+    )
+
+
+class Piece(NamedTuple):
+    """A batch, or what of it lies in one unit; `start` and `stop` count from the unit's start."""
+
+    batch: int
+    start: int
+    stop: int
+    is_first: bool
+    is_last: bool
+
+    @property
+    def size(self) -> int:
+        """How many samples it has."""
+        return self.stop - self.start
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether it is a whole batch."""
+        return self.is_first and self.is_last
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Batches that are gathered together, or a part of a single one.
+
+    `start` counts from the first sample of the work.
+    """
+
+    start: int
+    pieces: tuple[Piece, ...]
+
+    @property
+    def rows(self) -> int:
+        """How many samples there are together."""
+        return sum(piece.size for piece in self.pieces)
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """What one reader takes from one unit."""
+
+    unit: int
+    pieces: tuple[Piece, ...]
+
+    @property
+    def rows(self) -> int:
+        """How many samples that is."""
+        return sum(piece.size for piece in self.pieces)
+
+    def pick(self, positions: Ints) -> Ints:
+        """Return those of a unit's positions that are taken, one piece behind the other."""
+        spans: list[list[int]] = []
+        for piece in self.pieces:
+            if spans and spans[-1][1] == piece.start:
+                spans[-1][1] = piece.stop
+            else:
+                spans.append([piece.start, piece.stop])
+        if len(spans) == 1:
+            return positions[spans[0][0] : spans[0][1]]
+        return np.concatenate([positions[start:stop] for start, stop in spans])
+
+    def groups(self, rows: int, batches: int) -> Iterator[Group]:
+        """Yield the batches in groups, parts of batches alone.
+
+        A group has at most so many samples, or one batch, and at most so many batches.
+        """
+        place = start = 0
+        group: list[Piece] = []
+        for piece in self.pieces:
+            is_full = place + piece.size - start > rows or len(group) == batches
+            if group and (is_full or not piece.is_whole or not group[-1].is_whole):
+                yield Group(start, tuple(group))
+                group, start = [], place
+            group.append(piece)
+            place += piece.size
+        if group:
+            yield Group(start, tuple(group))
+
+
+def works(edges: Ints, spans: Spans, batches: range) -> Iterator[Work]:
+    """Yield, unit by unit, what makes up the given batches; those without samples are left out."""
+    bounds = edges.tolist()
+    unit, pieces = 0, list[Piece]()
+    for first in range(0, len(batches), _BATCHES_AT_ONCE):
+        part = batches[first : first + _BATCHES_AT_ONCE]
+        for batch, begin, stop in zip(part, *spans(part), strict=True):
+            start = begin
+            while start < stop:
+                if not bounds[unit] <= start < bounds[unit + 1]:
+                    if pieces:
+                        yield Work(unit, tuple(pieces))
+                    unit, pieces = bisect_right(bounds, start) - 1, []
+                upto = min(stop, bounds[unit + 1])
+                low, high = start - bounds[unit], upto - bounds[unit]
+                pieces.append(Piece(batch, low, high, start == begin, upto == stop))
+                start = upto
+    if pieces:
+        yield Work(unit, tuple(pieces))

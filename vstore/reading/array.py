@@ -1,0 +1,296 @@
+"""Reading chunked arrays: an index in, a NumPy array out, each chunk decoded once."""
+
+from collections.abc import Callable, Sequence
+from functools import cached_property, partial
+from itertools import islice
+from typing import Any, Protocol
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from vstore.errors import VstoreError
+from vstore.format.index import locate, walk
+from vstore.format.page import ChunkRef
+from vstore.format.tree import ArrayNode
+from vstore.format.zarr.codecs import ChunkCodec
+from vstore.format.zarr.metadata import ArrayMetadata
+from vstore.format.zarr.selection import ChunkPart, find_box, select
+from vstore.format.zarr.sparse import is_sparse, parts_in
+from vstore.reading.fetch import Fetcher
+
+MOST_PREFETCHED = 64
+"""Of how many chunks rows may be that are brought together."""
+
+Load = Callable[[NDArray[Any] | None], NDArray[Any]]
+"""Decode a chunk, straight into an array of the chunk's shape if one is given."""
+
+Take = Callable[[int, Load], None]
+"""Receive the i-th chunk that was asked for."""
+
+
+class ChunkSource(Protocol):
+    """Where the chunks of one array come from: a commit, or a transaction over one."""
+
+    @property
+    def metadata(self) -> ArrayMetadata:
+        """The array's shape, chunks, data type and codecs as they stand now."""
+
+    def visit(self, numbers: Sequence[int], take: Take) -> None:
+        """Call `take` once for each chunk number, on several threads and in any order."""
+
+
+class StoredArray:
+    """The chunks of an array in a commit.
+
+    With `keeps_chunks`, what is read stays with the fetcher for the next reader, bounded.
+    """
+
+    def __init__(
+        self, fetcher: Fetcher, node: ArrayNode, *, path: str, keeps_chunks: bool = False
+    ) -> None:
+        self.fetcher = fetcher
+        self.node = node
+        self.path = path
+        self._keeps_chunks = keeps_chunks
+        self.metadata = ArrayMetadata.from_dict(node.metadata)
+        self.codec = ChunkCodec(self.metadata)
+
+    def visit(self, numbers: Sequence[int], take: Take) -> None:
+        """Fetch, verify and decode the chunks; raises `CorruptionError` naming the array."""
+        self.visit_at(self.locate(numbers), take)
+
+    def locate(self, numbers: Sequence[int]) -> list[ChunkRef | None]:
+        """Return where chunks lie, given in ascending order; None for those not stored."""
+        return locate(self.node.chunks, np.array(numbers, np.int64), self.fetcher.pages)
+
+    def visit_at(self, refs: Sequence[ChunkRef | None], take: Take) -> None:
+        """Do as `visit` does for chunks that were located before."""
+
+        def handle(i: int, data: memoryview | None) -> None:
+            take(i, lambda out: self._decode(data, out))
+
+        try:
+            self.fetcher.each(refs, handle, keep=self._keeps_chunks)
+        except VstoreError as exc:
+            exc.add_note(f"while reading {self.path!r}")
+            raise
+
+    def _decode(self, data: memoryview | None, out: NDArray[Any] | None) -> NDArray[Any]:
+        return decode_or_fill(self.codec, data, out)
+
+    def visit_kept(self, numbers: Sequence[int], take: Take) -> None:
+        """Do as `visit` does, but keep the chunks that are given without a target, read-only.
+
+        They are for the next call, so that reading one element after another decodes a
+        chunk once.
+        """
+        refs = self.locate(numbers)
+        kept = self.fetcher.decoded
+        wanted: list[int] = []
+        for i, ref in enumerate(refs):
+            found = None if ref is None else kept.find((ref.digest, self._form))
+            if found is None:
+                wanted.append(i)
+            else:
+                take(i, partial(_copied, found))
+
+        def handle(j: int, load: Load) -> None:
+            ref = refs[wanted[j]]
+
+            def loaded(out: NDArray[Any] | None) -> NDArray[Any]:
+                chunk = load(out)
+                if out is None and ref is not None:
+                    kept.keep((ref.digest, self._form), chunk)
+                return chunk
+
+            take(wanted[j], loaded)
+
+        if wanted:
+            self.visit_at([refs[i] for i in wanted], handle)
+
+    @cached_property
+    def _form(self) -> bytes:
+        """What a chunk decodes to follows from its bytes and this."""
+        document = self.node.metadata
+        return msgspec.json.encode({name: document.get(name) for name in _FORM})
+
+
+_FORM = ("data_type", "chunk_grid", "codecs", "fill_value")
+
+
+def _copied(chunk: NDArray[Any], out: NDArray[Any] | None) -> NDArray[Any]:
+    if out is None:
+        return chunk
+    out[...] = chunk
+    return out
+
+
+def decode_or_fill(
+    codec: ChunkCodec, data: memoryview | bytes | None, out: NDArray[Any] | None
+) -> NDArray[Any]:
+    """Return the decoded chunk, or a chunk of the fill value where nothing is stored."""
+    if data is not None:
+        return codec.decode(data, out)
+    chunk = codec.fill()
+    if out is None:
+        return chunk
+    out[...] = chunk
+    return out
+
+
+def prefetch_rows(sources: Sequence[ChunkSource | None], rows: NDArray[np.int64]) -> None:
+    """Bring what several arrays of a commit hold of some rows with one round of requests.
+
+    It stays with the fetcher for whoever reads it next. Nothing happens where it is much.
+    """
+    refs: list[ChunkRef] = []
+    for source in sources:
+        if isinstance(source, StoredArray):
+            metadata = source.metadata
+            parts = select((rows,), metadata.shape, metadata.chunk_shape).parts()
+            numbers = sorted(part.number for part in islice(parts, MOST_PREFETCHED + 1))
+            if len(refs) + len(numbers) > MOST_PREFETCHED:
+                return
+            refs += [ref for ref in source.locate(numbers) if ref is not None]
+    if len(refs) > 1:
+        fetchers = [source.fetcher for source in sources if isinstance(source, StoredArray)]
+        fetchers[0].prefetch(refs)
+
+
+def read(source: ChunkSource, index: Any) -> Any:
+    """Return the elements an index picks; a scalar where it picks one.
+
+    Integers, slices and an ellipsis mean what they mean in NumPy; arrays of integers or
+    booleans may stand on any axis, several select their cross product.
+
+    Raises:
+        OutOfBoundsError: an integer outside the axis.
+        InvalidInputError: anything else that is no index of the array.
+    """
+    metadata = source.metadata
+    if isinstance(source, StoredArray) and (row := _single_row(index, metadata)) is not None:
+        return _read_row(source, row)
+    if isinstance(source, StoredArray) and (box := _sparse_box(source, index)) is not None:
+        return _read_sparse(source, box)
+    selection = select(index, metadata.shape, metadata.chunk_shape)
+    result = np.empty(selection.shape, metadata.dtype)
+    _read_into(result, source, list(selection.parts()))
+    final = result.reshape(selection.final_shape)
+    return final[()] if final.ndim == 0 else final
+
+
+def _read_into(result: NDArray[Any], source: ChunkSource, parts: Sequence[ChunkPart]) -> None:
+    chunk_shape = source.metadata.chunk_shape
+
+    def take(i: int, load: Load) -> None:
+        part = parts[i]
+        target = _direct_target(result, part, chunk_shape)
+        if target is not None:
+            load(target)
+        else:
+            result[part.outside] = load(None)[part.inside]
+
+    numbers = [part.number for part in parts]
+    if isinstance(source, StoredArray):
+        source.visit_kept(numbers, take)
+    else:
+        source.visit(numbers, take)
+
+
+def _sparse_box(source: StoredArray, index: Any) -> list[range] | None:
+    """Return the box that an index picks, if it is one with hardly any chunk stored in it."""
+    box = find_box(index, source.metadata.shape)
+    stored = source.node.chunks.chunks if source.node.chunks is not None else 0
+    return box if box is not None and is_sparse(box, source.metadata, stored) else None
+
+
+def _read_sparse(source: StoredArray, box: Sequence[range]) -> NDArray[Any]:
+    """Return the elements of a box: fill values, and those of the chunks that are stored."""
+    metadata, index = source.metadata, source.node.chunks
+    result = np.empty([len(side) for side in box], metadata.dtype)
+    result[...] = metadata.fill_value
+    if index is not None:
+        numbers = [number for number, _ in walk(index, source.fetcher.pages)]
+        _read_into(result, source, list(parts_in(box, metadata, numbers)))
+    return result
+
+
+def _single_row(index: Any, metadata: ArrayMetadata) -> int | None:
+    """Return the row that an index picks, if it is one that lies in one chunk."""
+    row = index[0] if type(index) is tuple and len(index) == 1 else index
+    is_whole = metadata.shape and metadata.chunk_shape[1:] == metadata.shape[1:]
+    return row if type(row) is int and is_whole and 0 <= row < metadata.shape[0] else None
+
+
+def _read_row(source: StoredArray, row: int) -> Any:
+    number, inside = divmod(row, source.metadata.chunk_shape[0])
+    found: list[Any] = []
+    source.visit_kept([number], lambda _, load: found.append(load(None)[inside]))
+    return found[0].copy() if isinstance(found[0], np.ndarray | np.void) else found[0]
+
+
+def _direct_target(
+    result: NDArray[Any], part: ChunkPart, chunk_shape: tuple[int, ...]
+) -> NDArray[Any] | None:
+    """Return the view of the result that is exactly this chunk, if there is one."""
+    for inside, size in zip(part.inside, chunk_shape, strict=True):
+        if not isinstance(inside, slice) or (inside.start, inside.stop) != (0, size):
+            return None
+    target: NDArray[Any] = result[(*part.outside, ...)]
+    return target if target.flags.c_contiguous and target.shape == chunk_shape else None
+
+
+class Array:
+    """A plain N-dimensional array of a commit: index it as a NumPy array to read it."""
+
+    def __init__(self, source: ChunkSource, *, path: str) -> None:
+        self._source = source
+        self._path = path
+
+    @property
+    def path(self) -> str:
+        """Where the array stands in the repository."""
+        return self._path
+
+    @property
+    def metadata(self) -> ArrayMetadata:
+        """The array's Zarr v3 metadata."""
+        return self._source.metadata
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The array's shape."""
+        return self.metadata.shape
+
+    @property
+    def ndim(self) -> int:
+        """The number of dimensions."""
+        return len(self.shape)
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """The NumPy data type that reading gives."""
+        return self.metadata.dtype
+
+    @property
+    def attributes(self) -> dict[str, Any]:
+        """The array's attributes, as a copy."""
+        return dict(self.metadata.attributes)
+
+    def __len__(self) -> int:
+        if not self.shape:
+            raise TypeError("len() of a 0-dimensional array")
+        return self.shape[0]
+
+    def __getitem__(self, index: Any) -> Any:
+        """Return what the index picks; see `vstore.reading.array.read`."""
+        return read(self._source, index)
+
+    def __array__(self, dtype: Any = None, *, copy: bool | None = None) -> NDArray[Any]:
+        if copy is False:
+            raise ValueError("reading a stored array always copies")
+        return np.asarray(self[...], dtype=dtype)
+
+    def __repr__(self) -> str:
+        return f"<vstore.Array {self._path!r} {self.shape} {self.dtype}>"

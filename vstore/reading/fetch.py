@@ -1,0 +1,327 @@
+"""Reading verified objects: commits, nodes, pages and chunks of one store."""
+
+import os
+from collections import OrderedDict
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+from vstore.errors import CorruptionError, NotFoundError
+from vstore.format import commit as commits
+from vstore.format import keys
+from vstore.format.commit import CommitDocument
+from vstore.format.digest import Digest, raw_digest, read_verified
+from vstore.format.page import ChunkRef, Page, PageRef, decode_page
+from vstore.format.tree import NodeRef
+from vstore.history.moves import MOST_HOPS, Moves
+from vstore.reading.decoded import DecodedChunks
+from vstore.storage.locks import ForkSafeLock
+from vstore.storage.store import Key, ObjectStore
+
+T = TypeVar("T")
+V = TypeVar("V")
+
+MAX_GAP_NBYTES = 64 * 1024
+MAX_RANGE_NBYTES = 8 * 2**20
+KEPT_NBYTES = 16 * 2**20
+"""How much of encoded chunks a transaction leaves with its fetcher at most."""
+
+THREADS = 16
+
+Handle = Callable[[int, memoryview | None], None]
+"""Take the verified bytes of the i-th chunk, None for one that is not stored."""
+
+
+class _Cache(Generic[V]):
+    """A least-recently-used map, bounded by its number of entries."""
+
+    def __init__(self, size: int) -> None:
+        self._size = size
+        self._entries: OrderedDict[str, V] = OrderedDict()
+        self._lock = ForkSafeLock()
+
+    def find(self, name: str) -> V | None:
+        with self._lock:
+            if name in self._entries:
+                self._entries.move_to_end(name)
+            return self._entries.get(name)
+
+    def put(self, name: str, value: V) -> None:
+        with self._lock:
+            self._entries[name] = value
+            while len(self._entries) > self._size:
+                self._entries.popitem(last=False)
+
+
+class _Chunks:
+    """Encoded chunks by digest: the latest, unless they are large, bounded by their bytes."""
+
+    def __init__(self) -> None:
+        self._entries: OrderedDict[bytes, bytes] = OrderedDict()
+        self._nbytes = 0
+        self._lock = ForkSafeLock()
+
+    def find(self, digest: bytes) -> bytes | None:
+        return self._entries.get(digest)
+
+    def keep(self, digest: bytes, data: bytes) -> None:
+        if len(data) > KEPT_NBYTES // 4:
+            return
+        with self._lock:
+            before = self._entries.pop(digest, b"")
+            self._entries[digest] = data
+            self._nbytes += len(data) - len(before)
+            while self._nbytes > KEPT_NBYTES:
+                _, oldest = self._entries.popitem(last=False)
+                self._nbytes -= len(oldest)
+
+
+@dataclass(frozen=True, slots=True)
+class _Range:
+    """One request for several chunks that lie near each other in one pack."""
+
+    key: Key
+    start: int
+    nbytes: int
+    members: tuple[int, ...]
+
+
+class Fetcher:
+    """Reads objects by digest, verifies each, and keeps documents and pages.
+
+    Chunks are kept only where a transaction asks for it, so that a commit that lost a race
+    is made again without reading back what it read and wrote the first time.
+
+    At most `THREADS` ranges of `MAX_RANGE_NBYTES` (or one chunk, where that is larger)
+    are held at a time. Safe to use from several threads; a pickled copy starts empty.
+    """
+
+    def __init__(self, store: ObjectStore) -> None:
+        self.store = store
+        self._commits: _Cache[CommitDocument] = _Cache(1024)
+        self._nodes: _Cache[bytes] = _Cache(256)
+        self._pages: _Cache[Page] = _Cache(1024)
+        self._chunks = _Chunks()
+        self.decoded = DecodedChunks()
+        self._moves = Moves(store)
+        self._lock = ForkSafeLock()
+        self._pool: ThreadPoolExecutor | None = None
+        self._pid = os.getpid()
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Fetcher, (self.store,)
+
+    def commit(self, digest: Digest) -> CommitDocument:
+        """Return a commit, or raise `NotFoundError`."""
+        found = self._commits.find(digest)
+        if found is None:
+            try:
+                data = self._verified(keys.commit(digest), digest, what=f"commit {digest}")
+            except NotFoundError:
+                raise NotFoundError(f"there is no commit {digest} in {self.store.url}") from None
+            found = commits.decode(data, CommitDocument, what=f"commit {digest}")
+            self._commits.put(digest, found)
+        return found
+
+    def remember_commit(self, digest: Digest, commit: CommitDocument) -> None:
+        """Keep a commit that was just written, or whose digest was verified."""
+        self._commits.put(digest, commit)
+
+    def find_commit(self, digest: Digest) -> CommitDocument | None:
+        """Return a commit that was read or written before, None for another; no request."""
+        return self._commits.find(digest)
+
+    def node_documents(self, refs: Sequence[NodeRef]) -> list[bytes]:
+        """Return the verified bytes of node objects, those not kept read side by side."""
+        return list(self.map(self._node_document, refs))
+
+    def _node_document(self, ref: NodeRef) -> bytes:
+        found = self._nodes.find(ref.digest)
+        if found is None:
+            found = self._index_object(ref.digest, what=f"node {ref.digest}")
+            self._nodes.put(ref.digest, found)
+        return found
+
+    def pages(self, refs: Sequence[tuple[PageRef, int]]) -> list[Page]:
+        """Return index pages, those not kept read side by side."""
+        return list(self.map(self._page, refs))
+
+    def _page(self, item: tuple[PageRef, int]) -> Page:
+        ref, height = item
+        name = f"{height} {ref.digest}"
+        found = self._pages.find(name)
+        if found is None:
+            what = f"index page {ref.digest}"
+            data = self._index_object(ref.digest, what=what)
+            found = decode_page(data, height=height, what=what)
+            self._pages.put(name, found)
+        return found
+
+    def _index_object(self, digest: Digest, *, what: str) -> bytes:
+        try:
+            return self._verified(keys.index(digest), digest, what=what)
+        except NotFoundError as exc:
+            raise self._missing(keys.index(digest)) from exc
+
+    def _missing(self, key: Key) -> CorruptionError:
+        return CorruptionError(f"{key} is missing from {self.store.url}: restore it from a copy")
+
+    def _verified(self, key: Key, digest: Digest, *, what: str) -> bytes:
+        where = f"{what} in {self.store.url}"
+        return read_verified(lambda: self.store.get(key), bytes.fromhex(digest), what=where)
+
+    def map(self, function: Callable[[T], V], items: Sequence[T]) -> Iterator[V]:
+        """Apply `function` to the items side by side; a single one runs right here."""
+        if len(items) <= 1:
+            return map(function, items)
+        return self.pool().map(function, items)
+
+    def pool(self) -> ThreadPoolExecutor:
+        """Return this process's threads for requests."""
+        with self._lock:
+            if self._pool is None or self._pid != os.getpid():
+                self._pid = os.getpid()
+                self._pool = ThreadPoolExecutor(THREADS, thread_name_prefix="vstore-fetch")
+            return self._pool
+
+    def chunk(self, ref: ChunkRef) -> memoryview:
+        """Return the verified bytes of one chunk."""
+        kept = self._chunks.find(ref.digest)
+        if kept is not None:
+            return memoryview(kept)
+        place = self._moves.place(ref)
+        key = keys.pack(place.pack.digest)
+        try:
+            data = memoryview(self.store.get_range(key, place.offset, place.nbytes))
+        except NotFoundError as exc:
+            if not self._moves.is_news(ref, place):
+                raise self._missing(key) from exc
+            found: list[memoryview] = []
+            self._read({0: ref}, lambda _, chunk: found.append(chunk), hops=1)
+            return found[0]
+        return self._verified_chunk(data, place.offset, ref, place)
+
+    def keep_chunk(self, digest: bytes, data: bytes) -> None:
+        """Keep an encoded chunk that was verified or written just now, up to `KEPT_NBYTES`."""
+        self._chunks.keep(digest, data)
+
+    def prefetch(self, refs: Sequence[ChunkRef]) -> None:
+        """Read chunks side by side and keep them; nothing if they are more than can be kept."""
+        missing = {
+            ref.digest: ref
+            for ref in refs
+            if ref.nbytes <= KEPT_NBYTES // 4 and self._chunks.find(ref.digest) is None
+        }
+        if sum(ref.nbytes for ref in missing.values()) <= KEPT_NBYTES // 2:
+            self.each(list(missing.values()), lambda _, __: None, keep=True)
+
+    def each(self, refs: Sequence[ChunkRef | None], handle: Handle, *, keep: bool = False) -> None:
+        """Call `handle` once for every chunk, on several threads and in any order.
+
+        Chunks near each other in a pack come with one request. With `keep` they stay for
+        the next reader, up to `KEPT_NBYTES`.
+        """
+        if len(refs) == 1:
+            handle(0, self._alone(refs[0], keep=keep))
+            return
+        rest = self._missing_chunks(refs, handle)
+
+        def take(i: int, chunk: memoryview) -> None:
+            ref = rest[i]
+            if keep and ref is not None:
+                self._chunks.keep(ref.digest, bytes(chunk))
+            handle(i, chunk)
+
+        self._read({i: ref for i, ref in enumerate(rest) if ref is not None}, take)
+
+    def _read(
+        self,
+        refs: Mapping[int, ChunkRef],
+        take: Callable[[int, memoryview], None],
+        *,
+        hops: int = 0,
+    ) -> None:
+        """Read chunks, those near each other with one request, and take each verified.
+
+        Those in a pack that is missing are read from where they went, if that is known; it is
+        asked for once.
+        """
+
+        def run(part: _Range) -> None:
+            try:
+                data = memoryview(self.store.get_range(part.key, part.start, part.nbytes))
+            except NotFoundError as exc:
+                i = part.members[0]
+                if hops == MOST_HOPS or not self._moves.is_news(refs[i], places[i]):
+                    raise self._missing(part.key) from exc
+                self._read({i: refs[i] for i in part.members}, take, hops=hops + 1)
+                return
+            for i in part.members:
+                take(i, self._verified_chunk(data, part.start, refs[i], places[i]))
+
+        places = {i: self._moves.place(ref) for i, ref in refs.items()}
+        parts = list(_coalesced(places))
+        for _ in map(run, parts) if hops else self.map(run, parts):
+            pass
+
+    def _missing_chunks(
+        self, refs: Sequence[ChunkRef | None], handle: Handle
+    ) -> list[ChunkRef | None]:
+        """Hand over what is kept or not stored; return what must be read, None for the others."""
+        rest = list(refs)
+        for i, ref in enumerate(refs):
+            kept = None if ref is None else self._chunks.find(ref.digest)
+            if ref is None or kept is not None:
+                rest[i] = None
+                handle(i, None if kept is None else memoryview(kept))
+        return rest
+
+    def _alone(self, ref: ChunkRef | None, *, keep: bool) -> memoryview | None:
+        if ref is None:
+            return None
+        chunk = self.chunk(ref)
+        if keep:
+            self._chunks.keep(ref.digest, bytes(chunk))
+        return chunk
+
+    def _verified_chunk(
+        self, data: memoryview, start: int, ref: ChunkRef, place: ChunkRef
+    ) -> memoryview:
+        chunk = data[place.offset - start : place.offset - start + place.nbytes]
+        if raw_digest(chunk) == ref.digest:
+            return chunk
+        key = keys.pack(place.pack.digest)
+        where = f"the chunk at {place.offset} of {key} in {self.store.url}"
+
+        def read() -> memoryview:
+            return memoryview(self.store.get_range(key, place.offset, place.nbytes))
+
+        return read_verified(read, ref.digest, what=where, first=chunk)
+
+
+def _coalesced(refs: Mapping[int, ChunkRef]) -> Iterator[_Range]:
+    placed = sorted((ref.pack.digest, ref.offset, ref.nbytes, i) for i, ref in refs.items())
+    group: list[tuple[Digest, int, int, int]] = []
+    end = 0
+    for item in placed:
+        digest, offset, nbytes, _ = item
+        fits = (
+            group
+            and group[0][0] == digest
+            and offset - end <= MAX_GAP_NBYTES
+            and offset + nbytes - group[0][1] <= MAX_RANGE_NBYTES
+        )
+        if not fits:
+            if group:
+                yield _as_range(group, end)
+            group, end = [], 0
+        group.append(item)
+        end = max(end, offset + nbytes)
+    if group:
+        yield _as_range(group, end)
+
+
+def _as_range(group: list[tuple[Digest, int, int, int]], end: int) -> _Range:
+    digest, start, _, _ = group[0]
+    return _Range(keys.pack(digest), start, end - start, tuple(i for *_, i in group))

@@ -1,0 +1,65 @@
+"""Plain groups seen as tables: arrays whose first dimension is called `sample`."""
+
+from collections.abc import Mapping
+
+from vstore.errors import InvalidInputError
+from vstore.format.table.samples import KEYS
+from vstore.format.tree import ArrayNode, ColumnInfo, GroupNode, Kind, Node, TableInfo
+from vstore.format.zarr.metadata import ArrayMetadata
+
+_KINDS: dict[str, Kind] = {"string": "text", "variable_length_bytes": "bytes"}
+
+
+def as_table(group: GroupNode, children: Mapping[str, Node], *, path: str) -> GroupNode:
+    """Return the group as a table's node.
+
+    Its columns are the arrays whose first dimension is called `sample`; an array called
+    `sample` itself, of strings or of integers, gives the keys.
+
+    Raises:
+        InvalidInputError: there is no such array, or their lengths differ.
+    """
+    found = {
+        name: ArrayMetadata.from_dict(node.metadata)
+        for name, node in children.items()
+        if isinstance(node, ArrayNode)
+    }
+    columns = {
+        name: metadata
+        for name, metadata in found.items()
+        if metadata.shape and (metadata.dimension_names or (None,))[0] == KEYS
+    }
+    lengths = {metadata.shape[0] for metadata in columns.values()}
+    if len(lengths) != 1 or set(columns) == {KEYS}:
+        shapes = ", ".join(f"{name} {metadata.shape}" for name, metadata in columns.items())
+        raise InvalidInputError(
+            f"{path!r} is no table: a table has arrays of one length whose first dimension is "
+            f"called {KEYS!r}; found {shapes or 'none'}"
+        )
+    keys = columns.pop(KEYS, None)
+    nodes = {
+        name: ArrayNode(node.metadata, node.chunks, _column(columns[name]))
+        for name, node in children.items()
+        if isinstance(node, ArrayNode) and name in columns
+    }
+    if keys is None:
+        return GroupNode(group.metadata, nodes, TableInfo())
+    by_keys = TableInfo(keys="int" if keys.dtype == "int64" else "str")
+    if keys.ndim != 1 or (by_keys.keys == "str" and _name(keys) != "string"):
+        raise InvalidInputError(
+            f"the array 'sample' of {path!r} must hold one string or int64 for each sample, not "
+            f"{keys.dtype} {keys.shape}"
+        )
+    return GroupNode(group.metadata, nodes | {KEYS: children[KEYS]}, by_keys)
+
+
+def _column(metadata: ArrayMetadata) -> ColumnInfo:
+    kind = _KINDS.get(_name(metadata), "ndarray")
+    if kind != "ndarray" and metadata.ndim > 1:
+        kind = "ndarray"
+    return ColumnInfo(kind)
+
+
+def _name(metadata: ArrayMetadata) -> str:
+    document = metadata.to_dict()["data_type"]
+    return document if isinstance(document, str) else str(document["name"])

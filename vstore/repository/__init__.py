@@ -1,0 +1,4 @@
+"""The repository: opening, branches, publishing and rewriting; what stands behind its verbs.
+
+What a commit holds is read in `reading` and written in `writing`; here is what moves refs.
+"""

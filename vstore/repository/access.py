@@ -1,0 +1,109 @@
+"""What the verbs of a repository share: its objects, its refs, and what revisions name."""
+
+from collections.abc import Iterator
+from datetime import datetime
+
+from vstore.errors import NotFoundError
+from vstore.format import keys
+from vstore.format.commit import Author, RepositoryDocument
+from vstore.format.digest import Digest, is_digest
+from vstore.history.authors import as_author, login_name
+from vstore.history.commits import as_of as commit_as_of
+from vstore.history.documents import read_document
+from vstore.history.merge_base import merge_bases
+from vstore.history.refs import Branch, Refs
+from vstore.history.revisions import Resolver
+from vstore.reading.fetch import Fetcher
+from vstore.storage.store import ObjectStore
+
+
+class Access:
+    """A repository as its verbs see it; making one makes no request.
+
+    Safe to use from several threads.
+    """
+
+    def __init__(self, store: ObjectStore, *, author: Author | None = None) -> None:
+        self.store = store
+        self.fetcher = Fetcher(store)
+        self.refs = Refs(store, self.fetcher)
+        self.given_author = author
+
+    @property
+    def description(self) -> RepositoryDocument:
+        """The document that marks the repository, or `NotFoundError` where there is none."""
+        what = f"{keys.REPOSITORY} in {self.store.url}"
+        try:
+            return read_document(self.store, keys.REPOSITORY, RepositoryDocument, what=what)[0]
+        except NotFoundError:
+            raise NotFoundError(
+                f"there is no vstore repository at {self.store.url}: check the address, or make "
+                "one with vstore.create()"
+            ) from None
+
+    @property
+    def default_branch(self) -> str:
+        """The branch that is meant where none is named."""
+        return self.description.default_branch
+
+    def branch(self, name: str | None) -> Branch:
+        """Return a branch, the default one where none is named, or raise `NotFoundError`."""
+        return self.refs.get_branch(self.default_branch if name is None else name)
+
+    def author(self, given: Author | str | None = None) -> Author:
+        """Return who commits: as given here, or with the repository, or the user's login name."""
+        return as_author(given) or self.given_author or login_name()
+
+    def resolve(self, revision: str | None = None, *, as_of: datetime | None = None) -> Digest:
+        """Return the id of the commit that a revision names.
+
+        Raises:
+            NotFoundError: nothing is called that, or there is no repository.
+            InvalidInputError: the prefix is ambiguous, or the revision malformed.
+        """
+        digest, _ = self._resolve(revision)
+        return digest if as_of is None else commit_as_of(digest, as_of, self.fetcher.commit)
+
+    def resolve_kept(self, revision: str | None) -> Digest:
+        """Return a commit that a ref is to need; call it after that ref was read.
+
+        One that was named by its hash may be on no ref, and so about to be collected.
+        """
+        digest, by_hash = self._resolve(revision)
+        if by_hash:
+            self.refs.require_kept(digest)
+        return digest
+
+    def resolve_range(self, revision: str | None) -> tuple[list[Digest], list[Digest]]:
+        """Return the commits that a range begins at, and common ones whose histories it lacks.
+
+        `a..b` leaves out what `a` descends from, `a...b` what both do; any other revision
+        leaves nothing out.
+        """
+        for dots in ("...", ".."):
+            if revision is not None and dots in revision:
+                old, new = (self.resolve(end or None) for end in revision.split(dots, 1))
+                starts = [new] if dots == ".." else [old, new]
+                return starts, merge_bases(old, new, self.fetcher.commit)
+        return [self.resolve(revision)], []
+
+    def _resolve(self, revision: str | None) -> tuple[Digest, bool]:
+        """Return the commit that a revision names, and whether it does so by a hash."""
+        name = self.default_branch if revision is None else revision
+        resolver = Resolver(self.refs, self.fetcher.commit, self._commits_with_prefix)
+        try:
+            return resolver.resolve_origin(name)
+        except NotFoundError:
+            self._explain_missing(name)
+            raise
+
+    def _explain_missing(self, name: str) -> None:
+        """Raise a better error where there is no repository, or nothing was committed yet."""
+        if name == self.default_branch and not self.refs.branch_names():
+            raise NotFoundError(f"nothing was committed to {name!r} in {self.store.url} yet")
+
+    def _commits_with_prefix(self, prefix: str) -> Iterator[Digest]:
+        for info in self.store.list_prefix(f"{keys.COMMITS}{prefix}"):
+            digest = info.key.removeprefix(keys.COMMITS).removesuffix(".json")
+            if is_digest(digest):
+                yield Digest(digest)

@@ -1,0 +1,225 @@
+"""The branches and tags of a repository, by name."""
+
+from collections.abc import Iterator
+
+from vstore.errors import AlreadyExistsError, ConflictError, NotFoundError
+from vstore.format import keys
+from vstore.format.commit import Author, DeletedDocument, LogEntry, TagDocument
+from vstore.format.digest import Digest, is_digest
+from vstore.history.fence import Stopwatch
+from vstore.history.merge_base import is_ancestor
+from vstore.history.refs import Branch
+from vstore.repository.access import Access
+
+
+class Branches:
+    """The branches of a repository: iterate over names, index by name for the head's id."""
+
+    def __init__(self, access: Access) -> None:
+        self._access = access
+        self._refs = access.refs
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._refs.branch_names())
+
+    def __len__(self) -> int:
+        return len(self._refs.branch_names())
+
+    def __contains__(self, name: str) -> bool:
+        return self._refs.find_branch(name) is not None
+
+    def __getitem__(self, name: str) -> Digest:
+        return self._refs.get_branch(name).commit
+
+    def create(self, name: str, *, at: str | None = None) -> Digest:
+        """Create a branch at a revision (the default branch when None); return its commit.
+
+        Raises:
+            AlreadyExistsError: there is a branch of that name.
+        """
+        keys.check_ref_name(name, what="branch")
+        digest = self._access.resolve(at)
+        self._access.fetcher.commit(digest)
+        made = self._refs.create_branch(name, digest, action=f"created at {at or 'the default'}")
+        if made is None:
+            raise AlreadyExistsError(f"there is a branch {name!r} already")
+        return digest
+
+    def log(self, name: str) -> list[LogEntry]:
+        """Return the last moves of a branch, newest first: where to, when and why."""
+        return list(self._refs.get_branch(name).document.log)
+
+    def rename(self, name: str, new_name: str) -> Digest:
+        """Give a branch another name and return its commit; its log goes along.
+
+        Raises:
+            NotFoundError: there is no branch `name`.
+            AlreadyExistsError: there is a branch `new_name`.
+            ConflictError: the branch moved just now; it keeps its old name.
+        """
+        branch = self._refs.get_branch(name)
+        action = f"renamed from {name}"
+        log = branch.document.log
+        made = self._refs.create_branch(new_name, branch.commit, action=action, log=log)
+        if made is None:
+            raise AlreadyExistsError(f"there is a branch {new_name!r} already")
+        if not self._refs.delete_branch(branch):
+            self._refs.delete_branch(made)
+            raise ConflictError(f"the branch {name!r} moved just now; it keeps its name")
+        return branch.commit
+
+    def delete(self, name: str, *, force: bool = False) -> Digest:
+        """Delete a branch and return where it pointed.
+
+        `restore` brings it back; its commits stay for as long as garbage collection keeps
+        what branches left, 30 days by default.
+
+        Raises:
+            NotFoundError: there is no such branch.
+            ConflictError: its head is on no other branch or tag (unless `force`), or it
+                moved just now.
+        """
+        branch = self._refs.get_branch(name)
+        if not force and not self._is_reachable_elsewhere(branch):
+            raise ConflictError(
+                f"the branch {name!r} has commits that are on no other branch or tag: merge or "
+                "tag them first, or delete it with force=True"
+            )
+        note = self._refs.deleted.note(branch.document)
+        if not self._refs.delete_branch(branch):
+            self._refs.deleted.withdraw(note)
+            raise ConflictError(f"the branch {name!r} moved just now; nothing was deleted")
+        return branch.commit
+
+    def deleted(self) -> list[DeletedDocument]:
+        """Return the notes of deleted branches that are still kept, oldest first."""
+        return [note for note in self._refs.deleted if note.branch is not None]
+
+    def restore(self, name: str) -> Digest:
+        """Bring back a deleted branch, log and all, where it was; return its commit.
+
+        Raises:
+            NotFoundError: no branch of that name was deleted, or too long ago.
+            AlreadyExistsError: there is a branch of that name.
+        """
+        note = self._refs.deleted.find_latest(keys.branch(name))
+        if note is None or note.branch is None:
+            raise NotFoundError(_not_deleted("branch", name))
+        commit = Digest(note.branch.commit)
+        action = f"undo: deleted on {note.time[:10]}"
+        log = note.branch.log
+        if self._refs.create_branch(name, commit, action=action, log=log) is None:
+            raise AlreadyExistsError(f"there is a branch {name!r} already")
+        return commit
+
+    def _is_reachable_elsewhere(self, branch: Branch) -> bool:
+        others = {self[name] for name in self if name != branch.name}
+        others |= {Digest(tag.commit) for tag in Tags(self._access).documents()}
+        read = self._access.fetcher.commit
+        return any(is_ancestor(branch.commit, other, read) for other in others)
+
+    def __repr__(self) -> str:
+        return f"<branches {', '.join(self) or 'none'}>"
+
+
+class Tags:
+    """The tags of a repository: iterate over names, index by name for the commit's id."""
+
+    def __init__(self, access: Access) -> None:
+        self._access = access
+        self._refs = access.refs
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._refs.tag_names())
+
+    def __len__(self) -> int:
+        return len(self._refs.tag_names())
+
+    def __contains__(self, name: str) -> bool:
+        return self._refs.find_tag(name) is not None
+
+    def __getitem__(self, name: str) -> Digest:
+        return Digest(self.get(name).commit)
+
+    def get(self, name: str) -> TagDocument:
+        """Return a tag with its author, time and message, or raise `NotFoundError`."""
+        found = self._refs.find_tag(name)
+        if found is None:
+            raise NotFoundError(f"there is no tag {name!r} in {self._access.store.url}")
+        return found
+
+    def documents(self) -> Iterator[TagDocument]:
+        """Yield every tag."""
+        for name in self:
+            yield self.get(name)
+
+    def create(
+        self,
+        name: str,
+        *,
+        at: str | None = None,
+        message: str = "",
+        author: Author | str | None = None,
+    ) -> Digest:
+        """Create a tag at a revision (the default branch when None); return its commit.
+
+        Raises:
+            AlreadyExistsError: there is a tag of that name; tags do not move.
+            NotFoundError: there is no such commit.
+        """
+        keys.check_ref_name(name, what="tag")
+        since = Stopwatch()
+        digest = self._access.resolve_kept(at)
+        if at is not None and is_digest(at):
+            self._access.fetcher.commit(digest)
+        who = self._access.author(author)
+        self._refs.create_tag(name, digest, author=who, message=message, named=since)
+        return digest
+
+    def delete(self, name: str) -> None:
+        """Delete a tag, or raise `NotFoundError`; `restore` brings it back."""
+        self._refs.delete_tag(name)
+
+    def deleted(self) -> list[DeletedDocument]:
+        """Return the notes of deleted tags that are still kept, oldest first."""
+        return [note for note in self._refs.deleted if note.tag is not None]
+
+    def restore(self, name: str) -> Digest:
+        """Bring back a deleted tag, exactly as it was; return its commit.
+
+        Raises:
+            NotFoundError: no tag of that name was deleted, or too long ago.
+            AlreadyExistsError: there is a tag of that name.
+        """
+        note = self._refs.deleted.find_latest(keys.tag(name))
+        if note is None or note.tag is None:
+            raise NotFoundError(_not_deleted("tag", name))
+        if not self._refs.restore_tag(note.tag):
+            raise AlreadyExistsError(f"there is a tag {name!r} already")
+        return Digest(note.tag.commit)
+
+    def __repr__(self) -> str:
+        return f"<tags {', '.join(self) or 'none'}>"
+
+
+def restore(access: Access, name: str) -> Digest:
+    """Bring back the branch or the tag of a name, whichever was deleted last.
+
+    Raises:
+        NotFoundError: neither was deleted, or too long ago.
+    """
+    deleted = access.refs.deleted
+    branch = deleted.find_latest(keys.branch(name))
+    tag = deleted.find_latest(keys.tag(name))
+    if branch is None and tag is None:
+        raise NotFoundError(f"there is no branch {name!r}, and none of that name was deleted")
+    if tag is None or (branch is not None and branch.time > tag.time):
+        return Branches(access).restore(name)
+    return Tags(access).restore(name)
+
+
+def _not_deleted(what: str, name: str) -> str:
+    return (
+        f"no {what} {name!r} was deleted, or so long ago that garbage collection forgot it: "
+        "if you know its commit, create it there"
+    )

@@ -1,0 +1,85 @@
+"""Questions about history: what was committed, by whom a sample was changed, what differs."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import islice
+
+from vstore.diffing.diff import Diff
+from vstore.diffing.states import NodeStates, SampleStates
+from vstore.errors import InvalidInputError, NotFoundError
+from vstore.format.digest import Digest
+from vstore.format.table.sample_keys import SampleKey
+from vstore.history.blame import commits_between, is_touched, last_changed
+from vstore.history.commits import Commit
+from vstore.reading.snapshot import Snapshot
+from vstore.repository.access import Access
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """Which commits of a log are wanted: those that touched a path, or a sample there.
+
+    `skip` leaves out so many of these, `limit` ends after so many.
+    """
+
+    path: str | None = None
+    sample: SampleKey | None = None
+    skip: int = 0
+    limit: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.sample is not None and self.path is None:
+            raise InvalidInputError("name the sample's table, or one column of it, by path=")
+        for name, value in (("skip", self.skip), ("limit", self.limit)):
+            if value is not None and (type(value) is not int or value < 0):
+                raise InvalidInputError(f"{name} is a number of commits, not {value!r}")
+
+
+def log(access: Access, revision: str | None, wanted: Wanted) -> Iterator[Commit]:
+    """Yield the wanted commits of a revision or range, newest first."""
+    stop = None if wanted.limit is None else wanted.skip + wanted.limit
+    return islice(_touching(access, revision, wanted), wanted.skip, stop)
+
+
+def _touching(access: Access, revision: str | None, wanted: Wanted) -> Iterator[Commit]:
+    starts, excluded = access.resolve_range(revision)
+    found = commits_between(starts, excluded, access.fetcher.commit)
+    if wanted.path is None:
+        return found
+    states = (
+        NodeStates(access.fetcher, wanted.path)
+        if wanted.sample is None
+        else SampleStates(access.fetcher, wanted.path, wanted.sample, starts[-1])
+    )
+    return (commit for commit in found if is_touched(commit, states))
+
+
+def blame(access: Access, path: str, sample: SampleKey, *, revision: str | None) -> Commit:
+    """Return the commit that last changed a sample, or raise `NotFoundError`."""
+    start = access.resolve(revision)
+    states = SampleStates(access.fetcher, path, sample, start)
+    found = last_changed(start, access.fetcher.commit, states)
+    if found is None:
+        raise NotFoundError(f"there is no sample {sample!r} at {path!r}")
+    return found
+
+
+def snapshot(access: Access, digest: Digest) -> Snapshot:
+    """Open a commit for reading, or raise `NotFoundError`."""
+    try:
+        return Snapshot(access.fetcher, digest)
+    except NotFoundError:
+        access.description  # noqa: B018 - tells whether there is a repository at all
+        raise NotFoundError(f"there is no commit {digest} in {access.store.url}") from None
+
+
+def diff(access: Access, old: str, new: str | None) -> Diff:
+    """Return what differs between two revisions, or over the range that `old` spells."""
+    if new is None and "..." in old:
+        starts, bases = access.resolve_range(old)
+        if not bases:
+            raise NotFoundError(f"the two ends of {old!r} share no commit")
+        return Diff(snapshot(access, bases[0]), snapshot(access, starts[-1]))
+    if new is None and ".." in old:
+        old, new = (end or access.default_branch for end in old.split("..", 1))
+    return Diff(snapshot(access, access.resolve(old)), snapshot(access, access.resolve(new)))

@@ -1,0 +1,115 @@
+"""Creating, opening and checking out repositories by their addresses."""
+
+import secrets
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from vstore.errors import AlreadyExistsError
+from vstore.format import commit as commits
+from vstore.format import keys
+from vstore.format.commit import FORMAT, Author, RepositoryDocument, format_time
+from vstore.history.authors import as_author
+from vstore.maintenance.probe.probe import require_conditions
+from vstore.reading.snapshot import Snapshot
+from vstore.repository.repository import Repository
+from vstore.storage.open import open_store
+
+DEFAULT_BRANCH = "main"
+
+
+def create(
+    url: str | Path,
+    *,
+    storage_options: Mapping[str, Any] | None = None,
+    default_branch: str = DEFAULT_BRANCH,
+    author: Author | str | None = None,
+    unsafe_single_writer: bool = False,
+) -> Repository:
+    """Create a repository and return it.
+
+    Args:
+        url: a path, or any fsspec URL: `s3://bucket/name`, `gs://`, `az://`, `memory://`.
+        storage_options: passed to the filesystem, in fsspec's words.
+        default_branch: the branch that the first commit makes.
+        author: who commits through this handle, `"Ann Lee <ann@example.org>"`.
+        unsafe_single_writer: write to a filesystem without conditional writes, promising
+            that nobody else does at the same time.
+
+    Raises:
+        AlreadyExistsError: there is a repository already.
+        UnsupportedStoreError: the store ignores the conditions of conditional writes.
+
+    >>> create("memory://create-doc").url
+    'memory://create-doc'
+    """
+    keys.check_ref_name(default_branch, what="branch")
+    store = open_store(
+        url, storage_options=storage_options, unsafe_single_writer=unsafe_single_writer
+    )
+    require_conditions(store)
+    marker = RepositoryDocument(
+        format=FORMAT,
+        features=[],
+        id=secrets.token_hex(16),
+        default_branch=default_branch,
+        created=format_time(datetime.now(UTC)),
+    )
+    if store.put_if_absent(keys.REPOSITORY, commits.encode(marker)) is None:
+        raise AlreadyExistsError(
+            f"there is a repository at {store.url} already: open it with vstore.open()"
+        )
+    return Repository(store, author=as_author(author))
+
+
+def open_repository(
+    url: str | Path,
+    *,
+    storage_options: Mapping[str, Any] | None = None,
+    author: Author | str | None = None,
+    unsafe_single_writer: bool = False,
+) -> Repository:
+    """Open a repository; the arguments are those of `create`. No request is made yet.
+
+    >>> _ = create("memory://open-doc")
+    >>> open_repository("memory://open-doc")
+    <vstore.Repository memory://open-doc>
+    """
+    store = open_store(
+        url, storage_options=storage_options, unsafe_single_writer=unsafe_single_writer
+    )
+    return Repository(store, author=as_author(author))
+
+
+def checkout(
+    url: str | Path,
+    revision: str | None = None,
+    *,
+    storage_options: Mapping[str, Any] | None = None,
+    as_of: datetime | None = None,
+) -> Snapshot:
+    """Open a commit for reading in the fewest requests: one by id, two by branch.
+
+    The revision may stand behind the address: `s3://bucket/fashion@v1`.
+
+    >>> repo = create("memory://checkout-doc")
+    >>> with repo.transaction("main", message="Start") as tx:
+    ...     tx.create_array("x", shape=(3,), dtype="int64")[:] = [1, 2, 3]
+    >>> checkout("memory://checkout-doc@main")["x"][1]
+    np.int64(2)
+    """
+    if revision is None:
+        url, revision = _split_revision(str(url))
+    repository = open_repository(url, storage_options=storage_options)
+    return repository.checkout(revision, as_of=as_of)
+
+
+def _split_revision(url: str) -> tuple[str, str | None]:
+    address, at, revision = url.rpartition("@")
+    if not at or not address or "://" in revision or address.endswith("/"):
+        return url, None
+    host = address.partition("://")[2]
+    if "://" in url and "/" not in host and "/" in revision:
+        return url, None
+    return address, revision

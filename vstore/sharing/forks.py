@@ -1,0 +1,150 @@
+"""One transaction written by many workers: parts that pickle, joined before the commit.
+
+>>> import numpy, pickle, vstore
+>>> repo = vstore.create("memory://forks-doc")
+>>> with repo.transaction("main", message="Write together") as tx:
+...     _ = tx.create_array("x", shape=(8,), chunk_shape=(4,), dtype="int64")
+...     forks = [tx.fork() for _ in range(2)]
+...     for i, fork in enumerate(forks):
+...         fork["x"][4 * i : 4 * i + 4] = i + 1
+...     tx.merge(*forks)
+>>> repo.checkout("main")["x"][:]
+array([1, 1, 1, 1, 2, 2, 2, 2])
+"""
+
+import secrets
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from vstore.errors import ConflictError, InvalidInputError
+from vstore.format.commit import Changes
+from vstore.format.digest import Digest
+from vstore.merging.merge import replay
+from vstore.merging.sides import Sides
+from vstore.reading.fetch import Fetcher
+from vstore.writing.committing import CommitOptions
+from vstore.writing.transaction import Transaction
+
+
+class Fork:
+    """A part of a transaction, to write into here or elsewhere.
+
+    Pickling it stores what was written so far, where nobody sees it, and carries where it
+    lies. So a worker gets a fork, writes, and returns it. A worker that dies leaves nothing
+    behind but objects that garbage collection removes; give its work to another.
+    """
+
+    def __init__(self, fetcher: Fetcher, begun: Digest, options: CommitOptions, token: str) -> None:
+        self._fetcher = fetcher
+        self._options = options
+        self._transaction: Transaction | None = None
+        self.token = token
+        self.begun = begun
+        self.written = begun
+
+    def __getstate__(self) -> dict[str, Any]:
+        self.flush()
+        return self.__dict__ | {"_transaction": None}
+
+    @property
+    def transaction(self) -> Transaction:
+        """What to write into; it is never committed by itself."""
+        if self._transaction is None:
+            self._transaction = Transaction(self._fetcher, self.written, self._options)
+        return self._transaction
+
+    @property
+    def store(self) -> Any:
+        """The fork as a Zarr store, to read and write."""
+        return self.transaction.store
+
+    def __getitem__(self, path: str) -> Any:
+        """Return the table, column or array at `path`, to read and to change."""
+        return self.transaction[path]
+
+    def flush(self) -> Digest:
+        """Store what was written; return the commit, which no branch names, that holds it."""
+        if self._transaction is not None:
+            made = self._transaction.write()
+            self._transaction = None
+            self.written = self.written if made is None else made[0]
+        return self.written
+
+    def __repr__(self) -> str:
+        return f"<vstore.Fork {self.token[:8]} of {self._fetcher.store.url}>"
+
+
+@dataclass
+class Forks:
+    """The forks of one transaction that are still to be merged."""
+
+    fetcher: Fetcher
+    options: CommitOptions
+    out: set[str] = field(default_factory=set)
+    merged: set[str] = field(default_factory=set)
+
+    def fork(self, transaction: Transaction) -> Fork:
+        """Return a fork that begins with what the transaction holds."""
+        begun = transaction.checkpoint()
+        token = secrets.token_hex(16)
+        self.out.add(token)
+        options = replace(self.options, message="Part of a transaction", metadata={})
+        return Fork(self.fetcher, begun, options, token)
+
+    def merge(self, transaction: Transaction, forks: Sequence[Any]) -> None:
+        """Put what was written into forks into their transaction, one after the other."""
+        tokens = self._check(forks)
+        ours = transaction.checkpoint()
+        changes = dict(self.fetcher.commit(ours).changes)
+        for fork in forks:
+            made = self._joined(fork, ours)
+            if made is not None:
+                ours = made
+                _add(changes, self.fetcher.commit(ours).changes)
+        transaction.adopt(ours, changes)
+        self.out -= tokens
+        self.merged |= tokens
+
+    def _check(self, forks: Sequence[Any]) -> set[str]:
+        tokens: set[str] = set()
+        for fork in forks:
+            if not isinstance(fork, Fork):
+                raise InvalidInputError(f"merge takes forks of the transaction, not {fork!r}")
+            if fork.token in self.merged or fork.token in tokens:
+                raise InvalidInputError(f"{fork!r} was merged already: each is taken once")
+            if fork.token not in self.out:
+                raise InvalidInputError(f"{fork!r} is a fork of another transaction")
+            tokens.add(fork.token)
+        return tokens
+
+    def _joined(self, fork: Fork, ours: Digest) -> Digest | None:
+        """Return a commit that has what the fork changed on top of `ours`; None if nothing."""
+        theirs = fork.flush()
+        if theirs == fork.begun:
+            return None
+        if ours == fork.begun:
+            return theirs
+        transaction, conflicts = replay(
+            self.fetcher, Sides(fork.begun, ours, theirs), self.options, what="forks"
+        )
+        if conflicts.unresolved:
+            transaction.discard()
+            try:
+                conflicts.check("the forks cannot be joined")
+            except ConflictError as exc:
+                exc.add_note("give each worker a region or samples of its own")
+                raise
+        made = transaction.write()
+        return None if made is None else made[0]
+
+
+def _add(total: dict[str, Changes], more: Mapping[str, Changes]) -> None:
+    for path, change in more.items():
+        before = total.get(path, Changes())
+        total[path] = Changes(
+            before.added + change.added,
+            before.changed + change.changed,
+            before.removed + change.removed,
+            before.schema or change.schema,
+        )

@@ -1,0 +1,80 @@
+"""Which transaction is meant by a store that was pickled: the one here, or one elsewhere."""
+
+import os
+import secrets
+import threading
+from weakref import WeakKeyDictionary, WeakValueDictionary
+
+from vstore.errors import ClosedError, InvalidInputError
+from vstore.sharing.borrower import Borrower
+from vstore.sharing.loan import Loan, Terms
+from vstore.storage.locks import ForkSafeLock
+from vstore.writing.transaction import Transaction
+
+KEPT_BORROWERS = 4
+"""How many transactions of other processes one process keeps for stores that may still come."""
+
+
+class Shared:
+    """What all stores of one transaction have in common; does not keep it alive."""
+
+    def __init__(self) -> None:
+        self.token = secrets.token_hex(16)
+        self.lock = threading.RLock()
+        self._pid = os.getpid()
+
+    @property
+    def is_here(self) -> bool:
+        """Tell whether this process made the transaction, and not one it was forked from."""
+        return self._pid == os.getpid()
+
+    def require_here(self) -> None:
+        """Refuse the copy of a transaction that a fork of the process made."""
+        if not self.is_here:
+            raise InvalidInputError(
+                "this process was forked from the one that holds the transaction, so that what is "
+                "written here would be lost: pass it the store as an argument, pickled"
+            )
+
+    def lend(self, transaction: Transaction) -> Terms:
+        """Return what another process needs to write into the transaction."""
+        self.require_here()
+        if not transaction.is_open:
+            raise ClosedError(
+                "the transaction behind this store is finished: nothing can be written for it"
+            )
+        with self.lock:
+            loan = transaction.contributions
+            if not isinstance(loan, Loan):
+                loan = Loan(transaction, self.token, self.lock)
+                transaction.accept(loan)
+            return loan.terms()
+
+
+_SHARED: WeakKeyDictionary[Transaction, Shared] = WeakKeyDictionary()
+_LIVE: WeakValueDictionary[str, Transaction] = WeakValueDictionary()
+_BORROWERS: dict[str, Borrower] = {}
+_REGISTRY = ForkSafeLock()
+
+
+def shared(transaction: Transaction) -> Shared:
+    """Return what the stores of a transaction have in common."""
+    with _REGISTRY:
+        if transaction not in _SHARED:
+            made = _SHARED[transaction] = Shared()
+            _LIVE[made.token] = transaction
+        return _SHARED[transaction]
+
+
+def received(terms: Terms) -> Transaction | Borrower:
+    """Return what was lent: the transaction where it lives, a borrower of it elsewhere."""
+    here = _LIVE.get(terms.token)
+    if here is not None and shared(here).is_here:
+        return here
+    with _REGISTRY:
+        found = _BORROWERS.get(terms.token)
+        if found is None or found.terms.begun != terms.begun or found.pid != os.getpid():
+            found = _BORROWERS[terms.token] = Borrower(terms)
+            while len(_BORROWERS) > KEPT_BORROWERS:
+                del _BORROWERS[next(iter(_BORROWERS))]
+        return found

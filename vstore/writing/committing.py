@@ -1,0 +1,165 @@
+"""What a commit says beside its contents, the document it becomes, and storing that."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from typing import Any
+
+from vstore.errors import InvalidInputError
+from vstore.format import document, keys
+from vstore.format.commit import (
+    FORMAT,
+    Author,
+    CommitDocument,
+    ancestors_of,
+    format_time,
+    merges_of,
+    parse_time,
+)
+from vstore.format.digest import Digest, digest_of
+from vstore.history.commits import ReadCommit
+from vstore.reading.fetch import Fetcher
+from vstore.writing.packs import PackWriter
+from vstore.writing.staged_tree import Contents
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CommitOptions:
+    """What a commit says beside its contents."""
+
+    message: str
+    author: Author
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+    time: datetime | None = None
+    allow_empty: bool = False
+    merged: Sequence[Digest] = ()
+    """Commits that are parents beside the one that the transaction began at."""
+
+    def __post_init__(self) -> None:
+        check_message(self.message)
+        document.plain_object(self.metadata, what="metadata")
+        document.dumps([self.message, self.author], what="message or author")
+        if self.time is not None:
+            check_time(self.time)
+
+
+class CommitWriter:
+    """Stores the commits that one transaction comes to; none is the head of a branch yet."""
+
+    def __init__(
+        self, fetcher: Fetcher, writer: PackWriter, base: Digest | None, options: CommitOptions
+    ) -> None:
+        self._fetcher = fetcher
+        self._writer = writer
+        self._base = base
+        self._options = options
+        self._parent = None if base is None else fetcher.commit(base)
+        now = datetime.now(UTC)
+        self._began = now if self._parent is None else max(now, parse_time(self._parent.time))
+        self._last: Digest | None = None
+
+    def write(
+        self, contents: Contents, *, meanwhile: Callable[[], None] | None = None
+    ) -> tuple[Digest, CommitDocument] | None:
+        """Store a commit of the contents; return None where nothing was changed.
+
+        `meanwhile` is called once the last requests are under way.
+        """
+        if self._is_unchanged(contents) and not self._options.allow_empty:
+            return None
+        return self._store(contents, self._options, meanwhile)
+
+    def write_part(self, contents: Contents) -> Digest:
+        """Store a commit that no branch is to name; the same one for the same contents."""
+        options = replace(self._options, time=self._options.time or self._began)
+        return self._store(contents, options)[0]
+
+    def _store(
+        self,
+        contents: Contents,
+        options: CommitOptions,
+        meanwhile: Callable[[], None] | None = None,
+    ) -> tuple[Digest, CommitDocument]:
+        new = commit_document(self._fetcher.commit, self._base, options, contents)
+        data = document.dumps(new, what="commit")
+        digest = digest_of(data)
+        if digest == self._last:
+            return digest, new
+        self._last = digest
+        for name, part in contents.parts.items():
+            self._writer.upload(keys.index(name), part)
+        self._writer.upload(keys.commit(digest), data)
+        if meanwhile is not None:
+            meanwhile()
+        self._writer.finish()
+        self._fetcher.remember_commit(digest, new)
+        return digest, new
+
+    def _is_unchanged(self, contents: Contents) -> bool:
+        if self._options.merged:
+            return False
+        if self._parent is None:
+            return not contents.changes
+        tree, before = contents.tree, self._parent.tree
+        return tree == before and document.dumps(tree) == document.dumps(before)  # 1 is not true
+
+
+def commit_document(
+    read: ReadCommit,
+    base: Digest | None,
+    options: CommitOptions,
+    contents: Contents,
+) -> CommitDocument:
+    """Return the commit that has these contents, on top of `base` and the commits it merges."""
+    digests = [] if base is None else [base]
+    digests += [digest for digest in options.merged if digest not in digests]
+    parents = [read(digest) for digest in digests]
+    depth, ancestors, merges = 0, list[tuple[int, str]](), merges_of(0, parents=len(parents))
+    if base is not None:
+        depth = parents[0].depth + 1
+        ancestors = ancestors_of(base, parents[0].depth, parents[0].ancestors)
+        merges = merges_of(parents[0].merges, parents=len(parents))
+    return CommitDocument(
+        format=FORMAT,
+        features=[],
+        parents=list(digests),
+        generation=max((parent.generation for parent in parents), default=-1) + 1,
+        depth=depth,
+        ancestors=ancestors,
+        author=options.author,
+        time=format_time(_time(options.time, parents)),
+        message=options.message,
+        metadata=document.plain_object(options.metadata, what="metadata"),
+        changes=contents.changes,
+        tree=contents.tree,
+        merges=merges,
+    )
+
+
+def _time(given: datetime | None, parents: Sequence[CommitDocument]) -> datetime:
+    """Return the commit's time, which is never before that of a parent."""
+    earliest = max((parse_time(parent.time) for parent in parents), default=None)
+    if given is None:
+        now = datetime.now(UTC)
+        return now if earliest is None else max(now, earliest)
+    if earliest is not None and given < earliest:
+        raise InvalidInputError(f"time={given} lies before the parent commit's, {earliest}")
+    return given
+
+
+def check_message(message: object) -> None:
+    """Raise `InvalidInputError` unless `message` may be a commit's."""
+    if not isinstance(message, str):
+        raise InvalidInputError(f"a commit's message is a string, not {message!r}")
+
+
+def check_time(time: object) -> None:
+    """Raise `InvalidInputError` unless `time` may be a commit's."""
+    if not isinstance(time, datetime) or time.tzinfo is None:
+        raise InvalidInputError(
+            f"time is a datetime with a time zone, for instance tzinfo=UTC; got {time!r}"
+        )
+    try:
+        format_time(time)
+    except OverflowError as exc:
+        raise InvalidInputError(f"time={time} has no form in UTC") from exc

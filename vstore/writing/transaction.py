@@ -1,0 +1,417 @@
+"""Changes that become one commit, or nothing."""
+
+from collections.abc import Mapping, Sequence
+from types import TracebackType
+from typing import Any, Protocol, Self
+
+from numpy.typing import DTypeLike
+
+from vstore import optional
+from vstore.diffing.diff import Diff
+from vstore.errors import (
+    AlreadyExistsError,
+    ClosedError,
+    InvalidInputError,
+    NotFoundError,
+)
+from vstore.format import document, keys
+from vstore.format.commit import Changes, CommitDocument
+from vstore.format.digest import Digest
+from vstore.format.keys import split_path
+from vstore.format.table.sample_keys import KEY_KINDS, KeyKind
+from vstore.format.table.samples import ColumnSpec
+from vstore.format.tree import ArrayNode, GroupNode
+from vstore.history.commits import Commit, describe
+from vstore.reading.fetch import Fetcher
+from vstore.reading.snapshot import Snapshot
+from vstore.writing.committing import CommitOptions, CommitWriter
+from vstore.writing.copying import require_kept_here
+from vstore.writing.new_column import array_metadata, check_specs
+from vstore.writing.packs import PackWriter
+from vstore.writing.staged_table import StagedTable
+from vstore.writing.staged_tree import StagedTree
+from vstore.writing.staged_view import StagedView
+
+
+class Publish(Protocol):
+    """Makes commits the head of a branch."""
+
+    def prepare(self) -> None:
+        """Ask the store what moving the branch takes, while the commit is being stored."""
+
+    def __call__(self, digest: Digest, document: CommitDocument) -> Commit:
+        """Make a stored commit the head, or raise; return what the head became."""
+
+
+class Forking(Protocol):
+    """Gives parts of a transaction to other workers, and joins what they made of them."""
+
+    def fork(self, transaction: "Transaction") -> Any:
+        """Return a part to write into, which pickles."""
+
+    def merge(self, transaction: "Transaction", forks: Sequence[Any]) -> None:
+        """Put what was written into forks into their transaction, in the order given."""
+
+
+class Contributions(Protocol):
+    """What other processes write for a transaction while it is open."""
+
+    def take(self, *, last: bool = False) -> None:
+        """Put into the transaction what they have written; after the last time they may not."""
+
+    def release(self) -> None:
+        """Remove what is left of it; the transaction is over."""
+
+
+class Transaction:
+    """Changes to one branch, invisible until they are committed.
+
+    As a context manager it commits on a normal exit and discards on an exception. Data
+    streams to the store while it is written; memory stays bounded as
+    `vstore.writing.packs` says. Not safe for use by several threads.
+    """
+
+    def __init__(
+        self,
+        fetcher: Fetcher,
+        base: Digest | None,
+        options: CommitOptions,
+        *,
+        branch: str = "",
+        publish: Publish | None = None,
+        forking: Forking | None = None,
+    ) -> None:
+        self._branch = branch
+        self._publish = publish
+        self._forking = forking
+        self._fetcher = fetcher
+        self._base = base
+        self._writer = PackWriter(fetcher)
+        self._commits = CommitWriter(fetcher, self._writer, base, options)
+        self._staged = StagedTree(
+            fetcher,
+            self._writer,
+            base,
+            require_open=self._require_open,
+            what=f"the head of {branch!r}",
+        )
+        self._is_open = True
+        self._contributions: Contributions | None = None
+        self.commit_made: Commit | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        if not self._is_open:
+            return
+        if error is None:
+            self.commit()
+        else:
+            self.discard()
+
+    def _require_open(self) -> None:
+        if not self._is_open:
+            raise ClosedError("the transaction is finished: begin another one")
+
+    @property
+    def branch(self) -> str:
+        """The branch that the commit is to move."""
+        return self._branch
+
+    @property
+    def staged(self) -> StagedTree:
+        """The nodes as they stand, with the verbs that stores and merges change them by."""
+        return self._staged
+
+    def create_table(
+        self,
+        path: str,
+        columns: Mapping[str, ColumnSpec],
+        *,
+        keys: KeyKind | None = None,
+        attributes: Mapping[str, Any] | None = None,
+    ) -> StagedTable:
+        """Create a table; `columns` says what each column holds, `keys` how samples are named.
+
+        Raises:
+            AlreadyExistsError: something is at `path`.
+            InvalidInputError: a name, a column or an attribute is impossible.
+        """
+        self._require_open()
+        path = self._free_path(path, "table")
+        check_specs(columns)
+        if keys is not None and keys not in KEY_KINDS:
+            raise InvalidInputError(f"keys is None, 'int', 'str' or 'tuple', not {keys!r}")
+        metadata = GroupNode().metadata | {"attributes": _json_object(attributes)}
+        return self._staged.make_table(path, columns, keys=keys, metadata=metadata)
+
+    def create_array(  # noqa: PLR0913
+        self,
+        path: str,
+        *,
+        shape: Sequence[int],
+        dtype: DTypeLike,
+        chunk_shape: Sequence[int] | None = None,
+        codecs: Sequence[dict[str, Any]] | None = None,
+        fill_value: Any = None,
+        dimension_names: Sequence[str | None] | None = None,
+        attributes: Mapping[str, Any] | None = None,
+    ) -> "StagedView":
+        """Create a plain N-dimensional array, to be filled by assignment.
+
+        Raises:
+            AlreadyExistsError: something is at `path`.
+            InvalidInputError: an option is impossible.
+        """
+        self._require_open()
+        path = self._free_path(path, "array")
+        metadata = array_metadata(
+            shape,
+            dtype,
+            chunk_shape=chunk_shape,
+            codecs=codecs,
+            fill_value=fill_value,
+            dimension_names=dimension_names,
+            attributes=_json_object(attributes),
+        )
+        return StagedView(self._staged.make_array(path, metadata), self._require_open)
+
+    def _free_path(self, path: str, what: str) -> str:
+        names = split_path(path, what=what)
+        if not names:
+            raise InvalidInputError(f"a {what} needs a name; got {path!r}")
+        if names[0] == keys.OBJECTS:
+            raise InvalidInputError(f"the name {keys.OBJECTS!r} is taken by vstore")
+        joined = "/".join(names)
+        if joined in self:
+            raise AlreadyExistsError(f"there is something at {joined!r} already: delete it first")
+        for depth in range(1, len(names)):
+            where = "/".join(names[:depth])
+            above = self._staged.nodes.find(where)
+            if isinstance(above, ArrayNode) or (above is not None and above.table is not None):
+                raise InvalidInputError(f"{where!r} is no plain group: nothing can go below it")
+        return joined
+
+    def delete(self, path: str) -> None:
+        """Delete the table, array or group at `path`, or raise `NotFoundError`."""
+        self._require_open()
+        self._staged.nodes.get(path)
+        self._staged.delete(self._whole(path))
+
+    def __getitem__(self, path: str) -> Any:
+        """Return the table, column or array at `path`, to read and to change.
+
+        Raises:
+            NotFoundError: nothing is there.
+        """
+        self._require_open()
+        self.take_contributions()
+        joined = "/".join(split_path(path))
+        if self._staged.is_table(joined):
+            return self._staged.table(joined)
+        parent, _, name = joined.rpartition("/")
+        if self._staged.is_table(parent):
+            return self._staged.table(parent)[name]
+        if isinstance(self._staged.nodes.get(joined), GroupNode):
+            raise NotFoundError(f"{joined!r} is a group; name a table or an array in it")
+        return StagedView(self._staged.array(joined), self._require_open)
+
+    def __contains__(self, path: str) -> bool:
+        self.take_contributions()
+        return self._staged.nodes.find(path) is not None
+
+    @property
+    def store(self) -> Any:
+        """The transaction as a Zarr store, a `vstore.zarr_store.ZarrStore`, to read and write."""
+        purpose = "a transaction as a Zarr store"
+        module = optional.load(
+            "vstore.zarr.zarr_store", package="zarr", extra="zarr", purpose=purpose
+        )
+        return module.ZarrStore(self)
+
+    @property
+    def is_open(self) -> bool:
+        """Tell whether the transaction can still be changed."""
+        return self._is_open
+
+    def move(self, path: str, new_path: str) -> None:
+        """Move a table, array or group; no chunk is touched.
+
+        Raises:
+            NotFoundError: nothing is at `path`.
+            AlreadyExistsError: something is at `new_path`.
+        """
+        old, new = self._way(path, new_path, "moved")
+        self._staged.move(old, new)
+
+    def copy(self, path: str, new_path: str) -> None:
+        """Copy a table, array or group as it stands; no chunk is touched.
+
+        From then on the two have nothing to do with each other: what is changed in one is
+        not changed in the other, also by merges.
+
+        Raises:
+            NotFoundError: nothing is at `path`.
+            AlreadyExistsError: something is at `new_path`.
+        """
+        old, new = self._way(path, new_path, "copied")
+        self.take_contributions()
+        self._staged.copy(old, new)
+
+    def _way(self, path: str, new_path: str, what: str) -> tuple[str, str]:
+        self._require_open()
+        old, new = self._whole(path), self._free_path(new_path, "node")
+        self._staged.nodes.get(old)
+        if f"{new}/".startswith(f"{old}/"):
+            raise InvalidInputError(f"{old!r} cannot be {what} to {new!r}, below itself")
+        return old, new
+
+    def _whole(self, path: str) -> str:
+        """Return the path of what can be taken by itself: no root, and no part of a table."""
+        joined = "/".join(split_path(path))
+        if not joined:
+            raise InvalidInputError("the root stays where it is: name a node in it")
+        parent = joined.rpartition("/")[0]
+        if self._staged.is_table(parent):
+            raise InvalidInputError(f"{joined!r} is a column: it goes with its table {parent!r}")
+        return joined
+
+    def copy_from(self, snapshot: Snapshot, path: str, new_path: str | None = None) -> None:
+        """Copy a table, array or group out of any commit of this repository.
+
+        No chunk is read or written. As with `copy`, what is made is new: where `path` was
+        deleted, say, a merge takes it for another.
+
+        Args:
+            snapshot: The commit, from `repo.checkout(...)`.
+            path: What to copy.
+            new_path: Where to put it; the same path when None.
+
+        Raises:
+            NotFoundError: nothing is at `path` there.
+            AlreadyExistsError: something is at `new_path` here.
+            InvalidInputError: the commit is in another repository.
+            ConflictError: garbage collection is about to delete the commit.
+        """
+        self._require_open()
+        node = snapshot.tree.get(path)
+        new = self._free_path(path if new_path is None else new_path, "node")
+        above = snapshot.tree.find("/".join(split_path(path)[:-1]))
+        if isinstance(above, GroupNode) and above.table is not None:
+            raise InvalidInputError(f"{path!r} is a column: copy its table")
+        require_kept_here(self._staged.fetcher.store, snapshot.commit.id, of=snapshot.url)
+        self._staged.put_copy(new, node, snapshot.tree)
+
+    def fork(self) -> Any:
+        """Return a `vstore.sharing.forks.Fork`: a part to write into elsewhere, which pickles.
+
+        It begins with what this transaction holds now. Nothing of it is visible before
+        `merge` takes it and this transaction is committed.
+        """
+        forking = self._require_forking()
+        self.take_contributions()
+        return forking.fork(self)
+
+    def merge(self, *forks: Any) -> None:
+        """Take what was written into forks, rows of tables in the order of the forks.
+
+        Raises:
+            ConflictError: two forks, or a fork and this transaction, changed the same
+                elements differently; nothing was taken.
+            InvalidInputError: a fork of another transaction, or one that was merged before.
+        """
+        forking = self._require_forking()
+        self.take_contributions()
+        forking.merge(self, forks)
+
+    def _require_forking(self) -> Forking:
+        self._require_open()
+        if self._forking is None:
+            raise InvalidInputError("only a transaction that a repository began can be forked")
+        return self._forking
+
+    def accept(self, contributions: Contributions) -> None:
+        """Take what other processes write, from now on, whenever it is looked at and at the end."""
+        self._require_open()
+        self._contributions = contributions
+
+    @property
+    def contributions(self) -> Contributions | None:
+        """What was accepted, if anything."""
+        return self._contributions
+
+    def take_contributions(self, *, last: bool = False) -> None:
+        """Put in what other processes have written so far."""
+        if self._contributions is not None:
+            self._contributions.take(last=last)
+
+    def checkpoint(self) -> Digest:
+        """Store what the transaction holds as a commit that no branch names, and go on."""
+        self._require_open()
+        with self._writer.uninterrupted():
+            return self._commits.write_part(self._staged.encode())
+
+    def diff(self) -> Diff:
+        """Return what the transaction changed so far: its base against what it holds now.
+
+        What was written goes to the store, where the commit would put it anyway, and the
+        transaction goes on.
+        """
+        self.take_contributions()
+        made = Snapshot(self._fetcher, self.checkpoint())
+        return Diff(None if self._base is None else Snapshot(self._fetcher, self._base), made)
+
+    def adopt(self, digest: Digest, changes: Mapping[str, Changes]) -> None:
+        """Go on from the tree of a stored commit, which `changes` led to."""
+        self._staged.adopt(digest, changes)
+
+    def discard(self) -> None:
+        """Give up all changes; the branch stays where it is."""
+        self._close()
+
+    def _close(self) -> None:
+        if self._is_open and self._contributions is not None:
+            self._contributions.release()
+        self._is_open = False
+        self._writer.close()
+
+    def commit(self) -> Commit | None:
+        """Make the commit and move the branch; return None where nothing was changed.
+
+        Raises:
+            ConflictError: the branch moved since the transaction began; nothing changed.
+            UnknownOutcomeError: the store did not say whether the branch moved.
+        """
+        written = self.write()
+        if written is None:
+            return None
+        self.commit_made = (self._publish or describe)(*written)
+        return self.commit_made
+
+    def write(self) -> tuple[Digest, CommitDocument] | None:
+        """Store the commit without moving a branch; return None where nothing was changed.
+
+        The transaction is finished afterwards, whether or not this raises.
+        """
+        self._require_open()
+        try:
+            self.take_contributions(last=True)
+            meanwhile = None if self._publish is None else self._publish.prepare
+            return self._commits.write(self._staged.encode(), meanwhile=meanwhile)
+        finally:
+            self._close()
+
+    def __repr__(self) -> str:
+        state = "open" if self._is_open else "finished"
+        return f"<vstore.Transaction on {self._branch!r}, {state}>"
+
+
+def _json_object(value: Mapping[str, Any] | None) -> dict[str, Any]:
+    """Return attributes as they read back from JSON, or raise `InvalidInputError`."""
+    return document.plain_object({} if value is None else value, what="attributes")

@@ -1,0 +1,181 @@
+"""What a Zarr store shows: a commit, a transaction, or one that another process holds."""
+
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+from typing import Any, Protocol
+
+from vstore.errors import ClosedError, ReadOnlyError
+from vstore.hierarchy.keys import Keys
+from vstore.hierarchy.nodes import Place, StoredHierarchy
+from vstore.hierarchy.staged_keys import StagedKeys
+from vstore.reading.fetch import Fetcher
+from vstore.reading.snapshot import Snapshot
+from vstore.sharing.borrower import Borrower, Change
+from vstore.sharing.loan import Terms
+from vstore.sharing.sharing import received, shared
+from vstore.writing.transaction import Transaction
+
+
+class Source(Protocol):
+    """Keys and what is stored under them; safe to use from several threads."""
+
+    @property
+    def fetcher(self) -> Fetcher:
+        """What reads the chunks."""
+
+    @property
+    def name(self) -> str:
+        """What people call it."""
+
+    @property
+    def identity(self) -> tuple[str, str]:
+        """What is equal where two sources are the same."""
+
+    def find(self, key: str) -> Place:
+        """Return the bytes under a key, or where they lie; None where there are none."""
+
+    def list_prefix(self, prefix: str) -> Sequence[str]:
+        """Return every key that begins with `prefix`."""
+
+    def list_dir(self, prefix: str) -> Sequence[str]:
+        """Return the names directly below `prefix`."""
+
+    def write(self, changes: Sequence[Change]) -> None:
+        """Store and delete."""
+
+    def revival(self) -> tuple[Callable[[Any], "Source"], Any]:
+        """Return a function and an argument, which pickle, that make it again elsewhere."""
+
+
+class Commit:
+    """The keys of a commit."""
+
+    def __init__(self, snapshot: Snapshot) -> None:
+        self.snapshot = snapshot
+        self.fetcher = snapshot.fetcher
+        self.identity = snapshot.url, snapshot.commit.id
+        self.name = f"{snapshot.url}@{snapshot.commit.id}"
+        self._keys = Keys(StoredHierarchy(snapshot))
+
+    def find(self, key: str) -> Place:
+        """Return the bytes under a key, or where they lie; None where there are none."""
+        return self._keys.find(key)
+
+    def list_prefix(self, prefix: str) -> Sequence[str]:
+        """Return every key that begins with `prefix`."""
+        return list(self._keys.list_prefix(prefix))
+
+    def list_dir(self, prefix: str) -> Sequence[str]:
+        """Return the names directly below `prefix`."""
+        return self._keys.list_dir(prefix)
+
+    def write(self, changes: Sequence[Change]) -> None:
+        """Refuse."""
+        raise ReadOnlyError(
+            f"a commit never changes, and {changes[0].key!r} is in one: write to the store of a "
+            "transaction"
+        )
+
+    def revival(self) -> tuple[Callable[[Any], Source], Any]:
+        """Return a function and an argument, which pickle, that make it again elsewhere."""
+        return Commit, self.snapshot
+
+
+class OpenTransaction:
+    """The keys of a transaction that this process holds."""
+
+    def __init__(self, transaction: Transaction) -> None:
+        self.transaction = transaction
+        self.fetcher = transaction.staged.fetcher
+        self.name = f"{self.fetcher.store.url}@{transaction.branch} (transaction)"
+        self._shared = shared(transaction)
+        self._keys = StagedKeys(transaction.staged)
+
+    @property
+    def identity(self) -> tuple[str, str]:
+        """What is equal where two sources are the same."""
+        return "", self._shared.token
+
+    def _guard(self) -> AbstractContextManager[Any]:
+        if not self.transaction.is_open:
+            raise ClosedError(
+                "the transaction behind this store is finished: open the store of the commit "
+                "that it made, or of another transaction"
+            )
+        self._shared.require_here()
+        return self._shared.lock
+
+    def find(self, key: str) -> Place:
+        """Return the bytes under a key, or where they lie; None where there are none."""
+        with self._guard():
+            self.transaction.take_contributions()
+            return self._keys.find(key)
+
+    def list_prefix(self, prefix: str) -> Sequence[str]:
+        """Return every key that begins with `prefix`."""
+        with self._guard():
+            self.transaction.take_contributions()
+            return list(self._keys.list_prefix(prefix))
+
+    def list_dir(self, prefix: str) -> Sequence[str]:
+        """Return the names directly below `prefix`."""
+        with self._guard():
+            self.transaction.take_contributions()
+            return self._keys.list_dir(prefix)
+
+    def write(self, changes: Sequence[Change]) -> None:
+        """Store and delete."""
+        with self._guard():
+            self.transaction.take_contributions()
+            for change in changes:
+                change.apply(self._keys)
+
+    def revival(self) -> tuple[Callable[[Any], Source], Any]:
+        """Return a function and an argument, which pickle, that make it again elsewhere."""
+        return _received, self._shared.lend(self.transaction)
+
+
+class Borrowed:
+    """The keys of a transaction that another process holds."""
+
+    def __init__(self, borrower: Borrower) -> None:
+        self.borrower = borrower
+        self.fetcher = borrower.terms.fetcher
+        self.identity = "", borrower.terms.token
+        self.name = f"{self.fetcher.store.url} (transaction of another process)"
+
+    def find(self, key: str) -> Place:
+        """Return the bytes under a key, or where they lie; None where there are none."""
+        return self.borrower.find(key)
+
+    def list_prefix(self, prefix: str) -> Sequence[str]:
+        """Return every key that begins with `prefix`."""
+        with self.borrower.lock:
+            self.borrower.take()
+            return list(self.borrower.keys.list_prefix(prefix))
+
+    def list_dir(self, prefix: str) -> Sequence[str]:
+        """Return the names directly below `prefix`."""
+        with self.borrower.lock:
+            self.borrower.take()
+            return self.borrower.keys.list_dir(prefix)
+
+    def write(self, changes: Sequence[Change]) -> None:
+        """Store and delete."""
+        self.borrower.write(changes)
+
+    def revival(self) -> tuple[Callable[[Any], Source], Any]:
+        """Return a function and an argument, which pickle, that make it again elsewhere."""
+        return _received, self.borrower.terms
+
+
+def source_of(what: Snapshot | Transaction | Source) -> Source:
+    """Return the keys of a commit or a transaction."""
+    if isinstance(what, Snapshot):
+        return Commit(what)
+    return OpenTransaction(what) if isinstance(what, Transaction) else what
+
+
+def _received(terms: Terms) -> Source:
+    found = received(terms)
+    return Borrowed(found) if isinstance(found, Borrower) else OpenTransaction(found)
