@@ -11,12 +11,12 @@ from hypothesis.extra.numpy import arrays
 import vstore
 from tests.repositories import committed_array, committed_table, counted
 from vstore import NotFoundError, Repository
-from vstore.diffing.statistics import BINS, Comparison, Statistics
+from vstore.diffing.statistics import BINS, Comparison, ValueStatistics
 
 floats = st.floats(-1e9, 1e9) | st.sampled_from([0.0, -0.0, np.nan, np.inf, 1e100, -1e-300])
 
 
-def compared(old: Any, new: Any, step: int) -> Statistics:
+def compared(old: Any, new: Any, step: int) -> ValueStatistics:
     found = Comparison()
     for start in range(0, len(new), step):
         found.add(old[start : start + step], new[start : start + step])

@@ -8,10 +8,10 @@ from typing import Any
 
 from vstore import Repository
 from vstore.format import commit as commits
-from vstore.format import keys
+from vstore.format import object_keys
 from vstore.format.commit import FORMAT, RepositoryDocument, format_time
 from vstore.format.digest import Digest, digest_of
-from vstore.format.keys import digest_at
+from vstore.format.object_keys import digest_at
 from vstore.history.closure import fresh_objects
 from vstore.storage.memory import MemoryStore
 from vstore.storage.store import Key, ObjectStore
@@ -21,7 +21,7 @@ def new_store() -> MemoryStore:
     """Return a store that nobody else sees, with an empty repository in it."""
     store = MemoryStore()
     marker = RepositoryDocument(FORMAT, [], "5" * 32, "main", format_time(datetime.now(UTC)))
-    store.put_if_absent(keys.REPOSITORY, commits.encode(marker))
+    store.put_if_absent(object_keys.REPOSITORY, commits.encode(marker))
     return store
 
 

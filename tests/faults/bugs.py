@@ -140,8 +140,8 @@ BUGS = (
     _bug(
         "packs are deleted before the commits that need them", GC,
         "vstore/maintenance/gc/sweeping.py",
-        "_GROUPS = (keys.COMMITS, keys.INDEX, keys.MOVED, keys.PACKS)",
-        "_GROUPS = (keys.PACKS, keys.MOVED, keys.INDEX, keys.COMMITS)",
+        "_GROUPS = (object_keys.COMMITS, object_keys.INDEX, object_keys.MOVED, object_keys.PACKS)",
+        "_GROUPS = (object_keys.PACKS, object_keys.MOVED, object_keys.INDEX, object_keys.COMMITS)",
     ),
     _bug(
         "chunks are not verified", DAMAGE, FETCH,
@@ -202,7 +202,7 @@ BUGS = (
     ),
     _bug(
         "a bucket of the index of keys is not updated", ("tests/writing/test_key_index.py",),
-        "vstore/writing/staged_index.py", "index.write((numbers,), elements)",
+        "vstore/writing/staged_key_index.py", "index.write((numbers,), elements)",
         "index.write((numbers[1:],), elements[1:])",
     ),
 )  # fmt: skip

@@ -18,7 +18,7 @@ from vstore.errors import (
     UnknownOutcomeError,
 )
 from vstore.format import commit as commits
-from vstore.format import keys
+from vstore.format import object_keys
 from vstore.format.commit import BranchDocument
 from vstore.maintenance.gc.collecting import GcOptions, collect
 from vstore.storage.store import Key
@@ -235,7 +235,7 @@ def _check(scheduler: Scheduler, ledger: Ledger) -> None:
 
 def _check_order(scheduler: Scheduler, repository: Repository, ledger: Ledger) -> None:
     """Check that the heads were what clients saw and made, when they did, each on the last."""
-    moves = {branch: _moves(scheduler, keys.branch(branch)) for branch in BRANCHES}
+    moves = {branch: _moves(scheduler, object_keys.branch(branch)) for branch in BRANCHES}
     for branch, log in moves.items():
         for (_, old), (_, new) in pairwise(log):
             ancestors = {found.id for found in repository.log(new)}

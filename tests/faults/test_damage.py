@@ -13,7 +13,7 @@ from tests.faults.damage import Trial
 from tests.faults.samples import build, read_folder
 from tests.repositories import new_repository
 from vstore import CorruptionError, Repository, VstoreError
-from vstore.format import keys
+from vstore.format import object_keys
 from vstore.reader import Reader
 from vstore.storage.store import Key
 
@@ -64,9 +64,9 @@ def test_no_flipped_byte_of_an_uncompressed_chunk_is_read(
 @pytest.mark.parametrize(
     ("key", "read"),
     [
-        (keys.REPOSITORY, lambda repository: repository.default_branch),
-        (keys.branch("main"), lambda repository: repository.branches["main"]),
-        (keys.tag("v1"), lambda repository: repository.tags.get("v1")),
+        (object_keys.REPOSITORY, lambda repository: repository.default_branch),
+        (object_keys.branch("main"), lambda repository: repository.branches["main"]),
+        (object_keys.tag("v1"), lambda repository: repository.tags.get("v1")),
     ],
 )
 def test_a_digit_changed_in_what_no_digest_names_is_noticed(

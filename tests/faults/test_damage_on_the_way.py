@@ -13,7 +13,7 @@ from tests.faults.audit import open_at
 from tests.faults.interposed import InterposedStore
 from tests.repositories import new_repository
 from vstore import CorruptionError, FormatError, Repository
-from vstore.format import keys
+from vstore.format import object_keys
 from vstore.format.digest import READS
 from vstore.maintenance.fsck import pack_check
 from vstore.storage.memory import MemoryStore
@@ -135,5 +135,5 @@ def test_garbage_is_collected_though_documents_come_damaged(repository: Reposito
         faulty, seen = damaged(repository, times=1)
         report = faulty.gc(grace=timedelta(0))
         assert report.freed.objects > 0
-    assert keys.COLLECTION_STATE in seen
+    assert object_keys.COLLECTION_STATE in seen
     assert repository.fsck(mode="full").unreferenced.objects == 0

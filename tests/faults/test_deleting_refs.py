@@ -11,13 +11,13 @@ from tests.faults.interposed import InterposedStore
 from tests.maintenance.stores import age
 from tests.repositories import new_repository
 from vstore import AlreadyExistsError, ConflictError, NotFoundError, Repository, StorageError
-from vstore.format import keys
+from vstore.format import object_keys
 from vstore.history import tombstones
 from vstore.history.fence import Stopwatch
 from vstore.storage.memory import MemoryStore
 from vstore.storage.store import Key
 
-BRANCH, TAG = keys.branch("side"), keys.tag("v1")
+BRANCH, TAG = object_keys.branch("side"), object_keys.tag("v1")
 
 
 @pytest.fixture

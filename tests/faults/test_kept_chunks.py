@@ -6,7 +6,7 @@ import pytest
 import vstore
 from tests.repositories import counted, new_repository, table_of
 from vstore.format.digest import digest_of, raw_digest
-from vstore.format.keys import pack
+from vstore.format.object_keys import pack
 from vstore.format.page import ChunkRef, PackRef
 from vstore.reading.fetch import Fetcher
 from vstore.storage.counting import CountingStore

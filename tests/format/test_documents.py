@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 import vstore
 from tests.repositories import committed_table
 from vstore.format import commit as commits
-from vstore.format import document, keys
+from vstore.format import document, object_keys
 from vstore.format.commit import CommitDocument
 from vstore.format.digest import Digest, digest_of, is_digest
 
@@ -78,7 +78,7 @@ def test_deep_nesting_is_refused(depth: int) -> None:
 def _stored_commit() -> tuple[Digest, bytes]:
     repository, _ = committed_table({"x": vstore.text()}, {"x": ["a", "b"]})
     head = repository.resolve("main")
-    return head, repository.store.get(keys.commit(head))
+    return head, repository.store.get(object_keys.commit(head))
 
 
 def test_a_commit_is_named_by_its_bytes_and_is_canonical() -> None:

@@ -10,7 +10,7 @@ import pytest
 
 import vstore
 from vstore.errors import FormatError, InvalidInputError
-from vstore.format import commit, document, keys, page, tree
+from vstore.format import commit, document, object_keys, page, tree
 from vstore.format.digest import Digest, digest_of
 from vstore.storage.store import Key
 
@@ -156,29 +156,29 @@ def test_a_commit_that_cannot_be_is_refused(changes: Mapping[str, Any]) -> None:
 
 @pytest.mark.parametrize("name", ["größe", "👨‍👩‍👧", "a b", "n°\u00a01", "ä" * 200])
 def test_nodes_are_called_anything_that_can_be_seen(name: str) -> None:
-    keys.check_node_name(name, what="array")
+    object_keys.check_node_name(name, what="array")
 
 
 @pytest.mark.parametrize("name", ["", ".", "..", "__a", "a/b", "a\n", "\x85", "\u202e", "\ud800"])
 def test_a_name_that_misleads_is_refused(name: str) -> None:
     with pytest.raises(InvalidInputError):
-        keys.check_node_name(name, what="array")
+        object_keys.check_node_name(name, what="array")
 
 
 @pytest.mark.parametrize("name", ["a" * 200, "ö" * 41, "ö" * 41 + "/" + "ö" * 41])
 def test_a_ref_has_a_file_name(name: str) -> None:
-    assert all(len(part) <= 255 for part in keys.branch(name).split("/"))
+    assert all(len(part) <= 255 for part in object_keys.branch(name).split("/"))
 
 
 @pytest.mark.parametrize("name", ["a" * 201, "ö" * 42, "a.json", "a.json/b", "a/@", ZEROS])
 def test_a_ref_that_has_none_is_refused(name: str) -> None:
     with pytest.raises(InvalidInputError):
-        keys.branch(name)
+        object_keys.branch(name)
 
 
 @pytest.mark.parametrize("name", ["%2e%2e", "a%41", "a%ff", "ä", ".hidden", "a.json", "a b"])
 def test_an_object_that_is_no_ref_has_no_name(name: str) -> None:
-    assert keys.find_ref_name(Key(f"refs/branches/{name}.json")) is None
+    assert object_keys.find_ref_name(Key(f"refs/branches/{name}.json")) is None
 
 
 def test_what_cannot_be_read_again_is_not_committed(tmp_path: Path) -> None:
@@ -277,10 +277,10 @@ def test_arrays_of_a_table_that_do_not_fit_together_are_refused(
         staged.extend({"x": [1, 2, 3], "r": [[1], [2, 3], [4]]}, keys=[1, 2, 3])
         staged.delete(0)
     assert tx.commit_made is not None
-    stored = document.parse(repo.store.get(keys.commit(tx.commit_made.id)), what="commit")
+    stored = document.parse(repo.store.get(object_keys.commit(tx.commit_made.id)), what="commit")
     stored["tree"]["children"]["t"]["children"][name]["metadata"][member] = value
     data = document.dumps(stored)
-    repo.store.put(keys.commit(digest_of(data)), data)
+    repo.store.put(object_keys.commit(digest_of(data)), data)
     table = repo.checkout(digest_of(data))["t"]
     assert isinstance(table, vstore.Table)
     with pytest.raises(FormatError):

@@ -11,7 +11,7 @@ import vstore
 from tests.history.graphs import OPTIONS, Graph
 from tests.repositories import counted, new_repository
 from vstore import Repository
-from vstore.format import keys
+from vstore.format import object_keys
 from vstore.format.digest import Digest, digest_of
 from vstore.format.document import dumps
 from vstore.history.blame import commits_between
@@ -155,7 +155,7 @@ def long_repository(length: int) -> tuple[Repository, list[Digest]]:
         data = dumps(document, what="commit")
         digest = digest_of(data)
         graph.commits[digest] = document
-        repository.store.put(keys.commit(digest), data)
+        repository.store.put(object_keys.commit(digest), data)
         line.append(digest)
     repository.branches.create("side", at=line[length // 2])
     repository.reset("main", to=line[-1])

@@ -8,7 +8,7 @@ import vstore
 from tests.repositories import new_repository
 from vstore import AlreadyExistsError, NotFoundError, Repository
 from vstore.errors import ConflictError, CorruptionError
-from vstore.format import keys
+from vstore.format import object_keys
 from vstore.format.digest import Digest
 from vstore.maintenance.gc.collecting import GcOptions, collect
 from vstore.storage.store import Key
@@ -129,7 +129,7 @@ def test_gc_forgets_what_was_deleted_long_ago(repo: Repository) -> None:
     report = collect(repo.store, GcOptions(grace=AT_ONCE, expire=AT_ONCE))
     assert report.freed.objects > 0
     assert repo.branches.deleted() == repo.tags.deleted() == []
-    assert list(repo.store.list_prefix(keys.DELETED)) == []
+    assert list(repo.store.list_prefix(object_keys.DELETED)) == []
     with pytest.raises(NotFoundError):
         repo.undo("side")
     with pytest.raises(NotFoundError):
@@ -168,7 +168,9 @@ def test_a_damaged_note_is_named_and_restored_from_a_copy(repo: Repository) -> N
     copy = vstore.create("memory://copy-of-notes")
     for info in list(repo.store.list_prefix("")):
         copy.store.put(info.key, repo.store.get(info.key))
-    (note,) = [info.key for info in repo.store.list_prefix(keys.DELETED) if "/side/" in info.key]
+    (note,) = [
+        info.key for info in repo.store.list_prefix(object_keys.DELETED) if "/side/" in info.key
+    ]
     repo.store.put(note, repo.store.get(note).replace(b"side", b"sidf", 1))
     with pytest.raises(CorruptionError):
         repo.undo("side")
@@ -191,7 +193,7 @@ def test_a_damaged_note_is_named_and_restored_from_a_copy(repo: Repository) -> N
     ],
 )
 def test_other_things_are_no_notes(key: str, repo: Repository) -> None:
-    assert keys.find_deleted(Key(key)) is None
+    assert object_keys.find_deleted(Key(key)) is None
     repo.store.put(Key(key), b"{}")
     with pytest.raises(vstore.FormatError, match="neither a branch nor a tag"):
         collect(repo.store, GcOptions(grace=AT_ONCE))

@@ -14,7 +14,7 @@ import pytest
 import vstore
 from tests.format.zarr.test_codec_safety import within
 from vstore import FormatError, Repository, VstoreError
-from vstore.format import document, keys
+from vstore.format import document, object_keys
 from vstore.format.digest import digest_of
 from vstore.format.index import walk
 from vstore.format.page import PageRef, decode_page, encode_inner, encode_leaf
@@ -38,10 +38,10 @@ def repository(tmp_path: Path) -> Repository:
 def forged(repository: Repository, change: Change) -> Repository:
     """Move the branch to a commit that vstore would not write; its digest is right."""
     head = repository.refs.get_branch("main")
-    value = document.parse(repository.store.get(keys.commit(head.commit)), what="commit")
+    value = document.parse(repository.store.get(object_keys.commit(head.commit)), what="commit")
     change(value["tree"]["children"])
     data = document.dumps(value)
-    repository.store.put(keys.commit(digest_of(data)), data)
+    repository.store.put(object_keys.commit(digest_of(data)), data)
     repository.refs.move_branch(head, digest_of(data), action="forge")
     return Repository(repository.store)
 
@@ -136,11 +136,11 @@ def test_links_that_leave_a_local_repository_are_not_followed(
 def test_what_is_no_file_is_not_opened(repository: Repository, tmp_path: Path) -> None:
     """Opening a FIFO would wait for ever."""
     head = repository.branches["main"]
-    place = tmp_path / "repository" / keys.commit(head)
+    place = tmp_path / "repository" / object_keys.commit(head)
     place.unlink()
     os.mkfifo(place)
     with pytest.raises(VstoreError):
-        repository.store.get(keys.commit(head))
+        repository.store.get(object_keys.commit(head))
 
 
 @pytest.fixture
@@ -278,10 +278,10 @@ def forge_tower(repository: Repository, height: int) -> None:
     data = encode_leaf(dict.fromkeys(range(512), ref))
     below = PageRef(digest_of(data), len(data), 512, 512 * ref.nbytes)
     for _ in range(height):
-        repository.store.put(keys.index(below.digest), data)
+        repository.store.put(object_keys.index(below.digest), data)
         data = encode_inner(dict.fromkeys(range(512), below))
         below = PageRef(digest_of(data), len(data), 512 * below.chunks, 512 * below.stored)
-    repository.store.put(keys.index(below.digest), data)
+    repository.store.put(object_keys.index(below.digest), data)
     index: dict[str, Any] = {"height": height, "chunks": below.chunks, "stored": below.stored}
     index["ref"] = [below.digest, below.nbytes]
 
@@ -316,7 +316,7 @@ REFS: dict[str, Callable[[dict[str, Any]], bytes]] = {
 def test_a_branch_that_says_what_cannot_be_is_refused(
     repository: Repository, change: Callable[[dict[str, Any]], bytes]
 ) -> None:
-    key = keys.branch("main")
+    key = object_keys.branch("main")
     value = document.parse(repository.store.get(key), what="branch")
     repository.store.put(key, change(value))
     found = Repository(repository.store)
@@ -358,10 +358,10 @@ def test_what_cannot_have_been_written_for_a_transaction_is_not_committed(
     head = repository.branches["main"]
     tx = repository.transaction("main", message="Lend")
     pickle.dumps(tx.store)
-    (mark,) = [info.key for info in repository.store.list_prefix(keys.JOURNALS)]
+    (mark,) = [info.key for info in repository.store.list_prefix(object_keys.JOURNALS)]
     write = {"key": "a/c/0/0", **entry}
     value = {"format": 1, "pack": write.pop("pack", None), "writes": [write]}
-    repository.store.put(keys.journal_entry(mark.split("/")[1], "0" * 20), resealed(value))
+    repository.store.put(object_keys.journal_entry(mark.split("/")[1], "0" * 20), resealed(value))
     with pytest.raises(FormatError, match="journals/"):
         tx.commit()
     tx.discard()

@@ -15,7 +15,7 @@ from vstore.format import deleted_rows
 from vstore.format.deleted_rows import DeletedRows
 from vstore.format.table import rows
 from vstore.format.table.rows import Rows
-from vstore.reading import deletion_marks
+from vstore.reading import deleted_samples
 from vstore.repository.repository import Repository
 from vstore.storage.counting import CountingStore
 from vstore.writing import deletions, table_arrays
@@ -25,7 +25,7 @@ X = {"x": vstore.ndarray((), "int64")}
 SETS = st.sets(st.integers(0, 39))
 
 
-MODULES = (deleted_rows, rows, deletions, deletion_marks, table_arrays)
+MODULES = (deleted_rows, rows, deletions, deleted_samples, table_arrays)
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ import vstore
 from tests.repositories import counted, new_repository
 from vstore import FormatError, Repository
 from vstore.format import commit as commits
-from vstore.format import document, keys
+from vstore.format import document, object_keys
 from vstore.format.digest import digest_of
 from vstore.history import refs as refs_module
 from vstore.history.refs import Refs
@@ -46,7 +46,7 @@ def test_no_two_moves_write_the_same_bytes(
         for target in (first, second):
             repository.reset("main", to=target)
             repository.tags.create("v1", at=target)
-            for key in (keys.branch("main"), keys.tag("v1")):
+            for key in (object_keys.branch("main"), object_keys.tag("v1")):
                 written.add(repository.store.get(key))
             repository.tags.delete("v1")
     assert len(written) == 12
@@ -99,10 +99,10 @@ def test_names_of_any_alphabet(name: str, tmp_path: Path) -> None:
 @given(st.text(max_size=30))
 def test_a_name_is_refused_or_comes_back_as_it_was(name: str) -> None:
     try:
-        key = keys.branch(name)
+        key = object_keys.branch(name)
     except vstore.InvalidInputError:
         return
-    assert keys.find_ref_name(key) == name
+    assert object_keys.find_ref_name(key) == name
     assert key.isascii()
     assert ".." not in key
     assert all(0 < len(part) <= 255 for part in key.split("/"))
@@ -225,24 +225,24 @@ def test_the_log_of_a_branch_is_bounded(repository: Repository) -> None:
 def test_a_long_message_does_not_swell_the_branch(repository: Repository) -> None:
     for _ in range(3):
         commit(repository, message="x" * 100_000)
-    assert len(repository.store.get(keys.branch("main"))) < 10_000
+    assert len(repository.store.get(object_keys.branch("main"))) < 10_000
     assert len(repository.commit("main").message) == 100_000
 
 
 def test_a_ref_that_calls_itself_otherwise_is_refused(repository: Repository) -> None:
     """A file system that folds case would return one branch under the name of another."""
     store = repository.store
-    store.put(keys.branch("Main"), store.get(keys.branch("main")))
+    store.put(object_keys.branch("Main"), store.get(object_keys.branch("main")))
     with pytest.raises(vstore.FormatError, match=r"'Main'.*calls itself 'main'"):
         Refs(store).find_branch("Main")
 
 
 def test_a_damaged_ref_is_noticed(repository: Repository) -> None:
     store = repository.store
-    data = store.get(keys.branch("main"))
+    data = store.get(object_keys.branch("main"))
     other = repository.resolve("main~1")
     for damaged in (data.replace(repository.resolve("main").encode(), other.encode()), data[:-1]):
-        store.put(keys.branch("main"), damaged)
+        store.put(object_keys.branch("main"), damaged)
         with pytest.raises(vstore.FormatError, match="main"):
             vstore.open(repository.url).checkout("main")
 
@@ -281,15 +281,15 @@ def test_a_branch_that_carries_another_commit_than_it_names_is_refused() -> None
         with repository.transaction("main", message=f"Commit {number}") as tx:
             tx.create_array(f"a{number}", shape=(2,), dtype="int8")
     branch = repository.refs.get_branch("main")
-    older = repository.store.get(keys.commit(repository.resolve("main~1"))).decode()
+    older = repository.store.get(object_keys.commit(repository.resolve("main~1"))).decode()
     for copy in (older, "", "{}", "\x00"):
         forged = msgspec.to_builtins(branch.document) | {"head": copy}
         forged["check"] = digest_of(document.dumps(forged))
-        repository.store.put(keys.branch("main"), document.dumps(forged))
+        repository.store.put(object_keys.branch("main"), document.dumps(forged))
         with pytest.raises(FormatError, match="of another commit"):
             Repository(repository.store).checkout("main")
     without = msgspec.structs.replace(branch.document, head=None)
-    repository.store.put(keys.branch("main"), commits.encode(without))
+    repository.store.put(object_keys.branch("main"), commits.encode(without))
     assert Repository(repository.store).checkout("main").commit.id == branch.commit
 
 
@@ -300,5 +300,5 @@ def test_a_branch_carries_the_bytes_of_its_commit_unless_they_are_many() -> None
         with repository.transaction("main", message="Say", metadata=note, allow_empty=True):
             pass
         branch = repository.refs.get_branch("main")
-        stored = repository.store.get(keys.commit(branch.commit)).decode()
+        stored = repository.store.get(object_keys.commit(branch.commit)).decode()
         assert branch.document.head == (stored if is_carried else None)

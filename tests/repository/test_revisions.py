@@ -8,7 +8,7 @@ import pytest
 import vstore
 from tests.repositories import counted, new_repository
 from vstore import Repository
-from vstore.format import keys
+from vstore.format import object_keys
 from vstore.format.digest import Digest
 from vstore.storage.store import Key
 
@@ -79,7 +79,7 @@ def test_an_ambiguous_prefix_is_refused_with_the_candidates() -> None:
         pass
     for last in "01":
         digest = Digest("abcdef" + "0" * 57 + last)
-        repository.store.put(keys.commit(digest), b"{}")
+        repository.store.put(object_keys.commit(digest), b"{}")
     with pytest.raises(vstore.InvalidInputError, match=r"ambiguous: 2 commits.*more digits"):
         repository.resolve("abcd")
     with pytest.raises(vstore.NotFoundError):

@@ -18,7 +18,7 @@ import vstore
 from tests.conftest import Bucket
 from tests.zarr import repositories
 from vstore import Repository
-from vstore.format import keys
+from vstore.format import object_keys
 from vstore.sharing.borrower import Borrower
 from vstore.sharing.journal import Journal
 from vstore.sharing.loan import Terms
@@ -59,7 +59,7 @@ def prepare(tx: vstore.Transaction, *, chunks: tuple[int, int] = (10, 3)) -> Non
 
 
 def journal(repository: Repository) -> list[str]:
-    return [info.key for info in repository.store.list_prefix(keys.JOURNALS)]
+    return [info.key for info in repository.store.list_prefix(object_keys.JOURNALS)]
 
 
 @pytest.fixture
@@ -106,10 +106,10 @@ def test_large_chunks_are_stored_once_and_adopted() -> None:
     open_group(tx.store).create_array("x", shape=data.shape, chunks=(1, 20_000), dtype="i8")
     away = elsewhere(tx.store)
     open_array(away, path="x")[:] = data
-    packs = {info.key for info in repository.store.list_prefix(keys.PACKS)}
+    packs = {info.key for info in repository.store.list_prefix(object_keys.PACKS)}
     np.testing.assert_array_equal(open_array(away, path="x")[2:], data[2:])
     tx.commit()
-    assert {info.key for info in repository.store.list_prefix(keys.PACKS)} == packs
+    assert {info.key for info in repository.store.list_prefix(object_keys.PACKS)} == packs
     np.testing.assert_array_equal(repository.checkout()["x"][:], data)
 
 

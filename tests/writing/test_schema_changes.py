@@ -53,7 +53,7 @@ def test_handles_of_columns_that_are_gone_refuse_use(repository: Repository) -> 
             column[0] = 1
         with pytest.raises(vstore.NotFoundError, match="no column"):
             _ = column.shape
-        assert "StagedColumn" in repr(column)
+        assert "TransactionColumn" in repr(column)
     assert table["y"][3].tolist() == [9, 10, 11]
     tx.discard()
 

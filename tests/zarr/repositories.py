@@ -10,9 +10,9 @@ import vstore
 from tests.conftest import Bucket
 from vstore import Repository, Transaction
 from vstore.format.page import ChunkRef
-from vstore.hierarchy.keys import Keys
 from vstore.hierarchy.nodes import StoredHierarchy
-from vstore.hierarchy.staged_keys import StagedKeys
+from vstore.hierarchy.staged_zarr_keys import StagedKeys
+from vstore.hierarchy.zarr_keys import Keys
 from vstore.zarr_store import ZarrStore
 
 

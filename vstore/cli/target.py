@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from vstore.errors import InvalidInputError
-from vstore.format.keys import REPOSITORY
+from vstore.format.object_keys import REPOSITORY
 
 URL_VARIABLE = "VSTORE_URL"
 _PATH_STARTS = ("/", "./", "../", "~", ".\\", "..\\")

@@ -4,7 +4,7 @@ from functools import cached_property
 from typing import Any
 
 from vstore.diffing.attributes import AttributeChange, attribute_changes, plain, status
-from vstore.diffing.statistics import Comparison, Statistics, is_measurable
+from vstore.diffing.statistics import Comparison, ValueStatistics, is_measurable
 from vstore.format.index import changed
 from vstore.format.zarr.selection import chunk_coordinates, chunk_strides
 from vstore.reading.array import StoredArray, read
@@ -38,7 +38,7 @@ class ArrayDiff:
         a, b = (side.node.chunks if side is not None else None for side in (self.old, self.new))
         return list(changed(a, b, source.fetcher.pages))
 
-    def statistics(self) -> Statistics | None:
+    def statistics(self) -> ValueStatistics | None:
         """Return how far the values in chunks that differ moved, where both states have them.
 
         Reads those chunks, one at a time. None where the values are no numbers, or the two

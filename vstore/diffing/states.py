@@ -9,7 +9,7 @@ from vstore.diffing.followed import FollowedSample
 from vstore.errors import NotFoundError
 from vstore.format.digest import Digest
 from vstore.format.index import locate
-from vstore.format.keys import split_path
+from vstore.format.object_keys import split_path
 from vstore.format.table.sample_keys import SampleKey
 from vstore.format.table.samples import companions
 from vstore.format.tree import GroupNode, Node, NodeRef

@@ -29,7 +29,7 @@ class Moments:
 
 
 @dataclass(frozen=True, slots=True)
-class Statistics:
+class ValueStatistics:
     """How the values of the samples (or chunks) that differ have changed.
 
     `samples` were compared, `elements` in them and `differing` among these; `unmatched`
@@ -105,11 +105,11 @@ class Comparison:
         self._sum_abs += float(gaps.sum())
         self.max_abs = max(self.max_abs, float(gaps.max(initial=0.0)))
 
-    def result(self) -> Statistics:
+    def result(self) -> ValueStatistics:
         """Return what was found so far."""
         old, new = (sums.moments() for sums in self._sides)
         edges, before, after = self._histogram.result()
-        return Statistics(
+        return ValueStatistics(
             self.samples,
             self.unmatched,
             self.elements,

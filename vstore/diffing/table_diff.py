@@ -11,7 +11,7 @@ from vstore.diffing.alignment import Alignment, align, live_rows, no_rows
 from vstore.diffing.attributes import AttributeChange, attribute_changes, plain, status
 from vstore.diffing.columns import ColumnPair, changed_rows, pair_columns, schema, stored
 from vstore.diffing.lineage import Lineage
-from vstore.diffing.statistics import Comparison, Statistics, is_measurable
+from vstore.diffing.statistics import Comparison, ValueStatistics, is_measurable
 from vstore.errors import NotFoundError
 from vstore.reading.table import Table
 
@@ -118,7 +118,7 @@ class TableDiff:
         """By column, the keys (positions without keys) of the samples whose values differ."""
         return {name: self.names(new) for name, (_, new) in self.changes.items()}
 
-    def statistics(self, columns: Iterable[str] | None = None) -> dict[str, Statistics]:
+    def statistics(self, columns: Iterable[str] | None = None) -> dict[str, ValueStatistics]:
         """Return, by column of numbers, how far the values of changed samples moved.
 
         Reads the samples that changed, and holds some megabytes of them at a time.
@@ -147,7 +147,7 @@ class TableDiff:
         column = self.new.columns[pair.new]
         return column.kind in ("ndarray", "ragged") and is_measurable(column.dtype)
 
-    def _compared(self, pair: ColumnPair) -> Statistics:
+    def _compared(self, pair: ColumnPair) -> ValueStatistics:
         found = Comparison()
         if self.old is None or self.new is None or pair.old is None or pair.new is None:
             return found.result()

@@ -5,7 +5,7 @@ from typing import Any
 
 from vstore.diffing.array_diff import ArrayDiff
 from vstore.diffing.attributes import AttributeChange
-from vstore.diffing.statistics import Statistics
+from vstore.diffing.statistics import ValueStatistics
 from vstore.diffing.table_diff import TableDiff
 
 _SHOWN = 5
@@ -59,7 +59,7 @@ def _value(value: Any) -> str:
     return text if len(text) <= 60 else f"{text[:57]}..."
 
 
-def statistics_line(found: Statistics) -> str:
+def statistics_line(found: ValueStatistics) -> str:
     """Return statistics on one line."""
     moved = f"mean {found.old.mean:.4g} -> {found.new.mean:.4g}, histogram shift {found.shift:.0%}"
     unmatched = f", {found.unmatched:,} of another shape or missing" if found.unmatched else ""

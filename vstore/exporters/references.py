@@ -10,16 +10,16 @@ from pathlib import Path
 from typing import Any
 
 from vstore.errors import InvalidInputError, NotFoundError
-from vstore.format import keys
+from vstore.format import object_keys
 from vstore.format.digest import Digest
-from vstore.format.moved import Moved
+from vstore.format.forwarding import Moved
 from vstore.format.page import ChunkRef
 from vstore.format.table.samples import DELETED
 from vstore.format.tree import GroupNode
 from vstore.hierarchy import documents
-from vstore.hierarchy.keys import Keys
 from vstore.hierarchy.nodes import StoredHierarchy
-from vstore.history.moves import MOST_HOPS, find_moved
+from vstore.hierarchy.zarr_keys import Keys
+from vstore.history.forwarding import MOST_HOPS, find_moved
 from vstore.reading.snapshot import Snapshot
 from vstore.storage.store import ObjectStore
 
@@ -93,7 +93,7 @@ def notes(snapshot: Snapshot, *, group: str = "") -> list[str]:
     """Return what readers of a reference file will see otherwise than vstore shows it."""
     said: list[str] = []
     for path, node in snapshot.tree.walk(group):
-        if not isinstance(node, GroupNode) or node.table is None or path == keys.OBJECTS:
+        if not isinstance(node, GroupNode) or node.table is None or path == object_keys.OBJECTS:
             continue
         table = snapshot.table(path)
         deleted = table.rows.stored - len(table.rows)
@@ -145,7 +145,7 @@ def _packs_url(url: str) -> str:
 
 def _moves(store: ObjectStore) -> dict[Digest, Moved]:
     """Return what became of packs that were thinned out; one request where none was."""
-    found = (keys.moved_at(info.key) for info in store.list_prefix(keys.MOVED))
+    found = (object_keys.moved_at(info.key) for info in store.list_prefix(object_keys.MOVED))
     moves = {pack: find_moved(store, pack) for pack in found if pack is not None}
     return {pack: moved for pack, moved in moves.items() if moved is not None}
 
@@ -165,7 +165,11 @@ def _reference(
 ) -> str | list[Any]:
     if isinstance(place, ChunkRef):
         place = _there(place, moves)
-        return [f"{root.rstrip('/')}/{keys.pack(place.pack.digest)}", place.offset, place.nbytes]
+        return [
+            f"{root.rstrip('/')}/{object_keys.pack(place.pack.digest)}",
+            place.offset,
+            place.nbytes,
+        ]
     try:
         text = place.decode("ascii")
     except UnicodeDecodeError:

@@ -18,7 +18,7 @@ from vstore.format import document
 from vstore.format.deleted_rows import BLOCK_ROWS
 from vstore.format.digest import Digest, digest_of, parse_digest
 from vstore.format.index import Index
-from vstore.format.keys import OBJECTS, check_node_name, split_path
+from vstore.format.object_keys import OBJECTS, check_node_name, split_path
 
 NODE_NBYTES = 65536
 _BUCKET_DEPTH = 16

@@ -6,7 +6,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from vstore.format.index import locate, walk
-from vstore.format.keys import OBJECTS
+from vstore.format.object_keys import OBJECTS
 from vstore.format.page import ChunkRef
 from vstore.format.tree import ArrayNode, GroupNode, Node, NodeRef
 from vstore.format.zarr.metadata import ArrayMetadata

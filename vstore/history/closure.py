@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from vstore.format import commit as commits
-from vstore.format import keys
+from vstore.format import object_keys
 from vstore.format import tree as trees
 from vstore.format.commit import CommitDocument
 from vstore.format.digest import Digest, read_verified
@@ -40,7 +40,7 @@ def fresh_objects(store: ObjectStore, start: Digest, base: Digest | None) -> Ite
         digest = frontier.pop()
         if base is not None and is_ancestor(digest, base, reader.commit):
             continue
-        yield Need(keys.commit(digest))
+        yield Need(object_keys.commit(digest))
         found = reader.commit(digest)
         parents = [Digest(name) for name in found.parents]
         before = reader.commit(parents[0]) if parents else None
@@ -59,7 +59,7 @@ class _Reader:
 
     def commit(self, digest: Digest) -> CommitDocument:
         if digest not in self.known:
-            data = self._read(keys.commit(digest), digest)
+            data = self._read(object_keys.commit(digest), digest)
             self.known[digest] = commits.decode(data, CommitDocument, what=f"commit {digest}")
         return self.known[digest]
 
@@ -73,7 +73,7 @@ class _Reader:
 
     def _fresh_nodes(self, new: Node, old: Node | None) -> Iterator[Need]:
         """Yield what a loaded node needs; buckets of names are loaded with their group."""
-        yield from (Need(keys.index(ref.digest)) for ref in self.loaded)
+        yield from (Need(object_keys.index(ref.digest)) for ref in self.loaded)
         self.loaded.clear()
         if isinstance(new, ArrayNode):
             before = old.chunks if isinstance(old, ArrayNode) else None
@@ -95,13 +95,13 @@ class _Reader:
 
     def _load(self, refs: Sequence[NodeRef]) -> list[bytes]:
         self.loaded += refs
-        return [self._read(keys.index(ref.digest), ref.digest) for ref in refs]
+        return [self._read(object_keys.index(ref.digest), ref.digest) for ref in refs]
 
     def _fresh_chunks(self, new: Index | None, old: Index | None) -> Iterator[Need]:
         if new is None or new == old:
             return
         if new.ref is not None:
-            yield Need(keys.index(Digest(new.ref[0])))
+            yield Need(object_keys.index(Digest(new.ref[0])))
         before = None if old is None else root_page(old, self._load_pages)
         height = new.height if old is None else old.height
         page = root_page(new, self._load_pages)
@@ -124,7 +124,7 @@ class _Reader:
             other = beside.get(slot)
             if other is not None and other.digest == ref.digest:
                 continue
-            yield Need(keys.index(ref.digest))
+            yield Need(object_keys.index(ref.digest))
             below = before if lower and slot == 0 else None
             if other is not None:
                 below = self._page(other, height - 1)
@@ -138,7 +138,7 @@ class _Reader:
 
     def _page(self, ref: PageRef, height: int) -> Page:
         what = f"index page {ref.digest}"
-        data = self._read(keys.index(ref.digest), ref.digest)
+        data = self._read(object_keys.index(ref.digest), ref.digest)
         return decode_page(data, height=height, what=what)
 
     def _read(self, key: Key, digest: Digest) -> bytes:
@@ -154,4 +154,4 @@ def _fresh_packs(page: Leaf, before: Page | None) -> Iterator[Need]:
         if ref not in same:
             fresh.setdefault(ref.pack, []).append(ref)
     for pack, chunks in fresh.items():
-        yield Need(keys.pack(pack.digest), tuple(chunks))
+        yield Need(object_keys.pack(pack.digest), tuple(chunks))

@@ -11,14 +11,14 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from vstore.errors import ConflictError, NotFoundError
-from vstore.format import keys
+from vstore.format import object_keys
 from vstore.format.collection import CollectionDocument, CondemnedDocument
 from vstore.format.commit import Fence
 from vstore.format.digest import Digest
 from vstore.format.page import ChunkRef
 from vstore.history.closure import Need, fresh_objects
 from vstore.history.documents import read_collection
-from vstore.history.moves import Moves
+from vstore.history.forwarding import Moves
 from vstore.storage.store import Key, ObjectStore
 
 SLOW_SECONDS = 30.0
@@ -68,7 +68,7 @@ def ask(store: ObjectStore) -> Asked:
 def find_collection(store: ObjectStore) -> CollectionDocument | None:
     """Return the collection under way or the last one, None where there never was one."""
     try:
-        return read_collection(store, keys.COLLECTION_STATE, CollectionDocument)[0]
+        return read_collection(store, object_keys.COLLECTION_STATE, CollectionDocument)[0]
     except NotFoundError:
         return None
 
@@ -96,7 +96,7 @@ def condemned_among(
 
 def read_part(store: ObjectStore, epoch: str, number: int) -> CondemnedDocument:
     """Return one part of what a collection condemned, or raise `NotFoundError`."""
-    return read_collection(store, keys.condemned(epoch, number), CondemnedDocument)[0]
+    return read_collection(store, object_keys.condemned(epoch, number), CondemnedDocument)[0]
 
 
 def fence_to_move(
@@ -164,7 +164,7 @@ def require_kept(store: ObjectStore, state: CollectionDocument | None, commit: D
     """
     if state is None:
         return
-    key = keys.commit(commit)
+    key = object_keys.commit(commit)
     if state.is_pending and condemned_among(store, state, [key]):
         raise ConflictError(
             f"the commit {commit} is on no branch or tag, and garbage collection is about to "
@@ -215,7 +215,7 @@ def _is_kept(store: ObjectStore, need: Need) -> bool:
 def _is_found(store: ObjectStore, moves: Moves, there: set[Digest], ref: ChunkRef) -> bool:
     """Tell whether the pack is there in which a chunk lies now; `there` are those that are."""
     while (place := moves.place(ref)).pack.digest not in there:
-        if is_there(store, keys.pack(place.pack.digest)):
+        if is_there(store, object_keys.pack(place.pack.digest)):
             there.add(place.pack.digest)
         elif not moves.is_news(ref, place):
             return False

@@ -11,7 +11,7 @@ import msgspec
 
 from vstore.errors import AlreadyExistsError, ConflictError, FormatError, NotFoundError
 from vstore.format import commit as commits
-from vstore.format import document, keys
+from vstore.format import document, object_keys
 from vstore.format.commit import (
     FORMAT,
     HEAD_NBYTES,
@@ -28,7 +28,7 @@ from vstore.format.commit import (
 from vstore.format.digest import Digest, digest_of
 from vstore.history import fence as fences
 from vstore.history.closure import fresh_objects
-from vstore.history.deleted import DeletedRefs
+from vstore.history.deletion_records import DeletedRefs
 from vstore.history.documents import read_ref
 from vstore.history.tombstones import Tombstones
 from vstore.storage.store import Key, ObjectInfo, ObjectStore, Version
@@ -87,15 +87,19 @@ class Refs:
 
     def stored(self, key: Key) -> tuple[StoredRef, Version] | None:
         """Return the branch or tag that lies at a key, or what says that it was deleted."""
-        name = keys.find_ref_name(key)
+        name = object_keys.find_ref_name(key)
         if name is None:
             return None
-        return self._find_branch(name) if key.startswith(keys.BRANCHES) else self._find_tag(name)
+        return (
+            self._find_branch(name)
+            if key.startswith(object_keys.BRANCHES)
+            else self._find_tag(name)
+        )
 
     def _find_branch(self, name: str) -> tuple[BranchDocument | Tombstone, Version] | None:
         what = f"branch {name!r}"
         try:
-            found = read_ref(self._store, keys.branch(name), BranchDocument, what=what)
+            found = read_ref(self._store, object_keys.branch(name), BranchDocument, what=what)
         except NotFoundError:
             return None
         _check_name(found[0].name, name, "branch")
@@ -147,7 +151,7 @@ class Refs:
         state, fence = fences.fence_to_create(self._store, asked.state, commit, written=written)
         new = _moved(name, log, commit, action, fence)
         new = msgspec.structs.replace(new, head=self._copy(commit))
-        key, data = keys.branch(name), commits.encode(new)
+        key, data = object_keys.branch(name), commits.encode(new)
         version = self._store.put_if_absent(key, data)
         if version is None and self._dead_branches.is_cleared(name, key):
             version = self._store.put_if_absent(key, data)
@@ -185,7 +189,7 @@ class Refs:
         )
         new = _moved(branch.name, branch.document.log, commit, action, fence)
         new = msgspec.structs.replace(new, head=self._copy(commit))
-        key, data = keys.branch(branch.name), commits.encode(new)
+        key, data = object_keys.branch(branch.name), commits.encode(new)
         version = self._store.compare_and_swap(key, data, branch.version)
         return None if version is None else Branch(new, version)
 
@@ -203,7 +207,7 @@ class Refs:
     def mark_branch(self, branch: Branch, fence: Fence | None) -> Branch | None:
         """Write a collection's mark without moving the branch; None if it moved meanwhile."""
         new = msgspec.structs.replace(branch.document, token=_token(), fence=fence)
-        key, data = keys.branch(branch.name), commits.encode(new)
+        key, data = object_keys.branch(branch.name), commits.encode(new)
         version = self._store.compare_and_swap(key, data, branch.version)
         return None if version is None else Branch(new, version)
 
@@ -230,7 +234,7 @@ class Refs:
         True also where it is gone for another reason: a store may not know that it was this
         request, answered a second time, that deleted it.
         """
-        key, here = keys.branch(branch.name), branch
+        key, here = object_keys.branch(branch.name), branch
         while not self._dead_branches.bury(branch.name, key, here.version):
             marked = self.find_marked(here)
             if marked is None:
@@ -240,7 +244,7 @@ class Refs:
 
     def branch_names(self) -> list[str]:
         """Return the names of all branches, sorted."""
-        return sorted(self._dead_branches.names(self._names(keys.BRANCHES)))
+        return sorted(self._dead_branches.names(self._names(object_keys.BRANCHES)))
 
     def find_tag(self, name: str) -> TagDocument | None:
         """Return the tag, or None where there is none."""
@@ -250,7 +254,7 @@ class Refs:
     def _find_tag(self, name: str) -> tuple[TagDocument | Tombstone, Version] | None:
         try:
             found, version = read_ref(
-                self._store, keys.tag(name), TagDocument, what=f"tag {name!r}"
+                self._store, object_keys.tag(name), TagDocument, what=f"tag {name!r}"
             )
         except NotFoundError:
             return None
@@ -275,7 +279,7 @@ class Refs:
         """
         since = named or fences.Stopwatch()
         new = TagDocument(FORMAT, name, commit, _token(), author, _now(), message)
-        key, data = keys.tag(name), commits.encode(new)
+        key, data = object_keys.tag(name), commits.encode(new)
         version = self._store.put_if_absent(key, data)
         if version is None and self._dead_tags.is_cleared(name, key):
             version = self._store.put_if_absent(key, data)
@@ -296,7 +300,7 @@ class Refs:
             ConflictError: garbage collection deleted the commit, or is about to.
         """
         self.require_kept(Digest(tag.commit))
-        key, data = keys.tag(tag.name), commits.encode(tag)
+        key, data = object_keys.tag(tag.name), commits.encode(tag)
         is_stored = self._store.put_if_absent(key, data) is not None
         if not is_stored and self._dead_tags.is_cleared(tag.name, key):
             is_stored = self._store.put_if_absent(key, data) is not None
@@ -317,15 +321,15 @@ class Refs:
             raise ConflictError(f"the tag {name!r} was made again just now; it was not deleted")
 
     def _bury_tag(self, name: str, version: Version) -> bool:
-        return self._dead_tags.bury(name, keys.tag(name), version)
+        return self._dead_tags.bury(name, object_keys.tag(name), version)
 
     def tag_names(self) -> list[str]:
         """Return the names of all tags, sorted."""
-        return sorted(self._dead_tags.names(self._names(keys.TAGS)))
+        return sorted(self._dead_tags.names(self._names(object_keys.TAGS)))
 
     def _names(self, prefix: str) -> Iterator[tuple[str, ObjectInfo]]:
         for info in self._store.list_prefix(prefix):
-            name = keys.find_ref_name(Key(info.key))
+            name = object_keys.find_ref_name(Key(info.key))
             if name is not None:
                 yield name, info
 

@@ -50,7 +50,7 @@ def read_batches(
     rows: int | None = None,
     keys: Sequence[Any] | NDArray[Any] | None = None,
 ) -> Iterator[dict[str, Any]]:
-    """Yield batches for `StagedTable.extend`; one is held at a time, of about 32 MiB.
+    """Yield batches for `TransactionTable.extend`; one is held at a time, of about 32 MiB.
 
     Args:
         columns: arrays of one length, by the names of their columns.

@@ -7,7 +7,7 @@ from typing import Literal, Protocol
 
 from vstore.errors import FormatError, NotFoundError, VstoreError
 from vstore.format import commit as commits
-from vstore.format import document, keys
+from vstore.format import document, object_keys
 from vstore.format import tree as trees
 from vstore.format.commit import CommitDocument
 from vstore.format.digest import Digest
@@ -35,7 +35,11 @@ class Task:
     @property
     def key(self) -> Key:
         """Where the document lies."""
-        return keys.commit(self.digest) if self.kind == "commit" else keys.index(self.digest)
+        return (
+            object_keys.commit(self.digest)
+            if self.kind == "commit"
+            else object_keys.index(self.digest)
+        )
 
     @property
     def what(self) -> str:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from vstore.errors import CorruptionError, NotFoundError
-from vstore.format import keys
+from vstore.format import object_keys
 from vstore.format.commit import RepositoryDocument
 from vstore.format.digest import read_verified
 from vstore.history.documents import read_document
@@ -42,7 +42,7 @@ def require_repository(store: ObjectStore) -> RepositoryDocument:
         FormatError: a newer vstore made it, or it is damaged.
     """
     try:
-        what = f"{keys.REPOSITORY} in {store.url}"
-        return read_document(store, keys.REPOSITORY, RepositoryDocument, what=what)[0]
+        what = f"{object_keys.REPOSITORY} in {store.url}"
+        return read_document(store, object_keys.REPOSITORY, RepositoryDocument, what=what)[0]
     except NotFoundError:
         raise NotFoundError(f"there is no vstore repository at {store.url}") from None

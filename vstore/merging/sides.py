@@ -17,7 +17,7 @@ from vstore.merging.conflicts import Conflicts
 from vstore.reading.array import read
 from vstore.reading.fetch import Fetcher
 from vstore.reading.table import Table
-from vstore.writing.staged_table import StagedTable
+from vstore.writing.transaction_table import TransactionTable
 
 Ints = NDArray[np.int64]
 _WAVE_ROWS = 4096
@@ -112,7 +112,7 @@ class TableSides:
     base: Table
     ours: Table
     theirs: Table
-    staged: StagedTable
+    staged: TransactionTable
     conflicts: Conflicts
     lineages: tuple[Lineage | None, Lineage | None] = (None, None)
 

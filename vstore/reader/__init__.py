@@ -3,6 +3,6 @@
 from vstore.reader.mixture import Mixture
 from vstore.reader.options import ReadOptions
 from vstore.reader.reader import Reader
-from vstore.reader.statistics import Statistics
+from vstore.reader.statistics import ReaderStatistics
 
-__all__ = ["Mixture", "ReadOptions", "Reader", "Statistics"]
+__all__ = ["Mixture", "ReadOptions", "Reader", "ReaderStatistics"]

@@ -17,7 +17,7 @@ from vstore.reader.load.finishing import Place
 from vstore.reader.plan.cursor import Cursor, Identity
 from vstore.reader.plan.mixing import Proportions, RepeatedOrder
 from vstore.reader.plan.planner import Deal, Layout, Spans, works
-from vstore.reader.statistics import Statistics
+from vstore.reader.statistics import ReaderStatistics
 from vstore.reader.stream import Progress, Stream
 
 Ints = NDArray[np.int64]
@@ -171,9 +171,9 @@ class MixedStream:
         for work in works(order.edges, spans, batches):
             yield from work.pick(order.positions(work.unit)).tolist()
 
-    def statistics(self) -> Statistics:
+    def statistics(self) -> ReaderStatistics:
         """Return what reading has cost this process so far."""
-        return Statistics.total(stream.statistics() for stream in self._streams)
+        return ReaderStatistics.total(stream.statistics() for stream in self._streams)
 
     def prefetch(self, progress: Callable[[int, int], None]) -> int:
         """Bring all chunks of all members to the cache on disk, one member after the other."""

@@ -19,7 +19,7 @@ from vstore.reader.load.hedging import Meter
 from vstore.reader.load.loading import Loading
 from vstore.reader.load.session import Memory, open_channels
 from vstore.reader.source import Source
-from vstore.reader.statistics import Statistics
+from vstore.reader.statistics import ReaderStatistics
 from vstore.reader.stream import MEMORY_NBYTES
 
 Ints = NDArray[np.int64]
@@ -81,10 +81,10 @@ class RandomAccess:
             self._waited_seconds += time.perf_counter() - started
         return batch
 
-    def statistics(self) -> Statistics:
+    def statistics(self) -> ReaderStatistics:
         """Return what reading has cost this process so far."""
         channels = {} if self._session is None else self._session.channels
-        return Statistics.of(
+        return ReaderStatistics.of(
             channels.values(), self._meter, self._disk, waited_seconds=self._waited_seconds
         )
 

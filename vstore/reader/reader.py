@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from vstore.reader.options import Choices, ReadOptions, as_integer
 from vstore.reader.plan.cursor import Cursor, decode_state, encode_state
 from vstore.reader.progress import progress_bar
-from vstore.reader.statistics import Statistics
+from vstore.reader.statistics import ReaderStatistics
 
 if TYPE_CHECKING:
     from vstore.reader.stream import Progress
@@ -121,6 +121,6 @@ class Reader:
             return self._stream.prefetch(report)
 
     @property
-    def statistics(self) -> Statistics:
+    def statistics(self) -> ReaderStatistics:
         """What reading has cost so far."""
         return self._stream.statistics()

@@ -19,7 +19,7 @@ from vstore.reader.load.session import Geometry, Selection, stored_array
 from vstore.reading.column import Column
 from vstore.reading.snapshot import Snapshot
 from vstore.reading.table import Table
-from vstore.writing.staged_table import StagedTable
+from vstore.writing.transaction_table import TransactionTable
 
 Ints = NDArray[np.int64]
 
@@ -135,7 +135,7 @@ def _through(places: Ints | None, picked: Ints | None) -> Ints | None:
     return places if picked is None else picked if places is None else places[picked]
 
 
-_NO_COLUMNS: tuple[type, ...] = (str, bytes, np.ndarray, Snapshot, StagedTable)
+_NO_COLUMNS: tuple[type, ...] = (str, bytes, np.ndarray, Snapshot, TransactionTable)
 
 
 def _columns(data: Any, names: Sequence[str] | None) -> dict[str, Column]:

@@ -9,7 +9,7 @@ from vstore.reader.load.hedging import Meter
 
 
 @dataclass(frozen=True, slots=True)
-class Statistics:
+class ReaderStatistics:
     """What reading has cost one process.
 
     `chunks_found` were in memory, `chunks_loaded` were not; `disk_hits` of these came from the
@@ -34,7 +34,7 @@ class Statistics:
         disk: DiskCache | None,
         *,
         waited_seconds: float,
-    ) -> "Statistics":
+    ) -> "ReaderStatistics":
         """Return what reading some columns has cost."""
         feeds = [{id(each): each for each in (c.feed, c.spare)} for c in channels]
         counts = [feed.statistics() for both in feeds for feed in both.values()]
@@ -44,7 +44,7 @@ class Statistics:
         return cls(found, loaded, hits, *asked, waited_seconds)
 
     @classmethod
-    def total(cls, parts: Iterable["Statistics"]) -> "Statistics":
+    def total(cls, parts: Iterable["ReaderStatistics"]) -> "ReaderStatistics":
         """Return what several readers have cost together."""
         values = [astuple(part) for part in parts]
         return cls(*(sum(column) for column in zip(*values, strict=True)))

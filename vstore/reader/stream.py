@@ -31,7 +31,7 @@ from vstore.reader.plan.planner import (
     works,
 )
 from vstore.reader.source import Source
-from vstore.reader.statistics import Statistics
+from vstore.reader.statistics import ReaderStatistics
 
 Ints = NDArray[np.int64]
 
@@ -241,9 +241,9 @@ class Stream:
         """Return a place in an epoch that moves on with the batches."""
         return Progress(cursor, self.deal(cursor), self.layout(cursor))
 
-    def statistics(self) -> Statistics:
+    def statistics(self) -> ReaderStatistics:
         """Return what reading has cost this process so far."""
-        return Statistics.of(
+        return ReaderStatistics.of(
             self._channels.values(), self._meter, self._disk, waited_seconds=self._waited_seconds
         )
 

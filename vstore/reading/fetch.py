@@ -9,12 +9,12 @@ from typing import Any, Generic, TypeVar
 
 from vstore.errors import CorruptionError, NotFoundError
 from vstore.format import commit as commits
-from vstore.format import keys
+from vstore.format import object_keys
 from vstore.format.commit import CommitDocument
 from vstore.format.digest import Digest, raw_digest, read_verified
 from vstore.format.page import ChunkRef, Page, PageRef, decode_page
 from vstore.format.tree import NodeRef
-from vstore.history.moves import MOST_HOPS, Moves
+from vstore.history.forwarding import MOST_HOPS, Moves
 from vstore.reading.decoded import DecodedChunks
 from vstore.storage.locks import ForkSafeLock
 from vstore.storage.store import Key, ObjectStore
@@ -117,7 +117,7 @@ class Fetcher:
         found = self._commits.find(digest)
         if found is None:
             try:
-                data = self._verified(keys.commit(digest), digest, what=f"commit {digest}")
+                data = self._verified(object_keys.commit(digest), digest, what=f"commit {digest}")
             except NotFoundError:
                 raise NotFoundError(f"there is no commit {digest} in {self.store.url}") from None
             found = commits.decode(data, CommitDocument, what=f"commit {digest}")
@@ -160,9 +160,9 @@ class Fetcher:
 
     def _index_object(self, digest: Digest, *, what: str) -> bytes:
         try:
-            return self._verified(keys.index(digest), digest, what=what)
+            return self._verified(object_keys.index(digest), digest, what=what)
         except NotFoundError as exc:
-            raise self._missing(keys.index(digest)) from exc
+            raise self._missing(object_keys.index(digest)) from exc
 
     def _missing(self, key: Key) -> CorruptionError:
         return CorruptionError(f"{key} is missing from {self.store.url}: restore it from a copy")
@@ -191,7 +191,7 @@ class Fetcher:
         if kept is not None:
             return memoryview(kept)
         place = self._moves.place(ref)
-        key = keys.pack(place.pack.digest)
+        key = object_keys.pack(place.pack.digest)
         try:
             data = memoryview(self.store.get_range(key, place.offset, place.nbytes))
         except NotFoundError as exc:
@@ -291,7 +291,7 @@ class Fetcher:
         chunk = data[place.offset - start : place.offset - start + place.nbytes]
         if raw_digest(chunk) == ref.digest:
             return chunk
-        key = keys.pack(place.pack.digest)
+        key = object_keys.pack(place.pack.digest)
         where = f"the chunk at {place.offset} of {key} in {self.store.url}"
 
         def read() -> memoryview:
@@ -324,4 +324,4 @@ def _coalesced(refs: Mapping[int, ChunkRef]) -> Iterator[_Range]:
 
 def _as_range(group: list[tuple[Digest, int, int, int]], end: int) -> _Range:
     digest, start, _, _ = group[0]
-    return _Range(keys.pack(digest), start, end - start, tuple(i for *_, i in group))
+    return _Range(object_keys.pack(digest), start, end - start, tuple(i for *_, i in group))

@@ -16,7 +16,7 @@ from vstore.format.tree import ArrayNode, ColumnInfo, GroupNode
 from vstore.format.zarr.metadata import ArrayMetadata
 from vstore.reading.array import ChunkSource, StoredArray, prefetch_rows, read
 from vstore.reading.column import Column
-from vstore.reading.deletion_marks import deleted_rows
+from vstore.reading.deleted_samples import deleted_rows
 from vstore.reading.key_rows import IndexedKeys, KeyRows, NoKeys, ScannedKeys
 
 MOST_UNSTORED_KEYS = 2**28

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from datetime import datetime
 
 from vstore.errors import NotFoundError
-from vstore.format import keys
+from vstore.format import object_keys
 from vstore.format.commit import Author, RepositoryDocument
 from vstore.format.digest import Digest, is_digest
 from vstore.history.authors import as_author, login_name
@@ -32,9 +32,11 @@ class Access:
     @property
     def description(self) -> RepositoryDocument:
         """The document that marks the repository, or `NotFoundError` where there is none."""
-        what = f"{keys.REPOSITORY} in {self.store.url}"
+        what = f"{object_keys.REPOSITORY} in {self.store.url}"
         try:
-            return read_document(self.store, keys.REPOSITORY, RepositoryDocument, what=what)[0]
+            return read_document(self.store, object_keys.REPOSITORY, RepositoryDocument, what=what)[
+                0
+            ]
         except NotFoundError:
             raise NotFoundError(
                 f"there is no vstore repository at {self.store.url}: check the address, or make "
@@ -103,7 +105,7 @@ class Access:
             raise NotFoundError(f"nothing was committed to {name!r} in {self.store.url} yet")
 
     def _commits_with_prefix(self, prefix: str) -> Iterator[Digest]:
-        for info in self.store.list_prefix(f"{keys.COMMITS}{prefix}"):
-            digest = info.key.removeprefix(keys.COMMITS).removesuffix(".json")
+        for info in self.store.list_prefix(f"{object_keys.COMMITS}{prefix}"):
+            digest = info.key.removeprefix(object_keys.COMMITS).removesuffix(".json")
             if is_digest(digest):
                 yield Digest(digest)

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from vstore.errors import AlreadyExistsError, ConflictError, NotFoundError
-from vstore.format import keys
+from vstore.format import object_keys
 from vstore.format.commit import Author, DeletedDocument, LogEntry, TagDocument
 from vstore.format.digest import Digest, is_digest
 from vstore.history.fence import Stopwatch
@@ -37,7 +37,7 @@ class Branches:
         Raises:
             AlreadyExistsError: there is a branch of that name.
         """
-        keys.check_ref_name(name, what="branch")
+        object_keys.check_ref_name(name, what="branch")
         digest = self._access.resolve(at)
         self._access.fetcher.commit(digest)
         made = self._refs.create_branch(name, digest, action=f"created at {at or 'the default'}")
@@ -102,7 +102,7 @@ class Branches:
             NotFoundError: no branch of that name was deleted, or too long ago.
             AlreadyExistsError: there is a branch of that name.
         """
-        note = self._refs.deleted.find_latest(keys.branch(name))
+        note = self._refs.deleted.find_latest(object_keys.branch(name))
         if note is None or note.branch is None:
             raise NotFoundError(_not_deleted("branch", name))
         commit = Digest(note.branch.commit)
@@ -167,7 +167,7 @@ class Tags:
             AlreadyExistsError: there is a tag of that name; tags do not move.
             NotFoundError: there is no such commit.
         """
-        keys.check_ref_name(name, what="tag")
+        object_keys.check_ref_name(name, what="tag")
         since = Stopwatch()
         digest = self._access.resolve_kept(at)
         if at is not None and is_digest(at):
@@ -191,7 +191,7 @@ class Tags:
             NotFoundError: no tag of that name was deleted, or too long ago.
             AlreadyExistsError: there is a tag of that name.
         """
-        note = self._refs.deleted.find_latest(keys.tag(name))
+        note = self._refs.deleted.find_latest(object_keys.tag(name))
         if note is None or note.tag is None:
             raise NotFoundError(_not_deleted("tag", name))
         if not self._refs.restore_tag(note.tag):
@@ -209,8 +209,8 @@ def restore(access: Access, name: str) -> Digest:
         NotFoundError: neither was deleted, or too long ago.
     """
     deleted = access.refs.deleted
-    branch = deleted.find_latest(keys.branch(name))
-    tag = deleted.find_latest(keys.tag(name))
+    branch = deleted.find_latest(object_keys.branch(name))
+    tag = deleted.find_latest(object_keys.tag(name))
     if branch is None and tag is None:
         raise NotFoundError(f"there is no branch {name!r}, and none of that name was deleted")
     if tag is None or (branch is not None and branch.time > tag.time):

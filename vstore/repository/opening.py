@@ -8,7 +8,7 @@ from typing import Any
 
 from vstore.errors import AlreadyExistsError
 from vstore.format import commit as commits
-from vstore.format import keys
+from vstore.format import object_keys
 from vstore.format.commit import FORMAT, Author, RepositoryDocument, format_time
 from vstore.history.authors import as_author
 from vstore.maintenance.probe.probe import require_conditions
@@ -44,7 +44,7 @@ def create(
     >>> create("memory://create-doc").url
     'memory://create-doc'
     """
-    keys.check_ref_name(default_branch, what="branch")
+    object_keys.check_ref_name(default_branch, what="branch")
     store = open_store(
         url, storage_options=storage_options, unsafe_single_writer=unsafe_single_writer
     )
@@ -56,7 +56,7 @@ def create(
         default_branch=default_branch,
         created=format_time(datetime.now(UTC)),
     )
-    if store.put_if_absent(keys.REPOSITORY, commits.encode(marker)) is None:
+    if store.put_if_absent(object_keys.REPOSITORY, commits.encode(marker)) is None:
         raise AlreadyExistsError(
             f"there is a repository at {store.url} already: open it with vstore.open()"
         )

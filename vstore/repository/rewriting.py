@@ -7,7 +7,7 @@ import msgspec
 
 from vstore.errors import ConflictError, InvalidInputError, NotFoundError
 from vstore.format import commit as commits
-from vstore.format import keys
+from vstore.format import object_keys
 from vstore.format.commit import CommitDocument, format_time, parse_time
 from vstore.format.digest import Digest, digest_of
 from vstore.format.document import dumps
@@ -196,7 +196,7 @@ class Rewriter:
         document = msgspec.structs.replace(document, time=format_time(time_made))
         data = dumps(document, what="commit")
         digest = digest_of(data)
-        self.fetcher.store.put(keys.commit(digest), data)
+        self.fetcher.store.put(object_keys.commit(digest), data)
         self.fetcher.remember_commit(digest, document)
         return digest, document
 

@@ -11,12 +11,12 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from vstore.errors import ClosedError, NotFoundError
-from vstore.format import keys
+from vstore.format import object_keys
 from vstore.format.digest import Digest, digest_of, raw_digest
 from vstore.format.journal import Write
 from vstore.format.page import ChunkRef, PackRef
 from vstore.hierarchy.nodes import Place
-from vstore.hierarchy.staged_keys import StagedKeys
+from vstore.hierarchy.staged_zarr_keys import StagedKeys
 from vstore.sharing.journal import Journal, digest_at
 from vstore.sharing.loan import Terms
 from vstore.writing.lease import Lease
@@ -134,7 +134,7 @@ class Borrower:
             name = self._name()
         pack, data, refs = _packed(changes, digests, is_apart)
         if pack is not None:
-            self._store.put(keys.pack(pack.digest), data)
+            self._store.put(object_keys.pack(pack.digest), data)
         writes = [
             _described(change, ref, look)
             for change, ref, look in zip(changes, refs, looks, strict=True)

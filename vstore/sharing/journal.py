@@ -5,12 +5,12 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from vstore.errors import NotFoundError
-from vstore.format import keys
+from vstore.format import object_keys
 from vstore.format.digest import Digest, raw_digest
 from vstore.format.journal import JournalEntry, Write, decode_entry, encode_entry, encode_mark
 from vstore.format.page import ChunkRef, PackRef
 from vstore.hierarchy.nodes import Place
-from vstore.hierarchy.staged_keys import StagedKeys
+from vstore.hierarchy.staged_zarr_keys import StagedKeys
 from vstore.reading.fetch import Fetcher
 
 
@@ -29,21 +29,21 @@ class Journal:
         self._fetcher = fetcher
         self._store = fetcher.store
         self._token = token
-        self._prefix = f"{keys.journal(token)}entries/"
+        self._prefix = f"{object_keys.journal(token)}entries/"
         self.taken = set(taken)
 
     def open(self, begun: Digest) -> None:
         """Say that the transaction takes entries."""
-        self._store.put(keys.journal_mark(self._token), encode_mark(begun))
+        self._store.put(object_keys.journal_mark(self._token), encode_mark(begun))
 
     def close(self) -> None:
         """Say that it takes none any more: whoever looks after writing one finds out."""
-        self._store.delete(keys.journal_mark(self._token))
+        self._store.delete(object_keys.journal_mark(self._token))
 
     def is_open(self) -> bool:
         """Tell whether an entry that was written before will be taken."""
         try:
-            self._store.get(keys.journal_mark(self._token))
+            self._store.get(object_keys.journal_mark(self._token))
         except NotFoundError:
             return False
         return True
@@ -52,7 +52,9 @@ class Journal:
         """Store an entry, which counts as taken here or is to be taken with those of others."""
         if taken:
             self.taken.add(name)
-        self._store.put(keys.journal_entry(self._token, name), encode_entry(list(writes), pack))
+        self._store.put(
+            object_keys.journal_entry(self._token, name), encode_entry(list(writes), pack)
+        )
 
     def new(self) -> tuple[bool, list[NamedEntry]]:
         """Return whether the journal is open, and the entries not taken yet, in order.
@@ -60,24 +62,26 @@ class Journal:
         Raises:
             NotFoundError: one was removed meanwhile.
         """
-        found = [info.key for info in self._store.list_prefix(keys.journal(self._token))]
+        found = [info.key for info in self._store.list_prefix(object_keys.journal(self._token))]
         names = sorted(
             key[len(self._prefix) :].removesuffix(".json")
             for key in found
             if key.startswith(self._prefix)
         )
         new = [name for name in names if name not in self.taken]
-        return keys.journal_mark(self._token) in found, list(self._fetcher.map(self._read, new))
+        return object_keys.journal_mark(self._token) in found, list(
+            self._fetcher.map(self._read, new)
+        )
 
     def _read(self, name: str) -> NamedEntry:
-        key = keys.journal_entry(self._token, name)
+        key = object_keys.journal_entry(self._token, name)
         return NamedEntry(name, decode_entry(self._store.get(key), what=key))
 
     def take(self, entries: Iterable[NamedEntry], into: StagedKeys) -> None:
         """Put what entries say into a transaction."""
         for named in entries:
             for write in named.entry.writes:
-                what = keys.journal_entry(self._token, named.name)
+                what = object_keys.journal_entry(self._token, named.name)
                 _put(
                     into, write, None if write.chunk is None else named.entry.ref(write, what=what)
                 )
@@ -86,7 +90,7 @@ class Journal:
     def remove(self) -> None:
         """Delete all of it."""
         self.close()
-        found = [info.key for info in self._store.list_prefix(keys.journal(self._token))]
+        found = [info.key for info in self._store.list_prefix(object_keys.journal(self._token))]
         for _ in self._fetcher.map(self._store.delete, found):
             pass
 

@@ -14,7 +14,7 @@ from typing import Any
 
 from vstore.errors import ClosedError, ConflictError, NotFoundError, StorageError
 from vstore.format.digest import Digest
-from vstore.hierarchy.staged_keys import StagedKeys
+from vstore.hierarchy.staged_zarr_keys import StagedKeys
 from vstore.reading.fetch import Fetcher
 from vstore.sharing.journal import Journal, NamedEntry, digest_at, digest_written
 from vstore.writing.transaction import Transaction

@@ -1,7 +1,7 @@
 """The seam between vstore and where objects are kept.
 
 Everything above this floor sees only the verbs of `ObjectStore`. Keys are relative,
-slash-separated and already checked by `vstore.format.keys`; the store adds its root.
+slash-separated and already checked by `vstore.format.object_keys`; the store adds its root.
 """
 
 from collections.abc import Iterator

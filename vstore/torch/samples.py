@@ -18,7 +18,7 @@ from vstore.format.zarr.selection import positions as resolve
 from vstore.reader.options import as_cache, as_integer
 from vstore.reader.random_access import RandomAccess
 from vstore.reader.source import Source
-from vstore.reader.statistics import Statistics
+from vstore.reader.statistics import ReaderStatistics
 from vstore.reader.stream import CACHE_NBYTES, MEMORY_NBYTES
 from vstore.reading.column import Column
 from vstore.reading.table import Table
@@ -106,7 +106,7 @@ class SampleDataset(Dataset[Any]):
         return len(self._access)
 
     @property
-    def statistics(self) -> Statistics:
+    def statistics(self) -> ReaderStatistics:
         """What reading has cost this process so far."""
         return self._access.statistics()
 

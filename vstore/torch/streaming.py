@@ -15,7 +15,7 @@ from vstore.reader.load.buffers import allocate
 from vstore.reader.options import Choices, ReadOptions, as_integer
 from vstore.reader.plan.cursor import Cursor, decode_state, encode_state
 from vstore.reader.progress import progress_bar
-from vstore.reader.statistics import Statistics
+from vstore.reader.statistics import ReaderStatistics
 from vstore.torch.ranks import rank_and_world_size
 from vstore.torch.tensors import TORCH, pinned
 
@@ -213,7 +213,7 @@ class StreamingDataset(IterableDataset[Any]):
             return self._stream.prefetch(report)
 
     @property
-    def statistics(self) -> Statistics:
+    def statistics(self) -> ReaderStatistics:
         """What reading has cost this process so far."""
         return self._stream.statistics()
 

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from vstore.errors import InvalidInputError
-from vstore.format import document, keys
+from vstore.format import document, object_keys
 from vstore.format.commit import (
     FORMAT,
     Author,
@@ -87,8 +87,8 @@ class CommitWriter:
             return digest, new
         self._last = digest
         for name, part in contents.parts.items():
-            self._writer.upload(keys.index(name), part)
-        self._writer.upload(keys.commit(digest), data)
+            self._writer.upload(object_keys.index(name), part)
+        self._writer.upload(object_keys.commit(digest), data)
         if meanwhile is not None:
             meanwhile()
         self._writer.finish()

@@ -6,7 +6,7 @@ from dataclasses import replace
 import msgspec
 
 from vstore.errors import InvalidInputError
-from vstore.format import keys
+from vstore.format import object_keys
 from vstore.format.digest import Digest
 from vstore.format.tree import ArrayNode, GroupNode, Node, NodeRef
 from vstore.history.fence import find_collection, is_there, require_kept
@@ -63,7 +63,7 @@ def require_kept_here(store: ObjectStore, commit: Digest, *, of: str) -> None:
         InvalidInputError: the commit, of the repository at `of`, is not there.
         ConflictError: garbage collection is about to delete it.
     """
-    if not is_there(store, keys.commit(commit)):
+    if not is_there(store, object_keys.commit(commit)):
         raise InvalidInputError(
             f"the commit {commit} of {of} is not in {store.url}: copying takes names, and the "
             "chunks stay where they are. Between repositories read the arrays there and write "

@@ -5,7 +5,7 @@ import threading
 from contextlib import suppress
 
 from vstore.errors import StorageError
-from vstore.format import collection, keys
+from vstore.format import collection, object_keys
 from vstore.format.collection import LeaseDocument
 from vstore.format.commit import FORMAT
 from vstore.history.fence import Stopwatch
@@ -42,11 +42,11 @@ class Lease:
             self._renewed = Stopwatch()
         value = LeaseDocument(FORMAT, self._token, self._open.seconds)
         with suppress(StorageError):
-            self._store.put(keys.lease(self._token), collection.encode(value))
+            self._store.put(object_keys.lease(self._token), collection.encode(value))
 
     def release(self) -> None:
         """Say that the transaction is over."""
         if self._renewed is not None:
             self._renewed = None
             with suppress(StorageError):
-                self._store.delete(keys.lease(self._token))
+                self._store.delete(object_keys.lease(self._token))

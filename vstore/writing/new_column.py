@@ -12,7 +12,7 @@ from numpy.typing import DTypeLike, NDArray
 from vstore.errors import InvalidInputError
 from vstore.format import document
 from vstore.format.index import MAX_HEIGHT, span
-from vstore.format.keys import check_node_name
+from vstore.format.object_keys import check_node_name
 from vstore.format.table.samples import (
     KEYS,
     RESERVED_SUFFIXES,

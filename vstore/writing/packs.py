@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from vstore.errors import ClosedError
-from vstore.format import keys
+from vstore.format import object_keys
 from vstore.format.digest import digest_of, raw_digest
 from vstore.format.page import ChunkRef, PackRef
 from vstore.reading.fetch import Fetcher
@@ -269,7 +269,7 @@ class PackWriter:
                 placed.set_exception(exc)
                 raise
             placed.set_result(None)
-            self._store.put(keys.pack(pack.digest), data)
+            self._store.put(object_keys.pack(pack.digest), data)
             self._lease.keep()
             for chunk in chunks:
                 chunk.data = None

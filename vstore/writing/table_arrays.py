@@ -29,7 +29,7 @@ from vstore.format.tree import ArrayNode, ColumnInfo, GroupNode, rewritten
 from vstore.format.zarr.metadata import ArrayMetadata
 from vstore.reading.array import StoredArray, read
 from vstore.reading.column import Column
-from vstore.reading.deletion_marks import deleted_rows
+from vstore.reading.deleted_samples import deleted_rows
 from vstore.reading.fetch import Fetcher
 from vstore.reading.key_rows import IndexedKeys, KeyRows, NoKeys, ScannedKeys
 from vstore.writing.chunk_sizes import SampleSizes
@@ -38,7 +38,7 @@ from vstore.writing.key_set import KeySet
 from vstore.writing.new_column import column_metadata, companion_metadata, keys_metadata
 from vstore.writing.packs import PackWriter
 from vstore.writing.staged_array import StagedArray
-from vstore.writing.staged_index import add_entries, index_metadata
+from vstore.writing.staged_key_index import add_entries, index_metadata
 
 _WAVE_ROWS = 4096
 
@@ -59,7 +59,7 @@ class TableArrays:
     """The columns of a table, their companions, the keys and the deletion marks.
 
     Rows are counted as they are stored, deleted ones too, and values are given as the
-    elements that are stored: checking what people give is `StagedTable`'s.
+    elements that are stored: checking what people give is `TransactionTable`'s.
     """
 
     def __init__(

@@ -14,10 +14,10 @@ from vstore.errors import (
     InvalidInputError,
     NotFoundError,
 )
-from vstore.format import document, keys
+from vstore.format import document, object_keys
 from vstore.format.commit import Changes, CommitDocument
 from vstore.format.digest import Digest
-from vstore.format.keys import split_path
+from vstore.format.object_keys import split_path
 from vstore.format.table.sample_keys import KEY_KINDS, KeyKind
 from vstore.format.table.samples import ColumnSpec
 from vstore.format.tree import ArrayNode, GroupNode
@@ -28,9 +28,9 @@ from vstore.writing.committing import CommitOptions, CommitWriter
 from vstore.writing.copying import require_kept_here
 from vstore.writing.new_column import array_metadata, check_specs
 from vstore.writing.packs import PackWriter
-from vstore.writing.staged_table import StagedTable
 from vstore.writing.staged_tree import StagedTree
-from vstore.writing.staged_view import StagedView
+from vstore.writing.transaction_array import TransactionArray
+from vstore.writing.transaction_table import TransactionTable
 
 
 class Publish(Protocol):
@@ -136,7 +136,7 @@ class Transaction:
         *,
         keys: KeyKind | None = None,
         attributes: Mapping[str, Any] | None = None,
-    ) -> StagedTable:
+    ) -> TransactionTable:
         """Create a table; `columns` says what each column holds, `keys` how samples are named.
 
         Raises:
@@ -162,7 +162,7 @@ class Transaction:
         fill_value: Any = None,
         dimension_names: Sequence[str | None] | None = None,
         attributes: Mapping[str, Any] | None = None,
-    ) -> "StagedView":
+    ) -> "TransactionArray":
         """Create a plain N-dimensional array, to be filled by assignment.
 
         Raises:
@@ -180,14 +180,14 @@ class Transaction:
             dimension_names=dimension_names,
             attributes=_json_object(attributes),
         )
-        return StagedView(self._staged.make_array(path, metadata), self._require_open)
+        return TransactionArray(self._staged.make_array(path, metadata), self._require_open)
 
     def _free_path(self, path: str, what: str) -> str:
         names = split_path(path, what=what)
         if not names:
             raise InvalidInputError(f"a {what} needs a name; got {path!r}")
-        if names[0] == keys.OBJECTS:
-            raise InvalidInputError(f"the name {keys.OBJECTS!r} is taken by vstore")
+        if names[0] == object_keys.OBJECTS:
+            raise InvalidInputError(f"the name {object_keys.OBJECTS!r} is taken by vstore")
         joined = "/".join(names)
         if joined in self:
             raise AlreadyExistsError(f"there is something at {joined!r} already: delete it first")
@@ -220,7 +220,7 @@ class Transaction:
             return self._staged.table(parent)[name]
         if isinstance(self._staged.nodes.get(joined), GroupNode):
             raise NotFoundError(f"{joined!r} is a group; name a table or an array in it")
-        return StagedView(self._staged.array(joined), self._require_open)
+        return TransactionArray(self._staged.array(joined), self._require_open)
 
     def __contains__(self, path: str) -> bool:
         self.take_contributions()

@@ -5,9 +5,9 @@ from contextlib import AbstractContextManager
 from typing import Any, Protocol
 
 from vstore.errors import ClosedError, ReadOnlyError
-from vstore.hierarchy.keys import Keys
 from vstore.hierarchy.nodes import Place, StoredHierarchy
-from vstore.hierarchy.staged_keys import StagedKeys
+from vstore.hierarchy.staged_zarr_keys import StagedKeys
+from vstore.hierarchy.zarr_keys import Keys
 from vstore.reading.fetch import Fetcher
 from vstore.reading.snapshot import Snapshot
 from vstore.sharing.borrower import Borrower, Change
@@ -47,7 +47,7 @@ class Source(Protocol):
         """Return a function and an argument, which pickle, that make it again elsewhere."""
 
 
-class Commit:
+class CommitView:
     """The keys of a commit."""
 
     def __init__(self, snapshot: Snapshot) -> None:
@@ -78,7 +78,7 @@ class Commit:
 
     def revival(self) -> tuple[Callable[[Any], Source], Any]:
         """Return a function and an argument, which pickle, that make it again elsewhere."""
-        return Commit, self.snapshot
+        return CommitView, self.snapshot
 
 
 class OpenTransaction:
@@ -172,7 +172,7 @@ class Borrowed:
 def source_of(what: Snapshot | Transaction | Source) -> Source:
     """Return the keys of a commit or a transaction."""
     if isinstance(what, Snapshot):
-        return Commit(what)
+        return CommitView(what)
     return OpenTransaction(what) if isinstance(what, Transaction) else what
 
 

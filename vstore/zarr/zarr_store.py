@@ -22,7 +22,7 @@ from vstore.sharing.borrower import Change
 from vstore.writing.transaction import Transaction
 from vstore.zarr.chunk_reader import ChunkReader
 from vstore.zarr.gathering import Gathering, Give
-from vstore.zarr.sources import Borrowed, Commit, OpenTransaction, Source, source_of
+from vstore.zarr.sources import Borrowed, CommitView, OpenTransaction, Source, source_of
 
 
 class ZarrStore(Store):
@@ -59,7 +59,7 @@ class ZarrStore(Store):
             read_only: Whether to refuse writing; a snapshot's store always does.
         """
         self._source = source_of(source)
-        is_commit = isinstance(self._source, Commit)
+        is_commit = isinstance(self._source, CommitView)
         if is_commit and read_only is False:
             raise ValueError(
                 "a commit never changes, so its store is read-only: write to the store of a "
@@ -72,7 +72,7 @@ class ZarrStore(Store):
     @property
     def source(self) -> Snapshot | Transaction:
         """The snapshot or transaction behind the store, where this process holds it."""
-        if isinstance(self._source, Commit):
+        if isinstance(self._source, CommitView):
             return self._source.snapshot
         if isinstance(self._source, OpenTransaction):
             return self._source.transaction

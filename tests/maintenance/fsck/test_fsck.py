@@ -14,7 +14,7 @@ from tests.maintenance.stores import MortalStore, contents
 from tests.repositories import new_repository as empty_repository
 from vstore import Repository, VstoreError
 from vstore.errors import InvalidInputError
-from vstore.format import document, keys
+from vstore.format import document, object_keys
 from vstore.format.digest import Digest, digest_of
 from vstore.format.tree import ArrayNode
 from vstore.maintenance.fsck import fsck as fscks
@@ -140,7 +140,7 @@ def test_the_loss_of_any_object_is_found(whole: dict[Key, bytes]) -> None:
     for key, data in whole.items():
         store.delete(key)
         found = faults(fsck(store))
-        if key in (keys.branch("side"), keys.tag("v1")):
+        if key in (object_keys.branch("side"), object_keys.tag("v1")):
             assert found == {}  # nothing says that they ever were
         else:
             assert found[key] == "missing"
@@ -299,7 +299,7 @@ def test_a_branch_is_restored_to_where_the_copy_has_it() -> None:
     with repository.transaction("main", message="Newer") as tx:
         tx["x"][0] = -1
     newer = repository.resolve("main")
-    repository.store.put(keys.branch("main"), b"{}")
+    repository.store.put(object_keys.branch("main"), b"{}")
     report = fsck(repository.store, FsckOptions(repair_from=copy))
     assert report.is_sound
     assert Repository(repository.store).resolve("main") == older
@@ -358,10 +358,10 @@ def test_an_index_that_tells_the_wrong_digest_of_a_chunk_is_found() -> None:
 def forged(repository: Repository, change: Callable[[dict[str, Any]], None]) -> Digest:
     """Commit a document that vstore would not write."""
     head = repository.refs.get_branch("main")
-    value = document.parse(repository.store.get(keys.commit(head.commit)), what="commit")
+    value = document.parse(repository.store.get(object_keys.commit(head.commit)), what="commit")
     change(value)
     data = document.dumps(value)
-    repository.store.put(keys.commit(digest_of(data)), data)
+    repository.store.put(object_keys.commit(digest_of(data)), data)
     repository.refs.move_branch(head, digest_of(data), action="forge")
     return digest_of(data)
 
@@ -369,7 +369,7 @@ def forged(repository: Repository, change: Callable[[dict[str, Any]], None]) -> 
 def test_a_commit_whose_bytes_are_right_and_make_no_sense_is_malformed() -> None:
     repository = new_repository()
     digest = forged(repository, lambda value: value.update(generation="many"))
-    assert faults(fsck(repository.store)) == {keys.commit(digest): "malformed"}
+    assert faults(fsck(repository.store)) == {object_keys.commit(digest): "malformed"}
 
 
 def test_chunks_that_do_not_decode_are_found_if_asked_for() -> None:
@@ -423,9 +423,9 @@ def test_a_first_commit_that_never_made_its_branch_is_no_problem() -> None:
     for message in ("First", "Second"):
         with repository.transaction("main", message=message, allow_empty=True):
             pass
-    repository.store.delete(keys.branch("main"))
+    repository.store.delete(object_keys.branch("main"))
     (problem,) = fsck(repository.store, FULL).problems
-    assert (problem.key, problem.fault) == (keys.branch("main"), "missing")
+    assert (problem.key, problem.fault) == (object_keys.branch("main"), "missing")
 
 
 def test_a_local_repository_is_verified_alike(tmp_path: Path) -> None:
@@ -470,5 +470,5 @@ def test_a_commit_that_lies_about_its_history_is_found(claim: dict[str, Any]) ->
             value["ancestors"][0][1] = newest if value["ancestors"][0][1] != newest else oldest
 
     digest = forged(repository, lie)
-    assert faults(fsck(repository.store)) == {keys.commit(digest): "malformed"}
+    assert faults(fsck(repository.store)) == {object_keys.commit(digest): "malformed"}
     assert repository.checkout(digest).commit.id == digest

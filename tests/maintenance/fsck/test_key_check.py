@@ -188,7 +188,7 @@ def test_damage_to_the_index_is_reported_as_such() -> None:
     repository = keyed()
     node: Any = repository.checkout("main").tree.get(f"t/{KEY_INDEX}")
     (pack, nbytes), *_ = node.chunks.page["packs"]
-    key = vstore.format.keys.pack(pack)
+    key = vstore.format.object_keys.pack(pack)
     data = bytearray(repository.store.get(key))
     repository.store.put(key, bytes(nbytes))
     faults = [problem.fault for problem in fsck(repository.store, FULL).problems]

@@ -21,7 +21,7 @@ from tests.maintenance.scenes import (
 from tests.maintenance.stores import DAY, HOUR, MortalStore, age, contents, orphans, pass_grace
 from vstore import ConflictError, CorruptionError, FormatError, NotFoundError, Repository
 from vstore.errors import InvalidInputError
-from vstore.format import collection, keys
+from vstore.format import collection, object_keys
 from vstore.format.digest import Digest
 from vstore.maintenance.gc.collecting import GcOptions, cancel, collect
 from vstore.maintenance.gc.gc_report import GcReport
@@ -77,9 +77,9 @@ def test_nothing_is_deleted_before_the_grace_period_is_over() -> None:
     report = collect(repository.store)
     assert report.freed.objects == 0
     assert report.condemned.objects == 4
-    assert before.items() <= (contents(repository.store) | {keys.COLLECTION_CLOCK: b""}).items() | {
-        (keys.COLLECTION_CLOCK, before[keys.COLLECTION_CLOCK])
-    }
+    assert before.items() <= (
+        contents(repository.store) | {object_keys.COLLECTION_CLOCK: b""}
+    ).items() | {(object_keys.COLLECTION_CLOCK, before[object_keys.COLLECTION_CLOCK])}
 
 
 def test_what_was_stored_just_now_is_not_condemned() -> None:
@@ -94,7 +94,7 @@ def test_what_was_stored_just_now_is_not_condemned() -> None:
 def test_an_uncommitted_pack_counts_as_young() -> None:
     repository = new_repository()
     data = b"a pack that is on its way"
-    repository.store.put(keys.pack(Digest("ab" * 32)), data)
+    repository.store.put(object_keys.pack(Digest("ab" * 32)), data)
     report = collect(repository.store)
     assert (report.young.objects, report.young.nbytes) == (1, len(data))
 
@@ -107,7 +107,7 @@ def test_a_repository_without_garbage_stays_as_it_is() -> None:
     assert report.condemned.objects == report.freed.objects == 0
     assert report.commits == 4
     after = contents(repository.store)
-    assert after.keys() - before.keys() == {keys.COLLECTION_CLOCK}
+    assert after.keys() - before.keys() == {object_keys.COLLECTION_CLOCK}
 
 
 def test_without_grace_one_call_does_both() -> None:
@@ -198,7 +198,7 @@ def test_a_commit_that_refers_to_condemned_objects_saves_them() -> None:
     pass_grace(repository.store)
     key = next(key for key in orphans(repository.store) if _is_orphan_commit(repository, key))
     branch = repository.refs.get_branch("main")
-    digest = keys.digest_at(key)
+    digest = object_keys.digest_at(key)
     assert digest is not None
     repository.refs.move_branch(branch, digest, action="reset")
     report = collect(repository.store)
@@ -208,12 +208,12 @@ def test_a_commit_that_refers_to_condemned_objects_saves_them() -> None:
 
 def _is_orphan_commit(repository: Repository, key: str) -> bool:
     reached = {commit.id for commit in repository.log("main")}
-    return key.startswith(keys.COMMITS) and keys.digest_at(key) not in reached
+    return key.startswith(object_keys.COMMITS) and object_keys.digest_at(key) not in reached
 
 
 def condemned_commit(repository: Repository) -> str:
     found = [key for key in orphans(repository.store) if _is_orphan_commit(repository, key)]
-    return str(keys.digest_at(found[0]))
+    return str(object_keys.digest_at(found[0]))
 
 
 def test_a_condemned_commit_gets_no_name_unless_collecting_is_called_off() -> None:
@@ -233,12 +233,12 @@ def test_lists_of_collections_that_are_over_go_away() -> None:
     repository, _ = old_orphans()
     collect_twice(repository)
     left = {key for key in contents(repository.store) if key.startswith("gc/")}
-    assert left == {keys.COLLECTION_STATE, keys.COLLECTION_CLOCK}
+    assert left == {object_keys.COLLECTION_STATE, object_keys.COLLECTION_CLOCK}
 
 
 def test_a_list_that_nobody_published_goes_away_when_it_is_old() -> None:
     repository = new_repository()
-    stray = keys.condemned("00ff", 0)
+    stray = object_keys.condemned("00ff", 0)
     repository.store.put(stray, b"{}")
     collect(repository.store)
     assert stray in contents(repository.store)
@@ -252,7 +252,7 @@ def test_a_list_that_was_lost_ends_the_collection() -> None:
     collect(repository.store)
     pass_grace(repository.store)
     for key in contents(repository.store):
-        if keys.condemned_epoch(key):
+        if object_keys.condemned_epoch(key):
             repository.store.delete(key)
     before = orphans(repository.store)
     report = collect(repository.store)
@@ -267,7 +267,7 @@ def test_nothing_is_condemned_where_something_needed_is_missing(prefix: str) -> 
     abandon(repository, 1)
     age(repository.store, 3 * DAY)
     needed = [key for key in contents(repository.store) if key.startswith(prefix)]
-    live = {keys.commit(Digest(commit.id)) for commit in repository.log("main")}
+    live = {object_keys.commit(Digest(commit.id)) for commit in repository.log("main")}
     victim = next(key for key in needed if prefix == "index/" or key in live)
     repository.store.delete(victim)
     with pytest.raises(CorruptionError, match="repair-from"):
@@ -342,7 +342,7 @@ def test_a_lease_spares_what_a_long_transaction_uploaded(monkeypatch: pytest.Mon
     tx["x"][:CHUNK] = np.arange(CHUNK) + 77
     tx.staged.flush()
     tx._writer.finish()
-    assert [info.key for info in repository.store.list_prefix(keys.LEASES)]
+    assert [info.key for info in repository.store.list_prefix(object_keys.LEASES)]
     before = orphans(repository.store)
     # The pack is three days old, the transaction older; its lease was renewed just now.
     age(repository.store, 3 * DAY, prefixes=("packs/",))
@@ -352,11 +352,11 @@ def test_a_lease_spares_what_a_long_transaction_uploaded(monkeypatch: pytest.Mon
     assert report.young.objects == 1
     assert orphans(repository.store) == before
     tx.discard()
-    assert not [info.key for info in repository.store.list_prefix(keys.LEASES)]
+    assert not [info.key for info in repository.store.list_prefix(object_keys.LEASES)]
 
 
 def pretend_age(repository: Repository, by: timedelta) -> None:
-    for info in list(repository.store.list_prefix(keys.LEASES)):
+    for info in list(repository.store.list_prefix(object_keys.LEASES)):
         found = collection.LeaseDocument(1, "t", by.total_seconds())
         repository.store.put(info.key, collection.encode(found))
 
@@ -364,14 +364,14 @@ def pretend_age(repository: Repository, by: timedelta) -> None:
 def test_a_lease_that_lapsed_spares_nothing_and_goes_away() -> None:
     repository, needed = old_orphans()
     dead = collection.LeaseDocument(1, "t", (9 * DAY).total_seconds())
-    repository.store.put(keys.lease("t"), collection.encode(dead))
+    repository.store.put(object_keys.lease("t"), collection.encode(dead))
     assert collect(repository.store).condemned.objects == 0
-    age(repository.store, 25 * HOUR, prefixes=(keys.LEASES,))
+    age(repository.store, 25 * HOUR, prefixes=(object_keys.LEASES,))
     assert collect(repository.store).condemned.objects == 4
     pass_grace(repository.store)
     collect(repository.store)
     assert orphans(repository.store) == needed
-    assert not list(repository.store.list_prefix(keys.LEASES))
+    assert not list(repository.store.list_prefix(object_keys.LEASES))
 
 
 def test_dead_space_inside_live_packs_is_measured() -> None:

@@ -11,7 +11,7 @@ import vstore
 from tests.maintenance.scenes import CHUNK, abandon, new_repository, read_everything, write
 from tests.maintenance.stores import DAY, Killed, MortalStore, age, orphans, pass_grace
 from vstore import ConflictError, Repository
-from vstore.format import keys
+from vstore.format import object_keys
 from vstore.format.digest import Digest
 from vstore.history import fence
 from vstore.history.closure import fresh_objects
@@ -66,7 +66,7 @@ def test_a_writer_stopped_between_its_last_look_and_its_move_fails_cleanly() -> 
     tx = begin(Repository(store), 1)
 
     def collect_meanwhile(verb: str, key: Key) -> None:
-        if verb == "compare_and_swap" and key == keys.branch("main"):
+        if verb == "compare_and_swap" and key == object_keys.branch("main"):
             store.before = lambda *_: None
             age(repository.store, 3 * DAY)
             collect(repository.store, NOW)
@@ -165,7 +165,7 @@ def half_swept(*, deletions: int) -> tuple[Repository, MortalStore]:
 def test_a_commit_that_a_killed_collection_left_lacks_nothing(deletions: int) -> None:
     repository, _ = half_swept(deletions=deletions)
     left = [key for key in orphans(repository.store) if key.startswith("commits/")]
-    digests = [digest for key in left if (digest := keys.digest_at(key)) is not None]
+    digests = [digest for key in left if (digest := object_keys.digest_at(key)) is not None]
     for key in fresh_objects_of(repository.store, digests):
         assert repository.store.get(key)
 
@@ -279,13 +279,13 @@ def test_a_slow_creation_of_a_branch_is_taken_back_if_its_commit_was_collected(
         digest
         for key in orphans(repository.store)
         if key.startswith("commits/")
-        and (digest := keys.digest_at(key)) is not None
+        and (digest := object_keys.digest_at(key)) is not None
         and digest not in {commit.id for commit in repository.log()}
     )
     store = MortalStore(repository.store)
 
     def collect_meanwhile(verb: str, key: Key) -> None:
-        if verb == "put_if_absent" and key == keys.branch("late"):
+        if verb == "put_if_absent" and key == object_keys.branch("late"):
             store.before = lambda *_: None
             age(repository.store, 3 * DAY)
             collect(repository.store, NOW)
@@ -406,7 +406,7 @@ def test_a_branch_is_moved_and_deleted_though_a_collection_marks_it_just_then(na
     before = repository.resolve("side")
 
     def collect_meanwhile(verb: str, key: Key) -> None:
-        if verb == "compare_and_swap" and key == keys.branch("side"):
+        if verb == "compare_and_swap" and key == object_keys.branch("side"):
             store.before = lambda *_: None
             assert collect(repository.store, NOW).freed.objects > 0
 

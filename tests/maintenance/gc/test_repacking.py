@@ -21,9 +21,9 @@ from tests.maintenance.scenes import CHUNK, LENGTH, new_repository
 from tests.maintenance.stores import DAY, Killed, MortalStore, age, contents, pass_grace
 from vstore import ConflictError, FormatError, Repository
 from vstore.exporters.references import export_refs
-from vstore.format import document, keys, moved
+from vstore.format import document, forwarding, object_keys
 from vstore.format.digest import Digest, digest_of
-from vstore.format.moved import MovedDocument
+from vstore.format.forwarding import MovedDocument
 from vstore.format.tree import ArrayNode
 from vstore.maintenance.fsck.fsck import FsckOptions, fsck
 from vstore.maintenance.gc.collecting import GcOptions, collect
@@ -72,7 +72,7 @@ def everything(store: ObjectStore) -> dict[str, bytes]:
 
 
 def packs(store: ObjectStore) -> set[Key]:
-    return {info.key for info in store.list_prefix(keys.PACKS)}
+    return {info.key for info in store.list_prefix(object_keys.PACKS)}
 
 
 def thinned(repository: Repository, options: GcOptions = REPACK) -> Digest:
@@ -86,16 +86,19 @@ def thinned(repository: Repository, options: GcOptions = REPACK) -> Digest:
     collect(repository.store, options)
     (pack,) = {
         digest
-        for info in repository.store.list_prefix(keys.MOVED)
-        if (digest := keys.moved_at(info.key)) and keys.pack(digest) in before
-    } - set(map(keys.digest_at, packs(repository.store)))
+        for info in repository.store.list_prefix(object_keys.MOVED)
+        if (digest := object_keys.moved_at(info.key)) and object_keys.pack(digest) in before
+    } - set(map(object_keys.digest_at, packs(repository.store)))
     assert pack is not None
     return pack
 
 
 def test_a_pack_that_is_mostly_dead_is_thinned_out(repository: Repository) -> None:
     store = repository.store
-    before, nbytes = everything(store), sum(info.nbytes for info in store.list_prefix(keys.PACKS))
+    before, nbytes = (
+        everything(store),
+        sum(info.nbytes for info in store.list_prefix(object_keys.PACKS)),
+    )
     age(store, 3 * DAY)
     report = collect(store, REPACK)
     assert report.repacked is not None
@@ -109,7 +112,7 @@ def test_a_pack_that_is_mostly_dead_is_thinned_out(repository: Repository) -> No
     freed = collect(store, REPACK).freed
     assert freed.nbytes > report.repacked.dead_nbytes
     assert everything(store) == before
-    left = sum(info.nbytes for info in store.list_prefix(keys.PACKS))
+    left = sum(info.nbytes for info in store.list_prefix(object_keys.PACKS))
     assert left <= nbytes - report.repacked.dead_nbytes
     sound = fsck(store, FULL)
     assert sound.is_sound
@@ -145,7 +148,7 @@ def test_packs_stay_whole_unless_it_is_asked_for(repository: Repository) -> None
     age(repository.store, 3 * DAY)
     report = collect(repository.store, GcOptions(grace=NONE, expire=NONE))
     assert report.repacked is None
-    assert not list(repository.store.list_prefix(keys.MOVED))
+    assert not list(repository.store.list_prefix(object_keys.MOVED))
     for share in (0, -1, 1.5):
         with pytest.raises(vstore.InvalidInputError, match="repack"):
             repository.gc(repack=share)
@@ -193,7 +196,7 @@ def test_a_pack_is_thinned_out_again_and_again() -> None:
     assert again is not None
     assert again.packs == 1
     assert everything(repository.store) == before
-    assert len(list(repository.store.list_prefix(keys.MOVED))) == 2
+    assert len(list(repository.store.list_prefix(object_keys.MOVED))) == 2
     assert fsck(repository.store, FULL).is_sound
     assert collect(repository.store, NOW).freed.objects == 0
     assert reader[5 * CHUNK : 6 * CHUNK].tolist() == expected[5 * CHUNK :].tolist()
@@ -208,8 +211,9 @@ def unreachable_node(repository: Repository) -> Any:
     """Return the array of a commit that no ref leads to, whose chunks lie in the pack."""
     lost = [
         commit
-        for info in repository.store.list_prefix(keys.COMMITS)
-        if (commit := keys.digest_at(info.key)) and commit not in everything(repository.store)
+        for info in repository.store.list_prefix(object_keys.COMMITS)
+        if (commit := object_keys.digest_at(info.key))
+        and commit not in everything(repository.store)
     ]
     found = [repository.checkout(commit).tree.get("x") for commit in lost]
     return next(node for node in found if node != repository.checkout("main").tree.get("x"))
@@ -261,18 +265,18 @@ def test_another_collection_does_not_count_on_what_this_one_left_out(
     """What a pack went into is told anew, of less: the list of before is not followed then."""
     age(repository.store, 3 * DAY)
     collect(repository.store, REPACK)
-    (info,) = list(repository.store.list_prefix(keys.MOVED))
-    pack = keys.moved_at(info.key)
+    (info,) = list(repository.store.list_prefix(object_keys.MOVED))
+    pack = object_keys.moved_at(info.key)
     assert pack is not None
-    found = moved.decode(repository.store.get(info.key), pack)
+    found = forwarding.decode(repository.store.get(info.key), pack)
     runs = [(found.document.runs[0][0], CHUNK)]
-    into = repository.store.get(keys.pack(found.into.digest))[:CHUNK]
-    repository.store.put(keys.pack(digest_of(into)), into)
+    into = repository.store.get(object_keys.pack(found.into.digest))[:CHUNK]
+    repository.store.put(object_keys.pack(digest_of(into)), into)
     less = MovedDocument(1, pack, (digest_of(into), len(into)), runs)
-    repository.store.put(info.key, moved.encode(less))
+    repository.store.put(info.key, forwarding.encode(less))
     pass_grace(repository.store)
     collect(repository.store, REPACK)
-    assert keys.pack(pack) in packs(repository.store)
+    assert object_keys.pack(pack) in packs(repository.store)
     everything(repository.store)
 
 
@@ -304,7 +308,7 @@ def test_a_collection_that_is_killed_anywhere_leaves_all_readable(calls: int) ->
         report = fsck(repository.store, FULL)
         assert report.is_sound
         assert report.unreferenced.objects == 0
-        assert len(list(repository.store.list_prefix(keys.MOVED))) == 1
+        assert len(list(repository.store.list_prefix(object_keys.MOVED))) == 1
         points += 1
         if is_over:
             break
@@ -319,7 +323,7 @@ def test_calling_it_off_keeps_the_packs(repository: Repository) -> None:
     age(repository.store, 3 * DAY, prefixes=("moved/", "packs/"))
     collect(repository.store, GcOptions(grace=NONE, expire=timedelta(days=60)))
     assert packs(repository.store) == before
-    assert not list(repository.store.list_prefix(keys.MOVED))
+    assert not list(repository.store.list_prefix(object_keys.MOVED))
 
 
 def store_of(objects: dict[Key, bytes]) -> MemoryStore:
@@ -347,8 +351,8 @@ def test_what_is_lost_is_restored_from_a_copy(
     pack = thinned(repository)
     whole = everything(repository.store)
     copy = store_of(old if taken == "before" else contents(repository.store))
-    into = moved.decode(repository.store.get(keys.moved(pack)), pack).into.digest
-    key = keys.moved(pack) if what == "document" else keys.pack(into)
+    into = forwarding.decode(repository.store.get(object_keys.moved(pack)), pack).into.digest
+    key = object_keys.moved(pack) if what == "document" else object_keys.pack(into)
     if harm == "lost":
         repository.store.delete(key)
     else:
@@ -368,7 +372,7 @@ def test_what_is_lost_is_restored_from_a_copy(
 
 def test_nothing_is_deleted_while_nobody_can_tell_where_chunks_are(repository: Repository) -> None:
     pack = thinned(repository)
-    repository.store.put(keys.moved(pack), b"{}")
+    repository.store.put(object_keys.moved(pack), b"{}")
     before = contents(repository.store)
     with pytest.raises(vstore.CorruptionError, match="nothing was deleted"):
         collect(repository.store, NOW)
@@ -424,12 +428,12 @@ def documents(pack: Digest, into: Digest) -> list[Callable[[dict[str, Any]], Any
 @pytest.mark.parametrize("number", range(len(documents(Digest(""), Digest("")))))
 def test_a_document_that_no_vstore_writes_is_refused(number: int, repository: Repository) -> None:
     pack = thinned(repository)
-    found = moved.decode(repository.store.get(keys.moved(pack)), pack)
+    found = forwarding.decode(repository.store.get(object_keys.moved(pack)), pack)
     value = msgspec.to_builtins(found.document)
     value = msgspec.json.decode(msgspec.json.encode(value))
     documents(pack, found.into.digest)[number](value)
     forged = vstore_sealed(value)
-    repository.store.put(keys.moved(pack), forged)
+    repository.store.put(object_keys.moved(pack), forged)
     with pytest.raises(FormatError):
         everything(repository.store)
     assert not fsck(repository.store).is_sound
@@ -441,14 +445,14 @@ def vstore_sealed(value: dict[str, Any]) -> bytes:
 
 def test_packs_that_lead_to_each_other_end_in_an_error(repository: Repository) -> None:
     pack = thinned(repository)
-    found = moved.decode(repository.store.get(keys.moved(pack)), pack)
+    found = forwarding.decode(repository.store.get(object_keys.moved(pack)), pack)
     nbytes = found.into.nbytes
-    repository.store.delete(keys.pack(found.into.digest))
+    repository.store.delete(object_keys.pack(found.into.digest))
     start = found.document.runs[0][0]
     back = MovedDocument(1, found.into.digest, (pack, nbytes), [(0, nbytes)])
     there = MovedDocument(1, pack, (found.into.digest, nbytes), [(start, nbytes)])
     for step in (back, there):
-        repository.store.put(keys.moved(Digest(step.pack)), moved.encode(step))
+        repository.store.put(object_keys.moved(Digest(step.pack)), forwarding.encode(step))
     with pytest.raises(vstore.CorruptionError, match="missing"):
         everything(repository.store)
     assert not fsck(repository.store, FULL).is_sound

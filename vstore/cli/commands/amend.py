@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
-from vstore.cli.moves import MessageOption, branch_of, show_move
+from vstore.cli.branch_updates import MessageOption, branch_of, show_move
 from vstore.cli.settings import AuthorOption, Settings, command
 from vstore.errors import InvalidInputError
 

@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from vstore.cli.author import find_author
-from vstore.cli.moves import branch_of, show_move
+from vstore.cli.branch_updates import branch_of, show_move
 from vstore.cli.resolving import Into, Ours, Parent, Theirs, conflicts_shown, resolution
 from vstore.cli.settings import Settings, command
 

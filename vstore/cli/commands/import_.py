@@ -32,8 +32,8 @@ from vstore.importers import (
 )
 from vstore.reading.summary import format_nbytes
 from vstore.repository.repository import Repository
-from vstore.writing.staged_table import StagedTable
 from vstore.writing.transaction import Transaction
+from vstore.writing.transaction_table import TransactionTable
 
 app = typer.Typer(add_completion=False)
 
@@ -192,7 +192,7 @@ def _import(
     return tx.commit_made, total
 
 
-def _table(tx: Transaction, work: Import) -> StagedTable:
+def _table(tx: Transaction, work: Import) -> TransactionTable:
     path = work.table
     if not work.append:
         if path in tx:
@@ -204,7 +204,7 @@ def _table(tx: Transaction, work: Import) -> StagedTable:
     if path not in tx:
         raise NotFoundError(f"there is no table {path!r} to append to: leave --append out")
     found = tx[path]
-    if not isinstance(found, StagedTable):
+    if not isinstance(found, TransactionTable):
         raise InvalidInputError(f"{path!r} is no table: samples cannot be added to it")
     return found
 
@@ -215,7 +215,7 @@ def _key_kind(keys: NDArray[Any] | None) -> Literal["int", "str"] | None:
     return "str" if keys.dtype.kind == "O" else "int"
 
 
-def _keys_for(table: StagedTable, keys: NDArray[Any] | None) -> NDArray[Any] | None:
+def _keys_for(table: TransactionTable, keys: NDArray[Any] | None) -> NDArray[Any] | None:
     """Return the keys as the table names its samples: lines of text may be integers."""
     kind = None if table.node.table is None else table.node.table.keys
     if keys is None or kind == _key_kind(keys):
@@ -230,7 +230,9 @@ def _keys_for(table: StagedTable, keys: NDArray[Any] | None) -> NDArray[Any] | N
         ) from None
 
 
-def _fill(table: StagedTable, work: Import, keys: NDArray[Any] | None, *, is_quiet: bool) -> None:
+def _fill(
+    table: TransactionTable, work: Import, keys: NDArray[Any] | None, *, is_quiet: bool
+) -> None:
     batches = read_batches(work.columns, keys=keys)
     counted = ((len(next(iter(batch.values()))), batch) for batch in batches)
     label = f"Importing into {printable(work.table)}"

@@ -6,9 +6,9 @@ import typer
 from rich.text import Text
 
 from vstore.cli.author import find_author
+from vstore.cli.branch_updates import MessageOption, branch_of
 from vstore.cli.commits import SHORT, commit_json, subject
 from vstore.cli.failure import FAILED
-from vstore.cli.moves import MessageOption, branch_of
 from vstore.cli.output import console, printable, write_json
 from vstore.cli.resolving import (
     Into,

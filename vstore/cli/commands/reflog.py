@@ -6,8 +6,8 @@ import typer
 from rich.table import Table as Grid
 from rich.text import Text
 
+from vstore.cli.branch_updates import branch_of
 from vstore.cli.commits import SHORT
-from vstore.cli.moves import branch_of
 from vstore.cli.output import console, printable, write_json
 from vstore.cli.settings import Settings, command
 

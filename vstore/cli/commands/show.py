@@ -6,10 +6,10 @@ import typer
 
 from vstore.cli.commits import commit_json, paragraph, ref_names
 from vstore.cli.description import Node, describe, show_description
-from vstore.cli.index import parse_index
 from vstore.cli.output import console, write_json
 from vstore.cli.sample_key import find_table, parse_key
 from vstore.cli.samples import show_values, values_json
+from vstore.cli.selection import parse_index
 from vstore.cli.settings import Revision, Settings, TargetArgument, command
 from vstore.errors import InvalidInputError, NotFoundError
 from vstore.history.commits import Commit

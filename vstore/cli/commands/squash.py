@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from vstore.cli.author import find_author
-from vstore.cli.moves import show_move
+from vstore.cli.branch_updates import show_move
 from vstore.cli.settings import AuthorOption, Settings, command
 
 app = typer.Typer(add_completion=False)

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from vstore.cli.moves import branch_of, show_move
+from vstore.cli.branch_updates import branch_of, show_move
 from vstore.cli.settings import Settings, command
 
 app = typer.Typer(add_completion=False)

@@ -5,9 +5,9 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from vstore.errors import CorruptionError, NotFoundError
-from vstore.format import keys
+from vstore.format import object_keys
 from vstore.format.digest import Digest, raw_digest, read_settled
-from vstore.format.moved import Moved
+from vstore.format.forwarding import Moved
 from vstore.maintenance.crawl import Task
 from vstore.maintenance.fsck.fsck_report import Fault, Problem
 from vstore.storage.store import Key, ObjectStore
@@ -65,7 +65,7 @@ class Restorer:
 
     def restore(self, key: Key, fault: Fault, detail: str = "") -> bytes | None:
         """Report a problem; return the restored bytes, or None where nothing could be done."""
-        digest = keys.digest_at(key)
+        digest = object_keys.digest_at(key)
         data = None if self.copy is None or digest is None else self._find(self.copy, key, digest)
         if data is not None and digest is not None and raw_digest(data) == bytes.fromhex(digest):
             self.store.put(key, data)
@@ -83,7 +83,7 @@ class Restorer:
         if data is not None and raw_digest(data) == bytes.fromhex(digest):
             return data
         for moved in self.sources.get(digest, ()):
-            whole = self._find(copy, keys.pack(moved.pack), moved.pack)
+            whole = self._find(copy, object_keys.pack(moved.pack), moved.pack)
             if whole is not None and raw_digest(whole) == bytes.fromhex(moved.pack):
                 return moved.rebuild(whole)
         return data

@@ -8,7 +8,7 @@ from typing import Literal
 import msgspec
 
 from vstore.errors import FormatError, InvalidInputError, VstoreError
-from vstore.format import document, keys
+from vstore.format import document, object_keys
 from vstore.format.collection import CollectionDocument
 from vstore.format.commit import CommitDocument
 from vstore.format.digest import Digest, parse_digest
@@ -18,14 +18,14 @@ from vstore.format.zarr.metadata import ArrayMetadata
 from vstore.history.fence import condemned_among, find_collection, is_there
 from vstore.maintenance.crawl import Kind, Task, crawl
 from vstore.maintenance.digest_set import DigestSet
-from vstore.maintenance.forwards import Forwards
+from vstore.maintenance.forwarding import Forwards
 from vstore.maintenance.fsck.chunk_rows import ChunkRows
 from vstore.maintenance.fsck.findings import CheckingReader, Findings, ReportedError, Restorer
+from vstore.maintenance.fsck.forwarding_check import check_moves
 from vstore.maintenance.fsck.fsck_report import Fault, FsckReport, Problem
 from vstore.maintenance.fsck.inventory import Inventory
 from vstore.maintenance.fsck.key_check import check_keys
 from vstore.maintenance.fsck.lineage import Lineage
-from vstore.maintenance.fsck.move_check import check_moves
 from vstore.maintenance.fsck.pack_check import PackChecker, Verified
 from vstore.maintenance.fsck.reach import Attribution
 from vstore.maintenance.fsck.ref_check import RefsChecked, check_refs, lost_heads
@@ -252,7 +252,7 @@ class _Run:
         packs = [
             (problem.key, problem.fault, problem.detail, problem.repaired)
             for problem in self.findings.problems.values()
-            if problem.key.startswith(keys.PACKS)
+            if problem.key.startswith(object_keys.PACKS)
         ]
         return FsckCursor(
             version=1,
@@ -273,7 +273,7 @@ class _Run:
         return self.options.has_share(pack.digest) and pack.digest > self.after
 
     def _compare(self, pack: PackRef) -> None:
-        key = keys.pack(pack.digest)
+        key = object_keys.pack(pack.digest)
         listed = self.inventory.packs.find(pack.digest)
         if listed == pack.nbytes:
             return
@@ -340,7 +340,7 @@ class _Checker:
 
     def commit(self, digest: Digest, found: CommitDocument) -> None:
         for liar, detail in self.lineage.take(digest, found):
-            self.run.findings.report(keys.commit(liar), "malformed", detail)
+            self.run.findings.report(object_keys.commit(liar), "malformed", detail)
 
     def array(self, path: str, node: ArrayNode) -> None:
         try:

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from vstore.format import keys
+from vstore.format import object_keys
 from vstore.format.digest import Digest
 from vstore.maintenance.digest_set import DigestSet, SizesByDigest
 from vstore.maintenance.progress import NOTHING, Amount, Progress, Step
@@ -39,18 +39,18 @@ class Inventory:
         return inventory
 
     def _add(self, info: ObjectInfo) -> None:
-        digest = keys.digest_at(info.key)
+        digest = object_keys.digest_at(info.key)
         amount = Amount(1, info.nbytes)
         if digest is not None:
             self._sizes(info.key).append(digest, info.nbytes)
-        elif info.key == keys.REPOSITORY:
+        elif info.key == object_keys.REPOSITORY:
             self.has_marker = True
-        elif info.key.startswith("refs/") and keys.find_ref_name(info.key) is not None:
+        elif info.key.startswith("refs/") and object_keys.find_ref_name(info.key) is not None:
             self.refs.append(info.key)
         elif (
-            info.key.startswith((keys.COLLECTION, keys.PROBES))
-            or keys.find_deleted(info.key)
-            or keys.moved_at(info.key)
+            info.key.startswith((object_keys.COLLECTION, object_keys.PROBES))
+            or object_keys.find_deleted(info.key)
+            or object_keys.moved_at(info.key)
         ):
             self.working += amount
         else:
@@ -59,9 +59,9 @@ class Inventory:
                 self.foreign.append(info.key)
 
     def _sizes(self, key: str) -> SizesByDigest:
-        if key.startswith(keys.COMMITS):
+        if key.startswith(object_keys.COMMITS):
             return self.commits
-        return self.index if key.startswith(keys.INDEX) else self.packs
+        return self.index if key.startswith(object_keys.INDEX) else self.packs
 
     def unreferenced(self, live: DigestSet) -> Amount:
         """Return how much nothing refers to."""
@@ -74,5 +74,5 @@ class Inventory:
 
     def find_size(self, key: Key) -> int | None:
         """Return the size of an object that a digest names, None if it was not listed."""
-        digest = keys.digest_at(key)
+        digest = object_keys.digest_at(key)
         return None if digest is None else self._sizes(key).find(Digest(digest))

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from blake3 import blake3
 
 from vstore.errors import CorruptionError, NotFoundError
-from vstore.format import keys
+from vstore.format import object_keys
 from vstore.format.digest import READS, Digest, read_settled
 from vstore.maintenance.fsck.chunk_rows import Chunk, ChunksByPack
 from vstore.maintenance.fsck.findings import Restorer
@@ -63,7 +63,7 @@ class PackChecker:
                 else self._check_in_parts(digest, nbytes, chunks)
             )
         except NotFoundError:
-            if self.restorer.restore(keys.pack(digest), "missing") is None:
+            if self.restorer.restore(object_keys.pack(digest), "missing") is None:
                 self.restorer.findings.lost_packs.add(digest)
             bad = []
         self.restorer.findings.add_bad_chunks(
@@ -72,7 +72,7 @@ class PackChecker:
         return Verified(digest, len(chunks), nbytes)
 
     def _check_whole(self, digest: Digest, chunks: list[Chunk]) -> list[Chunk]:
-        key = keys.pack(digest)
+        key = object_keys.pack(digest)
         store = self.restorer.store
         data = read_settled(lambda: store.get(key), bytes.fromhex(digest))
         is_right = blake3(data).hexdigest() == digest
@@ -85,7 +85,7 @@ class PackChecker:
         return self._settle(digest, nbytes, bad, is_right=is_right, chunks=chunks)
 
     def _is_right(self, digest: Digest, chunk: Chunk) -> bool:
-        key, store = keys.pack(digest), self.restorer.store
+        key, store = object_keys.pack(digest), self.restorer.store
         try:
             data = read_settled(
                 lambda: memoryview(store.get_range(key, chunk.offset, chunk.nbytes)), chunk.digest
@@ -107,7 +107,7 @@ class PackChecker:
         return False
 
     def _digest_of_parts(self, digest: Digest, nbytes: int) -> str:
-        key, store, found = keys.pack(digest), self.restorer.store, blake3()
+        key, store, found = object_keys.pack(digest), self.restorer.store, blake3()
         try:
             for start in range(0, nbytes, _PART_NBYTES):
                 found.update(store.get_range(key, start, min(_PART_NBYTES, nbytes - start)))
@@ -119,7 +119,7 @@ class PackChecker:
         self, digest: Digest, nbytes: int, bad: list[Chunk], *, is_right: bool, chunks: list[Chunk]
     ) -> list[Chunk]:
         """Report and restore a wrong pack; return the chunks that are wrong afterwards."""
-        key = keys.pack(digest)
+        key = object_keys.pack(digest)
         if is_right:
             if bad:
                 self.restorer.findings.report(key, "chunk", _named(bad))

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from vstore.errors import CorruptionError, FormatError, NotFoundError, VstoreError
-from vstore.format import document, keys
+from vstore.format import document, object_keys
 from vstore.format import tree as trees
 from vstore.format.digest import Digest
 from vstore.format.index import Index, root_page, span
@@ -16,7 +16,7 @@ from vstore.format.table.rows import Rows
 from vstore.format.table.samples import DELETED
 from vstore.format.tree import ArrayNode, GroupNode, Node, NodeRef
 from vstore.format.zarr.selection import chunk_strides
-from vstore.maintenance.forwards import Forwards
+from vstore.maintenance.forwarding import Forwards
 from vstore.maintenance.fsck.findings import Findings
 from vstore.maintenance.fsck.fsck_report import Reach
 from vstore.reading.fetch import Fetcher
@@ -68,7 +68,7 @@ class Attribution:
         return {key: tuple(reaches) for key, reaches in grouped.items()}
 
     def _in_commit(self, digest: Digest) -> Iterator[_Found]:
-        key = keys.commit(digest)
+        key = object_keys.commit(digest)
         if self.findings.is_open(key):
             yield _Found(key, "", ())
             return
@@ -89,7 +89,7 @@ class Attribution:
         try:
             node = trees.decode(value, load, what=path)
         except (NotFoundError, FormatError):
-            at = keys.index(loaded[-1].digest) if loaded else key
+            at = object_keys.index(loaded[-1].digest) if loaded else key
             yield _Found(at if self.findings.is_open(at) else key, path, ())
             return
         yield from self._in_node(node, path, key, commit)
@@ -103,7 +103,7 @@ class Attribution:
             if not isinstance(child, NodeRef):
                 yield from self._in_node(child, below, key, commit)
                 continue
-            at = keys.index(child.digest)
+            at = object_keys.index(child.digest)
             try:
                 value = document.parse(self.fetcher.node_documents([child])[0], what=below)
             except (NotFoundError, FormatError):
@@ -133,7 +133,7 @@ class Attribution:
     def _in_page(self, ref: PageRef, height: int) -> list[_Bad]:
         found = self._pages.get(ref.digest)
         if found is None:
-            key = keys.index(ref.digest)
+            key = object_keys.index(ref.digest)
             try:
                 page = self.fetcher.pages([(ref, height)])[0]
             except (NotFoundError, FormatError):
@@ -148,7 +148,7 @@ class Attribution:
             for slot, ref in page.refs().items():
                 place = self.forwards.place(ref)
                 if self._is_bad(place):
-                    yield _Bad(slot, slot + 1, keys.pack(place.pack.digest))
+                    yield _Bad(slot, slot + 1, object_keys.pack(place.pack.digest))
             return
         step = span(height - 1)
         for slot, child in page.refs().items():

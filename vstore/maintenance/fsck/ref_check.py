@@ -6,7 +6,7 @@ from functools import partial
 
 from vstore.errors import FormatError, NotFoundError
 from vstore.format import commit as commits
-from vstore.format import keys
+from vstore.format import object_keys
 from vstore.format.commit import (
     BranchDocument,
     CommitDocument,
@@ -16,7 +16,7 @@ from vstore.format.commit import (
     Tombstone,
 )
 from vstore.format.digest import Digest, read_settled
-from vstore.history.deleted import read_deleted
+from vstore.history.deletion_records import read_deleted
 from vstore.history.documents import read_document, read_ref
 from vstore.history.refs import StoredRef
 from vstore.maintenance.digest_set import DigestSet
@@ -43,17 +43,17 @@ def check_refs(store: ObjectStore, restorer: Restorer) -> RefsChecked:
     default = _check_marker(store, restorer)
     names: set[str] = set()
     for info in store.list_prefix("refs/"):
-        name = keys.find_ref_name(info.key)
+        name = object_keys.find_ref_name(info.key)
         if name is None:
-            if keys.find_deleted(info.key) is not None:
+            if object_keys.find_deleted(info.key) is not None:
                 _check_note(store, restorer, info.key, found)
             continue
         if _check_ref(store, restorer, info.key, name, found):
             names.add(info.key)
             found.count += 1
-    if default is not None and keys.branch(default) not in names and _has_history(store):
+    if default is not None and object_keys.branch(default) not in names and _has_history(store):
         restorer.findings.report(
-            keys.branch(default), "missing", "the default branch, though there are commits"
+            object_keys.branch(default), "missing", "the default branch, though there are commits"
         )
     return found
 
@@ -63,7 +63,7 @@ def _has_history(store: ObjectStore) -> bool:
 
     One that does not may be a first commit that never came to make its branch.
     """
-    digests = (keys.digest_at(info.key) for info in store.list_prefix(keys.COMMITS))
+    digests = (object_keys.digest_at(info.key) for info in store.list_prefix(object_keys.COMMITS))
     found = _readable(store, (digest for digest in digests if digest is not None))
     return any(document.parents for _, document in found)
 
@@ -78,14 +78,14 @@ def _check_marker(store: ObjectStore, restorer: Restorer) -> str | None:
         fault, detail = "damaged", str(exc)
     copy = restorer.copy
     try:
-        data = None if copy is None else copy.get(keys.REPOSITORY)
+        data = None if copy is None else copy.get(object_keys.REPOSITORY)
         marker = None if copy is None else _marker(copy)
     except (NotFoundError, FormatError):
         data = marker = None
     if data is not None:
-        store.put(keys.REPOSITORY, data)
+        store.put(object_keys.REPOSITORY, data)
     restorer.findings.report(
-        keys.REPOSITORY,
+        object_keys.REPOSITORY,
         "missing" if fault == "missing" else "damaged",
         detail,
         repaired=data is not None,
@@ -94,7 +94,9 @@ def _check_marker(store: ObjectStore, restorer: Restorer) -> str | None:
 
 
 def _marker(store: ObjectStore) -> RepositoryDocument:
-    return read_document(store, keys.REPOSITORY, RepositoryDocument, what=keys.REPOSITORY)[0]
+    return read_document(
+        store, object_keys.REPOSITORY, RepositoryDocument, what=object_keys.REPOSITORY
+    )[0]
 
 
 def _check_ref(
@@ -146,7 +148,7 @@ def _find_note(copy: ObjectStore, key: Key) -> DeletedDocument | None:
 
 def _read_ref(store: ObjectStore, key: Key, name: str) -> StoredRef:
     document: StoredRef
-    if key.startswith(keys.BRANCHES):
+    if key.startswith(object_keys.BRANCHES):
         document, _ = read_ref(store, key, BranchDocument, what=f"branch {name!r}")
     else:
         document, _ = read_ref(store, key, TagDocument, what=f"tag {name!r}")
@@ -194,7 +196,9 @@ def _readable(
 ) -> Iterable[tuple[Digest, CommitDocument]]:
     for digest in digests:
         try:
-            data = read_settled(partial(store.get, keys.commit(digest)), bytes.fromhex(digest))
+            data = read_settled(
+                partial(store.get, object_keys.commit(digest)), bytes.fromhex(digest)
+            )
             yield digest, commits.decode(data, CommitDocument, what=f"commit {digest}")
         except (NotFoundError, FormatError):
             continue  # garbage may be broken

@@ -8,9 +8,9 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
 from vstore.errors import ConflictError, CorruptionError, InvalidInputError
-from vstore.format import keys
+from vstore.format import object_keys
 from vstore.format.collection import CollectionDocument
-from vstore.maintenance.forwards import Forwards
+from vstore.maintenance.forwarding import Forwards
 from vstore.maintenance.gc.condemning import Census, CondemnedList, Condemning
 from vstore.maintenance.gc.gc_report import GcReport
 from vstore.maintenance.gc.leases import remove_journals, remove_lapsed, store_now
@@ -255,8 +255,10 @@ def _remove_lists(
 ) -> None:
     """Remove lists of condemned objects: that of one collection, or those nobody knows."""
     named = State.read(store).pending
-    for info in list(store.list_prefix(keys.COLLECTION if epoch is None else f"gc/{epoch}/")):
-        found = keys.condemned_epoch(info.key)
+    for info in list(
+        store.list_prefix(object_keys.COLLECTION if epoch is None else f"gc/{epoch}/")
+    ):
+        found = object_keys.condemned_epoch(info.key)
         if found is None or (named is not None and named.epoch == found):
             continue
         if older_than is None or info.modified < older_than:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from vstore.errors import FormatError, NotFoundError
-from vstore.format import collection, keys
+from vstore.format import collection, object_keys
 from vstore.format.collection import CollectionDocument, Condemned, CondemnedDocument
 from vstore.format.commit import FORMAT
 from vstore.format.digest import Digest
@@ -67,7 +67,7 @@ class Condemning:
         # A transaction stores its commit, then moves its branch: the commit may be named soon.
         young = [
             digest
-            for digest, info in _listed(self.store, keys.COMMITS)
+            for digest, info in _listed(self.store, object_keys.COMMITS)
             if digest not in live.digests and info.modified >= self.horizon
         ]
         mark(self.store, young, live, tolerate=(NotFoundError, FormatError), space=space)
@@ -78,14 +78,21 @@ class Condemning:
         So are packs whose live chunks are elsewhere now, as `thinned` says.
         """
         seen = 0
-        for prefix in (keys.COMMITS, keys.INDEX, keys.MOVED, keys.PACKS):
+        for prefix in (
+            object_keys.COMMITS,
+            object_keys.INDEX,
+            object_keys.MOVED,
+            object_keys.PACKS,
+        ):
             for digest, info in _listed(self.store, prefix):
                 seen += 1
                 if seen % 1000 == 0:
                     self.progress(Step("sorting objects", seen))
                 amount = Amount(1, info.nbytes)
                 moved = thinned.moved.get(info.key, "")
-                is_live = digest in (thinned.needed if prefix == keys.MOVED else live.digests)
+                is_live = digest in (
+                    thinned.needed if prefix == object_keys.MOVED else live.digests
+                )
                 if is_live and not moved:
                     census.live += amount
                 elif info.modified >= self.horizon:
@@ -98,7 +105,7 @@ class Condemning:
 def _listed(store: ObjectStore, prefix: str) -> Iterator[tuple[Digest, ObjectInfo]]:
     """List objects that digests name; what else lies there is none of gc's business."""
     for info in store.list_prefix(prefix):
-        find = keys.moved_at if prefix == keys.MOVED else keys.digest_at
+        find = object_keys.moved_at if prefix == object_keys.MOVED else object_keys.digest_at
         digest = find(info.key)
         if digest is not None:
             yield digest, info
@@ -129,7 +136,7 @@ class CondemnedList:
         if not self._pending:
             return
         part = CondemnedDocument(FORMAT, self.epoch, self._pending)
-        key = keys.condemned(self.epoch, len(self.firsts))
+        key = object_keys.condemned(self.epoch, len(self.firsts))
         self.store.put(key, collection.encode(part))
         self.firsts.append(self._pending[0].key)
         self._pending = []

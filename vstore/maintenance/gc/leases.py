@@ -4,7 +4,7 @@ import secrets
 from datetime import datetime, timedelta
 
 from vstore.errors import FormatError, NotFoundError, StorageError
-from vstore.format import keys
+from vstore.format import object_keys
 from vstore.format.collection import LeaseDocument
 from vstore.history.documents import read_collection
 from vstore.storage.store import Key, ObjectInfo, ObjectStore
@@ -16,9 +16,9 @@ _MARGIN = timedelta(minutes=2)
 
 def store_now(store: ObjectStore) -> datetime:
     """Return the time by the store's own clock: two requests."""
-    store.put(keys.COLLECTION_CLOCK, secrets.token_hex(16).encode())
-    for info in store.list_prefix(keys.COLLECTION_CLOCK):
-        if info.key == keys.COLLECTION_CLOCK:
+    store.put(object_keys.COLLECTION_CLOCK, secrets.token_hex(16).encode())
+    for info in store.list_prefix(object_keys.COLLECTION_CLOCK):
+        if info.key == object_keys.COLLECTION_CLOCK:
             return info.modified
     raise StorageError(
         f"{store.url} does not list an object that was just stored, so that nothing can be "
@@ -30,7 +30,7 @@ def oldest_lease(store: ObjectStore, now: datetime, grace: timedelta) -> datetim
     """Return when the oldest transaction that is alive began, by the store's clock."""
     starts = [
         info.modified - timedelta(seconds=age) - _MARGIN
-        for info in store.list_prefix(keys.LEASES)
+        for info in store.list_prefix(object_keys.LEASES)
         if info.modified >= now - max(grace, _SHORTEST_LEASE)
         and (age := _age_seconds(store, info.key)) is not None
     ]
@@ -48,7 +48,7 @@ def _age_seconds(store: ObjectStore, key: Key) -> float | None:
 
 def remove_lapsed(store: ObjectStore, now: datetime, grace: timedelta) -> None:
     """Delete the leases of transactions that died."""
-    for info in list(store.list_prefix(keys.LEASES)):
+    for info in list(store.list_prefix(object_keys.LEASES)):
         if info.modified < now - max(grace, _SHORTEST_LEASE):
             store.delete(info.key)
 
@@ -59,11 +59,11 @@ def remove_journals(store: ObjectStore, horizon: datetime) -> None:
     The mark of a transaction goes first: it tells one that is alive after all.
     """
     by_token: dict[str, list[ObjectInfo]] = {}
-    for info in store.list_prefix(keys.JOURNALS):
-        token = info.key[len(keys.JOURNALS) :].partition("/")[0]
+    for info in store.list_prefix(object_keys.JOURNALS):
+        token = info.key[len(object_keys.JOURNALS) :].partition("/")[0]
         by_token.setdefault(token, []).append(info)
     for token, found in by_token.items():
         if all(info.modified < horizon for info in found):
-            store.delete(keys.journal_mark(token))
+            store.delete(object_keys.journal_mark(token))
             for info in found:
                 store.delete(info.key)

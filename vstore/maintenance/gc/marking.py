@@ -13,7 +13,7 @@ from vstore.format.page import Leaf, PackRef
 from vstore.format.tree import ArrayNode
 from vstore.maintenance.crawl import Kind, Task, crawl
 from vstore.maintenance.digest_set import DigestSet
-from vstore.maintenance.forwards import Forwards
+from vstore.maintenance.forwarding import Forwards
 from vstore.maintenance.gc.gc_report import DeadSpace
 from vstore.maintenance.objects import DocumentReader
 from vstore.maintenance.progress import Progress, Step, silent

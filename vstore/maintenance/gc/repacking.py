@@ -8,12 +8,12 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from vstore.errors import CorruptionError, NotFoundError
-from vstore.format import keys, moved
+from vstore.format import forwarding, object_keys
 from vstore.format.commit import FORMAT
 from vstore.format.digest import Digest, digest_of, read_verified
-from vstore.format.moved import MovedDocument, runs_of
+from vstore.format.forwarding import MovedDocument, runs_of
 from vstore.format.page import PackRef
-from vstore.maintenance.forwards import Forwards
+from vstore.maintenance.forwarding import Forwards
 from vstore.maintenance.gc.gc_report import Repacked
 from vstore.maintenance.gc.marking import PackSpace
 from vstore.maintenance.progress import Progress, Step
@@ -58,12 +58,12 @@ class Repacking:
                 digest = self._thin(pack, runs)
                 if digest is None:
                     continue
-                thinned.moved[keys.pack(pack.digest)] = digest
+                thinned.moved[object_keys.pack(pack.digest)] = digest
                 thinned.needed.add(pack.digest)
             thinned.repacked += Repacked(1, pack.nbytes - kept, kept)
             self.progress(Step("thinning out packs", thinned.repacked.packs))
 
-    def _planned(self, space: PackSpace) -> Iterator[tuple[PackRef, moved.Runs]]:
+    def _planned(self, space: PackSpace) -> Iterator[tuple[PackRef, forwarding.Runs]]:
         for pack in space.mostly_dead(self.share):
             info = self._find(pack)
             if info is None or info.modified >= self.horizon or info.nbytes != pack.nbytes:
@@ -73,32 +73,32 @@ class Repacking:
             parts = space.parts(pack.digest)
             runs = runs_of(zip(parts[:, 0].tolist(), parts[:, 1].tolist(), strict=True))
             document = MovedDocument(FORMAT, pack.digest, _into(pack.digest, runs), runs)
-            if sum(n for _, n in runs) + len(moved.encode(document)) < pack.nbytes:
+            if sum(n for _, n in runs) + len(forwarding.encode(document)) < pack.nbytes:
                 yield pack, runs
 
     def _find(self, pack: PackRef) -> ObjectInfo | None:
-        key = keys.pack(pack.digest)
+        key = object_keys.pack(pack.digest)
         return next((info for info in self.store.list_prefix(key) if info.key == key), None)
 
-    def _thin(self, pack: PackRef, runs: moved.Runs) -> str | None:
+    def _thin(self, pack: PackRef, runs: forwarding.Runs) -> str | None:
         """Store a pack of the parts, then the document; return its digest.
 
         None where the pack is damaged: that is for fsck to report.
         """
-        key, expected = keys.pack(pack.digest), bytes.fromhex(pack.digest)
+        key, expected = object_keys.pack(pack.digest), bytes.fromhex(pack.digest)
         try:
             whole = memoryview(read_verified(lambda: self.store.get(key), expected, what=key))
         except (CorruptionError, NotFoundError):
             return None
         data = b"".join(whole[offset : offset + nbytes] for offset, nbytes in runs)
         into = digest_of(data)
-        self.store.put(keys.pack(into), data)
-        document = moved.encode(MovedDocument(FORMAT, pack.digest, (into, len(data)), runs))
-        self.store.put(keys.moved(pack.digest), document)
+        self.store.put(object_keys.pack(into), data)
+        document = forwarding.encode(MovedDocument(FORMAT, pack.digest, (into, len(data)), runs))
+        self.store.put(object_keys.moved(pack.digest), document)
         return digest_of(document)
 
 
-def _into(pack: Digest, runs: moved.Runs) -> tuple[str, int]:
+def _into(pack: Digest, runs: forwarding.Runs) -> tuple[str, int]:
     """Return a stand-in for the pack that the parts will make up, of the right size."""
     other = "0" * 64 if pack != "0" * 64 else "1" * 64
     return other, sum(nbytes for _, nbytes in runs)

@@ -5,10 +5,10 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from vstore.errors import ConflictError, FormatError
-from vstore.format import keys
+from vstore.format import object_keys
 from vstore.format.commit import BranchDocument, DeletedDocument, TagDocument, Tombstone, parse_time
 from vstore.format.digest import Digest
-from vstore.history.deleted import read_deleted
+from vstore.history.deletion_records import read_deleted
 from vstore.history.refs import Branch, Refs, StoredRef
 from vstore.storage.store import Key, ObjectStore, Version
 
@@ -68,9 +68,11 @@ def read_refs(store: ObjectStore) -> RefsFound:
     refs = Refs(store)
     names = ref_names(store)
     for _ in range(_SCANS):
-        found = {key: refs.stored(key) for key in names if keys.find_deleted(key) is None}
+        found = {key: refs.stored(key) for key in names if object_keys.find_deleted(key) is None}
         notes = {
-            key: read_deleted(store, key) for key in names if keys.find_deleted(key) is not None
+            key: read_deleted(store, key)
+            for key in names
+            if object_keys.find_deleted(key) is not None
         }
         before, names = names, ref_names(store)
         if names == before and None not in [*found.values(), *notes.values()]:
@@ -108,7 +110,7 @@ def ref_names(store: ObjectStore) -> dict[Key, str]:
     """
     found: dict[Key, str] = {}
     for info in store.list_prefix("refs/"):
-        name = keys.find_ref_name(keys.find_deleted(info.key) or info.key)
+        name = object_keys.find_ref_name(object_keys.find_deleted(info.key) or info.key)
         if name is None:
             raise FormatError(
                 f"{info.key} in {store.url} is neither a branch nor a tag; a newer vstore may "

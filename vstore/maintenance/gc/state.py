@@ -7,7 +7,7 @@ from datetime import datetime
 import msgspec
 
 from vstore.errors import ConflictError, NotFoundError
-from vstore.format import collection, keys
+from vstore.format import collection, object_keys
 from vstore.format.collection import CollectionDocument, Phase
 from vstore.history.documents import read_collection
 from vstore.history.fence import Stopwatch
@@ -32,7 +32,9 @@ class State:
     def read(cls, store: ObjectStore) -> "State":
         """Read the state."""
         try:
-            found, version = read_collection(store, keys.COLLECTION_STATE, CollectionDocument)
+            found, version = read_collection(
+                store, object_keys.COLLECTION_STATE, CollectionDocument
+            )
         except NotFoundError:
             return cls(store, None, None)
         return cls(store, found, version)
@@ -45,8 +47,8 @@ class State:
 
     def modified(self) -> datetime:
         """Return when the state was written, by the store's clock."""
-        for info in self.store.list_prefix(keys.COLLECTION_STATE):
-            if info.key == keys.COLLECTION_STATE:
+        for info in self.store.list_prefix(object_keys.COLLECTION_STATE):
+            if info.key == object_keys.COLLECTION_STATE:
                 return info.modified
         raise ConflictError("the state of garbage collection is gone: somebody removed it")
 
@@ -58,9 +60,9 @@ class State:
         """
         data = collection.encode(document)
         if self.version is None:
-            version = self.store.put_if_absent(keys.COLLECTION_STATE, data)
+            version = self.store.put_if_absent(object_keys.COLLECTION_STATE, data)
         else:
-            version = self.store.compare_and_swap(keys.COLLECTION_STATE, data, self.version)
+            version = self.store.compare_and_swap(object_keys.COLLECTION_STATE, data, self.version)
         if version is None:
             raise ConflictError(
                 "another garbage collection of the same repository is under way, and this one "

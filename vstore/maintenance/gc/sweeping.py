@@ -8,14 +8,14 @@ from datetime import datetime, timedelta
 from itertools import groupby
 
 from vstore.errors import ConflictError, CorruptionError, NotFoundError
-from vstore.format import keys
+from vstore.format import object_keys
 from vstore.format.collection import CollectionDocument, Condemned
 from vstore.format.commit import Fence
 from vstore.format.digest import Digest, read_verified
 from vstore.history.fence import read_part
-from vstore.history.moves import find_moved
+from vstore.history.forwarding import find_moved
 from vstore.history.refs import Refs
-from vstore.maintenance.forwards import Forwards
+from vstore.maintenance.forwarding import Forwards
 from vstore.maintenance.gc.leases import oldest_lease, store_now
 from vstore.maintenance.gc.marking import KnownCommits, Live, PackSpace, mark
 from vstore.maintenance.gc.roots import log_horizon, read_refs, ref_names
@@ -25,7 +25,7 @@ from vstore.storage.store import Key, ObjectStore
 
 _DELETERS = 16
 _TRIES = 200
-_GROUPS = (keys.COMMITS, keys.INDEX, keys.MOVED, keys.PACKS)
+_GROUPS = (object_keys.COMMITS, object_keys.INDEX, object_keys.MOVED, object_keys.PACKS)
 """In this order: an object goes before those that it refers to, so that a commit that is still
 there lacks nothing, however far a collection came that was killed."""
 
@@ -76,12 +76,14 @@ def sweep(
 
 
 def _thins(store: ObjectStore, document: CollectionDocument) -> bool:
-    return any(item.moved for item in _condemned(store, document, keys.PACKS))
+    return any(item.moved for item in _condemned(store, document, object_keys.PACKS))
 
 
 def _is_whole(store: ObjectStore, document: CollectionDocument) -> bool:
-    there = {info.key for info in store.list_prefix(f"{keys.COLLECTION}{document.epoch}/")}
-    return all(keys.condemned(document.epoch, n) in there for n in range(len(document.parts)))
+    there = {info.key for info in store.list_prefix(f"{object_keys.COLLECTION}{document.epoch}/")}
+    return all(
+        object_keys.condemned(document.epoch, n) in there for n in range(len(document.parts))
+    )
 
 
 def _mark_branches(store: ObjectStore, epoch: str, heart: Heartbeat) -> None:
@@ -89,7 +91,7 @@ def _mark_branches(store: ObjectStore, epoch: str, heart: Heartbeat) -> None:
     refs = Refs(store)
     fence = Fence(epoch, open=True)
     for key, name in ref_names(store).items():
-        if not key.startswith(keys.BRANCHES):
+        if not key.startswith(object_keys.BRANCHES):
             continue
         heart.beat()
         for attempt in range(_TRIES):
@@ -109,12 +111,12 @@ def _mark_branches(store: ObjectStore, epoch: str, heart: Heartbeat) -> None:
 def _known_commits(store: ObjectStore, document: CollectionDocument) -> KnownCommits:
     known = KnownCommits()
     horizon = datetime.fromisoformat(document.horizon)
-    for info in store.list_prefix(keys.COMMITS):
-        digest = keys.digest_at(info.key)
+    for info in store.list_prefix(object_keys.COMMITS):
+        digest = object_keys.digest_at(info.key)
         if digest is not None and info.modified < horizon:
             known.there.add(digest)
-    for item in _condemned(store, document, keys.COMMITS):
-        digest = keys.digest_at(item.key)
+    for item in _condemned(store, document, object_keys.COMMITS):
+        digest = object_keys.digest_at(item.key)
         if digest is not None:
             known.condemned.add(digest)
     return known
@@ -177,7 +179,7 @@ class _Sweep:
         if self.lease is not None and datetime.fromisoformat(item.modified) >= self.lease:
             return True
         live = self.swept.live.digests
-        digest, source = keys.digest_at(item.key), keys.moved_at(item.key)
+        digest, source = object_keys.digest_at(item.key), object_keys.moved_at(item.key)
         if source is not None:
             return source in live and self._keep_way(source)
         if digest is None:
@@ -205,7 +207,7 @@ class _Sweep:
         parts = self.space.parts(pack)
         if (moved.offsets(parts[:, 0], parts[:, 1]) < 0).any():
             return False
-        into = keys.pack(moved.into.digest)
+        into = object_keys.pack(moved.into.digest)
         try:
             expected = bytes.fromhex(moved.into.digest)
             read_verified(lambda: self.store.get(into), expected, what=into)
@@ -221,6 +223,6 @@ class _Sweep:
 
 def _folder(item: Condemned) -> str:
     """Return the prefix that is listed just before the object is deleted."""
-    if item.key.startswith(keys.COMMITS):
-        return item.key[: len(keys.COMMITS) + 2]
+    if item.key.startswith(object_keys.COMMITS):
+        return item.key[: len(object_keys.COMMITS) + 2]
     return item.key[: item.key.rindex("/") + 1]

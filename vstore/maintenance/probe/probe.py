@@ -6,7 +6,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 
 from vstore.errors import StorageError, UnsupportedStoreError, VstoreError
-from vstore.format import keys
+from vstore.format import object_keys
 from vstore.maintenance.probe import probe_checks as promises
 from vstore.maintenance.probe.probe_checks import BrokenPromiseError, Result, Scratch
 from vstore.maintenance.probe.probe_report import Check, ProbeReport
@@ -47,7 +47,7 @@ def require_conditions(store: ObjectStore) -> None:
     """
     if isinstance(store, MemoryStore | LocalStore):
         return
-    key = Key(f"{keys.PROBES}{secrets.token_hex(16)}")
+    key = Key(f"{object_keys.PROBES}{secrets.token_hex(16)}")
     try:
         first = store.put_if_absent(key, _body())
         if store.put_if_absent(key, _body()) is not None:

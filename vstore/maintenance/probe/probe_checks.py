@@ -14,7 +14,7 @@ from functools import partial
 from typing import TypeVar
 
 from vstore.errors import CorruptionError, NotFoundError, UnknownOutcomeError, VstoreError
-from vstore.format import keys
+from vstore.format import object_keys
 from vstore.maintenance.probe.probe_report import Outcome
 from vstore.storage.remote import RemoteStore
 from vstore.storage.store import Key, ObjectStore, Version
@@ -38,7 +38,7 @@ class Scratch:
 
     store: ObjectStore
     threads: int
-    prefix: str = field(default_factory=lambda: f"{keys.PROBES}{secrets.token_hex(8)}-")
+    prefix: str = field(default_factory=lambda: f"{object_keys.PROBES}{secrets.token_hex(8)}-")
 
     def key(self, name: str) -> Key:
         """Return the key of a throw-away object."""
@@ -124,7 +124,7 @@ def may_read(at: Scratch) -> Result:
 def may_read_marker(at: Scratch) -> Result:
     """Reading is allowed, tried on a repository's own document since nothing can be written."""
     with suppress(NotFoundError):
-        at.store.get(keys.REPOSITORY)
+        at.store.get(object_keys.REPOSITORY)
     return "holds", ""
 
 

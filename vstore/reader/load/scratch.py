@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vstore.errors import NotFoundError
-from vstore.format import keys
+from vstore.format import object_keys
 from vstore.format.page import ChunkRef
 from vstore.reader.load.buffers import BufferPool
 from vstore.storage.local import LocalStore
@@ -75,7 +75,7 @@ class ScratchStore:
         if ref.nbytes != target.nbytes:
             return False
         try:
-            file = self.open(keys.pack(ref.pack.digest))
+            file = self.open(object_keys.pack(ref.pack.digest))
         except NotFoundError:
             return False  # the pack may have been thinned out; whoever reads it finds the way
         return file.map_over(ref.offset, target.ctypes.data, target.nbytes)

@@ -1,9 +1,9 @@
 """Finding the chunks of packs that were thinned out; see docs/design/011-repacking.md."""
 
 from vstore.errors import NotFoundError
-from vstore.format import keys, moved
+from vstore.format import forwarding, object_keys
 from vstore.format.digest import Digest
-from vstore.format.moved import Moved
+from vstore.format.forwarding import Moved
 from vstore.format.page import ChunkRef
 from vstore.history.documents import read_again
 from vstore.storage.locks import ForkSafeLock
@@ -20,10 +20,10 @@ def find_moved(store: ObjectStore, pack: Digest) -> Moved | None:
         FormatError: the document is malformed, or of a newer version.
         CorruptionError: it is damaged.
     """
-    key = keys.moved(pack)
+    key = object_keys.moved(pack)
     try:
         found, _ = read_again(
-            lambda: (store.get(key), Version("")), lambda data: moved.decode(data, pack)
+            lambda: (store.get(key), Version("")), lambda data: forwarding.decode(data, pack)
         )
     except NotFoundError:
         return None

@@ -1,10 +1,10 @@
 """Verifying what is said of packs that were thinned out, and restoring that from a copy."""
 
 from vstore.errors import FormatError
-from vstore.format import keys
+from vstore.format import object_keys
 from vstore.format.digest import Digest
-from vstore.history.moves import find_moved
-from vstore.maintenance.forwards import Forwards
+from vstore.history.forwarding import find_moved
+from vstore.maintenance.forwarding import Forwards
 from vstore.maintenance.fsck.findings import Restorer
 from vstore.maintenance.fsck.inventory import Inventory
 from vstore.storage.store import ObjectStore
@@ -19,11 +19,11 @@ def check_moves(forwards: Forwards, inventory: Inventory, restorer: Restorer) ->
     for pack, detail in list(forwards.damaged.items()):
         if inventory.packs.find(pack) is None:
             repaired = restorer.copy is not None and _adopt(forwards, pack, restorer.copy)
-            restorer.findings.report(keys.moved(pack), "damaged", detail, repaired=repaired)
+            restorer.findings.report(object_keys.moved(pack), "damaged", detail, repaired=repaired)
     if restorer.copy is None:
         return
-    for info in restorer.copy.list_prefix(keys.MOVED):
-        found = keys.moved_at(info.key)
+    for info in restorer.copy.list_prefix(object_keys.MOVED):
+        found = object_keys.moved_at(info.key)
         if found is None or found in forwards.moved or found in forwards.damaged:
             continue
         if inventory.packs.find(found) is None and _adopt(forwards, found, restorer.copy):
@@ -38,6 +38,6 @@ def _adopt(forwards: Forwards, pack: Digest, copy: ObjectStore) -> bool:
         moved = None
     if moved is None:
         return False
-    forwards.store.put(keys.moved(pack), copy.get(keys.moved(pack)))
+    forwards.store.put(object_keys.moved(pack), copy.get(object_keys.moved(pack)))
     forwards.take(pack)
     return True

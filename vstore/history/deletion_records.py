@@ -8,7 +8,7 @@ from msgspec.structs import replace
 
 from vstore.errors import FormatError, NotFoundError
 from vstore.format import commit as commits
-from vstore.format import keys
+from vstore.format import object_keys
 from vstore.format.commit import (
     FORMAT,
     BranchDocument,
@@ -35,8 +35,8 @@ class DeletedRefs:
         """Write that a branch or tag is about to be deleted; one request."""
         now = datetime.now(UTC)
         is_branch = isinstance(ref, BranchDocument)
-        place = keys.branch(ref.name) if is_branch else keys.tag(ref.name)
-        key = keys.deletion(place, f"{now:%Y%m%dT%H%M%S%f}Z-{secrets.token_hex(8)}")
+        place = object_keys.branch(ref.name) if is_branch else object_keys.tag(ref.name)
+        key = object_keys.deletion(place, f"{now:%Y%m%dT%H%M%S%f}Z-{secrets.token_hex(8)}")
         document = DeletedDocument(
             FORMAT,
             format_time(now),
@@ -52,21 +52,23 @@ class DeletedRefs:
 
     def find_latest(self, ref: Key) -> DeletedDocument | None:
         """Return what the last note on a branch or tag says; None where there is none."""
-        for note in sorted(self._notes(keys.deletions(ref)), reverse=True):
-            found = read_deleted(self._store, note) if keys.find_deleted(note) == ref else None
+        for note in sorted(self._notes(object_keys.deletions(ref)), reverse=True):
+            found = (
+                read_deleted(self._store, note) if object_keys.find_deleted(note) == ref else None
+            )
             if found is not None:
                 return found
         return None
 
     def __iter__(self) -> Iterator[DeletedDocument]:
-        for note in sorted(self._notes(keys.DELETED), key=_stamp):
+        for note in sorted(self._notes(object_keys.DELETED), key=_stamp):
             found = read_deleted(self._store, note)
             if found is not None:
                 yield found
 
     def _notes(self, prefix: str) -> Iterator[Key]:
         for info in self._store.list_prefix(prefix):
-            if keys.find_deleted(info.key) is not None:
+            if object_keys.find_deleted(info.key) is not None:
                 yield info.key
 
 
@@ -81,8 +83,8 @@ def read_deleted(store: ObjectStore, note: Key) -> DeletedDocument | None:
         found, _ = read_document(store, note, DeletedDocument, what=f"the note {note}")
     except NotFoundError:
         return None
-    place = keys.branch if found.branch is not None else keys.tag
-    if place(found.ref.name) != keys.find_deleted(note):
+    place = object_keys.branch if found.branch is not None else object_keys.tag
+    if place(found.ref.name) != object_keys.find_deleted(note):
         raise FormatError(f"the note {note} is on {found.ref.name!r}")
     return found
 

@@ -3,13 +3,13 @@
 from typing import Any
 
 from vstore.errors import InvalidInputError
-from vstore.format.keys import split_path
+from vstore.format.object_keys import split_path
 from vstore.format.page import ChunkRef
 from vstore.format.tree import ArrayNode, GroupNode
 from vstore.format.zarr.metadata import ArrayMetadata
 from vstore.hierarchy import documents
-from vstore.hierarchy.keys import DOCUMENT, Keys, Target
 from vstore.hierarchy.nodes import Place, StagedHierarchy, join
+from vstore.hierarchy.zarr_keys import DOCUMENT, Keys, Target
 from vstore.writing.staged_tree import StagedTree
 
 

@@ -7,7 +7,7 @@ from vstore.reading.array import Array
 from vstore.writing.staged_array import StagedArray
 
 
-class StagedView(Array):
+class TransactionArray(Array):
     """A plain array of a transaction: index it to read, assign to it to write."""
 
     def __init__(self, source: StagedArray, require_open: Any) -> None:

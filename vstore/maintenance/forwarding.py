@@ -7,12 +7,12 @@ from typing import Protocol
 import numpy as np
 
 from vstore.errors import CorruptionError, FormatError
-from vstore.format import keys
+from vstore.format import object_keys
 from vstore.format.digest import Digest
-from vstore.format.moved import Moved
+from vstore.format.forwarding import Moved
 from vstore.format.page import ChunkRef, Leaf, PackRef
 from vstore.history.fence import is_there
-from vstore.history.moves import MOST_HOPS, find_moved
+from vstore.history.forwarding import MOST_HOPS, find_moved
 from vstore.storage.store import ObjectStore
 
 
@@ -36,8 +36,8 @@ class Forwards:
     def read(cls, store: ObjectStore) -> "Forwards":
         """Read all documents; one request where no pack was ever thinned out."""
         found = cls(store)
-        for info in store.list_prefix(keys.MOVED):
-            pack = keys.moved_at(info.key)
+        for info in store.list_prefix(object_keys.MOVED):
+            pack = object_keys.moved_at(info.key)
             if pack is not None:
                 found.take(pack)
         return found
@@ -57,7 +57,7 @@ class Forwards:
     def is_there(self, pack: Digest) -> bool:
         """Tell whether a pack is there, as it was when that was asked first."""
         if pack not in self._there:
-            self._there[pack] = is_there(self.store, keys.pack(pack))
+            self._there[pack] = is_there(self.store, object_keys.pack(pack))
         return self._there[pack]
 
     def way(self, pack: Digest) -> Iterator[Moved]:

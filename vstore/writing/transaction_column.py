@@ -21,13 +21,13 @@ class _Assignable(Protocol):
     def columns(self) -> tuple[str, ...]: ...
     def __len__(self) -> int: ...
     def __contains__(self, name: object) -> bool: ...
-    def __getitem__(self, name: str) -> "StagedColumn": ...
+    def __getitem__(self, name: str) -> "TransactionColumn": ...
     def position(self, key: SampleKey) -> int: ...
     def open_column(self, name: str) -> Column: ...
     def assign(self, index: Any, values: Batch) -> None: ...
 
 
-class StagedColumn:
+class TransactionColumn:
     """One column of a table in a transaction: index it to read, assign to it to write."""
 
     def __init__(self, table: _Assignable, name: str) -> None:
@@ -61,10 +61,10 @@ class StagedColumn:
         return self._table.open_column(self._name).dtype
 
     def __repr__(self) -> str:
-        return f"<vstore.StagedColumn {self._name!r} of {self._table!r}>"
+        return f"<vstore.TransactionColumn {self._name!r} of {self._table!r}>"
 
 
-class StagedIndexer:
+class TransactionIndexer:
     """Reads and changes samples of a table in a transaction by key."""
 
     def __init__(self, table: _Assignable) -> None:

@@ -35,13 +35,13 @@ from vstore.writing.batches import (
 )
 from vstore.writing.new_column import check_column_name, check_specs
 from vstore.writing.staged_array import StagedArray
-from vstore.writing.staged_column import StagedColumn, StagedIndexer
 from vstore.writing.table_arrays import Staging, TableArrays
+from vstore.writing.transaction_column import TransactionColumn, TransactionIndexer
 
 _WAVE_ROWS = 4096
 
 
-class StagedTable:
+class TransactionTable:
     """A table of a transaction. Reading sees what was written; nobody else does yet."""
 
     def __init__(
@@ -194,9 +194,9 @@ class StagedTable:
         return len(stored)
 
     @property
-    def loc(self) -> StagedIndexer:
+    def loc(self) -> TransactionIndexer:
         """Read or change samples by key: `table.loc["a"] = {"label": 3}`."""
-        return StagedIndexer(self)
+        return TransactionIndexer(self)
 
     def position(self, key: SampleKey) -> int:
         """Return where the sample with this key stands, or raise `NotFoundError`."""
@@ -214,11 +214,11 @@ class StagedTable:
     def __contains__(self, name: object) -> bool:
         return name in self.columns
 
-    def __getitem__(self, name: str) -> StagedColumn:
+    def __getitem__(self, name: str) -> TransactionColumn:
         """Return a column, to read or to assign to."""
         self._require_column(name)
         self._make(name, None)
-        return StagedColumn(self, name)
+        return TransactionColumn(self, name)
 
     def _require_column(self, name: str) -> None:
         self._require_usable()
@@ -237,7 +237,7 @@ class StagedTable:
     def assign(self, index: Any, values: Batch) -> None:
         """Change samples of some columns in place, or none of them if any value does not fit.
 
-        See `StagedColumn.__setitem__`.
+        See `TransactionColumn.__setitem__`.
         """
         self._require_usable()
         fitting: list[Assignment] = []
@@ -388,7 +388,7 @@ class StagedTable:
         return self._stored.changes()
 
     def __repr__(self) -> str:
-        return f"<vstore.StagedTable {self._path!r} {len(self):,} samples>"
+        return f"<vstore.TransactionTable {self._path!r} {len(self):,} samples>"
 
 
 def _form(spec: ColumnSpec) -> SampleForm:
