@@ -19,6 +19,7 @@ PAGES = [
     "docs/guides/maintenance.md",
     "docs/guides/serverless.md",
     "docs/guides/training.md",
+    "docs/guides/versioning.md",
     "docs/index.md",
     "docs/quickstart.md",
 ]
@@ -39,6 +40,15 @@ def run(page: str, code: list[str]) -> None:
 def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("DATASET", "")
+
+
+@pytest.mark.parametrize("page", ["CONTRIBUTING.md", "docs/architecture.md"])
+def test_every_module_that_the_map_names_is_there(page: str) -> None:
+    text = (ROOT / page).read_text(encoding="utf-8")
+    named = re.findall(r"`((?:[a-z_]+/)*[a-z_]+\.py)`", text)
+    assert [
+        name for name in named if not any((ROOT / top / name).exists() for top in ("", "vstore"))
+    ] == []
 
 
 @pytest.mark.parametrize("page", PAGES)

@@ -1,1 +1,1 @@
-"""History: refs, revisions, the commit graph, diff and merge."""
+"""History: refs, revisions and the commit graph. What differs is in `diffing`, merges in `merging`."""
