@@ -250,7 +250,7 @@ def _data(group: Any) -> State:
         child = group[name]
         if isinstance(child, vstore.Table):
             found[name] = {column: _plain(child[column][:]) for column in child.columns}
-            found[name]["keys"] = child.keys().tolist()
+            found[name]["keys"] = child.sample_keys().tolist()
         elif isinstance(child, vstore.Array):
             found[name] = child[...].tolist()
         else:

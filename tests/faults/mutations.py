@@ -322,7 +322,7 @@ def browse(group: Any) -> None:
                 if _is_small(child[column]):
                     list(child[column][:2])
             if len(child) <= 1000:
-                child.keys()
+                child.sample_keys()
         elif isinstance(child, vstore.Array):
             if _is_small(child):
                 child[tuple(slice(0, 2) for _ in child.shape)]

@@ -85,7 +85,7 @@ def _change_samples(tx: Transaction, writer: int, number: int) -> None:
 
 
 def _check_samples(table: Any, made: Made) -> None:
-    found = dict(zip(table.keys().tolist(), table["n"][:].tolist(), strict=True))
+    found = dict(zip(table.sample_keys().tolist(), table["n"][:].tolist(), strict=True))
     own = {key: found.pop(key) for key in list(found) if key.startswith("own")}
     assert found == {f"{w} {i}": i for w, i in made}, "samples lost, doubled or wrong"
     last = {f"own {w}": max(i for v, i in made if v == w) for w, _ in made}

@@ -71,7 +71,7 @@ def _read_into(found: dict[str, Any], group: Any, path: str) -> None:
             found[f"{where} attributes"] = dict(child.attributes)
         elif isinstance(child, vstore.Table):
             found[where] = dict(child.attributes)
-            found[f"{where} keys"] = child.keys().tolist()
+            found[f"{where} keys"] = child.sample_keys().tolist()
             for column in child.columns:
                 found[f"{where}/{column}"] = [np.asarray(value).tolist() for value in child[column]]
         else:

@@ -71,7 +71,7 @@ def test_equal_rows_without_keys_are_all_kept(repository: Repository) -> None:
 
 def test_equal_samples_under_one_key_are_one(repository: Repository) -> None:
     race(repository, append_keyed, append_keyed)
-    assert open_at(repository, "k").keys().tolist() == ["a", "b"]
+    assert open_at(repository, "k").sample_keys().tolist() == ["a", "b"]
 
 
 def test_equal_schema_changes_meet(repository: Repository) -> None:

@@ -29,7 +29,7 @@ def repo() -> Repository:
 def put(repo: Repository, branch: str, key: str, value: int) -> str:
     with repo.transaction(branch, message=f"Put {key}={value}") as tx:
         table = tx["t"]
-        if key in table.keys().tolist():
+        if key in table.sample_keys().tolist():
             table.loc[key] = {"n": value}
         else:
             table.append({"n": value}, key=key)
@@ -39,7 +39,7 @@ def put(repo: Repository, branch: str, key: str, value: int) -> str:
 
 def values(repo: Repository, revision: str = "main") -> dict[str, int]:
     table = repo.checkout(revision)["t"]
-    return dict(zip(table.keys().tolist(), table["n"][:].tolist(), strict=True))
+    return dict(zip(table.sample_keys().tolist(), table["n"][:].tolist(), strict=True))
 
 
 def messages(repo: Repository, revision: str = "main", **options: Any) -> list[str]:

@@ -227,7 +227,7 @@ def test_compacted_here_and_changed_there_keeps_both(repo: Repository) -> None:
     diverge(repo, lambda tx: tx["t"].compact(), change)
     repo.merge("side", into="main")
     table = repo.checkout("main")["t"]
-    assert dict(zip(table.keys().tolist(), table["n"][:].tolist(), strict=True)) == {
+    assert dict(zip(table.sample_keys().tolist(), table["n"][:].tolist(), strict=True)) == {
         "b": 1,
         "c": 22,
     }

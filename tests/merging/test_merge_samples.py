@@ -65,7 +65,7 @@ def contents(repo: Repository, path: str = "t") -> dict[Any, Any]:
     table = repo.checkout("main")[path]
     return {
         key: {name: np.asarray(value).tolist() for name, value in sample.items()}
-        for key, sample in zip(table.keys().tolist(), table, strict=True)
+        for key, sample in zip(table.sample_keys().tolist(), table, strict=True)
     }
 
 
@@ -347,8 +347,8 @@ def test_a_merge_and_its_mirror_hold_the_same_samples(repo: Repository) -> None:
     repo.merge("main", into="mirror")
     repo.merge("side", into="main")
     mirror, main = repo.checkout("mirror")["t"], repo.checkout("main")["t"]
-    assert sorted(mirror.keys().tolist()) == sorted(main.keys().tolist())
-    for key in main.keys().tolist():
+    assert sorted(mirror.sample_keys().tolist()) == sorted(main.sample_keys().tolist())
+    for key in main.sample_keys().tolist():
         assert main.loc[key]["label"] == mirror.loc[key]["label"]
 
 

@@ -118,7 +118,7 @@ def test_tables_that_cannot_be_joined_say_how_they_could(repo: vstore.Repository
         Reader([label, snapshot["some"]["other"]], batch_size=4)
     with pytest.raises(vstore.InvalidInputError, match="equally long"):
         Reader([label, snapshot["nameless"]["other"]], batch_size=4)
-    both = [key for key in snapshot["some"].keys().tolist() if key in snapshot["train"].loc]
+    both = [key for key in snapshot["some"].sample_keys().tolist() if key in snapshot["train"].loc]
     reader = Reader([label, snapshot["some"]["other"]], batch_size=4, keys=both)
     batch = next(iter(reader))
     assert (batch["label"].tolist(), batch["other"].tolist()) == ([5, 0], [0, 1])

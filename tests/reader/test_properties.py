@@ -174,7 +174,7 @@ def check_elastic(data: Any, options: dict[str, Any], ranks: int) -> None:
 def joined(tables: list[Any], options: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
     """Return columns of two tables that belong together by key, and options that choose some."""
     first, _, fewer = tables
-    keys = fewer.keys()[options["rows"]].tolist()
+    keys = fewer.sample_keys()[options["rows"]].tolist()
     return {"n": fewer["n"], "s": first["s"]}, {**options, "rows": None, "keys": keys}
 
 

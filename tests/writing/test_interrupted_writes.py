@@ -89,7 +89,7 @@ def test_a_batch_that_is_refused_leaves_the_transaction_usable() -> None:
                 table.extend(bad, keys=keys)
             assert len(table) == 1
         table.extend({"a": [[3, 4]], "b": ["z"]}, keys=["l"])
-    assert table_of(repository).keys().tolist() == ["k", "l"]
+    assert table_of(repository).sample_keys().tolist() == ["k", "l"]
     assert table_of(repository)["a"][:].tolist() == [[1, 2], [3, 4]]
 
 

@@ -31,7 +31,7 @@ def keyed(keys: Any, kind: Any) -> vstore.Table:
 def test_keys_come_back_in_the_order_in_which_they_were_given(kind: str, keys: list[Any]) -> None:
     table = keyed(keys, kind)
     assert table.key_kind == kind
-    assert table.keys().tolist() == keys
+    assert table.sample_keys().tolist() == keys
     for i, key in enumerate(keys):
         assert table.position(key) == i
         assert key in table.loc
@@ -52,9 +52,9 @@ def test_a_number_and_its_digits_are_different_keys() -> None:
 def test_numpy_keys_are_as_good_as_plain_ones() -> None:
     table = keyed(np.array([5, 7], "int32"), "int")
     assert table.loc[np.int8(7)]["x"] == 1
-    assert table.keys().dtype == np.int64
-    assert keyed(np.array(["b", "a"]), "str").keys().tolist() == ["b", "a"]
-    assert type(keyed(np.array(["b"]), "str").keys()[0]) is str
+    assert table.sample_keys().dtype == np.int64
+    assert keyed(np.array(["b", "a"]), "str").sample_keys().tolist() == ["b", "a"]
+    assert type(keyed(np.array(["b"]), "str").sample_keys()[0]) is str
 
 
 def test_a_key_may_come_again_once_its_sample_is_deleted() -> None:
@@ -68,19 +68,19 @@ def test_a_key_may_come_again_once_its_sample_is_deleted() -> None:
         tx["t"].delete(keys=["b"])
         tx["t"].extend({"x": [21]}, keys=["b"])
     table = table_of(repository)
-    assert table.keys().tolist() == ["a", "c", "b"]
+    assert table.sample_keys().tolist() == ["a", "c", "b"]
     assert table.loc["b"]["x"] == 21
     with repository.transaction("main", message="Delete") as tx:
         tx["t"].delete(keys=["a"])
     with repository.transaction("main", message="Replace in a later one") as tx:
         tx["t"].extend({"x": [10]}, keys=["a"])
-    assert table_of(repository).keys().tolist() == ["c", "b", "a"]
+    assert table_of(repository).sample_keys().tolist() == ["c", "b", "a"]
 
 
 def test_samples_without_keys_are_found_by_position() -> None:
     _, table = committed_table(X, {"x": [5, 6, 7]})
     assert table.key_kind is None
-    assert table.keys().tolist() == [0, 1, 2]
+    assert table.sample_keys().tolist() == [0, 1, 2]
     assert table.loc[2]["x"] == 7
     assert table.loc[[2, 0]]["x"].tolist() == [7, 5]
     for missing in (3, -1):
@@ -93,8 +93,8 @@ def test_an_empty_table_has_no_keys() -> None:
         repository = new_repository()
         with repository.transaction("main", message="Create") as tx:
             tx.create_table("t", X, keys=kind)
-            assert tx["t"].keys().tolist() == []
-        assert table_of(repository).keys().tolist() == []
+            assert tx["t"].sample_keys().tolist() == []
+        assert table_of(repository).sample_keys().tolist() == []
         key: Any = {"int": 1, "str": "a", "tuple": ("a",)}[kind]
         with repository.transaction("main", message="Add") as tx:
             tx["t"].extend({"x": [1]}, keys=[key])
@@ -117,7 +117,7 @@ if len(sys.argv) > 2:
         table.delete(keys=list(names)[:0] + keys[3:9])
 snapshot = repository.checkout("main")
 table = snapshot["t"]
-print(json.dumps([table.keys().tolist(), table["b"][:].tolist(), list(table.columns)]))
+print(json.dumps([table.sample_keys().tolist(), table["b"][:].tolist(), list(table.columns)]))
 """
 
 

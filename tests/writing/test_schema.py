@@ -92,7 +92,7 @@ def test_compaction_frees_deleted_rows_and_keeps_every_sample(repo: Repository) 
         tx["t"].append({"n": 7, "word": "x"}, key="g")
     after = repo.checkout("main")["t"]
     assert after.rows.stored == 5
-    assert after.keys().tolist() == [*before.keys().tolist(), "g"]
+    assert after.sample_keys().tolist() == [*before.sample_keys().tolist(), "g"]
     assert after["n"][:4].tolist() == before["n"][:].tolist()
     assert repo.diff("main~1", "main").tables["t"].added == ["g"]
     assert repo.diff("main~1", "main").tables["t"].changed == {}
@@ -170,7 +170,7 @@ def scans() -> Repository:
 
 def test_a_tuples_first_part_gives_all_its_subsamples(scans: Repository) -> None:
     table = scans.checkout("main")["scans"]
-    assert table.keys().tolist() == [("p7", 0), ("p7", 1), ("p8", "ct")]
+    assert table.sample_keys().tolist() == [("p7", 0), ("p7", 1), ("p8", "ct")]
     assert table.loc["p7"]["n"].tolist() == [1, 2]
     assert table.loc["p8", "ct"]["n"] == 3
     assert table.loc[[("p8", "ct"), ("p7", 0)]]["n"].tolist() == [3, 1]

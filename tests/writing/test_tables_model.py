@@ -358,9 +358,9 @@ def _check(
     for name in names:
         assert plain(table[name][:]) == plain(batch[name]), name
     if kind is None:
-        assert table.keys().tolist() == list(range(len(expected)))
+        assert table.sample_keys().tolist() == list(range(len(expected)))
     else:
-        assert table.keys().tolist() == [key for key, _ in expected]
+        assert table.sample_keys().tolist() == [key for key, _ in expected]
         for i, (key, _) in list(enumerate(expected))[:3]:
             assert table.position(key) == i
 

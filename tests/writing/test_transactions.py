@@ -52,7 +52,7 @@ def test_reading_changes_nothing() -> None:
     with repository.transaction("main", message="Read") as tx:
         assert tx["t"]["x"][3].tolist() == [3, 3, 3]
         assert tx["t"].loc["k4"]["text"] == "text 4"
-        assert tx["t"].keys().tolist() == [f"k{i}" for i in range(10)]
+        assert tx["t"].sample_keys().tolist() == [f"k{i}" for i in range(10)]
         assert len(tx["t"]) == 10
         assert tx["t/x"][-1, 0] == 9
         assert "t" in tx
@@ -118,7 +118,7 @@ def test_handles_of_a_finished_transaction_refuse_use(finish: str) -> None:
         lambda: array[0],
         lambda: array.__setitem__(0, 1),
         lambda: table["x"],
-        lambda: table.keys(),
+        lambda: table.sample_keys(),
         lambda: table.position("k1"),
         lambda: table.extend(samples(1), keys=["z"]),
         lambda: table.append({"x": [1, 2, 3], "text": "t"}, key="z"),
@@ -221,7 +221,7 @@ def test_reading_in_a_transaction_sees_what_was_written() -> None:
     assert len(table) == 12
     assert table["x"][-3:, 0].tolist() == [100, 101, 102]
     assert table.loc["b"]["text"] == "changed"
-    assert table.keys().tolist()[0] == "k1"
+    assert table.sample_keys().tolist()[0] == "k1"
     assert table.position("a") == 9
     tx.discard()
     assert len(table_of(repository)) == 10

@@ -113,7 +113,7 @@ class TableObjects:
 
     def __init__(self, table: Any) -> None:
         self._table = table
-        self._keys: set[str] = set() if table is None else set(table.keys().tolist())
+        self._keys: set[str] = set() if table is None else set(table.sample_keys().tolist())
 
     def find(self, key: str) -> bytes | None:
         """Return what is stored under a key, or None."""

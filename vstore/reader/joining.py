@@ -89,8 +89,8 @@ def _keys_node(column: Column) -> Any:
 def _positions(first: Column, column: Column) -> Ints | None:
     if not (isinstance(first.table, Table) and isinstance(column.table, Table)):
         return None
-    keys = first.table.keys().tolist()
-    places = {key: place for place, key in enumerate(column.table.keys().tolist())}
+    keys = first.table.sample_keys().tolist()
+    places = {key: place for place, key in enumerate(column.table.sample_keys().tolist())}
     absent = [key for key in keys if key not in places]
     if absent:
         raise NotFoundError(

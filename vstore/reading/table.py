@@ -156,7 +156,7 @@ class Table:
         for values in zip(*iterators, strict=True):
             yield dict(zip(names, values, strict=True))
 
-    def keys(self) -> NDArray[Any]:
+    def sample_keys(self) -> NDArray[Any]:
         """Return the samples' keys in order; positions where the samples have no keys."""
         if self.key_kind is None:
             return np.arange(len(self), dtype=np.int64)

@@ -204,7 +204,7 @@ class TransactionTable:
         row = self._stored.keys.rows([key], path=self._path)
         return int(self._stored.rows.position(row)[0])
 
-    def keys(self) -> NDArray[Any]:
+    def sample_keys(self) -> NDArray[Any]:
         """Return the samples' keys in order; positions where the samples have no keys."""
         self._require_usable()
         if self.key_kind is None:

@@ -97,7 +97,7 @@ def test_a_missing_entry_hides_a_sample_and_is_found() -> None:
     with pytest.raises(NotFoundError):
         table.loc[12]
     assert table["x"][4] == 4
-    assert table.keys()[4] == 12
+    assert table.sample_keys()[4] == 12
     (detail,) = problems(repository)
     assert "1 of 8 buckets of the index of keys are wrong" in detail
 
