@@ -28,6 +28,7 @@ LOCAL = "vstore/storage/local.py"
 REMOTE = "vstore/storage/remote.py"
 S3FS = "vstore/storage/s3fs_client.py"
 PUBLISHING = "vstore/repository/publishing.py"
+UPDATE = "vstore/repository/branch_update.py"
 FETCH = "vstore/reading/fetch.py"
 POWER_CUT = ("tests/faults/test_powercut.py",)
 GC = ("tests/maintenance/gc/test_gc.py", "tests/maintenance/gc/test_gc_writers.py")
@@ -94,20 +95,26 @@ BUGS = (
         "vstore/writing/committing.py", "self._writer.finish()", "pass",
     ),
     _bug(
-        "a lost race is taken for a win", CONCURRENT, PUBLISHING,
-        "return move() is not None", "move()\n            return True",
+        "a lost race is taken for a win", CONCURRENT, UPDATE,
+        "return attempt() is not None", "attempt()\n            return True",
     ),
     _bug(
         "a lost race is tried again without merging", CONCURRENT, PUBLISHING,
-        "mine, since = self._redo(digest, base, head)", "pass",
+        "        if onto == self.onto:\n            return self\n", "        return self\n",
     ),
     _bug(
         "a commit of unknown outcome is made again without looking for it",
-        ("tests/faults/test_unknown_outcomes.py",), PUBLISHING,
-        "is_there = head is not None and self._contains(head, mine)", "is_there = False",
+        ("tests/faults/test_unknown_outcomes.py",), UPDATE,
+        "is_there = head is not None and update.is_in(head)", "is_there = False",
     ),
     _bug(
-        "what is found after a lost response is not flushed again", POWER_CUT, PUBLISHING,
+        "an older entry of the log is taken for a reset of unknown outcome",
+        ("tests/faults/test_unknown_outcomes.py",), "vstore/repository/rewriting.py",
+        "return any(is_entry(entry, self.digest, self.action) for entry in since)",
+        "return self.digest in [entry.commit for entry in head.document.log]",
+    ),
+    _bug(
+        "what is found after a lost response is not flushed again", POWER_CUT, UPDATE,
         "if head.commit != digest:", "if True:",
     ),
     Bug(

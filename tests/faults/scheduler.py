@@ -243,7 +243,7 @@ def deterministic(scheduler: Scheduler) -> Iterator[None]:
         **{f"vstore.{module}.ThreadPoolExecutor": _OnTheSpot for module in _POOLS},
         **{f"vstore.{module}.time": clock for module in _CLOCKS},
         "vstore.history.refs._token": lambda: f"{scheduler.random.getrandbits(128):032x}",
-        "vstore.repository.publishing._wait": lambda attempt: 0.0,
+        "vstore.repository.branch_update._wait": lambda attempt: 0.0,
     }
     patches = [patch(name, value) for name, value in replaced.items()]
     for each in patches:

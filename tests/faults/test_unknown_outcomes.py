@@ -190,3 +190,89 @@ def test_a_conflict_is_known_even_after_a_lost_request(repository: Repository) -
         tx["t"]["n"][0] = 6
     assert numbers(repository) == [5]
     assert messages(repository) == ["Come first", "Start"]
+
+
+REWRITES: dict[str, Callable[[Repository], Any]] = {
+    "cherry-pick": lambda repository: repository.cherry_pick("side"),
+    "revert": lambda repository: repository.revert("main"),
+    "rebase": lambda repository: repository.rebase("main", onto="side"),
+    "reset": lambda repository: repository.reset("main", to="main~1"),
+    "undo": lambda repository: repository.undo("main"),
+    "amend": lambda repository: repository.amend("main", message="Amended"),
+    "squash": lambda repository: repository.squash("main", since="main~2", message="Squashed"),
+}
+"""What moves a branch to commits made from others, and what that comes to."""
+
+
+@pytest.fixture
+def branched(repository: Repository) -> Repository:
+    """A repository whose main is two commits ahead of where side parted, with one of its own."""
+    repository.branches.create("side", at="main")
+    append(repository, 9, "side")
+    append(repository, 1)
+    append(repository, 2)
+    return repository
+
+
+def actions(repository: Repository) -> list[str]:
+    return [entry.action.partition(":")[0] for entry in repository.branches.log("main")]
+
+
+@pytest.mark.parametrize("rewrite", REWRITES)
+@pytest.mark.parametrize("fault", [lost_request, lost_response])
+@pytest.mark.parametrize("times", [1, 3])
+def test_a_branch_is_rewritten_once_whether_or_not_it_arrived(
+    branched: Repository, rewrite: str, fault: Fault, times: int
+) -> None:
+    made = REWRITES[rewrite](faulty(branched, *[fault] * times))
+    assert branched.branches["main"] == made.id
+    assert actions(branched) == [rewrite, "commit", "commit", "commit"]
+
+
+@pytest.mark.parametrize("rewrite", REWRITES)
+def test_a_rewrite_that_did_not_arrive_before_others_came_changes_nothing(
+    branched: Repository, rewrite: str
+) -> None:
+    def fault(send: Callable[[], Any]) -> Any:
+        append(branched, 3)
+        return lost_request(send)
+
+    with pytest.raises(vstore.ConflictError, match="moved meanwhile"):
+        REWRITES[rewrite](faulty(branched, fault))
+    assert numbers(branched) == [0, 1, 2, 3]
+
+
+@pytest.mark.parametrize("rewrite", REWRITES)
+def test_a_rewrite_that_others_built_on_before_its_response_was_lost_is_done(
+    branched: Repository, rewrite: str
+) -> None:
+    def fault(send: Callable[[], Any]) -> Any:
+        send()
+        append(branched, 3)
+        return lost_request(send)
+
+    made = REWRITES[rewrite](faulty(branched, fault))
+    assert made.id in {commit.id for commit in branched.log("main")}
+    assert 3 in numbers(branched)
+
+
+def test_a_reset_to_where_the_branch_was_before_is_looked_for_in_what_came_since(
+    branched: Repository,
+) -> None:
+    branched.reset("main", to="main~1")
+    branched.undo("main")
+    made = faulty(branched, lost_request).reset("main", to="main~1")
+    assert branched.branches["main"] == made.id
+    assert numbers(branched) == [0, 1]
+
+
+def test_a_merge_of_a_branch_that_was_deleted_meanwhile_changes_nothing(
+    branched: Repository,
+) -> None:
+    def fault(send: Callable[[], Any]) -> Any:
+        branched.branches.delete("main", force=True)
+        return send()
+
+    with pytest.raises(vstore.ConflictError, match="deleted meanwhile"):
+        faulty(branched, fault).merge("side", into="main")
+    assert "main" not in branched.branches

@@ -347,6 +347,11 @@ def _moved(
     return BranchDocument(FORMAT, name, commit, _token(), entries, fence)
 
 
+def is_entry(entry: LogEntry, commit: Digest, action: str) -> bool:
+    """Return whether an entry of a branch's log is what moving to a commit wrote there."""
+    return (entry.commit, entry.action) == (commit, action[:ACTION_LENGTH])
+
+
 def _token() -> str:
     return secrets.token_hex(16)
 

@@ -1,13 +1,10 @@
-"""Making a commit the head of its branch, also where other writers race for it."""
+"""Publishing what a transaction or a merge comes to, on the branch that it began at."""
 
-import random
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from functools import partial
 
-from vstore.errors import ConflictError, NotFoundError, StorageError, UnknownOutcomeError
+from vstore.errors import ConflictError, NotFoundError
 from vstore.format.commit import CommitDocument
 from vstore.format.digest import Digest
 from vstore.history.commits import Commit, describe
@@ -19,82 +16,18 @@ from vstore.merging.merge import Merged, common_base, replay, write_merge
 from vstore.merging.sides import Sides
 from vstore.reading.fetch import Fetcher
 from vstore.repository.access import Access
+from vstore.repository.branch_update import Sleep, update_branch
 from vstore.sharing.forks import Forks
 from vstore.writing.committing import CommitOptions
 from vstore.writing.transaction import Transaction
 
-TRIES = 100
-"""How often a commit is redone on a new head before it is given up."""
-
-DOUBTS = 5
-"""How often one move of unknown outcome is tried again before that is raised."""
-
-_FIRST_WAIT_SECONDS = 0.005
-_LONGEST_WAIT_SECONDS = 2.0
-
-Sleep = Callable[[float], None]
-
-
-class _Doubt:
-    """Whether a move that was tried may have taken effect, or may still do so."""
-
-    def __init__(self, refs: Refs) -> None:
-        self._refs = refs
-        self._unknown: UnknownOutcomeError | None = None
-        self._tried: Branch | None = None
-        self._left = DOUBTS
-
-    def is_done(self, head: Branch | None, move: Callable[[], Branch | None]) -> bool:
-        """Try to move a branch from `head`; return whether it is known to have moved."""
-        try:
-            return move() is not None
-        except UnknownOutcomeError as error:
-            self._unknown, self._tried = error, head
-            self._left -= 1
-            if not self._left:
-                raise
-            return False
-        except (ConflictError, StorageError) as error:
-            self.check(error)
-            raise
-
-    @contextmanager
-    def looking(self) -> Iterator[None]:
-        """Look at the branch; if that fails, say rather that the move may have taken effect."""
-        try:
-            yield
-        except (ConflictError, NotFoundError, StorageError) as error:
-            self.check(error)
-            raise
-
-    def check(self, reason: Exception | None = None) -> None:
-        """Raise the unknown outcome, if there is one."""
-        if self._unknown is not None:
-            raise self._unknown from reason
-
-    def was_refused(self, head: Branch | None) -> None:
-        """Take note of a head without the move: if it is another, the move can come no more."""
-        if (head and head.version) != (self._tried and self._tried.version):
-            self._unknown, self._left = None, DOUBTS
-
-    def lasts(self, head: Branch, digest: Digest) -> bool:
-        """Tell whether a move found in the branch is known to last; what others build on is.
-
-        What is there to be read is not always safe from a power cut; a write that is
-        acknowledged is.
-        """
-        if head.commit != digest:
-            return True
-        return self.is_done(head, lambda: self._refs.mark_branch(head, head.document.fence))
-
 
 @dataclass(frozen=True, slots=True)
 class Publisher:
-    """Moves a branch to a commit that was made on top of `base`.
+    """Makes a commit on top of `base` the head of its branch.
 
-    Where another writer moved the branch first, the changes are merged with the new head
-    and tried again, waiting a little longer each time. Only a real conflict gives up. Where
-    the store cannot say whether the branch moved, its history does.
+    If another writer was first, the changes are merged with the new head; only a real
+    conflict gives up.
     """
 
     fetcher: Fetcher
@@ -111,40 +44,19 @@ class Publisher:
             self._asked[:] = [self.fetcher.pool().submit(ask, self.fetcher.store).result]
 
     def __call__(self, digest: Digest, document: CommitDocument) -> Commit:
-        """Move the branch and return its new head, which may be the commit redone.
+        """Update the branch and return its new head, which may be the commit redone.
 
         Raises:
             ConflictError: what others committed excludes these changes, or the branch was
                 deleted; it stays as it is.
         """
-        doubt = _Doubt(self.refs)
-        if doubt.is_done(self.base, partial(self._move, self.base, digest)):
-            return describe(digest, document)
-        base = onto = None if self.base is None else self.base.commit
-        mine, since = digest, document
-        for attempt in range(TRIES):
-            with doubt.looking():
-                head = self._head(since.message)
-                is_there = head is not None and self._contains(head, mine)
-            if head is not None and is_there:
-                is_done = doubt.lasts(head, mine)
-            else:
-                doubt.was_refused(head)
-                now = None if head is None else head.commit
-                if now != onto:  # else garbage collection marked the branch
-                    mine, since = self._redo(digest, base, head)
-                    onto = now
-                is_done = doubt.is_done(head, partial(self._move, head, mine))
-            if is_done:
-                return describe(mine, since)
-            self.sleep(_wait(attempt))
-        doubt.check()
-        raise ConflictError(
-            f"the branch {self.name!r} moved {TRIES} times while this commit was being made; "
-            "nothing was changed. Fewer writers on one branch, or larger commits, will help"
-        )
+        onto = None if self.base is None else self.base.commit
+        mine = _Publication(self, digest, onto, digest, document)
+        made = update_branch(self.refs, self.name, self.base, mine, sleep=self.sleep)
+        return describe(made.digest, made.document)
 
-    def _move(self, head: Branch | None, digest: Digest) -> Branch | None:
+    def attempt(self, head: Branch | None, digest: Digest) -> Branch | None:
+        """Try to make a commit the head of the branch, or the first one of a new branch."""
         first = self.options.message.splitlines()[:1]
         action = f"commit: {first[0] if first else ''}"
         if head is None:
@@ -155,27 +67,13 @@ class Publisher:
         begun = None if self.base is None else self.base.document.fence
         return self.refs.move_branch(head, digest, action=action, begun=begun)
 
-    def _head(self, message: str) -> Branch | None:
-        head = self.refs.find_branch(self.name)
-        if head is None and self.base is not None:
-            raise ConflictError(
-                f"the branch {self.name!r} was deleted while {message!r} was being committed; "
-                "nothing was changed"
-            )
-        return head
+    def redo(self, digest: Digest, onto: Digest | None) -> tuple[Digest, CommitDocument]:
+        """Make the changes of a commit again, on top of another head.
 
-    def _contains(self, head: Branch, mine: Digest) -> bool:
-        return is_ancestor(mine, head.commit, self.fetcher.commit)
-
-    def _redo(
-        self, digest: Digest, base: Digest | None, head: Branch | None
-    ) -> tuple[Digest, CommitDocument]:
-        """Make the changes of `digest` since `base` again, on top of the new head.
-
-        Where others made the very same changes the commit is empty: what it says is kept.
+        If others made the very same changes the commit is empty: what it says is kept.
         """
-        onto = None if head is None else head.commit
-        time = self.options.time if head is None else None
+        base = None if self.base is None else self.base.commit
+        time = self.options.time if onto is None else None
         options = replace(self.options, time=time, allow_empty=True)
         what = f"the branch {self.name!r} moved, and the new head excludes these changes"
         transaction, conflicts = replay(self.fetcher, Sides(base, onto, digest), options, what=what)
@@ -186,6 +84,30 @@ class Publisher:
         if written is None:
             raise AssertionError
         return written
+
+
+@dataclass(frozen=True, slots=True)
+class _Publication:
+    """A commit on top of the head `onto`, with the changes of the commit first made."""
+
+    publisher: Publisher
+    first: Digest
+    onto: Digest | None
+    digest: Digest
+    document: CommitDocument
+
+    def attempt(self, head: Branch | None) -> Branch | None:
+        return self.publisher.attempt(head, self.digest)
+
+    def is_in(self, head: Branch) -> bool:
+        return is_ancestor(self.digest, head.commit, self.publisher.fetcher.commit)
+
+    def redo(self, head: Branch | None) -> "_Publication":
+        onto = None if head is None else head.commit
+        if onto == self.onto:
+            return self
+        digest, document = self.publisher.redo(self.first, onto)
+        return replace(self, onto=onto, digest=digest, document=document)
 
 
 def begin(access: Access, branch: str | None, options: CommitOptions) -> Transaction:
@@ -222,32 +144,16 @@ class BranchMerge:
     sleep: Sleep = time.sleep
 
     def run(self, theirs: Digest, *, resolve: Resolution | None) -> Merged:
-        """Merge and move the branch; again on its new head where it moved meanwhile."""
-        branch, doubt = self.branch, _Doubt(self.refs)
-        found, digest = self._merge(branch.commit, theirs, resolve)
-        onto = branch.commit
-        for attempt in range(TRIES):
-            if branch.commit != onto:
-                found, digest = self._merge(branch.commit, theirs, resolve)
-                onto = branch.commit
-            if digest == branch.commit:
-                return found
-            if doubt.is_done(branch, partial(self._move, branch, digest, found.kind)):
-                return found
-            self.sleep(_wait(attempt))
-            with doubt.looking():
-                branch = self.refs.get_branch(branch.name)
-                is_there = is_ancestor(digest, branch.commit, self.fetcher.commit)
-            if is_there and doubt.lasts(branch, digest):
-                return found
-            doubt.was_refused(branch)
-        doubt.check()
-        raise ConflictError(f"the branch {branch.name!r} moved {TRIES} times; nothing was changed")
+        """Merge and update the branch; again on its new head if it moved meanwhile."""
+        mine = self.merge(self.branch.commit, theirs, resolve)
+        made = update_branch(self.refs, self.branch.name, self.branch, mine, sleep=self.sleep)
+        return made.found
 
-    def _move(self, branch: Branch, digest: Digest, kind: str) -> Branch | None:
+    def attempt(self, head: Branch, digest: Digest, kind: str) -> Branch | None:
+        """Try to make a commit the head of the branch."""
         action = f"{kind}: {self.options.message.splitlines()[0]}"
         begun = self.branch.document.fence
-        return self.refs.move_branch(branch, digest, action=action, begun=begun)
+        return self.refs.move_branch(head, digest, action=action, begun=begun)
 
     def preview(self, theirs: Digest, *, resolve: Resolution | None) -> Merged:
         """Return what `run` would do, with every conflict, and change nothing."""
@@ -271,21 +177,43 @@ class BranchMerge:
             return Merged("fast-forward", describe(theirs, read(theirs)))
         return None
 
-    def _merge(
-        self, ours: Digest, theirs: Digest, resolve: Resolution | None
-    ) -> tuple[Merged, Digest]:
+    def merge(self, ours: Digest, theirs: Digest, resolve: Resolution | None) -> "_Merge":
+        """Return the merge of two commits, which is one of them if it has all of the other."""
         simple = self._without_merge(ours, theirs)
         if simple is not None and simple.commit is not None:
-            return simple, simple.commit.id
+            return _Merge(self, ours, theirs, resolve, simple.commit.id, simple)
         what = f"cannot merge into {self.branch.name!r}"
         written, conflicts = write_merge(
             self.fetcher, ours, theirs, self.options, resolve=resolve, what=what
         )
         if written is None:
             raise ConflictError(f"{what}: nothing to merge")
-        return Merged("merge", describe(*written), tuple(conflicts.found)), written[0]
+        found = Merged("merge", describe(*written), tuple(conflicts.found))
+        return _Merge(self, ours, theirs, resolve, written[0], found)
 
 
-def _wait(attempt: int) -> float:
-    longest = min(_LONGEST_WAIT_SECONDS, _FIRST_WAIT_SECONDS * 2**attempt)
-    return random.uniform(0, longest)
+@dataclass(frozen=True, slots=True)
+class _Merge:
+    """A commit that merges `theirs` into the head `ours`, and what it came to."""
+
+    merger: BranchMerge
+    ours: Digest
+    theirs: Digest
+    resolve: Resolution | None
+    digest: Digest
+    found: Merged
+
+    def attempt(self, head: Branch | None) -> Branch | None:
+        assert head is not None
+        if head.commit == self.digest:
+            return head
+        return self.merger.attempt(head, self.digest, self.found.kind)
+
+    def is_in(self, head: Branch) -> bool:
+        return is_ancestor(self.digest, head.commit, self.merger.fetcher.commit)
+
+    def redo(self, head: Branch | None) -> "_Merge":
+        assert head is not None
+        if head.commit == self.ours:
+            return self
+        return self.merger.merge(head.commit, self.theirs, self.resolve)

@@ -1,7 +1,9 @@
 """Doing changes again elsewhere: cherry-pick, revert, rebase, reset, amend, squash, undo."""
 
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import takewhile
 
 import msgspec
 
@@ -14,11 +16,12 @@ from vstore.format.document import dumps
 from vstore.history.commits import Commit, describe
 from vstore.history.lines import meeting
 from vstore.history.merge_base import is_ancestor, merge_bases
-from vstore.history.refs import Branch, Refs
+from vstore.history.refs import Branch, Refs, is_entry
 from vstore.merging.conflicts import Resolution
 from vstore.merging.merge import replay
 from vstore.merging.sides import Sides
 from vstore.reading.fetch import Fetcher
+from vstore.repository.branch_update import Sleep, update_branch
 from vstore.writing.committing import CommitOptions
 
 
@@ -26,14 +29,15 @@ from vstore.writing.committing import CommitOptions
 class Rewriter:
     """Moves one branch, as it was read, to commits made from others.
 
-    Nothing is half-done: commits are stored first, and the branch moves once at the end,
-    only if it still is where it was read.
+    Nothing is half-done: commits are stored first, and the branch is updated once at the
+    end, only if nobody else updated it since it was read.
     """
 
     fetcher: Fetcher
     refs: Refs
     branch: Branch
     options: CommitOptions
+    sleep: Sleep = time.sleep
 
     def cherry_pick(self, picked: Digest, *, parent: int, resolve: Resolution | None) -> Commit:
         """Make the changes of one commit again on the head.
@@ -212,14 +216,42 @@ class Rewriter:
         return describe(digest, document)
 
     def _move(self, digest: Digest, action: str) -> None:
-        here, begun = self.branch, self.branch.document.fence
-        while self.refs.move_branch(here, digest, action=action, begun=begun) is None:
-            marked = self.refs.find_marked(here)
-            if marked is None:
-                raise ConflictError(
-                    f"the branch {here.name!r} moved meanwhile; nothing was changed. Try again"
-                )
-            here = marked
+        mine = _Rewrite(self.refs, self.branch, digest, action)
+        update_branch(self.refs, self.branch.name, self.branch, mine, sleep=self.sleep)
+
+
+@dataclass(frozen=True, slots=True)
+class _Rewrite:
+    """A commit that stays what it is, for a branch that nobody else may have updated."""
+
+    refs: Refs
+    began: Branch
+    digest: Digest
+    action: str
+
+    def attempt(self, head: Branch | None) -> Branch | None:
+        assert head is not None
+        begun = self.began.document.fence
+        return self.refs.move_branch(head, self.digest, action=self.action, begun=begun)
+
+    def is_in(self, head: Branch) -> bool:
+        """Return whether the branch's log tells of the update.
+
+        The history of the head does not: a branch that was to be reset to an ancestor has it
+        all along.
+        """
+        last = self.began.document.log[0]
+        since = takewhile(lambda entry: entry != last, head.document.log)
+        return any(is_entry(entry, self.digest, self.action) for entry in since)
+
+    def redo(self, head: Branch | None) -> "_Rewrite":
+        """Return the update if nothing but the fence changed; there is no other to make."""
+        assert head is not None
+        if (head.commit, head.document.log) != (self.began.commit, self.began.document.log):
+            raise ConflictError(
+                f"the branch {self.began.name!r} moved meanwhile; nothing was changed. Try again"
+            )
+        return self
 
 
 def _summed(documents: Sequence[CommitDocument]) -> dict[str, commits.Changes]:
