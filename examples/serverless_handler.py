@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 
 import vstore
-from vstore.storage.counting import CountingStore
+from vstore.storage import CountingStore
 
 Event = dict[str, Any]
 

@@ -25,7 +25,7 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
 import vstore
-from vstore.importers.idx import read_idx
+from vstore.importers import read_idx
 from vstore.torch import StreamingDataset, make_torch_dataset
 
 FASHION_MNIST = Path("/usr/share/datasets/fashion-mnist")

@@ -1,7 +1,6 @@
 """The Python blocks of the documentation run, in order, as a reader would type them."""
 
 import re
-from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -98,18 +97,3 @@ def test_the_functions_that_the_format_shows_are_those_of_the_code() -> None:
     assert chunk_number((2, 1, 2), (100, 30, 30), (10, 10, 10)) == 38
     assert chunk_number((), (), ()) == 0
     assert chunk_number((3, 0), (100, 0), (10, 5)) == 3
-
-
-@pytest.mark.parametrize("module", ["", "exporters", "importers", "reader", "torch"])
-def test_all_that_is_public_is_in_the_api(module: str) -> None:
-    text = (ROOT / "docs/api.md").read_text(encoding="utf-8")
-    name = f"vstore.{module}".rstrip(".")
-    documented = set(re.findall(rf"^::: {re.escape(name)}\.(\w+)$", text, flags=re.MULTILINE))
-    assert documented == set(import_module(name).__all__) - {"__version__"}
-
-
-def test_every_address_in_the_api_leads_somewhere() -> None:
-    text = (ROOT / "docs/api.md").read_text(encoding="utf-8")
-    for address in re.findall(r"^::: ([\w.]+)$", text, flags=re.MULTILINE):
-        module, _, name = address.rpartition(".")
-        assert getattr(import_module(module), name).__doc__

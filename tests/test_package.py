@@ -37,10 +37,6 @@ def test_importing_vstore_leaves_optional_libraries_alone(library: str, imported
     assert library not in imported
 
 
-def test_all_is_sorted_and_without_repetition() -> None:
-    assert list(vstore.__all__) == sorted(set(vstore.__all__))
-
-
 def imported_for_checkers() -> dict[str, str]:
     """The names that type checkers see imported, and the modules they come from."""
     guard = next(

@@ -15,7 +15,12 @@ from typing import TYPE_CHECKING, Any
 from vstore.version import __version__
 
 if TYPE_CHECKING:
+    from vstore.diffing.array_diff import ArrayDiff
+    from vstore.diffing.attributes import AttributeChange
     from vstore.diffing.diff import Diff
+    from vstore.diffing.nodes import NodeChange
+    from vstore.diffing.statistics import ValueStatistics
+    from vstore.diffing.table_diff import TableDiff
     from vstore.errors import (
         AlreadyExistsError,
         ClosedError,
@@ -33,52 +38,118 @@ if TYPE_CHECKING:
         UnsupportedStoreError,
         VstoreError,
     )
-    from vstore.format.commit import Author, Changes
+    from vstore.format.commit import (
+        Author,
+        BranchDocument,
+        Changes,
+        DeletedDocument,
+        LogEntry,
+        RepositoryDocument,
+        TagDocument,
+    )
+    from vstore.format.digest import Digest
+    from vstore.format.table.sample_keys import KeyKind, SampleKey
     from vstore.format.table.samples import ColumnSpec, bytes_, image, ndarray, text
+    from vstore.format.tree import ColumnInfo
+    from vstore.format.zarr.metadata import ArrayMetadata
     from vstore.history.commits import Commit
-    from vstore.merging.conflicts import Conflict, Use
+    from vstore.maintenance.fsck.fsck import FsckCursor, FsckOptions
+    from vstore.maintenance.fsck.fsck_report import FsckProblem, FsckReach, FsckReport
+    from vstore.maintenance.gc.collecting import GcOptions
+    from vstore.maintenance.gc.gc_report import DeadSpace, GcReport, Repacked
+    from vstore.maintenance.probe.probe_report import ProbeCheck, ProbeReport
+    from vstore.maintenance.progress import Amount, Progress, ProgressStep
+    from vstore.merging.conflicts import Conflict, Resolution, Use
     from vstore.merging.merge import Merged
     from vstore.reading.array import Array
     from vstore.reading.column import Column
     from vstore.reading.snapshot import Group, Snapshot
-    from vstore.reading.summary import Summary
-    from vstore.reading.table import Table
-    from vstore.repository.opening import checkout, create
-    from vstore.repository.opening import open_repository as open  # noqa: A004
+    from vstore.reading.summary import ArraySummary, Summary, TableSummary
+    from vstore.reading.table import KeyIndexer, Table
+    from vstore.repository.branches import Branches, Tags
+    from vstore.repository.opening import (
+        checkout,
+        create,
+        open,  # noqa: A004
+    )
     from vstore.repository.repository import Repository
+    from vstore.sharing.forks import Fork
     from vstore.writing.transaction import Transaction
+    from vstore.writing.transaction_array import TransactionArray
+    from vstore.writing.transaction_column import TransactionColumn, TransactionIndexer
+    from vstore.writing.transaction_table import TransactionTable
 
 __all__ = [
     "AlreadyExistsError",
+    "Amount",
     "Array",
+    "ArrayDiff",
+    "ArrayMetadata",
+    "ArraySummary",
+    "AttributeChange",
     "Author",
+    "BranchDocument",
+    "Branches",
     "Changes",
     "ClosedError",
     "Column",
+    "ColumnInfo",
     "ColumnSpec",
     "Commit",
     "Conflict",
     "ConflictError",
     "CorruptionError",
+    "DeadSpace",
+    "DeletedDocument",
     "Diff",
+    "Digest",
+    "Fork",
     "FormatError",
+    "FsckCursor",
+    "FsckOptions",
+    "FsckProblem",
+    "FsckReach",
+    "FsckReport",
+    "GcOptions",
+    "GcReport",
     "Group",
     "InvalidInputError",
     "InvalidUrlError",
+    "KeyIndexer",
+    "KeyKind",
+    "LogEntry",
     "Merged",
     "MissingExtraError",
+    "NodeChange",
     "NotFoundError",
     "OutOfBoundsError",
+    "ProbeCheck",
+    "ProbeReport",
+    "Progress",
+    "ProgressStep",
     "ReadOnlyError",
+    "Repacked",
     "Repository",
+    "RepositoryDocument",
+    "Resolution",
+    "SampleKey",
     "Snapshot",
     "StorageError",
     "Summary",
     "Table",
+    "TableDiff",
+    "TableSummary",
+    "TagDocument",
+    "Tags",
     "Transaction",
+    "TransactionArray",
+    "TransactionColumn",
+    "TransactionIndexer",
+    "TransactionTable",
     "UnknownOutcomeError",
     "UnsupportedStoreError",
     "Use",
+    "ValueStatistics",
     "VstoreError",
     "__version__",
     "bytes_",
@@ -94,35 +165,75 @@ __all__ = [
 # `vstore --help` takes 0.15 s instead of 0.35 s, most of which would go to NumPy.
 _HOMES = {
     "AlreadyExistsError": "vstore.errors",
+    "Amount": "vstore.maintenance.progress",
     "Array": "vstore.reading.array",
+    "ArrayDiff": "vstore.diffing.array_diff",
+    "ArrayMetadata": "vstore.format.zarr.metadata",
+    "ArraySummary": "vstore.reading.summary",
+    "AttributeChange": "vstore.diffing.attributes",
     "Author": "vstore.format.commit",
+    "BranchDocument": "vstore.format.commit",
+    "Branches": "vstore.repository.branches",
     "Changes": "vstore.format.commit",
     "ClosedError": "vstore.errors",
     "Column": "vstore.reading.column",
+    "ColumnInfo": "vstore.format.tree",
     "ColumnSpec": "vstore.format.table.samples",
     "Commit": "vstore.history.commits",
     "Conflict": "vstore.merging.conflicts",
     "ConflictError": "vstore.errors",
     "CorruptionError": "vstore.errors",
+    "DeadSpace": "vstore.maintenance.gc.gc_report",
+    "DeletedDocument": "vstore.format.commit",
     "Diff": "vstore.diffing.diff",
+    "Digest": "vstore.format.digest",
+    "Fork": "vstore.sharing.forks",
     "FormatError": "vstore.errors",
+    "FsckCursor": "vstore.maintenance.fsck.fsck",
+    "FsckOptions": "vstore.maintenance.fsck.fsck",
+    "FsckProblem": "vstore.maintenance.fsck.fsck_report",
+    "FsckReach": "vstore.maintenance.fsck.fsck_report",
+    "FsckReport": "vstore.maintenance.fsck.fsck_report",
+    "GcOptions": "vstore.maintenance.gc.collecting",
+    "GcReport": "vstore.maintenance.gc.gc_report",
     "Group": "vstore.reading.snapshot",
     "InvalidInputError": "vstore.errors",
     "InvalidUrlError": "vstore.errors",
+    "KeyIndexer": "vstore.reading.table",
+    "KeyKind": "vstore.format.table.sample_keys",
+    "LogEntry": "vstore.format.commit",
     "Merged": "vstore.merging.merge",
     "MissingExtraError": "vstore.errors",
+    "NodeChange": "vstore.diffing.nodes",
     "NotFoundError": "vstore.errors",
     "OutOfBoundsError": "vstore.errors",
+    "ProbeCheck": "vstore.maintenance.probe.probe_report",
+    "ProbeReport": "vstore.maintenance.probe.probe_report",
+    "Progress": "vstore.maintenance.progress",
+    "ProgressStep": "vstore.maintenance.progress",
     "ReadOnlyError": "vstore.errors",
+    "Repacked": "vstore.maintenance.gc.gc_report",
     "Repository": "vstore.repository.repository",
+    "RepositoryDocument": "vstore.format.commit",
+    "Resolution": "vstore.merging.conflicts",
+    "SampleKey": "vstore.format.table.sample_keys",
     "Snapshot": "vstore.reading.snapshot",
     "StorageError": "vstore.errors",
     "Summary": "vstore.reading.summary",
     "Table": "vstore.reading.table",
+    "TableDiff": "vstore.diffing.table_diff",
+    "TableSummary": "vstore.reading.summary",
+    "TagDocument": "vstore.format.commit",
+    "Tags": "vstore.repository.branches",
     "Transaction": "vstore.writing.transaction",
+    "TransactionArray": "vstore.writing.transaction_array",
+    "TransactionColumn": "vstore.writing.transaction_column",
+    "TransactionIndexer": "vstore.writing.transaction_column",
+    "TransactionTable": "vstore.writing.transaction_table",
     "UnknownOutcomeError": "vstore.errors",
     "UnsupportedStoreError": "vstore.errors",
     "Use": "vstore.merging.conflicts",
+    "ValueStatistics": "vstore.diffing.statistics",
     "VstoreError": "vstore.errors",
     "bytes_": "vstore.format.table.samples",
     "checkout": "vstore.repository.opening",
@@ -133,13 +244,11 @@ _HOMES = {
     "text": "vstore.format.table.samples",
 }
 
-_CALLED = {"open": "open_repository"}
-
 
 def __getattr__(name: str) -> Any:
     if name not in _HOMES:
         raise AttributeError(f"module 'vstore' has no attribute {name!r}")
-    value = getattr(import_module(_HOMES[name]), _CALLED.get(name, name))
+    value = getattr(import_module(_HOMES[name]), name)
     globals()[name] = value
     return value
 

@@ -12,6 +12,8 @@ from vstore.diffing.diff import Diff
 from vstore.diffing.table_diff import TableDiff
 from vstore.reading.table import Table
 
+__all__ = ["SCHEMA", "diff_reader", "diff_table"]
+
 SCHEMA = pa.schema(
     [
         pa.field("table", pa.string(), nullable=False),

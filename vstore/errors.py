@@ -19,39 +19,50 @@ VstoreError
 
 from typing import Any
 
+from vstore.faces import exported_from
 
+
+@exported_from("vstore")
 class VstoreError(Exception):
     """The root of every error that vstore raises."""
 
 
+@exported_from("vstore")
 class InvalidInputError(VstoreError, ValueError):
     """The caller's value is wrong; nothing was changed."""
 
 
+@exported_from("vstore")
 class OutOfBoundsError(InvalidInputError, IndexError):
     """A position lies outside the data."""
 
 
+@exported_from("vstore")
 class InvalidUrlError(InvalidInputError):
     """A URL or path that names no store."""
 
 
+@exported_from("vstore")
 class NotFoundError(VstoreError, LookupError):
     """What was named does not exist."""
 
 
+@exported_from("vstore")
 class AlreadyExistsError(VstoreError):
     """What was to be created exists already; it was left as it was."""
 
 
+@exported_from("vstore")
 class ReadOnlyError(VstoreError):
     """The store or the view cannot be written."""
 
 
+@exported_from("vstore")
 class ClosedError(VstoreError):
     """A handle of a finished transaction was used."""
 
 
+@exported_from("vstore")
 class ConflictError(VstoreError):
     """Another writer got there first, or two changes exclude each other; nothing was changed.
 
@@ -61,26 +72,32 @@ class ConflictError(VstoreError):
     conflicts: tuple[Any, ...] = ()
 
 
+@exported_from("vstore")
 class UnknownOutcomeError(VstoreError):
     """A write may or may not have taken effect; nothing was cleaned up."""
 
 
+@exported_from("vstore")
 class FormatError(VstoreError):
     """A stored document is malformed or needs a newer vstore."""
 
 
+@exported_from("vstore")
 class CorruptionError(FormatError):
     """Stored bytes do not have the digest that names them."""
 
 
+@exported_from("vstore")
 class StorageError(VstoreError):
     """The store failed or refused the request."""
 
 
+@exported_from("vstore")
 class UnsupportedStoreError(StorageError):
     """The store cannot keep a promise that vstore needs."""
 
 
+@exported_from("vstore")
 class MissingExtraError(VstoreError, ImportError):
     """An optional dependency is not installed."""
 

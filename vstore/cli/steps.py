@@ -7,7 +7,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextC
 
 from vstore.cli.output import console
 from vstore.maintenance.progress import Progress as ShowStep
-from vstore.maintenance.progress import Step
+from vstore.maintenance.progress import ProgressStep
 
 
 @contextmanager
@@ -19,7 +19,7 @@ def steps_shown(*, is_quiet: bool = False) -> Iterator[ShowStep]:
     tasks: dict[str, TaskID] = {}
     with Progress(*columns, console=screen, transient=True, disable=hidden) as bars:
 
-        def show(step: Step) -> None:
+        def show(step: ProgressStep) -> None:
             if step.phase not in tasks:
                 tasks[step.phase] = bars.add_task(step.phase, total=step.total)
             bars.update(tasks[step.phase], completed=step.done, total=step.total)

@@ -5,11 +5,13 @@ from typing import Any
 
 from vstore.diffing.attributes import AttributeChange, attribute_changes, plain, status
 from vstore.diffing.statistics import Comparison, ValueStatistics, is_measurable
+from vstore.faces import exported_from
 from vstore.format.index import changed
 from vstore.format.zarr.selection import chunk_coordinates, chunk_strides
 from vstore.reading.array import StoredArray, read
 
 
+@exported_from("vstore")
 class ArrayDiff:
     """What differs between two states of a plain array; computed when asked for."""
 

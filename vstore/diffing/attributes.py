@@ -4,7 +4,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from vstore.faces import exported_from
 
+
+@exported_from("vstore")
 @dataclass(frozen=True, slots=True)
 class AttributeChange:
     """An attribute before and after; None where it was or is not there."""

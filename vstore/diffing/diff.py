@@ -11,6 +11,7 @@ from vstore.diffing.lineage import Lineage
 from vstore.diffing.nodes import NodeChange, changed_nodes
 from vstore.diffing.table_diff import TableDiff
 from vstore.diffing.text import array_lines, attribute_lines, table_lines
+from vstore.faces import exported_from
 from vstore.format.digest import Digest
 from vstore.format.tree import ArrayNode, GroupNode, Tree
 from vstore.reading.array import StoredArray
@@ -18,6 +19,7 @@ from vstore.reading.snapshot import Snapshot
 from vstore.reading.table import Table
 
 
+@exported_from("vstore")
 class Diff:
     """What differs between two commits. Print it, or take `to_dict()` or `to_arrow()`.
 

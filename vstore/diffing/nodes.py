@@ -4,11 +4,13 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from vstore.faces import exported_from
 from vstore.format.tree import ArrayNode, GroupNode, Node, NodeRef, Tree
 
 Child = Node | NodeRef
 
 
+@exported_from("vstore")
 @dataclass(frozen=True, slots=True)
 class NodeChange:
     """A node before and after; None where it is not there.

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vstore.diffing.values import differing_elements
+from vstore.faces import exported_from
 
 BINS = 64
 """How many bins a histogram has at most."""
@@ -28,6 +29,7 @@ class Moments:
     std: float
 
 
+@exported_from("vstore")
 @dataclass(frozen=True, slots=True)
 class ValueStatistics:
     """How the values of the samples (or chunks) that differ have changed.

@@ -13,6 +13,7 @@ from vstore.diffing.columns import ColumnPair, changed_rows, pair_columns, schem
 from vstore.diffing.lineage import Lineage
 from vstore.diffing.statistics import Comparison, ValueStatistics, is_measurable
 from vstore.errors import NotFoundError
+from vstore.faces import exported_from
 from vstore.reading.table import Table
 
 Ints = NDArray[np.int64]
@@ -21,6 +22,7 @@ _BATCH_NBYTES = 8 * 2**20
 _RAGGED_BATCH = 256
 
 
+@exported_from("vstore")
 class TableDiff:
     """What differs between two states of a table; computed when asked for.
 

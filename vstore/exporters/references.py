@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from vstore.errors import InvalidInputError, NotFoundError
+from vstore.faces import exported_from
 from vstore.format import object_keys
 from vstore.format.digest import Digest
 from vstore.format.forwarding import Moved
@@ -26,6 +27,7 @@ from vstore.storage.store import ObjectStore
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*::?//")
 
 
+@exported_from("vstore.exporters")
 def export_refs(snapshot: Snapshot, path: str | os.PathLike[str], *, group: str = "") -> int:
     """Write a reference file, version 1, for a commit; return how many keys it has.
 
@@ -74,6 +76,7 @@ def export_refs(snapshot: Snapshot, path: str | os.PathLike[str], *, group: str 
     return count
 
 
+@exported_from("vstore.exporters")
 def references(snapshot: Snapshot, *, group: str = "") -> Iterator[tuple[str, Any]]:
     """Yield the keys of a commit, each with its contents or with (URL, offset, length)."""
     root = _packs_url(snapshot.url)
@@ -89,6 +92,7 @@ def references(snapshot: Snapshot, *, group: str = "") -> Iterator[tuple[str, An
     )
 
 
+@exported_from("vstore.exporters")
 def notes(snapshot: Snapshot, *, group: str = "") -> list[str]:
     """Return what readers of a reference file will see otherwise than vstore shows it."""
     said: list[str] = []

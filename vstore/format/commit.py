@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal, TypeVar
 import msgspec
 
 from vstore.errors import FormatError
+from vstore.faces import exported_from
 from vstore.format import document
 from vstore.format.digest import Digest, digest_of, parse_digest
 from vstore.format.seal import break_seal, seal
@@ -23,6 +24,7 @@ LOG_LENGTH = 50
 _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z", re.ASCII)
 
 
+@exported_from("vstore")
 class Author(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """Who made a commit."""
 
@@ -33,6 +35,7 @@ class Author(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defau
         return f"{self.name} <{self.email}>" if self.email else self.name
 
 
+@exported_from("vstore")
 class Changes(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """How many samples (or chunks, outside tables) a commit added, changed and removed."""
 
@@ -79,6 +82,7 @@ class CommitDocument(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             raise ValueError("merges counts the commits of the line that have several parents")
 
 
+@exported_from("vstore")
 class LogEntry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One move of a branch: where it pointed from then on, when and why."""
 
@@ -98,6 +102,7 @@ class Fence(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     open: bool
 
 
+@exported_from("vstore")
 class BranchDocument(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """A branch as it is stored: where it points and its last moves, newest first.
 
@@ -123,6 +128,7 @@ class BranchDocument(msgspec.Struct, frozen=True, forbid_unknown_fields=True, om
             parse_time(entry.time)
 
 
+@exported_from("vstore")
 class TagDocument(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A tag as it is stored."""
 
@@ -148,6 +154,7 @@ class Tombstone(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     deleted: Literal[True] = True
 
 
+@exported_from("vstore")
 class DeletedDocument(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """A note that a branch or a tag was deleted: what it was, so that it can come back."""
 
@@ -170,6 +177,7 @@ class DeletedDocument(msgspec.Struct, frozen=True, forbid_unknown_fields=True, o
         return found
 
 
+@exported_from("vstore")
 class RepositoryDocument(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The document that marks a repository."""
 

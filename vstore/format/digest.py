@@ -6,9 +6,12 @@ from typing import NewType, TypeVar
 from blake3 import blake3
 
 from vstore.errors import CorruptionError, FormatError
+from vstore.faces import exported_from
 
 Digest = NewType("Digest", str)
-"""64 lower-case hexadecimal digits."""
+"""64 lower-case hexadecimal digits: the id of a commit, the name of a pack."""
+
+exported_from("vstore")(Digest)
 
 Data = TypeVar("Data", bytes, memoryview)
 

@@ -14,6 +14,7 @@ from typing import Any, Literal, NamedTuple
 import msgspec
 
 from vstore.errors import FormatError, InvalidInputError, NotFoundError
+from vstore.faces import exported_from
 from vstore.format import document
 from vstore.format.deleted_rows import BLOCK_ROWS
 from vstore.format.digest import Digest, digest_of, parse_digest
@@ -26,6 +27,7 @@ _BUCKET_DEPTH = 16
 Kind = Literal["ndarray", "ragged", "text", "bytes", "image"]
 
 
+@exported_from("vstore")
 class ColumnInfo(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """What a table says of one of its columns beyond the array's own metadata.
 

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from vstore.errors import InvalidInputError, NotFoundError
+from vstore.faces import exported_from
 from vstore.format.commit import Author, Changes, CommitDocument, parse_time
 from vstore.format.digest import Digest
 
@@ -13,6 +14,7 @@ ReadCommit = Callable[[Digest], CommitDocument]
 """Return a commit, or raise `NotFoundError`."""
 
 
+@exported_from("vstore")
 @dataclass(frozen=True, slots=True)
 class Commit:
     """A commit: its id is the BLAKE3 digest of its bytes and pins all it holds."""

@@ -7,10 +7,12 @@ from typing import Any
 from numpy.typing import NDArray
 
 from vstore.errors import InvalidInputError
+from vstore.faces import exported_from
 from vstore.format.table.samples import KEYS, ColumnSpec, ndarray
 from vstore.importers.source import ArraySource, batch_rows
 
 
+@exported_from("vstore.importers")
 def name_columns(
     sources: Sequence[ArraySource], names: Sequence[str] | None = None
 ) -> dict[str, ArraySource]:
@@ -39,11 +41,13 @@ def name_columns(
     return columns
 
 
+@exported_from("vstore.importers")
 def column_specs(columns: Mapping[str, ArraySource]) -> dict[str, ColumnSpec]:
     """Return what `Transaction.create_table` needs to hold the arrays as they are."""
     return {name: ndarray(source.shape[1:], source.dtype) for name, source in columns.items()}
 
 
+@exported_from("vstore.importers")
 def read_batches(
     columns: Mapping[str, ArraySource],
     *,

@@ -4,6 +4,7 @@ import os
 from collections.abc import Sequence
 
 from vstore.errors import InvalidInputError
+from vstore.faces import exported_from
 from vstore.importers.content import Content, open_content
 from vstore.importers.idx import idx_source, is_idx
 from vstore.importers.npy import NPY_MAGIC, ZIP_MAGIC, npy_source, open_npz
@@ -12,6 +13,7 @@ from vstore.importers.source import ArraySource, name_of
 _START_NBYTES = 8
 
 
+@exported_from("vstore.importers")
 def open_arrays(
     path: str | os.PathLike[str], *, select: Sequence[str] | None = None
 ) -> list[ArraySource]:

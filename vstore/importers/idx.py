@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vstore.errors import InvalidInputError
+from vstore.faces import exported_from
 from vstore.importers.content import Content, open_content
 from vstore.importers.source import ArraySource, name_of
 
@@ -19,6 +20,7 @@ def is_idx(start: bytes) -> bool:
     return len(start) >= 4 and start[:2] == b"\0\0" and start[2] in _DTYPES and start[3] > 0
 
 
+@exported_from("vstore.importers")
 def open_idx(path: str | os.PathLike[str]) -> ArraySource:
     """Open an IDX file, plain or in gzip, reading its header only.
 
@@ -29,6 +31,7 @@ def open_idx(path: str | os.PathLike[str]) -> ArraySource:
     return idx_source(open_content(path))
 
 
+@exported_from("vstore.importers")
 def read_idx(path: str | os.PathLike[str]) -> NDArray[Any]:
     """Return the whole array of an IDX file; raises as `open_idx` does."""
     return open_idx(path).read()

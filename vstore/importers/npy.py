@@ -11,6 +11,7 @@ from typing import Any, Final
 from numpy.lib.format import descr_to_dtype
 
 from vstore.errors import InvalidInputError, NotFoundError
+from vstore.faces import exported_from
 from vstore.importers.content import Content, Reader, open_content, translated
 from vstore.importers.source import ArraySource, name_of
 
@@ -25,6 +26,7 @@ _MAX_HEADER_NBYTES: Final = 10_000
 _SUFFIX: Final = ".npy"
 
 
+@exported_from("vstore.importers")
 def open_npy(path: str | os.PathLike[str]) -> ArraySource:
     """Open a `.npy` file, plain or in gzip, reading its header only.
 
@@ -36,6 +38,7 @@ def open_npy(path: str | os.PathLike[str]) -> ArraySource:
     return npy_source(content, name=name_of(content.path))
 
 
+@exported_from("vstore.importers")
 def open_npz(
     path: str | os.PathLike[str], *, select: Sequence[str] | None = None
 ) -> list[ArraySource]:

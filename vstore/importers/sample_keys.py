@@ -7,12 +7,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vstore.errors import InvalidInputError
+from vstore.faces import exported_from
 from vstore.importers.content import Content, open_content
 from vstore.importers.files import start_of
 from vstore.importers.idx import idx_source, is_idx
 from vstore.importers.npy import NPY_MAGIC, npy_source
 
 
+@exported_from("vstore.importers")
 def read_keys(path: str | os.PathLike[str]) -> NDArray[Any]:
     """Return the keys in a file, held in memory: int64, or an object array of strings.
 

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vstore.errors import InvalidInputError
+from vstore.faces import exported_from
 from vstore.importers.content import Content
 
 BATCH_NBYTES = 32 * 2**20
@@ -22,6 +23,7 @@ _MAX_RANK = 64
 _FORM = re.compile(r"[-_.]idx\d+([-_.]ubyte)?$|\.(npy|npz|idx)$", re.IGNORECASE)
 
 
+@exported_from("vstore.importers")
 @dataclass(frozen=True, slots=True)
 class ArraySource:
     """An array in a file whose header was read and whose size was checked, as far as known.

@@ -3,9 +3,12 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from vstore.faces import exported_from
 
+
+@exported_from("vstore")
 @dataclass(frozen=True, slots=True)
-class Step:
+class ProgressStep:
     """A point in a long job: what it does, how much is done, and of how much if that is known."""
 
     phase: str
@@ -14,11 +17,11 @@ class Step:
     nbytes: int = 0
 
 
-Progress = Callable[[Step], None]
+Progress = Callable[[ProgressStep], None]
 """Receive a step; called often, on the thread that does the job. May raise to stop it."""
 
 
-def silent(_: Step) -> None:
+def silent(_: ProgressStep) -> None:
     """Show nothing."""
 
 
@@ -44,6 +47,7 @@ def human_nbytes(nbytes: int) -> str:
     return f"{size:.0f} {units[0]}" if units[0] == "B" else f"{size:.1f} {units[0]}"
 
 
+@exported_from("vstore")
 @dataclass(frozen=True, slots=True)
 class Amount:
     """How many objects, and of how many bytes."""

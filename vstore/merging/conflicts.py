@@ -5,11 +5,13 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from vstore.errors import ConflictError, InvalidInputError
+from vstore.faces import exported_from
 
 Choice = Literal["ours", "theirs"]
 Kind = Literal["changed", "added", "deleted", "schema", "attribute"]
 
 
+@exported_from("vstore")
 @dataclass(frozen=True, slots=True)
 class Use:
     """The answer of a resolver that wants neither side's value but its own."""
@@ -17,6 +19,7 @@ class Use:
     value: Any
 
 
+@exported_from("vstore")
 @dataclass(frozen=True, slots=True)
 class Conflict:
     """Two changes that exclude each other.
@@ -48,8 +51,8 @@ class Conflict:
         return {"path": self.path, "kind": self.kind, "sample": self.sample, "note": str(self)}
 
 
-Resolver = Callable[[Conflict], "Choice | Use"]
-Resolution = Choice | Resolver | Mapping[str, "Choice | Resolver"]
+Resolver = Callable[[Conflict], Choice | Use]
+Resolution = Choice | Resolver | Mapping[str, Choice | Resolver]
 """`ours`, `theirs`, a function of the conflict, or one of these for each path."""
 
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Literal
 
+from vstore.faces import exported_from
 from vstore.format import tree as trees
 from vstore.format.commit import CommitDocument
 from vstore.format.digest import Digest
@@ -19,6 +20,7 @@ from vstore.writing.committing import CommitOptions
 from vstore.writing.transaction import Transaction
 
 
+@exported_from("vstore")
 @dataclass(frozen=True, slots=True)
 class Merged:
     """What a merge came to.

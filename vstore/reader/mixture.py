@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vstore.errors import InvalidInputError
+from vstore.faces import exported_from
 from vstore.format.digest import digest_of
 from vstore.format.table.samples import VALID_SUFFIX
 from vstore.reader.load.engine import Batch
@@ -25,6 +26,7 @@ Ints = NDArray[np.int64]
 _BATCHES_AT_ONCE = 1024
 
 
+@exported_from("vstore.reader")
 @dataclass(frozen=True, slots=True)
 class Mixture:
     """Tables or columns to read together, whose samples come in proportion to `weights`.

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Literal, TypedDict, get_args
 
 from vstore.errors import InvalidInputError
+from vstore.faces import exported_from
 from vstore.reader.load.buffers import Allocate, allocate
 from vstore.reader.load.disk_cache import DiskCache
 from vstore.reader.load.finishing import (
@@ -26,6 +27,7 @@ from vstore.reader.source import Source
 from vstore.reader.stream import CACHE_NBYTES, MEMORY_NBYTES, Options, Stream
 
 
+@exported_from("vstore.reader")
 class ReadOptions(TypedDict, total=False):
     """Keywords of `vstore.reader.Reader` and `vstore.torch.StreamingDataset`."""
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Unpack
 import numpy as np
 from numpy.typing import NDArray
 
+from vstore.faces import exported_from
 from vstore.reader.options import Choices, ReadOptions, as_integer
 from vstore.reader.plan.cursor import Cursor, decode_state, encode_state
 from vstore.reader.progress import progress_bar
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from vstore.reader.stream import Progress
 
 
+@exported_from("vstore.reader")
 class Reader:
     """Batches of a commit's samples, in an order that follows from a few numbers alone.
 

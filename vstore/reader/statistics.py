@@ -3,11 +3,13 @@
 from collections.abc import Iterable
 from dataclasses import astuple, dataclass
 
+from vstore.faces import exported_from
 from vstore.reader.load.disk_cache import DiskCache
 from vstore.reader.load.engine import Channel
 from vstore.reader.load.hedging import Meter
 
 
+@exported_from("vstore.reader")
 @dataclass(frozen=True, slots=True)
 class ReaderStatistics:
     """What reading has cost one process.

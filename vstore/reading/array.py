@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vstore.errors import VstoreError
+from vstore.faces import exported_from
 from vstore.format.index import locate, walk
 from vstore.format.page import ChunkRef
 from vstore.format.tree import ArrayNode
@@ -241,6 +242,7 @@ def _direct_target(
     return target if target.flags.c_contiguous and target.shape == chunk_shape else None
 
 
+@exported_from("vstore")
 class Array:
     """A plain N-dimensional array of a commit: index it as a NumPy array to read it."""
 

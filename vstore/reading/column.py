@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vstore.errors import InvalidInputError
+from vstore.faces import exported_from
 from vstore.format.table.rows import Rows
 from vstore.format.table.samples import from_elements, is_variable
 from vstore.format.tree import ColumnInfo
@@ -29,6 +30,7 @@ class ColumnTable(Protocol):
         """Return where the samples with some keys stand, or raise `NotFoundError`."""
 
 
+@exported_from("vstore")
 class Column:
     """The values of all samples of a table under one name.
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from vstore import optional
 from vstore.errors import InvalidInputError, NotFoundError
+from vstore.faces import exported_from
 from vstore.format import tree as trees
 from vstore.format.commit import CommitDocument, format_time
 from vstore.format.digest import Digest
@@ -18,6 +19,7 @@ from vstore.reading.table import Table
 from vstore.reading.table_view import as_table
 
 
+@exported_from("vstore")
 class Group:
     """A group of a commit: names leading to groups, tables and arrays."""
 
@@ -58,6 +60,7 @@ class Group:
         return f"<vstore.Group {self._path!r}: {', '.join(self) or 'empty'}>"
 
 
+@exported_from("vstore")
 class Snapshot:
     """A commit opened for reading: `snapshot["train"]["image"][10:20]`.
 

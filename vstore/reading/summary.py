@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from vstore.faces import exported_from
 from vstore.format.tree import ArrayNode
 from vstore.format.zarr.dtypes import dtype_from
 from vstore.format.zarr.metadata import ArrayMetadata
@@ -12,6 +13,7 @@ from vstore.format.zarr.metadata import ArrayMetadata
 _UNITS = ("B", "kB", "MB", "GB", "TB", "PB")
 
 
+@exported_from("vstore")
 @dataclass(frozen=True, slots=True)
 class ArraySummary:
     """One array or column: its form, and its size before and after encoding.
@@ -31,6 +33,7 @@ class ArraySummary:
     stored_nbytes: int
 
 
+@exported_from("vstore")
 @dataclass(frozen=True, slots=True)
 class TableSummary:
     """One table: its samples, how they are named, and its columns."""
@@ -41,6 +44,7 @@ class TableSummary:
     columns: tuple[ArraySummary, ...]
 
 
+@exported_from("vstore")
 @dataclass(frozen=True, slots=True)
 class Summary:
     """A commit at a glance, laid out to be read; `to_dict()` has the figures."""

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vstore.errors import FormatError, NotFoundError
+from vstore.faces import exported_from
 from vstore.format.table.key_index import bucket_count
 from vstore.format.table.rows import Rows
 from vstore.format.table.sample_keys import SampleKey, as_list, check_key, from_stored, to_stored
@@ -30,6 +31,7 @@ class OpenArray(Protocol):
         """Return the chunks of the array called `name`."""
 
 
+@exported_from("vstore")
 class Table:
     """Samples under named columns, by position and, where they have keys, by key.
 
@@ -303,6 +305,7 @@ class Table:
         return f"<vstore.Table {self._path!r} {len(self):,} samples{keys}; {columns}>"
 
 
+@exported_from("vstore")
 class KeyIndexer:
     """Finds samples of a table by their keys."""
 

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from vstore.errors import AlreadyExistsError, ConflictError, NotFoundError
+from vstore.faces import exported_from
 from vstore.format import object_keys
 from vstore.format.commit import Author, DeletedDocument, LogEntry, TagDocument
 from vstore.format.digest import Digest, is_digest
@@ -12,6 +13,7 @@ from vstore.history.refs import Branch
 from vstore.repository.access import Access
 
 
+@exported_from("vstore")
 class Branches:
     """The branches of a repository: iterate over names, index by name for the head's id."""
 
@@ -122,6 +124,7 @@ class Branches:
         return f"<branches {', '.join(self) or 'none'}>"
 
 
+@exported_from("vstore")
 class Tags:
     """The tags of a repository: iterate over names, index by name for the commit's id."""
 

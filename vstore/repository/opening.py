@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from vstore.errors import AlreadyExistsError
+from vstore.faces import exported_from
 from vstore.format import commit as commits
 from vstore.format import object_keys
 from vstore.format.commit import FORMAT, Author, RepositoryDocument, format_time
@@ -19,6 +20,7 @@ from vstore.storage.open import open_store
 DEFAULT_BRANCH = "main"
 
 
+@exported_from("vstore")
 def create(
     url: str | Path,
     *,
@@ -63,7 +65,8 @@ def create(
     return Repository(store, author=as_author(author))
 
 
-def open_repository(
+@exported_from("vstore")
+def open(  # noqa: A001 - a user writes vstore.open
     url: str | Path,
     *,
     storage_options: Mapping[str, Any] | None = None,
@@ -73,7 +76,7 @@ def open_repository(
     """Open a repository; the arguments are those of `create`. No request is made yet.
 
     >>> _ = create("memory://open-doc")
-    >>> open_repository("memory://open-doc")
+    >>> open("memory://open-doc")
     <vstore.Repository memory://open-doc>
     """
     store = open_store(
@@ -82,6 +85,7 @@ def open_repository(
     return Repository(store, author=as_author(author))
 
 
+@exported_from("vstore")
 def checkout(
     url: str | Path,
     revision: str | None = None,
@@ -101,7 +105,7 @@ def checkout(
     """
     if revision is None:
         url, revision = _split_revision(str(url))
-    repository = open_repository(url, storage_options=storage_options)
+    repository = open(url, storage_options=storage_options)
     return repository.checkout(revision, as_of=as_of)
 
 

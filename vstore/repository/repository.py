@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from vstore.diffing.diff import Diff
+from vstore.faces import exported_from
 from vstore.format.commit import Author, RepositoryDocument
 from vstore.format.digest import Digest
 from vstore.format.table.sample_keys import SampleKey
@@ -35,6 +36,7 @@ from vstore.writing.committing import CommitOptions
 from vstore.writing.transaction import Transaction
 
 
+@exported_from("vstore")
 class Repository:
     """A repository in an object store.
 

@@ -18,6 +18,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from vstore.errors import ConflictError, InvalidInputError
+from vstore.faces import exported_from
 from vstore.format.commit import Changes
 from vstore.format.digest import Digest
 from vstore.merging.merge import replay
@@ -27,6 +28,7 @@ from vstore.writing.committing import CommitOptions
 from vstore.writing.transaction import Transaction
 
 
+@exported_from("vstore")
 class Fork:
     """A part of a transaction, to write into here or elsewhere.
 

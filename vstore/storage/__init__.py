@@ -5,10 +5,11 @@ from vstore.storage.engines import Engine
 from vstore.storage.local import LocalStore
 from vstore.storage.memory import MemoryStore
 from vstore.storage.open import open_store
-from vstore.storage.store import Key, ObjectInfo, ObjectStore, Version
+from vstore.storage.store import Data, Key, ObjectInfo, ObjectStore, Version
 
 __all__ = [
     "CountingStore",
+    "Data",
     "Engine",
     "Key",
     "LocalStore",

@@ -6,12 +6,14 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TypeVar
 
+from vstore.faces import exported_from
 from vstore.storage.locks import ForkSafeLock
 from vstore.storage.store import Data, Key, ObjectInfo, ObjectStore, Version
 
 T = TypeVar("T")
 
 
+@exported_from("vstore.storage")
 @dataclass(frozen=True, slots=True)
 class Request:
     """One request: what it asked, what it moved and how deep in the chain of waits it was.
@@ -28,6 +30,7 @@ class Request:
     error: str | None = None
 
 
+@exported_from("vstore.storage")
 class CountingStore:
     """Any store, with each request recorded.
 

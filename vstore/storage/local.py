@@ -18,6 +18,7 @@ from vstore.errors import (
     UnknownOutcomeError,
     UnsupportedStoreError,
 )
+from vstore.faces import exported_from
 from vstore.storage.local_file import OpenFile, translated
 from vstore.storage.ranges import check_range, too_short
 from vstore.storage.store import Key, ObjectInfo, Version
@@ -42,6 +43,7 @@ flushes them once all the same.
 """
 
 
+@exported_from("vstore.storage")
 class LocalStore:
     """Objects as files below `root`.
 

@@ -7,6 +7,7 @@ from uuid import uuid4
 from weakref import WeakValueDictionary
 
 from vstore.errors import NotFoundError, StorageError
+from vstore.faces import exported_from
 from vstore.storage.locks import ForkSafeLock
 from vstore.storage.ranges import check_range, slice_exactly
 from vstore.storage.store import Key, ObjectInfo, Version
@@ -39,6 +40,7 @@ _anonymous: WeakValueDictionary[str, _Space] = WeakValueDictionary()
 _registry_lock = ForkSafeLock()
 
 
+@exported_from("vstore.storage")
 class MemoryStore:
     """Objects in memory, shared by every store of the same name in this process.
 

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import get_args
 
 from vstore.errors import InvalidInputError, InvalidUrlError
+from vstore.faces import exported_from
 from vstore.storage.engines import BucketOpening, Engine, FilesystemOpening, choose_engine
 from vstore.storage.local import LocalStore
 from vstore.storage.location import (
@@ -24,6 +25,7 @@ _BUCKETS = {"s3": "s3", "s3a": "s3", "gs": "gs", "gcs": "gs", "az": "az", "abfs"
 _BUCKETS["abfss"] = "az"
 
 
+@exported_from("vstore.storage")
 def open_store(
     url: str | os.PathLike[str],
     *,

@@ -9,14 +9,22 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import NewType, Protocol, TypeAlias, runtime_checkable
 
+from vstore.faces import exported_from
+
 Key = NewType("Key", str)
+"""An object's name below the store's root."""
+
 Version = NewType("Version", str)
 """What a compare-and-swap compares: an ETag, a generation or a content digest. Opaque."""
+
+exported_from("vstore.storage")(Key)
+exported_from("vstore.storage")(Version)
 
 Data: TypeAlias = bytes | memoryview
 """Bytes that were read; what another library holds is shown instead of being copied."""
 
 
+@exported_from("vstore.storage")
 @dataclass(frozen=True, slots=True)
 class ObjectInfo:
     """One listed object: its key below the root, size in bytes and the store's timestamp."""
@@ -26,6 +34,7 @@ class ObjectInfo:
     modified: datetime
 
 
+@exported_from("vstore.storage")
 @runtime_checkable
 class ObjectStore(Protocol):
     """A flat space of objects with atomic, read-your-writes operations.

@@ -13,6 +13,7 @@ from torch.utils.data import Dataset, default_collate
 from torch.utils.data._utils.collate import default_collate_fn_map
 
 from vstore.errors import InvalidInputError
+from vstore.faces import exported_from
 from vstore.format.table.samples import VALID_SUFFIX
 from vstore.format.zarr.selection import positions as resolve
 from vstore.reader.options import as_cache, as_integer
@@ -85,6 +86,7 @@ def _restored(fields: tuple[str, ...], values: tuple[Any, ...]) -> Any:
     return _kind(fields)(*values)
 
 
+@exported_from("vstore.torch")
 class SampleDataset(Dataset[Any]):
     """Samples of some columns by position, each a named tuple of tensors.
 
@@ -147,6 +149,7 @@ def _marked(values: Any, valid: NDArray[np.bool_] | None) -> Any:
     return [value if there else None for value, there in zip(values, valid, strict=True)]
 
 
+@exported_from("vstore.torch")
 def make_torch_dataset(  # noqa: PLR0913 - Hangar's four, and how much to keep where
     columns: Column | Sequence[Column] | Table,
     keys: Sequence[Any] | None = None,

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from torch.utils.data import IterableDataset, get_worker_info
 
 from vstore.errors import InvalidInputError
+from vstore.faces import exported_from
 from vstore.reader.load.buffers import allocate
 from vstore.reader.options import Choices, ReadOptions, as_integer
 from vstore.reader.plan.cursor import Cursor, decode_state, encode_state
@@ -27,6 +28,7 @@ _BEGUN = 4
 """The first four shared numbers are a place, the others count the epochs a worker began."""
 
 
+@exported_from("vstore.torch")
 class StreamingDataset(IterableDataset[Any]):
     """Batches of a commit's samples as tensors, in an order that follows from few numbers.
 

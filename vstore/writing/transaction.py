@@ -14,6 +14,7 @@ from vstore.errors import (
     InvalidInputError,
     NotFoundError,
 )
+from vstore.faces import exported_from
 from vstore.format import document, object_keys
 from vstore.format.commit import Changes, CommitDocument
 from vstore.format.digest import Digest
@@ -63,6 +64,7 @@ class Contributions(Protocol):
         """Remove what is left of it; the transaction is over."""
 
 
+@exported_from("vstore")
 class Transaction:
     """Changes to one branch, invisible until they are committed.
 

@@ -2,11 +2,13 @@
 
 from typing import Any
 
+from vstore.faces import exported_from
 from vstore.format.table.conversion import as_dtype
 from vstore.reading.array import Array
 from vstore.writing.staged_array import StagedArray
 
 
+@exported_from("vstore")
 class TransactionArray(Array):
     """A plain array of a transaction: index it to read, assign to it to write."""
 

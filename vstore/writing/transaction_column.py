@@ -6,6 +6,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from vstore.errors import InvalidInputError, NotFoundError
+from vstore.faces import exported_from
 from vstore.format.table.sample_keys import SampleKey
 from vstore.reading.column import Column
 
@@ -27,6 +28,7 @@ class _Assignable(Protocol):
     def assign(self, index: Any, values: Batch) -> None: ...
 
 
+@exported_from("vstore")
 class TransactionColumn:
     """One column of a table in a transaction: index it to read, assign to it to write."""
 
@@ -64,6 +66,7 @@ class TransactionColumn:
         return f"<vstore.TransactionColumn {self._name!r} of {self._table!r}>"
 
 
+@exported_from("vstore")
 class TransactionIndexer:
     """Reads and changes samples of a table in a transaction by key."""
 

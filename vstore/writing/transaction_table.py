@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from vstore.errors import AlreadyExistsError, ClosedError, InvalidInputError, NotFoundError
+from vstore.faces import exported_from
 from vstore.format import document
 from vstore.format.commit import Changes
 from vstore.format.table.conversion import as_dtype
@@ -41,6 +42,7 @@ from vstore.writing.transaction_column import TransactionColumn, TransactionInde
 _WAVE_ROWS = 4096
 
 
+@exported_from("vstore")
 class TransactionTable:
     """A table of a transaction. Reading sees what was written; nobody else does yet."""
 

@@ -15,6 +15,7 @@ from zarr.core.buffer import Buffer, BufferPrototype
 from zarr.core.buffer.core import default_buffer_prototype
 
 from vstore.errors import InvalidInputError
+from vstore.faces import exported_from
 from vstore.format.page import ChunkRef
 from vstore.hierarchy.nodes import Place
 from vstore.reading.snapshot import Snapshot
@@ -25,6 +26,7 @@ from vstore.zarr.gathering import Gathering, Give
 from vstore.zarr.sources import Borrowed, CommitView, OpenTransaction, Source, source_of
 
 
+@exported_from("vstore.zarr_store")
 class ZarrStore(Store):
     """The keys of a commit, read-only, or of a transaction, for anything that speaks Zarr.
 

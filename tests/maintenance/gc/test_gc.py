@@ -25,7 +25,7 @@ from vstore.format import collection, object_keys
 from vstore.format.digest import Digest
 from vstore.maintenance.gc.collecting import GcOptions, cancel, collect
 from vstore.maintenance.gc.gc_report import GcReport
-from vstore.maintenance.progress import Step
+from vstore.maintenance.progress import ProgressStep
 from vstore.storage.memory import MemoryStore
 from vstore.storage.store import Key
 from vstore.writing import lease
@@ -391,11 +391,11 @@ def test_dead_space_inside_live_packs_is_measured() -> None:
 
 def test_progress_is_told_and_may_stop_it() -> None:
     repository, _ = old_orphans()
-    steps: list[Step] = []
+    steps: list[ProgressStep] = []
     collect(repository.store, NOW, progress=steps.append)
     assert {"walking commits", "deleting"} <= {step.phase for step in steps}
 
-    def stop(_: Step) -> None:
+    def stop(_: ProgressStep) -> None:
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):

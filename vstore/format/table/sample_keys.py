@@ -14,7 +14,10 @@ from vstore.errors import FormatError, InvalidInputError
 from vstore.format import document
 
 KeyKind = Literal["int", "str", "tuple"]
+"""How the samples of a table are named."""
+
 SampleKey = int | str | tuple[int | str, ...]
+"""The name of a sample in a table with keys."""
 
 KEY_KINDS: tuple[str, ...] = get_args(KeyKind)
 

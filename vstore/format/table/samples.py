@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from vstore.errors import FormatError, InvalidInputError
+from vstore.faces import exported_from
 from vstore.format.table.conversion import as_dtype
 from vstore.format.table.images import decode_image, encode_image, encoded_image
 from vstore.format.tree import ColumnInfo
@@ -22,6 +23,7 @@ DELETED = "sample.deleted"
 KEY_INDEX = "sample.index"
 
 
+@exported_from("vstore")
 @dataclass(frozen=True, slots=True)
 class ColumnSpec:
     """What a column is to hold; made by `ndarray`, `text`, `bytes_` and `image`.
@@ -51,6 +53,7 @@ class ColumnSpec:
         return replace(self, info=msgspec.structs.replace(self.info, id=column_id))
 
 
+@exported_from("vstore")
 def ndarray(
     shape: Sequence[int | None],
     dtype: DTypeLike,
@@ -79,6 +82,7 @@ def ndarray(
     return ColumnSpec(info, resolved, lengths, fill_value, codecs, rows_per_chunk, attributes)
 
 
+@exported_from("vstore")
 def text(
     *,
     codecs: Any = "auto",
@@ -89,6 +93,7 @@ def text(
     return _variable("text", codecs, rows_per_chunk, attributes)
 
 
+@exported_from("vstore")
 def bytes_(
     *,
     codecs: Any = "auto",
@@ -99,6 +104,7 @@ def bytes_(
     return _variable("bytes", codecs, rows_per_chunk, attributes)
 
 
+@exported_from("vstore")
 def image(
     *, rows_per_chunk: int | None = None, attributes: dict[str, Any] | None = None
 ) -> ColumnSpec:

@@ -10,6 +10,7 @@ import numpy as np
 from msgspec import Meta
 
 from vstore.errors import FormatError, InvalidInputError
+from vstore.faces import exported_from
 from vstore.format.zarr.codec_choice import preset
 from vstore.format.zarr.codec_pipeline import Pipeline, build
 from vstore.format.zarr.codec_spec import MAX_CHUNK_NBYTES, ArraySpec, convert, parse_named
@@ -55,6 +56,7 @@ class _Separator(msgspec.Struct, forbid_unknown_fields=True):
     separator: Literal["/", "."] | None = None
 
 
+@exported_from("vstore")
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
 class ArrayMetadata:
     """What the Zarr v3 metadata document of an array says; checked when made.

@@ -9,7 +9,7 @@ from vstore.format import object_keys
 from vstore.format.digest import Digest, raw_digest, read_settled
 from vstore.format.forwarding import Moved
 from vstore.maintenance.crawl import Task
-from vstore.maintenance.fsck.fsck_report import Fault, Problem
+from vstore.maintenance.fsck.fsck_report import Fault, FsckProblem
 from vstore.storage.store import Key, ObjectStore
 
 BadChunk = tuple[Digest, int, Digest]
@@ -28,7 +28,7 @@ class Findings:
     size than they should, and which of their chunks are bad is found out when it matters.
     """
 
-    problems: dict[str, Problem] = field(default_factory=dict)
+    problems: dict[str, FsckProblem] = field(default_factory=dict)
     bad_chunks: set[BadChunk] = field(default_factory=set)
     lost_packs: set[Digest] = field(default_factory=set)
     doubtful: set[Digest] = field(default_factory=set)
@@ -37,7 +37,7 @@ class Findings:
     def report(self, key: str, fault: Fault, detail: str = "", *, repaired: bool = False) -> None:
         """Take a problem; of two about one object the first stays."""
         with self._lock:
-            self.problems.setdefault(key, Problem(key, fault, detail, repaired))
+            self.problems.setdefault(key, FsckProblem(key, fault, detail, repaired))
 
     def add_bad_chunks(self, found: Iterable[BadChunk]) -> None:
         """Take chunks that are not what the index says."""
@@ -49,7 +49,7 @@ class Findings:
         found = self.problems.get(key)
         return found is not None and not found.repaired
 
-    def open_problems(self) -> Iterator[Problem]:
+    def open_problems(self) -> Iterator[FsckProblem]:
         """Yield what was not repaired."""
         yield from (problem for problem in self.problems.values() if not problem.repaired)
 

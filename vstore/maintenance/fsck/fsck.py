@@ -8,6 +8,7 @@ from typing import Literal
 import msgspec
 
 from vstore.errors import FormatError, InvalidInputError, VstoreError
+from vstore.faces import exported_from
 from vstore.format import document, object_keys
 from vstore.format.collection import CollectionDocument
 from vstore.format.commit import CommitDocument
@@ -22,14 +23,14 @@ from vstore.maintenance.forwarding import Forwards
 from vstore.maintenance.fsck.chunk_rows import ChunkRows
 from vstore.maintenance.fsck.findings import CheckingReader, Findings, ReportedError, Restorer
 from vstore.maintenance.fsck.forwarding_check import check_moves
-from vstore.maintenance.fsck.fsck_report import Fault, FsckReport, Problem
+from vstore.maintenance.fsck.fsck_report import Fault, FsckProblem, FsckReport
 from vstore.maintenance.fsck.inventory import Inventory
 from vstore.maintenance.fsck.key_check import check_keys
 from vstore.maintenance.fsck.lineage import Lineage
 from vstore.maintenance.fsck.pack_check import PackChecker, Verified
 from vstore.maintenance.fsck.reach import Attribution
 from vstore.maintenance.fsck.ref_check import RefsChecked, check_refs, lost_heads
-from vstore.maintenance.progress import Progress, Step, silent
+from vstore.maintenance.progress import Progress, ProgressStep, silent
 from vstore.reading.fetch import Fetcher
 from vstore.storage.store import Key, ObjectStore
 
@@ -37,6 +38,7 @@ Mode = Literal["quick", "full"]
 _CHECKPOINT_SECONDS = 5.0
 
 
+@exported_from("vstore")
 class FsckCursor(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """How far a verification of packs came, as a small JSON value.
 
@@ -71,6 +73,7 @@ class FsckCursor(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         return found
 
 
+@exported_from("vstore")
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FsckOptions:
     """What is verified.
@@ -246,7 +249,9 @@ class _Run:
         counts.packs_verified += 1
         counts.chunks_verified += verified.chunks
         counts.nbytes_read += verified.nbytes
-        self.progress(Step("verifying packs", counts.packs_verified, total, counts.nbytes_read))
+        self.progress(
+            ProgressStep("verifying packs", counts.packs_verified, total, counts.nbytes_read)
+        )
 
     def _cursor(self) -> FsckCursor:
         packs = [
@@ -287,23 +292,25 @@ class _Run:
             if self.restorer.restore(key, "size", detail) is None:
                 self.findings.doubtful.add(pack.digest)
 
-    def _attributed(self) -> tuple[Problem, ...]:
+    def _attributed(self) -> tuple[FsckProblem, ...]:
         if any(True for _ in self.findings.open_problems()):
             attribution = Attribution(Fetcher(self.store), self.findings, self.forwards)
             reaches = attribution.run(self._walked())
         else:
             reaches = {}
         return tuple(
-            Problem(p.key, p.fault, p.detail, p.repaired, reaches.get(p.key, ()))
+            FsckProblem(p.key, p.fault, p.detail, p.repaired, reaches.get(p.key, ()))
             for p in sorted(self.findings.problems.values(), key=lambda p: p.key)
         )
 
     def _walked(self) -> Iterator[Digest]:
         for count, digest in enumerate(self.counts.commits, 1):
-            self.progress(Step("finding what damage reaches", count, len(self.counts.commits)))
+            self.progress(
+                ProgressStep("finding what damage reaches", count, len(self.counts.commits))
+            )
             yield digest
 
-    def _report(self, refs: RefsChecked, problems: tuple[Problem, ...]) -> FsckReport:
+    def _report(self, refs: RefsChecked, problems: tuple[FsckProblem, ...]) -> FsckReport:
         return FsckReport(
             url=self.store.url,
             mode=self.options.described,
@@ -335,7 +342,7 @@ class _Checker:
         self.run.counts.documents += 1
         if kind == "commit":
             self.run.counts.commits.append(digest)
-            self.run.progress(Step("walking commits", len(self.run.counts.commits)))
+            self.run.progress(ProgressStep("walking commits", len(self.run.counts.commits)))
         return True
 
     def commit(self, digest: Digest, found: CommitDocument) -> None:

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from vstore.faces import exported_from
 from vstore.format.digest import Digest
 from vstore.maintenance.progress import NOTHING, Amount, human_nbytes, plural
 
@@ -12,8 +13,9 @@ _SHOWN_COMMITS = 3
 _SHOWN_RANGES = 6
 
 
+@exported_from("vstore")
 @dataclass(frozen=True, slots=True)
-class Reach:
+class FsckReach:
     """What one problem makes unreadable: a path, or everything, in some commits.
 
     `samples` holds half-open ranges of positions along the first axis; none means all there
@@ -50,8 +52,9 @@ class Reach:
         }
 
 
+@exported_from("vstore")
 @dataclass(frozen=True, slots=True)
-class Problem:
+class FsckProblem:
     """An object that is not as it must be.
 
     `missing`: it is not there. `damaged`: its bytes are not those that its name or its check
@@ -64,7 +67,7 @@ class Problem:
     fault: Fault
     detail: str = ""
     repaired: bool = False
-    reaches: tuple[Reach, ...] = ()
+    reaches: tuple[FsckReach, ...] = ()
 
     def lines(self) -> Iterator[str]:
         """Yield the problem for people."""
@@ -83,6 +86,7 @@ class Problem:
         }
 
 
+@exported_from("vstore")
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FsckReport:
     """What a verification examined and found.
@@ -100,7 +104,7 @@ class FsckReport:
     packs_verified: int = 0
     chunks_verified: int = 0
     nbytes_read: int = 0
-    problems: tuple[Problem, ...] = ()
+    problems: tuple[FsckProblem, ...] = ()
     unreferenced: Amount = NOTHING
     lost_heads: tuple[Digest, ...] = ()
     foreign: tuple[str, ...] = ()

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from vstore.format import object_keys
 from vstore.format.digest import Digest
 from vstore.maintenance.digest_set import DigestSet, SizesByDigest
-from vstore.maintenance.progress import NOTHING, Amount, Progress, Step
+from vstore.maintenance.progress import NOTHING, Amount, Progress, ProgressStep
 from vstore.storage.store import Key, ObjectInfo, ObjectStore
 
 _SHOWN = 1000
@@ -35,7 +35,7 @@ class Inventory:
         for count, info in enumerate(store.list_prefix(""), 1):
             inventory._add(info)
             if count % 1000 == 0:
-                progress(Step("listing objects", count))
+                progress(ProgressStep("listing objects", count))
         return inventory
 
     def _add(self, info: ObjectInfo) -> None:

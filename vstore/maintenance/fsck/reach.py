@@ -18,7 +18,7 @@ from vstore.format.tree import ArrayNode, GroupNode, Node, NodeRef
 from vstore.format.zarr.selection import chunk_strides
 from vstore.maintenance.forwarding import Forwards
 from vstore.maintenance.fsck.findings import Findings
-from vstore.maintenance.fsck.fsck_report import Reach
+from vstore.maintenance.fsck.fsck_report import FsckReach
 from vstore.reading.fetch import Fetcher
 from vstore.reading.snapshot import Snapshot
 from vstore.reading.table import Table
@@ -56,14 +56,14 @@ class Attribution:
     _chunks: dict[ChunkRef, bool] = field(default_factory=dict)
     _reaches: dict[_Found, list[Digest]] = field(default_factory=dict)
 
-    def run(self, commits: Iterable[Digest]) -> dict[str, tuple[Reach, ...]]:
+    def run(self, commits: Iterable[Digest]) -> dict[str, tuple[FsckReach, ...]]:
         """Return what each object that has a problem reaches."""
         for digest in commits:
             for found in sorted(set(self._in_commit(digest))):
                 self._reaches.setdefault(found, []).append(digest)
-        grouped: dict[str, list[Reach]] = {}
+        grouped: dict[str, list[FsckReach]] = {}
         for found, digests in self._reaches.items():
-            reach = Reach(found.path, found.spans, tuple(digests))
+            reach = FsckReach(found.path, found.spans, tuple(digests))
             grouped.setdefault(found.key, []).append(reach)
         return {key: tuple(reaches) for key, reaches in grouped.items()}
 

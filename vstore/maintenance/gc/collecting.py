@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
 from vstore.errors import ConflictError, CorruptionError, InvalidInputError
+from vstore.faces import exported_from
 from vstore.format import object_keys
 from vstore.format.collection import CollectionDocument
 from vstore.maintenance.forwarding import Forwards
@@ -27,6 +28,7 @@ DEFAULT_GRACE = timedelta(hours=24)
 DEFAULT_EXPIRE = timedelta(days=30)
 
 
+@exported_from("vstore")
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GcOptions:
     """How garbage is collected.

@@ -14,7 +14,7 @@ from vstore.maintenance.gc.leases import oldest_lease
 from vstore.maintenance.gc.marking import Live, PackSpace, mark
 from vstore.maintenance.gc.repacking import Thinned
 from vstore.maintenance.gc.roots import RefsFound, log_horizon
-from vstore.maintenance.progress import NOTHING, Amount, Progress, Step
+from vstore.maintenance.progress import NOTHING, Amount, Progress, ProgressStep
 from vstore.storage.store import ObjectInfo, ObjectStore
 
 PART_OBJECTS = 5000
@@ -87,7 +87,7 @@ class Condemning:
             for digest, info in _listed(self.store, prefix):
                 seen += 1
                 if seen % 1000 == 0:
-                    self.progress(Step("sorting objects", seen))
+                    self.progress(ProgressStep("sorting objects", seen))
                 amount = Amount(1, info.nbytes)
                 moved = thinned.moved.get(info.key, "")
                 is_live = digest in (

@@ -4,10 +4,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from vstore.faces import exported_from
 from vstore.format.commit import format_time
 from vstore.maintenance.progress import NOTHING, Amount, human_nbytes, plural
 
 
+@exported_from("vstore")
 @dataclass(frozen=True, slots=True)
 class Repacked:
     """Packs that were thinned out: how much in them is dead and goes, and how much was kept.
@@ -35,6 +37,7 @@ class Repacked:
         }
 
 
+@exported_from("vstore")
 @dataclass(frozen=True, slots=True)
 class DeadSpace:
     """Chunks that nothing needs in packs that something else needs.
@@ -52,6 +55,7 @@ _LABELS = "freed", "condemned", "repacked"
 _DRY_LABELS = "to free", "to condemn", "to repack"
 
 
+@exported_from("vstore")
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GcReport:
     """What one call of `gc` did.

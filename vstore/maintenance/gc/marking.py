@@ -16,7 +16,7 @@ from vstore.maintenance.digest_set import DigestSet
 from vstore.maintenance.forwarding import Forwards
 from vstore.maintenance.gc.gc_report import DeadSpace
 from vstore.maintenance.objects import DocumentReader
-from vstore.maintenance.progress import Progress, Step, silent
+from vstore.maintenance.progress import Progress, ProgressStep, silent
 from vstore.storage.store import ObjectStore
 
 
@@ -84,7 +84,7 @@ class _Marker:
 
     def commit(self, digest: Digest, found: CommitDocument) -> None:  # noqa: ARG002
         self.live.commits += 1
-        self.progress(Step("walking commits", self.live.commits))
+        self.progress(ProgressStep("walking commits", self.live.commits))
 
     def array(self, path: str, node: ArrayNode) -> None:
         """Nothing to mark: an array stands inside its commit or its node."""

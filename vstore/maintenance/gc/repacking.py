@@ -16,7 +16,7 @@ from vstore.format.page import PackRef
 from vstore.maintenance.forwarding import Forwards
 from vstore.maintenance.gc.gc_report import Repacked
 from vstore.maintenance.gc.marking import PackSpace
-from vstore.maintenance.progress import Progress, Step
+from vstore.maintenance.progress import Progress, ProgressStep
 from vstore.storage.store import Key, ObjectInfo, ObjectStore
 
 MOST_NBYTES = 256 * 2**20
@@ -61,7 +61,7 @@ class Repacking:
                 thinned.moved[object_keys.pack(pack.digest)] = digest
                 thinned.needed.add(pack.digest)
             thinned.repacked += Repacked(1, pack.nbytes - kept, kept)
-            self.progress(Step("thinning out packs", thinned.repacked.packs))
+            self.progress(ProgressStep("thinning out packs", thinned.repacked.packs))
 
     def _planned(self, space: PackSpace) -> Iterator[tuple[PackRef, forwarding.Runs]]:
         for pack in space.mostly_dead(self.share):

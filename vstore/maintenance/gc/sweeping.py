@@ -20,7 +20,7 @@ from vstore.maintenance.gc.leases import oldest_lease, store_now
 from vstore.maintenance.gc.marking import KnownCommits, Live, PackSpace, mark
 from vstore.maintenance.gc.roots import log_horizon, read_refs, ref_names
 from vstore.maintenance.gc.state import Heartbeat, State
-from vstore.maintenance.progress import NOTHING, Amount, Progress, Step
+from vstore.maintenance.progress import NOTHING, Amount, Progress, ProgressStep
 from vstore.storage.store import Key, ObjectStore
 
 _DELETERS = 16
@@ -58,7 +58,7 @@ def sweep(
     if not _is_whole(store, document):
         return state.entering("done"), swept
 
-    def alive(step: Step) -> None:
+    def alive(step: ProgressStep) -> None:
         heart.beat()
         progress(step)
 
@@ -173,7 +173,9 @@ class _Sweep:
             self.heart.beat()
             self.swept.freed += Amount(1, item.nbytes)
         self._done += len(group)
-        self.progress(Step("deleting", self._done, self.document.objects, self.swept.freed.nbytes))
+        self.progress(
+            ProgressStep("deleting", self._done, self.document.objects, self.swept.freed.nbytes)
+        )
 
     def _is_needed(self, item: Condemned) -> bool:
         if self.lease is not None and datetime.fromisoformat(item.modified) >= self.lease:

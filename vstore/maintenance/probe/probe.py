@@ -9,7 +9,7 @@ from vstore.errors import StorageError, UnsupportedStoreError, VstoreError
 from vstore.format import object_keys
 from vstore.maintenance.probe import probe_checks as promises
 from vstore.maintenance.probe.probe_checks import BrokenPromiseError, Result, Scratch
-from vstore.maintenance.probe.probe_report import Check, ProbeReport
+from vstore.maintenance.probe.probe_report import ProbeCheck, ProbeReport
 from vstore.storage.local import LocalStore
 from vstore.storage.memory import MemoryStore
 from vstore.storage.store import Key, ObjectStore
@@ -86,7 +86,7 @@ def probe(store: ObjectStore, *, threads: int = THREADS) -> ProbeReport:
 @dataclass(frozen=True, slots=True)
 class _Probe:
     scratch: Scratch
-    checks: list[Check] = field(default_factory=list)
+    checks: list[ProbeCheck] = field(default_factory=list)
 
     def run(self) -> ProbeReport:
         try:
@@ -96,7 +96,7 @@ class _Probe:
                     if all(held):
                         self._try(name, attempt)
                     else:
-                        self.checks.append(Check(name, "unknown", "not tried: it fails alone"))
+                        self.checks.append(ProbeCheck(name, "unknown", "not tried: it fails alone"))
                 for name, attempt in _OTHERS:
                     self._try(name, attempt)
         finally:
@@ -120,5 +120,5 @@ class _Probe:
             outcome, detail = "fails", str(exc)
         except VstoreError as exc:
             outcome, detail = "fails", f"{type(exc).__name__}: {exc}"
-        self.checks.append(Check(name, outcome, detail))
+        self.checks.append(ProbeCheck(name, outcome, detail))
         return outcome != "fails"

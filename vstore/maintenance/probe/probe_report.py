@@ -4,6 +4,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from vstore.faces import exported_from
+
 Outcome = Literal["holds", "fails", "doubtful", "unknown"]
 Verdict = Literal["suitable", "read-only", "unsuitable"]
 
@@ -15,8 +17,9 @@ _VERDICTS = {
 }
 
 
+@exported_from("vstore")
 @dataclass(frozen=True, slots=True)
-class Check:
+class ProbeCheck:
     """One promise of a store, and whether it was kept.
 
     `doubtful` breaks nothing and is worth knowing; `unknown` could not be tried.
@@ -31,12 +34,13 @@ class Check:
         return {"name": self.name, "outcome": self.outcome, "detail": self.detail}
 
 
+@exported_from("vstore")
 @dataclass(frozen=True, slots=True)
 class ProbeReport:
     """Every check of a store, and what they say together."""
 
     url: str
-    checks: tuple[Check, ...]
+    checks: tuple[ProbeCheck, ...]
 
     @property
     def verdict(self) -> Verdict:
