@@ -20,7 +20,8 @@ from vstore import Repository
 from vstore.importers.columns import column_specs, name_columns, read_batches
 from vstore.importers.files import open_arrays
 from vstore.maintenance.fsck.fsck import FsckOptions, fsck
-from vstore.maintenance.gc.collecting import GcOptions, collect
+from vstore.maintenance.gc.collecting import collect
+from vstore.maintenance.gc.options import GcOptions
 from vstore.storage import local
 from vstore.storage.local import LocalStore
 

@@ -14,7 +14,8 @@ from tests.faults.audit import new_store, verify_all
 from tests.faults.edits import SIDE, Edit, Edits
 from tests.faults.model import ConflictedError, History, State, Table, merge
 from vstore import Repository
-from vstore.maintenance.gc.collecting import GcOptions, collect
+from vstore.maintenance.gc.collecting import collect
+from vstore.maintenance.gc.options import GcOptions
 
 AUTHOR = vstore.Author("Machine", "machine@example.org")
 NOW = GcOptions(grace=timedelta(0), expire=timedelta(0))

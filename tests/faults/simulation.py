@@ -20,7 +20,8 @@ from vstore.errors import (
 from vstore.format import commit as commits
 from vstore.format import object_keys
 from vstore.format.commit import BranchDocument
-from vstore.maintenance.gc.collecting import GcOptions, collect
+from vstore.maintenance.gc.collecting import collect
+from vstore.maintenance.gc.options import GcOptions
 from vstore.storage.store import Key
 
 AUTHOR = vstore.Author("Client", "client@example.org")

@@ -10,7 +10,8 @@ from vstore import AlreadyExistsError, NotFoundError, Repository
 from vstore.errors import ConflictError, CorruptionError
 from vstore.format import object_keys
 from vstore.format.digest import Digest
-from vstore.maintenance.gc.collecting import GcOptions, collect
+from vstore.maintenance.gc.collecting import collect
+from vstore.maintenance.gc.options import GcOptions
 from vstore.storage.store import Key
 
 AT_ONCE = timedelta(0)

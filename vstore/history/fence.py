@@ -6,20 +6,30 @@ whether all that the new commit needs is still there. Writers that meet no colle
 no request more than they would without.
 """
 
+from __future__ import annotations
+
 import time
-from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from vstore.errors import ConflictError, NotFoundError
 from vstore.format import object_keys
 from vstore.format.collection import CollectionDocument, CondemnedDocument
 from vstore.format.commit import Fence
 from vstore.format.digest import Digest
-from vstore.format.page import ChunkRef
-from vstore.history.closure import Need, fresh_objects
 from vstore.history.documents import read_collection
 from vstore.history.forwarding import Moves
+from vstore.lazy import lazy
 from vstore.storage.store import Key, ObjectStore
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from vstore.format.page import ChunkRef
+    from vstore.history import closure
+    from vstore.history.closure import Need
+else:
+    closure = lazy("vstore.history.closure")
 
 SLOW_SECONDS = 30.0
 """How long a ref may take from being named to being stored before it is looked after.
@@ -147,7 +157,7 @@ def fence_to_create(
     if state is None:
         return None, None
     if written:
-        state = require_intact(store, fresh_objects(store, commit, None)) or state
+        state = require_intact(store, closure.fresh_objects(store, commit, None)) or state
     else:
         require_kept(store, state, commit)
     if state.is_pending:

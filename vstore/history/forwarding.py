@@ -1,13 +1,24 @@
 """Finding the chunks of packs that were thinned out; see docs/design/011-repacking.md."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 from vstore.errors import NotFoundError
-from vstore.format import forwarding, object_keys
-from vstore.format.digest import Digest
-from vstore.format.forwarding import Moved
-from vstore.format.page import ChunkRef
+from vstore.format import object_keys
 from vstore.history.documents import read_again
+from vstore.lazy import lazy
 from vstore.storage.locks import ForkSafeLock
-from vstore.storage.store import ObjectStore, Version
+from vstore.storage.store import Version
+
+if TYPE_CHECKING:
+    from vstore.format import forwarding
+    from vstore.format.digest import Digest
+    from vstore.format.forwarding import Moved
+    from vstore.format.page import ChunkRef
+    from vstore.storage.store import ObjectStore
+else:
+    forwarding = lazy("vstore.format.forwarding")
 
 MOST_HOPS = 16
 """How often a pack may have been thinned out without the way to it being made shorter."""

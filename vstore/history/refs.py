@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import msgspec
 
@@ -27,11 +27,16 @@ from vstore.format.commit import (
 )
 from vstore.format.digest import Digest, digest_of
 from vstore.history import fence as fences
-from vstore.history.closure import fresh_objects
 from vstore.history.deletion_records import DeletedRefs
 from vstore.history.documents import read_ref
 from vstore.history.tombstones import Tombstones
+from vstore.lazy import lazy
 from vstore.storage.store import Key, ObjectInfo, ObjectStore, Version
+
+if TYPE_CHECKING:
+    from vstore.history import closure
+else:
+    closure = lazy("vstore.history.closure")
 
 ACTION_LENGTH = 120
 """How much of what a move says its log keeps: a branch is read and written with every commit."""
@@ -185,7 +190,7 @@ class Refs:
             self._store,
             here,
             here if begun is msgspec.UNSET else begun,
-            fresh_objects(self._store, commit, branch.commit),
+            closure.fresh_objects(self._store, commit, branch.commit),
         )
         new = _moved(branch.name, branch.document.log, commit, action, fence)
         new = msgspec.structs.replace(new, head=self._copy(commit))

@@ -1,13 +1,19 @@
 """Decoded chunks that are kept for the next read of a few of their elements."""
 
+from __future__ import annotations
+
 import sys
 from collections import OrderedDict
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
-from numpy.typing import NDArray
-
+from vstore.lazy import lazy
 from vstore.storage.locks import ForkSafeLock
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+else:
+    np = lazy("numpy")
 
 KEPT_NBYTES = 64 * 2**20
 """How much one repository object keeps at most."""

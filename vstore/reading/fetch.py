@@ -1,23 +1,33 @@
 """Reading verified objects: commits, nodes, pages and chunks of one store."""
 
+from __future__ import annotations
+
 import os
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from vstore.errors import CorruptionError, NotFoundError
 from vstore.format import commit as commits
 from vstore.format import object_keys
 from vstore.format.commit import CommitDocument
 from vstore.format.digest import Digest, raw_digest, read_verified
-from vstore.format.page import ChunkRef, Page, PageRef, decode_page
-from vstore.format.tree import NodeRef
 from vstore.history.forwarding import MOST_HOPS, Moves
+from vstore.lazy import lazy
 from vstore.reading.decoded import DecodedChunks
 from vstore.storage.locks import ForkSafeLock
-from vstore.storage.store import Key, ObjectStore
+
+if TYPE_CHECKING:
+    from concurrent import futures
+
+    from vstore.format import page as index_pages
+    from vstore.format.page import ChunkRef, Page, PageRef
+    from vstore.format.tree import NodeRef
+    from vstore.storage.store import Key, ObjectStore
+else:
+    futures = lazy("concurrent.futures")
+    index_pages = lazy("vstore.format.page")
 
 T = TypeVar("T")
 V = TypeVar("V")
@@ -106,7 +116,7 @@ class Fetcher:
         self.decoded = DecodedChunks()
         self._moves = Moves(store)
         self._lock = ForkSafeLock()
-        self._pool: ThreadPoolExecutor | None = None
+        self._pool: futures.ThreadPoolExecutor | None = None
         self._pid = os.getpid()
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -154,7 +164,7 @@ class Fetcher:
         if found is None:
             what = f"index page {ref.digest}"
             data = self._index_object(ref.digest, what=what)
-            found = decode_page(data, height=height, what=what)
+            found = index_pages.decode_page(data, height=height, what=what)
             self._pages.put(name, found)
         return found
 
@@ -177,12 +187,12 @@ class Fetcher:
             return map(function, items)
         return self.pool().map(function, items)
 
-    def pool(self) -> ThreadPoolExecutor:
+    def pool(self) -> futures.ThreadPoolExecutor:
         """Return this process's threads for requests."""
         with self._lock:
             if self._pool is None or self._pid != os.getpid():
                 self._pid = os.getpid()
-                self._pool = ThreadPoolExecutor(THREADS, thread_name_prefix="vstore-fetch")
+                self._pool = futures.ThreadPoolExecutor(THREADS, thread_name_prefix="vstore-fetch")
             return self._pool
 
     def chunk(self, ref: ChunkRef) -> memoryview:

@@ -1,18 +1,31 @@
 """Questions about history: what was committed, by whom a sample was changed, what differs."""
 
-from collections.abc import Iterator
+from __future__ import annotations
+
 from dataclasses import dataclass
 from itertools import islice
+from typing import TYPE_CHECKING
 
-from vstore.diffing.diff import Diff
-from vstore.diffing.states import NodeStates, SampleStates
 from vstore.errors import InvalidInputError, NotFoundError
-from vstore.format.digest import Digest
-from vstore.format.table.sample_keys import SampleKey
 from vstore.history.blame import commits_between, is_touched, last_changed
-from vstore.history.commits import Commit
-from vstore.reading.snapshot import Snapshot
-from vstore.repository.access import Access
+from vstore.lazy import lazy
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from vstore.diffing import diff as diffs
+    from vstore.diffing import states as node_states
+    from vstore.diffing.diff import Diff
+    from vstore.format.digest import Digest
+    from vstore.format.table.sample_keys import SampleKey
+    from vstore.history.commits import Commit
+    from vstore.reading import snapshot as snapshots
+    from vstore.reading.snapshot import Snapshot
+    from vstore.repository.access import Access
+else:
+    diffs = lazy("vstore.diffing.diff")
+    snapshots = lazy("vstore.reading.snapshot")
+    node_states = lazy("vstore.diffing.states")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,9 +60,9 @@ def _touching(access: Access, revision: str | None, wanted: Wanted) -> Iterator[
     if wanted.path is None:
         return found
     states = (
-        NodeStates(access.fetcher, wanted.path)
+        node_states.NodeStates(access.fetcher, wanted.path)
         if wanted.sample is None
-        else SampleStates(access.fetcher, wanted.path, wanted.sample, starts[-1])
+        else node_states.SampleStates(access.fetcher, wanted.path, wanted.sample, starts[-1])
     )
     return (commit for commit in found if is_touched(commit, states))
 
@@ -57,7 +70,7 @@ def _touching(access: Access, revision: str | None, wanted: Wanted) -> Iterator[
 def blame(access: Access, path: str, sample: SampleKey, *, revision: str | None) -> Commit:
     """Return the commit that last changed a sample, or raise `NotFoundError`."""
     start = access.resolve(revision)
-    states = SampleStates(access.fetcher, path, sample, start)
+    states = node_states.SampleStates(access.fetcher, path, sample, start)
     found = last_changed(start, access.fetcher.commit, states)
     if found is None:
         raise NotFoundError(f"there is no sample {sample!r} at {path!r}")
@@ -67,7 +80,7 @@ def blame(access: Access, path: str, sample: SampleKey, *, revision: str | None)
 def snapshot(access: Access, digest: Digest) -> Snapshot:
     """Open a commit for reading, or raise `NotFoundError`."""
     try:
-        return Snapshot(access.fetcher, digest)
+        return snapshots.Snapshot(access.fetcher, digest)
     except NotFoundError:
         access.description  # noqa: B018 - tells whether there is a repository at all
         raise NotFoundError(f"there is no commit {digest} in {access.store.url}") from None
@@ -79,7 +92,7 @@ def diff(access: Access, old: str, new: str | None) -> Diff:
         starts, bases = access.resolve_range(old)
         if not bases:
             raise NotFoundError(f"the two ends of {old!r} share no commit")
-        return Diff(snapshot(access, bases[0]), snapshot(access, starts[-1]))
+        return diffs.Diff(snapshot(access, bases[0]), snapshot(access, starts[-1]))
     if new is None and ".." in old:
         old, new = (end or access.default_branch for end in old.split("..", 1))
-    return Diff(snapshot(access, access.resolve(old)), snapshot(access, access.resolve(new)))
+    return diffs.Diff(snapshot(access, access.resolve(old)), snapshot(access, access.resolve(new)))

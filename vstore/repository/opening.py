@@ -1,10 +1,10 @@
 """Creating, opening and checking out repositories by their addresses."""
 
+from __future__ import annotations
+
 import secrets
-from collections.abc import Mapping
 from datetime import UTC, datetime
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from vstore.errors import AlreadyExistsError
 from vstore.faces import exported_from
@@ -12,10 +12,18 @@ from vstore.format import commit as commits
 from vstore.format import object_keys
 from vstore.format.commit import FORMAT, Author, RepositoryDocument, format_time
 from vstore.history.authors import as_author
-from vstore.maintenance.probe.probe import require_conditions
-from vstore.reading.snapshot import Snapshot
+from vstore.lazy import lazy
 from vstore.repository.repository import Repository
 from vstore.storage.open import open_store
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from vstore.maintenance.probe import probe
+    from vstore.reading.snapshot import Snapshot
+else:
+    probe = lazy("vstore.maintenance.probe.probe")
 
 DEFAULT_BRANCH = "main"
 
@@ -50,7 +58,7 @@ def create(
     store = open_store(
         url, storage_options=storage_options, unsafe_single_writer=unsafe_single_writer
     )
-    require_conditions(store)
+    probe.require_conditions(store)
     marker = RepositoryDocument(
         format=FORMAT,
         features=[],

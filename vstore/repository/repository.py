@@ -1,39 +1,52 @@
 """The front door: a repository's branches, commits, merges and history."""
 
-from collections.abc import Iterator, Mapping
-from datetime import datetime, timedelta
-from pathlib import Path
-from typing import Any
+from __future__ import annotations
 
-from vstore.diffing.diff import Diff
+from typing import TYPE_CHECKING, Any
+
 from vstore.faces import exported_from
-from vstore.format.commit import Author, RepositoryDocument
-from vstore.format.digest import Digest
-from vstore.format.table.sample_keys import SampleKey
 from vstore.history.commits import Commit, describe
-from vstore.history.refs import Refs
-from vstore.maintenance.fsck.fsck import Checkpoint, FsckCursor, FsckOptions, Mode
-from vstore.maintenance.fsck.fsck import fsck as run_fsck
-from vstore.maintenance.fsck.fsck_report import FsckReport
-from vstore.maintenance.gc.collecting import DEFAULT_EXPIRE, GcOptions, collect
-from vstore.maintenance.gc.collecting import cancel as cancel_collection
-from vstore.maintenance.gc.gc_report import GcReport
-from vstore.maintenance.probe.probe import probe
-from vstore.maintenance.probe.probe_report import ProbeReport
+from vstore.lazy import lazy
+from vstore.maintenance.gc.options import DEFAULT_EXPIRE, GcOptions
 from vstore.maintenance.progress import Progress, silent
-from vstore.merging.conflicts import Resolution
-from vstore.merging.merge import Merged
-from vstore.reading.fetch import Fetcher
-from vstore.reading.snapshot import Snapshot
-from vstore.repository import browsing
 from vstore.repository.access import Access
 from vstore.repository.branches import Branches, Tags, restore
-from vstore.repository.publishing import BranchMerge, begin
-from vstore.repository.rewriting import Rewriter
 from vstore.storage.open import open_store
-from vstore.storage.store import ObjectStore
-from vstore.writing.committing import CommitOptions
-from vstore.writing.transaction import Transaction
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from datetime import datetime, timedelta
+    from pathlib import Path
+
+    from vstore.diffing.diff import Diff
+    from vstore.format.commit import Author, RepositoryDocument
+    from vstore.format.digest import Digest
+    from vstore.format.table.sample_keys import SampleKey
+    from vstore.history.refs import Refs
+    from vstore.maintenance.fsck import fsck
+    from vstore.maintenance.fsck.fsck import Checkpoint, FsckCursor, Mode
+    from vstore.maintenance.fsck.fsck_report import FsckReport
+    from vstore.maintenance.gc import collecting
+    from vstore.maintenance.gc.gc_report import GcReport
+    from vstore.maintenance.probe import probe
+    from vstore.maintenance.probe.probe_report import ProbeReport
+    from vstore.merging.conflicts import Resolution
+    from vstore.merging.merge import Merged
+    from vstore.reading.fetch import Fetcher
+    from vstore.reading.snapshot import Snapshot
+    from vstore.repository import browsing, publishing, rewriting
+    from vstore.storage.store import ObjectStore
+    from vstore.writing import committing
+    from vstore.writing.transaction import Transaction
+else:
+    # What a verb needs is imported when it is called: most programs call few of them.
+    browsing = lazy("vstore.repository.browsing")
+    collecting = lazy("vstore.maintenance.gc.collecting")
+    committing = lazy("vstore.writing.committing")
+    fsck = lazy("vstore.maintenance.fsck.fsck")
+    probe = lazy("vstore.maintenance.probe.probe")
+    publishing = lazy("vstore.repository.publishing")
+    rewriting = lazy("vstore.repository.rewriting")
 
 
 @exported_from("vstore")
@@ -137,14 +150,14 @@ class Repository:
         Raises:
             NotFoundError: no such branch, or there is no repository.
         """
-        options = CommitOptions(
+        options = committing.CommitOptions(
             message=message,
             author=self._access.author(author),
             metadata=metadata or {},
             time=time,
             allow_empty=allow_empty,
         )
-        return begin(self._access, branch, options)
+        return publishing.begin(self._access, branch, options)
 
     def merge(
         self,
@@ -174,11 +187,11 @@ class Repository:
             ConflictError: conflicts that `resolve` leaves, in `conflicts`; nothing changed.
         """
         name = self.default_branch if into is None else into
-        options = CommitOptions(
+        options = committing.CommitOptions(
             message=message or f"Merge {revision} into {name}",
             author=self._access.author(author),
         )
-        merger = BranchMerge(self.fetcher, self.refs, self._access.branch(name), options)
+        merger = publishing.BranchMerge(self.fetcher, self.refs, self._access.branch(name), options)
         if dry_run:
             return merger.preview(self.resolve(revision), resolve=resolve)
         return merger.run(self._access.resolve_kept(revision), resolve=resolve)
@@ -309,11 +322,11 @@ class Repository:
         message: str = "",
         author: Author | str | None = None,
         metadata: Mapping[str, Any] | None = None,
-    ) -> Rewriter:
-        options = CommitOptions(
+    ) -> rewriting.Rewriter:
+        options = committing.CommitOptions(
             message=message, author=self._access.author(author), metadata=metadata or {}
         )
-        return Rewriter(self.fetcher, self.refs, self._access.branch(branch), options)
+        return rewriting.Rewriter(self.fetcher, self.refs, self._access.branch(branch), options)
 
     def commit(self, revision: str | None = None) -> Commit:
         """Return what a commit says, its contents left unopened."""
@@ -326,7 +339,7 @@ class Repository:
         mode: Mode = "quick",
         share: tuple[int, int] | None = None,
         decode: bool = False,
-        repair_from: "Repository | str | Path | None" = None,
+        repair_from: Repository | str | Path | None = None,
         resume: FsckCursor | None = None,
         progress: Progress = silent,
         checkpoint: Checkpoint | None = None,
@@ -337,10 +350,10 @@ class Repository:
         restored. `checkpoint` is given a cursor every few seconds, to `resume` from.
         """
         copy = _store_of(repair_from)
-        options = FsckOptions(
+        options = fsck.FsckOptions(
             mode=mode, share=share, decode=decode, repair_from=copy, resume=resume
         )
-        return run_fsck(self.store, options, progress=progress, checkpoint=checkpoint)
+        return fsck.fsck(self.store, options, progress=progress, checkpoint=checkpoint)
 
     def gc(  # noqa: PLR0913 - one option for each way of collecting
         self,
@@ -366,7 +379,7 @@ class Repository:
             CorruptionError: something needed is missing or damaged; nothing was deleted.
         """
         if cancel:
-            return cancel_collection(self.store)
+            return collecting.cancel(self.store)
         options = GcOptions(
             grace=grace,
             expire=expire,
@@ -376,11 +389,11 @@ class Repository:
             measure=measure,
             repack=repack,
         )
-        return collect(self.store, options, progress=progress)
+        return collecting.collect(self.store, options, progress=progress)
 
     def probe(self) -> ProbeReport:
         """Try whether the store keeps the promises that commits rest on, with its own objects."""
-        return probe(self.store)
+        return probe.probe(self.store)
 
     def __repr__(self) -> str:
         return f"<vstore.Repository {self.url}>"

@@ -23,8 +23,9 @@ from vstore import ConflictError, CorruptionError, FormatError, NotFoundError, R
 from vstore.errors import InvalidInputError
 from vstore.format import collection, object_keys
 from vstore.format.digest import Digest
-from vstore.maintenance.gc.collecting import GcOptions, cancel, collect
+from vstore.maintenance.gc.collecting import cancel, collect
 from vstore.maintenance.gc.gc_report import GcReport
+from vstore.maintenance.gc.options import GcOptions
 from vstore.maintenance.progress import ProgressStep
 from vstore.storage.memory import MemoryStore
 from vstore.storage.store import Key

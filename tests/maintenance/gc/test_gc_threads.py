@@ -22,7 +22,8 @@ from tests.faults.audit import heads, reachable
 from tests.maintenance.scenes import CHUNK, LENGTH, abandon, new_repository, read_everything
 from tests.maintenance.stores import DAY, age, orphans
 from vstore import ConflictError, Repository, VstoreError
-from vstore.maintenance.gc.collecting import GcOptions, collect
+from vstore.maintenance.gc.collecting import collect
+from vstore.maintenance.gc.options import GcOptions
 from vstore.storage.store import Key, ObjectStore
 
 WRITERS, READERS = 4, 2
@@ -181,7 +182,8 @@ def test_many_collections_beside_writers_and_readers(place: str, tmp_path: Path)
 COLLECT = """
 import sys
 from datetime import timedelta
-from vstore.maintenance.gc.collecting import GcOptions, collect
+from vstore.maintenance.gc.collecting import collect
+from vstore.maintenance.gc.options import GcOptions
 from vstore.storage.local import LocalStore
 print("ready", flush=True)
 sys.stdin.readline()

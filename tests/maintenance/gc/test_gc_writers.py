@@ -16,8 +16,9 @@ from vstore.format.digest import Digest
 from vstore.history import fence
 from vstore.history.closure import fresh_objects
 from vstore.maintenance.gc import state as states
-from vstore.maintenance.gc.collecting import GcOptions, collect
+from vstore.maintenance.gc.collecting import collect
 from vstore.maintenance.gc.marking import Live, mark
+from vstore.maintenance.gc.options import GcOptions
 from vstore.maintenance.gc.state import State
 from vstore.storage.counting import CountingStore
 from vstore.storage.store import Key, ObjectStore

@@ -26,7 +26,8 @@ from vstore.format.digest import Digest, digest_of
 from vstore.format.forwarding import MovedDocument
 from vstore.format.tree import ArrayNode
 from vstore.maintenance.fsck.fsck import FsckOptions, fsck
-from vstore.maintenance.gc.collecting import GcOptions, collect
+from vstore.maintenance.gc.collecting import collect
+from vstore.maintenance.gc.options import GcOptions
 from vstore.reader import Reader
 from vstore.reading.array import StoredArray, read
 from vstore.storage.counting import CountingStore

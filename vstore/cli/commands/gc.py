@@ -9,7 +9,7 @@ from vstore.cli.output import printable, write_json
 from vstore.cli.settings import Settings, command
 from vstore.cli.steps import steps_shown
 from vstore.errors import InvalidInputError
-from vstore.maintenance.gc.collecting import DEFAULT_EXPIRE
+from vstore.maintenance.gc.options import DEFAULT_EXPIRE
 
 app = typer.Typer(add_completion=False)
 

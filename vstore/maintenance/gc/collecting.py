@@ -4,11 +4,10 @@ docs/design/010-garbage-collection.md says why this is safe beside writers and r
 """
 
 import time
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
-from vstore.errors import ConflictError, CorruptionError, InvalidInputError
-from vstore.faces import exported_from
+from vstore.errors import ConflictError, CorruptionError
 from vstore.format import object_keys
 from vstore.format.collection import CollectionDocument
 from vstore.maintenance.forwarding import Forwards
@@ -16,6 +15,7 @@ from vstore.maintenance.gc.condemning import Census, CondemnedList, Condemning
 from vstore.maintenance.gc.gc_report import GcReport
 from vstore.maintenance.gc.leases import remove_journals, remove_lapsed, store_now
 from vstore.maintenance.gc.marking import Live, PackSpace
+from vstore.maintenance.gc.options import DEFAULT_GRACE, GcOptions
 from vstore.maintenance.gc.repacking import Repacking, Thinned
 from vstore.maintenance.gc.roots import log_horizon, read_refs, remove_tombstones
 from vstore.maintenance.gc.state import TAKE_OVER_SECONDS, State
@@ -23,46 +23,6 @@ from vstore.maintenance.gc.sweeping import sweep
 from vstore.maintenance.objects import require_repository
 from vstore.maintenance.progress import NOTHING, Amount, Progress, silent
 from vstore.storage.store import ObjectStore
-
-DEFAULT_GRACE = timedelta(hours=24)
-DEFAULT_EXPIRE = timedelta(days=30)
-
-
-@exported_from("vstore")
-@dataclass(frozen=True, slots=True, kw_only=True)
-class GcOptions:
-    """How garbage is collected.
-
-    `grace`: an object must have been needed by nothing for this long before it is condemned,
-    and is deleted this long after. None is a day for a new list of condemned objects, and
-    what it was made with for one that waits.
-    `expire`: for how long the log of a branch keeps what the branch has left.
-    `wait`: wait out the grace period and delete, in the same call.
-    `take_over`: finish what a collection that died was deleting, without waiting until it
-    has been silent for ten minutes. Only for when it is certainly dead.
-    `measure`: find out how much of the packs that stay is dead.
-    `repack`: thin out packs of which at least this share is dead, 0.5 for half of it.
-    """
-
-    grace: timedelta | None = None
-    expire: timedelta = DEFAULT_EXPIRE
-    dry_run: bool = False
-    wait: bool = False
-    take_over: bool = False
-    measure: bool = False
-    repack: float | None = None
-
-    def __post_init__(self) -> None:
-        if self.repack is not None and not 0 < self.repack <= 1:
-            raise InvalidInputError(
-                f"repack={self.repack} is not the share of a pack that must be dead: give a "
-                "number above 0 and up to 1, for instance 0.5"
-            )
-        for name in ("grace", "expire"):
-            value = getattr(self, name)
-            if value is not None and value < timedelta(0):
-                raise InvalidInputError(f"{name}={value} lies before now: give a duration")
-
 
 _PLAIN = GcOptions()
 _NEVER = datetime.min.replace(tzinfo=UTC)
