@@ -280,7 +280,7 @@ def peers(where: str) -> list[Any]:
         import icechunk
         import zarr
     except ImportError:
-        print("Icechunk is not installed (pip install 'vstore[bench]', Python 3.12 or newer)")
+        print("Icechunk is not installed (pip install -e '.[bench]', with Python 3.12 or newer)")
     else:
         found.append(Icechunk(icechunk, zarr))
     if where == "disk" and shutil.which("git"):

@@ -5,12 +5,15 @@ from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
 from numpy.typing import NDArray
 
 from vstore.diffing.diff import Diff
 from vstore.diffing.table_diff import TableDiff
+from vstore.optional import needed
 from vstore.reading.table import Table
+
+with needed("pyarrow", extra="arrow", purpose="vstore.arrow"):
+    import pyarrow as pa
 
 __all__ = ["SCHEMA", "diff_reader", "diff_table"]
 

@@ -17,9 +17,11 @@ VstoreError
 └── MissingExtraError (ImportError)     an optional dependency is not installed
 """
 
+from functools import partial
 from typing import Any
 
 from vstore.faces import exported_from
+from vstore.version import DISTRIBUTION
 
 
 @exported_from("vstore")
@@ -105,5 +107,10 @@ class MissingExtraError(VstoreError, ImportError):
         """Say what is missing; `extra` is None where none of vstore's extras brings it."""
         self.package = package
         self.extra = extra
-        advice = f": pip install 'vstore[{extra}]'" if extra else ", which is not installed"
+        self.purpose = purpose
+        advice = f": pip install '{DISTRIBUTION}[{extra}]'" if extra else ", which is not installed"
         super().__init__(f"{purpose} needs {package}{advice}")
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickle what the error was made of, so that a worker's error reaches its parent."""
+        return partial(type(self), extra=self.extra, purpose=self.purpose), (self.package,)

@@ -16,7 +16,7 @@ import pytest
 import vstore
 from vstore.cli import main
 
-VSTORE = [sys.executable, "-m", "vstore.cli"]
+VSTORE = [sys.executable, "-m", "vstore"]
 ROOT = Path(__file__).parents[2]
 
 

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any, cast
 import pytest
 
 from vstore.errors import InvalidInputError, InvalidUrlError, MissingExtraError
-from vstore.storage import LocalStore, MemoryStore, engines, open_store
-from vstore.storage.location import Location, parse_other_url, secrets_of
+from vstore.storage import LocalStore, MemoryStore, engines, obstore_client, open_store
+from vstore.storage.location import Location, parse_bucket_url, parse_other_url, secrets_of
 from vstore.storage.obstore_config import configure
+from vstore.version import DISTRIBUTION
 
 if TYPE_CHECKING:
     from vstore.storage.engines import BucketOpening
@@ -174,12 +175,58 @@ class TestEngines:
             found[kind] = engines._gcs_finds_the_same({})
         assert found == {"service_account": True, "external_account": False}
 
-    def test_missing_packages_are_named(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    @pytest.mark.parametrize(
+        ("url", "options", "package", "extra"),
+        [
+            ("s3://bucket", KEYS, "obstore", "s3-lite"),
+            ("s3://bucket", KEYS | {"profile": "mine"}, "s3fs", "s3"),
+            ("gs://bucket", {"token": "anon"}, "obstore", "gcs"),
+            ("gs://bucket", {"token": "anon", "requester_pays": True}, "gcsfs", "gcs"),
+            ("az://c", {"account_name": "a", "account_key": "aGlkZGVu"}, "obstore", "azure"),
+            ("az://c", {"account_name": "a"}, "adlfs", "azure"),
+        ],
+    )
+    def test_the_package_that_is_missing_is_named(
+        self,
+        url: str,
+        options: dict[str, Any],
+        package: str,
+        extra: str,
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:
         monkeypatch.setattr(engines, "_is_installed", lambda _: False)
-        with pytest.raises(MissingExtraError, match=r"s3fs.*vstore\[s3\]"):
-            open_store("s3://bucket", storage_options=KEYS)
-        with pytest.raises(MissingExtraError, match=r"obstore.*vstore\[gcs\]"):
-            open_store("gs://bucket", engine="obstore")
+        with pytest.raises(MissingExtraError) as missing:
+            open_store(url, storage_options=options)
+        assert str(missing.value) == (
+            f"opening {url} needs {package}: pip install '{DISTRIBUTION}[{extra}]'"
+        )
+
+    def test_a_wanted_engine_that_is_missing_is_named(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(engines, "_is_installed", lambda package: package != "obstore")
+        with pytest.raises(MissingExtraError, match=r"obstore.*-arrays\[s3-lite\]"):
+            open_store("s3://bucket", storage_options=KEYS, engine="obstore")
+        monkeypatch.setattr(engines, "_is_installed", lambda package: package != "s3fs")
+        with pytest.raises(MissingExtraError, match=r"s3fs.*-arrays\[s3\]"):
+            open_store("s3://bucket", storage_options=KEYS, engine="fsspec")
+
+    def test_settings_that_obstore_alone_does_not_know(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(engines, "_is_installed", lambda package: package == "obstore")
+        with pytest.raises(MissingExtraError, match=r"settings that obstore does not know.*\[s3\]"):
+            open_store("s3://bucket", storage_options=KEYS | {"profile": "mine"})
+
+    def test_obstore_alone_does_not_survive_a_fork(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        opening = engines.BucketOpening(parse_bucket_url("s3://bucket/x", KEYS), "obstore", KEYS)
+        monkeypatch.setattr(obstore_client, "is_usable", lambda: False)
+        monkeypatch.setitem(sys.modules, "s3fs", None)
+        monkeypatch.delitem(sys.modules, "vstore.storage.s3fs_client", raising=False)
+        with pytest.raises(
+            MissingExtraError, match=r"in a forked process from s3://bucket/x needs"
+        ):
+            opening.connect()
 
     def test_packages_that_no_extra_brings_are_named(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setitem(sys.modules, "paramiko", None)
@@ -188,7 +235,7 @@ class TestEngines:
         ) as no:
             open_store("sftp://host/r")
         assert no.value.extra is None
-        assert "vstore[" not in str(no.value)
+        assert "pip install" not in str(no.value)
 
     def test_one_package_is_enough(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(engines, "_is_installed", lambda package: package == "s3fs")

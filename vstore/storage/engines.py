@@ -22,12 +22,14 @@ class _Service:
     module: str
     client: str
     extra: str
+    obstore_extra: str
+    """The smallest extra that brings obstore."""
 
 
 _SERVICES = {
-    "s3": _Service("s3fs", "s3fs_client", "S3fsClient", "s3"),
-    "gs": _Service("gcsfs", "gcsfs_client", "GcsfsClient", "gcs"),
-    "az": _Service("adlfs", "adlfs_client", "AdlfsClient", "azure"),
+    "s3": _Service("s3fs", "s3fs_client", "S3fsClient", "s3", "s3-lite"),
+    "gs": _Service("gcsfs", "gcsfs_client", "GcsfsClient", "gcs", "gcs"),
+    "az": _Service("adlfs", "adlfs_client", "AdlfsClient", "azure", "azure"),
 }
 
 
@@ -49,8 +51,9 @@ class BucketOpening:
         try:
             module = import_module(f"vstore.storage.{service.module}")
         except ModuleNotFoundError as error:
+            what = "reading in a forked process from" if self.engine == "obstore" else "opening"
             raise MissingExtraError(
-                service.package, extra=service.extra, purpose=f"opening {self.location.url}"
+                service.package, extra=service.extra, purpose=f"{what} {self.location.url}"
             ) from error
         return cast("Client", getattr(module, service.client)(self.location, self.options))
 
@@ -78,19 +81,24 @@ class FilesystemOpening:
 def choose_engine(
     location: Location, options: Options, *, engine: Engine
 ) -> Literal["obstore", "fsspec"]:
-    """Return the engine to use, or say which package is missing."""
+    """Return the engine to use, or say which package is missing: obstore wherever it would do."""
     service = _SERVICES[location.scheme]
     purpose = f"opening {location.url}"
     if engine == "obstore":
         if not _is_installed("obstore"):
-            raise MissingExtraError("obstore", extra=service.extra, purpose=purpose)
+            raise MissingExtraError("obstore", extra=service.obstore_extra, purpose=purpose)
         configure(location, options)
         return "obstore"
-    if engine == "auto" and _is_installed("obstore") and _suits_obstore(location, options):
+    suits_obstore = engine == "auto" and _suits_obstore(location, options)
+    if suits_obstore and _is_installed("obstore"):
         return "obstore"
-    if not _is_installed(service.package):
-        raise MissingExtraError(service.package, extra=service.extra, purpose=purpose)
-    return "fsspec"
+    if _is_installed(service.package):
+        return "fsspec"
+    if suits_obstore:
+        raise MissingExtraError("obstore", extra=service.obstore_extra, purpose=purpose)
+    if _is_installed("obstore"):
+        purpose += " with settings that obstore does not know"
+    raise MissingExtraError(service.package, extra=service.extra, purpose=purpose)
 
 
 def _is_installed(package: str) -> bool:

@@ -1,24 +1,26 @@
 """Commits in xarray: `xr.open_dataset("s3://bucket/repo@main", engine="vstore", group="climate")`.
 
 Tables open with `sample` as their dimension and the samples' keys as its coordinate;
-deleted samples are left out.
+deleted samples are left out. xarray imports this module to list its engines, also where zarr is
+not installed: only opening a commit needs zarr.
 """
 
 import os
 from collections.abc import Iterable, Mapping
 from typing import Any, ClassVar
 
-from xarray import Dataset, DataTree
-from xarray.backends import BackendEntrypoint
-from xarray.backends.zarr import ZarrBackendEntrypoint
-
 from vstore.errors import InvalidInputError
 from vstore.format.table.samples import DELETED, KEY_INDEX, KEYS
 from vstore.format.tree import GroupNode
+from vstore.optional import needed
 from vstore.reading.snapshot import Snapshot
 from vstore.reading.table import Table
 from vstore.repository.opening import checkout
-from vstore.zarr.zarr_store import ZarrStore
+
+with needed("xarray", extra="xarray", purpose="the engine 'vstore' of xarray"):
+    from xarray import Dataset, DataTree
+    from xarray.backends import BackendEntrypoint
+    from xarray.backends.zarr import ZarrBackendEntrypoint
 
 
 class VstoreBackendEntrypoint(BackendEntrypoint):
@@ -60,7 +62,7 @@ class VstoreBackendEntrypoint(BackendEntrypoint):
         snapshot = _snapshot(filename_or_obj, storage_options)
         path = _checked_group(snapshot, group)
         dataset = ZarrBackendEntrypoint().open_dataset(
-            ZarrStore(snapshot),  # type: ignore[arg-type]
+            snapshot.store,
             mask_and_scale=mask_and_scale,
             decode_times=decode_times,
             concat_characters=concat_characters,
@@ -91,7 +93,7 @@ class VstoreBackendEntrypoint(BackendEntrypoint):
         snapshot = _snapshot(filename_or_obj, storage_options)
         path = _checked_group(snapshot, group)
         groups = ZarrBackendEntrypoint().open_groups_as_dict(
-            ZarrStore(snapshot),  # type: ignore[arg-type]
+            snapshot.store,
             mask_and_scale=mask_and_scale,
             decode_times=decode_times,
             concat_characters=concat_characters,
