@@ -12,8 +12,8 @@ import vstore
 from tests.cli.terminal import Run
 from tests.conftest import Bucket
 from tests.importers.idx_files import images, write_idx
-from vstore.cli.commands import import_
 from vstore.format.commit import Author
+from vstore.importers import ArrayRows
 
 PAIR = ("train-images-idx3-ubyte.gz", "train-labels-idx1-ubyte.gz")
 
@@ -67,8 +67,8 @@ class TestImporting:
             "added": 10,
             "samples": 10,
             "columns": {
-                "image": {"dtype": "uint8", "shape": [5, 4], "file": PAIR[0]},
-                "label": {"dtype": "uint8", "shape": [], "file": PAIR[1]},
+                "image": {"dtype": "uint8", "shape": [5, 4]},
+                "label": {"dtype": "uint8", "shape": []},
             },
         }
 
@@ -158,7 +158,7 @@ class TestInterrupts:
             act()
             raise KeyboardInterrupt
 
-        monkeypatch.setattr(import_, "read_batches", batches)
+        monkeypatch.setattr(ArrayRows, "batches", batches)
         ended = run.any("import", "repo", "label.npy")
         assert (ended.code, ended.out) == (130, "")
         return ended.err
@@ -222,7 +222,7 @@ class TestBadInput:
 
     def test_a_table_already_there(self, run: Run) -> None:
         said = run.fails("import", "repo", "image.npy")
-        assert "there is something at 'train' already: add to a table with --append" in said
+        assert "there is something at 'train' already: append to it" in said
 
     def test_no_table_to_append_to(self, run: Run) -> None:
         said = run.fails("import", "repo", "image.npy", "--append", "--table", "test")
@@ -230,7 +230,7 @@ class TestBadInput:
 
     def test_a_column_to_append_to(self, run: Run) -> None:
         said = run.fails("import", "repo", "image.npy", "--append", "-t", "train/image")
-        assert "'train/image' is no table" in said
+        assert "'train/image' is not a table" in said
 
     @pytest.mark.parametrize("name", ["__a", "sample", ""])
     def test_an_impossible_column_name(self, run: Run, name: str) -> None:
@@ -258,7 +258,7 @@ class TestBadInput:
     def test_keys_for_a_table_without(self, run: Run) -> None:
         Path("keys.txt").write_text("".join(f"{i}\n" for i in range(10)))
         add = ["import", "repo", *PAIR, "--names", "image,label", "--append"]
-        assert "have no keys: leave --keys out" in run.fails(*add, "--keys", "keys.txt")
+        assert "have no keys: import them without keys" in run.fails(*add, "--keys", "keys.txt")
 
     @pytest.mark.parametrize("keys", ["a", "1.5", str(2**64)])
     def test_keys_of_another_kind(self, run: Run, keys: str) -> None:
@@ -275,7 +275,7 @@ class TestBadInput:
     def test_an_unknown_branch(self, run: Run) -> None:
         said = run.fails("import", "repo", "image.npy", "-t", "b", "--branch", "nope")
         assert "no branch 'nope'" in said
-        assert "vstore branch create nope" in said
+        assert "create" in said
 
     def test_no_repository(self, run: Run) -> None:
         said = run.fails("import", "elsewhere", "image.npy")

@@ -17,8 +17,7 @@ import numpy as np
 import vstore
 from tests.faults.audit import heads, reachable, verify_all
 from vstore import Repository
-from vstore.importers.columns import column_specs, name_columns, read_batches
-from vstore.importers.files import open_arrays
+from vstore.importers import import_into, open_rows
 from vstore.maintenance.fsck.fsck import FsckOptions, fsck
 from vstore.maintenance.gc.collecting import collect
 from vstore.maintenance.gc.options import GcOptions
@@ -202,10 +201,9 @@ def _prepare_import(folder: Path) -> None:
 
 def _import(folder: Path) -> None:
     files = [str(folder / f"{name}.npy") for name in ("images", "labels")]
-    columns = name_columns([source for file in files for source in open_arrays(file)], None)
+    rows = open_rows(files)
     with open_at(folder).transaction("main", message="Import") as tx:
-        table = tx.create_table("train", column_specs(columns))
-        table.extend(read_batches(columns))
+        import_into(tx, "train", rows)
 
 
 OPERATIONS = {

@@ -1,7 +1,7 @@
 """Progress on a terminal."""
 
-from collections.abc import Iterable, Iterator
-from typing import TypeVar
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 from rich.progress import (
     BarColumn,
@@ -14,16 +14,14 @@ from rich.progress import (
 
 from vstore.cli.output import console
 
-T = TypeVar("T")
 
+@contextmanager
+def bar_shown(
+    label: str, *, total: int | None, is_quiet: bool = False
+) -> Iterator[Callable[[int], None]]:
+    """Show a bar on stderr, if that is a terminal; yield what moves it on by a count.
 
-def tracked(
-    items: Iterable[tuple[int, T]], *, total: int, label: str, is_quiet: bool = False
-) -> Iterator[T]:
-    """Yield what stands behind each count while a bar on stderr shows how far they go.
-
-    An item counts once the next is asked for. The bar is gone when the items end; nothing is
-    shown where stderr is no terminal.
+    The bar is gone at the end. Without a `total` it moves to and fro.
     """
     screen = console(stderr=True)
     columns = (
@@ -36,6 +34,4 @@ def tracked(
     hidden = is_quiet or not screen.is_terminal
     with Progress(*columns, console=screen, transient=True, disable=hidden) as bar:
         task = bar.add_task(label, total=total)
-        for count, item in items:
-            yield item
-            bar.advance(task, count)
+        yield lambda count: bar.advance(task, count)

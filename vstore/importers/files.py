@@ -5,12 +5,13 @@ from collections.abc import Sequence
 
 from vstore.errors import InvalidInputError
 from vstore.faces import exported_from
+from vstore.importers.array_source import ArraySource, name_of
 from vstore.importers.content import Content, open_content
 from vstore.importers.idx import idx_source, is_idx
 from vstore.importers.npy import NPY_MAGIC, ZIP_MAGIC, npy_source, open_npz
-from vstore.importers.source import ArraySource, name_of
 
-_START_NBYTES = 8
+HEAD_NBYTES = 8
+"""How many of a file's first bytes tell its format."""
 
 
 @exported_from("vstore.importers")
@@ -37,19 +38,25 @@ def open_arrays(
         return [npy_source(content, name=name_of(content.path))]
     if is_idx(start):
         return [idx_source(content)]
-    raise InvalidInputError(_unknown(content, start))
+    raise unknown_format(content, start)
+
+
+def is_array(head: bytes) -> bool:
+    """Return whether a file that begins with these bytes may hold arrays."""
+    return head.startswith((NPY_MAGIC, ZIP_MAGIC)) or is_idx(head)
 
 
 def start_of(content: Content) -> bytes:
     """Return the first bytes of a content."""
     with content.open() as reader:
-        return reader.read(_START_NBYTES)
+        return reader.read(HEAD_NBYTES)
 
 
-def _unknown(content: Content, start: bytes) -> str:
+def unknown_format(content: object, start: bytes) -> InvalidInputError:
+    """Return the error for a content of which the first bytes tell no format that is known."""
     if not start:
-        return f"{content} is empty"
+        return InvalidInputError(f"{content} is empty")
     kinds = "IDX or .npy (plain or in gzip) and .npz can be imported"
     if start[:1] == b"\x80":
-        return f"{content} looks like a pickle, which is never read; {kinds}"
-    return f"{content} is of no known format: it begins with {start!r}. {kinds}"
+        return InvalidInputError(f"{content} looks like a pickle, which is never read; {kinds}")
+    return InvalidInputError(f"{content} is of no known format: it begins with {start!r}. {kinds}")

@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 
 from vstore.errors import InvalidInputError
 from vstore.faces import exported_from
+from vstore.importers.array_source import ArraySource, name_of
 from vstore.importers.content import Content, open_content
-from vstore.importers.source import ArraySource, name_of
 
 _DTYPES: Final = {8: "u1", 9: "i1", 11: ">i2", 12: ">i4", 13: ">f4", 14: ">f8"}
 

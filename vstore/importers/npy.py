@@ -12,8 +12,8 @@ from numpy.lib.format import descr_to_dtype
 
 from vstore.errors import InvalidInputError, NotFoundError
 from vstore.faces import exported_from
+from vstore.importers.array_source import ArraySource, name_of
 from vstore.importers.content import Content, Reader, open_content, translated
-from vstore.importers.source import ArraySource, name_of
 
 NPY_MAGIC: Final = b"\x93NUMPY"
 ZIP_MAGIC: Final = b"PK"

@@ -10,14 +10,7 @@ import pytest
 import vstore
 from tests.importers.idx_files import idx_bytes, images, write_idx
 from vstore.errors import InvalidInputError
-from vstore.importers import (
-    ArraySource,
-    column_specs,
-    name_columns,
-    open_arrays,
-    open_npy,
-    read_batches,
-)
+from vstore.importers import ArrayRows, ArraySource, open_arrays, open_npy
 
 
 @pytest.fixture
@@ -29,55 +22,55 @@ def sources(tmp_path: Path) -> list[ArraySource]:
 
 
 def test_columns_are_called_what_the_files_suggest(sources: list[ArraySource]) -> None:
-    assert list(name_columns(sources)) == ["train-images", "label"]
+    assert list(ArrayRows.of(sources).columns) == ["train-images", "label"]
 
 
 def test_columns_are_called_what_the_caller_says(sources: list[ArraySource]) -> None:
-    assert list(name_columns(sources, ["image", "y"])) == ["image", "y"]
+    assert list(ArrayRows.of(sources, names=["image", "y"]).columns) == ["image", "y"]
 
 
 @pytest.mark.parametrize("names", [["image"], ["a", "b", "c"], []])
 def test_names_must_match_arrays(sources: list[ArraySource], names: list[str]) -> None:
     with pytest.raises(InvalidInputError, match="column names for 2 arrays"):
-        name_columns(sources, names)
+        ArrayRows.of(sources, names=names)
 
 
 def test_two_columns_of_one_name_are_refused(sources: list[ArraySource]) -> None:
     with pytest.raises(InvalidInputError, match="two columns would be called 'x'"):
-        name_columns(sources, ["x", "x"])
+        ArrayRows.of(sources, names=["x", "x"])
 
 
 def test_different_lengths_are_refused(tmp_path: Path) -> None:
     np.savez(tmp_path / "x.npz", x_train=images(7), x_test=images(3))
     with pytest.raises(InvalidInputError, match="x_train 7, x_test 3"):
-        name_columns(open_arrays(tmp_path / "x.npz"))
+        ArrayRows.of(open_arrays(tmp_path / "x.npz"))
 
 
 def test_batches_hold_the_same_samples_of_every_column(sources: list[ArraySource]) -> None:
-    columns = name_columns(sources, ["image", "label"])
-    batches = list(read_batches(columns, rows=4))
+    rows = ArrayRows.of(sources, names=["image", "label"])
+    batches = list(rows.batches(4))
     assert [len(batch["image"]) for batch in batches] == [4, 4, 2]
     assert np.array_equal(np.concatenate([batch["image"] for batch in batches]), images(10))
     assert np.concatenate([batch["label"] for batch in batches]).tolist() == list(range(10))
 
 
 def test_keys_go_with_their_samples(sources: list[ArraySource]) -> None:
-    columns = name_columns(sources)
-    keys = [f"k{i}" for i in range(10)]
-    batches = list(read_batches(columns, rows=4, keys=keys))
-    assert [batch["sample"] for batch in batches] == [keys[:4], keys[4:8], keys[8:]]
+    keys = np.array([f"k{i}" for i in range(10)], object)
+    batches = list(ArrayRows.of(sources, keys=keys).batches(4))
+    assert [len(batch["sample"]) for batch in batches] == [4, 4, 2]
+    assert np.concatenate([batch["sample"] for batch in batches]).tolist() == keys.tolist()
 
 
 def test_too_few_keys_are_refused(sources: list[ArraySource]) -> None:
     with pytest.raises(InvalidInputError, match="3 keys for 10 samples"):
-        next(read_batches(name_columns(sources), keys=["a", "b", "c"]))
+        ArrayRows.of(sources, keys=np.arange(3))
 
 
 def test_a_table_holds_what_the_files_do(sources: list[ArraySource]) -> None:
-    columns = name_columns(sources, ["image", "label"])
+    rows = ArrayRows.of(sources, names=["image", "label"])
     repo = vstore.create("memory://importers-table")
     with repo.transaction("main", message="Import") as tx:
-        tx.create_table("train", column_specs(columns)).extend(read_batches(columns, rows=4))
+        tx.create_table("train", rows.columns).extend(rows.batches(4))
     table = repo.checkout("main").tables["train"]
     assert np.array_equal(table["image"][:], images(10))
     assert table["label"].dtype == np.int64
@@ -88,7 +81,7 @@ def test_bytes_behind_the_array_are_found_before_the_last_batch_counts(tmp_path:
     path = tmp_path / "x.gz"
     path.write_bytes(gzip.compress(idx_bytes(images(10)) + b"!"))
     with pytest.raises(InvalidInputError, match="goes on behind the array"):
-        list(read_batches(name_columns(open_arrays(path)), rows=5))
+        list(ArrayRows.of(open_arrays(path)).batches(5))
 
 
 def test_reading_holds_one_batch_at_a_time(tmp_path: Path) -> None:
@@ -97,9 +90,9 @@ def test_reading_holds_one_batch_at_a_time(tmp_path: Path) -> None:
     )
     array[-1] = 7
     array.flush()
-    columns = name_columns([open_npy(tmp_path / "x.npy")])
+    rows = ArrayRows.of([open_npy(tmp_path / "x.npy")])
     tracemalloc.start()
-    total = sum(int(batch["x"][-1, -1]) for batch in read_batches(columns))
+    total = sum(int(batch["x"][-1, -1]) for batch in rows.batches())
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert total == 7
