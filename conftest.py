@@ -5,17 +5,18 @@ import inspect
 from types import ModuleType
 from typing import Any
 
+from vstore.faces import SOURCES
+
 _from_module = doctest.DocTestFinder._from_module  # type: ignore[attr-defined]  # noqa: SLF001
 
 
 def _is_defined_in(self: doctest.DocTestFinder, module: ModuleType | None, value: Any) -> bool:
-    """Tell whether a module defines a value, also if a face is named as its module."""
-    source = None
+    """Return whether a module defines a value, also if a face is named as its module."""
     if module is not None and (inspect.isclass(value) or inspect.isfunction(value)):
-        source = vars(value).get("_module_source")
-    if source is None or module is None:
-        return bool(_from_module(self, module, value))
-    return bool(source == module.__name__)
+        source = SOURCES.get(f"{value.__module__}.{value.__qualname__}")
+        if source is not None:
+            return source == module.__name__
+    return bool(_from_module(self, module, value))
 
 
 doctest.DocTestFinder._from_module = _is_defined_in  # type: ignore[attr-defined]  # noqa: SLF001

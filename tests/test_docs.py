@@ -1,6 +1,9 @@
 """The Python blocks of the documentation run, in order, as a reader would type them."""
 
 import re
+import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -53,6 +56,17 @@ def test_every_module_that_the_map_names_is_there(page: str) -> None:
 @pytest.mark.parametrize("page", PAGES)
 def test_the_examples_of_a_page_run(page: str) -> None:
     run(page, blocks(page, "python"))
+
+
+def test_the_guide_to_writing_a_store_runs(tmp_path: Path) -> None:
+    program, suite = blocks("docs/guides/stores.md", "python")
+    run("docs/guides/stores.md", [program])
+    shutil.copy(ROOT / "examples/folder_store.py", tmp_path)
+    (tmp_path / "test_folder_store.py").write_text(suite, encoding="utf-8")
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--rootdir", "."]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout
+    assert " passed" in done.stdout
 
 
 def test_the_table_of_windows_is_what_the_orders_give() -> None:

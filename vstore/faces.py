@@ -5,17 +5,19 @@ from typing import TypeVar
 
 T = TypeVar("T")
 
+SOURCES: dict[str, str] = {}
+"""The module that defines what is exported, by public address; doctests are found with it."""
+
 
 def exported_from(face: str) -> Callable[[T], T]:
     """Give a class or function the face that exports it as its module.
 
     So a repr, a traceback and a pickle name the place that users import it from, and a pickle
-    outlives a move of the code. `_module_source` is where the code is, for doctest and the
-    like; NumPy calls it so.
+    outlives a move of the code.
     """
 
     def mark(value: T) -> T:
-        value._module_source = value.__module__  # type: ignore[attr-defined]  # noqa: SLF001
+        SOURCES[f"{face}.{value.__qualname__}"] = value.__module__  # type: ignore[attr-defined]
         value.__module__ = face
         return value
 

@@ -4,12 +4,12 @@ from typing import cast
 import pytest
 
 from tests.conftest import Bucket
-from tests.storage.contract import SharedStoreContract
 from tests.storage.relay import LOST_REQUEST, LOST_RESPONSE, Fault, Relay
 from vstore.errors import StorageError
 from vstore.storage import Engine, Key, ObjectStore, open_store
 from vstore.storage.backoff import Backoff
 from vstore.storage.remote import RemoteStore
+from vstore.testing.contract import SharedStoreContract
 
 pytestmark = pytest.mark.filterwarnings("ignore:Sending a large body:ResourceWarning")  # the SDK's
 

@@ -9,13 +9,13 @@ import pytest
 from tests.conftest import Bucket
 from tests.faults.races import Place, Size, race
 from tests.storage.bare_etags import IgnoresBareEtags, LikeCeph
-from tests.storage.contract import at_once
 from tests.storage.relay import Relay, RelayedConnection
 from vstore.errors import StorageError, UnknownOutcomeError
 from vstore.maintenance.probe.probe import probe
 from vstore.storage import Engine, Key, ObjectStore, open_store
 from vstore.storage.backoff import Backoff
 from vstore.storage.remote import RemoteStore
+from vstore.testing.contract import at_once
 
 pytestmark = pytest.mark.s3
 

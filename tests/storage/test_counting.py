@@ -3,9 +3,9 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from tests.storage.contract import ObjectStoreContract
 from vstore.errors import NotFoundError
 from vstore.storage import CountingStore, Key, MemoryStore, ObjectStore, Version
+from vstore.testing.contract import ObjectStoreContract
 
 
 class TestCountingStore(ObjectStoreContract):

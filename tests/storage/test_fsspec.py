@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pytest
 
-from tests.storage.contract import ObjectStoreContract, ReadingContract, keys
 from vstore.errors import (
     InvalidInputError,
     InvalidUrlError,
@@ -14,6 +13,7 @@ from vstore.errors import (
     StorageError,
 )
 from vstore.storage import Key, ObjectStore, Version, open_store
+from vstore.testing.contract import ObjectStoreContract, ReadingContract, keys
 
 
 class TestGenericFilesystem(ReadingContract):

@@ -7,12 +7,12 @@ import pytest
 
 from tests.conftest import Bucket
 from tests.storage import gcs_xml
-from tests.storage.contract import SharedStoreContract, at_once, keys
 from tests.storage.relay import LOST_REQUEST, LOST_RESPONSE, Fault, Relay
 from vstore.errors import CorruptionError, NotFoundError, StorageError
 from vstore.storage import Key, ObjectStore, open_store
 from vstore.storage.backoff import Backoff
 from vstore.storage.remote import RemoteStore
+from vstore.testing.contract import SharedStoreContract, at_once, keys
 
 pytestmark = pytest.mark.gcs
 

@@ -11,7 +11,6 @@ from pathlib import Path
 
 import pytest
 
-from tests.storage.contract import SharedStoreContract, keys
 from vstore.errors import (
     InvalidInputError,
     NotFoundError,
@@ -20,6 +19,7 @@ from vstore.errors import (
     UnknownOutcomeError,
 )
 from vstore.storage import Key, LocalStore, ObjectStore, Version
+from vstore.testing.contract import SharedStoreContract, keys
 
 PROCESSES = 4
 ROUNDS = 40

@@ -6,8 +6,8 @@ from uuid import uuid4
 
 import pytest
 
-from tests.storage.contract import ObjectStoreContract
 from vstore.storage import Key, MemoryStore, ObjectStore, open_store
+from vstore.testing.contract import ObjectStoreContract
 
 
 class TestMemoryStore(ObjectStoreContract):

@@ -4,10 +4,10 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import Bucket
-from tests.storage.contract import SharedStoreContract, in_forked_child, keys
 from tests.storage.relay import Relay
 from vstore.errors import NotFoundError, StorageError
 from vstore.storage import Engine, Key, ObjectStore, open_store
+from vstore.testing.contract import SharedStoreContract, in_forked_child, keys
 
 ENGINES: tuple[Engine, ...] = ("obstore", "fsspec")
 

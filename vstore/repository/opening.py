@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import secrets
 from datetime import UTC, datetime
+from os import PathLike
 from typing import TYPE_CHECKING, Any
 
-from vstore.errors import AlreadyExistsError
+from vstore.errors import AlreadyExistsError, InvalidInputError
 from vstore.faces import exported_from
 from vstore.format import commit as commits
 from vstore.format import object_keys
@@ -15,6 +16,7 @@ from vstore.history.authors import as_author
 from vstore.lazy import lazy
 from vstore.repository.repository import Repository
 from vstore.storage.open import open_store
+from vstore.storage.store import ObjectStore
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -30,7 +32,7 @@ DEFAULT_BRANCH = "main"
 
 @exported_from("vstore")
 def create(
-    url: str | Path,
+    url: str | Path | ObjectStore,
     *,
     storage_options: Mapping[str, Any] | None = None,
     default_branch: str = DEFAULT_BRANCH,
@@ -40,7 +42,8 @@ def create(
     """Create a repository and return it.
 
     Args:
-        url: a path, or any fsspec URL: `s3://bucket/name`, `gs://`, `az://`, `memory://`.
+        url: a path, or any fsspec URL: `s3://bucket/name`, `gs://`, `az://`, `memory://`; or
+            a store, as `vstore.storage.ObjectStore` says.
         storage_options: passed to the filesystem, in fsspec's words.
         default_branch: the branch that the first commit makes.
         author: who commits through this handle, `"Ann Lee <ann@example.org>"`.
@@ -55,9 +58,7 @@ def create(
     'memory://create-doc'
     """
     object_keys.check_ref_name(default_branch, what="branch")
-    store = open_store(
-        url, storage_options=storage_options, unsafe_single_writer=unsafe_single_writer
-    )
+    store = _store_at(url, storage_options, unsafe_single_writer=unsafe_single_writer)
     probe.require_conditions(store)
     marker = RepositoryDocument(
         format=FORMAT,
@@ -75,7 +76,7 @@ def create(
 
 @exported_from("vstore")
 def open(  # noqa: A001 - a user writes vstore.open
-    url: str | Path,
+    url: str | Path | ObjectStore,
     *,
     storage_options: Mapping[str, Any] | None = None,
     author: Author | str | None = None,
@@ -87,15 +88,13 @@ def open(  # noqa: A001 - a user writes vstore.open
     >>> open("memory://open-doc")
     <vstore.Repository memory://open-doc>
     """
-    store = open_store(
-        url, storage_options=storage_options, unsafe_single_writer=unsafe_single_writer
-    )
+    store = _store_at(url, storage_options, unsafe_single_writer=unsafe_single_writer)
     return Repository(store, author=as_author(author))
 
 
 @exported_from("vstore")
 def checkout(
-    url: str | Path,
+    url: str | Path | ObjectStore,
     revision: str | None = None,
     *,
     storage_options: Mapping[str, Any] | None = None,
@@ -111,10 +110,30 @@ def checkout(
     >>> checkout("memory://checkout-doc@main")["x"][1]
     np.int64(2)
     """
-    if revision is None:
+    if revision is None and isinstance(url, str | PathLike):
         url, revision = _split_revision(str(url))
     repository = open(url, storage_options=storage_options)
     return repository.checkout(revision, as_of=as_of)
+
+
+def _store_at(
+    url: str | Path | ObjectStore,
+    storage_options: Mapping[str, Any] | None,
+    *,
+    unsafe_single_writer: bool,
+) -> ObjectStore:
+    """Return the store at an address, or the one that is given in its place."""
+    if isinstance(url, str | PathLike):
+        return open_store(
+            url, storage_options=storage_options, unsafe_single_writer=unsafe_single_writer
+        )
+    if not isinstance(url, ObjectStore):
+        raise InvalidInputError(
+            f"a repository is at a path, a URL or in a store, not in {type(url).__name__}"
+        )
+    if storage_options or unsafe_single_writer:
+        raise InvalidInputError("a store that is open already takes no options: leave them out")
+    return url
 
 
 def _split_revision(url: str) -> tuple[str, str | None]:

@@ -15,6 +15,7 @@ from typing import TypeVar
 import pytest
 
 from vstore.errors import CorruptionError, InvalidInputError, NotFoundError
+from vstore.faces import exported_from
 from vstore.storage import Key, ObjectStore, Version
 
 T = TypeVar("T")
@@ -32,6 +33,7 @@ PROMPT_SECONDS = 30
 
 
 def keys(store: ObjectStore, prefix: str = "") -> list[str]:
+    """Return the keys below a prefix, as they are listed."""
     return [found.key for found in store.list_prefix(prefix)]
 
 
@@ -65,8 +67,12 @@ def in_forked_child(act: Callable[[], object]) -> None:
     assert code == 0, f"the child ended with status {code} (14: it hung)"
 
 
+@exported_from("vstore.testing")
 class ReadingContract:
-    """Reading, of stores that cannot be written too: a fixture `seeded` holds `OBJECTS`."""
+    """Tests of reading.
+
+    A class that inherits has a fixture `seeded`: a store that holds `OBJECTS`.
+    """
 
     OBJECTS = {  # noqa: RUF012
         "a-b": b"dash",
@@ -186,10 +192,12 @@ class ReadingContract:
         assert seeded.url in repr(seeded) or type(seeded).__name__ in repr(seeded)
 
 
+@exported_from("vstore.testing")
 class ObjectStoreContract(ReadingContract):
-    """All of it. A class that inherits has a fixture `store`: an empty store."""
+    """Tests of every verb.
 
-    versions_differ_for_equal_content = False
+    A class that inherits has a fixture `store`: an empty store.
+    """
 
     @pytest.fixture
     def seeded(self, store: ObjectStore) -> ObjectStore:
@@ -368,8 +376,12 @@ class ObjectStoreContract(ReadingContract):
         assert store.get(Key("k")) == b"1"
 
 
+@exported_from("vstore.testing")
 class SharedStoreContract(ObjectStoreContract):
-    """Of stores that other processes see: all but memory."""
+    """Tests of every verb, for stores that other processes see.
+
+    A class that inherits has a fixture `store`: an empty store.
+    """
 
     def test_a_forked_child_writes(self, store: ObjectStore) -> None:
         version = store.put_if_absent(Key("ref"), b"parent")
