@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 import vstore
 from vstore import Repository
-from vstore.format.table.samples import ColumnSpec
+from vstore.format.table.specs import ColumnSpec
 from vstore.storage.counting import CountingStore
 from vstore.storage.memory import MemoryStore
 

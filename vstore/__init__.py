@@ -48,9 +48,9 @@ if TYPE_CHECKING:
         TagDocument,
     )
     from vstore.format.digest import Digest
+    from vstore.format.table.kinds import ColumnInfo, ColumnKind
     from vstore.format.table.sample_keys import KeyKind, SampleKey
-    from vstore.format.table.samples import ColumnSpec, bytes_, image, ndarray, text
-    from vstore.format.tree import ColumnInfo
+    from vstore.format.table.specs import ColumnSpec, bytes_, image, ndarray, text
     from vstore.format.zarr.metadata import ArrayMetadata
     from vstore.history.commits import Commit
     from vstore.maintenance.fsck.fsck import FsckCursor, FsckOptions
@@ -94,6 +94,7 @@ __all__ = [
     "ClosedError",
     "Column",
     "ColumnInfo",
+    "ColumnKind",
     "ColumnSpec",
     "Commit",
     "Conflict",
@@ -176,8 +177,9 @@ _HOMES = {
     "Changes": "vstore.format.commit",
     "ClosedError": "vstore.errors",
     "Column": "vstore.reading.column",
-    "ColumnInfo": "vstore.format.tree",
-    "ColumnSpec": "vstore.format.table.samples",
+    "ColumnInfo": "vstore.format.table.kinds",
+    "ColumnKind": "vstore.format.table.kinds",
+    "ColumnSpec": "vstore.format.table.specs",
     "Commit": "vstore.history.commits",
     "Conflict": "vstore.merging.conflicts",
     "ConflictError": "vstore.errors",
@@ -234,13 +236,13 @@ _HOMES = {
     "Use": "vstore.merging.conflicts",
     "ValueStatistics": "vstore.diffing.statistics",
     "VstoreError": "vstore.errors",
-    "bytes_": "vstore.format.table.samples",
+    "bytes_": "vstore.format.table.specs",
     "checkout": "vstore.repository.opening",
     "create": "vstore.repository.opening",
-    "image": "vstore.format.table.samples",
-    "ndarray": "vstore.format.table.samples",
+    "image": "vstore.format.table.specs",
+    "ndarray": "vstore.format.table.specs",
     "open": "vstore.repository.opening",
-    "text": "vstore.format.table.samples",
+    "text": "vstore.format.table.specs",
 }
 
 

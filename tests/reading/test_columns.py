@@ -216,7 +216,7 @@ def test_byte_strings_of_any_length() -> None:
 
 @pytest.mark.parametrize("spec", [vstore.text(rows_per_chunk=4), vstore.bytes_(rows_per_chunk=4)])
 def test_chunks_of_nothing_but_empty_samples(spec: Any) -> None:
-    empty = "" if spec.info.kind == "text" else b""
+    empty = "" if spec.info.kind_name == "text" else b""
     _, table = committed_table({"c": spec}, {"c": [empty] * 10})
     assert table["c"][:].tolist() == [empty] * 10
 
@@ -273,6 +273,14 @@ def test_encoded_images_are_kept_byte_for_byte(kind: str) -> None:
     assert table["c"][0].shape == (4, 4, 3)
     if kind != "JPEG":
         assert_same_bits(table["c"][0], pixels)
+
+
+def test_images_may_be_missing() -> None:
+    pixels = np.arange(12, dtype=np.uint8).reshape(3, 4)
+    _, table = committed_table({"c": vstore.image().as_optional()}, {"c": [None, pixels, None]})
+    assert table["c"][0] is None
+    assert table["c"][1].tolist() == pixels.tolist()
+    assert table["c"][2] is None
 
 
 def test_images_of_differing_sizes() -> None:

@@ -17,7 +17,7 @@ from vstore.format.table.key_index import (
     encode_bucket,
     marks_of_keys,
 )
-from vstore.format.table.samples import DELETED, KEY_INDEX, KEYS
+from vstore.format.table.names import DELETED, KEY_INDEX, KEYS
 from vstore.repository.repository import Repository
 from vstore.storage.counting import CountingStore
 from vstore.storage.memory import MemoryStore

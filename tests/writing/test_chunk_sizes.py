@@ -101,7 +101,7 @@ def test_companions_and_changes_move_along() -> None:
     assert found["r"].metadata.chunk_shape[0] < 512
     for name in ("r", "b"):
         source = found.columns[name]
-        companion = source.shapes if name == "r" else source.valid
+        companion = source.beside[".shape" if name == "r" else ".valid"]
         assert companion is not None
         assert companion.metadata.chunk_shape[0] == source.metadata.chunk_shape[0]
     assert len(found) == 1198

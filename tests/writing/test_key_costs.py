@@ -11,7 +11,7 @@ from tests.repositories import DELAY_SECONDS, new_repository
 from tests.repositories import counted as counting
 from tests.writing.large_keyed_table import large_keyed_table
 from vstore.format.index import changed, walk
-from vstore.format.table.samples import KEY_INDEX
+from vstore.format.table.names import KEY_INDEX
 from vstore.repository.repository import Repository
 from vstore.storage.counting import CountingStore
 

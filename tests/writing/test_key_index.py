@@ -11,7 +11,7 @@ from tests.format.second_encoder import buckets
 from tests.repositories import new_repository, table_of
 from tests.writing.keyed_table import small_index
 from vstore.format.table import key_index
-from vstore.format.table.samples import KEY_INDEX, KEYS
+from vstore.format.table.names import KEY_INDEX, KEYS
 from vstore.reading.array import read
 
 X = {"x": vstore.ndarray((), "int64", rows_per_chunk=4)}

@@ -1,6 +1,7 @@
 """Samples at a glance: a line for each value, and small pictures on a terminal."""
 
 import re
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -16,7 +17,6 @@ _LIST_LENGTH = 6
 _BYTES_LENGTH = 12
 _PICTURE_WIDTH = 64
 _PICTURE_HEIGHT = 64
-_IMAGE_FORMATS = {b"\x89PNG": "PNG", b"\xff\xd8": "JPEG", b"RIFF": "WebP"}
 
 
 def one_line(value: Any) -> str:
@@ -64,14 +64,13 @@ def _bytes(value: bytes) -> str:
     return f"{format_nbytes(len(value))}, {value[:_BYTES_LENGTH]!r}…"
 
 
-def encoded_image(data: bytes) -> str:
-    r"""Return what kind of image some bytes are, and how many.
+def encoded(data: bytes, format_of: Callable[[bytes], str]) -> str:
+    """Return which format some bytes have, and how many they are.
 
-    >>> encoded_image(b"\x89PNG" + bytes(996))
+    >>> encoded(bytes(1000), lambda data: "PNG")
     'PNG, 1 kB'
     """
-    names = [name for start, name in _IMAGE_FORMATS.items() if data.startswith(start)]
-    return ", ".join([*(names or ["image"]), format_nbytes(len(data))]) if data else "empty"
+    return f"{format_of(data)}, {format_nbytes(len(data))}" if data else "empty"
 
 
 def lines(value: Any) -> str:

@@ -145,8 +145,9 @@ def _cut(text: str, width: int) -> Text:
 
 def _cells(column: Column, positions: Sequence[int]) -> list[str]:
     where = np.array(positions, np.int64)
-    if column.kind == "image":
-        return [preview.encoded_image(data) for data in column.encoded(where)]
+    format_of = column.info.kind.format_of
+    if format_of is not None:
+        return [preview.encoded(data, format_of) for data in column.encoded(where)]
     return [preview.one_line(value) for value in column[where]]
 
 

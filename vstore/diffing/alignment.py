@@ -17,8 +17,8 @@ from vstore.diffing.lineage import Lineage, Places, UnknownPlaceError
 from vstore.errors import FormatError
 from vstore.format.deleted_rows import BLOCK_ROWS
 from vstore.format.index import changed
+from vstore.format.table.names import DELETED
 from vstore.format.table.rows import Rows
-from vstore.format.table.samples import DELETED
 from vstore.format.tree import rewritten
 from vstore.reading.array import StoredArray, read
 from vstore.reading.table import Table

@@ -10,8 +10,7 @@ from vstore.diffing.alignment import Alignment, no_rows
 from vstore.diffing.values import differing_rows
 from vstore.errors import FormatError
 from vstore.format.index import changed
-from vstore.format.table.samples import companions
-from vstore.format.tree import ColumnInfo
+from vstore.format.table.kinds import ColumnInfo
 from vstore.format.zarr.metadata import ArrayMetadata
 from vstore.reading.array import StoredArray, read
 from vstore.reading.table import Table
@@ -82,8 +81,8 @@ def changed_rows(
     """
     if pair.old is None or pair.new is None:
         return
-    names = [(pair.old, pair.new)]
-    names += [(pair.old + suffix, pair.new + suffix) for suffix in companions(new.infos[pair.new])]
+    suffixes = new.infos[pair.new].suffixes
+    names = [(pair.old + suffix, pair.new + suffix) for suffix in suffixes]
     seen = no_rows()
     for old_name, new_name in names:
         for rows in _changed_in_place(stored(old, old_name), stored(new, new_name), alignment):

@@ -11,7 +11,6 @@ from vstore.format.digest import Digest
 from vstore.format.index import locate
 from vstore.format.object_keys import split_path
 from vstore.format.table.sample_keys import SampleKey
-from vstore.format.table.samples import companions
 from vstore.format.tree import GroupNode, Node, NodeRef
 from vstore.reading.array import StoredArray, read
 from vstore.reading.fetch import Fetcher
@@ -91,7 +90,7 @@ class SampleStates:
         return self.followed[0].row(digest, table)
 
     def _values(self, table: Table, name: str, row: int) -> list[Any]:
-        suffixes = ("", *companions(table.infos[name]))
+        suffixes = table.infos[name].suffixes
         sources = [table.find_source(name + suffix) for suffix in suffixes]
         return [self._element(each, row) for each in sources if isinstance(each, StoredArray)]
 

@@ -147,7 +147,7 @@ class TableDiff:
         if self.new is None or pair.new is None:
             return False
         column = self.new.columns[pair.new]
-        return column.kind in ("ndarray", "ragged") and is_measurable(column.dtype)
+        return column.info.kind.is_measured and is_measurable(column.dtype)
 
     def _compared(self, pair: ColumnPair) -> ValueStatistics:
         found = Comparison()
@@ -156,7 +156,7 @@ class TableDiff:
         old, new = self.old.columns[pair.old], self.new.columns[pair.new]
         before, after = self.changes[pair.name]
         step = _RAGGED_BATCH
-        if new.kind == "ndarray":
+        if new.info.kind.is_plain:
             nbytes = int(np.prod(new.metadata.shape[1:], dtype=np.int64)) * new.dtype.itemsize
             step = max(1, _BATCH_NBYTES // max(1, nbytes))
         for start in range(0, len(after), step):

@@ -15,7 +15,7 @@ from vstore.format import object_keys
 from vstore.format.digest import Digest
 from vstore.format.forwarding import Moved
 from vstore.format.page import ChunkRef
-from vstore.format.table.samples import DELETED
+from vstore.format.table.names import DELETED
 from vstore.format.tree import GroupNode
 from vstore.hierarchy import documents
 from vstore.hierarchy.nodes import StoredHierarchy
@@ -107,14 +107,10 @@ def notes(snapshot: Snapshot, *, group: str = "") -> list[str]:
                 f"{f'{path}/{DELETED}'!r} is true for them"
             )
         for name, column in table.columns.items():
-            said += [f"{path + '/' + name!r} {text}" for text in _AS_STORED.get(column.kind, ())]
+            stored_as = column.info.kind.stored_as
+            if stored_as:
+                said.append(f"{path + '/' + name!r} is read as bytes: {stored_as}")
     return said
-
-
-_AS_STORED = {
-    "ragged": ("is read as bytes: the elements of each sample; their shapes are in '.shape'",),
-    "image": ("is read as bytes: the files of the images, not decoded",),
-}
 
 
 def _with_consolidated(hierarchy: Keys, prefix: str) -> Iterator[tuple[str, bytes | ChunkRef]]:

@@ -14,35 +14,15 @@ from typing import Any, Literal, NamedTuple
 import msgspec
 
 from vstore.errors import FormatError, InvalidInputError, NotFoundError
-from vstore.faces import exported_from
 from vstore.format import document
 from vstore.format.deleted_rows import BLOCK_ROWS
 from vstore.format.digest import Digest, digest_of, parse_digest
 from vstore.format.index import Index
 from vstore.format.object_keys import OBJECTS, check_node_name, split_path
+from vstore.format.table.kinds import ColumnInfo
 
 NODE_NBYTES = 65536
 _BUCKET_DEPTH = 16
-
-Kind = Literal["ndarray", "ragged", "text", "bytes", "image"]
-
-
-@exported_from("vstore")
-class ColumnInfo(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
-    """What a table says of one of its columns beyond the array's own metadata.
-
-    `id` is given when the column is made and stays through renaming; a column made anew
-    under an old name has another one.
-    `dtype` and `shape` describe the samples of a ragged column, None standing for an
-    axis of any length; the samples' shapes lie in the companion array `<name>.shape`.
-    Which samples of an `optional` column are there lies in `<name>.valid`.
-    """
-
-    kind: Kind
-    id: str = ""
-    dtype: str | dict[str, Any] | None = None
-    shape: tuple[int | None, ...] | None = None
-    optional: bool = False
 
 
 class TableInfo(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):

@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 
 from vstore.errors import InvalidInputError
 from vstore.faces import exported_from
+from vstore.format.table.names import KEYS
 from vstore.format.table.sample_keys import KeyKind
-from vstore.format.table.samples import KEYS, ColumnSpec, ndarray
+from vstore.format.table.specs import ColumnSpec, ndarray
 from vstore.importers.array_source import ArraySource, batch_rows
 from vstore.importers.files import HEAD_NBYTES, is_array, open_arrays
 from vstore.importers.import_source import ImportSource

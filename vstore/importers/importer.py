@@ -5,7 +5,7 @@ from typing import Any, Protocol
 
 from vstore.faces import exported_from
 from vstore.format.table.sample_keys import KeyKind
-from vstore.format.table.samples import ColumnSpec
+from vstore.format.table.specs import ColumnSpec
 from vstore.importers.import_source import ImportSource
 
 Batch = Mapping[str, Any]

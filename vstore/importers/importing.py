@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from vstore.errors import AlreadyExistsError, InvalidInputError, NotFoundError
 from vstore.faces import exported_from
+from vstore.format.table.names import KEYS
 from vstore.format.table.sample_keys import KeyKind
-from vstore.format.table.samples import KEYS
 from vstore.importers.arrays import ArrayImporter
 from vstore.importers.files import HEAD_NBYTES, unknown_format
 from vstore.importers.import_source import ImportSource

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from vstore.diffing.columns import pair_columns, stored
-from vstore.format.tree import ColumnInfo
+from vstore.format.table.kinds import ColumnInfo
 from vstore.reading.table import Table
 
 

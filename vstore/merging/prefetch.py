@@ -9,7 +9,7 @@ import numpy as np
 from vstore.diffing.nodes import NodeChange
 from vstore.format.index import Index, changed, locate
 from vstore.format.page import ChunkRef
-from vstore.format.table.samples import KEY_INDEX, KEYS
+from vstore.format.table.names import KEY_INDEX, KEYS
 from vstore.format.tree import ArrayNode, GroupNode, Node, Tree
 from vstore.reading.fetch import Fetcher
 

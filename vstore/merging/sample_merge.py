@@ -8,7 +8,7 @@ import numpy as np
 from vstore.diffing.alignment import no_rows
 from vstore.diffing.columns import stored
 from vstore.diffing.values import differing_rows
-from vstore.format.table.samples import KEYS, companions
+from vstore.format.table.names import KEYS
 from vstore.merging.columns import MergedColumn
 from vstore.merging.conflicts import Conflict
 from vstore.merging.sides import Ints, Side, TableSides, sample_names, waves
@@ -87,7 +87,7 @@ class SampleMerge:
             if name is None or column.ours is None or not column.has_values:
                 continue
             if not self.sides.o.is_retyped(name, column.ours):
-                for suffix in ["", *companions(self.sides.base.infos[name])]:
+                for suffix in self.sides.base.infos[name].suffixes:
                     values = read(stored(self.sides.base, name + suffix), (base_rows,))
                     self.sides.staged.stored.write_rows(column.name + suffix, rows, values)
 

@@ -12,7 +12,6 @@ from vstore.diffing.alignment import Alignment, align, no_rows
 from vstore.diffing.columns import ColumnPair, changed_rows, pair_columns, schema, stored
 from vstore.diffing.lineage import Grafts, Lineage
 from vstore.format.digest import Digest
-from vstore.format.table.samples import companions
 from vstore.merging.conflicts import Conflicts
 from vstore.reading.array import read
 from vstore.reading.fetch import Fetcher
@@ -140,7 +139,7 @@ class TableSides:
 
     def parts(self, theirs: str) -> list[str]:
         """Return the suffixes of the arrays that a column of theirs consists of."""
-        return ["", *companions(self.theirs.infos[theirs])]
+        return list(self.theirs.infos[theirs].suffixes)
 
     def take(self, theirs: str, name: str, rows: Ints, their_rows: Ints) -> None:
         """Write rows of one array of theirs into rows of an array of the result."""

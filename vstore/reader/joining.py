@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vstore.errors import InvalidInputError, NotFoundError
-from vstore.format.table.samples import KEYS
+from vstore.format.table.names import KEYS
 from vstore.reading.array import StoredArray
 from vstore.reading.column import Column
 from vstore.reading.table import Table

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from vstore.errors import InvalidInputError
 from vstore.faces import exported_from
 from vstore.format.digest import digest_of
-from vstore.format.table.samples import VALID_SUFFIX
+from vstore.format.table.names import VALID_SUFFIX
 from vstore.reader.load.engine import Batch
 from vstore.reader.load.finishing import Place
 from vstore.reader.plan.cursor import Cursor, Identity

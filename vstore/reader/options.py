@@ -65,9 +65,6 @@ _INTEGERS = {
 }
 """Options that are whole numbers: the least one, and whether there need be none."""
 
-_RAGGED = ("ragged", "image")
-"""Kinds of columns whose samples differ in shape."""
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Choices:
@@ -189,12 +186,14 @@ class Choices:
         chosen: Mapping[str, Any] = (
             self.ragged
             if isinstance(self.ragged, Mapping)
-            else dict.fromkeys([n for n, c in columns.items() if c.kind in _RAGGED], self.ragged)
+            else dict.fromkeys(
+                [n for n, c in columns.items() if c.info.kind.is_ragged], self.ragged
+            )
         )
         known = [kind for kind in get_args(Ragged) if kind != "nested" or library.nest is not None]
         forms: dict[str, Form] = {}
         for name, kind in chosen.items():
-            if name not in columns or columns[name].kind not in _RAGGED:
+            if name not in columns or not columns[name].info.kind.is_ragged:
                 raise InvalidInputError(
                     f"there is no column {name!r} of arrays that differ in shape"
                 )

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from vstore.errors import InvalidInputError, NotFoundError
 from vstore.format.digest import digest_of
-from vstore.format.table.samples import VALID_SUFFIX
+from vstore.format.table.names import VALID_SUFFIX
 from vstore.format.zarr.selection import positions as resolve
 from vstore.reader.joining import at_keys, matched
 from vstore.reader.load.session import Geometry, Selection, stored_array
@@ -104,11 +104,7 @@ class Source:
                     name,
                     stored_array(column.source, name).node.metadata["shape"],
                     stored_array(column.source, name).node.chunks,
-                    [
-                        stored_array(beside, name).node.chunks
-                        for beside in (column.shapes, column.valid)
-                        if beside is not None
-                    ],
+                    [stored_array(beside, name).node.chunks for beside in column.beside.values()],
                     column.rows.deleted.tobytes(),
                     None if picked is None else picked.tobytes(),
                 ]

@@ -8,10 +8,9 @@ from numpy.typing import NDArray
 
 from vstore.errors import InvalidInputError
 from vstore.faces import exported_from
+from vstore.format.table.kinds import ColumnInfo, from_rows
+from vstore.format.table.names import VALID_SUFFIX
 from vstore.format.table.rows import Rows
-from vstore.format.table.samples import from_elements, is_variable
-from vstore.format.tree import ColumnInfo
-from vstore.format.zarr.dtypes import dtype_from
 from vstore.format.zarr.metadata import ArrayMetadata
 from vstore.format.zarr.selection import split
 from vstore.reading.array import ChunkSource, read
@@ -41,23 +40,22 @@ class Column:
     other None in their places; one missing sample is None.
     """
 
-    def __init__(  # noqa: PLR0913 - the arrays that one column is made of
+    def __init__(
         self,
         name: str,
         source: ChunkSource,
         info: ColumnInfo,
         rows: Rows,
         *,
-        shapes: ChunkSource | None = None,
-        valid: ChunkSource | None = None,
+        beside: Mapping[str, ChunkSource] | None = None,
         table: ColumnTable | None = None,
     ) -> None:
         self._name = name
         self._source = source
         self._info = info
         self._rows = rows
-        self._shapes = shapes
-        self._valid = valid
+        self._beside = beside or {}
+        self._valid = self._beside.get(VALID_SUFFIX)
         self._table = table
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -76,9 +74,9 @@ class Column:
         return self._source
 
     @property
-    def shapes(self) -> ChunkSource | None:
-        """The chunks that hold the samples' shapes, where those differ."""
-        return self._shapes
+    def beside(self) -> Mapping[str, ChunkSource]:
+        """The chunks of the column's companions, by suffix."""
+        return self._beside
 
     @property
     def valid(self) -> ChunkSource | None:
@@ -98,7 +96,7 @@ class Column:
     @property
     def kind(self) -> str:
         """One of `ndarray`, `ragged`, `text`, `bytes` and `image`."""
-        return self._info.kind
+        return self._info.kind_name
 
     @property
     def info(self) -> ColumnInfo:
@@ -113,16 +111,14 @@ class Column:
     @property
     def shape(self) -> tuple[int | None, ...]:
         """(samples, *shape of one sample); None for an axis that differs between samples."""
-        if self._info.kind == "ragged":
-            return (len(self), *(self._info.shape or ()))
-        return (len(self), *self.metadata.shape[1:])
+        shape = None if self._info.kind.is_plain else self._info.shape
+        return (len(self), *(self.metadata.shape[1:] if shape is None else shape))
 
     @property
     def dtype(self) -> np.dtype[Any]:
         """The data type of the samples; object for text and bytes."""
-        if self._info.kind == "ragged" and self._info.dtype is not None:
-            return dtype_from(self._info.dtype)
-        return np.dtype(np.uint8) if self._info.kind == "image" else self.metadata.dtype
+        dtype = self._info.kind.dtype(self._info)
+        return self.metadata.dtype if dtype is None else dtype
 
     @property
     def attributes(self) -> dict[str, Any]:
@@ -155,7 +151,7 @@ class Column:
         return self._at(stored, ())
 
     def _at(self, stored: Any, rest: tuple[Any, ...]) -> Any:
-        if not is_variable(self._info):
+        if self._info.kind.is_plain:
             return self._fixed(stored, rest)
         if rest:
             raise InvalidInputError(
@@ -168,12 +164,8 @@ class Column:
 
     def _samples(self, stored: Any) -> NDArray[Any]:
         elements = read(self._source, (stored,))
-        shapes = None if self._shapes is None else read(self._shapes, (stored,))
-        missing = None if self._valid is None else ~read(self._valid, (stored,))
-        samples = from_elements(self._info, elements, shapes, missing=missing)
-        if missing is not None:
-            samples[missing] = None
-        return samples
+        beside = {suffix: read(source, (stored,)) for suffix, source in self._beside.items()}
+        return from_rows(self._info, elements, beside)
 
     def _fixed(self, stored: Any, rest: tuple[Any, ...]) -> Any:
         values = read(self._source, (stored, *rest))
@@ -196,7 +188,7 @@ class Column:
         for start in range(0, len(self), step):
             wave = slice(start, start + step)
             samples = self[wave]
-            if self._valid is None or is_variable(self._info):
+            if self._valid is None or not self._info.kind.is_plain:
                 yield from samples
             else:
                 valid = read(self._valid, (self._rows.locate(wave),))
@@ -207,7 +199,7 @@ class Column:
 
     def _rows_per_wave(self) -> int:
         chunk = self.metadata.chunk_shape[0]
-        if is_variable(self._info):
+        if not self._info.kind.is_plain:
             return chunk
         return max(1, _WAVE_NBYTES // max(1, self.metadata.chunk_nbytes)) * chunk
 

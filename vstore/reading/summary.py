@@ -96,7 +96,7 @@ def summarize_array(path: str, node: ArrayNode, *, samples: int | None = None) -
     if samples is not None:
         shape = (samples, *metadata.shape[1:])
     dtype = str(metadata.dtype)
-    if info is not None and info.kind != "ndarray":
+    if info is not None and not info.kind.is_plain:
         shape = (*shape[:1], *(info.shape or ()))
         dtype = "" if info.dtype is None else str(dtype_from(info.dtype))
     raw = None
@@ -104,7 +104,7 @@ def summarize_array(path: str, node: ArrayNode, *, samples: int | None = None) -
         raw = math.prod(length or 0 for length in shape) * metadata.dtype.itemsize
     return ArraySummary(
         path=path,
-        kind=info.kind if info else "array",
+        kind=info.kind.name if info else "array",
         shape=shape,
         dtype=dtype,
         chunk_shape=metadata.chunk_shape,

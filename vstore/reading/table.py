@@ -10,10 +10,11 @@ from numpy.typing import NDArray
 from vstore.errors import FormatError, NotFoundError
 from vstore.faces import exported_from
 from vstore.format.table.key_index import bucket_count
+from vstore.format.table.kinds import ColumnInfo
+from vstore.format.table.names import DELETED, KEY_INDEX, KEYS
 from vstore.format.table.rows import Rows
 from vstore.format.table.sample_keys import SampleKey, as_list, check_key, from_stored, to_stored
-from vstore.format.table.samples import DELETED, KEY_INDEX, KEYS, SHAPE_SUFFIX, VALID_SUFFIX
-from vstore.format.tree import ArrayNode, ColumnInfo, GroupNode
+from vstore.format.tree import ArrayNode, GroupNode
 from vstore.format.zarr.metadata import ArrayMetadata
 from vstore.reading.array import ChunkSource, StoredArray, prefetch_rows, read
 from vstore.reading.column import Column
@@ -97,14 +98,13 @@ class Table:
                 f"the columns of {self._path!r} have different lengths: {name!r} has "
                 f"{source.metadata.shape[:1]}, the table {self.rows.stored}"
             )
-        shapes = None
-        if info.kind == "ragged":
-            shape = (self.rows.stored, len(info.shape or ()))
-            shapes = self._companion(name + SHAPE_SUFFIX, shape, "int64")
-        valid = None
-        if info.optional:
-            valid = self._companion(name + VALID_SUFFIX, (self.rows.stored,), "bool")
-        return Column(name, source, info, self.rows, shapes=shapes, valid=valid, table=self)
+        beside = {
+            each.suffix: self._companion(
+                name + each.suffix, (self.rows.stored, *each.shape(info)), each.dtype
+            )
+            for each in info.companions
+        }
+        return Column(name, source, info, self.rows, beside=beside, table=self)
 
     @cached_property
     def rows(self) -> Rows:
@@ -285,7 +285,7 @@ class Table:
     def at_rows(self, stored: int | NDArray[np.int64]) -> dict[str, Any]:
         """Return the samples in stored rows; chunks that are small come together."""
         columns = self.columns.values()
-        sources = [each for c in columns for each in (c.source, c.shapes, c.valid)]
+        sources = [each for c in columns for each in (c.source, *c.beside.values())]
         prefetch_rows(sources, np.unique(np.atleast_1d(np.asarray(stored, np.int64))))
         return {name: column.at_rows(stored) for name, column in self.columns.items()}
 
@@ -297,7 +297,7 @@ class Table:
     def __repr__(self) -> str:
         columns = ", ".join(
             f"{name}: {column.dtype}{list(column.shape[1:]) or ''}"
-            if column.kind in ("ndarray", "ragged")
+            if column.info.kind.is_told_by_dtype
             else f"{name}: {column.kind}"
             for name, column in self.columns.items()
         )

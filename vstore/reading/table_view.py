@@ -3,11 +3,10 @@
 from collections.abc import Mapping
 
 from vstore.errors import InvalidInputError
-from vstore.format.table.samples import KEYS
-from vstore.format.tree import ArrayNode, ColumnInfo, GroupNode, Kind, Node, TableInfo
+from vstore.format.table.kinds import ColumnInfo, kind_of_array
+from vstore.format.table.names import KEYS
+from vstore.format.tree import ArrayNode, GroupNode, Node, TableInfo
 from vstore.format.zarr.metadata import ArrayMetadata
-
-_KINDS: dict[str, Kind] = {"string": "text", "variable_length_bytes": "bytes"}
 
 
 def as_table(group: GroupNode, children: Mapping[str, Node], *, path: str) -> GroupNode:
@@ -54,10 +53,7 @@ def as_table(group: GroupNode, children: Mapping[str, Node], *, path: str) -> Gr
 
 
 def _column(metadata: ArrayMetadata) -> ColumnInfo:
-    kind = _KINDS.get(_name(metadata), "ndarray")
-    if kind != "ndarray" and metadata.ndim > 1:
-        kind = "ndarray"
-    return ColumnInfo(kind)
+    return ColumnInfo(kind_of_array(_name(metadata), metadata.ndim).name)
 
 
 def _name(metadata: ArrayMetadata) -> str:

@@ -14,7 +14,7 @@ from torch.utils.data._utils.collate import default_collate_fn_map
 
 from vstore.errors import InvalidInputError
 from vstore.faces import exported_from
-from vstore.format.table.samples import VALID_SUFFIX
+from vstore.format.table.names import VALID_SUFFIX
 from vstore.format.zarr.selection import positions as resolve
 from vstore.reader.options import as_cache, as_integer
 from vstore.reader.random_access import RandomAccess

@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 
 from vstore.errors import InvalidInputError
 from vstore.format.table.conversion import as_dtype
-from vstore.format.table.samples import VALID_SUFFIX, is_variable
-from vstore.format.tree import ColumnInfo
+from vstore.format.table.kinds import ColumnInfo
+from vstore.format.table.names import VALID_SUFFIX
 from vstore.format.zarr.selection import Selection
 from vstore.writing.batches import SampleForm, as_rows, as_samples
 from vstore.writing.staged_array import StagedArray
@@ -47,9 +47,11 @@ def assignments(target: Target, stored: Any, rest: Sequence[Any], values: Any) -
         OutOfBoundsError: a position outside a sample.
         InvalidInputError: values of another data type or shape, or another number of them.
     """
-    if not is_variable(target.info) and not (target.info.optional and not rest):
+    kind = target.info.kind
+    if kind.is_plain and not (target.info.optional and not rest):
         array = target.arrays[""]
         fitting = as_dtype(values, target.form.dtype, name=target.name)
+        fitting = kind.encode(target.info, fitting, target.name)
         found = [_fitted(array, (stored, *rest), fitting)]
         if target.info.optional:
             found.append(_fitted(target.arrays[VALID_SUFFIX], (stored,), np.ones((), bool)))
@@ -74,7 +76,7 @@ def _samples(target: Target, stored: Any, values: Any) -> Any:
     wanted = _count(stored, target.arrays[""].metadata.shape[0])
     if values is None or isinstance(values, (str, bytes, bytearray, memoryview)):
         return [values] * wanted
-    if not is_variable(target.info) and _shape(values) == target.form.shape:
+    if target.info.kind.is_plain and _shape(values) == target.form.shape:
         return [values] * wanted
     is_masked = isinstance(values, np.ma.MaskedArray) and values.ndim
     samples = values if is_masked else as_samples(values, name=target.name)

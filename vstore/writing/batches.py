@@ -3,21 +3,13 @@
 from collections.abc import Iterable, Iterator, Mapping, Set
 from typing import Any, NamedTuple
 
-import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
 from vstore.errors import InvalidInputError
 from vstore.format.table.conversion import as_dtype
-from vstore.format.table.samples import (
-    SHAPE_SUFFIX,
-    VALID_SUFFIX,
-    is_variable,
-    shapes_of,
-    to_elements,
-)
-from vstore.format.tree import ColumnInfo
-from vstore.format.zarr.dtypes import dtype_from
+from vstore.format.table.kinds import ColumnInfo, to_rows
+from vstore.format.table.names import VALID_SUFFIX
 
 Batch = Mapping[str, Any]
 
@@ -110,7 +102,7 @@ def batch_of_one(sample: Batch, infos: Mapping[str, ColumnInfo]) -> dict[str, An
     single: dict[str, Any] = {}
     for name, value in sample.items():
         info = infos.get(name)
-        if info is not None and is_variable(info):
+        if info is not None and not info.kind.is_plain:
             held = np.empty(1, object)
             held[0] = value
             single[name] = held
@@ -128,24 +120,22 @@ def as_rows(name: str, info: ColumnInfo, form: SampleForm, values: Any) -> dict[
     Raises:
         InvalidInputError: values of another type, data type or shape.
     """
+    valid = None
     if info.optional:
         values, valid = _without_missing(name, info, form, values)
-        rows = as_rows(name, msgspec.structs.replace(info, optional=False), form, values)
-        if SHAPE_SUFFIX in rows:
-            rows[SHAPE_SUFFIX][~valid] = 0
-        elif not is_variable(info) and not valid.all():
-            rows[""] = np.where(_along(valid, rows[""]), rows[""], _filler(info, form))
-        return rows | {VALID_SUFFIX: valid}
-    if is_variable(info):
-        samples = as_samples(values, name=name)
-        rows = {"": to_elements(info, samples, name=name)}
-        if info.kind == "ragged":
-            rows[SHAPE_SUFFIX] = shapes_of(info, samples)
-        return rows
-    return {"": _fixed_rows(name, form, values)}
+    if not info.kind.is_plain:
+        rows = to_rows(info, as_samples(values, name=name), valid=valid, name=name)
+    elif valid is None or valid.all():
+        rows = {"": info.kind.encode(info, _plain_samples(name, form, values), name)}
+    else:
+        samples = _plain_samples(name, form, values)
+        filled = np.full(samples.shape, _filler(form), form.dtype)
+        filled[valid] = info.kind.encode(info, samples[valid], name)
+        rows = {"": filled}
+    return rows if valid is None else rows | {VALID_SUFFIX: valid}
 
 
-def _fixed_rows(name: str, form: SampleForm, values: Any) -> NDArray[Any]:
+def _plain_samples(name: str, form: SampleForm, values: Any) -> NDArray[Any]:
     array = as_dtype(values, form.dtype, name=name)
     if not array.ndim:
         raise _no_list(values, name)
@@ -161,9 +151,9 @@ def _fixed_rows(name: str, form: SampleForm, values: Any) -> NDArray[Any]:
 def _without_missing(
     name: str, info: ColumnInfo, form: SampleForm, values: Any
 ) -> tuple[Any, NDArray[np.bool_]]:
-    """Return the values with something in the place of missing ones, and which are there."""
-    if isinstance(values, np.ma.MaskedArray):
-        values = _with_none(name, values) if is_variable(info) else values
+    """Return the values, and which are there; a plain kind gets a fill value for the others."""
+    if isinstance(values, np.ma.MaskedArray) and not info.kind.is_plain:
+        values = _with_none(name, values)
     if isinstance(values, np.ma.MaskedArray):
         mask = np.ma.getmaskarray(values)
         valid = np.asarray(~mask.all(axis=tuple(range(1, mask.ndim))), bool)
@@ -177,9 +167,9 @@ def _without_missing(
         return values, np.ones(len(values), bool)
     samples = as_samples(values, name=name)
     valid = np.array([sample is not None for sample in samples], bool)
-    if valid.all():
+    if valid.all() or not info.kind.is_plain:
         return values, valid
-    filler = _filler(info, form)
+    filler = _filler(form)
     return [filler if sample is None else sample for sample in samples], valid
 
 
@@ -189,15 +179,6 @@ def _with_none(name: str, values: NDArray[Any]) -> list[Any]:
     return [None if missing else one for one, missing in zip(samples, masked, strict=True)]
 
 
-def _along(valid: NDArray[np.bool_], rows: NDArray[Any]) -> NDArray[np.bool_]:
-    return valid.reshape(-1, *[1] * (rows.ndim - 1))
-
-
-def _filler(info: ColumnInfo, form: SampleForm) -> Any:
-    if info.kind == "ragged":
-        lengths = [length or 0 for length in info.shape or ()]
-        return np.zeros(lengths, np.uint8 if info.dtype is None else dtype_from(info.dtype))
-    if is_variable(info):
-        return "" if info.kind == "text" else b""
+def _filler(form: SampleForm) -> NDArray[Any]:
     fill = np.zeros((), form.dtype)[()] if form.fill is None else form.fill
     return np.full(form.shape, fill, form.dtype)

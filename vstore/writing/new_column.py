@@ -13,14 +13,9 @@ from vstore.errors import InvalidInputError
 from vstore.format import document
 from vstore.format.index import MAX_HEIGHT, span
 from vstore.format.object_keys import check_node_name
-from vstore.format.table.samples import (
-    KEYS,
-    RESERVED_SUFFIXES,
-    ColumnSpec,
-    as_storable,
-    is_variable,
-)
-from vstore.format.tree import ColumnInfo
+from vstore.format.table.kinds import NDARRAY, TEXT, ColumnInfo, reserved_suffixes
+from vstore.format.table.names import KEYS
+from vstore.format.table.specs import ColumnSpec, as_storable
 from vstore.format.zarr.codecs import choose, preset
 from vstore.format.zarr.dtypes import data_type_of
 from vstore.format.zarr.metadata import ArrayMetadata
@@ -59,8 +54,9 @@ def column_metadata(spec: ColumnSpec, first: NDArray[Any], *, name: str) -> Arra
     Raises:
         InvalidInputError: an option of the column is impossible.
     """
-    if is_variable(spec.info):
-        data_type: Any = "string" if spec.info.kind == "text" else "variable_length_bytes"
+    kind = spec.info.kind
+    if not kind.is_plain:
+        data_type: Any = kind.data_type
         sizes = [len(element) for element in first[:1024]]
         row_nbytes = OBJECT_NBYTES + (float(np.mean(sizes)) if sizes else 0.0)
         shape: tuple[int, ...] = ()
@@ -70,7 +66,7 @@ def column_metadata(spec: ColumnSpec, first: NDArray[Any], *, name: str) -> Arra
         row_nbytes = math.prod(max(1, length) for length in shape) * spec.dtype.itemsize
     rows = spec.rows_per_chunk
     if rows is None:
-        is_small = spec.codecs == "small" and not is_variable(spec.info)
+        is_small = spec.codecs == "small" and kind.is_plain
         rows = rows_per_chunk(row_nbytes, SMALL_CHUNK_NBYTES if is_small else CHUNK_NBYTES)
     _check_rows(rows, name)
     return ArrayMetadata.create(
@@ -97,7 +93,7 @@ def check_spec(spec: ColumnSpec, name: str) -> None:
 def check_column_name(name: str) -> None:
     """Raise `InvalidInputError` unless a column may be called `name`."""
     check_node_name(name, what="column")
-    if name == KEYS or name.endswith(RESERVED_SUFFIXES):
+    if name == KEYS or name.endswith(reserved_suffixes()):
         raise InvalidInputError(f"the column name {name!r} is taken by vstore; choose another one")
 
 
@@ -150,7 +146,7 @@ def keys_metadata(first: NDArray[Any]) -> ArrayMetadata:
 
     Its chunks are small, for looking up a key reads one.
     """
-    spec = ColumnSpec(ColumnInfo("ndarray" if first.dtype == np.int64 else "text"), first.dtype)
+    spec = ColumnSpec(ColumnInfo((NDARRAY if first.dtype == np.int64 else TEXT).name), first.dtype)
     metadata = column_metadata(spec, first, name=KEYS)
     if metadata.chunk_shape[0] <= MAX_KEYS:
         return metadata

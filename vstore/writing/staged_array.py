@@ -14,7 +14,8 @@ from vstore.format import document
 from vstore.format.digest import Digest
 from vstore.format.index import Index, locate, update, walk
 from vstore.format.page import ChunkRef
-from vstore.format.tree import ArrayNode, ColumnInfo
+from vstore.format.table.kinds import ColumnInfo
+from vstore.format.tree import ArrayNode
 from vstore.format.zarr.codecs import ChunkCodec
 from vstore.format.zarr.metadata import ArrayMetadata
 from vstore.format.zarr.selection import (

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from vstore.format.table import key_index
 from vstore.format.table.key_index import Marks
-from vstore.format.table.samples import KEY_INDEX
+from vstore.format.table.names import KEY_INDEX
 from vstore.format.zarr.metadata import ArrayMetadata
 from vstore.reading.array import read
 from vstore.writing.staged_array import StagedArray

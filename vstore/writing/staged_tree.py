@@ -12,7 +12,7 @@ from vstore.format import tree as trees
 from vstore.format.commit import Changes
 from vstore.format.digest import Digest
 from vstore.format.table.sample_keys import KeyKind
-from vstore.format.table.samples import ColumnSpec, bytes_
+from vstore.format.table.specs import ColumnSpec, bytes_
 from vstore.format.tree import ArrayNode, GroupNode, Node, NodeRef, TableInfo, Tree, new_id
 from vstore.format.zarr.metadata import ArrayMetadata
 from vstore.reading.fetch import Fetcher

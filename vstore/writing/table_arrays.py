@@ -13,19 +13,12 @@ from vstore.format.commit import Changes
 from vstore.format.deleted_rows import BLOCK_ROWS, NONE_DELETED, DeletedRows
 from vstore.format.table import key_index
 from vstore.format.table.key_index import Marks, bucket_count
+from vstore.format.table.kinds import ColumnInfo
+from vstore.format.table.names import DELETED, KEY_INDEX, KEYS
 from vstore.format.table.rows import Rows
 from vstore.format.table.sample_keys import none_stored
-from vstore.format.table.samples import (
-    DELETED,
-    KEY_INDEX,
-    KEYS,
-    SHAPE_SUFFIX,
-    VALID_SUFFIX,
-    ColumnSpec,
-    companions,
-    is_variable,
-)
-from vstore.format.tree import ArrayNode, ColumnInfo, GroupNode, rewritten
+from vstore.format.table.specs import ColumnSpec
+from vstore.format.tree import ArrayNode, GroupNode, rewritten
 from vstore.format.zarr.metadata import ArrayMetadata
 from vstore.reading.array import StoredArray, read
 from vstore.reading.column import Column
@@ -91,7 +84,7 @@ class TableArrays:
         """Yield the columns that were made before anything was known of their samples."""
         for name, info in self.infos.items():
             rows = self._arrays[name].metadata.chunk_shape[0]
-            if is_variable(info) and not self.count and rows == SampleSizes().rows:
+            if not info.kind.is_plain and not self.count and rows == SampleSizes().rows:
                 yield name
 
     def _staged(self, name: str, child: ArrayNode) -> StagedArray:
@@ -157,15 +150,9 @@ class TableArrays:
 
     def column(self, name: str) -> Column:
         """Return a column as it stands now, for reading."""
-        parts = {suffix: self[name + suffix] for suffix in companions(self.infos[name])}
-        return Column(
-            name,
-            self[name],
-            self.infos[name],
-            self.rows,
-            shapes=parts.get(SHAPE_SUFFIX),
-            valid=parts.get(VALID_SUFFIX),
-        )
+        info = self.infos[name]
+        beside = {each.suffix: self[name + each.suffix] for each in info.companions}
+        return Column(name, self[name], info, self.rows, beside=beside)
 
     # Columns ------------------------------------------------------------------------
 
@@ -174,17 +161,11 @@ class TableArrays:
         metadata = column_metadata(spec, first, name=name)
         rows = metadata.chunk_shape[0]
         self.add_array(name, metadata, spec.info)
-        if is_variable(spec.info) and spec.rows_per_chunk is None:
+        if not spec.info.kind.is_plain and spec.rows_per_chunk is None:
             self._sizes[name] = SampleSizes()
-        forms: dict[str, tuple[tuple[int, ...], str]] = {
-            SHAPE_SUFFIX: ((len(spec.info.shape or ()),), "int64"),
-            VALID_SUFFIX: ((), "bool"),
-        }
-        for suffix in companions(spec.info):
-            shape, dtype = forms[suffix]
-            self.add_array(
-                name + suffix, companion_metadata(name + suffix, shape, dtype, rows), None
-            )
+        for companion in spec.info.companions:
+            beside, shape = name + companion.suffix, companion.shape(spec.info)
+            self.add_array(beside, companion_metadata(beside, shape, companion.dtype, rows), None)
 
     def add_array(self, name: str, metadata: ArrayMetadata, info: ColumnInfo | None) -> None:
         """Add an array with no stored chunk; its elements hold the fill value."""
@@ -195,7 +176,7 @@ class TableArrays:
 
     def drop_column(self, name: str) -> None:
         """Remove a column and its companions."""
-        for suffix in ("", *companions(self.infos.pop(name))):
+        for suffix in self.infos.pop(name).suffixes:
             del self._arrays[name + suffix]
         self._sizes.pop(name, None)
         self._has_new_schema = True
@@ -205,7 +186,7 @@ class TableArrays:
         if new_name in self.infos:
             raise AlreadyExistsError(f"the table {self.path!r} has a column {new_name!r} already")
         info = self.infos.pop(name)
-        for suffix in ("", *companions(info)):
+        for suffix in info.suffixes:
             self._arrays[new_name + suffix] = self._arrays.pop(name + suffix)
         self.infos[new_name] = info
         if name in self._sizes:
@@ -282,7 +263,7 @@ class TableArrays:
                 self._rechunk(name, sizes.rows)
 
     def _rechunk(self, name: str, rows: int) -> None:
-        for suffix in ("", *companions(self.infos[name])):
+        for suffix in self.infos[name].suffixes:
             old = self[name + suffix]
             step, count = old.metadata.chunk_shape[0], old.metadata.shape[0]
             new = self._new(name + suffix, old.metadata.rechunked(rows), old.column)

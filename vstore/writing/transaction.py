@@ -20,7 +20,7 @@ from vstore.format.commit import Changes, CommitDocument
 from vstore.format.digest import Digest
 from vstore.format.object_keys import split_path
 from vstore.format.table.sample_keys import KEY_KINDS, KeyKind
-from vstore.format.table.samples import ColumnSpec
+from vstore.format.table.specs import ColumnSpec
 from vstore.format.tree import ArrayNode, GroupNode
 from vstore.history.commits import Commit, describe
 from vstore.reading.fetch import Fetcher

@@ -12,14 +12,9 @@ from vstore.faces import exported_from
 from vstore.format import document
 from vstore.format.commit import Changes
 from vstore.format.table.conversion import as_dtype
+from vstore.format.table.names import KEYS
 from vstore.format.table.sample_keys import SampleKey, from_stored
-from vstore.format.table.samples import (
-    KEYS,
-    ColumnSpec,
-    as_storable,
-    companions,
-    is_variable,
-)
+from vstore.format.table.specs import ColumnSpec, as_storable
 from vstore.format.tree import ArrayNode, GroupNode
 from vstore.format.zarr.selection import split
 from vstore.reading.array import read
@@ -260,7 +255,7 @@ class TransactionTable:
 
     def _target(self, name: str) -> Target:
         info = self._stored.infos[name]
-        arrays = {suffix: self._stored[name + suffix] for suffix in ("", *companions(info))}
+        arrays = {suffix: self._stored[name + suffix] for suffix in info.suffixes}
         return Target(name, info, self._sample_form(name), arrays)
 
     def write_sample(self, name: str, row: int, sample: Any) -> None:
@@ -318,9 +313,9 @@ class TransactionTable:
         self._make(name, None)
         info, source, new = self._stored.infos[name], self._stored[name], as_storable(dtype)
         old = source.metadata
-        if is_variable(info) or not np.can_cast(old.dtype, new, "safe"):
+        if not info.kind.is_plain or not np.can_cast(old.dtype, new, "safe"):
             raise InvalidInputError(
-                f"the column {name!r} holds {info.kind} {old.dtype}, which {new} cannot hold "
+                f"the column {name!r} holds {info.kind.name} {old.dtype}, which {new} cannot hold "
                 "without loss"
             )
 

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, ClassVar
 
 from vstore.errors import InvalidInputError
-from vstore.format.table.samples import DELETED, KEY_INDEX, KEYS
+from vstore.format.table.names import DELETED, KEY_INDEX, KEYS
 from vstore.format.tree import GroupNode
 from vstore.optional import needed
 from vstore.reading.snapshot import Snapshot

@@ -17,7 +17,7 @@ from vstore.format.table.key_index import (
     encode_bucket,
     marks_of_keys,
 )
-from vstore.format.table.samples import DELETED, KEY_INDEX, KEYS
+from vstore.format.table.names import DELETED, KEY_INDEX, KEYS
 from vstore.maintenance.fsck.fsck import FsckOptions, fsck
 from vstore.writing.staged_array import StagedArray
 

@@ -73,6 +73,16 @@ def encoded_image(data: bytes, *, name: str) -> bytes:
     raise InvalidInputError(f"the column {name!r} holds JPEG, PNG or WebP images; got {got}")
 
 
+def image_format(data: bytes) -> str:
+    r"""Return which format the bytes of an image have, by how they begin.
+
+    >>> image_format(b"\x89PNG\r\n"), image_format(b"?")
+    ('PNG', 'image')
+    """
+    formats = {b"\x89PNG": "PNG", b"\xff\xd8": "JPEG", b"RIFF": "WebP"}
+    return next((name for start, name in formats.items() if data.startswith(start)), "image")
+
+
 def encode_image(array: NDArray[Any], *, name: str) -> bytes:
     """Return a uint8 array as PNG, without loss."""
     channels = array.shape[2] if array.ndim == 3 else 1

@@ -11,7 +11,7 @@ from vstore.format.deleted_rows import BLOCK_ROWS
 from vstore.format.digest import Digest
 from vstore.format.table import key_index
 from vstore.format.table.key_index import Marks
-from vstore.format.table.samples import DELETED, KEY_INDEX, KEYS
+from vstore.format.table.names import DELETED, KEY_INDEX, KEYS
 from vstore.maintenance.fsck.findings import Findings
 from vstore.reading.array import ChunkSource, StoredArray, read
 from vstore.reading.fetch import Fetcher

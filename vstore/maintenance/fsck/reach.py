@@ -12,8 +12,8 @@ from vstore.format import tree as trees
 from vstore.format.digest import Digest
 from vstore.format.index import Index, root_page, span
 from vstore.format.page import ChunkRef, Leaf, Page, PageRef
+from vstore.format.table.names import DELETED
 from vstore.format.table.rows import Rows
-from vstore.format.table.samples import DELETED
 from vstore.format.tree import ArrayNode, GroupNode, Node, NodeRef
 from vstore.format.zarr.selection import chunk_strides
 from vstore.maintenance.forwarding import Forwards

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vstore.errors import InvalidInputError
-from vstore.format.table.samples import SHAPE_SUFFIX
+from vstore.format.table.names import SHAPE_SUFFIX
 from vstore.reader.load.engine import Batch
 from vstore.reader.plan.planner import Deal
 

@@ -2,15 +2,15 @@
 
 import itertools
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from vstore.format.table.samples import from_elements
-from vstore.format.tree import ColumnInfo
+from vstore.format.table.kinds import ColumnInfo, from_rows
+from vstore.format.table.names import VALID_SUFFIX
 from vstore.reader.load.chunks import OBJECT_NBYTES, SampleChunks
 from vstore.reader.load.feeds import Feed, Part, Spread
 from vstore.reader.load.loading import Loading, Receive, Request
@@ -62,15 +62,12 @@ class ObjectFeed:
         info: ColumnInfo,
         chunks: SampleChunks,
         cache: "ChunkCache",
-        *,
-        shapes: Beside | None = None,
-        valid: Beside | None = None,
+        beside: Mapping[str, Beside],
     ) -> None:
         self._info = info
         self._chunks = chunks
         self._cache = cache
-        self._shapes = shapes
-        self._valid = valid
+        self._beside = beside
         self.dtype = np.dtype(object)
 
     def open(self, rows: Ints, *, spare: Feed | None = None) -> "ObjectPart":
@@ -91,9 +88,8 @@ class ObjectFeed:
             wanted.append(number)
             receive.append(self._kept(number, inside, target))
         requests = [Request(self._chunks, wanted, receive)] if wanted else []
-        shapes = None if self._shapes is None else self._shapes.open(rows)
-        valid = None if self._valid is None else self._valid.open(rows)
-        return ObjectPart(self._info, elements, spread.places(), requests, shapes, valid)
+        beside = {suffix: each.open(rows) for suffix, each in self._beside.items()}
+        return ObjectPart(self._info, elements, spread.places(), requests, beside)
 
     def _kept(self, number: int, inside: Ints, target: NDArray[Any]) -> Receive:
         def receive(load: Load) -> None:
@@ -106,8 +102,8 @@ class ObjectFeed:
     def statistics(self) -> tuple[int, int]:
         """Return how many chunks were found in memory, and how many were not."""
         # What says which samples are there is read, and counted, as a column of its own.
-        shapes = [] if self._shapes is None else [self._shapes.feed, self._shapes.spare]
-        counts = [feed.statistics() for feed in shapes]
+        own = [each for suffix, each in self._beside.items() if suffix != VALID_SUFFIX]
+        counts = [feed.statistics() for each in own for feed in (each.feed, each.spare)]
         found, loaded = (sum(each) for each in zip((0, 0), *counts, strict=True))
         return self._cache.hits + found, self._cache.misses + loaded
 
@@ -120,38 +116,29 @@ class ObjectPart:
     elements: NDArray[Any]
     index: Ints
     own_requests: Sequence[Request]
-    shapes: BesidePart | None
-    valid: BesidePart | None
-
-    @property
-    def _beside(self) -> list[Part]:
-        return [each.part for each in (self.shapes, self.valid) if each is not None]
+    beside: Mapping[str, BesidePart]
 
     @property
     def requests(self) -> Sequence[Request]:
         """What must be loaded first."""
-        beside = [part.requests for part in self._beside]
+        beside = [each.part.requests for each in self.beside.values()]
         return [*self.own_requests, *itertools.chain.from_iterable(beside)]
 
     def begin(self, loading: Loading) -> set[Loading]:
         """Learn what loads the requests; return everything that must be waited for."""
         awaited = {loading} if self.own_requests else set()
-        return awaited.union(*(part.begin(loading) for part in self._beside))
+        return awaited.union(*(each.part.begin(loading) for each in self.beside.values()))
 
     def take(self, start: int, stop: int, out: list[Any]) -> None:
         """Decode samples into the end of a list, None where one is missing."""
         elements = self.elements[self.index[start:stop]]
-        shapes = None if self.shapes is None else self.shapes.taken(start, stop)
-        missing = None if self.valid is None else ~self.valid.taken(start, stop)
-        samples = from_elements(self.info, elements, shapes, missing=missing)
-        if missing is not None:
-            samples[missing] = None
-        out.extend(samples.tolist())
+        beside = {suffix: each.taken(start, stop) for suffix, each in self.beside.items()}
+        out.extend(from_rows(self.info, elements, beside).tolist())
 
     def close(self) -> None:
         """Let go of the memory."""
-        for part in self._beside:
-            part.close()
+        for each in self.beside.values():
+            each.part.close()
 
 
 @dataclass(slots=True, eq=False)

@@ -1,5 +1,6 @@
 """What one process holds to read some columns: open columns, and memory for their chunks."""
 
+import itertools
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -7,9 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vstore.errors import InvalidInputError
+from vstore.format.table.kinds import ColumnInfo
+from vstore.format.table.names import VALID_SUFFIX
 from vstore.format.table.rows import Rows
-from vstore.format.table.samples import SHAPE_SUFFIX, VALID_SUFFIX
-from vstore.format.tree import ColumnInfo
 from vstore.reader.load.buffers import BufferPool
 from vstore.reader.load.chunks import SampleChunks
 from vstore.reader.load.disk_cache import DiskCache
@@ -114,10 +115,8 @@ def open_channels(
     opening = _Opening(memory)
     arrays: dict[str, SampleChunks] = {}
     for name, column in columns.items():
-        beside = ((SHAPE_SUFFIX, column.shapes), (VALID_SUFFIX, column.valid))
-        for suffix, source in (("", column.source), *beside):
-            if source is not None:
-                arrays[name + suffix] = opening.chunks(source, name)
+        for suffix, source in (("", column.source), *column.beside.items()):
+            arrays[name + suffix] = opening.chunks(source, name)
     shares = _shares(list(arrays.values()), memory.nbytes, unit_rows, rows_per_block)
     budgets = dict(zip(arrays, shares, strict=True))
     channels: dict[str, Channel] = {}
@@ -125,8 +124,8 @@ def open_channels(
         locate = selections[name].locate
         made = {
             suffix: opening.dense(arrays[name + suffix], locate, budgets[name + suffix])
-            for suffix in ("", SHAPE_SUFFIX, VALID_SUFFIX)
-            if name + suffix in arrays and not arrays[name + suffix].dtype.hasobject
+            for suffix in ("", *column.beside)
+            if not arrays[name + suffix].dtype.hasobject
         }
         if "" not in made:
             made[""] = opening.objects(column.info, arrays[name], locate, budgets[name], made)
@@ -169,13 +168,12 @@ class _Opening:
         beside: Mapping[str, Channel],
     ) -> Channel:
         """Return a channel of samples that are Python objects, given those that belong to it."""
-        shapes, valid = (
-            None if suffix not in beside else Beside(beside[suffix].feed, beside[suffix].spare)
-            for suffix in (SHAPE_SUFFIX, VALID_SUFFIX)
-        )
-        feed = ObjectFeed(info, chunks, ChunkCache(share), shapes=shapes, valid=valid)
-        shape_chunks = beside[SHAPE_SUFFIX].stored if SHAPE_SUFFIX in beside else ()
-        return Channel(feed, feed, locate, chunks.row_nbytes, (chunks, *shape_chunks))
+        feeds = {suffix: Beside(each.feed, each.spare) for suffix, each in beside.items()}
+        feed = ObjectFeed(info, chunks, ChunkCache(share), feeds)
+        # What says which samples are there is read as a column of its own.
+        own = [each.stored for suffix, each in beside.items() if suffix != VALID_SUFFIX]
+        stored = (chunks, *itertools.chain.from_iterable(own))
+        return Channel(feed, feed, locate, chunks.row_nbytes, stored)
 
 
 def _shares(

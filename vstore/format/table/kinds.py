@@ -1,0 +1,286 @@
+"""The kinds of columns, and what each one says of its samples.
+
+A kind is one value, and everything that differs between kinds is asked of it. To add one,
+write its `ColumnKind`, add it to `KINDS`, and write a function in `specs` that describes a
+column of it. Nothing else compares kinds.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from vstore.errors import InvalidInputError
+from vstore.faces import exported_from
+from vstore.format.table import images
+from vstore.format.table.names import SHAPE_SUFFIX, VALID_SUFFIX
+from vstore.format.table.ragged import decode_ragged, encode_ragged
+from vstore.format.zarr.dtypes import BYTES as BYTES_TYPE
+from vstore.format.zarr.dtypes import STRING as STRING_TYPE
+from vstore.format.zarr.dtypes import dtype_from
+
+
+@exported_from("vstore")
+class ColumnInfo(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """What a table says of one of its columns beyond the array's own metadata.
+
+    `id` is given when the column is made and stays through renaming; a column that is made
+    again under an old name has another one.
+    `dtype` and `shape` describe the samples of a ragged column, None standing for an
+    axis of any length; the samples' shapes are in the companion array `<name>.shape`.
+    Which samples of an `optional` column are there is in `<name>.valid`.
+    """
+
+    kind_name: str = msgspec.field(name="kind")
+    id: str = ""
+    dtype: str | dict[str, Any] | None = None
+    shape: tuple[int | None, ...] | None = None
+    optional: bool = False
+
+    def __post_init__(self) -> None:
+        if self.kind_name not in KINDS:
+            raise ValueError(f"a column is one of {', '.join(KINDS)}, not {self.kind_name!r}")
+
+    @property
+    def kind(self) -> "ColumnKind":
+        """What the column holds."""
+        return KINDS[self.kind_name]
+
+    @property
+    def companions(self) -> tuple["Companion", ...]:
+        """The arrays that stand beside the column's own."""
+        return (*self.kind.companions, VALID) if self.optional else self.kind.companions
+
+    @property
+    def suffixes(self) -> tuple[str, ...]:
+        """What follows the column's name in the names of its array and the companions."""
+        return ("", *(companion.suffix for companion in self.companions))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Companion:
+    """An array with one element for each sample, beside the one of a column.
+
+    `shape` returns the shape of an element, and `of` the element of one sample; elements of
+    missing samples are zero.
+    """
+
+    suffix: str
+    dtype: str
+    shape: Callable[[ColumnInfo], tuple[int, ...]]
+    of: Callable[[Any], Any]
+
+
+VALID = Companion(VALID_SUFFIX, "bool", lambda _: (), lambda sample: sample is not None)
+"""Says which samples of an optional column are there."""
+
+
+@exported_from("vstore")
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class ColumnKind:
+    """What a column holds: how samples are stored, and what others need to know of them.
+
+    Samples of a *plain* kind have one data type and shape, and are the rows of an array, so
+    that a part of a sample is read and written alone. Those of any other kind differ in size:
+    each is one element, a string or bytes.
+    """
+
+    name: str
+    """What is stored, and what users see, as the column's `kind`."""
+
+    data_type: Literal["string", "variable_length_bytes"] | None = None
+    """The Zarr data type of elements; None for a plain kind."""
+
+    encode: Callable[[ColumnInfo, Any, str], Any] = lambda _info, values, _name: values
+    """Return the element of a sample, or raise `InvalidInputError` with the column's name.
+
+    A plain kind gets an array of the column's data type, which may be many samples or a part
+    of one, and returns one like it.
+    """
+
+    decode: Callable[..., Any] | None = None
+    """Return a sample, given the `ColumnInfo`, its element and those of its companions.
+
+    None where elements are the samples, as they always are for a plain kind.
+    """
+
+    companions: tuple[Companion, ...] = ()
+    """The arrays that are needed to decode an element."""
+
+    dtype: Callable[[ColumnInfo], np.dtype[Any] | None] = lambda _: None
+    """Return the data type of samples where it is not that of the stored array."""
+
+    is_ragged: bool = False
+    """Whether samples are arrays that differ in shape."""
+
+    is_told_by_dtype: bool = False
+    """Whether its data type and shape tell more of a column than the name of its kind."""
+
+    is_measured: bool = False
+    """Whether differences of samples are numbers that say something, where dtypes allow."""
+
+    format_of: Callable[[bytes], str] | None = None
+    """Return which format an element has, where that is shown for a sample, not its values."""
+
+    stored_as: str = ""
+    """What readers who know only Zarr see in the place of samples."""
+
+    def __post_init__(self) -> None:
+        if self.is_plain and (self.decode or self.companions):
+            raise TypeError(f"samples of the kind {self.name!r} are stored as they are")
+
+    def __repr__(self) -> str:
+        return f"<ColumnKind {self.name!r}>"
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether samples are the rows of an array, and not elements of variable length."""
+        return self.data_type is None
+
+    @property
+    def nothing(self) -> Any:
+        """The element in the place of a missing sample, where the kind is not plain."""
+        return "" if self.data_type == STRING_TYPE else b""
+
+
+def to_rows(
+    info: ColumnInfo,
+    samples: Sequence[Any],
+    *,
+    valid: NDArray[np.bool_] | None = None,
+    name: str,
+) -> dict[str, NDArray[Any]]:
+    """Return samples that differ in size as they are stored, by suffix of the array.
+
+    Those that are not `valid` are missing, whatever stands for them.
+
+    Raises:
+        InvalidInputError: a sample of the wrong type, data type or shape.
+    """
+    kind = info.kind
+    elements = np.empty(len(samples), object)
+    for i, sample in enumerate(samples):
+        there = valid is None or valid[i]
+        elements[i] = kind.encode(info, sample, name) if there else kind.nothing
+    rows: dict[str, NDArray[Any]] = {"": elements}
+    for companion in kind.companions:
+        made = np.zeros((len(samples), *companion.shape(info)), companion.dtype)
+        for i, sample in enumerate(samples):
+            if valid is None or valid[i]:
+                made[i] = companion.of(sample)
+        rows[companion.suffix] = made
+    return rows
+
+
+def from_rows(
+    info: ColumnInfo,
+    elements: NDArray[Any],
+    beside: Mapping[str, NDArray[Any]],
+) -> NDArray[Any]:
+    """Return stored elements of variable length as the samples that a reader gets.
+
+    `beside` has the elements of the column's companions by suffix. Samples that are missing
+    are not decoded, and are None.
+    """
+    decode, valid = info.kind.decode, beside.get(VALID_SUFFIX)
+    if decode is None:
+        if valid is not None:
+            elements[~valid] = None
+        return elements
+    parts = [beside[companion.suffix] for companion in info.kind.companions]
+    samples = np.empty(len(elements), object)
+    for i, element in enumerate(elements):
+        if valid is None or valid[i]:
+            samples[i] = decode(info, element, *(part[i] for part in parts))
+    return samples
+
+
+# Samples of each kind ---------------------------------------------------------------
+
+
+def _text(_: ColumnInfo, sample: Any, name: str) -> str:
+    if not isinstance(sample, str):
+        raise InvalidInputError(f"the column {name!r} holds text; got {type(sample).__name__}")
+    try:
+        sample.encode()
+    except UnicodeEncodeError as exc:
+        raise InvalidInputError(f"the text {sample[:40]!r} is not valid Unicode") from exc
+    return str(sample)
+
+
+def _bytes(_: ColumnInfo, sample: Any, name: str) -> bytes:
+    if not isinstance(sample, (bytes, bytearray, memoryview)):
+        raise InvalidInputError(f"the column {name!r} holds bytes; got {type(sample).__name__}")
+    return bytes(sample)
+
+
+def _image(_: ColumnInfo, sample: Any, name: str) -> bytes:
+    if isinstance(sample, (bytes, bytearray, memoryview)):
+        return images.encoded_image(bytes(sample), name=name)
+    return images.encode_image(np.asarray(sample), name=name)
+
+
+def _pixels(_: ColumnInfo, element: bytes) -> NDArray[np.uint8]:
+    return images.decode_image(element) if element else np.zeros((0, 0), np.uint8)
+
+
+def _ragged_dtype(info: ColumnInfo) -> np.dtype[Any]:
+    return np.dtype("uint8") if info.dtype is None else dtype_from(info.dtype)
+
+
+def _ragged(info: ColumnInfo, sample: Any, name: str) -> bytes:
+    return encode_ragged(sample, _ragged_dtype(info), info.shape or (), name=name)
+
+
+def _from_ragged(info: ColumnInfo, element: bytes, shape: NDArray[Any]) -> NDArray[Any]:
+    return decode_ragged(element, _ragged_dtype(info), info.shape or (), tuple(shape.tolist()))
+
+
+NDARRAY = ColumnKind(name="ndarray", is_told_by_dtype=True, is_measured=True)
+
+TEXT = ColumnKind(name="text", data_type=STRING_TYPE, encode=_text)
+
+BYTES = ColumnKind(name="bytes", data_type=BYTES_TYPE, encode=_bytes)
+
+RAGGED = ColumnKind(
+    name="ragged",
+    data_type=BYTES_TYPE,
+    encode=_ragged,
+    decode=_from_ragged,
+    companions=(Companion(SHAPE_SUFFIX, "int64", lambda info: (len(info.shape or ()),), np.shape),),
+    dtype=_ragged_dtype,
+    is_ragged=True,
+    is_told_by_dtype=True,
+    is_measured=True,
+    stored_as="the elements of each sample; their shapes are in '.shape'",
+)
+
+IMAGE = ColumnKind(
+    name="image",
+    data_type=BYTES_TYPE,
+    encode=_image,
+    decode=_pixels,
+    dtype=lambda _: np.dtype(np.uint8),
+    is_ragged=True,
+    format_of=images.image_format,
+    stored_as="the files of the images, not decoded",
+)
+
+KINDS = {kind.name: kind for kind in (NDARRAY, RAGGED, TEXT, BYTES, IMAGE)}
+"""Every kind by the name that is stored."""
+
+_OF_ELEMENTS = {STRING_TYPE: TEXT, BYTES_TYPE: BYTES}
+
+
+def kind_of_array(data_type: str, ndim: int) -> ColumnKind:
+    """Return the kind of a column made of a plain array, whose elements are its samples."""
+    return _OF_ELEMENTS.get(data_type, NDARRAY) if ndim == 1 else NDARRAY
+
+
+def reserved_suffixes() -> tuple[str, ...]:
+    """Return how no column's name ends, since names of other arrays of a table do."""
+    own = (each.suffix for kind in KINDS.values() for each in kind.companions)
+    return (*own, VALID_SUFFIX, ".deleted", ".index")

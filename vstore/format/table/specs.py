@@ -1,0 +1,140 @@
+"""Descriptions of the columns that a table is made of."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import msgspec
+import numpy as np
+from numpy.typing import DTypeLike
+
+from vstore.errors import InvalidInputError
+from vstore.faces import exported_from
+from vstore.format.table.kinds import BYTES, IMAGE, NDARRAY, RAGGED, TEXT, ColumnInfo, ColumnKind
+from vstore.format.zarr.dtypes import data_type_of
+
+
+@exported_from("vstore")
+@dataclass(frozen=True, slots=True)
+class ColumnSpec:
+    """What a column is to hold; made by `ndarray`, `text`, `bytes_` and `image`.
+
+    `codecs` is a preset (`auto`, `fast`, `balanced`, `small`, `none`) or a list of
+    Zarr v3 codec documents; `rows_per_chunk` a power of two, chosen by size when None.
+    """
+
+    info: ColumnInfo
+    dtype: np.dtype[Any]
+    shape: tuple[int | None, ...] = ()
+    fill_value: Any = None
+    codecs: Any = "auto"
+    rows_per_chunk: int | None = None
+    attributes: dict[str, Any] | None = None
+
+    def as_optional(self) -> "ColumnSpec":
+        """Return the description of a column in which samples may be missing.
+
+        >>> ndarray((), "int64").as_optional().info.optional
+        True
+        """
+        return replace(self, info=msgspec.structs.replace(self.info, optional=True))
+
+    def with_id(self, column_id: str) -> "ColumnSpec":
+        """Return the description with the id that the column is to have."""
+        return replace(self, info=msgspec.structs.replace(self.info, id=column_id))
+
+
+@exported_from("vstore")
+def ndarray(
+    shape: Sequence[int | None],
+    dtype: DTypeLike,
+    *,
+    fill_value: Any = None,
+    codecs: Any = "auto",
+    rows_per_chunk: int | None = None,
+    attributes: dict[str, Any] | None = None,
+) -> ColumnSpec:
+    """Describe a column of arrays of one data type.
+
+    `shape` is one sample's shape, `()` for scalars. None stands for an axis whose length
+    differs from sample to sample.
+
+    >>> ndarray((28, 28), "uint8").shape
+    (28, 28)
+    >>> ndarray((None, 3), "float32").info.kind
+    <ColumnKind 'ragged'>
+    """
+    resolved = as_storable(dtype)
+    lengths = _axis_lengths(shape)
+    if None in lengths:
+        info = ColumnInfo(RAGGED.name, dtype=data_type_of(resolved), shape=lengths)
+    else:
+        info = ColumnInfo(NDARRAY.name)
+    return ColumnSpec(info, resolved, lengths, fill_value, codecs, rows_per_chunk, attributes)
+
+
+@exported_from("vstore")
+def text(
+    *,
+    codecs: Any = "auto",
+    rows_per_chunk: int | None = None,
+    attributes: dict[str, Any] | None = None,
+) -> ColumnSpec:
+    """Describe a column of strings."""
+    return _variable(TEXT, codecs, rows_per_chunk, attributes)
+
+
+@exported_from("vstore")
+def bytes_(
+    *,
+    codecs: Any = "auto",
+    rows_per_chunk: int | None = None,
+    attributes: dict[str, Any] | None = None,
+) -> ColumnSpec:
+    """Describe a column of byte strings."""
+    return _variable(BYTES, codecs, rows_per_chunk, attributes)
+
+
+@exported_from("vstore")
+def image(
+    *, rows_per_chunk: int | None = None, attributes: dict[str, Any] | None = None
+) -> ColumnSpec:
+    """Describe a column of images, kept as their encoded JPEG, PNG or WebP bytes.
+
+    Samples are given as encoded bytes, stored unchanged, or as uint8 arrays of shape
+    (height, width) or (height, width, channels), stored as PNG without loss. They are
+    read as uint8 arrays.
+    """
+    return _variable(IMAGE, "none", rows_per_chunk, attributes)
+
+
+def _variable(
+    kind: ColumnKind, codecs: Any, rows_per_chunk: int | None, attributes: dict[str, Any] | None
+) -> ColumnSpec:
+    return ColumnSpec(
+        ColumnInfo(kind.name), np.dtype(object), (), None, codecs, rows_per_chunk, attributes
+    )
+
+
+def as_storable(dtype: DTypeLike) -> np.dtype[Any]:
+    """Return a NumPy data type that Zarr has too, or raise `InvalidInputError`."""
+    try:
+        resolved = np.dtype(dtype)
+    except (TypeError, ValueError) as exc:
+        raise InvalidInputError(f"{dtype!r} is not a NumPy data type") from exc
+    data_type_of(resolved)
+    return resolved
+
+
+def _axis_lengths(shape: Any) -> tuple[int | None, ...]:
+    if not isinstance(shape, Sequence) or isinstance(shape, str):
+        raise InvalidInputError(f"a sample's shape is a tuple such as (28, 28), not {shape!r}")
+    return tuple(_axis_length(length) for length in shape)
+
+
+def _axis_length(length: Any) -> int | None:
+    if length is None:
+        return None
+    if not isinstance(length, (int, np.integer)) or isinstance(length, bool) or length < 0:
+        raise InvalidInputError(f"a sample's axis is None or a length of 0 or more, not {length!r}")
+    return int(length)
