@@ -277,10 +277,10 @@ def test_leaving_early_stops_all_threads(table: vstore.Table) -> None:
 
 def test_two_iterations_at_once_do_not_disturb_each_other(table: vstore.Table) -> None:
     reader = Reader(table, ["label"], batch_size=16, shuffle=True, window=64)
-    expected = [labels(reader), labels(reader)]
+    expected = labels(reader)
     reader.set_epoch(0)
     both = list(zip(reader, reader, strict=True))
-    assert [labels(side) for side in zip(*both, strict=True)] == expected
+    assert [labels(side) for side in zip(*both, strict=True)] == [expected, expected]
 
 
 def test_a_reader_pickles_without_what_is_open(table: vstore.Table) -> None:
@@ -289,7 +289,6 @@ def test_a_reader_pickles_without_what_is_open(table: vstore.Table) -> None:
         next(batches)
         data = pickle.dumps(reader)
     assert len(data) < 20_000
-    reader.set_epoch(1)
     expected = labels(reader)
     copy = pickle.loads(data)
     assert labels(copy) == expected

@@ -68,6 +68,13 @@ class MixedStream:
         """Return how many batches an epoch gives each rank."""
         return self.deal(Cursor()).batches
 
+    def at_rank(self, rank: int, world_size: int) -> None:
+        """Become the part of another rank; epochs that begin from now on follow it."""
+        for stream in self._streams:
+            stream.at_rank(rank, world_size)
+        self._options = self._streams[0].options
+        self.deal(Cursor())
+
     @property
     def identity(self) -> Identity:
         """What the order was made from."""

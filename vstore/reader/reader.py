@@ -1,19 +1,17 @@
 """The reader that NumPy and JAX programs use."""
 
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any, Unpack
+from typing import Any, Unpack
 
 import numpy as np
 from numpy.typing import NDArray
 
 from vstore.faces import exported_from
 from vstore.reader.options import Choices, ReadOptions, as_integer
+from vstore.reader.passes import LocalPlace, Passes
 from vstore.reader.plan.cursor import Cursor, decode_state, encode_state
 from vstore.reader.progress import progress_bar
 from vstore.reader.statistics import ReaderStatistics
-
-if TYPE_CHECKING:
-    from vstore.reader.stream import Progress
 
 
 @exported_from("vstore.reader")
@@ -61,8 +59,9 @@ class Reader:
     depends on the seed, the epoch and the batch alone. A column of which samples may be missing
     comes with a mask under its name and `.valid`; what is missing is None in a list.
 
-    Each iteration is an epoch; the next one comes in another order. A reader pickles
-    without what it has open, and may be iterated over again while another iteration lives.
+    Each iteration is an epoch; the next one comes in another order. One that is left after
+    its first batch was a look, and leaves no trace. A reader pickles without what it has
+    open, and may be iterated over again while another iteration lives.
 
     Raises:
         InvalidInputError: an option makes no sense, or leaves no sample or no batch to read.
@@ -73,8 +72,14 @@ class Reader:
         self, data: Any, columns: Sequence[str] | None = None, **options: Unpack[ReadOptions]
     ) -> None:
         self._stream = Choices.of(options).stream(data, columns)
-        self._upcoming = Cursor()
-        self._progress: Progress | None = None
+        self._passes = Passes(LocalPlace())
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {"stream": self._stream, "upcoming": self._passes.place.read()[1]}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self._stream = state["stream"]
+        self._passes = Passes(LocalPlace(state["upcoming"]))
 
     def __len__(self) -> int:
         """Return how many batches an epoch has."""
@@ -82,14 +87,21 @@ class Reader:
 
     def __iter__(self) -> Iterator[Any]:
         """Return the batches of the next epoch, or of the rest of one after `load_state_dict`."""
-        self._progress = self._stream.begin(self._upcoming)
-        self._upcoming = self._upcoming.next_epoch()
-        return self._stream.iterate(self._progress)
+        choice, upcoming = self._passes.place.read()
+        progress = self._stream.begin(upcoming)
+        return self._passes.follow(progress, self._stream.iterate(progress), choice=choice)
+
+    @property
+    def epoch(self) -> int:
+        """The epoch that is being read; between two, the next one."""
+        return self._passes.cursor.epoch
 
     def set_epoch(self, epoch: int) -> None:
-        """Choose the epoch that the next iteration reads."""
-        self._upcoming = Cursor(as_integer("epoch", epoch, least=0))
-        self._progress = None
+        """Choose the epoch that the next iteration reads.
+
+        A place in that epoch, loaded by `load_state_dict` and not passed yet, is kept.
+        """
+        self._passes.set_epoch(as_integer("epoch", epoch, least=0))
 
     def order(self, epoch: int) -> NDArray[np.int64]:
         """Return the positions of the samples that an epoch gives this rank, reading nothing.
@@ -100,8 +112,7 @@ class Reader:
 
     def state_dict(self) -> dict[str, Any]:
         """Return the place behind the batch that was given out last, as JSON can hold it."""
-        cursor = self._upcoming if self._progress is None else self._progress.cursor
-        return encode_state(cursor, self._stream.identity)
+        return encode_state(self._passes.cursor, self._stream.identity)
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Go on at a place with the next iteration; the number of ranks may be another.
@@ -110,8 +121,7 @@ class Reader:
             InvalidInputError: the state is of other data, or of another order.
         """
         samples = self._stream.deal(Cursor()).samples
-        self._upcoming = decode_state(state, self._stream.identity, samples=samples)
-        self._progress = None
+        self._passes.go_to(decode_state(state, self._stream.identity, samples=samples))
 
     def prefetch(self, *, progress: bool = True) -> int:
         """Fill the cache on disk with everything that will be read; return the bytes fetched.

@@ -144,6 +144,16 @@ class Stream:
         """How many samples all ranks together take at a time."""
         return self.options.batch_size * self.options.world_size
 
+    def at_rank(self, rank: int, world_size: int) -> None:
+        """Become the part of another rank; epochs that begin from now on follow it."""
+        options = self.options
+        if (rank, world_size) == (options.rank, options.world_size):
+            return
+        if world_size != options.world_size:
+            self._session = None
+        self.options = replace(options, rank=rank, world_size=world_size)
+        self.deal(Cursor())
+
     @property
     def identity(self) -> Identity:
         """What the order was made from."""

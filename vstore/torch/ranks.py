@@ -17,15 +17,50 @@ def rank_and_world_size(rank: int | None, world_size: int | None) -> tuple[int, 
         raise InvalidInputError("give both rank and world_size, or neither")
     if rank is not None and world_size is not None:
         return rank, world_size
-    if distributed.is_available() and distributed.is_initialized():
+    if is_distributed():
         return distributed.get_rank(), distributed.get_world_size()
-    return _from_environment("RANK", 0), _from_environment("WORLD_SIZE", 1)
+    return _launched()
 
 
-def _from_environment(name: str, default: int) -> int:
+def is_distributed() -> bool:
+    """Return whether this process belongs to an initialized process group."""
+    return distributed.is_available() and distributed.is_initialized()
+
+
+def _launched() -> tuple[int, int]:
+    """Return what the launcher set in the environment, else 0 of 1.
+
+    torchrun sets RANK; Lightning starts other processes with LOCAL_RANK and NODE_RANK alone.
+    """
+    world_size, rank = _from_environment("WORLD_SIZE"), _from_environment("RANK")
+    if rank is None and world_size is not None:
+        rank = _rank_on_node(world_size)
+    rank, world_size = rank or 0, world_size or 1
+    if rank >= world_size:
+        raise InvalidInputError(
+            f"the environment says rank {rank} of {world_size} ranks, which cannot be: set RANK "
+            "and WORLD_SIZE, or give rank and world_size"
+        )
+    return rank, world_size
+
+
+def _rank_on_node(world_size: int) -> int:
+    local, node = _from_environment("LOCAL_RANK"), _from_environment("NODE_RANK") or 0
+    size = _from_environment("LOCAL_WORLD_SIZE")
+    if world_size == 1:
+        return 0
+    if local is None or (node and size is None):
+        raise InvalidInputError(
+            f"the environment says WORLD_SIZE={world_size} and not which rank this is: set RANK, "
+            "or give rank and world_size"
+        )
+    return node * (size or 0) + local
+
+
+def _from_environment(name: str) -> int | None:
     text = os.environ.get(name, "")
     if not text:
-        return default
+        return None
     if not text.isdecimal():
         raise InvalidInputError(f"the environment variable {name} is not a number: {text!r}")
     return int(text)

@@ -2,30 +2,30 @@
 
 import os
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Unpack
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch.utils.data import IterableDataset, get_worker_info
+from torch.utils.data._utils.worker import WorkerInfo
 
 from vstore.errors import InvalidInputError
 from vstore.faces import exported_from
 from vstore.reader.load.buffers import allocate
 from vstore.reader.options import Choices, ReadOptions, as_integer
+from vstore.reader.passes import Passes
 from vstore.reader.plan.cursor import Cursor, decode_state, encode_state
 from vstore.reader.progress import progress_bar
 from vstore.reader.statistics import ReaderStatistics
-from vstore.torch.ranks import rank_and_world_size
+from vstore.torch.board import LOOK, Board
+from vstore.torch.callers import refuse_batching
+from vstore.torch.ranks import is_distributed, rank_and_world_size
 from vstore.torch.tensors import TORCH, pinned
 
 if TYPE_CHECKING:
     from vstore.reader.stream import Progress
-
-_MOST_WORKERS = 512
-_BEGUN = 4
-"""The first four shared numbers are a place, the others count the epochs a worker began."""
 
 
 @exported_from("vstore.torch")
@@ -46,13 +46,15 @@ class StreamingDataset(IterableDataset[Any]):
 
     Args:
         data, columns, options: as those of `vstore.reader.Reader`. `rank` and `world_size`
-            come from `torch.distributed`, or from the environment variables `RANK` and
-            `WORLD_SIZE`, where they are not given. `ragged="nested"` makes nested tensors.
+            come from `torch.distributed`, or from what the launcher set in the environment,
+            where they are not given, each time an epoch begins. `ragged="nested"` makes nested
+            tensors.
         pin_memory: make batches in page-locked memory, for `tensor.to(device,
             non_blocking=True)`. Worker processes cannot; there it is the `DataLoader`'s option.
 
     Each iteration is an epoch, and the next one comes in another order; `set_epoch` chooses
-    it, also for worker processes that live on. `state_dict` and `load_state_dict` resume at
+    it, also for worker processes that live on. One that is left after its first batch was a
+    look, and leaves no trace. `state_dict` and `load_state_dict` resume at
     the exact next batch, also on another number of ranks. A `StatefulDataLoader` finds them
     by itself; with a plain `DataLoader` and worker processes, tell `state_dict` how many
     batches were taken.
@@ -69,9 +71,8 @@ class StreamingDataset(IterableDataset[Any]):
         pin_memory: bool = False,
         **options: Unpack[ReadOptions],
     ) -> None:
-        options["rank"], options["world_size"] = rank_and_world_size(
-            options.get("rank"), options.get("world_size")
-        )
+        self._given_ranks = options.get("rank"), options.get("world_size")
+        options["rank"], options["world_size"] = rank_and_world_size(*self._given_ranks)
         if pin_memory and not getattr(torch, "accelerator", torch.cuda).is_available():
             raise InvalidInputError(
                 "pin_memory needs a GPU or another accelerator, and torch finds none here"
@@ -82,113 +83,149 @@ class StreamingDataset(IterableDataset[Any]):
             library=TORCH,
             allocate=pinned if pin_memory else allocate,
         )
-        # Worker processes see changes of this, and count in it which epochs they have begun.
-        self._shared = _in_shared_memory(torch.zeros(_BEGUN + _MOST_WORKERS, dtype=torch.int64))
-        self._own: Cursor | None = None
-        self._progress: Progress | None = None
-        self._pid = os.getpid()
+        self._passes = Passes(Board())
+        self._in_worker = _InWorker()
+        self._sent_to: int | None = None
 
     def __getstate__(self) -> dict[str, Any]:
-        return {"stream": self._stream, "shared": self._shared, "own": self._own}
+        self._settle_ranks()
+        return {
+            "stream": self._stream,
+            "ranks": self._given_ranks,
+            "board": self._board,
+            "loaded": self._in_worker.loaded,
+        }
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self._stream = state["stream"]
-        self._shared = _in_shared_memory(state["shared"])
-        self._own = state["own"]
-        self._progress = None
-        self._pid = os.getpid()
+        self._given_ranks = state["ranks"]
+        self._passes = Passes(state["board"])
+        self._in_worker = _InWorker(state["loaded"])
+        self._sent_to = os.getpid()
+
+    @property
+    def _board(self) -> Board:
+        board: Board = self._passes.place  # type: ignore[assignment]
+        return board
+
+    def _settle_ranks(self) -> None:
+        """Follow the rank that this process has now; a spawned worker has that of its parent."""
+        is_told = self._sent_to == os.getpid() and get_worker_info() is not None
+        if self._given_ranks == (None, None) and not (is_told and not is_distributed()):
+            self._stream.at_rank(*rank_and_world_size(None, None))
 
     def __len__(self) -> int:
         """Return how many batches an epoch has on each rank."""
+        self._settle_ranks()
         return len(self._stream)
 
     def __iter__(self) -> Iterator[Any]:
-        """Return the batches of the next epoch, or of the rest of one after `load_state_dict`."""
-        info = get_worker_info()
-        worker, workers = (0, 1) if info is None else (info.id, info.num_workers)
-        if worker >= _MOST_WORKERS:
-            raise InvalidInputError(f"at most {_MOST_WORKERS} worker processes are possible")
-        cursor = self._upcoming(worker, workers)
-        if self._own is not None:
-            self._own = None
-            self._shared[:_BEGUN] = _numbers(cursor)
-            self._shared[_BEGUN + worker] = 0
-        self._shared[_BEGUN + worker] += 1
-        self._progress = self._stream.begin(cursor)
-        self._pid = os.getpid()
-        return self._stream.iterate(self._progress)
+        """Return the batches of the next epoch, or of the rest of one after `load_state_dict`.
 
-    def _upcoming(self, worker: int, workers: int) -> Cursor:
-        """Return where the next iteration begins."""
-        if self._own is not None:
-            if (self._own.worker, self._own.workers) != (worker, workers):
-                raise InvalidInputError(
-                    f"the state is that of worker {self._own.worker} of {self._own.workers}; this "
-                    f"is worker {worker} of {workers}: use as many, or save dataset.state_dict("
-                    "batches) in the main process"
-                )
-            batch = self._stream.begin(Cursor()).layout.global_batch
-            if workers > 1 and self._own.global_batch not in (0, batch):
-                raise InvalidInputError(
-                    f"the state of worker processes counts batches of {self._own.global_batch} "
-                    f"samples over all ranks, not {batch}: keep batch_size * world_size, or save "
-                    "dataset.state_dict(batches) in the main process"
-                )
-            return self._own
-        cursor = Cursor(*self._shared[:_BEGUN].tolist())
-        begun = int(self._shared[_BEGUN + worker])
-        if begun:
-            cursor = Cursor(cursor.epoch + begun)
-        return replace(cursor, worker=worker, workers=workers)
+        Raises:
+            InvalidInputError: a `DataLoader` is about to make batches of these batches.
+        """
+        refuse_batching()
+        self._settle_ranks()
+        info = get_worker_info()
+        if info is not None:
+            return self._iterate_in_worker(info)
+        choice, cursor = self._passes.place.read()
+        progress = self._stream.begin(cursor)
+        return self._passes.follow(progress, self._stream.iterate(progress), choice=choice)
+
+    def _iterate_in_worker(self, info: WorkerInfo) -> Iterator[Any]:
+        here = self._in_worker
+        choice, cursor = self._begin_in_worker(info)
+        here.number += 1
+        here.loaded = None
+        here.begun = progress = self._stream.begin(cursor)
+        batches = self._stream.iterate(progress)
+        return self._passes.follow(progress, batches, choice=choice, look=LOOK)
+
+    def _begin_in_worker(self, info: WorkerInfo) -> tuple[int, Cursor]:
+        """Return where the next pass of this worker begins, and after which choice."""
+        loaded = self._in_worker.loaded
+        if loaded is None:
+            choice, cursor = self._board.agree(self._in_worker.number, info.num_workers)
+            return choice, replace(cursor, worker=info.id, workers=info.num_workers)
+        if (loaded.worker, loaded.workers) != (info.id, info.num_workers):
+            raise InvalidInputError(
+                f"the state is that of worker {loaded.worker} of {loaded.workers}; this "
+                f"is worker {info.id} of {info.num_workers}: use as many, or save "
+                "dataset.state_dict(batches) in the main process"
+            )
+        batch = self._stream.begin(Cursor()).layout.global_batch
+        if info.num_workers > 1 and loaded.global_batch not in (0, batch):
+            raise InvalidInputError(
+                f"the state of worker processes counts batches of {loaded.global_batch} "
+                f"samples over all ranks, not {batch}: keep batch_size * world_size, or save "
+                "dataset.state_dict(batches) in the main process"
+            )
+        return self._board.read()[0], loaded
+
+    @property
+    def epoch(self) -> int:
+        """The epoch that is being read; between two, the next one."""
+        return self._passes.cursor.epoch
 
     def set_epoch(self, epoch: int) -> None:
-        """Choose the epoch that the next iteration reads."""
-        self._go_to(Cursor(as_integer("epoch", epoch, least=0)))
+        """Choose the epoch that the next iteration reads, also in workers that live on.
 
-    def _go_to(self, cursor: Cursor) -> None:
-        self._progress = None
-        self._own = None
-        self._shared.zero_()
-        self._shared[:_BEGUN] = _numbers(cursor)
+        A place in that epoch, loaded by `load_state_dict` and not passed yet, is kept.
+        """
+        self._passes.set_epoch(as_integer("epoch", epoch, least=0))
 
     def order(self, epoch: int) -> NDArray[np.int64]:
         """Return the positions of the samples that an epoch gives this rank, reading nothing.
 
         The i-th batch holds those from `i * batch_size` on.
         """
+        self._settle_ranks()
         return self._stream.order(epoch)
 
     def state_dict(self, batches: int | None = None) -> dict[str, Any]:
         """Return the place behind the batch that was given out last, as JSON can hold it.
 
         Args:
-            batches: how many batches of the epoch this rank has taken, where worker
-                processes make them and this process cannot know.
+            batches: how many batches of the epoch this rank has taken, those before a resume
+                included; for worker processes, since this process cannot know.
+
+        Raises:
+            InvalidInputError: worker processes make the batches, and `batches` is not given;
+                or the epoch has not as many.
         """
-        if batches is not None:
-            return encode_state(self._after(batches), self._stream.identity)
-        return encode_state(self._cursor(), self._stream.identity)
+        self._settle_ranks()
+        cursor = self._cursor() if batches is None else self._after(batches)
+        return encode_state(cursor, self._stream.identity)
 
     def _cursor(self) -> Cursor:
-        if self._progress is not None and self._pid == os.getpid():
-            return self._progress.cursor
         info = get_worker_info()
         if info is not None:
-            return self._upcoming(info.id, info.num_workers)
-        if self._shared[_BEGUN:].any():
+            here = self._in_worker
+            return self._begin_in_worker(info)[1] if here.begun is None else here.begun.cursor
+        if self._board.has_begun and not self._passes.is_going:
             raise InvalidInputError(
                 "worker processes make the batches, so this process cannot know how many were "
                 "taken: call state_dict(batches), or use a StatefulDataLoader"
             )
-        return self._upcoming(0, 1)
+        return self._passes.cursor
 
     def _after(self, batches: int) -> Cursor:
-        cursor = Cursor(*self._shared[:_BEGUN].tolist())
-        begun = int(self._shared[_BEGUN])
-        if begun > 1:
-            cursor = Cursor(cursor.epoch + begun - 1)
-        progress = self._stream.begin(cursor)
-        progress.given = batches
+        batches = as_integer("batches", batches, least=0)
+        told = self._passes.told
+        if self._board.has_begun and not self._passes.is_going:
+            begin = self._board.begun(batches)
+        else:
+            begin = self._passes.place.read()[1] if told is None else told.begin
+        progress = self._stream.begin(begin)
+        before = -(-begin.samples // progress.layout.global_batch)
+        if not before <= batches <= before + progress.deal.batches:
+            raise InvalidInputError(
+                f"{batches} batches cannot have been taken: epoch {begin.epoch} has "
+                f"{before + progress.deal.batches} on each rank, and reading began behind {before}"
+            )
+        progress.given = batches - before
         return progress.cursor
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
@@ -200,10 +237,9 @@ class StreamingDataset(IterableDataset[Any]):
         samples = self._stream.deal(Cursor()).samples
         cursor = decode_state(state, self._stream.identity, samples=samples)
         if get_worker_info() is None and cursor.workers == 1:
-            self._go_to(cursor)
+            self._passes.go_to(cursor)
         else:
-            self._progress = None
-            self._own = cursor
+            self._in_worker.loaded, self._in_worker.begun = cursor, None
 
     def prefetch(self, *, progress: bool = True) -> int:
         """Fill the cache on disk with everything that will be read; return the bytes fetched.
@@ -220,11 +256,10 @@ class StreamingDataset(IterableDataset[Any]):
         return self._stream.statistics()
 
 
-def _numbers(cursor: Cursor) -> torch.Tensor:
-    place = (cursor.epoch, cursor.samples, cursor.global_batch, cursor.window_samples)
-    return torch.tensor(place)
+@dataclass(slots=True)
+class _InWorker:
+    """What a worker process knows of its passes, and what it was told to go on with."""
 
-
-def _in_shared_memory(tensor: torch.Tensor) -> torch.Tensor:
-    tensor.share_memory_()  # type: ignore[no-untyped-call]
-    return tensor
+    loaded: Cursor | None = None
+    begun: "Progress | None" = None
+    number: int = 0

@@ -1,0 +1,124 @@
+"""Which epoch each pass over the data reads, and which pass a state tells of.
+
+A pass begins at the *upcoming* place, and leaves it alone. It counts once its second batch
+is asked for, or once it has ended: then the next epoch is upcoming. A pass that is left
+after its first batch was a look, and leaves no trace. So however often a program looks at
+a batch first, the pass that trains gets the same epoch, on every rank.
+"""
+
+from collections.abc import Generator, Iterator
+from typing import Any, Protocol
+
+from vstore.reader.plan.cursor import Cursor
+from vstore.reader.stream import Progress
+
+LOOK = 1
+"""How many batches a pass may give before it counts."""
+
+
+class Place(Protocol):
+    """Where the next pass begins."""
+
+    def read(self) -> tuple[int, Cursor]:
+        """Return the place, and the number of the last choice: see `go_to`."""
+
+    def go_to(self, cursor: Cursor) -> None:
+        """Choose the place; what passes that began before come to no longer matters."""
+
+    def count(self, begin: Cursor, choice: int) -> None:
+        """Make the epoch behind that of a pass the next, unless a place was chosen since."""
+
+
+class LocalPlace:
+    """The upcoming place of one process."""
+
+    def __init__(self, cursor: Cursor = Cursor()) -> None:  # noqa: B008 - frozen
+        self._choice = 0
+        self._cursor = cursor
+
+    def read(self) -> tuple[int, Cursor]:
+        """Return the place, and the number of the last choice."""
+        return self._choice, self._cursor
+
+    def go_to(self, cursor: Cursor) -> None:
+        """Choose the place."""
+        self._choice += 1
+        self._cursor = cursor
+
+    def count(self, begin: Cursor, choice: int) -> None:
+        """Make the epoch behind that of a pass the next, unless a place was chosen since."""
+        if choice == self._choice and begin.epoch >= self._cursor.epoch:
+            self._cursor = begin.next_epoch()
+
+
+class Passes:
+    """The passes of one process over one dataset."""
+
+    def __init__(self, place: Place) -> None:
+        self.place = place
+        self._counted: Progress | None = None
+        self._is_going = False
+        self._looks: list[Progress] = []
+
+    def follow(
+        self, progress: Progress, batches: Iterator[Any], *, choice: int, look: int = LOOK
+    ) -> Generator[Any, None, None]:
+        """Yield the batches of a pass that began after the choice of that number."""
+        given = 0
+        try:
+            for batch in batches:
+                given += 1
+                if given == 1:
+                    self._looks.append(progress)
+                yield batch
+                if given == look:
+                    self._count(progress, choice)
+            if given < look:
+                self._count(progress, choice)
+        finally:
+            self._leave(progress)
+            close = getattr(batches, "close", None)
+            if close is not None:
+                close()
+
+    def _count(self, progress: Progress, choice: int) -> None:
+        self.place.count(progress.begin, choice)
+        if choice == self.place.read()[0]:
+            self._forget_look(progress)
+            self._counted, self._is_going = progress, True
+
+    def _leave(self, progress: Progress) -> None:
+        self._forget_look(progress)
+        if self._counted is progress:
+            self._is_going = False
+
+    def _forget_look(self, progress: Progress) -> None:
+        self._looks = [each for each in self._looks if each is not progress]
+
+    @property
+    def is_going(self) -> bool:
+        """Whether a pass that a state can tell of has not been left yet."""
+        return self._is_going or bool(self._looks)
+
+    @property
+    def told(self) -> Progress | None:
+        """The pass that a state tells of; None before any counts or has given a batch."""
+        if self._looks and not (self._counted is not None and self._is_going):
+            return self._looks[-1]
+        return self._counted
+
+    @property
+    def cursor(self) -> Cursor:
+        """The place behind the batch that was given last, for a state."""
+        told = self.told
+        return self.place.read()[1] if told is None else told.cursor
+
+    def set_epoch(self, epoch: int) -> None:
+        """Choose an epoch, keeping a place in it that was loaded and not passed yet."""
+        upcoming = self.place.read()[1]
+        self.go_to(upcoming if upcoming.epoch == epoch else Cursor(epoch))
+
+    def go_to(self, cursor: Cursor) -> None:
+        """Choose where the next pass begins."""
+        self.place.go_to(cursor)
+        self._counted, self._is_going, self._looks = None, False, []

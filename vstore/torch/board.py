@@ -1,0 +1,144 @@
+"""What the processes of one dataset agree on: where the next pass begins, for all of them.
+
+A `DataLoader` says nothing to the dataset in the main process when a pass begins: its worker
+processes each call `iter`, at times of their own. So the first of them to begin a pass writes
+down where, and the others read that.
+"""
+
+import contextlib
+import json
+import os
+import secrets
+import shutil
+import sys
+import tempfile
+import weakref
+from dataclasses import astuple
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch.utils.data import get_worker_info
+
+from vstore.reader.plan.cursor import Cursor
+
+_CHOICE, _COUNTED, _WORKERS, _HAS_LAST, _HAS_TRAINED = range(5)
+_PLACE, _LAST, _TRAINED = slice(5, 9), slice(9, 13), slice(13, 17)
+_SIZE = 17
+
+LOOK = 3
+"""How many batches a worker may be asked for before its pass counts.
+
+A `DataLoader` asks each for two ahead, and for another one when the first was taken.
+"""
+
+
+class Board:
+    """A `vstore.reader.passes.Place` that worker processes share, forked or spawned."""
+
+    def __init__(self) -> None:
+        self._numbers = _in_shared_memory(torch.zeros(_SIZE, dtype=torch.int64))
+        self._folder = Path(tempfile.gettempdir()) / f"vstore-{secrets.token_hex(16)}"
+        weakref.finalize(self, _remove, self._folder, os.getpid())
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {"numbers": self._numbers, "folder": self._folder}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self._numbers = _in_shared_memory(state["numbers"])
+        self._folder = state["folder"]
+
+    def read(self) -> tuple[int, Cursor]:
+        """Return where the next pass begins, and the number of the last choice."""
+        choice, counted = (int(self._numbers[i]) for i in (_CHOICE, _COUNTED))
+        place = self._cursor(_PLACE)
+        return choice, Cursor(counted) if counted > place.epoch else place
+
+    def go_to(self, cursor: Cursor) -> None:
+        """Choose where the next pass begins."""
+        self._numbers[_CHOICE] += 1
+        self._numbers[_COUNTED] = self._numbers[_HAS_LAST] = self._numbers[_HAS_TRAINED] = 0
+        self._numbers[_PLACE] = _numbers(cursor)
+
+    def count(self, begin: Cursor, choice: int) -> None:
+        """Make the epoch behind that of a pass the next, unless a place was chosen since."""
+        if choice != self._numbers[_CHOICE]:
+            return
+        if begin.epoch + 1 > self._numbers[_COUNTED]:
+            self._numbers[_COUNTED] = begin.epoch + 1
+        if get_worker_info() is not None:
+            self._numbers[_TRAINED] = _numbers(begin)
+            self._numbers[_HAS_TRAINED] = 1
+
+    def agree(self, number: int, workers: int) -> tuple[int, Cursor]:
+        """Do as `read` does, for all workers of a loader alike, in its `number`-th pass."""
+        self._folder.mkdir(mode=0o700, exist_ok=True)
+        record = self._folder / f"{_loader()}-{number}"
+        if not record.exists():
+            choice, cursor = self.read()
+            mine = record.with_name(f"{record.name}-{os.getpid()}")
+            mine.write_text(json.dumps([choice, *_place(cursor)]))
+            with contextlib.suppress(FileExistsError):
+                os.link(mine, record)
+            mine.unlink()
+        choice, *place = json.loads(record.read_text())
+        if choice == self._numbers[_CHOICE]:
+            self._numbers[_LAST] = torch.tensor(place)
+            self._numbers[_WORKERS] = workers
+            self._numbers[_HAS_LAST] = 1
+        return choice, Cursor(*place)
+
+    @property
+    def has_begun(self) -> bool:
+        """Whether workers began a pass since the last choice."""
+        return bool(self._numbers[_HAS_LAST])
+
+    def begun(self, batches: int) -> Cursor:
+        """Return where the pass of workers began of which so many batches were taken.
+
+        That is the last one, unless it gave fewer: then it was a look during another.
+        """
+        last = self._cursor(_LAST)
+        if not self._numbers[_HAS_TRAINED]:
+            return last
+        trained = self._cursor(_TRAINED)
+        is_look = last.epoch > trained.epoch and batches > LOOK * self._numbers[_WORKERS]
+        return trained if is_look or trained.epoch > last.epoch else last
+
+    def _cursor(self, where: slice) -> Cursor:
+        return Cursor(*self._numbers[where].tolist())
+
+
+def _loader() -> str:
+    """Return a name for the loader iterator that this worker process works for.
+
+    Its workers share an event that no other loader's have; and a seed, which others may have.
+    """
+    frame: Any = sys._getframe()  # noqa: SLF001 - there is no other way
+    while frame is not None:
+        event = frame.f_locals.get("done_event")
+        if event is not None:
+            name = getattr(getattr(getattr(event, "_flag", None), "_semlock", None), "name", None)
+            if name:
+                return str(name).strip("/")
+        frame = frame.f_back
+    info = get_worker_info()
+    return "" if info is None else f"{os.getppid()}-{info.seed - info.id}"
+
+
+def _place(cursor: Cursor) -> tuple[int, ...]:
+    return astuple(cursor)[:4]
+
+
+def _numbers(cursor: Cursor) -> torch.Tensor:
+    return torch.tensor(_place(cursor))
+
+
+def _in_shared_memory(tensor: torch.Tensor) -> torch.Tensor:
+    tensor.share_memory_()  # type: ignore[no-untyped-call]
+    return tensor
+
+
+def _remove(folder: Path, pid: int) -> None:
+    if os.getpid() == pid:
+        shutil.rmtree(folder, ignore_errors=True)
