@@ -4,11 +4,9 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
 from vstore.diffing.diff import Diff
 from vstore.diffing.table_diff import TableDiff
+from vstore.format.numbers import StoredRows
 from vstore.optional import needed
 from vstore.reading.table import Table
 
@@ -35,8 +33,6 @@ on the side that lacks the sample.
 """
 
 _BATCH_ROWS = 65_536
-
-Ints = NDArray[np.int64]
 
 
 def diff_reader(diff: Diff) -> pa.RecordBatchReader:
@@ -75,7 +71,7 @@ def _parts(count: int) -> Iterator[slice]:
 
 
 def _one_sided(
-    diff: TableDiff, change: str, table: Table | None, rows: Ints
+    diff: TableDiff, change: str, table: Table | None, rows: StoredRows
 ) -> Iterator[pa.RecordBatch]:
     for part in _parts(len(rows) if table is not None else 0):
         if table is not None:
@@ -84,14 +80,14 @@ def _one_sided(
             yield _batch(diff.path, change, None, _keys(table, rows[part]), old, new)
 
 
-def _changed(diff: TableDiff, column: str, old: Ints, new: Ints) -> pa.RecordBatch:
+def _changed(diff: TableDiff, column: str, old: StoredRows, new: StoredRows) -> pa.RecordBatch:
     if diff.old is None or diff.new is None:
         raise AssertionError
     positions = diff.old.rows.position(old), diff.new.rows.position(new)
     return _batch(diff.path, "changed", column, _keys(diff.new, new), *positions)
 
 
-def _keys(table: Table, rows: Ints) -> list[str] | None:
+def _keys(table: Table, rows: StoredRows) -> list[str] | None:
     if table.key_kind is None:
         return None
     return [json.dumps(key, ensure_ascii=False) for key in table.keys_of(rows).tolist()]
@@ -102,8 +98,8 @@ def _batch(
     change: str,
     column: str | None,
     keys: list[str] | None,
-    old: Ints | None,
-    new: Ints | None,
+    old: StoredRows | None,
+    new: StoredRows | None,
 ) -> pa.RecordBatch:
     count = next(len(side) for side in (old, new) if side is not None)
     values: list[Any] = [[path] * count, [change] * count, [column] * count]

@@ -17,19 +17,18 @@ from vstore.diffing.lineage import Lineage, Places, UnknownPlaceError
 from vstore.errors import FormatError
 from vstore.format.deleted_rows import BLOCK_ROWS
 from vstore.format.index import changed
+from vstore.format.numbers import StoredRows
 from vstore.format.table.names import DELETED
 from vstore.format.table.rows import Rows
 from vstore.format.tree import rewritten
 from vstore.reading.array import StoredArray, read
 from vstore.reading.table import Table
 
-Ints = NDArray[np.int64]
-
 MOST_LISTED = 2**28
 """How many rows a diff lists at most that only one of two states has."""
 
 
-def no_rows() -> Ints:
+def no_rows() -> StoredRows:
     """Return an empty array of rows."""
     return np.zeros(0, np.int64)
 
@@ -43,27 +42,27 @@ class Alignment:
     that is not in `unstable`, and alive on both sides, is the same sample at the same place.
     """
 
-    removed: Ints
-    added: Ints
-    moved_old: Ints
-    moved_new: Ints
+    removed: StoredRows
+    added: StoredRows
+    moved_old: StoredRows
+    moved_new: StoredRows
     shared: int
-    unstable: Ints
+    unstable: StoredRows
     sides: tuple[Rows, Rows]
     is_certain: bool = True
     """Whether the samples are known to be the same, not taken to be by their order."""
 
-    def _is_stable(self, rows: Ints) -> NDArray[np.bool_]:
+    def _is_stable(self, rows: StoredRows) -> NDArray[np.bool_]:
         found: NDArray[np.bool_] = (rows < self.shared) & np.isin(rows, self.unstable, invert=True)
         for side in self.sides:
             found[found] = side.are_live(rows[found])
         return found
 
-    def stable(self, rows: Ints) -> Ints:
+    def stable(self, rows: StoredRows) -> StoredRows:
         """Return those of the rows that are the same sample at the same place."""
         return np.unique(rows[self._is_stable(rows)])
 
-    def new_row(self, old_rows: Ints) -> Ints:
+    def new_row(self, old_rows: StoredRows) -> StoredRows:
         """Return where rows of the old state lie in the new one; -1 for removed ones."""
         found = np.where(self._is_stable(old_rows), old_rows, -1)
         if len(self.moved_old):
@@ -134,7 +133,7 @@ def _align_by_place(old: Table, new: Table, places: Places) -> Alignment:
     )
 
 
-def live_rows(table: Table, first: int = 0) -> Ints:
+def live_rows(table: Table, first: int = 0) -> StoredRows:
     """Return where the live rows of a table lie in storage, those from `first` on.
 
     Raises:
@@ -154,15 +153,15 @@ def _listable(table: Table, first: int) -> int:
     return stored
 
 
-def _followed(rows: Ints, more: Ints) -> Ints:
+def _followed(rows: StoredRows, more: StoredRows) -> StoredRows:
     return np.concatenate([rows, more]) if len(rows) else more
 
 
-def _without(rows: Ints, some: Ints) -> Ints:
+def _without(rows: StoredRows, some: StoredRows) -> StoredRows:
     return np.setdiff1d(rows, some) if len(some) else rows
 
 
-def _dead(old: Table, new: Table) -> tuple[Ints, Ints]:
+def _dead(old: Table, new: Table) -> tuple[StoredRows, StoredRows]:
     """Return the deleted rows of both states, those left out where the marks are equal."""
     a, b = (side.find_source(DELETED) for side in (old, new))
     if not isinstance(a, StoredArray) or not isinstance(b, StoredArray):
@@ -233,12 +232,12 @@ def _align_by_key(old: Table, new: Table) -> Alignment:
     )
 
 
-def _live_among(table: Table, rows: Ints) -> Ints:
+def _live_among(table: Table, rows: StoredRows) -> StoredRows:
     rows = rows[rows < table.rows.stored]
     return rows[table.rows.are_live(rows)]
 
 
-def _rows_with_other_keys(old: Table, new: Table) -> Ints:
+def _rows_with_other_keys(old: Table, new: Table) -> StoredRows:
     """Return the places at which the two states hold different keys, or only one has any."""
     a, b = (side.key_source for side in (old, new))
     if not isinstance(a, StoredArray) or not isinstance(b, StoredArray):
@@ -256,7 +255,7 @@ def _rows_with_other_keys(old: Table, new: Table) -> Ints:
     return _union(parts)
 
 
-def _keys_at(table: Table, rows: Ints) -> list[Any]:
+def _keys_at(table: Table, rows: StoredRows) -> list[Any]:
     source = table.key_source
     if source is None or not len(rows):
         return []
@@ -264,5 +263,5 @@ def _keys_at(table: Table, rows: Ints) -> list[Any]:
     return keys
 
 
-def _union(parts: Iterable[Ints]) -> Ints:
+def _union(parts: Iterable[StoredRows]) -> StoredRows:
     return np.unique(np.concatenate([no_rows(), *parts]))

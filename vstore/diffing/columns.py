@@ -4,18 +4,17 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from vstore.diffing.alignment import Alignment, no_rows
 from vstore.diffing.values import differing_rows
 from vstore.errors import FormatError
 from vstore.format.index import changed
+from vstore.format.numbers import StoredRows
 from vstore.format.table.kinds import ColumnInfo
 from vstore.format.zarr.metadata import ArrayMetadata
 from vstore.reading.array import StoredArray, read
 from vstore.reading.table import Table
 
-Ints = NDArray[np.int64]
 _WAVE_ROWS = 4096
 
 
@@ -74,7 +73,7 @@ def stored(table: Table, name: str) -> StoredArray:
 
 def changed_rows(
     old: Table, new: Table, pair: ColumnPair, alignment: Alignment
-) -> Iterator[tuple[Ints, Ints]]:
+) -> Iterator[tuple[StoredRows, StoredRows]]:
     """Yield the rows, old and new, of samples whose value in this column differs.
 
     Only chunks with unequal digests are read, and samples that changed places.
@@ -93,7 +92,9 @@ def changed_rows(
     yield from _changed_moved(old, new, names, alignment)
 
 
-def _changed_in_place(old: StoredArray, new: StoredArray, alignment: Alignment) -> Iterator[Ints]:
+def _changed_in_place(
+    old: StoredArray, new: StoredArray, alignment: Alignment
+) -> Iterator[StoredRows]:
     rows = new.metadata.chunk_shape[0]
     if old.metadata.chunk_shape[0] == rows:
         numbers: Iterator[int] = _chunk_rows(old, new)
@@ -122,7 +123,7 @@ def _chunk_rows(old: StoredArray, new: StoredArray) -> Iterator[int]:
 
 def _changed_moved(
     old: Table, new: Table, names: list[tuple[str, str]], alignment: Alignment
-) -> Iterator[tuple[Ints, Ints]]:
+) -> Iterator[tuple[StoredRows, StoredRows]]:
     for start in range(0, len(alignment.moved_old), _WAVE_ROWS):
         a = alignment.moved_old[start : start + _WAVE_ROWS]
         b = alignment.moved_new[start : start + _WAVE_ROWS]

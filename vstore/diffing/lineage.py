@@ -11,18 +11,16 @@ from dataclasses import dataclass, field
 from itertools import chain
 
 import numpy as np
-from numpy.typing import NDArray
 
 from vstore.errors import VstoreError
 from vstore.format.digest import Digest
+from vstore.format.numbers import StoredRows
 from vstore.format.tree import GroupNode, TableInfo
 from vstore.history.lines import ROOT, descend, meeting
 from vstore.history.merge_base import merge_bases
 from vstore.reading.fetch import Fetcher
 from vstore.reading.snapshot import Snapshot
 from vstore.reading.table import Table
-
-Ints = NDArray[np.int64]
 
 MOST_MERGES = 256
 """How many merges are looked through before samples count as lost from sight."""
@@ -43,8 +41,8 @@ class Places:
     """
 
     shared: int
-    old: Ints
-    new: Ints
+    old: StoredRows
+    new: StoredRows
 
     def keep(self, count: int) -> bool:
         """Tell whether the first `count` rows of the old state lie where they did, dead or not."""
@@ -87,7 +85,7 @@ class _Joint:
     ours: Digest
     theirs: Digest
     start: int
-    fresh: Ints
+    fresh: StoredRows
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,8 +93,8 @@ class _Named:
     """Samples that a line added: in the rows `origins` of `commit`, in `rows` elsewhere."""
 
     commit: Digest
-    origins: Ints
-    rows: Ints
+    origins: StoredRows
+    rows: StoredRows
 
 
 @dataclass
@@ -156,7 +154,7 @@ class RowSearch:
         found = places.new[places.old == row]
         return int(found[0]) if len(found) else (row if row < places.shared else -1)
 
-    def _matched(self, one: _Named, other: _Named) -> tuple[Ints, Ints]:
+    def _matched(self, one: _Named, other: _Named) -> tuple[StoredRows, StoredRows]:
         """Return the rows of both states whose names are one sample."""
         both, i, j = np.intersect1d(one.origins, other.origins, return_indices=True)
         if len(both) and one.commit != other.commit:
@@ -165,7 +163,7 @@ class RowSearch:
             i, j = i[:count], j[:count]
         return one.rows[i], other.rows[j]
 
-    def _names(self, commit: Digest, origins: Ints, rows: Ints) -> list[_Named]:
+    def _names(self, commit: Digest, origins: StoredRows, rows: StoredRows) -> list[_Named]:
         """Name samples, at `origins` in a commit, by the lines of history that added them."""
         found: list[_Named] = []
         digest = commit
@@ -217,7 +215,7 @@ class RowSearch:
             return ours, theirs
         return (bases[0] if bases else None), theirs
 
-    def _fresh(self, base: Digest | None, theirs: Digest, merged: Table, start: int) -> Ints:
+    def _fresh(self, base: Digest | None, theirs: Digest, merged: Table, start: int) -> StoredRows:
         """Return the rows of `theirs` that a merge put behind the `start` rows of its ours."""
         table = self._state(theirs)
         if table is None:
@@ -252,5 +250,5 @@ class RowSearch:
         return None
 
 
-def _none() -> Ints:
+def _none() -> StoredRows:
     return np.zeros(0, np.int64)

@@ -14,9 +14,8 @@ from vstore.diffing.lineage import Lineage
 from vstore.diffing.statistics import Comparison, ValueStatistics, is_measurable
 from vstore.errors import NotFoundError
 from vstore.faces import exported_from
+from vstore.format.numbers import StoredRows
 from vstore.reading.table import Table
-
-Ints = NDArray[np.int64]
 
 _BATCH_NBYTES = 8 * 2**20
 _RAGGED_BATCH = 256
@@ -66,14 +65,14 @@ class TableDiff:
         return [pair for pair in pairs if only is None or {pair.old, pair.new} & {*only}]
 
     @cached_property
-    def added_rows(self) -> Ints:
+    def added_rows(self) -> StoredRows:
         """Where in the storage of the new state the samples lie that only it has."""
         if self.new is None:
             return no_rows()
         return live_rows(self.new) if self.alignment is None else self.alignment.added
 
     @cached_property
-    def removed_rows(self) -> Ints:
+    def removed_rows(self) -> StoredRows:
         """Where in the storage of the old state the samples lie that only it has."""
         if self.old is None:
             return no_rows()
@@ -89,13 +88,13 @@ class TableDiff:
         """The keys of the samples that only the old state has; positions without keys."""
         return self.names(self.removed_rows, of_old=True)
 
-    def names(self, rows: Ints, *, of_old: bool = False) -> list[Any]:
+    def names(self, rows: StoredRows, *, of_old: bool = False) -> list[Any]:
         """Return the keys of stored rows of one state; their positions without keys."""
         table = self.old if of_old else self.new
         found: list[Any] = [] if table is None else table.keys_of(rows).tolist()
         return found
 
-    def changed_rows(self, pair: ColumnPair) -> Iterator[tuple[Ints, Ints]]:
+    def changed_rows(self, pair: ColumnPair) -> Iterator[tuple[StoredRows, StoredRows]]:
         """Yield where in storage, old and new, samples differ in one column."""
         if self.old is None or self.new is None or self.alignment is None:
             return
@@ -104,9 +103,9 @@ class TableDiff:
         yield from changed_rows(self.old, self.new, pair, self.alignment)
 
     @cached_property
-    def changes(self) -> dict[str, tuple[Ints, Ints]]:
+    def changes(self) -> dict[str, tuple[StoredRows, StoredRows]]:
         """By column, where the samples lie whose values differ: in the old and the new state."""
-        found: dict[str, tuple[Ints, Ints]] = {}
+        found: dict[str, tuple[StoredRows, StoredRows]] = {}
         for pair in self.columns:
             parts = list(self.changed_rows(pair))
             if parts:

@@ -5,7 +5,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-Ints = NDArray[np.int64]
+from vstore.format.numbers import Ints
+
 Mask = NDArray[np.bool_]
 
 

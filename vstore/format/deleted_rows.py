@@ -7,12 +7,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vstore.errors import FormatError
+from vstore.format.numbers import ChunkNumbers, Ints, StoredRows
 
 BLOCK_ROWS = 2**20
 """How many rows a block has; as many are marked in one chunk of the array of marks."""
 
-Ints = NDArray[np.int64]
-LoadBlocks = Callable[[Sequence[int]], list[Ints]]
+LoadBlocks = Callable[[Sequence[int]], list[StoredRows]]
 """Return the deleted rows of some blocks, each ascending."""
 
 
@@ -23,10 +23,10 @@ class DeletedRows:
         self.counts: Ints = np.asarray(counts, np.int64)
         self.before: Ints = np.concatenate([[0], np.cumsum(self.counts)]).astype(np.int64)
         self._load = load
-        self._kept: dict[int, Ints] = {}
+        self._kept: dict[int, StoredRows] = {}
 
     @classmethod
-    def of(cls, rows: Ints) -> "DeletedRows":
+    def of(cls, rows: StoredRows) -> "DeletedRows":
         """Return deleted rows that are known, given in ascending order."""
         counts = np.bincount(rows // BLOCK_ROWS)
         bounds = np.concatenate([[0], np.cumsum(counts)]).tolist()
@@ -35,7 +35,7 @@ class DeletedRows:
     def __len__(self) -> int:
         return int(self.before[-1])
 
-    def within(self, blocks: Ints) -> Ints:
+    def within(self, blocks: ChunkNumbers) -> StoredRows:
         """Return the deleted rows in some blocks, given in ascending order."""
         wanted = [b for b in blocks.tolist() if b < len(self.counts) and self.counts[b]]
         missing = [b for b in wanted if b not in self._kept]
@@ -49,11 +49,11 @@ class DeletedRows:
                 self._kept[block] = rows
         return np.concatenate([np.zeros(0, np.int64), *(self._kept[b] for b in wanted)])
 
-    def all(self) -> Ints:
+    def all(self) -> StoredRows:
         """Return every deleted row, ascending."""
         return self.within(np.arange(len(self.counts)))
 
-    def among(self, rows: Ints) -> NDArray[np.bool_]:
+    def among(self, rows: StoredRows) -> NDArray[np.bool_]:
         """Tell which of some rows are deleted."""
         if not len(self) or not len(rows):
             return np.zeros(len(rows), bool)
@@ -65,7 +65,7 @@ class DeletedRows:
         return found
 
 
-def counts_of(deleted: Ints, restored: Ints, base: DeletedRows) -> Ints:
+def counts_of(deleted: StoredRows, restored: StoredRows, base: DeletedRows) -> Ints:
     """Return the counts of `base` with some rows deleted and others live again."""
     blocks = int(deleted[-1]) // BLOCK_ROWS + 1 if len(deleted) else 0
     counts = np.zeros(max(blocks, len(base.counts)), np.int64)

@@ -17,11 +17,11 @@ import numpy as np
 from vstore.errors import FormatError
 from vstore.format import document
 from vstore.format.digest import Digest, digest_of, parse_digest
+from vstore.format.numbers import ChunkNumbers, Ints
 from vstore.format.page import (
     FANOUT,
     ChunkRef,
     Inner,
-    Ints,
     Leaf,
     Page,
     PageRef,
@@ -95,7 +95,7 @@ def _root_ref(index: Index) -> PageRef:
     return PageRef(Digest(index.ref[0]), index.ref[1], index.chunks, index.stored)
 
 
-def locate(index: Index | None, numbers: Ints, load: LoadPages) -> list[ChunkRef | None]:
+def locate(index: Index | None, numbers: ChunkNumbers, load: LoadPages) -> list[ChunkRef | None]:
     """Return where each chunk lies, None for those not stored.
 
     `numbers` must be ascending. The pages of one level load together, so the depth is
@@ -109,7 +109,7 @@ def locate(index: Index | None, numbers: Ints, load: LoadPages) -> list[ChunkRef
     frontier = [(root_page(index, load), numbers[inside], where[inside])]
     for height in range(index.height, 0, -1):
         wanted: list[tuple[PageRef, int]] = []
-        below: list[tuple[Ints, Ints]] = []
+        below: list[tuple[ChunkNumbers, Ints]] = []
         for page, inner_numbers, positions in frontier:
             for child, slot in _children(page, inner_numbers, height):
                 below.append((inner_numbers[slot] % span(height - 1), positions[slot]))
@@ -121,7 +121,7 @@ def locate(index: Index | None, numbers: Ints, load: LoadPages) -> list[ChunkRef
     return found
 
 
-def _children(page: Page, numbers: Ints, height: int) -> Iterator[tuple[PageRef, slice]]:
+def _children(page: Page, numbers: ChunkNumbers, height: int) -> Iterator[tuple[PageRef, slice]]:
     if not isinstance(page, Inner):
         raise FormatError("an index page is less high than its parent says")
     slots, first = np.unique(numbers // span(height - 1), return_index=True)
@@ -132,7 +132,7 @@ def _children(page: Page, numbers: Ints, height: int) -> Iterator[tuple[PageRef,
             yield page.children[at[i]], slice(bounds[i], bounds[i + 1])
 
 
-def _take(page: Page, numbers: Ints, positions: Ints, found: list[ChunkRef | None]) -> None:
+def _take(page: Page, numbers: ChunkNumbers, positions: Ints, found: list[ChunkRef | None]) -> None:
     if not isinstance(page, Leaf):
         raise FormatError("an index page is higher than its parent says")
     at = np.searchsorted(page.slots, numbers)

@@ -13,15 +13,13 @@ from typing import NamedTuple
 
 import msgspec
 import numpy as np
-from numpy.typing import NDArray
 
 from vstore.errors import FormatError
 from vstore.format import document
 from vstore.format.digest import DIGEST_NBYTES, Digest, parse_digest
+from vstore.format.numbers import Ints
 
 FANOUT = 512
-
-Ints = NDArray[np.int64]
 
 
 class PackRef(NamedTuple):

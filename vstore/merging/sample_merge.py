@@ -8,10 +8,11 @@ import numpy as np
 from vstore.diffing.alignment import no_rows
 from vstore.diffing.columns import stored
 from vstore.diffing.values import differing_rows
+from vstore.format.numbers import StoredRows
 from vstore.format.table.names import KEYS
 from vstore.merging.columns import MergedColumn
 from vstore.merging.conflicts import Conflict
-from vstore.merging.sides import Ints, Side, TableSides, sample_names, waves
+from vstore.merging.sides import Side, TableSides, sample_names, waves
 from vstore.reading.array import read
 from vstore.reading.table import Table
 
@@ -31,7 +32,7 @@ class SampleMerge:
                 self._merge_values(column)
         self._merge_additions()
 
-    def _changed_among(self, rows: Ints, side: Side) -> Ints:
+    def _changed_among(self, rows: StoredRows, side: Side) -> StoredRows:
         """Return those of the base's rows that a side changed in any column."""
         if not len(rows):
             return rows
@@ -54,7 +55,7 @@ class SampleMerge:
         for row in np.setdiff1d(contested, removed_t).tolist():
             self._deletion_conflict(row, deleted_in="ours")
 
-    def _delete(self, base_rows: Ints) -> None:
+    def _delete(self, base_rows: StoredRows) -> None:
         rows = self.sides.o.alignment.new_row(base_rows)
         self.sides.staged.stored.delete_rows(rows[rows >= 0])
 
@@ -75,7 +76,7 @@ class SampleMerge:
             Conflict(self.sides.path, "deleted", sample, note=note, take=take, keep=keep)
         )
 
-    def _keep_base(self, base_rows: Ints) -> None:
+    def _keep_base(self, base_rows: StoredRows) -> None:
         """Put samples back as they were in the base, where ours still has room for them."""
         rows = self.sides.o.alignment.new_row(base_rows)
         is_lost = (rows < 0) & (base_rows < self._in_place)
@@ -105,7 +106,11 @@ class SampleMerge:
         self._merge_cells(column, base_rows, their_rows, mine)
 
     def _merge_cells(
-        self, column: MergedColumn, base_rows: Ints, their_rows: Ints, changed_in_ours: Ints
+        self,
+        column: MergedColumn,
+        base_rows: StoredRows,
+        their_rows: StoredRows,
+        changed_in_ours: StoredRows,
     ) -> None:
         our_rows = self.sides.o.alignment.new_row(base_rows)
         alive = (our_rows >= 0) & (their_rows >= 0)
@@ -121,7 +126,7 @@ class SampleMerge:
         if contested.any():
             self._settle(column, our_rows[contested], their_rows[contested], base_rows[contested])
 
-    def _write(self, column: MergedColumn, our_rows: Ints, their_rows: Ints) -> None:
+    def _write(self, column: MergedColumn, our_rows: StoredRows, their_rows: StoredRows) -> None:
         theirs = column.theirs or ""
         for suffix in self.sides.parts(theirs):
             self.sides.take(theirs + suffix, column.name + suffix, our_rows, their_rows)
@@ -129,9 +134,9 @@ class SampleMerge:
     def _settle(
         self,
         column: MergedColumn,
-        our_rows: Ints,
-        their_rows: Ints,
-        base_rows: Ints | None,
+        our_rows: StoredRows,
+        their_rows: StoredRows,
+        base_rows: StoredRows | None,
     ) -> None:
         """Compare cells that both sides set; where they differ, conflict."""
         differing = self._differing(column, our_rows, their_rows)
@@ -165,8 +170,8 @@ class SampleMerge:
             )
 
     def _settle_unset(
-        self, column: MergedColumn, our_rows: Ints, their_rows: Ints
-    ) -> tuple[Ints, Ints]:
+        self, column: MergedColumn, our_rows: StoredRows, their_rows: StoredRows
+    ) -> tuple[StoredRows, StoredRows]:
         """In a column that both sides made, take theirs where ours is unset; return the rest."""
         rest = np.ones(len(our_rows), bool)
         for name, table, rows in (
@@ -183,7 +188,9 @@ class SampleMerge:
             rest &= ~unset
         return our_rows[rest], their_rows[rest]
 
-    def _differing(self, column: MergedColumn, our_rows: Ints, their_rows: Ints) -> Ints:
+    def _differing(
+        self, column: MergedColumn, our_rows: StoredRows, their_rows: StoredRows
+    ) -> StoredRows:
         found = no_rows()
         for suffix in self.sides.parts(column.theirs or ""):
             ours = stored(self.sides.ours, (column.ours or "") + suffix)
@@ -214,7 +221,7 @@ class SampleMerge:
             return 0
         return min(self.sides.o.alignment.shared, self.sides.t.alignment.shared)
 
-    def _restore(self, rows: Ints) -> None:
+    def _restore(self, rows: StoredRows) -> None:
         """Bring back samples that the base had lost; those that ours brought back are compared."""
         is_back = self.sides.ours.rows.are_live(rows)
         lost, back = rows[~is_back], rows[is_back]
@@ -225,7 +232,7 @@ class SampleMerge:
                 if column.ours is not None and len(back):
                     self._settle(column, back, back, None)
 
-    def _without_doubles(self, added: Ints) -> Ints:
+    def _without_doubles(self, added: StoredRows) -> StoredRows:
         """Compare samples that both sides added under one key; return the others."""
         if self.sides.theirs.key_kind is None or not len(added):
             return added
@@ -245,7 +252,7 @@ class SampleMerge:
                 self._settle(column, pairs[:, 0], pairs[:, 1], None)
         return np.setdiff1d(added, pairs[:, 1])
 
-    def _append(self, their_rows: Ints) -> None:
+    def _append(self, their_rows: StoredRows) -> None:
         """Add samples of theirs behind the last."""
         names = {} if self.sides.theirs.key_kind is None else {KEYS: KEYS}
         for column in self.columns:
@@ -260,5 +267,5 @@ class SampleMerge:
             self.sides.staged.stored.append_rows(elements, len(rows))
 
 
-def _samples(table: Table, name: str, rows: Ints) -> list[Any]:
+def _samples(table: Table, name: str, rows: StoredRows) -> list[Any]:
     return list(table.columns[name][table.rows.position(rows)])

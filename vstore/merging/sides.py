@@ -6,19 +6,18 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from vstore.diffing.alignment import Alignment, align, no_rows
 from vstore.diffing.columns import ColumnPair, changed_rows, pair_columns, schema, stored
 from vstore.diffing.lineage import Grafts, Lineage
 from vstore.format.digest import Digest
+from vstore.format.numbers import StoredRows
 from vstore.merging.conflicts import Conflicts
 from vstore.reading.array import read
 from vstore.reading.fetch import Fetcher
 from vstore.reading.table import Table
 from vstore.writing.transaction_table import TransactionTable
 
-Ints = NDArray[np.int64]
 _WAVE_ROWS = 4096
 
 
@@ -55,10 +54,10 @@ class Side:
         return align(self.base, self.table, self.lineage)
 
     @cached_property
-    def _changes(self) -> dict[ColumnPair, tuple[Ints, Ints]]:
+    def _changes(self) -> dict[ColumnPair, tuple[StoredRows, StoredRows]]:
         return {}
 
-    def changes(self, base: str | None, name: str | None) -> tuple[Ints, Ints]:
+    def changes(self, base: str | None, name: str | None) -> tuple[StoredRows, StoredRows]:
         """Return the rows, of the base and of this side, that differ in a column."""
         pair = ColumnPair(base, name)
         if pair not in self._changes:
@@ -133,7 +132,7 @@ class TableSides:
         return self.o.alignment.is_certain or not self.t.changes_samples()
 
     @cached_property
-    def base_rows(self) -> Ints:
+    def base_rows(self) -> StoredRows:
         """The rows of the base that hold a sample."""
         return self.base.rows.live()
 
@@ -141,20 +140,20 @@ class TableSides:
         """Return the suffixes of the arrays that a column of theirs consists of."""
         return list(self.theirs.infos[theirs].suffixes)
 
-    def take(self, theirs: str, name: str, rows: Ints, their_rows: Ints) -> None:
+    def take(self, theirs: str, name: str, rows: StoredRows, their_rows: StoredRows) -> None:
         """Write rows of one array of theirs into rows of an array of the result."""
         source = stored(self.theirs, theirs)
         for to, start in waves(rows, their_rows):
             self.staged.stored.write_rows(name, to, read(source, (start,)))
 
 
-def sample_names(table: Table, rows: Ints) -> list[Any]:
+def sample_names(table: Table, rows: StoredRows) -> list[Any]:
     """Return the keys of rows, their positions where the table has none."""
     found: list[Any] = table.keys_of(rows).tolist()
     return found
 
 
-def waves(*rows: Ints) -> Iterator[tuple[Ints, ...]]:
+def waves(*rows: StoredRows) -> Iterator[tuple[StoredRows, ...]]:
     """Yield rows of equal number in parts that are small enough to be held."""
     for start in range(0, len(rows[0]), _WAVE_ROWS):
         yield tuple(part[start : start + _WAVE_ROWS] for part in rows)

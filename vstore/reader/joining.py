@@ -4,18 +4,16 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from vstore.errors import InvalidInputError, NotFoundError
+from vstore.format.numbers import Positions
 from vstore.format.table.names import KEYS
 from vstore.reading.array import StoredArray
 from vstore.reading.column import Column
 from vstore.reading.table import Table
 
-Ints = NDArray[np.int64]
 
-
-def matched(columns: Mapping[str, Column]) -> dict[str, Ints | None]:
+def matched(columns: Mapping[str, Column]) -> dict[str, Positions | None]:
     """Return where each column's sample for each sample of the first column stands.
 
     None means in the same order. Samples are matched by key, and by position where the
@@ -26,8 +24,8 @@ def matched(columns: Mapping[str, Column]) -> dict[str, Ints | None]:
         NotFoundError: a key of the first column's table is in another table not at all.
     """
     first_name, first = next(iter(columns.items()))
-    found: dict[str, Ints | None] = {}
-    by_table: dict[int, Ints | None] = {}
+    found: dict[str, Positions | None] = {}
+    by_table: dict[int, Positions | None] = {}
     for name, column in columns.items():
         if _are_aligned(first, column):
             found[name] = None
@@ -44,7 +42,7 @@ def matched(columns: Mapping[str, Column]) -> dict[str, Ints | None]:
     return found
 
 
-def at_keys(columns: Mapping[str, Column], keys: Sequence[Any]) -> dict[str, Ints | None]:
+def at_keys(columns: Mapping[str, Column], keys: Sequence[Any]) -> dict[str, Positions | None]:
     """Return where the samples with some keys stand in each column's table.
 
     Raises:
@@ -52,7 +50,7 @@ def at_keys(columns: Mapping[str, Column], keys: Sequence[Any]) -> dict[str, Int
     """
     if isinstance(keys, str | bytes):
         raise InvalidInputError(f"keys is a sequence of keys, not {keys!r}")
-    by_table: dict[int, Ints] = {}
+    by_table: dict[int, Positions] = {}
     wanted = list(keys)
     for name, column in columns.items():
         table = column.table
@@ -86,7 +84,7 @@ def _keys_node(column: Column) -> Any:
     return (source.node.metadata, source.node.chunks) if isinstance(source, StoredArray) else None
 
 
-def _positions(first: Column, column: Column) -> Ints | None:
+def _positions(first: Column, column: Column) -> Positions | None:
     if not (isinstance(first.table, Table) and isinstance(column.table, Table)):
         return None
     keys = first.table.sample_keys().tolist()

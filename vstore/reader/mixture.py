@@ -7,11 +7,11 @@ from itertools import chain
 from typing import Any, Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
 from vstore.errors import InvalidInputError
 from vstore.faces import exported_from
 from vstore.format.digest import digest_of
+from vstore.format.numbers import Ints
 from vstore.format.table.names import VALID_SUFFIX
 from vstore.reader.load.engine import Batch
 from vstore.reader.load.finishing import Place
@@ -20,8 +20,6 @@ from vstore.reader.plan.mixing import Proportions, RepeatedOrder
 from vstore.reader.plan.planner import Deal, Layout, Spans, works
 from vstore.reader.statistics import ReaderStatistics
 from vstore.reader.stream import Progress, Stream
-
-Ints = NDArray[np.int64]
 
 _BATCHES_AT_ONCE = 1024
 

@@ -8,9 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
+from vstore.format.numbers import Positions
 from vstore.reader.load.buffers import BufferPool
 from vstore.reader.load.disk_cache import DiskCache
 from vstore.reader.load.engine import Batch, Channel
@@ -21,8 +19,6 @@ from vstore.reader.load.session import Memory, open_channels
 from vstore.reader.source import Source
 from vstore.reader.statistics import ReaderStatistics
 from vstore.reader.stream import MEMORY_NBYTES
-
-Ints = NDArray[np.int64]
 
 _ROWS_AT_A_TIME = 1024
 
@@ -69,7 +65,7 @@ class RandomAccess:
         """The names of the columns."""
         return list(self._source.columns)
 
-    def take(self, positions: Ints) -> Batch:
+    def take(self, positions: Positions) -> Batch:
         """Return the samples at some positions, arrays and lists by column; in fresh memory."""
         session = self._opened()
         with session.lock:
@@ -112,7 +108,7 @@ def _random_access(
     return RandomAccess(source, memory_nbytes=memory_nbytes, disk=cache)
 
 
-def _taken(channel: Channel, positions: Ints, pool: BufferPool) -> Any:
+def _taken(channel: Channel, positions: Positions, pool: BufferPool) -> Any:
     part = channel.open(positions, is_last_resort=True)
     if part is None:
         raise AssertionError("the spare feed always has room")

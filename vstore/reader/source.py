@@ -8,10 +8,10 @@ from typing import Any
 
 import msgspec
 import numpy as np
-from numpy.typing import NDArray
 
 from vstore.errors import InvalidInputError, NotFoundError
 from vstore.format.digest import digest_of
+from vstore.format.numbers import Positions
 from vstore.format.table.names import VALID_SUFFIX
 from vstore.format.zarr.selection import positions as resolve
 from vstore.reader.joining import at_keys, matched
@@ -20,8 +20,6 @@ from vstore.reading.column import Column
 from vstore.reading.snapshot import Snapshot
 from vstore.reading.table import Table
 from vstore.writing.transaction_table import TransactionTable
-
-Ints = NDArray[np.int64]
 
 
 @dataclass(frozen=True)
@@ -112,7 +110,7 @@ class Source:
         return digest_of(msgspec.json.encode(parts))
 
 
-def _at_rows(data: Any, columns: Mapping[str, Column], rows: Any) -> Ints | None:
+def _at_rows(data: Any, columns: Mapping[str, Column], rows: Any) -> Positions | None:
     if rows is None:
         return None
     if callable(rows):
@@ -127,7 +125,7 @@ class _ByName(dict[str, Column]):
         raise NotFoundError(f"there is no column {name!r}; there are {', '.join(self)}")
 
 
-def _through(places: Ints | None, picked: Ints | None) -> Ints | None:
+def _through(places: Positions | None, picked: Positions | None) -> Positions | None:
     return places if picked is None else picked if places is None else places[picked]
 
 

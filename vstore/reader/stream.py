@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from vstore.errors import InvalidInputError
+from vstore.format.numbers import Positions
 from vstore.reader.load.buffers import Allocate, BufferPool, allocate
 from vstore.reader.load.disk_cache import DiskCache
 from vstore.reader.load.engine import Batch, Channel, Finish, Pass, Resources
@@ -32,8 +32,6 @@ from vstore.reader.plan.planner import (
 )
 from vstore.reader.source import Source
 from vstore.reader.statistics import ReaderStatistics
-
-Ints = NDArray[np.int64]
 
 WINDOW_NBYTES = 64 * 2**20
 """How much a window holds when it is not given: at least four global batches."""
@@ -114,7 +112,7 @@ class Stream:
         self._disk: DiskCache | None = None
         if options.cache_dir is not None:
             self._disk = DiskCache(options.cache_dir, options.cache_nbytes)
-        self._starts: dict[int, Ints] = {}
+        self._starts: dict[int, Positions] = {}
         self.layout(Cursor())
         self.deal(Cursor())
 
@@ -215,7 +213,7 @@ class Stream:
     ) -> Generator[Any, None, None]:
         """Yield what `finish` makes of the batches of some units of an order."""
 
-        def positions(work: Work) -> Ints:
+        def positions(work: Work) -> Positions:
             return work.pick(order.positions(work.unit))
 
         session = self._take_session()
@@ -239,7 +237,7 @@ class Stream:
             if is_sound:
                 self._session = session
 
-    def order(self, epoch: int) -> Ints:
+    def order(self, epoch: int) -> Positions:
         """Return the positions of the samples that an epoch gives this rank, without reading."""
         progress = self.begin(Cursor(epoch))
         order = EpochOrder(progress.layout, epoch)

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from vstore.errors import VstoreError
 from vstore.faces import exported_from
 from vstore.format.index import locate, walk
+from vstore.format.numbers import StoredRows
 from vstore.format.page import ChunkRef
 from vstore.format.tree import ArrayNode
 from vstore.format.zarr.codecs import ChunkCodec
@@ -140,7 +141,7 @@ def decode_or_fill(
     return out
 
 
-def prefetch_rows(sources: Sequence[ChunkSource | None], rows: NDArray[np.int64]) -> None:
+def prefetch_rows(sources: Sequence[ChunkSource | None], rows: StoredRows) -> None:
     """Bring what several arrays of a commit hold of some rows with one round of requests.
 
     It stays with the fetcher for whoever reads it next. Nothing happens where it is much.

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from vstore.errors import InvalidInputError
 from vstore.faces import exported_from
+from vstore.format.numbers import Positions, StoredRows
 from vstore.format.table.kinds import ColumnInfo, from_rows
 from vstore.format.table.names import VALID_SUFFIX
 from vstore.format.table.rows import Rows
@@ -25,7 +26,7 @@ class ColumnTable(Protocol):
     def columns(self) -> Mapping[str, "Column"]:
         """The table's columns by name."""
 
-    def positions(self, keys: Any) -> NDArray[np.int64]:
+    def positions(self, keys: Any) -> Positions:
         """Return where the samples with some keys stand, or raise `NotFoundError`."""
 
 
@@ -146,7 +147,7 @@ class Column:
         first, rest = split(index, self.metadata.ndim)
         return self._at(self._rows.locate(first), rest)
 
-    def at_rows(self, stored: int | NDArray[np.int64]) -> Any:
+    def at_rows(self, stored: int | StoredRows) -> Any:
         """Return the samples in stored rows; see `Rows`. Deleted ones are not told from others."""
         return self._at(stored, ())
 

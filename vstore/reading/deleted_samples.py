@@ -4,16 +4,16 @@ from collections.abc import Sequence
 from itertools import count
 
 import numpy as np
-from numpy.typing import NDArray
 
 from vstore.format.deleted_rows import BLOCK_ROWS, DeletedRows
+from vstore.format.numbers import StoredRows
 from vstore.reading.array import ChunkSource, Load, read
 
 
 def deleted_rows(marks: ChunkSource, counts: Sequence[int]) -> DeletedRows:
     """Return the rows that an array marks, in blocks of which so many are."""
 
-    def load(blocks: Sequence[int]) -> list[NDArray[np.int64]]:
+    def load(blocks: Sequence[int]) -> list[StoredRows]:
         length = marks.metadata.shape[0]
         if marks.metadata.chunk_shape != (BLOCK_ROWS,):
             return [
@@ -21,7 +21,7 @@ def deleted_rows(marks: ChunkSource, counts: Sequence[int]) -> DeletedRows:
                 + np.flatnonzero(read(marks, slice(block * BLOCK_ROWS, (block + 1) * BLOCK_ROWS)))
                 for block in blocks
             ]
-        found: dict[int, NDArray[np.int64]] = {}
+        found: dict[int, StoredRows] = {}
 
         def take(i: int, load: Load) -> None:
             first = blocks[i] * BLOCK_ROWS

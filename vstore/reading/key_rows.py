@@ -8,11 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vstore.errors import FormatError
+from vstore.format.numbers import ChunkNumbers, Ints, StoredRows
 from vstore.format.table import key_index
 from vstore.format.table.key_index import Marks
 from vstore.reading.array import ChunkSource, Load, read
-
-Ints = NDArray[np.int64]
 
 _BUCKETS_AT_ONCE = 256
 _CHUNKS_AT_ONCE = 16
@@ -21,21 +20,21 @@ _CHUNKS_AT_ONCE = 16
 class KeyRows(Protocol):
     """Finds the rows that hold keys, given as they are stored."""
 
-    def find(self, stored: NDArray[Any]) -> tuple[Ints, Ints]:
+    def find(self, stored: NDArray[Any]) -> tuple[Ints, StoredRows]:
         """Return pairs (i, row): the row holds the i-th key. A deleted row may, too."""
 
-    def find_below(self, prefix: tuple[int | str, ...]) -> Ints:
+    def find_below(self, prefix: tuple[int | str, ...]) -> StoredRows:
         """Return the rows, ascending, whose tuple keys begin with `prefix`."""
 
 
 class NoKeys:
     """A table without rows."""
 
-    def find(self, stored: NDArray[Any]) -> tuple[Ints, Ints]:  # noqa: ARG002
+    def find(self, stored: NDArray[Any]) -> tuple[Ints, StoredRows]:  # noqa: ARG002
         """Return nothing."""
         return _none(), _none()
 
-    def find_below(self, prefix: tuple[int | str, ...]) -> Ints:  # noqa: ARG002
+    def find_below(self, prefix: tuple[int | str, ...]) -> StoredRows:  # noqa: ARG002
         """Return nothing."""
         return _none()
 
@@ -62,7 +61,7 @@ class ScannedKeys:
                 others.setdefault(key, []).append(row)
         return first, others
 
-    def find(self, stored: NDArray[Any]) -> tuple[Ints, Ints]:
+    def find(self, stored: NDArray[Any]) -> tuple[Ints, StoredRows]:
         """Return pairs (i, row) for keys that are there."""
         first, others = self._by_key
         found: list[tuple[int, int]] = []
@@ -73,7 +72,7 @@ class ScannedKeys:
                 found += [(i, other) for other in others.get(key, ())]
         return _columns(found)
 
-    def find_below(self, prefix: tuple[int | str, ...]) -> Ints:
+    def find_below(self, prefix: tuple[int | str, ...]) -> StoredRows:
         """Return the rows whose keys begin with `prefix`."""
         begins = _Beginning(prefix)
         return np.array([i for i, key in enumerate(self._all) if begins(key)], np.int64)
@@ -94,7 +93,7 @@ class IndexedKeys:
     def _rows(self) -> int:
         return self._source.metadata.shape[0]
 
-    def find(self, stored: NDArray[Any]) -> tuple[Ints, Ints]:
+    def find(self, stored: NDArray[Any]) -> tuple[Ints, StoredRows]:
         """Return pairs (i, row) for keys that are there."""
         which, blocks = self._named(key_index.marks_of_keys(stored))
         order = np.argsort(blocks, kind="stable")
@@ -111,7 +110,7 @@ class IndexedKeys:
                     found += [(i, row) for i in wanted[key]]
         return _columns(found)
 
-    def find_below(self, prefix: tuple[int | str, ...]) -> Ints:
+    def find_below(self, prefix: tuple[int | str, ...]) -> StoredRows:
         """Return the rows whose keys begin with `prefix`."""
         begins = _Beginning(prefix)
         _, blocks = self._named(key_index.marks_of([begins.whole]))
@@ -125,7 +124,7 @@ class IndexedKeys:
     def _step(self) -> int:
         return self._source.metadata.chunk_shape[0]
 
-    def _named(self, marks: Marks) -> tuple[Ints, Ints]:
+    def _named(self, marks: Marks) -> tuple[Ints, ChunkNumbers]:
         """Return pairs (i, chunk): what the index has under the i-th mark."""
         homes = key_index.bucket_of(marks, self._index.metadata.shape[0])
         order = np.argsort(homes, kind="stable")
@@ -142,7 +141,7 @@ class IndexedKeys:
                 blocks.append(at[key_index.ranges(first, counts)])
         return np.concatenate(which), np.concatenate(blocks)
 
-    def _chunks(self, blocks: Ints) -> Iterator[tuple[int, NDArray[Any]]]:
+    def _chunks(self, blocks: ChunkNumbers) -> Iterator[tuple[int, NDArray[Any]]]:
         """Yield chunks of the keys by their numbers, as far as there are rows."""
         if len(blocks) and blocks[-1] * self._step >= self._rows:
             raise FormatError(f"the index of keys names the chunk {blocks[-1]}, which is not there")

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from vstore.errors import FormatError, NotFoundError
 from vstore.faces import exported_from
+from vstore.format.numbers import Positions, StoredRows
 from vstore.format.table.key_index import bucket_count
 from vstore.format.table.kinds import ColumnInfo
 from vstore.format.table.names import DELETED, KEY_INDEX, KEYS
@@ -164,7 +165,7 @@ class Table:
             return np.arange(len(self), dtype=np.int64)
         return self._keys_at(self.rows.locate(slice(None)))
 
-    def keys_of(self, rows: NDArray[np.int64]) -> NDArray[Any]:
+    def keys_of(self, rows: StoredRows) -> NDArray[Any]:
         """Return the keys of stored rows; their positions where the samples have no keys."""
         return self.rows.position(rows) if self.key_kind is None else self._keys_at(rows)
 
@@ -221,7 +222,7 @@ class Table:
         index = self._companion(KEY_INDEX, (buckets,), "object")
         return IndexedKeys(keys, _keeping(index))
 
-    def find_rows(self, keys: Sequence[Any]) -> NDArray[np.int64]:
+    def find_rows(self, keys: Sequence[Any]) -> StoredRows:
         """Return where in storage the samples with some keys lie, -1 for keys of none."""
         for key in keys:
             self.check_key(key)
@@ -236,7 +237,7 @@ class Table:
         found[which[live]] = rows[live]
         return found
 
-    def rows_of(self, keys: Any) -> NDArray[np.int64]:
+    def rows_of(self, keys: Any) -> StoredRows:
         """Return where in storage the samples with some keys lie, or raise `NotFoundError`."""
         listed = as_list(keys, path=self._path)
         found = self.find_rows(listed)
@@ -256,7 +257,7 @@ class Table:
         """Return where the sample with this key stands, or raise `NotFoundError`."""
         return int(self.positions([key])[0])
 
-    def positions(self, keys: Any) -> NDArray[np.int64]:
+    def positions(self, keys: Any) -> Positions:
         """Return where the samples with some keys stand, or raise `NotFoundError`."""
         return self.rows.position(self.rows_of(keys))
 
@@ -268,7 +269,7 @@ class Table:
         """Raise `InvalidInputError` unless `key` is of the kind this table's keys are."""
         check_key(key, self.key_kind, path=self._path)
 
-    def rows_below(self, prefix: object) -> NDArray[np.int64]:
+    def rows_below(self, prefix: object) -> StoredRows:
         """Return where in storage the samples lie whose tuple keys begin with `prefix`.
 
         Raises:
@@ -282,7 +283,7 @@ class Table:
             raise NotFoundError(f"the table {self._path!r} has no sample below {prefix!r}")
         return found
 
-    def at_rows(self, stored: int | NDArray[np.int64]) -> dict[str, Any]:
+    def at_rows(self, stored: int | StoredRows) -> dict[str, Any]:
         """Return the samples in stored rows; chunks that are small come together."""
         columns = self.columns.values()
         sources = [each for c in columns for each in (c.source, *c.beside.values())]

@@ -6,10 +6,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from vstore.format.numbers import ChunkNumbers, Ints, StoredRows
 from vstore.format.table import key_index
 from vstore.format.table.key_index import Marks
-
-Ints = NDArray[np.int64]
 
 RECENT = 2**16
 """How many keys are kept as they are; of all others a mark and a row, 16 bytes."""
@@ -21,13 +20,13 @@ class AddedKeys:
     `read` returns the stored keys of some rows: a mark alone is never taken for a key.
     """
 
-    def __init__(self, kind: str | None, read: Callable[[Ints], NDArray[Any]]) -> None:
+    def __init__(self, kind: str | None, read: Callable[[StoredRows], NDArray[Any]]) -> None:
         self._kind = kind
         self._read = read
         self._recent: dict[Any, int] = {}
         self._batches: list[tuple[NDArray[Any], int]] = []
-        self._runs: list[tuple[Marks, Ints]] = []
-        self._below: list[tuple[Marks, Ints]] = []
+        self._runs: list[tuple[Marks, StoredRows]] = []
+        self._below: list[tuple[Marks, StoredRows]] = []
 
     def __len__(self) -> int:
         return len(self._recent) + sum(len(marks) for marks, _ in self._runs)
@@ -39,7 +38,7 @@ class AddedKeys:
         if len(self._recent) > RECENT:
             self._settle()
 
-    def find(self, stored: NDArray[Any]) -> tuple[Ints, Ints]:
+    def find(self, stored: NDArray[Any]) -> tuple[Ints, StoredRows]:
         """Return pairs (i, row): the row holds the i-th key. A row deleted since may, too."""
         recent = [self._recent.get(key, -1) for key in stored.tolist()]
         rows = np.array(recent, np.int64)
@@ -61,7 +60,7 @@ class AddedKeys:
         is_right = self._read(rows) == stored[which]
         return which[is_right], rows[is_right]
 
-    def entries(self, step: int) -> tuple[Marks, Ints]:
+    def entries(self, step: int) -> tuple[Marks, ChunkNumbers]:
         """Return what an index says of the keys, in chunks of `step` rows; see `entries_of`."""
         self._settle()
         parts = [(marks, rows // step) for marks, rows in self._runs]
@@ -85,6 +84,6 @@ class AddedKeys:
         self._recent.clear()
 
 
-def _sorted(marks: Marks, rows: Ints) -> tuple[Marks, Ints]:
+def _sorted(marks: Marks, rows: StoredRows) -> tuple[Marks, StoredRows]:
     order = np.argsort(marks, kind="stable")
     return marks[order], rows[order]

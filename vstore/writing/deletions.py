@@ -3,11 +3,9 @@
 from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
 from vstore.format.deleted_rows import BLOCK_ROWS, DeletedRows, counts_of
-
-Ints = NDArray[np.int64]
+from vstore.format.numbers import StoredRows
 
 
 class Deletions:
@@ -15,14 +13,14 @@ class Deletions:
 
     def __init__(self, before: DeletedRows) -> None:
         self._before = before
-        self.added: Ints = np.zeros(0, np.int64)
+        self.added: StoredRows = np.zeros(0, np.int64)
         """The rows that were deleted since the base commit, ascending."""
-        self.restored: Ints = np.zeros(0, np.int64)
+        self.restored: StoredRows = np.zeros(0, np.int64)
         """The rows that were deleted in the base commit and live again, ascending."""
         self.rows = before
         """Every deleted row."""
 
-    def add(self, rows: Ints) -> None:
+    def add(self, rows: StoredRows) -> None:
         """Mark rows as deleted."""
         again = np.intersect1d(rows, self.restored)
         self.restored = np.setdiff1d(self.restored, again)
@@ -30,7 +28,7 @@ class Deletions:
         self.added = np.union1d(self.added, fresh[~self._before.among(fresh)])
         self._renew()
 
-    def restore(self, rows: Ints) -> None:
+    def restore(self, rows: StoredRows) -> None:
         """Mark rows as live again."""
         again = np.intersect1d(rows, self.added)
         self.added = np.setdiff1d(self.added, again)
@@ -41,7 +39,7 @@ class Deletions:
     def _renew(self) -> None:
         before, added, restored = self._before, self.added, self.restored
 
-        def load(blocks: Sequence[int]) -> list[Ints]:
+        def load(blocks: Sequence[int]) -> list[StoredRows]:
             held = before.within(np.array(blocks, np.int64))
             rows = np.setdiff1d(np.union1d(held, added), restored)
             edges = np.array(blocks, np.int64) * BLOCK_ROWS

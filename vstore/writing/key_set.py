@@ -7,11 +7,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vstore.errors import InvalidInputError, NotFoundError
+from vstore.format.numbers import StoredRows
 from vstore.format.table.sample_keys import as_list, check_key, to_stored
 from vstore.reading.key_rows import KeyRows
 from vstore.writing.added_keys import AddedKeys
-
-Ints = NDArray[np.int64]
 
 
 class KeySet:
@@ -25,8 +24,8 @@ class KeySet:
         self,
         kind: str | None,
         before: Callable[[], KeyRows],
-        read: Callable[[Ints], NDArray[Any]],
-        are_live: Callable[[Ints], NDArray[np.bool_]],
+        read: Callable[[StoredRows], NDArray[Any]],
+        are_live: Callable[[StoredRows], NDArray[np.bool_]],
     ) -> None:
         self.kind = kind
         self.added = AddedKeys(kind, read)
@@ -82,7 +81,7 @@ class KeySet:
         """Take the keys of new rows, which were checked, as they are stored."""
         self.added.add(stored, first_row)
 
-    def _rows(self, stored: NDArray[Any]) -> Ints:
+    def _rows(self, stored: NDArray[Any]) -> StoredRows:
         """Return the live row of each key, given as it is stored; -1 for those of none."""
         if self._before is None:
             self._before = self._make()
@@ -93,7 +92,7 @@ class KeySet:
             found[which[live]] = rows[live]
         return found
 
-    def rows(self, keys: Any, *, path: str) -> Ints:
+    def rows(self, keys: Any, *, path: str) -> StoredRows:
         """Return in which rows the samples with some keys lie, or raise `NotFoundError`."""
         if self.kind is None:
             raise InvalidInputError(f"the samples of {path!r} have no keys: use positions")

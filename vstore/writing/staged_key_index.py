@@ -3,16 +3,14 @@
 from collections.abc import Iterator
 
 import numpy as np
-from numpy.typing import NDArray
 
+from vstore.format.numbers import ChunkNumbers, Ints
 from vstore.format.table import key_index
 from vstore.format.table.key_index import Marks
 from vstore.format.table.names import KEY_INDEX
 from vstore.format.zarr.metadata import ArrayMetadata
 from vstore.reading.array import read
 from vstore.writing.staged_array import StagedArray
-
-Ints = NDArray[np.int64]
 
 _BUCKETS_AT_ONCE = 512
 
@@ -33,7 +31,7 @@ def index_metadata() -> ArrayMetadata:
     )
 
 
-def add_entries(index: StagedArray, marks: Marks, blocks: Ints, *, buckets: int) -> None:
+def add_entries(index: StagedArray, marks: Marks, blocks: ChunkNumbers, *, buckets: int) -> None:
     """Put entries into an index that is to have so many buckets, at least as many as it has.
 
     A bucket is read where it gets entries, or gives some to a new one.
@@ -67,11 +65,11 @@ def _sources(homes: Ints, before: int, after: int) -> Ints:
     return np.unique(np.concatenate(touched))
 
 
-def _held(index: StagedArray, numbers: Ints) -> Iterator[tuple[Marks, Ints]]:
+def _held(index: StagedArray, numbers: Ints) -> Iterator[tuple[Marks, ChunkNumbers]]:
     yield from map(key_index.decode_bucket, read(index, (numbers,)))
 
 
-def _write(index: StagedArray, emptied: Ints, marks: Marks, blocks: Ints) -> None:
+def _write(index: StagedArray, emptied: Ints, marks: Marks, blocks: ChunkNumbers) -> None:
     """Write all buckets that any of the entries lies in; these are all there are in them.
 
     `emptied` are buckets that had entries, and are left empty unless some lie there.

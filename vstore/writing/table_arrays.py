@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from vstore.errors import AlreadyExistsError, NotFoundError
 from vstore.format.commit import Changes
 from vstore.format.deleted_rows import BLOCK_ROWS, NONE_DELETED, DeletedRows
+from vstore.format.numbers import ChunkNumbers, StoredRows
 from vstore.format.table import key_index
 from vstore.format.table.key_index import Marks, bucket_count
 from vstore.format.table.kinds import ColumnInfo
@@ -34,8 +35,6 @@ from vstore.writing.staged_array import StagedArray
 from vstore.writing.staged_key_index import add_entries, index_metadata
 
 _WAVE_ROWS = 4096
-
-Ints = NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +68,7 @@ class TableArrays:
         self._count_before = self.count
         self._rows_before = self.count
         self._deletions = Deletions(self._deleted_before(children.get(DELETED)))
-        self._changed: list[Ints] = []
+        self._changed: list[StoredRows] = []
         self._has_new_schema = False
         self._carried = Changes()
         self._sizes = {name: SampleSizes() for name in self._unsized()}
@@ -124,7 +123,7 @@ class TableArrays:
         keys: NDArray[Any] = read(self._arrays[KEYS], (self.rows.locate(slice(None)),))
         return keys
 
-    def _keys_at(self, rows: Ints) -> NDArray[Any]:
+    def _keys_at(self, rows: StoredRows) -> NDArray[Any]:
         keys: NDArray[Any] = read(self._arrays[KEYS], (rows,))
         return keys
 
@@ -217,12 +216,12 @@ class TableArrays:
 
     # Rows ---------------------------------------------------------------------------
 
-    def write_rows(self, name: str, rows: Ints, elements: NDArray[Any]) -> None:
+    def write_rows(self, name: str, rows: StoredRows, elements: NDArray[Any]) -> None:
         """Change rows of one array."""
         self[name].write((rows,), elements)
         self._changed.append(rows)
 
-    def note_changed(self, rows: Ints) -> None:
+    def note_changed(self, rows: StoredRows) -> None:
         """Count rows as changed."""
         self._changed.append(rows)
 
@@ -270,11 +269,11 @@ class TableArrays:
             for start in range(0, count, step):
                 new.append(read(old, (slice(start, start + step),)))
 
-    def delete_rows(self, rows: Ints) -> None:
+    def delete_rows(self, rows: StoredRows) -> None:
         """Mark rows, live until now, as deleted."""
         self._deletions.add(rows)
 
-    def restore_rows(self, rows: Ints) -> None:
+    def restore_rows(self, rows: StoredRows) -> None:
         """Make deleted rows live again; their keys must be free."""
         self._deletions.restore(rows)
 
@@ -324,7 +323,7 @@ class TableArrays:
             self._rows_before = self.count
             self.keys.rebase(self._keys_before)
 
-    def _entries_before(self, step: int) -> Iterator[tuple[Marks, Ints]]:
+    def _entries_before(self, step: int) -> Iterator[tuple[Marks, ChunkNumbers]]:
         """Yield what an index says of the rows that are not among the added ones."""
         for start in range(0, self._rows_before, step):
             rows = np.arange(start, min(start + step, self._rows_before))

@@ -11,6 +11,7 @@ from vstore.errors import AlreadyExistsError, ClosedError, InvalidInputError, No
 from vstore.faces import exported_from
 from vstore.format import document
 from vstore.format.commit import Changes
+from vstore.format.numbers import StoredRows
 from vstore.format.table.conversion import as_dtype
 from vstore.format.table.names import KEYS
 from vstore.format.table.sample_keys import SampleKey, from_stored
@@ -238,7 +239,7 @@ class TransactionTable:
         """
         self._require_usable()
         fitting: list[Assignment] = []
-        changed: list[NDArray[np.int64]] = []
+        changed: list[StoredRows] = []
         for name, value in values.items():
             self._require_column(name)
             self._make(name, None)
@@ -319,7 +320,7 @@ class TransactionTable:
                 "without loss"
             )
 
-        def waves() -> Iterator[tuple[NDArray[np.int64], NDArray[Any]]]:
+        def waves() -> Iterator[tuple[StoredRows, NDArray[Any]]]:
             for start in range(0, self._stored.count, _WAVE_ROWS):
                 rows = np.arange(start, min(start + _WAVE_ROWS, self._stored.count))
                 yield rows, as_dtype(read(source, (rows,)), new, name=name)
@@ -392,7 +393,7 @@ def _form(spec: ColumnSpec) -> SampleForm:
     return SampleForm(spec.dtype, tuple(length or 0 for length in spec.shape), spec.fill_value)
 
 
-def _as_positions(stored: Any, size: int) -> NDArray[np.int64]:
+def _as_positions(stored: Any, size: int) -> StoredRows:
     if isinstance(stored, slice):
         return np.arange(*stored.indices(size), dtype=np.int64)
     return np.atleast_1d(np.asarray(stored, np.int64))

@@ -20,13 +20,13 @@ from numpy.typing import NDArray
 
 from vstore.errors import FormatError
 from vstore.format import document
+from vstore.format.numbers import ChunkNumbers, Ints, StoredRows
 
 FEWEST_ROWS = 2**14
 """A table with no more stored rows has no index: its keys are read as a whole."""
 
 ROWS_PER_BUCKET = 1024
 
-Ints = NDArray[np.int64]
 Marks = NDArray[np.uint64]
 
 _ENTRY_NBYTES = 12
@@ -104,7 +104,7 @@ def text_below(parts: Sequence[int | str]) -> str:
     return document.dumps(list(parts)).decode()
 
 
-def entries_below(stored: NDArray[Any], rows: Ints) -> tuple[Marks, Ints]:
+def entries_below(stored: NDArray[Any], rows: StoredRows) -> tuple[Marks, StoredRows]:
     """Return the marks of the shorter tuples that stored ones begin with, and where those lie."""
     known: dict[tuple[int | str, ...], int] = {}
     which: list[int] = []
@@ -135,7 +135,7 @@ def ranges(first: Ints, counts: Ints) -> Ints:
     return found
 
 
-def distinct(marks: Marks, blocks: Ints) -> tuple[Marks, Ints]:
+def distinct(marks: Marks, blocks: ChunkNumbers) -> tuple[Marks, ChunkNumbers]:
     """Return entries in order, each once."""
     order = np.lexsort((blocks, marks))
     marks, blocks = marks[order], blocks[order]
@@ -144,12 +144,12 @@ def distinct(marks: Marks, blocks: Ints) -> tuple[Marks, Ints]:
     return marks[fresh], blocks[fresh]
 
 
-def encode_bucket(marks: Marks, blocks: Ints) -> bytes:
+def encode_bucket(marks: Marks, blocks: ChunkNumbers) -> bytes:
     """Return a bucket of entries that are in order: all marks, then all chunk numbers."""
     return marks.astype("<u8").tobytes() + blocks.astype("<u4").tobytes()
 
 
-def decode_bucket(data: bytes) -> tuple[Marks, Ints]:
+def decode_bucket(data: bytes) -> tuple[Marks, ChunkNumbers]:
     """Return the entries of a bucket, or raise `FormatError`."""
     count, rest = divmod(len(data), _ENTRY_NBYTES)
     if rest:

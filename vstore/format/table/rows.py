@@ -8,9 +8,8 @@ from numpy.typing import NDArray
 
 from vstore.errors import InvalidInputError, OutOfBoundsError
 from vstore.format.deleted_rows import BLOCK_ROWS, DeletedRows
+from vstore.format.numbers import ChunkNumbers, Positions, StoredRows
 from vstore.format.zarr.selection import is_integer, positions, slice_indices
-
-Ints = NDArray[np.int64]
 
 
 class Rows:
@@ -22,7 +21,7 @@ class Rows:
 
     __slots__ = ("_deleted", "stored")
 
-    def __init__(self, stored: int, deleted: Ints | DeletedRows | None = None) -> None:
+    def __init__(self, stored: int, deleted: StoredRows | DeletedRows | None = None) -> None:
         self.stored = stored
         if isinstance(deleted, DeletedRows):
             self._deleted = deleted
@@ -36,7 +35,7 @@ class Rows:
         return self.stored - len(self._deleted)
 
     @property
-    def deleted(self) -> Ints:
+    def deleted(self) -> StoredRows:
         """Every deleted row, ascending."""
         return self._deleted.all()
 
@@ -45,7 +44,7 @@ class Rows:
         """Tell whether any row is deleted."""
         return len(self._deleted) > 0
 
-    def deleted_in(self, blocks: Ints) -> Ints:
+    def deleted_in(self, blocks: ChunkNumbers) -> StoredRows:
         """Return the deleted rows in some blocks of `BLOCK_ROWS`, given in ascending order."""
         return self._deleted.within(blocks)
 
@@ -68,7 +67,7 @@ class Rows:
             return int(self._stored(self._checked([index]))[0])
         return self._stored(self._checked(index))
 
-    def _checked(self, index: Any) -> Ints:
+    def _checked(self, index: Any) -> Positions:
         try:
             return positions(index, len(self))
         except OutOfBoundsError as exc:
@@ -79,7 +78,7 @@ class Rows:
         except (TypeError, ValueError) as exc:
             raise InvalidInputError(f"{shortened(index)} does not index samples") from exc
 
-    def _stored(self, live: Ints) -> Ints:
+    def _stored(self, live: Positions) -> StoredRows:
         if not self.has_deleted:
             return live
         first = self._deleted.first_live()
@@ -94,20 +93,20 @@ class Rows:
                 found[among] += np.searchsorted(gaps, live[among], side="right")
         return found
 
-    def live(self) -> Ints:
+    def live(self) -> StoredRows:
         """Return where every live row lies in storage, in order."""
         return self._stored(np.arange(len(self), dtype=np.int64))
 
-    def are_live(self, stored: Ints) -> NDArray[np.bool_]:
+    def are_live(self, stored: StoredRows) -> NDArray[np.bool_]:
         """Tell which of the stored rows are not deleted."""
         return ~self._deleted.among(stored)
 
-    def position(self, stored: Ints) -> Ints:
+    def position(self, stored: StoredRows) -> Positions:
         """Return the positions of live rows that lie at `stored`."""
         if not self.has_deleted:
             return stored
         blocks = np.minimum(stored // BLOCK_ROWS, len(self._deleted.counts))
-        found: Ints = stored - self._deleted.before[blocks]
+        found: Positions = stored - self._deleted.before[blocks]
         for block in np.unique(blocks).tolist():
             rows = self._deleted.within(np.array([block]))
             if len(rows):

@@ -13,12 +13,11 @@ from reprlib import repr as shortened
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from vstore.errors import InvalidInputError, OutOfBoundsError
+from vstore.format.numbers import Positions
 
-Ints = NDArray[np.int64]
-Places = slice | Ints
+Places = slice | Positions
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,7 +169,7 @@ def split(index: Any, ndim: int) -> tuple[Any, tuple[Any, ...]]:
     return (items[0], items[1:]) if items else (slice(None), ())
 
 
-def positions(index: Any, size: int, *, axis: int = 0) -> Ints:
+def positions(index: Any, size: int, *, axis: int = 0) -> Positions:
     """Return the positions along one axis of length `size` that an index picks, in order."""
     if isinstance(index, slice):
         return np.arange(*slice_indices(index, size), dtype=np.int64)
@@ -200,7 +199,7 @@ def slice_indices(item: slice, size: int) -> tuple[int, int, int]:
         raise InvalidInputError(f"{item} is not a valid slice: {exc}") from exc
 
 
-def _positions(item: Any, size: int, axis: int) -> Ints:
+def _positions(item: Any, size: int, axis: int) -> Positions:
     array = np.asarray(item)
     if array.ndim == 1 and array.size == 0 and array.dtype == np.float64:
         array = array.astype(np.int64)
@@ -249,7 +248,7 @@ def _slice_parts(places: range, size: int, chunk: int) -> tuple[tuple[AxisPart, 
     return tuple(parts), len(places)
 
 
-def _array_parts(places: Ints, size: int, chunk: int) -> tuple[tuple[AxisPart, ...], int]:
+def _array_parts(places: Positions, size: int, chunk: int) -> tuple[tuple[AxisPart, ...], int]:
     numbers = places // chunk
     order = np.argsort(numbers, kind="stable")
     touched, first = np.unique(numbers[order], return_index=True)
@@ -271,5 +270,5 @@ def _open_mesh(places: list[Places]) -> tuple[Places, ...]:
     return np.ix_(*[_as_array(place) for place in places])
 
 
-def _as_array(place: Places) -> Ints:
+def _as_array(place: Places) -> Positions:
     return np.arange(place.start, place.stop) if isinstance(place, slice) else place

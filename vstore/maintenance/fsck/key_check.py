@@ -4,11 +4,11 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from vstore.errors import VstoreError
 from vstore.format.deleted_rows import BLOCK_ROWS
 from vstore.format.digest import Digest
+from vstore.format.numbers import ChunkNumbers
 from vstore.format.table import key_index
 from vstore.format.table.key_index import Marks
 from vstore.format.table.names import DELETED, KEY_INDEX, KEYS
@@ -17,8 +17,6 @@ from vstore.reading.array import ChunkSource, StoredArray, read
 from vstore.reading.fetch import Fetcher
 from vstore.reading.snapshot import Snapshot
 from vstore.reading.table import Table
-
-Ints = NDArray[np.int64]
 
 _BUCKETS_AT_ONCE = 1024
 
@@ -102,11 +100,11 @@ def _problem(table: Table) -> str:
     return f"{len(wrong)} of {buckets} buckets of the index of keys are wrong" if wrong else ""
 
 
-def _entries(table: Table, keys: ChunkSource) -> tuple[Marks, list[tuple[Marks, Ints]]]:
+def _entries(table: Table, keys: ChunkSource) -> tuple[Marks, list[tuple[Marks, ChunkNumbers]]]:
     """Return the marks of all keys, and what the index says of shorter tuples."""
     step, rows = keys.metadata.chunk_shape[0], table.rows.stored
     marks = [np.zeros(0, np.uint64)]
-    below: list[tuple[Marks, Ints]] = []
+    below: list[tuple[Marks, ChunkNumbers]] = []
     for start in range(0, rows, step):
         here = np.arange(start, min(start + step, rows))
         stored = read(keys, slice(start, start + step))
@@ -129,7 +127,7 @@ def _double(table: Table, keys: ChunkSource, marks: Marks) -> Any:
     return None
 
 
-def _wrong(index: ChunkSource, marks: Marks, blocks: Ints) -> Iterator[int]:
+def _wrong(index: ChunkSource, marks: Marks, blocks: ChunkNumbers) -> Iterator[int]:
     """Yield the buckets that do not hold exactly those of the entries that belong there."""
     count = index.metadata.shape[0]
     homes = key_index.bucket_of(marks, count)

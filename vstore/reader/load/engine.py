@@ -13,8 +13,8 @@ from itertools import chain
 from typing import Any, TypeVar
 
 import numpy as np
-from numpy.typing import NDArray
 
+from vstore.format.numbers import Positions, StoredRows
 from vstore.reader.load.buffers import BufferPool
 from vstore.reader.load.chunks import SampleChunks
 from vstore.reader.load.feeds import Feed, Part
@@ -22,7 +22,6 @@ from vstore.reader.load.loading import Loader, Loading
 from vstore.reader.plan.planner import Group, Work
 
 T = TypeVar("T")
-Ints = NDArray[np.int64]
 Batch = dict[str, Any]
 Finish = Callable[[Batch, int], Any]
 """Make of a batch, given as arrays and lists by column, what the user gets; with its number."""
@@ -46,17 +45,17 @@ class Channel:
 
     feed: Feed
     spare: Feed
-    rows: Callable[[Ints], Ints]
+    rows: Callable[[Positions], StoredRows]
     row_nbytes: float
     stored: tuple[SampleChunks, ...]
 
-    def chunks_of(self, positions: Ints) -> Iterator[tuple[SampleChunks, list[int]]]:
+    def chunks_of(self, positions: Positions) -> Iterator[tuple[SampleChunks, list[int]]]:
         """Yield the stored arrays with the numbers of the chunks that some samples lie in."""
         rows = self.rows(positions)
         for chunks in self.stored:
             yield chunks, np.unique(rows // chunks.rows_per_chunk).tolist()
 
-    def open(self, positions: Ints, *, is_last_resort: bool) -> Part | None:
+    def open(self, positions: Positions, *, is_last_resort: bool) -> Part | None:
         """Return the samples at some positions, or None where there is no room at present."""
         return self.feed.open(self.rows(positions), spare=self.spare if is_last_resort else None)
 
@@ -93,7 +92,7 @@ class Pass:
 
     channels: Mapping[str, Channel]
     works: Iterator[Work]
-    positions: Callable[[Work], Ints]
+    positions: Callable[[Work], Positions]
     pool: BufferPool
     resources: Resources
     finish: Finish
@@ -104,7 +103,7 @@ class Pass:
     _takers: ThreadPoolExecutor = field(init=False)
     _planner: ThreadPoolExecutor = field(init=False)
     _units: deque[_Unit] = field(init=False, default_factory=deque)
-    _upcoming: "tuple[Work, Future[Ints]] | None" = field(init=False, default=None)
+    _upcoming: "tuple[Work, Future[Positions]] | None" = field(init=False, default=None)
     _queue: deque[tuple[_Unit, Group, "Future[list[Any]]"]] = field(
         init=False, default_factory=deque
     )
@@ -212,14 +211,14 @@ class Pass:
         self._upcoming = self._plan_next()
         return True
 
-    def _plan_next(self) -> "tuple[Work, Future[Ints]] | None":
+    def _plan_next(self) -> "tuple[Work, Future[Positions]] | None":
         work = next(self.works, None)
         if work is None:
             return None
         self._upcoming = work, self._planner.submit(self.positions, work)
         return self._upcoming
 
-    def _open_parts(self, positions: Ints) -> dict[str, Part] | None:
+    def _open_parts(self, positions: Positions) -> dict[str, Part] | None:
         parts: dict[str, Part] = {}
         for name, channel in self.channels.items():
             part = channel.open(positions, is_last_resort=not self._units)

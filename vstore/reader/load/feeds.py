@@ -10,13 +10,12 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from vstore.format.numbers import ChunkNumbers, Ints, StoredRows
 from vstore.reader.load.buffers import BufferPool, allocate
 from vstore.reader.load.chunks import SampleChunks
 from vstore.reader.load.loading import Loading, Receive, Request
 from vstore.reader.load.slots import SlotTable
 from vstore.reading.array import Load
-
-Ints = NDArray[np.int64]
 
 
 class Part(Protocol):
@@ -47,7 +46,7 @@ class Feed(Protocol):
     def dtype(self) -> np.dtype[Any]:
         """The data type of the samples."""
 
-    def open(self, rows: Ints, *, spare: "Feed | None" = None) -> Part | None:
+    def open(self, rows: StoredRows, *, spare: "Feed | None" = None) -> Part | None:
         """Return the samples stored at `rows`, or None if there is no room at present.
 
         With a `spare`, those for which there is no room come through that.
@@ -65,13 +64,13 @@ class Spread:
     of `inside`.
     """
 
-    chunks: Ints
+    chunks: ChunkNumbers
     order: Ints
     cuts: Ints
     inside: Ints
 
     @classmethod
-    def over(cls, rows: Ints, rows_per_chunk: int) -> "Spread":
+    def over(cls, rows: StoredRows, rows_per_chunk: int) -> "Spread":
         """Return where rows lie in chunks of so many rows."""
         order = np.argsort(rows, kind="stable")
         ordered = rows[order]
@@ -103,7 +102,7 @@ class DenseFeed:
         self.row_shape = chunks.row_shape
         self.dtype = chunks.dtype
 
-    def open(self, rows: Ints, *, spare: Feed | None = None) -> Part | None:
+    def open(self, rows: StoredRows, *, spare: Feed | None = None) -> Part | None:
         """Return the samples stored at `rows`, or None if there is no room at present.
 
         With a `spare`, those for which there is no room come through that.
@@ -125,7 +124,7 @@ class DenseFeed:
         here = needed[self._table.slot_of[needed] >= 0]
         return SplitPart(self._pinned(rows[is_here], here, absent), beside, is_here)
 
-    def _pinned(self, rows: Ints, needed: Ints, absent: Ints) -> "DensePart":
+    def _pinned(self, rows: StoredRows, needed: ChunkNumbers, absent: ChunkNumbers) -> "DensePart":
         """Return samples whose chunks have slots."""
         rows_per_chunk = self._chunks.rows_per_chunk
         number = rows // rows_per_chunk
@@ -156,8 +155,8 @@ class DensePart:
     index: Ints
     requests: Sequence[Request]
     table: SlotTable
-    chunks: Ints
-    absent: Ints
+    chunks: ChunkNumbers
+    absent: ChunkNumbers
 
     def begin(self, loading: Loading) -> set[Loading]:
         """Learn what loads the requests; return everything that must be waited for."""
@@ -238,7 +237,7 @@ class SparseFeed:
         self.row_shape = chunks.row_shape
         self.dtype = chunks.dtype
 
-    def open(self, rows: Ints, *, spare: Feed | None = None) -> "SparsePart":
+    def open(self, rows: StoredRows, *, spare: Feed | None = None) -> "SparsePart":
         """Return the samples stored at `rows`; there is always room."""
         del spare
         spread = Spread.over(rows, self._chunks.rows_per_chunk)

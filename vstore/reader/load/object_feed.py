@@ -9,14 +9,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from vstore.format.numbers import Ints, StoredRows
 from vstore.format.table.kinds import ColumnInfo, from_rows
 from vstore.format.table.names import VALID_SUFFIX
 from vstore.reader.load.chunks import OBJECT_NBYTES, SampleChunks
 from vstore.reader.load.feeds import Feed, Part, Spread
 from vstore.reader.load.loading import Loading, Receive, Request
 from vstore.reading.array import Load
-
-Ints = NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +25,7 @@ class Beside:
     feed: Feed
     spare: Feed
 
-    def open(self, rows: Ints) -> "BesidePart":
+    def open(self, rows: StoredRows) -> "BesidePart":
         """Return what belongs to the samples stored at `rows`."""
         part = self.feed.open(rows, spare=self.spare)
         if part is None:
@@ -70,7 +69,7 @@ class ObjectFeed:
         self._beside = beside
         self.dtype = np.dtype(object)
 
-    def open(self, rows: Ints, *, spare: Feed | None = None) -> "ObjectPart":
+    def open(self, rows: StoredRows, *, spare: Feed | None = None) -> "ObjectPart":
         """Return the samples stored at `rows`; there is always room."""
         del spare
         spread = Spread.over(rows, self._chunks.rows_per_chunk)

@@ -4,10 +4,8 @@ import itertools
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-import numpy as np
-from numpy.typing import NDArray
-
 from vstore.errors import InvalidInputError
+from vstore.format.numbers import Positions, StoredRows
 from vstore.format.table.kinds import ColumnInfo
 from vstore.format.table.names import VALID_SUFFIX
 from vstore.format.table.rows import Rows
@@ -22,8 +20,6 @@ from vstore.reading.array import ChunkSource, StoredArray
 from vstore.reading.column import Column
 from vstore.reading.fetch import Fetcher
 
-Ints = NDArray[np.int64]
-
 _NEAR = 4
 """Columns whose samples are at least a quarter of the largest column's set the block size."""
 
@@ -33,21 +29,21 @@ class Selection:
     """Which samples of a column are read, and in which order: all live ones where None."""
 
     rows: Rows
-    positions: Ints | None = None
+    positions: Positions | None = None
 
     def __len__(self) -> int:
         return len(self.rows) if self.positions is None else len(self.positions)
 
-    def locate(self, positions: Ints) -> Ints:
+    def locate(self, positions: Positions) -> StoredRows:
         """Return where in storage the samples at some positions of the selection lie."""
         live = positions if self.positions is None else self.positions[positions]
         return self._stored(live)
 
-    def _stored(self, live: Ints) -> Ints:
-        stored: Ints = self.rows.locate(live)
+    def _stored(self, live: Positions) -> StoredRows:
+        stored: StoredRows = self.rows.locate(live)
         return stored
 
-    def stored(self) -> Ints | None:
+    def stored(self) -> StoredRows | None:
         """Return where in storage all the samples lie, None for all that is stored."""
         if self.positions is None:
             return self.rows.live() if self.rows.has_deleted else None
@@ -152,7 +148,9 @@ class _Opening:
         array = StoredArray(self._fetchers[id(old)], array.node, path=array.path)
         return SampleChunks(array, disk=self.memory.disk)
 
-    def dense(self, chunks: SampleChunks, locate: Callable[[Ints], Ints], share: int) -> Channel:
+    def dense(
+        self, chunks: SampleChunks, locate: Callable[[Positions], StoredRows], share: int
+    ) -> Channel:
         """Return a channel of samples of one shape."""
         chunk_nbytes = max(1, int(chunks.row_nbytes * chunks.rows_per_chunk))
         feed = DenseFeed(chunks, slots=max(1, share // chunk_nbytes))
@@ -163,7 +161,7 @@ class _Opening:
         self,
         info: ColumnInfo,
         chunks: SampleChunks,
-        locate: Callable[[Ints], Ints],
+        locate: Callable[[Positions], StoredRows],
         share: int,
         beside: Mapping[str, Channel],
     ) -> Channel:

@@ -5,9 +5,8 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from vstore.format.numbers import ChunkNumbers, Ints
 from vstore.reader.load.loading import Loading
-
-Ints = NDArray[np.int64]
 
 _NOT_BEGUN = Loading(1)
 
@@ -24,7 +23,7 @@ class SlotTable:
     slots: int
     chunks: int
     slot_of: NDArray[np.int32] = field(init=False)
-    chunk_of: Ints = field(init=False)
+    chunk_of: ChunkNumbers = field(init=False)
     _pins: Ints = field(init=False)
     _used: Ints = field(init=False)
     _clock: int = field(init=False, default=0)
@@ -38,7 +37,7 @@ class SlotTable:
         self._pins = np.zeros(self.slots, np.int64)
         self._used = np.zeros(self.slots, np.int64)
 
-    def pin(self, chunks: Ints, *, partly: bool = False) -> Ints | None:
+    def pin(self, chunks: ChunkNumbers, *, partly: bool = False) -> ChunkNumbers | None:
         """Give every chunk a slot and pin it; return the chunks that must be loaded.
 
         Returns None, changing nothing, where there is no room. With `partly`, those for which
@@ -68,7 +67,7 @@ class SlotTable:
         self.misses += len(absent)
         return absent
 
-    def unpin(self, chunks: Ints) -> None:
+    def unpin(self, chunks: ChunkNumbers) -> None:
         """Let chunks go when room is needed; forget those whose loading failed."""
         slots = self.slot_of[chunks]
         self._pins[slots] -= 1
@@ -86,12 +85,12 @@ class SlotTable:
         self.slot_of[chunk] = -1
         self.chunk_of[slot] = -1
 
-    def set_loading(self, chunks: Ints, loading: Loading) -> None:
+    def set_loading(self, chunks: ChunkNumbers, loading: Loading) -> None:
         """Remember what brings these chunks."""
         for slot in self.slot_of[chunks].tolist():
             self._loading[slot] = loading
 
-    def awaited(self, chunks: Ints) -> set[Loading]:
+    def awaited(self, chunks: ChunkNumbers) -> set[Loading]:
         """Return what must be waited for before the chunks can be read."""
         if not self._loading:
             return set()

@@ -10,12 +10,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from vstore.errors import InvalidInputError
+from vstore.format.numbers import Ints, Positions
 from vstore.reader.plan.planner import EpochOrder, Layout
-
-Ints = NDArray[np.int64]
 
 _PHASE = 0.5
 
@@ -110,7 +108,7 @@ class RepeatedOrder:
         """Where each unit begins in the order; last, where the order ends."""
         return self._edges
 
-    def positions(self, unit: int) -> Ints:
+    def positions(self, unit: int) -> Positions:
         """Return the positions of a unit's samples, in order."""
         at = bisect_right(self._begins, unit) - 1
         if self._latest.epoch != self._first + at:

@@ -7,7 +7,7 @@ sorting unique numbers, which can give only one result.
 import numpy as np
 from numpy.typing import NDArray
 
-Ints = NDArray[np.int64]
+from vstore.format.numbers import Ints
 
 _MASK_64 = 2**64 - 1
 

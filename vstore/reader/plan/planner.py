@@ -21,12 +21,11 @@ from functools import cached_property
 from typing import Literal, NamedTuple, Protocol, get_args
 
 import numpy as np
-from numpy.typing import NDArray
 
 from vstore.errors import InvalidInputError
+from vstore.format.numbers import Ints, Positions, StoredRows
 from vstore.reader.plan.permutation import fractions, shuffled
 
-Ints = NDArray[np.int64]
 Shuffle = Literal["none", "window", "full"]
 
 _BLOCKS, _SAMPLES, _TAIL, _PLACES = range(4)
@@ -42,7 +41,7 @@ class Layout:
     """
 
     samples: int
-    starts: Ints
+    starts: Positions
     shuffle: Shuffle
     window: int
     seed: int
@@ -66,7 +65,7 @@ class Order(Protocol):
     def edges(self) -> Ints:
         """Where each unit begins in the order; last, where the order ends."""
 
-    def positions(self, unit: int) -> Ints:
+    def positions(self, unit: int) -> Positions:
         """Return the positions of a unit's samples, in order."""
 
 
@@ -108,26 +107,26 @@ class EpochOrder:
         """How many units there are."""
         return len(self.edges) - 1
 
-    def positions(self, unit: int) -> Ints:
+    def positions(self, unit: int) -> Positions:
         """Return the positions of a unit's samples, in order."""
         start, stop = int(self.edges[unit]), int(self.edges[unit + 1])
         if self.layout.shuffle == "none":
             return np.arange(start, stop, dtype=np.int64)
         if self.layout.shuffle == "full":
-            part: Ints = self._permutation[start:stop]
+            part: Positions = self._permutation[start:stop]
             return part
         return self._mixed(self._in_block_order(start, stop), unit)
 
     @cached_property
-    def _permutation(self) -> Ints:
-        permutation: Ints = shuffled(1, self.layout.samples, self._key(_SAMPLES, 0))[0]
+    def _permutation(self) -> Positions:
+        permutation: Positions = shuffled(1, self.layout.samples, self._key(_SAMPLES, 0))[0]
         return permutation
 
     def _key(self, purpose: int, unit: int) -> tuple[int, ...]:
         return (self.layout.seed, self.epoch, purpose, unit)
 
     @cached_property
-    def _blocks(self) -> tuple[Ints, Ints]:
+    def _blocks(self) -> tuple[Positions, Ints]:
         """Return where the blocks begin, unit by unit, and where each ends in that order."""
         starts = self.layout.starts
         sizes = np.diff(starts, append=self.layout.samples)
@@ -147,7 +146,7 @@ class EpochOrder:
         mixed = np.lexsort((shuffled(1, blocks, self._key(_BLOCKS, 0))[0], unit))
         return order[mixed]
 
-    def _in_block_order(self, start: int, stop: int) -> Ints:
+    def _in_block_order(self, start: int, stop: int) -> Positions:
         starts, ends = self._blocks
         first = int(np.searchsorted(ends, start, "right"))
         last = int(np.searchsorted(ends, stop, "left"))
@@ -155,10 +154,10 @@ class EpochOrder:
         low = np.maximum(begins, start)
         sizes = np.minimum(ends[first : last + 1], stop) - low
         offsets = starts[first : last + 1] + (low - begins) - (np.cumsum(sizes) - sizes)
-        positions: Ints = np.repeat(offsets, sizes) + np.arange(stop - start, dtype=np.int64)
+        positions: Positions = np.repeat(offsets, sizes) + np.arange(stop - start, dtype=np.int64)
         return positions
 
-    def _mixed(self, positions: Ints, unit: int) -> Ints:
+    def _mixed(self, positions: Positions, unit: int) -> Positions:
         batch = self.layout.global_batch
         batches = len(positions) // batch
         whole = batches * batch
@@ -264,7 +263,7 @@ def worker_batches(batches: int, *, workers: int, worker: int, taken: int = 0) -
     return range(worker + taken * workers, batches, workers)
 
 
-def blocks_of(rows: Ints | None, stored: int, rows_per_block: int) -> Ints:
+def blocks_of(rows: StoredRows | None, stored: int, rows_per_block: int) -> Positions:
     """Return the positions at which blocks begin.
 
     `rows` are where the samples lie in storage, in the order of their positions; None
@@ -326,7 +325,7 @@ class Work:
         """How many samples that is."""
         return sum(piece.size for piece in self.pieces)
 
-    def pick(self, positions: Ints) -> Ints:
+    def pick(self, positions: Positions) -> Positions:
         """Return those of a unit's positions that are taken, one piece behind the other."""
         spans: list[list[int]] = []
         for piece in self.pieces:

@@ -1,0 +1,25 @@
+"""What an array of whole numbers counts: places of samples, of rows, of chunks.
+
+All of them are arrays of int64 with one axis. The names say which number a function takes and
+which it returns, since a type checker does not tell them apart.
+"""
+
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+Positions: TypeAlias = NDArray[np.int64]
+"""Places among what users see: samples of a table that are not deleted, from 0 on without gaps.
+
+`Rows` turns them into stored rows and back. Of a plain array, places along one axis.
+"""
+
+StoredRows: TypeAlias = NDArray[np.int64]
+"""Rows of the arrays that a table is stored in, deleted samples counted."""
+
+ChunkNumbers: TypeAlias = NDArray[np.int64]
+"""Numbers of the chunks of one array, as its index counts them; of a column, by rows alone."""
+
+Ints: TypeAlias = NDArray[np.int64]
+"""Whole numbers that are none of these: counts, sizes, places in another array."""
