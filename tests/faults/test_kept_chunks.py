@@ -50,7 +50,7 @@ def test_reading_keeps_nothing_unless_asked() -> None:
 
 
 def test_what_is_kept_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("vstore.reading.fetch.KEPT_NBYTES", 1000)
+    monkeypatch.setattr("vstore.reading.caches.ENCODED_NBYTES", 1000)
     chunks = [bytes([i]) * 100 for i in range(50)]
     fetcher, store, refs = stored(*chunks)
     for ref in refs:
@@ -68,7 +68,7 @@ def test_what_is_kept_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_more_than_can_be_kept_is_not_prefetched(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("vstore.reading.fetch.KEPT_NBYTES", 1000)
+    monkeypatch.setattr("vstore.reading.caches.ENCODED_NBYTES", 1000)
     fetcher, store, refs = stored(*(bytes([i]) * 100 for i in range(50)))
     fetcher.prefetch(refs)
     assert store.count() == 0

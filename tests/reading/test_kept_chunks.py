@@ -7,7 +7,7 @@ import pytest
 
 import vstore
 from vstore.format.zarr.codecs import ChunkCodec
-from vstore.reading import decoded
+from vstore.reading import caches
 from vstore.reading.decoded import DecodedChunks
 
 SAMPLES = 400
@@ -86,7 +86,7 @@ def test_single_samples_of_an_open_transaction_are_its_own(repo: vstore.Reposito
 
 
 def test_no_more_is_kept_than_allowed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(decoded, "KEPT_NBYTES", 4000)
+    monkeypatch.setattr(caches, "DECODED_NBYTES", 4000)
     kept = DecodedChunks()
     for i in range(10):
         kept.keep(i, np.zeros(900, "u1"))

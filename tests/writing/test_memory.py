@@ -76,13 +76,13 @@ with vstore.open(sys.argv[1]).transaction("main", message="Change here and there
 """
 
 SMALL_BUFFERS = """
-import vstore.reading.fetch, vstore.writing.packs, vstore.writing.staged_array
+import vstore.reading.caches, vstore.writing.packs, vstore.writing.staged_array
 
 vstore.writing.packs.PACK_NBYTES = 4 * 2**20
 vstore.writing.packs.OPEN_NBYTES = 8 * 2**20
 vstore.writing.packs.RAW_NBYTES = 16 * 2**20
 vstore.writing.staged_array.DIRTY_NBYTES = 8 * 2**20
-vstore.reading.fetch.KEPT_NBYTES = 8 * 2**20
+vstore.reading.caches.ENCODED_NBYTES = 8 * 2**20
 """
 """An eighth of what they are, so that an eighth of the data shows what grows with it."""
 

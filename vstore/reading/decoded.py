@@ -3,23 +3,17 @@
 from __future__ import annotations
 
 import sys
-from collections import OrderedDict
 from typing import TYPE_CHECKING, Any
 
 from vstore.lazy import lazy
-from vstore.storage.locks import ForkSafeLock
+from vstore.reading import caches
+from vstore.reading.caches import LruCache
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 else:
     np = lazy("numpy")
-
-KEPT_NBYTES = 64 * 2**20
-"""How much one repository object keeps at most."""
-
-_SHARE = 4
-"""What is larger than a quarter of that is not kept."""
 
 
 class DecodedChunks:
@@ -29,35 +23,22 @@ class DecodedChunks:
     """
 
     def __init__(self) -> None:
-        self._chunks: OrderedDict[Any, tuple[NDArray[Any], int]] = OrderedDict()
-        self._nbytes = 0
-        self._lock = ForkSafeLock()
+        limit = caches.DECODED_NBYTES
+        self._chunks: LruCache[Any, NDArray[Any]] = LruCache(limit, _nbytes, largest=limit // 4)
 
     def find(self, name: Any) -> NDArray[Any] | None:
         """Return a chunk if it is kept."""
-        with self._lock:
-            found = self._chunks.get(name)
-            if found is None:
-                return None
-            self._chunks.move_to_end(name)
-        return found[0]
+        return self._chunks.find(name)
 
     def keep(self, name: Any, chunk: NDArray[Any]) -> None:
-        """Keep a chunk, which must not change any more, in place of those used longest ago."""
-        nbytes = _nbytes(chunk)
-        if nbytes > KEPT_NBYTES // _SHARE:
-            return
-        chunk.flags.writeable = False
-        with self._lock:
-            self._forget(name)
-            self._chunks[name] = chunk, nbytes
-            self._nbytes += nbytes
-            while self._nbytes > KEPT_NBYTES:
-                self._forget(next(iter(self._chunks)))
+        """Keep a chunk, which must not change any more, instead of those used longest ago.
 
-    def _forget(self, name: Any) -> None:
-        _, nbytes = self._chunks.pop(name, (None, 0))
-        self._nbytes -= nbytes
+        One of more than a quarter of what is kept in all is not.
+        """
+        was_writeable = chunk.flags.writeable
+        chunk.flags.writeable = False
+        if not self._chunks.put(name, chunk):
+            chunk.flags.writeable = was_writeable
 
 
 def _nbytes(chunk: NDArray[Any]) -> int:

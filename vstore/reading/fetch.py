@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from vstore.errors import CorruptionError, NotFoundError
 from vstore.format import commit as commits
@@ -15,6 +14,8 @@ from vstore.format.commit import CommitDocument
 from vstore.format.digest import Digest, raw_digest, read_verified
 from vstore.history.forwarding import MOST_HOPS, Moves
 from vstore.lazy import lazy
+from vstore.reading import caches
+from vstore.reading.caches import LruCache
 from vstore.reading.decoded import DecodedChunks
 from vstore.storage.locks import ForkSafeLock
 
@@ -34,57 +35,10 @@ V = TypeVar("V")
 
 MAX_GAP_NBYTES = 64 * 1024
 MAX_RANGE_NBYTES = 8 * 2**20
-KEPT_NBYTES = 16 * 2**20
-"""How much of encoded chunks a transaction leaves with its fetcher at most."""
-
 THREADS = 16
 
 Handle = Callable[[int, memoryview | None], None]
 """Take the verified bytes of the i-th chunk, None for one that is not stored."""
-
-
-class _Cache(Generic[V]):
-    """A least-recently-used map, bounded by its number of entries."""
-
-    def __init__(self, size: int) -> None:
-        self._size = size
-        self._entries: OrderedDict[str, V] = OrderedDict()
-        self._lock = ForkSafeLock()
-
-    def find(self, name: str) -> V | None:
-        with self._lock:
-            if name in self._entries:
-                self._entries.move_to_end(name)
-            return self._entries.get(name)
-
-    def put(self, name: str, value: V) -> None:
-        with self._lock:
-            self._entries[name] = value
-            while len(self._entries) > self._size:
-                self._entries.popitem(last=False)
-
-
-class _Chunks:
-    """Encoded chunks by digest: the latest, unless they are large, bounded by their bytes."""
-
-    def __init__(self) -> None:
-        self._entries: OrderedDict[bytes, bytes] = OrderedDict()
-        self._nbytes = 0
-        self._lock = ForkSafeLock()
-
-    def find(self, digest: bytes) -> bytes | None:
-        return self._entries.get(digest)
-
-    def keep(self, digest: bytes, data: bytes) -> None:
-        if len(data) > KEPT_NBYTES // 4:
-            return
-        with self._lock:
-            before = self._entries.pop(digest, b"")
-            self._entries[digest] = data
-            self._nbytes += len(data) - len(before)
-            while self._nbytes > KEPT_NBYTES:
-                _, oldest = self._entries.popitem(last=False)
-                self._nbytes -= len(oldest)
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,10 +63,12 @@ class Fetcher:
 
     def __init__(self, store: ObjectStore) -> None:
         self.store = store
-        self._commits: _Cache[CommitDocument] = _Cache(1024)
-        self._nodes: _Cache[bytes] = _Cache(256)
-        self._pages: _Cache[Page] = _Cache(1024)
-        self._chunks = _Chunks()
+        self._commits: LruCache[str, CommitDocument] = LruCache(caches.COMMITS, _one)
+        self._nodes: LruCache[str, bytes] = LruCache(caches.NODES, _one)
+        self._pages: LruCache[str, Page] = LruCache(caches.PAGES, _one)
+        self._chunks: LruCache[bytes, bytes] = LruCache(
+            caches.ENCODED_NBYTES, len, largest=caches.ENCODED_NBYTES // 4
+        )
         self.decoded = DecodedChunks()
         self._moves = Moves(store)
         self._lock = ForkSafeLock()
@@ -213,24 +169,24 @@ class Fetcher:
         return self._verified_chunk(data, place.offset, ref, place)
 
     def keep_chunk(self, digest: bytes, data: bytes) -> None:
-        """Keep an encoded chunk that was verified or written just now, up to `KEPT_NBYTES`."""
-        self._chunks.keep(digest, data)
+        """Keep an encoded chunk that was verified or written just now, up to `ENCODED_NBYTES`."""
+        self._chunks.put(digest, data)
 
     def prefetch(self, refs: Sequence[ChunkRef]) -> None:
         """Read chunks side by side and keep them; nothing if they are more than can be kept."""
         missing = {
             ref.digest: ref
             for ref in refs
-            if ref.nbytes <= KEPT_NBYTES // 4 and self._chunks.find(ref.digest) is None
+            if ref.nbytes <= caches.ENCODED_NBYTES // 4 and self._chunks.find(ref.digest) is None
         }
-        if sum(ref.nbytes for ref in missing.values()) <= KEPT_NBYTES // 2:
+        if sum(ref.nbytes for ref in missing.values()) <= caches.ENCODED_NBYTES // 2:
             self.each(list(missing.values()), lambda _, __: None, keep=True)
 
     def each(self, refs: Sequence[ChunkRef | None], handle: Handle, *, keep: bool = False) -> None:
         """Call `handle` once for every chunk, on several threads and in any order.
 
         Chunks near each other in a pack come with one request. With `keep` they stay for
-        the next reader, up to `KEPT_NBYTES`.
+        the next reader, up to `ENCODED_NBYTES`.
         """
         if len(refs) == 1:
             handle(0, self._alone(refs[0], keep=keep))
@@ -240,7 +196,7 @@ class Fetcher:
         def take(i: int, chunk: memoryview) -> None:
             ref = rest[i]
             if keep and ref is not None:
-                self._chunks.keep(ref.digest, bytes(chunk))
+                self._chunks.put(ref.digest, bytes(chunk))
             handle(i, chunk)
 
         self._read({i: ref for i, ref in enumerate(rest) if ref is not None}, take)
@@ -292,7 +248,7 @@ class Fetcher:
             return None
         chunk = self.chunk(ref)
         if keep:
-            self._chunks.keep(ref.digest, bytes(chunk))
+            self._chunks.put(ref.digest, bytes(chunk))
         return chunk
 
     def _verified_chunk(
@@ -308,6 +264,10 @@ class Fetcher:
             return memoryview(self.store.get_range(key, place.offset, place.nbytes))
 
         return read_verified(read, ref.digest, what=where, first=chunk)
+
+
+def _one(_: object) -> int:
+    return 1
 
 
 def _coalesced(refs: Mapping[int, ChunkRef]) -> Iterator[_Range]:

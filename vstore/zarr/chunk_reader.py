@@ -1,19 +1,15 @@
 """Reading what lies under keys for an event loop: what is wanted at one time comes together."""
 
-import threading
-from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 from vstore.format.page import ChunkRef
 from vstore.hierarchy.nodes import Place
+from vstore.reading import caches
+from vstore.reading.caches import LruCache
 from vstore.reading.fetch import Fetcher
 from vstore.zarr.gathering import Gathering, Give
-
-KEPT_NBYTES = 64 * 2**20
-"""How much of the chunks that are read in parts, such as shards, is kept."""
-
 
 Data = bytes | memoryview | None
 """What lies under a key."""
@@ -42,15 +38,13 @@ class ChunkReader:
     """Reads what lies under keys.
 
     A digest verifies a whole chunk, so a part of one costs all of it; chunks read in parts
-    are kept, up to `KEPT_NBYTES` or one chunk, for the parts that follow.
+    are kept, up to `PARTLY_READ_NBYTES` or one chunk, for the parts that follow.
     """
 
     def __init__(self, source: Finding) -> None:
         self._source = source
         self._fetcher = source.fetcher
-        self._kept: OrderedDict[bytes, memoryview] = OrderedDict()
-        self._kept_nbytes = 0
-        self._lock = threading.Lock()
+        self._kept: LruCache[bytes, memoryview] = LruCache(caches.PARTLY_READ_NBYTES, len)
         self._gathering = Gathering(self._read, single_is_quick=self.is_local)
 
     @property
@@ -73,7 +67,7 @@ class ChunkReader:
         missing: dict[bytes, tuple[ChunkRef, list[int]]] = {}
         for i, item in enumerate(wanted):
             place = self._source.find(item.key)
-            data = self._find(place) if isinstance(place, ChunkRef) else place
+            data = self._kept.find(place.digest) if isinstance(place, ChunkRef) else place
             if data is None and isinstance(place, ChunkRef):
                 missing.setdefault(place.digest, (place, []))[1].append(i)
             else:
@@ -84,27 +78,10 @@ class ChunkReader:
             ref, members = found[at]
             for i in members:
                 if data is not None and wanted[i].keep:
-                    self._keep(ref, data)
+                    self._kept.put(ref.digest, data)
                 give(i, data)
 
         if len(found) == 1:
             handle(0, self._fetcher.chunk(found[0][0]))
         elif found:
             self._fetcher.each([ref for ref, _ in found], handle)
-
-    def _find(self, ref: ChunkRef) -> memoryview | None:
-        with self._lock:
-            found = self._kept.get(ref.digest)
-            if found is not None:
-                self._kept.move_to_end(ref.digest)
-            return found
-
-    def _keep(self, ref: ChunkRef, data: memoryview) -> None:
-        with self._lock:
-            if ref.digest in self._kept:
-                return
-            self._kept[ref.digest] = data
-            self._kept_nbytes += len(data)
-            while self._kept_nbytes > KEPT_NBYTES and len(self._kept) > 1:
-                _, oldest = self._kept.popitem(last=False)
-                self._kept_nbytes -= len(oldest)

@@ -1,9 +1,8 @@
 """Columns whose samples are Python objects: text, bytes, images, arrays of differing shape."""
 
 import itertools
-import threading
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -16,6 +15,7 @@ from vstore.reader.load.chunks import OBJECT_NBYTES, SampleChunks
 from vstore.reader.load.feeds import Feed, Part, Spread
 from vstore.reader.load.loading import Loading, Receive, Request
 from vstore.reading.array import Load
+from vstore.reading.caches import LruCache
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +51,8 @@ class BesidePart:
 class ObjectFeed:
     """A column whose samples are Python objects: text, bytes, images, arrays of differing shape.
 
-    Images stay encoded until a batch takes them.
+    Images stay encoded until a batch takes them. Of the chunks those that came first are kept:
+    an epoch uses each once, so keeping the same ones is as good as any choice.
     """
 
     row_shape = None
@@ -60,7 +61,7 @@ class ObjectFeed:
         self,
         info: ColumnInfo,
         chunks: SampleChunks,
-        cache: "ChunkCache",
+        cache: LruCache[int, NDArray[Any]],
         beside: Mapping[str, Beside],
     ) -> None:
         self._info = info
@@ -94,7 +95,7 @@ class ObjectFeed:
         def receive(load: Load) -> None:
             chunk = load(None)
             target[:] = chunk[inside]
-            self._cache.put(number, chunk)
+            self._cache.add(number, chunk)
 
         return receive
 
@@ -140,33 +141,6 @@ class ObjectPart:
             each.part.close()
 
 
-@dataclass(slots=True, eq=False)
-class ChunkCache:
-    """Decoded chunks of objects, as many as fit; what came first stays.
-
-    An epoch uses each chunk once, so keeping the same ones is as good as any choice.
-    """
-
-    nbytes: int
-    hits: int = 0
-    misses: int = 0
-    _held: int = 0
-    _chunks: dict[int, NDArray[Any]] = field(default_factory=dict)
-    _lock: threading.Lock = field(default_factory=threading.Lock)
-
-    def find(self, number: int) -> NDArray[Any] | None:
-        """Return a chunk if it is kept."""
-        found = self._chunks.get(number)
-        if found is None:
-            self.misses += 1
-        else:
-            self.hits += 1
-        return found
-
-    def put(self, number: int, chunk: NDArray[Any]) -> None:
-        """Keep a chunk if there is room."""
-        size = sum(map(len, chunk.tolist())) + OBJECT_NBYTES * chunk.size
-        with self._lock:
-            if self._held + size <= self.nbytes and number not in self._chunks:
-                self._held += size
-                self._chunks[number] = chunk
+def objects_nbytes(chunk: NDArray[Any]) -> int:
+    """Return about how much memory a chunk of text or bytes takes."""
+    return sum(map(len, chunk.tolist())) + OBJECT_NBYTES * chunk.size

@@ -15,8 +15,9 @@ from vstore.reader.load.disk_cache import DiskCache
 from vstore.reader.load.engine import Channel
 from vstore.reader.load.feeds import DenseFeed, SparseFeed
 from vstore.reader.load.hedging import Meter, reading
-from vstore.reader.load.object_feed import Beside, ChunkCache, ObjectFeed
+from vstore.reader.load.object_feed import Beside, ObjectFeed, objects_nbytes
 from vstore.reading.array import ChunkSource, StoredArray
+from vstore.reading.caches import LruCache
 from vstore.reading.column import Column
 from vstore.reading.fetch import Fetcher
 
@@ -167,7 +168,7 @@ class _Opening:
     ) -> Channel:
         """Return a channel of samples that are Python objects, given those that belong to it."""
         feeds = {suffix: Beside(each.feed, each.spare) for suffix, each in beside.items()}
-        feed = ObjectFeed(info, chunks, ChunkCache(share), feeds)
+        feed = ObjectFeed(info, chunks, LruCache(share, objects_nbytes), feeds)
         # What says which samples are there is read as a column of its own.
         own = [each.stored for suffix, each in beside.items() if suffix != VALID_SUFFIX]
         stored = (chunks, *itertools.chain.from_iterable(own))
