@@ -1,9 +1,10 @@
 """The faces: the modules that users import, and how what they export is told from the rest."""
 
 from collections.abc import Callable
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 T = TypeVar("T")
+T_co = TypeVar("T_co", covariant=True)
 
 SOURCES: dict[str, str] = {}
 """The module that defines what is exported, by public address; doctests are found with it."""
@@ -22,3 +23,18 @@ def exported_from(face: str) -> Callable[[T], T]:
         return value
 
     return mark
+
+
+class HasInternals(Protocol[T_co]):
+    """An object that users hold, with what only the library uses of it."""
+
+    @property
+    def _internals(self) -> T_co: ...
+
+
+def internals(held: HasInternals[T_co]) -> T_co:
+    """Return what the library uses of an object that users hold.
+
+    The public members of such an object are for users alone.
+    """
+    return held._internals  # noqa: SLF001 - the one place that looks there

@@ -12,6 +12,7 @@ import vstore
 from tests.cli.terminal import Run
 from tests.conftest import Bucket
 from tests.importers.idx_files import images, write_idx
+from vstore.faces import internals
 from vstore.format.commit import Author
 from vstore.importers import ArrayRows
 
@@ -21,7 +22,7 @@ pytestmark = pytest.mark.usefixtures("files")
 
 
 def head(url: str = "repo") -> str | None:
-    found = vstore.open(url).refs.find_branch("main")
+    found = internals(vstore.open(url)).refs.find_branch("main")
     return None if found is None else found.commit
 
 

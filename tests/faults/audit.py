@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from vstore import Repository
+from vstore.faces import internals
 from vstore.format import commit as commits
 from vstore.format import object_keys
 from vstore.format.commit import FORMAT, RepositoryDocument, format_time
@@ -90,8 +91,9 @@ def judge(
     lost = [message for message, digest in acknowledged.items() if found.get(message) != digest]
     expected = acknowledged.keys() | set(uncertain)
     parents = [root.id, *(commit.id for commit in later)]
+    read = internals(repository).fetcher.commit
     exact = all(
-        commit.parents == (parent,) and repository.fetcher.commit(commit.id).depth == depth
+        commit.parents == (parent,) and read(commit.id).depth == depth
         for depth, (commit, parent) in enumerate(zip(later, parents, strict=False), 1)
     )
     return Verdict(

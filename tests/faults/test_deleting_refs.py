@@ -11,6 +11,7 @@ from tests.faults.interposed import InterposedStore
 from tests.maintenance.stores import age
 from tests.repositories import new_repository
 from vstore import AlreadyExistsError, ConflictError, NotFoundError, Repository, StorageError
+from vstore.faces import internals
 from vstore.format import object_keys
 from vstore.history import tombstones
 from vstore.history.fence import Stopwatch
@@ -65,10 +66,10 @@ def test_a_commit_that_is_acknowledged_is_never_deleted_with_its_branch(
 
 
 def test_nothing_is_deleted_that_moved_before(repository: Repository) -> None:
-    branch = repository.refs.get_branch("side")
+    branch = internals(repository).refs.get_branch("side")
     with repository.transaction("side", message="Change") as tx:
         tx["a"][0] = 7
-    assert not repository.refs.delete_branch(branch)
+    assert not internals(repository).refs.delete_branch(branch)
     assert repository.branches["side"] == tx.commit_made.id  # type: ignore[union-attr]
 
 

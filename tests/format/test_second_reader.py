@@ -30,6 +30,7 @@ from tests.format.written_history import (
     samples,
     write_history,
 )
+from vstore.faces import internals
 from vstore.format import tree
 from vstore.format.index import walk
 from vstore.repository.repository import Repository
@@ -163,7 +164,7 @@ def test_large_indexes_read_alike(written: Path) -> None:
 
 def test_the_repository_holds_every_form_of_the_format(written: Path) -> None:
     repo = vstore.open(written)
-    third, head = repo.checkout("main~2").tree, repo.checkout("main").tree
+    third, head = internals(repo.checkout("main~2")).tree, internals(repo.checkout("main")).tree
 
     def index(at: tree.Tree, path: str) -> tuple[int, bool]:
         node = at.get(path)
@@ -176,7 +177,7 @@ def test_the_repository_holds_every_form_of_the_format(written: Path) -> None:
     assert index(third, "large/inner") == (1, True)
     assert index(third, "large/high") == (2, False)
     assert index(head, "large/high") == (1, False)
-    stored = repo.fetcher.commit(repo.branches["main"]).tree["children"]
+    stored = internals(repo).fetcher.commit(repo.branches["main"]).tree["children"]
     assert "buckets" in stored["wide"]
     assert "ref" in stored["noted"]
     assert "metadata" in stored["train"]
@@ -253,9 +254,9 @@ RAW = [{"name": "bytes"}]
 
 
 def chunk_numbers(repo: Repository, path: str) -> list[int]:
-    node = repo.checkout("main").tree.get(path)
+    node = internals(repo.checkout("main")).tree.get(path)
     assert isinstance(node, tree.ArrayNode)
-    return [n for n, _ in walk(node.chunks, repo.fetcher.pages)]
+    return [n for n, _ in walk(node.chunks, internals(repo).fetcher.pages)]
 
 
 # The same data and history give the same hash

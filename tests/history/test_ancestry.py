@@ -11,6 +11,7 @@ import vstore
 from tests.history.graphs import OPTIONS, Graph
 from tests.repositories import counted, new_repository
 from vstore import Repository
+from vstore.faces import internals
 from vstore.format import object_keys
 from vstore.format.digest import Digest, digest_of
 from vstore.format.document import dumps
@@ -146,7 +147,7 @@ def long_repository(length: int) -> tuple[Repository, list[Digest]]:
         tx.create_table("t", {"x": vstore.ndarray((), "int64")}).extend({"x": [1, 2, 3]})
     graph = Graph()
     first = repository.branches["main"]
-    graph.commits[first] = repository.fetcher.commit(first)
+    graph.commits[first] = internals(repository).fetcher.commit(first)
     line = [first]
     tree = graph.commits[first].tree
     for _ in range(length):

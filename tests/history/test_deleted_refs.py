@@ -8,6 +8,7 @@ import vstore
 from tests.repositories import new_repository
 from vstore import AlreadyExistsError, NotFoundError, Repository
 from vstore.errors import ConflictError, CorruptionError
+from vstore.faces import internals
 from vstore.format import object_keys
 from vstore.format.digest import Digest
 from vstore.maintenance.gc.collecting import collect
@@ -46,12 +47,12 @@ def values(repo: Repository, revision: str) -> list[int]:
 
 
 def test_undo_brings_back_a_deleted_branch_with_its_log(repo: Repository) -> None:
-    log = repo.refs.get_branch("side").document.log
+    log = internals(repo).refs.get_branch("side").document.log
     head = repo.branches.delete("side", force=True)
     assert "side" not in repo.branches
     assert repo.undo("side").id == head
     assert values(repo, "side") == [0, 1, 2]
-    restored = repo.refs.get_branch("side").document.log
+    restored = internals(repo).refs.get_branch("side").document.log
     assert restored[1:] == log
     assert restored[0].action.startswith("undo: deleted")
     assert put(repo, "side", 3) == repo.branches["side"]
@@ -141,26 +142,26 @@ def test_what_was_collected_is_not_brought_back(repo: Repository) -> None:
     tag = repo.tags.get("v1")
     repo.tags.delete("v1")
     collect(repo.store, GcOptions(grace=AT_ONCE, expire=AT_ONCE))
-    repo.refs.deleted.note(tag)
+    internals(repo).refs.deleted.note(tag)
     with pytest.raises(ConflictError, match="is not in"):
         repo.undo("v1")
     assert "v1" not in repo.tags
 
 
 def test_a_refused_deletion_leaves_no_note(repo: Repository) -> None:
-    branch = repo.refs.get_branch("side")
+    branch = internals(repo).refs.get_branch("side")
     before = len(repo.branches.deleted())
     with pytest.raises(ConflictError, match="no other branch"):
         repo.branches.delete("side")
     assert len(repo.branches.deleted()) == before
     put(repo, "side", 7)
-    assert not repo.refs.delete_branch(branch)
+    assert not internals(repo).refs.delete_branch(branch)
 
 
 def test_a_renamed_branch_keeps_its_log(repo: Repository) -> None:
-    log = repo.refs.get_branch("side").document.log
+    log = internals(repo).refs.get_branch("side").document.log
     repo.branches.rename("side", "other")
-    assert repo.refs.get_branch("other").document.log[1:] == log
+    assert internals(repo).refs.get_branch("other").document.log[1:] == log
     assert repo.resolve("other@{2}") == repo.resolve("other~1")
 
 

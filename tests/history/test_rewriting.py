@@ -9,6 +9,7 @@ import pytest
 
 import vstore
 from vstore import AlreadyExistsError, ConflictError, InvalidInputError, NotFoundError, Repository
+from vstore.faces import internals
 from vstore.format.commit import CommitDocument
 from vstore.format.digest import Digest
 
@@ -197,13 +198,13 @@ def test_first_parents_far_back_are_found_in_few_reads() -> None:
     assert repo.commit("main~150").message == "49"
     fresh = vstore.open(repo.url)
     read: list[str] = []
-    commit = fresh.fetcher.commit
+    commit = internals(fresh).fetcher.commit
 
     def counted(digest: Digest) -> CommitDocument:
         read.append(digest)
         return commit(digest)
 
-    fresh.fetcher.commit = counted  # type: ignore[method-assign]
+    internals(fresh).fetcher.commit = counted  # type: ignore[method-assign]
     assert fresh.commit("main~199").message == "0"
     assert len(set(read)) < 24
 

@@ -14,6 +14,7 @@ import pytest
 import vstore
 from tests.format.zarr.test_codec_safety import within
 from vstore import FormatError, Repository, VstoreError
+from vstore.faces import internals
 from vstore.format import document, object_keys
 from vstore.format.digest import digest_of
 from vstore.format.index import walk
@@ -37,12 +38,12 @@ def repository(tmp_path: Path) -> Repository:
 
 def forged(repository: Repository, change: Change) -> Repository:
     """Move the branch to a commit that vstore would not write; its digest is right."""
-    head = repository.refs.get_branch("main")
+    head = internals(repository).refs.get_branch("main")
     value = document.parse(repository.store.get(object_keys.commit(head.commit)), what="commit")
     change(value["tree"]["children"])
     data = document.dumps(value)
     repository.store.put(object_keys.commit(digest_of(data)), data)
-    repository.refs.move_branch(head, digest_of(data), action="forge")
+    internals(repository).refs.move_branch(head, digest_of(data), action="forge")
     return Repository(repository.store)
 
 
@@ -180,7 +181,7 @@ MISFITS: dict[str, Change] = {
 def test_a_table_whose_arrays_do_not_fit_each_other_is_not_compared(
     keyed: Repository, change: Change
 ) -> None:
-    whole = keyed.refs.get_branch("main").commit
+    whole = internals(keyed).refs.get_branch("main").commit
     first = keyed.checkout("main~1").commit.id
     made = forged(keyed, change)
 
@@ -265,14 +266,14 @@ def test_a_page_that_stands_for_ever_so_many_is_read_once(tmp_path: Path) -> Non
         assert array[0] == 1
         assert array[2**50] == 1
         head = found.checkout("main")
-        node: Any = head.tree.get("a")
+        node: Any = internals(head).tree.get("a")
         with pytest.raises(FormatError, match="stores 18,014,398,509,481,984 chunks"):
-            next(walk(node.chunks, head.fetcher.pages))
+            next(walk(node.chunks, internals(head).fetcher.pages))
 
 
 def forge_tower(repository: Repository, height: int) -> None:
     """Let the one stored chunk of `a` be every chunk."""
-    node: Any = repository.checkout("main").tree.get("a")
+    node: Any = internals(repository.checkout("main")).tree.get("a")
     leaf: Any = decode_page(document.dumps(node.chunks.page), height=0, what="page")
     ref = leaf.ref(0)
     data = encode_leaf(dict.fromkeys(range(512), ref))

@@ -9,6 +9,7 @@ import pytest
 
 import vstore
 from vstore import ConflictError, Repository
+from vstore.faces import internals
 from vstore.merging.moves import settle
 from vstore.writing.transaction import Transaction
 
@@ -42,7 +43,7 @@ def held(repo: Repository) -> dict[str, Any]:
     assert repo.fsck().is_sound
     snapshot = repo.checkout("main")
     found: dict[str, Any] = {}
-    for path, node in snapshot.tree.walk():
+    for path, node in internals(snapshot).tree.walk():
         if getattr(node, "table", None) is not None:
             table = snapshot.table(path)
             found[path] = {name: table[name][:].tolist() for name in table.columns}

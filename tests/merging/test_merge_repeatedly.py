@@ -11,6 +11,7 @@ import pytest
 
 import vstore
 from vstore import ConflictError, NotFoundError, Repository
+from vstore.faces import internals
 from vstore.history.merge_base import merge_bases
 from vstore.writing import committing
 
@@ -258,7 +259,7 @@ def base_of(repo: Repository, ours: str, theirs: str) -> Samples | None:
     """Return what the base of a merge holds, also where it is the merge of two; else None."""
     snapshots = repo.checkout(ours), repo.checkout(theirs)
     heads = [snapshot.commit.id for snapshot in snapshots]
-    bases = sorted(merge_bases(heads[0], heads[1], snapshots[0].fetcher.commit))
+    bases = sorted(merge_bases(heads[0], heads[1], internals(snapshots[0]).fetcher.commit))
     held = [samples(repo, base) for base in bases]
     if len(bases) == 1:
         return held[0]

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 import vstore
 from tests.repositories import counted, new_repository
 from vstore import FormatError, Repository
+from vstore.faces import internals
 from vstore.format import commit as commits
 from vstore.format import document, object_keys
 from vstore.format.digest import digest_of
@@ -193,7 +194,7 @@ def test_of_many_creators_of_one_name_one_wins(repository: Repository) -> None:
 def test_a_branch_that_moved_meanwhile_is_neither_moved_nor_deleted(
     repository: Repository,
 ) -> None:
-    refs = repository.refs
+    refs = internals(repository).refs
     stale = refs.get_branch("main")
     commit(repository)
     assert refs.move_branch(stale, stale.commit, action="too late") is None
@@ -202,7 +203,7 @@ def test_a_branch_that_moved_meanwhile_is_neither_moved_nor_deleted(
 
 
 def test_a_branch_moved_there_and_back_has_moved(repository: Repository) -> None:
-    refs = repository.refs
+    refs = internals(repository).refs
     stale = refs.get_branch("main")
     moved = refs.move_branch(stale, repository.resolve("main~1"), action="back")
     assert moved is not None
@@ -215,7 +216,7 @@ def test_a_branch_moved_there_and_back_has_moved(repository: Repository) -> None
 def test_the_log_of_a_branch_is_bounded(repository: Repository) -> None:
     for i in range(60):
         commit(repository, message=f"{i}\n" + "x" * 1000)
-    log = repository.refs.get_branch("main").document.log
+    log = internals(repository).refs.get_branch("main").document.log
     assert len(log) == 50
     assert log[0].commit == repository.resolve("main")
     assert [entry.action for entry in log[:2]] == ["commit: 59", "commit: 58"]
@@ -280,7 +281,7 @@ def test_a_branch_that_carries_another_commit_than_it_names_is_refused() -> None
     for number in range(2):
         with repository.transaction("main", message=f"Commit {number}") as tx:
             tx.create_array(f"a{number}", shape=(2,), dtype="int8")
-    branch = repository.refs.get_branch("main")
+    branch = internals(repository).refs.get_branch("main")
     older = repository.store.get(object_keys.commit(repository.resolve("main~1"))).decode()
     for copy in (older, "", "{}", "\x00"):
         forged = msgspec.to_builtins(branch.document) | {"head": copy}
@@ -299,6 +300,6 @@ def test_a_branch_carries_the_bytes_of_its_commit_unless_they_are_many() -> None
         note = {"note": "x" * size}
         with repository.transaction("main", message="Say", metadata=note, allow_empty=True):
             pass
-        branch = repository.refs.get_branch("main")
+        branch = internals(repository).refs.get_branch("main")
         stored = repository.store.get(object_keys.commit(branch.commit)).decode()
         assert branch.document.head == (stored if is_carried else None)

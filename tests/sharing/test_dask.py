@@ -17,6 +17,7 @@ import vstore
 from tests.conftest import Bucket
 from tests.zarr import repositories
 from vstore import Repository
+from vstore.faces import internals
 from vstore.sharing.forks import Fork
 
 da: Any = dask.array  # which has hardly any types
@@ -71,7 +72,7 @@ def test_an_array(client: Any, repository: Repository) -> None:
         assert tx["twice"][0, 1] == 0
         later.compute()
         assert tx["twice"][0, 1] == 2
-        assert repository.refs.find_branch("main") is None
+        assert internals(repository).refs.find_branch("main") is None
     snapshot = repository.checkout()
     np.testing.assert_array_equal(snapshot["x"][:], VALUES)
     np.testing.assert_array_equal(snapshot["twice"][:], VALUES * 2)
@@ -86,7 +87,7 @@ def test_a_dataset(client: Any, repository: Repository) -> None:
         changed.drop_vars(["time", "x"]).to_zarr(
             tx.store, group="climate", region={"time": slice(20, 30)}
         )
-        assert repository.refs.find_branch("main") is None
+        assert internals(repository).refs.find_branch("main") is None
     found = xr.open_zarr(repository.checkout().store, group="climate")
     assert found["time"].values.tolist() == list(range(80))
     expected = np.concatenate([VALUES[:20], VALUES[:10] * 0, VALUES[30:], VALUES + 40])
@@ -137,7 +138,7 @@ def test_a_task_that_fails_leaves_nothing(client: Any, repository: Repository) -
         repository.transaction(message="Ingest") as tx,
     ):
         to_zarr(array, tx.store, component="x")
-    assert repository.refs.find_branch("main") is None
+    assert internals(repository).refs.find_branch("main") is None
 
 
 def append(fork: Fork, first: int) -> Fork:

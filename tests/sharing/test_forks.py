@@ -15,6 +15,7 @@ import vstore
 from tests.conftest import Bucket
 from tests.zarr import repositories
 from vstore import Repository
+from vstore.faces import internals
 from vstore.sharing.forks import Fork
 
 open_array: Any = zarr.open_array
@@ -71,7 +72,7 @@ def test_workers_write_regions_and_samples(repository: Repository, pool: Pool) -
         prepare(tx)
         tx.merge(*run(pool, write_region, [tx.fork() for _ in range(4)]))
         tx.merge(*run(pool, append_samples, [tx.fork() for _ in range(3)]))
-        assert repository.refs.find_branch("main") is None
+        assert internals(repository).refs.find_branch("main") is None
     snapshot = repository.checkout()
     expected = np.broadcast_to(np.arange(40)[:, np.newaxis], (40, 6))
     np.testing.assert_array_equal(snapshot["climate/t2m"][:], expected)
@@ -95,7 +96,7 @@ def test_the_order_of_the_rows_is_that_of_the_forks() -> None:
     with repository.transaction(message="Write together") as tx:
         prepare(tx)
         forks = [append_samples(tx.fork(), first) for first in (20, 0, 10)]
-        tx.merge(*sorted(forks, key=lambda fork: len(fork.token)))
+        tx.merge(*sorted(forks, key=lambda fork: len(internals(fork).token)))
     labels = repository.checkout()["train"]["label"][1::5].tolist()
     assert labels == [20, 0, 10]
 
@@ -106,7 +107,7 @@ def test_a_worker_that_dies_is_tried_again() -> None:
         prepare(tx)
         fork = tx.fork()
         lost = write_region(pickle.loads(pickle.dumps(fork)), 0)
-        lost.flush()
+        internals(lost).flush()
         tx.merge(write_region(pickle.loads(pickle.dumps(fork)), 0))
     found = repository.checkout()["climate/t2m"]
     assert found[:12, 0].tolist() == [*range(10), 0, 0]
@@ -193,4 +194,4 @@ def test_forking_many_times_stores_what_is_there_once() -> None:
     with repository.transaction(message="Write together") as tx:
         prepare(tx)
         forks = [tx.fork() for _ in range(5)]
-        assert len({fork.begun for fork in forks}) == 1
+        assert len({internals(fork).begun for fork in forks}) == 1

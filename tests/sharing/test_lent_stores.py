@@ -18,6 +18,7 @@ import vstore
 from tests.conftest import Bucket
 from tests.zarr import repositories
 from vstore import Repository
+from vstore.faces import internals
 from vstore.format import object_keys
 from vstore.sharing.borrower import Borrower
 from vstore.sharing.journal import Journal
@@ -80,7 +81,7 @@ def test_workers_write_into_the_commit(repository: Repository, method: str) -> N
         with pool(method) as workers:
             pids = list(workers.map(partial(write_rows, tx.store), (0, 10, 20, 30)))
         assert (os.getpid() in pids) == (method == "threads")
-        assert repository.refs.find_branch("main") is None
+        assert internals(repository).refs.find_branch("main") is None
         np.testing.assert_array_equal(tx["t2m"][:], ROWS)
         np.testing.assert_array_equal(open_array(tx.store, path="t2m")[:], ROWS)
     np.testing.assert_array_equal(repository.checkout()["t2m"][:], ROWS)
@@ -171,7 +172,7 @@ def test_parts_of_one_chunk_that_would_undo_each_other_are_refused() -> None:
         store.set_sync(key, cpu.Buffer.from_bytes(value))
     with pytest.raises(vstore.ConflictError, match="undo what the other wrote"):
         tx.commit()
-    assert repository.refs.find_branch("main") is None
+    assert internals(repository).refs.find_branch("main") is None
 
 
 def test_whole_chunks_may_be_written_twice() -> None:

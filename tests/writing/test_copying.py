@@ -9,6 +9,7 @@ import pytest
 import vstore
 from tests.zarr import repositories
 from vstore import Repository
+from vstore.faces import internals
 from vstore.storage.counting import CountingStore
 
 IMAGES = np.random.default_rng(0).integers(0, 256, (300, 20, 20), dtype="uint8")
@@ -137,7 +138,7 @@ def test_equal_copies_have_equal_ids() -> None:
         with repo.transaction(message="Copy") as tx:
             tx.copy("data/train", "a")
             tx.copy("data/train", "b")
-        nodes = [repo.checkout().tree.get(name) for name in ("data/train", "a", "b")]
+        nodes = [internals(repo.checkout()).tree.get(name) for name in ("data/train", "a", "b")]
         ids.append([getattr(node, "table").id for node in nodes])  # noqa: B009
     assert len(set(ids[0])) == 3
 

@@ -10,6 +10,7 @@ import vstore
 from tests.repositories import DELAY_SECONDS, new_repository
 from tests.repositories import counted as counting
 from tests.writing.large_keyed_table import large_keyed_table
+from vstore.faces import internals
 from vstore.format.index import changed, walk
 from vstore.format.table.names import KEY_INDEX
 from vstore.repository.repository import Repository
@@ -120,9 +121,10 @@ def buckets_written(repository: Repository, keys: Sequence[int]) -> int:
     with repository.transaction("main", message="Add") as tx:
         tx["t"].extend({"n": np.zeros(len(keys), int)}, keys=keys)
     sides: list[Any] = [
-        repository.checkout(revision).tree.get(f"t/{KEY_INDEX}") for revision in ("main~1", "main")
+        internals(repository.checkout(revision)).tree.get(f"t/{KEY_INDEX}")
+        for revision in ("main~1", "main")
     ]
-    return len(list(changed(sides[0].chunks, sides[1].chunks, repository.fetcher.pages)))
+    return len(list(changed(sides[0].chunks, sides[1].chunks, internals(repository).fetcher.pages)))
 
 
 def test_keys_counted_up_go_into_few_buckets() -> None:
@@ -152,8 +154,8 @@ def test_the_index_is_the_same_whatever_the_history() -> None:
         tx["t"].delete(keys=[0, 50_000])
     digests = []
     for repository in (at_once, by_parts):
-        node: Any = repository.checkout("main").tree.get(f"t/{KEY_INDEX}")
-        found = walk(node.chunks, repository.fetcher.pages)
+        node: Any = internals(repository.checkout("main")).tree.get(f"t/{KEY_INDEX}")
+        found = walk(node.chunks, internals(repository).fetcher.pages)
         digests.append([(number, ref.digest) for number, ref in found])
     assert digests[0] == digests[1]
 

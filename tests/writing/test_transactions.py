@@ -18,15 +18,16 @@ from tests.repositories import (
 )
 from tests.writing.keyed_table import COLUMNS, keyed_table, samples
 from vstore import Repository
+from vstore.faces import internals
 
 
 def test_an_empty_transaction_makes_no_commit() -> None:
     repository, _ = keyed_table()
-    before = repository.refs.get_branch("main")
+    before = internals(repository).refs.get_branch("main")
     with repository.transaction("main", message="Nothing") as tx:
         pass
     assert tx.commit_made is None
-    assert repository.refs.get_branch("main") == before
+    assert internals(repository).refs.get_branch("main") == before
 
 
 def test_a_first_transaction_without_changes_makes_no_branch() -> None:

@@ -9,6 +9,7 @@ import pytest
 import vstore
 from tests.conftest import Bucket
 from vstore import Repository, Transaction
+from vstore.faces import internals
 from vstore.format.page import ChunkRef
 from vstore.hierarchy.nodes import StoredHierarchy
 from vstore.hierarchy.staged_zarr_keys import StagedKeys
@@ -87,5 +88,5 @@ def stored(repository: Repository, key: str) -> bytes | None:
     snapshot = repository.checkout()
     found = Keys(StoredHierarchy(snapshot)).find(key)
     if isinstance(found, ChunkRef):
-        return bytes(snapshot.fetcher.chunk(found))
+        return bytes(internals(snapshot).fetcher.chunk(found))
     return found

@@ -20,6 +20,7 @@ import vstore
 from tests.zarr import repositories
 from tests.zarr.repositories import begin, in_memory
 from vstore import Repository
+from vstore.faces import internals
 from vstore.zarr_store import ZarrStore
 
 open_group: Any = zarr.open_group  # whose types leave open what a name leads to
@@ -220,7 +221,7 @@ class TestTransactionStore:
             with begin(repository) as tx:
                 root = open_group(tx.store, attributes={"b": 1, "a": [None, True]})
                 root.create_array("x", shape=(50,), chunks=(7,), dtype="f8")[:] = np.arange(50)
-            trees.append([path for path, _ in repository.checkout().tree.walk()])
+            trees.append([path for path, _ in internals(repository.checkout()).tree.walk()])
         assert trees[0] == trees[1]
 
 

@@ -13,6 +13,7 @@ from vstore.cli.failure import FAILED
 from vstore.cli.output import console, printable, write_json
 from vstore.cli.settings import Settings
 from vstore.errors import ConflictError, InvalidInputError
+from vstore.faces import internals
 from vstore.merging.conflicts import Conflict, Resolution
 from vstore.repository.repository import Repository
 
@@ -79,7 +80,9 @@ def resolution(
 def _check_paths(paths: Iterable[str], repo: Repository, sides: tuple[str, str]) -> None:
     snapshots = [repo.checkout(side) for side in sides]
     parted = repo.diff(f"{sides[0]}...{sides[1]}").old
-    trees = [snapshot.tree for snapshot in snapshots + ([] if parted is None else [parted])]
+    trees = [
+        internals(snapshot).tree for snapshot in snapshots + ([] if parted is None else [parted])
+    ]
     for path in paths:
         if not any(tree.find(path.strip("/")) is not None for tree in trees):
             raise InvalidInputError(

@@ -11,7 +11,7 @@ from vstore.diffing.lineage import Lineage
 from vstore.diffing.nodes import NodeChange, changed_nodes
 from vstore.diffing.table_diff import TableDiff
 from vstore.diffing.text import array_lines, attribute_lines, table_lines
-from vstore.faces import exported_from
+from vstore.faces import exported_from, internals
 from vstore.format.digest import Digest
 from vstore.format.tree import ArrayNode, GroupNode, Tree
 from vstore.reading.array import StoredArray
@@ -35,8 +35,8 @@ class Diff:
     @cached_property
     def nodes(self) -> list[NodeChange]:
         """The nodes that differ, parents before children."""
-        new = self.new.tree
-        old = self.old.tree if self.old else Tree(GroupNode(), new.load)
+        new = internals(self.new).tree
+        old = internals(self.old).tree if self.old else Tree(GroupNode(), new.load)
         return [node for node in changed_nodes(old, new) if self._is_wanted(node)]
 
     def _is_wanted(self, node: NodeChange) -> bool:
@@ -73,7 +73,7 @@ class Diff:
     def _lineage(self) -> Lineage | None:
         if self.old is None:
             return None
-        return Lineage(self.new.fetcher, self.old.commit.id, self.new.commit.id)
+        return Lineage(internals(self.new).fetcher, self.old.commit.id, self.new.commit.id)
 
     @cached_property
     def arrays(self) -> dict[str, ArrayDiff]:
@@ -188,7 +188,7 @@ def _table(snapshot: Snapshot | None, path: str, node: object) -> Table | None:
 def _array(snapshot: Snapshot | None, path: str, node: object) -> StoredArray | None:
     if not isinstance(node, ArrayNode) or snapshot is None:
         return None
-    return StoredArray(snapshot.fetcher, node, path=path)
+    return StoredArray(internals(snapshot).fetcher, node, path=path)
 
 
 def _short(digest: Digest) -> str:

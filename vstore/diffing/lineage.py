@@ -13,6 +13,7 @@ from itertools import chain
 import numpy as np
 
 from vstore.errors import VstoreError
+from vstore.faces import internals
 from vstore.format.digest import Digest
 from vstore.format.numbers import StoredRows
 from vstore.format.tree import GroupNode, TableInfo
@@ -239,9 +240,9 @@ class RowSearch:
         """Return the table in a commit, wherever it was then; None if it was not there."""
         paths: Iterator[str] = iter((self.old.path, self.new.path))
         if self._info.id:
-            paths = chain(paths, (path for path, _ in snapshot.tree.walk()))
+            paths = chain(paths, (path for path, _ in internals(snapshot).tree.walk()))
         for path in paths:
-            node = snapshot.tree.find(path)
+            node = internals(snapshot).tree.find(path)
             info = node.table if isinstance(node, GroupNode) else None
             if info is not None and info.id == self._info.id:
                 if (info.layout, info.keys) != (self._info.layout, None):

@@ -7,6 +7,7 @@ import numpy as np
 
 from vstore.diffing.followed import FollowedSample
 from vstore.errors import NotFoundError
+from vstore.faces import internals
 from vstore.format.digest import Digest
 from vstore.format.index import locate
 from vstore.format.object_keys import split_path
@@ -29,7 +30,7 @@ class NodeStates:
 
     def __call__(self, digest: Digest) -> Node | NodeRef | None:
         """Return the node in a commit, None where there is none."""
-        tree = Snapshot(self.fetcher, digest).tree
+        tree = internals(Snapshot(self.fetcher, digest)).tree
         *above, name = split_path(self.path) or ("",)
         if not name:
             return tree.root
@@ -58,9 +59,9 @@ class SampleStates:
         samples have no keys and are followed from commit to commit.
         """
         snapshot = Snapshot(self.fetcher, digest)
-        above = snapshot.tree.find(self._split()[0])
+        above = internals(snapshot).tree.find(self._split()[0])
         has_table = isinstance(above, GroupNode) and above.table is not None
-        whole = above if has_table else snapshot.tree.find(self.path)
+        whole = above if has_table else internals(snapshot).tree.find(self.path)
         for before, state in self.known:
             if whole == before and not self.followed:
                 return state

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from vstore.errors import InvalidInputError, NotFoundError
-from vstore.faces import exported_from
+from vstore.faces import exported_from, internals
 from vstore.format import object_keys
 from vstore.format.digest import Digest
 from vstore.format.forwarding import Moved
@@ -80,9 +80,9 @@ def export_refs(snapshot: Snapshot, path: str | os.PathLike[str], *, group: str 
 def references(snapshot: Snapshot, *, group: str = "") -> Iterator[tuple[str, Any]]:
     """Yield the keys of a commit, each with its contents or with (URL, offset, length)."""
     root = _packs_url(snapshot.url)
-    moves = _moves(snapshot.fetcher.store)
+    moves = _moves(internals(snapshot).fetcher.store)
     group = group.strip("/")
-    if group and not isinstance(snapshot.tree.get(group), GroupNode):
+    if group and not isinstance(internals(snapshot).tree.get(group), GroupNode):
         raise NotFoundError(f"{group!r} is an array: name the group it is in")
     hierarchy = Keys(StoredHierarchy(snapshot))
     start = f"{group}/" if group else ""
@@ -96,7 +96,7 @@ def references(snapshot: Snapshot, *, group: str = "") -> Iterator[tuple[str, An
 def notes(snapshot: Snapshot, *, group: str = "") -> list[str]:
     """Return what readers of a reference file will see otherwise than vstore shows it."""
     said: list[str] = []
-    for path, node in snapshot.tree.walk(group):
+    for path, node in internals(snapshot).tree.walk(group):
         if not isinstance(node, GroupNode) or node.table is None or path == object_keys.OBJECTS:
             continue
         table = snapshot.table(path)

@@ -5,6 +5,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from vstore.faces import internals
 from vstore.format.index import locate, walk
 from vstore.format.object_keys import OBJECTS
 from vstore.format.page import ChunkRef
@@ -139,12 +140,12 @@ class StoredHierarchy:
     @property
     def fetcher(self) -> Fetcher:
         """What reads the chunks that are stored."""
-        return self._snapshot.fetcher
+        return internals(self._snapshot).fetcher
 
     @property
     def root(self) -> GroupNode:
         """The root group."""
-        return self._snapshot.tree.root
+        return internals(self._snapshot).tree.root
 
     def names(self, path: str, group: GroupNode) -> Iterable[str]:
         """Return the names of a group's children."""
@@ -156,7 +157,7 @@ class StoredHierarchy:
             return None
         where = join(path, name)
         if where not in self._nodes:
-            self._nodes[where] = self._snapshot.tree.child(group, name, what=where)
+            self._nodes[where] = internals(self._snapshot).tree.child(group, name, what=where)
         return self._nodes[where]
 
     def chunks(self, path: str) -> StoredChunks:

@@ -2,11 +2,11 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from vstore import optional
 from vstore.errors import InvalidInputError, NotFoundError
-from vstore.faces import exported_from
+from vstore.faces import exported_from, internals
 from vstore.format import tree as trees
 from vstore.format.commit import CommitDocument, format_time
 from vstore.format.digest import Digest
@@ -17,6 +17,13 @@ from vstore.reading.fetch import Fetcher
 from vstore.reading.summary import Summary, TableSummary, summarize_array
 from vstore.reading.table import Table
 from vstore.reading.table_view import as_table
+
+
+class OpenCommit(NamedTuple):
+    """What the library uses of a snapshot: its nodes, and what reads its objects."""
+
+    tree: Tree
+    fetcher: Fetcher
 
 
 @exported_from("vstore")
@@ -39,7 +46,7 @@ class Group:
 
     @property
     def _node(self) -> GroupNode:
-        node = self._snapshot.tree.get(self._path)
+        node = internals(self._snapshot).tree.get(self._path)
         if not isinstance(node, GroupNode):
             raise NotFoundError(f"{self._path!r} is not a group")
         return node
@@ -92,14 +99,8 @@ class Snapshot:
         return describe(self._digest, self._document)
 
     @property
-    def tree(self) -> Tree:
-        """The nodes of the commit; see `vstore.format.tree`."""
-        return self._tree
-
-    @property
-    def fetcher(self) -> Fetcher:
-        """What reads the commit's objects."""
-        return self._fetcher
+    def _internals(self) -> OpenCommit:
+        return OpenCommit(self._tree, self._fetcher)
 
     def table(self, path: str) -> Table:
         """Return the table at a path.
@@ -231,8 +232,8 @@ class _TableArrays:
     node: GroupNode
 
     def __call__(self, name: str) -> StoredArray:
-        tree, path = self.snapshot.tree, self.path
+        tree, path = internals(self.snapshot).tree, self.path
         child = tree.child(self.node, name) if name in self.node.children else None
         if not isinstance(child, ArrayNode):
             raise NotFoundError(f"the table {path!r} has no array {name!r}")
-        return StoredArray(self.snapshot.fetcher, child, path=f"{path}/{name}")
+        return StoredArray(internals(self.snapshot).fetcher, child, path=f"{path}/{name}")

@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from vstore.format.commit import Author, RepositoryDocument
     from vstore.format.digest import Digest
     from vstore.format.table.sample_keys import SampleKey
-    from vstore.history.refs import Refs
     from vstore.maintenance.fsck import fsck
     from vstore.maintenance.fsck.fsck import Checkpoint, FsckCursor, Mode
     from vstore.maintenance.fsck.fsck_report import FsckReport
@@ -32,7 +31,6 @@ if TYPE_CHECKING:
     from vstore.maintenance.probe.probe_report import ProbeReport
     from vstore.merging.conflicts import Resolution
     from vstore.merging.merge import Merged
-    from vstore.reading.fetch import Fetcher
     from vstore.reading.snapshot import Snapshot
     from vstore.repository import browsing, publishing, rewriting
     from vstore.storage.store import ObjectStore
@@ -94,14 +92,8 @@ class Repository:
         return Tags(self._access)
 
     @property
-    def refs(self) -> Refs:
-        """Branches and tags as they are stored."""
-        return self._access.refs
-
-    @property
-    def fetcher(self) -> Fetcher:
-        """What reads the repository's objects."""
-        return self._access.fetcher
+    def _internals(self) -> Access:
+        return self._access
 
     @property
     def author(self) -> Author:
@@ -191,7 +183,8 @@ class Repository:
             message=message or f"Merge {revision} into {name}",
             author=self._access.author(author),
         )
-        merger = publishing.BranchMerge(self.fetcher, self.refs, self._access.branch(name), options)
+        access = self._access
+        merger = publishing.BranchMerge(access.fetcher, access.refs, access.branch(name), options)
         if dry_run:
             return merger.preview(self.resolve(revision), resolve=resolve)
         return merger.run(self._access.resolve_kept(revision), resolve=resolve)
@@ -292,7 +285,7 @@ class Repository:
             ConflictError: the branch moved just now, or garbage collection deleted the commit.
         """
         name = self.default_branch if name is None else name
-        if self.refs.find_branch(name) is not None:
+        if self._access.refs.find_branch(name) is not None:
             return self._rewriter(name).undo()
         return self.commit(restore(self._access, name))
 
@@ -326,12 +319,13 @@ class Repository:
         options = committing.CommitOptions(
             message=message, author=self._access.author(author), metadata=metadata or {}
         )
-        return rewriting.Rewriter(self.fetcher, self.refs, self._access.branch(branch), options)
+        access = self._access
+        return rewriting.Rewriter(access.fetcher, access.refs, access.branch(branch), options)
 
     def commit(self, revision: str | None = None) -> Commit:
         """Return what a commit says, its contents left unopened."""
         digest = self.resolve(revision)
-        return describe(digest, self.fetcher.commit(digest))
+        return describe(digest, self._access.fetcher.commit(digest))
 
     def fsck(  # noqa: PLR0913 - one option for each way of looking
         self,

@@ -18,7 +18,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from vstore.errors import ConflictError, InvalidInputError
-from vstore.faces import exported_from
+from vstore.faces import exported_from, internals
 from vstore.format.commit import Changes
 from vstore.format.digest import Digest
 from vstore.merging.merge import replay
@@ -26,6 +26,37 @@ from vstore.merging.sides import Sides
 from vstore.reading.fetch import Fetcher
 from vstore.writing.committing import CommitOptions
 from vstore.writing.transaction import Transaction
+
+
+class WrittenPart:
+    """What a fork began with, and what was written into it since."""
+
+    def __init__(self, fetcher: Fetcher, begun: Digest, options: CommitOptions, token: str) -> None:
+        self.fetcher = fetcher
+        self.token = token
+        self.begun = begun
+        self._options = options
+        self._written = begun
+        self._transaction: Transaction | None = None
+
+    def __getstate__(self) -> dict[str, Any]:
+        self.flush()
+        return self.__dict__ | {"_transaction": None}
+
+    @property
+    def transaction(self) -> Transaction:
+        """What to write into; it is never committed by itself."""
+        if self._transaction is None:
+            self._transaction = Transaction(self.fetcher, self._written, self._options)
+        return self._transaction
+
+    def flush(self) -> Digest:
+        """Store what was written; return the commit, which no branch names, that holds it."""
+        if self._transaction is not None:
+            made = self._transaction.write()
+            self._transaction = None
+            self._written = self._written if made is None else made[0]
+        return self._written
 
 
 @exported_from("vstore")
@@ -37,44 +68,21 @@ class Fork:
     behind but objects that garbage collection removes; give its work to another.
     """
 
-    def __init__(self, fetcher: Fetcher, begun: Digest, options: CommitOptions, token: str) -> None:
-        self._fetcher = fetcher
-        self._options = options
-        self._transaction: Transaction | None = None
-        self.token = token
-        self.begun = begun
-        self.written = begun
-
-    def __getstate__(self) -> dict[str, Any]:
-        self.flush()
-        return self.__dict__ | {"_transaction": None}
-
-    @property
-    def transaction(self) -> Transaction:
-        """What to write into; it is never committed by itself."""
-        if self._transaction is None:
-            self._transaction = Transaction(self._fetcher, self.written, self._options)
-        return self._transaction
+    def __init__(self, part: WrittenPart) -> None:
+        self._internals = part
 
     @property
     def store(self) -> Any:
         """The fork as a Zarr store, to read and write."""
-        return self.transaction.store
+        return self._internals.transaction.store
 
     def __getitem__(self, path: str) -> Any:
         """Return the table, column or array at `path`, to read and to change."""
-        return self.transaction[path]
-
-    def flush(self) -> Digest:
-        """Store what was written; return the commit, which no branch names, that holds it."""
-        if self._transaction is not None:
-            made = self._transaction.write()
-            self._transaction = None
-            self.written = self.written if made is None else made[0]
-        return self.written
+        return self._internals.transaction[path]
 
     def __repr__(self) -> str:
-        return f"<vstore.Fork {self.token[:8]} of {self._fetcher.store.url}>"
+        part = self._internals
+        return f"<vstore.Fork {part.token[:8]} of {part.fetcher.store.url}>"
 
 
 @dataclass
@@ -92,7 +100,7 @@ class Forks:
         token = secrets.token_hex(16)
         self.out.add(token)
         options = replace(self.options, message="Part of a transaction", metadata={})
-        return Fork(self.fetcher, begun, options, token)
+        return Fork(WrittenPart(self.fetcher, begun, options, token))
 
     def merge(self, transaction: Transaction, forks: Sequence[Any]) -> None:
         """Put what was written into forks into their transaction, one after the other."""
@@ -100,7 +108,7 @@ class Forks:
         ours = transaction.checkpoint()
         changes = dict(self.fetcher.commit(ours).changes)
         for fork in forks:
-            made = self._joined(fork, ours)
+            made = self._joined(internals(fork), ours)
             if made is not None:
                 ours = made
                 _add(changes, self.fetcher.commit(ours).changes)
@@ -113,22 +121,23 @@ class Forks:
         for fork in forks:
             if not isinstance(fork, Fork):
                 raise InvalidInputError(f"merge takes forks of the transaction, not {fork!r}")
-            if fork.token in self.merged or fork.token in tokens:
+            token = internals(fork).token
+            if token in self.merged or token in tokens:
                 raise InvalidInputError(f"{fork!r} was merged already: each is taken once")
-            if fork.token not in self.out:
+            if token not in self.out:
                 raise InvalidInputError(f"{fork!r} is a fork of another transaction")
-            tokens.add(fork.token)
+            tokens.add(token)
         return tokens
 
-    def _joined(self, fork: Fork, ours: Digest) -> Digest | None:
+    def _joined(self, part: WrittenPart, ours: Digest) -> Digest | None:
         """Return a commit that has what the fork changed on top of `ours`; None if nothing."""
-        theirs = fork.flush()
-        if theirs == fork.begun:
+        theirs = part.flush()
+        if theirs == part.begun:
             return None
-        if ours == fork.begun:
+        if ours == part.begun:
             return theirs
         transaction, conflicts = replay(
-            self.fetcher, Sides(fork.begun, ours, theirs), self.options, what="forks"
+            self.fetcher, Sides(part.begun, ours, theirs), self.options, what="forks"
         )
         if conflicts.unresolved:
             transaction.discard()

@@ -14,7 +14,7 @@ from vstore.errors import (
     InvalidInputError,
     NotFoundError,
 )
-from vstore.faces import exported_from
+from vstore.faces import exported_from, internals
 from vstore.format import document, object_keys
 from vstore.format.commit import Changes, CommitDocument
 from vstore.format.digest import Digest
@@ -302,13 +302,13 @@ class Transaction:
             ConflictError: garbage collection is about to delete the commit.
         """
         self._require_open()
-        node = snapshot.tree.get(path)
+        node = internals(snapshot).tree.get(path)
         new = self._free_path(path if new_path is None else new_path, "node")
-        above = snapshot.tree.find("/".join(split_path(path)[:-1]))
+        above = internals(snapshot).tree.find("/".join(split_path(path)[:-1]))
         if isinstance(above, GroupNode) and above.table is not None:
             raise InvalidInputError(f"{path!r} is a column: copy its table")
         require_kept_here(self._staged.fetcher.store, snapshot.commit.id, of=snapshot.url)
-        self._staged.put_copy(new, node, snapshot.tree)
+        self._staged.put_copy(new, node, internals(snapshot).tree)
 
     def fork(self) -> Any:
         """Return a `vstore.sharing.forks.Fork`: a part to write into elsewhere, which pickles.

@@ -5,6 +5,7 @@ from contextlib import AbstractContextManager
 from typing import Any, Protocol
 
 from vstore.errors import ClosedError, ReadOnlyError
+from vstore.faces import internals
 from vstore.hierarchy.nodes import Place, StoredHierarchy
 from vstore.hierarchy.staged_zarr_keys import StagedKeys
 from vstore.hierarchy.zarr_keys import Keys
@@ -52,7 +53,7 @@ class CommitView:
 
     def __init__(self, snapshot: Snapshot) -> None:
         self.snapshot = snapshot
-        self.fetcher = snapshot.fetcher
+        self.fetcher = internals(snapshot).fetcher
         self.identity = snapshot.url, snapshot.commit.id
         self.name = f"{snapshot.url}@{snapshot.commit.id}"
         self._keys = Keys(StoredHierarchy(snapshot))

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, ClassVar
 
 from vstore.errors import InvalidInputError
+from vstore.faces import internals
 from vstore.format.table.names import DELETED, KEY_INDEX, KEYS
 from vstore.format.tree import GroupNode
 from vstore.optional import needed
@@ -152,14 +153,14 @@ def _snapshot(source: Any, storage_options: Mapping[str, Any] | None) -> Snapsho
 
 def _checked_group(snapshot: Snapshot, group: str | None) -> str:
     path = (group or "").strip("/")
-    if not isinstance(snapshot.tree.get(path), GroupNode):
+    if not isinstance(internals(snapshot).tree.get(path), GroupNode):
         raise InvalidInputError(f"{path!r} is an array: name the group or table that it is in")
     return path
 
 
 def _live(dataset: Dataset, snapshot: Snapshot, path: str) -> Dataset:
     """Return a table's dataset without its deleted samples; any other as it is."""
-    node = snapshot.tree.find(path)
+    node = internals(snapshot).tree.find(path)
     if not isinstance(node, GroupNode) or node.table is None:
         return dataset
     table = snapshot[path]

@@ -14,6 +14,7 @@ from tests.maintenance.stores import MortalStore, contents
 from tests.repositories import new_repository as empty_repository
 from vstore import Repository, VstoreError
 from vstore.errors import InvalidInputError
+from vstore.faces import internals
 from vstore.format import document, object_keys
 from vstore.format.digest import Digest, digest_of
 from vstore.format.tree import ArrayNode
@@ -174,12 +175,12 @@ def unreadable(store: ObjectStore, commit: str) -> dict[str, set[int]]:
     found: dict[str, set[int]] = {}
     for path in list_paths(snapshot):
         try:
-            node = snapshot.tree.get(path)
+            node = internals(snapshot).tree.get(path)
         except VstoreError:
             found[path] = {-1}
             continue
         assert isinstance(node, ArrayNode)
-        source = StoredArray(snapshot.fetcher, node, path=path)
+        source = StoredArray(internals(snapshot).fetcher, node, path=path)
         if not can_read(source, slice(None)):
             rows = range(source.metadata.shape[0])
             found[path] = {row for row in rows if not can_read(source, row)}
@@ -189,7 +190,7 @@ def unreadable(store: ObjectStore, commit: str) -> dict[str, set[int]]:
 def list_paths(snapshot: vstore.Snapshot) -> Iterator[str]:
     for path in ("x", "many", "train/image", "train/caption", "train/sample", "wide/a0", "wide/a3"):
         try:
-            if snapshot.tree.find(path) is not None:
+            if internals(snapshot).tree.find(path) is not None:
                 yield path
         except VstoreError:
             yield path
@@ -357,12 +358,12 @@ def test_an_index_that_tells_the_wrong_digest_of_a_chunk_is_found() -> None:
 
 def forged(repository: Repository, change: Callable[[dict[str, Any]], None]) -> Digest:
     """Commit a document that vstore would not write."""
-    head = repository.refs.get_branch("main")
+    head = internals(repository).refs.get_branch("main")
     value = document.parse(repository.store.get(object_keys.commit(head.commit)), what="commit")
     change(value)
     data = document.dumps(value)
     repository.store.put(object_keys.commit(digest_of(data)), data)
-    repository.refs.move_branch(head, digest_of(data), action="forge")
+    internals(repository).refs.move_branch(head, digest_of(data), action="forge")
     return digest_of(data)
 
 

@@ -11,6 +11,7 @@ from tests.repositories import committed_table, table_of
 from tests.writing.keyed_table import small_index
 from vstore import Repository
 from vstore.errors import FormatError, NotFoundError
+from vstore.faces import internals
 from vstore.format.table.key_index import (
     bucket_of,
     decode_bucket,
@@ -186,7 +187,7 @@ def test_a_wrong_count_of_deleted_rows_is_refused_and_found() -> None:
 
 def test_damage_to_the_index_is_reported_as_such() -> None:
     repository = keyed()
-    node: Any = repository.checkout("main").tree.get(f"t/{KEY_INDEX}")
+    node: Any = internals(repository.checkout("main")).tree.get(f"t/{KEY_INDEX}")
     (pack, nbytes), *_ = node.chunks.page["packs"]
     key = vstore.format.object_keys.pack(pack)
     data = bytearray(repository.store.get(key))

@@ -21,6 +21,7 @@ from tests.maintenance.scenes import (
 from tests.maintenance.stores import DAY, HOUR, MortalStore, age, contents, orphans, pass_grace
 from vstore import ConflictError, CorruptionError, FormatError, NotFoundError, Repository
 from vstore.errors import InvalidInputError
+from vstore.faces import internals
 from vstore.format import collection, object_keys
 from vstore.format.digest import Digest
 from vstore.maintenance.gc.collecting import cancel, collect
@@ -165,8 +166,8 @@ def test_a_deleted_branch_is_garbage_once_its_deletion_expires() -> None:
 def test_the_log_of_a_branch_keeps_what_it_left_until_that_expires() -> None:
     repository = new_repository()
     left = write(repository, 7)
-    branch = repository.refs.get_branch("main")
-    repository.refs.move_branch(branch, repository.resolve("main~1"), action="reset")
+    branch = internals(repository).refs.get_branch("main")
+    internals(repository).refs.move_branch(branch, repository.resolve("main~1"), action="reset")
     age(repository.store, 3 * DAY)
     assert collect_twice(repository).freed.objects == 0
     repository.checkout(left)
@@ -198,10 +199,10 @@ def test_a_commit_that_refers_to_condemned_objects_saves_them() -> None:
     collect(repository.store)
     pass_grace(repository.store)
     key = next(key for key in orphans(repository.store) if _is_orphan_commit(repository, key))
-    branch = repository.refs.get_branch("main")
+    branch = internals(repository).refs.get_branch("main")
     digest = object_keys.digest_at(key)
     assert digest is not None
-    repository.refs.move_branch(branch, digest, action="reset")
+    internals(repository).refs.move_branch(branch, digest, action="reset")
     report = collect(repository.store)
     assert (report.freed.objects, report.spared.objects) == (2, 2)
     assert read_everything(repository.store) == 5

@@ -11,6 +11,7 @@ import vstore
 from tests.maintenance.scenes import CHUNK, abandon, new_repository, read_everything, write
 from tests.maintenance.stores import DAY, Killed, MortalStore, age, orphans, pass_grace
 from vstore import ConflictError, Repository
+from vstore.faces import internals
 from vstore.format import object_keys
 from vstore.format.digest import Digest
 from vstore.history import fence
@@ -122,16 +123,16 @@ def test_a_merge_of_a_branch_that_is_deleted_and_collected_fails_cleanly() -> No
     repository = new_repository()
     repository.branches.create("side", at="main")
     theirs = write(repository, 5, branch="side")
-    main = repository.refs.get_branch("main")
+    main = internals(repository).refs.get_branch("main")
     repository.branches.delete("side", force=True)
     age(repository.store, 3 * DAY)
     collect(repository.store, AT_ONCE)
     # The merge read main before; its first attempt is refused, its second looks closer.
-    assert repository.refs.move_branch(main, Digest(theirs), action="merge") is None
-    marked = repository.refs.get_branch("main")
+    assert internals(repository).refs.move_branch(main, Digest(theirs), action="merge") is None
+    marked = internals(repository).refs.get_branch("main")
     begun = main.document.fence
     with pytest.raises(ConflictError, match="begin again"):
-        repository.refs.move_branch(marked, Digest(theirs), action="merge", begun=begun)
+        internals(repository).refs.move_branch(marked, Digest(theirs), action="merge", begun=begun)
     assert read_everything(repository.store) == 4
 
 
@@ -217,7 +218,7 @@ def test_a_branch_made_while_something_is_condemned_is_marked() -> None:
     age(repository.store, 3 * DAY)
     collect(repository.store)
     repository.branches.create("side", at="main")
-    mark = repository.refs.get_branch("side").document.fence
+    mark = internals(repository).refs.get_branch("side").document.fence
     assert mark is not None
     assert mark.open
 
@@ -413,6 +414,6 @@ def test_a_branch_is_moved_and_deleted_though_a_collection_marks_it_just_then(na
 
     store.before = collect_meanwhile
     MOVES[name](Repository(store, author=repository.author))
-    after = fresh(repository).refs.find_branch("side")
+    after = internals(fresh(repository)).refs.find_branch("side")
     assert after is None or after.commit != before
     read_everything(repository.store)

@@ -21,6 +21,7 @@ from tests.maintenance.scenes import CHUNK, LENGTH, new_repository
 from tests.maintenance.stores import DAY, Killed, MortalStore, age, contents, pass_grace
 from vstore import ConflictError, FormatError, Repository
 from vstore.exporters.references import export_refs
+from vstore.faces import internals
 from vstore.format import document, forwarding, object_keys
 from vstore.format.digest import Digest, digest_of
 from vstore.format.forwarding import MovedDocument
@@ -184,7 +185,7 @@ def test_a_pack_is_thinned_out_again_and_again() -> None:
     rewrite(repository, 1, keep=6)
     expected = values(1)[: 6 * CHUNK]
     reader: Any = Repository(repository.store).checkout("main")["x"]
-    kept = repository.checkout("main").tree.get("x")
+    kept = internals(repository.checkout("main")).tree.get("x")
     thinned(repository, GcOptions(expire=NONE, repack=0.3))
     assert reader[0] == expected[0]
     with repository.transaction("main", message="Write all but one of them anew") as tx:
@@ -202,7 +203,7 @@ def test_a_pack_is_thinned_out_again_and_again() -> None:
     assert collect(repository.store, NOW).freed.objects == 0
     assert reader[5 * CHUNK : 6 * CHUNK].tolist() == expected[5 * CHUNK :].tolist()
     assert isinstance(kept, ArrayNode)
-    left_out = StoredArray(Repository(repository.store).fetcher, kept, path="x")
+    left_out = StoredArray(internals(Repository(repository.store)).fetcher, kept, path="x")
     assert read(left_out, slice(5 * CHUNK, 6 * CHUNK)).tolist() == expected[5 * CHUNK :].tolist()
     with pytest.raises(vstore.CorruptionError, match="missing"):
         read(left_out, 0)
@@ -216,8 +217,10 @@ def unreachable_node(repository: Repository) -> Any:
         if (commit := object_keys.digest_at(info.key))
         and commit not in everything(repository.store)
     ]
-    found = [repository.checkout(commit).tree.get("x") for commit in lost]
-    return next(node for node in found if node != repository.checkout("main").tree.get("x"))
+    found = [internals(repository.checkout(commit)).tree.get("x") for commit in lost]
+    return next(
+        node for node in found if node != internals(repository.checkout("main")).tree.get("x")
+    )
 
 
 def test_a_commit_that_needs_what_was_left_out_is_refused(repository: Repository) -> None:
@@ -495,7 +498,7 @@ def keep_reviving(store: ObjectStore, old: list[str], stop: threading.Event) -> 
         repository = Repository(store, author=vstore.Author("Reviver"))
         tx = repository.transaction("revived", message="Revive")
         try:
-            tx.staged.put_node("x", repository.checkout(old[-1]).tree.get("x"))
+            tx.staged.put_node("x", internals(repository.checkout(old[-1])).tree.get("x"))
             time.sleep(0.03 * (done % 4))
             done += tx.commit() is not None
         except (IndexError, vstore.NotFoundError, ConflictError):

@@ -14,6 +14,7 @@ from vstore.cli.output import console, printable, write_json
 from vstore.cli.progress import bar_shown
 from vstore.cli.settings import AuthorOption, Settings, command
 from vstore.errors import InvalidInputError, VstoreError
+from vstore.faces import internals
 from vstore.history.commits import Commit
 from vstore.importers import Imported, Rows, import_into, open_rows
 from vstore.reading.summary import format_nbytes
@@ -138,7 +139,7 @@ def _listed(values: Sequence[str] | None) -> list[str] | None:
 @contextmanager
 def branch_told_on_interrupt(repo: Repository, branch: str) -> Iterator[None]:
     """Say where the branch is after Ctrl-C, which may come while it is being updated."""
-    before = repo.refs.find_branch(branch)
+    before = internals(repo).refs.find_branch(branch)
     try:
         yield
     except KeyboardInterrupt as stop:
@@ -148,7 +149,7 @@ def branch_told_on_interrupt(repo: Repository, branch: str) -> Iterator[None]:
 
 def _after_interrupt(repo: Repository, branch: str, head: str | None) -> str:
     try:
-        after = repo.refs.find_branch(branch)
+        after = internals(repo).refs.find_branch(branch)
     except VstoreError as error:
         return f"look with vstore log whether {branch!r} moved: it could not be read ({error})"
     now = None if after is None else after.commit

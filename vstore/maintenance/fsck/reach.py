@@ -7,6 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from vstore.errors import CorruptionError, FormatError, NotFoundError, VstoreError
+from vstore.faces import internals
 from vstore.format import document, object_keys
 from vstore.format import tree as trees
 from vstore.format.digest import Digest
@@ -201,7 +202,7 @@ class Attribution:
             return None
         try:
             snapshot = Snapshot(self.fetcher, commit)
-            group = snapshot.tree.find(parent)
+            group = internals(snapshot).tree.find(parent)
             if not isinstance(group, GroupNode) or DELETED not in group.children:
                 return None
             table = snapshot[parent]
