@@ -49,7 +49,7 @@ if TYPE_CHECKING:
     )
     from vstore.format.digest import Digest
     from vstore.format.table.kinds import ColumnInfo, ColumnKind
-    from vstore.format.table.sample_keys import KeyKind, SampleKey
+    from vstore.format.table.sample_keys import KeyKindName, SampleKey
     from vstore.format.table.specs import ColumnSpec, bytes_, image, ndarray, text
     from vstore.format.zarr.metadata import ArrayMetadata
     from vstore.history.commits import Commit
@@ -117,7 +117,7 @@ __all__ = [
     "InvalidInputError",
     "InvalidUrlError",
     "KeyIndexer",
-    "KeyKind",
+    "KeyKindName",
     "LogEntry",
     "Merged",
     "MissingExtraError",
@@ -201,7 +201,7 @@ _HOMES = {
     "InvalidInputError": "vstore.errors",
     "InvalidUrlError": "vstore.errors",
     "KeyIndexer": "vstore.reading.table",
-    "KeyKind": "vstore.format.table.sample_keys",
+    "KeyKindName": "vstore.format.table.sample_keys",
     "LogEntry": "vstore.format.commit",
     "Merged": "vstore.merging.merge",
     "MissingExtraError": "vstore.errors",

@@ -126,6 +126,16 @@ def test_text_names_samples_by_integers_if_the_table_does(
     assert repository.checkout("main").tables["t"].loc[17]["label"] == 7
 
 
+def test_text_names_samples_by_tuples_if_the_table_does(
+    repository: Repository, tmp_path: Path, label: Path
+) -> None:
+    with repository.transaction("main", message="Table") as tx:
+        tx.create_table("t", {"label": vstore.ndarray((), "int64")}, keys="tuple")
+    rows = open_files([label], keys=keyed(tmp_path, *[f'["a", {i}]' for i in range(10)]))
+    imported(repository, rows, append=True)
+    assert repository.checkout("main").tables["t"].loc["a", 7]["label"] == 7
+
+
 @pytest.mark.parametrize("key", ["a", "1.5", str(2**64)])
 def test_text_that_is_no_integer_names_no_sample_by_one(
     repository: Repository, tmp_path: Path, label: Path, key: str
@@ -133,7 +143,7 @@ def test_text_that_is_no_integer_names_no_sample_by_one(
     np.save(tmp_path / "keys.npy", np.arange(10))
     imported(repository, open_files([label], keys=tmp_path / "keys.npy"))
     rows = open_files([label], keys=keyed(tmp_path, *[key] * 10))
-    with pytest.raises(InvalidInputError, match="the keys of 't' are integers"):
+    with pytest.raises(InvalidInputError, match=r"'t' are integers|fit 64 bits"):
         imported(repository, rows, append=True)
     assert len(repository.checkout("main").tables["t"]) == 10
 

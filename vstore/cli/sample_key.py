@@ -1,9 +1,7 @@
 """Samples on the command line: by key where they have some, by position where not."""
 
-import json
-
 from vstore.errors import InvalidInputError, NotFoundError
-from vstore.format.table.sample_keys import SampleKey
+from vstore.format.table.sample_keys import INT, SampleKey, find_key_kind
 from vstore.reading.snapshot import Snapshot
 from vstore.reading.table import Table
 
@@ -19,18 +17,12 @@ def parse_key(text: str, kind: str | None, *, path: str) -> SampleKey:
     Raises:
         InvalidInputError: it spells none.
     """
-    if kind == "str":
-        return text
-    try:
-        found = json.loads(text) if kind == "tuple" else int(text)
-    except ValueError:
-        found = None
-    if kind == "tuple" and isinstance(found, list):
-        return tuple(found)
-    if kind != "tuple" and isinstance(found, int):
-        return found
-    words = {"tuple": 'lists like ["patient-7", 2]', "int": "integers", None: "positions"}
-    raise InvalidInputError(f"the samples of {path!r} are named by {words[kind]}; got {text!r}")
+    keys = find_key_kind(kind)
+    found = (keys or INT).parse(text)
+    if found is None:
+        words = "positions" if keys is None else keys.spelled
+        raise InvalidInputError(f"the samples of {path!r} are named by {words}; got {text!r}")
+    return found
 
 
 def find_table(snapshot: Snapshot, path: str) -> Table:

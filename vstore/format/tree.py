@@ -9,7 +9,7 @@ digest of the child's name. The encoding follows from the contents alone.
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -20,6 +20,7 @@ from vstore.format.digest import Digest, digest_of, parse_digest
 from vstore.format.index import Index
 from vstore.format.object_keys import OBJECTS, check_node_name, split_path
 from vstore.format.table.kinds import ColumnInfo
+from vstore.format.table.sample_keys import KeyKindName
 
 NODE_NBYTES = 65536
 _BUCKET_DEPTH = 16
@@ -34,7 +35,7 @@ class TableInfo(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_de
     """
 
     id: str = ""
-    keys: Literal["int", "str", "tuple"] | None = None
+    keys: KeyKindName | None = None
     layout: int = 0
     deleted: tuple[int, ...] = ()
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from vstore.errors import InvalidInputError
 from vstore.faces import exported_from
 from vstore.format.table.names import KEYS
-from vstore.format.table.sample_keys import KeyKind
+from vstore.format.table.sample_keys import KeyKindName
 from vstore.format.table.specs import ColumnSpec, ndarray
 from vstore.importers.array_source import ArraySource, batch_rows
 from vstore.importers.files import HEAD_NBYTES, is_array, open_arrays
@@ -57,7 +57,7 @@ class ArrayRows:
         return {name: ndarray(array.shape[1:], array.dtype) for name, array in self.arrays.items()}
 
     @property
-    def keys(self) -> KeyKind | None:
+    def keys(self) -> KeyKindName | None:
         """How the samples are named."""
         if self.sample_keys is None:
             return None

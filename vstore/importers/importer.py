@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Protocol
 
 from vstore.faces import exported_from
-from vstore.format.table.sample_keys import KeyKind
+from vstore.format.table.sample_keys import KeyKindName
 from vstore.format.table.specs import ColumnSpec
 from vstore.importers.import_source import ImportSource
 
@@ -21,7 +21,7 @@ class Rows(Protocol):
         """What each column holds, by its name."""
 
     @property
-    def keys(self) -> KeyKind | None:
+    def keys(self) -> KeyKindName | None:
         """How the samples are named; None if they have no keys."""
 
     @property

@@ -5,13 +5,10 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
 from vstore.errors import AlreadyExistsError, InvalidInputError, NotFoundError
 from vstore.faces import exported_from
 from vstore.format.table.names import KEYS
-from vstore.format.table.sample_keys import KeyKind
+from vstore.format.table.sample_keys import KeyKind, SampleKey, find_key_kind
 from vstore.importers.arrays import ArrayImporter
 from vstore.importers.files import HEAD_NBYTES, unknown_format
 from vstore.importers.import_source import ImportSource
@@ -108,33 +105,26 @@ def _table_to_append_to(tx: Transaction, path: str, rows: Rows) -> TransactionTa
     found = tx[path]
     if not isinstance(found, TransactionTable):
         raise InvalidInputError(f"{path!r} is not a table: samples cannot be added to it")
-    if rows.keys is not None and _key_kind(found) is None:
+    if rows.keys is not None and found.key_kind is None:
         raise InvalidInputError(f"the samples of {path!r} have no keys: import them without keys")
     return found
 
 
-def _key_kind(table: TransactionTable) -> KeyKind | None:
-    return None if table.node.table is None else table.node.table.keys
-
-
 def _batches(table: TransactionTable, rows: Rows) -> Iterator[Batch]:
-    """Yield the batches with keys as the table names its samples: text may be integers."""
-    is_text_of_integers = (rows.keys, _key_kind(table)) == ("str", "int")
+    """Yield the batches with keys as the table names its samples: text may spell them."""
+    given, own = find_key_kind(rows.keys), find_key_kind(table.key_kind)
     for batch in rows.batches():
-        yield _with_integers(batch, table.path) if is_text_of_integers else batch
+        if given is None or own is None or own.is_text or not given.is_text:
+            yield batch
+        else:
+            yield {**batch, KEYS: [_parsed(key, own, table.path) for key in batch[KEYS]]}
 
 
-def _with_integers(batch: Batch, path: str) -> Batch:
-    return {**batch, KEYS: _integers(batch[KEYS], path)}
-
-
-def _integers(keys: Sequence[str], path: str) -> NDArray[np.int64]:
-    try:
-        return np.array([int(key) for key in keys], np.int64)
-    except (ValueError, OverflowError):
-        raise InvalidInputError(
-            f"the keys of {path!r} are integers of 64 bits; those of the import are not"
-        ) from None
+def _parsed(text: str, kind: KeyKind, path: str) -> SampleKey:
+    key = kind.parse(text)
+    if key is None:
+        raise InvalidInputError(f"the keys of {path!r} are {kind.spelled}; the import has {text!r}")
+    return key
 
 
 def _told(batches: Iterator[Batch], on_batch: OnBatch | None) -> Iterator[Batch]:

@@ -14,7 +14,7 @@ from vstore.format.table.key_index import bucket_count
 from vstore.format.table.kinds import ColumnInfo
 from vstore.format.table.names import DELETED, KEY_INDEX, KEYS
 from vstore.format.table.rows import Rows
-from vstore.format.table.sample_keys import SampleKey, as_list, check_key, from_stored, to_stored
+from vstore.format.table.sample_keys import INT, KeyKind, SampleKey, as_list, find_key_kind
 from vstore.format.tree import ArrayNode, GroupNode
 from vstore.format.zarr.metadata import ArrayMetadata
 from vstore.reading.array import ChunkSource, StoredArray, prefetch_rows, read
@@ -73,6 +73,11 @@ class Table:
     def key_kind(self) -> str | None:
         """How samples are named: `int`, `str`, `tuple`, or None for position only."""
         return self._node.table.keys if self._node.table else None
+
+    @property
+    def _key_kind(self) -> KeyKind:
+        """What keys are; samples without any are named by their positions, integers."""
+        return find_key_kind(self.key_kind) or INT
 
     @cached_property
     def columns(self) -> Mapping[str, Column]:
@@ -172,9 +177,9 @@ class Table:
     def _keys_at(self, stored: Any) -> NDArray[Any]:
         source = self.key_source
         if source is None:
-            return np.zeros(0, "int64" if self.key_kind == "int" else "object")
+            return np.zeros(0, self._key_kind.dtype)
         keys: NDArray[Any] = read(source, (stored,))
-        return from_stored(keys, self.key_kind)
+        return self._key_kind.from_stored(keys)
 
     @property
     def key_source(self) -> ChunkSource | None:
@@ -185,8 +190,7 @@ class Table:
         """
         if KEYS not in self._node.children and not self.rows.stored:
             return None
-        dtype = "int64" if self.key_kind == "int" else "object"
-        source = self._companion(KEYS, (self.rows.stored,), dtype)
+        source = self._companion(KEYS, (self.rows.stored,), str(self._key_kind.dtype))
         self._check_stored_keys(source)
         return source
 
@@ -231,7 +235,7 @@ class Table:
             found = np.where((positions >= 0) & (positions < len(self)), positions, -1)
             found[found >= 0] = self.rows.locate(found[found >= 0])
             return found
-        which, rows = self.key_rows.find(to_stored(keys, self.key_kind))
+        which, rows = self.key_rows.find(self._key_kind.to_stored(keys))
         live = self.rows.are_live(rows)
         found = np.full(len(keys), -1, np.int64)
         found[which[live]] = rows[live]
@@ -267,7 +271,7 @@ class Table:
 
     def check_key(self, key: object) -> None:
         """Raise `InvalidInputError` unless `key` is of the kind this table's keys are."""
-        check_key(key, self.key_kind, path=self._path)
+        self._key_kind.check(key, self._path)
 
     def rows_below(self, prefix: object) -> StoredRows:
         """Return where in storage the samples lie whose tuple keys begin with `prefix`.
@@ -276,7 +280,7 @@ class Table:
             NotFoundError: there is none.
         """
         parts = prefix if isinstance(prefix, tuple) else (prefix,)
-        check_key(parts, self.key_kind, path=self._path)
+        self._key_kind.check(parts, self._path)
         found = self.key_rows.find_below(parts)
         found = found[self.rows.are_live(found)]
         if not len(found):
@@ -326,11 +330,13 @@ class KeyIndexer:
         table = self._table
         if isinstance(key, (list, np.ndarray)):
             return table.at_rows(table.rows_of(key))
-        if table.key_kind != "tuple" or isinstance(key, tuple):
+        kind = find_key_kind(table.key_kind)
+        has_prefixes = kind is not None and kind.has_prefixes
+        if not has_prefixes or isinstance(key, tuple):
             row = int(table.find_rows([key])[0])
             if row >= 0:
                 return table.at_rows(row)
-        if table.key_kind == "tuple":
+        if has_prefixes:
             return table.at_rows(table.rows_below(key))
         return table.at_rows(int(table.rows_of([key])[0]))
 

@@ -5,7 +5,9 @@ from collections.abc import Mapping
 from vstore.errors import InvalidInputError
 from vstore.format.table.kinds import ColumnInfo, kind_of_array
 from vstore.format.table.names import KEYS
+from vstore.format.table.sample_keys import INT, STR
 from vstore.format.tree import ArrayNode, GroupNode, Node, TableInfo
+from vstore.format.zarr.dtypes import STRING
 from vstore.format.zarr.metadata import ArrayMetadata
 
 
@@ -43,13 +45,13 @@ def as_table(group: GroupNode, children: Mapping[str, Node], *, path: str) -> Gr
     }
     if keys is None:
         return GroupNode(group.metadata, nodes, TableInfo())
-    by_keys = TableInfo(keys="int" if keys.dtype == "int64" else "str")
-    if keys.ndim != 1 or (by_keys.keys == "str" and _name(keys) != "string"):
+    kind = {"int64": INT, STRING: STR}.get(_name(keys))
+    if keys.ndim != 1 or kind is None:
         raise InvalidInputError(
             f"the array 'sample' of {path!r} must hold one string or int64 for each sample, not "
             f"{keys.dtype} {keys.shape}"
         )
-    return GroupNode(group.metadata, nodes | {KEYS: children[KEYS]}, by_keys)
+    return GroupNode(group.metadata, nodes | {KEYS: children[KEYS]}, TableInfo(keys=kind.name))
 
 
 def _column(metadata: ArrayMetadata) -> ColumnInfo:

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from vstore.format.numbers import ChunkNumbers, Ints, StoredRows
 from vstore.format.table import key_index
 from vstore.format.table.key_index import Marks
+from vstore.format.table.sample_keys import KeyKind
 
 RECENT = 2**16
 """How many keys are kept as they are; of all others a mark and a row, 16 bytes."""
@@ -20,7 +21,7 @@ class AddedKeys:
     `read` returns the stored keys of some rows: a mark alone is never taken for a key.
     """
 
-    def __init__(self, kind: str | None, read: Callable[[StoredRows], NDArray[Any]]) -> None:
+    def __init__(self, kind: KeyKind | None, read: Callable[[StoredRows], NDArray[Any]]) -> None:
         self._kind = kind
         self._read = read
         self._recent: dict[Any, int] = {}
@@ -78,7 +79,7 @@ class AddedKeys:
             while len(self._runs) > 1 and len(self._runs[-2][0]) <= 2 * len(self._runs[-1][0]):
                 (a, b), (c, d) = self._runs.pop(), self._runs.pop()
                 self._runs.append(_sorted(np.concatenate([a, c]), np.concatenate([b, d])))
-            if self._kind == "tuple":
+            if self._kind is not None and self._kind.has_prefixes:
                 self._below.append(key_index.entries_below(stored, rows))
         self._batches.clear()
         self._recent.clear()

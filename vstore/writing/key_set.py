@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from vstore.errors import InvalidInputError, NotFoundError
 from vstore.format.numbers import StoredRows
-from vstore.format.table.sample_keys import as_list, check_key, to_stored
+from vstore.format.table.sample_keys import KeyKind, as_list
 from vstore.reading.key_rows import KeyRows
 from vstore.writing.added_keys import AddedKeys
 
@@ -22,7 +22,7 @@ class KeySet:
 
     def __init__(
         self,
-        kind: str | None,
+        kind: KeyKind | None,
         before: Callable[[], KeyRows],
         read: Callable[[StoredRows], NDArray[Any]],
         are_live: Callable[[StoredRows], NDArray[np.bool_]],
@@ -53,22 +53,23 @@ class KeySet:
                 )
             return None
         if keys is None:
-            raise InvalidInputError(f"the samples of {path!r} have {self.kind} keys: give keys=")
+            raise InvalidInputError(
+                f"the samples of {path!r} have {self.kind.name} keys: give keys="
+            )
         plain = as_list(keys, path=path)
         if len(plain) != count:
             raise InvalidInputError(f"{len(plain)} keys for {count} samples of {path!r}")
         for key in plain:
-            check_key(key, self.kind, path=path)
-        return self._check_unique(plain, path)
+            self.kind.check(key, path)
+        return self._check_unique(plain, self.kind.to_stored(plain), path)
 
-    def _check_unique(self, plain: list[Any], path: str) -> NDArray[Any]:
-        """Return keys as they are stored, or raise `InvalidInputError` for one that is taken."""
+    def _check_unique(self, plain: list[Any], stored: NDArray[Any], path: str) -> NDArray[Any]:
+        """Return stored keys, or raise `InvalidInputError` for one that is taken."""
         seen: set[Any] = set()
         for key in plain:
             if key in seen:
                 raise InvalidInputError(f"the key {key!r} is given twice")
             seen.add(key)
-        stored = to_stored(plain, self.kind or "")
         taken = np.flatnonzero(self._rows(stored) >= 0)
         if len(taken):
             raise InvalidInputError(
@@ -98,8 +99,8 @@ class KeySet:
             raise InvalidInputError(f"the samples of {path!r} have no keys: use positions")
         listed = as_list(keys, path=path)
         for key in listed:
-            check_key(key, self.kind, path=path)
-        found = self._rows(to_stored(listed, self.kind))
+            self.kind.check(key, path)
+        found = self._rows(self.kind.to_stored(listed))
         absent = np.flatnonzero(found < 0)
         if len(absent):
             raise NotFoundError(

@@ -11,7 +11,7 @@ from vstore.format import document, object_keys
 from vstore.format import tree as trees
 from vstore.format.commit import Changes
 from vstore.format.digest import Digest
-from vstore.format.table.sample_keys import KeyKind
+from vstore.format.table.sample_keys import STR, KeyKindName
 from vstore.format.table.specs import ColumnSpec, bytes_
 from vstore.format.tree import ArrayNode, GroupNode, Node, NodeRef, TableInfo, Tree, new_id
 from vstore.format.zarr.metadata import ArrayMetadata
@@ -130,7 +130,7 @@ class StagedTree:
         path = object_keys.OBJECTS
         if path not in self._tables and self._tree.find(path) is None:
             spec = bytes_(codecs="none", rows_per_chunk=1).with_id(object_keys.OBJECTS)
-            node = GroupNode(table=TableInfo(object_keys.OBJECTS, "str"))
+            node = GroupNode(table=TableInfo(object_keys.OBJECTS, STR.name))
             self._tree = self._tree.put(path, node)
             self._tables[path] = TransactionTable(
                 self._staging, path, node, {}, specs={"data": spec}
@@ -145,7 +145,7 @@ class StagedTree:
         path: str,
         columns: Mapping[str, ColumnSpec],
         *,
-        keys: KeyKind | None,
+        keys: KeyKindName | None,
         metadata: dict[str, Any],
     ) -> TransactionTable:
         """Make a table where nothing is, and the groups above it."""

@@ -17,7 +17,7 @@ from vstore.format.table.key_index import Marks, bucket_count
 from vstore.format.table.kinds import ColumnInfo
 from vstore.format.table.names import DELETED, KEY_INDEX, KEYS
 from vstore.format.table.rows import Rows
-from vstore.format.table.sample_keys import none_stored
+from vstore.format.table.sample_keys import INT, find_key_kind
 from vstore.format.table.specs import ColumnSpec
 from vstore.format.tree import ArrayNode, GroupNode, rewritten
 from vstore.format.zarr.metadata import ArrayMetadata
@@ -73,7 +73,7 @@ class TableArrays:
         self._carried = Changes()
         self._sizes = {name: SampleSizes() for name in self._unsized()}
         self.keys = KeySet(
-            node.table.keys if node.table else None,
+            find_key_kind(node.table.keys if node.table else None),
             self._keys_before,
             self._keys_at,
             lambda rows: self.rows.are_live(rows),
@@ -119,7 +119,7 @@ class TableArrays:
     def stored_keys(self) -> NDArray[Any]:
         """Return the keys of live samples, as they are stored."""
         if KEYS not in self._arrays:
-            return none_stored(self.keys.kind)
+            return np.zeros(0, (self.keys.kind or INT).dtype)
         keys: NDArray[Any] = read(self._arrays[KEYS], (self.rows.locate(slice(None)),))
         return keys
 
@@ -329,7 +329,7 @@ class TableArrays:
             rows = np.arange(start, min(start + step, self._rows_before))
             keys = self._keys_at(rows)
             yield key_index.marks_of_keys(keys), rows // step
-            if self.keys.kind == "tuple":
+            if self.keys.kind is not None and self.keys.kind.has_prefixes:
                 marks, at = key_index.entries_below(keys, rows)
                 yield marks, at // step
 

@@ -19,7 +19,7 @@ from vstore.format import document, object_keys
 from vstore.format.commit import Changes, CommitDocument
 from vstore.format.digest import Digest
 from vstore.format.object_keys import split_path
-from vstore.format.table.sample_keys import KEY_KINDS, KeyKind
+from vstore.format.table.sample_keys import KEY_KINDS, KeyKindName
 from vstore.format.table.specs import ColumnSpec
 from vstore.format.tree import ArrayNode, GroupNode
 from vstore.history.commits import Commit, describe
@@ -136,7 +136,7 @@ class Transaction:
         path: str,
         columns: Mapping[str, ColumnSpec],
         *,
-        keys: KeyKind | None = None,
+        keys: KeyKindName | None = None,
         attributes: Mapping[str, Any] | None = None,
     ) -> TransactionTable:
         """Create a table; `columns` says what each column holds, `keys` how samples are named.
@@ -149,7 +149,8 @@ class Transaction:
         path = self._free_path(path, "table")
         check_specs(columns)
         if keys is not None and keys not in KEY_KINDS:
-            raise InvalidInputError(f"keys is None, 'int', 'str' or 'tuple', not {keys!r}")
+            known = " or ".join(map(repr, KEY_KINDS))
+            raise InvalidInputError(f"keys is None, {known}, not {keys!r}")
         metadata = GroupNode().metadata | {"attributes": _json_object(attributes)}
         return self._staged.make_table(path, columns, keys=keys, metadata=metadata)
 

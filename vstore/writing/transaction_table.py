@@ -14,7 +14,7 @@ from vstore.format.commit import Changes
 from vstore.format.numbers import StoredRows
 from vstore.format.table.conversion import as_dtype
 from vstore.format.table.names import KEYS
-from vstore.format.table.sample_keys import SampleKey, from_stored
+from vstore.format.table.sample_keys import SampleKey
 from vstore.format.table.specs import ColumnSpec, as_storable
 from vstore.format.tree import ArrayNode, GroupNode
 from vstore.format.zarr.selection import split
@@ -86,7 +86,8 @@ class TransactionTable:
     @property
     def key_kind(self) -> str | None:
         """How samples are named: `int`, `str`, `tuple`, or None for position only."""
-        return self._stored.keys.kind
+        kind = self._stored.keys.kind
+        return None if kind is None else kind.name
 
     def __len__(self) -> int:
         return len(self._stored.rows)
@@ -205,9 +206,10 @@ class TransactionTable:
     def sample_keys(self) -> NDArray[Any]:
         """Return the samples' keys in order; positions where the samples have no keys."""
         self._require_usable()
-        if self.key_kind is None:
+        kind = self._stored.keys.kind
+        if kind is None:
             return np.arange(len(self), dtype=np.int64)
-        return from_stored(self._stored.stored_keys(), self.key_kind)
+        return kind.from_stored(self._stored.stored_keys())
 
     def __contains__(self, name: object) -> bool:
         return name in self.columns

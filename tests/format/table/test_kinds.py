@@ -15,6 +15,7 @@ from vstore import Repository
 from vstore.exporters.references import notes
 from vstore.format.table import kinds
 from vstore.format.table.kinds import KINDS, ColumnInfo, ColumnKind, Companion
+from vstore.format.table.sample_keys import KEY_KINDS
 from vstore.format.table.specs import ColumnSpec
 from vstore.reader import Reader
 
@@ -207,12 +208,15 @@ def _compared(node: ast.AST) -> list[ast.expr]:
 
 
 def _names_a_kind(expressions: list[ast.expr]) -> bool:
-    """Return whether the name of a kind is among them, as a text."""
+    """Return whether the name of a kind of columns or keys is among them, as a text."""
     parts = [part for each in expressions for part in ast.walk(each)]
     texts = {part.value for part in parts if isinstance(part, ast.Constant)}
-    is_of_kinds = any(isinstance(part, ast.Attribute) and "kind" in part.attr for part in parts)
-    # "bytes" is also the name of a codec and of an axis of image files.
-    return bool(texts & (KINDS.keys() if is_of_kinds else KINDS.keys() - {"bytes"}))
+    names = [part.attr for part in parts if isinstance(part, ast.Attribute)]
+    names += [part.id for part in parts if isinstance(part, ast.Name)]
+    if any("kind" in name or "keys" in name for name in names):
+        return bool(texts & (KINDS.keys() | KEY_KINDS.keys()))
+    # "bytes" is also the name of a codec, and "tuple" a form of a batch.
+    return bool(texts & (KINDS.keys() - {"bytes"}))
 
 
 def test_no_other_module_compares_the_name_of_a_kind() -> None:

@@ -4,8 +4,10 @@
 is their JSON array.
 """
 
-from collections.abc import Mapping, Sequence
-from typing import Any, Literal, get_args
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,26 +15,85 @@ from numpy.typing import NDArray
 from vstore.errors import FormatError, InvalidInputError
 from vstore.format import document
 
-KeyKind = Literal["int", "str", "tuple"]
+KeyKindName = Literal["int", "str", "tuple"]
 """How the samples of a table are named."""
 
 SampleKey = int | str | tuple[int | str, ...]
 """The name of a sample in a table with keys."""
 
-KEY_KINDS: tuple[str, ...] = get_args(KeyKind)
+
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class KeyKind:
+    """How the samples of a table are named: what a key is, and how it is stored and spelled.
+
+    To add a kind, write one, and add it to `KEY_KINDS` and its name to `KeyKindName`.
+    """
+
+    name: KeyKindName
+    """What is stored, and what users give, as the table's `keys`."""
+
+    dtype: np.dtype[Any]
+    """The data type of stored keys: int64, or object for strings."""
+
+    check: Callable[[Any, str], None]
+    """Raise `InvalidInputError` unless a key may name a sample of the table at a path."""
+
+    parse: Callable[[str], SampleKey | None]
+    """Return the key that a text spells, None if it spells none."""
+
+    spelled: str
+    """What texts that spell keys are, in the plural."""
+
+    store: Callable[[Any], str] = str
+    """Return the string that is stored for a key, where keys are stored as strings."""
+
+    load: Callable[[str], SampleKey] | None = None
+    """Return the key that is stored as a string; None where keys are stored as they are."""
+
+    is_text: bool = False
+    """Whether keys are any texts, so that they may spell keys of another kind."""
+
+    has_prefixes: bool = False
+    """Whether the beginning of a key finds all keys that begin so."""
+
+    def __repr__(self) -> str:
+        return f"<KeyKind {self.name!r}>"
+
+    def to_stored(self, keys: Sequence[Any]) -> NDArray[Any]:
+        """Return keys, already checked, as they are stored."""
+        if not self.dtype.hasobject:
+            return np.array(keys, self.dtype)
+        stored = np.empty(len(keys), object)
+        stored[:] = [self.store(key) for key in keys]
+        return stored
+
+    def from_stored(self, stored: NDArray[Any]) -> NDArray[Any]:
+        """Return keys as users spell them: int64, or an object array of `str` or tuples.
+
+        Raises:
+            FormatError: something else is stored.
+        """
+        if self.load is None:
+            return stored
+        keys = np.empty(len(stored), object)
+        for i, text in enumerate(stored):
+            keys[i] = self.load(text)
+        return keys
 
 
-def check_key(key: Any, kind: str | None, *, path: str) -> None:
-    """Raise `InvalidInputError` unless `key` may name a sample of a table of that kind."""
-    if kind == "tuple":
-        if not isinstance(key, tuple) or not key:
-            raise InvalidInputError(f"the keys of {path!r} are tuples; got {key!r}")
-        for part in key:
-            _check_part(part, (str, int, np.integer), "made of integers and strings", path)
-    elif kind == "str":
-        _check_part(key, (str,), "strings", path)
-    else:
-        _check_part(key, (int, np.integer), "integers", path)
+def _check_integer(key: Any, path: str) -> None:
+    _check_part(key, (int, np.integer), "integers", path)
+
+
+def _check_text(key: Any, path: str) -> None:
+    _check_part(key, (str,), "strings", path)
+
+
+def _check_tuple(key: Any, path: str) -> None:
+    if not isinstance(key, tuple) or not key:
+        raise InvalidInputError(f"the keys of {path!r} are tuples; got {key!r}")
+    for part in key:
+        _check_part(part, (str, int, np.integer), "made of integers and strings", path)
 
 
 def _check_part(key: Any, types: tuple[type, ...], words: str, path: str) -> None:
@@ -47,36 +108,68 @@ def _check_part(key: Any, types: tuple[type, ...], words: str, path: str) -> Non
         raise InvalidInputError(f"the key {key} does not fit 64 bits")
 
 
-def to_stored(keys: Sequence[Any], kind: str) -> NDArray[Any]:
-    """Return keys, already checked, as they are stored."""
-    if kind == "int":
-        return np.array(keys, np.int64)
-    stored = np.empty(len(keys), object)
-    stored[:] = [_text(key) if isinstance(key, tuple) else str(key) for key in keys]
-    return stored
-
-
 def _text(key: tuple[int | str, ...]) -> str:
     parts = [part if isinstance(part, str) else int(part) for part in key]
     return document.dumps(parts).decode()
 
 
-def from_stored(stored: NDArray[Any], kind: str | None) -> NDArray[Any]:
-    """Return keys as people spell them: int64, or an object array of `str` or tuples."""
-    if kind != "tuple":
-        return stored
-    keys = np.empty(len(stored), object)
-    for i, text in enumerate(stored):
-        parts = document.parse(str(text).encode(), what="sample key")
-        if not isinstance(parts, list) or not all(type(part) in (int, str) for part in parts):
-            raise FormatError(f"the key {text!r} is not a JSON array of integers and strings")
-        keys[i] = tuple(parts)
-    return keys
+def _from_text(text: str) -> tuple[int | str, ...]:
+    parts = document.parse(str(text).encode(), what="sample key")
+    if not isinstance(parts, list) or not all(type(part) in (int, str) for part in parts):
+        raise FormatError(f"the key {text!r} is not a JSON array of integers and strings")
+    return tuple(parts)
 
 
-def none_stored(kind: str | None) -> NDArray[Any]:
-    """Return no keys, in the form in which they are stored."""
-    return np.zeros(0, np.int64 if kind == "int" else object)
+def _integer_in(text: str) -> int | None:
+    try:
+        return int(text)
+    except ValueError:
+        return None
+
+
+def _tuple_in(text: str) -> tuple[int | str, ...] | None:
+    try:
+        found = json.loads(text)
+    except ValueError:
+        return None
+    return tuple(found) if isinstance(found, list) else None
+
+
+INT = KeyKind(
+    name="int",
+    dtype=np.dtype(np.int64),
+    check=_check_integer,
+    parse=_integer_in,
+    spelled="integers",
+)
+
+STR = KeyKind(
+    name="str",
+    dtype=np.dtype(object),
+    check=_check_text,
+    parse=str,
+    spelled="strings",
+    is_text=True,
+)
+
+TUPLE = KeyKind(
+    name="tuple",
+    dtype=np.dtype(object),
+    check=_check_tuple,
+    parse=_tuple_in,
+    spelled='lists like ["patient-7", 2]',
+    store=_text,
+    load=_from_text,
+    has_prefixes=True,
+)
+
+KEY_KINDS: dict[str, KeyKind] = {kind.name: kind for kind in (INT, STR, TUPLE)}
+"""Every kind by the name that is stored."""
+
+
+def find_key_kind(name: str | None) -> KeyKind | None:
+    """Return the kind of a table's keys; None where samples have none."""
+    return None if name is None else KEY_KINDS[name]
 
 
 def as_list(keys: Any, *, path: str) -> list[Any]:

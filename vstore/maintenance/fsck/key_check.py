@@ -12,6 +12,7 @@ from vstore.format.numbers import ChunkNumbers
 from vstore.format.table import key_index
 from vstore.format.table.key_index import Marks
 from vstore.format.table.names import DELETED, KEY_INDEX, KEYS
+from vstore.format.table.sample_keys import find_key_kind
 from vstore.maintenance.fsck.findings import Findings
 from vstore.reading.array import ChunkSource, StoredArray, read
 from vstore.reading.fetch import Fetcher
@@ -103,13 +104,14 @@ def _problem(table: Table) -> str:
 def _entries(table: Table, keys: ChunkSource) -> tuple[Marks, list[tuple[Marks, ChunkNumbers]]]:
     """Return the marks of all keys, and what the index says of shorter tuples."""
     step, rows = keys.metadata.chunk_shape[0], table.rows.stored
+    kind = find_key_kind(table.key_kind)
     marks = [np.zeros(0, np.uint64)]
     below: list[tuple[Marks, ChunkNumbers]] = []
     for start in range(0, rows, step):
         here = np.arange(start, min(start + step, rows))
         stored = read(keys, slice(start, start + step))
         marks.append(key_index.marks_of_keys(stored))
-        if table.key_kind == "tuple":
+        if kind is not None and kind.has_prefixes:
             shorter, at = key_index.entries_below(stored, here)
             below.append(key_index.distinct(shorter, at // step))
     return np.concatenate(marks), below
