@@ -42,6 +42,11 @@ class FolderStore:
         """Where the store is."""
         return f"folder://{self.path}"
 
+    @property
+    def is_local(self) -> bool:
+        """Whether no request waits for a network."""
+        return True
+
     def get(self, key: Key) -> bytes:
         """Return the whole object, or raise `NotFoundError`."""
         return self.get_versioned(key)[0]

@@ -23,6 +23,10 @@ class InterposedStore:
     def url(self) -> str:
         return self.inner.url
 
+    @property
+    def is_local(self) -> bool:
+        return self.inner.is_local
+
     def get(self, key: Key) -> bytes:
         found: bytes = self._interpose("get", key, lambda: self.inner.get(key))
         return found

@@ -60,6 +60,10 @@ class MortalStore:
     def url(self) -> str:
         return self.inner.url
 
+    @property
+    def is_local(self) -> bool:
+        return self.inner.is_local
+
     def _change(self, verb: str, key: Key) -> None:
         self.before(verb, key)
         with self._lock:

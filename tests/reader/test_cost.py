@@ -53,6 +53,8 @@ def test_neighbouring_chunks_come_with_one_request() -> None:
 class Stalling:
     """A store that answers so many requests for images, and keeps the others waiting."""
 
+    is_local = False
+
     def __init__(self, inner: ObjectStore, answered: int) -> None:
         self.inner = inner
         self._tickets = threading.Semaphore(answered)

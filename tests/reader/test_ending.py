@@ -159,6 +159,8 @@ def stalled(rows: Any) -> Iterator[Any]:
     asked = [0]
 
     class Stalling:
+        is_local = False
+
         def __getattr__(self, name: str) -> Any:
             return getattr(inner, name)
 

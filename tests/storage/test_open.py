@@ -86,6 +86,12 @@ class TestUrls:
     def test_memory(self) -> None:
         assert isinstance(open_store("memory://x"), MemoryStore)
 
+    def test_only_memory_and_files_wait_for_no_network(self, tmp_path: Path) -> None:
+        assert open_store("memory://x").is_local
+        assert open_store(tmp_path).is_local
+        for url in ("simplecache::s3://bucket/a", "http://example.org/a", "abfss://box@a/b"):
+            assert not open_store(url, storage_options={}).is_local
+
     @pytest.mark.parametrize(
         ("scheme", "options"),
         [
@@ -100,6 +106,7 @@ class TestUrls:
     def test_buckets(self, scheme: str, options: dict[str, Any]) -> None:
         store = open_store(f"{scheme}://bucket/a/b/", storage_options=options)
         assert store.url == f"{scheme}://bucket/a/b"
+        assert not store.is_local
 
     @pytest.mark.parametrize(
         "url", ["s3://", "s3:///x", "gs://", "s3://bucket/a//b", "s3://b/../x"]

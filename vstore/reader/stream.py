@@ -16,7 +16,6 @@ from vstore.reader.load.engine import Batch, Channel, Finish, Pass, Resources
 from vstore.reader.load.finishing import AS_ARRAYS, Finisher, Place
 from vstore.reader.load.hedging import Meter
 from vstore.reader.load.loading import fetch_all
-from vstore.reader.load.scratch import is_local
 from vstore.reader.load.session import Memory, open_channels, stored_array
 from vstore.reader.plan.cursor import Cursor, Identity
 from vstore.reader.plan.planner import (
@@ -316,9 +315,7 @@ class Stream:
     @property
     def _is_local(self) -> bool:
         columns = self.source.columns.items()
-        return all(
-            is_local(stored_array(each.source, name).fetcher.store) for name, each in columns
-        )
+        return all(stored_array(each.source, name).fetcher.store.is_local for name, each in columns)
 
 
 @dataclass(slots=True, eq=False)

@@ -63,6 +63,11 @@ class CountingStore:
         return self.inner.url
 
     @property
+    def is_local(self) -> bool:
+        """False: what is counted are the requests that a store on a network would get."""
+        return False
+
+    @property
     def requests(self) -> tuple[Request, ...]:
         """The finished requests, in the order in which they finished."""
         with self._lock:

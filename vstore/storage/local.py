@@ -64,6 +64,11 @@ class LocalStore:
         """The root directory's absolute path."""
         return self._root
 
+    @property
+    def is_local(self) -> bool:
+        """True: no request waits for a network."""
+        return True
+
     def __repr__(self) -> str:
         return f"LocalStore({self._root!r})"
 

@@ -67,6 +67,11 @@ class MemoryStore:
         """The name under which this process finds the store again."""
         return f"memory://{self._name}"
 
+    @property
+    def is_local(self) -> bool:
+        """True: no request waits for a network."""
+        return True
+
     def __repr__(self) -> str:
         return f"MemoryStore({self._name!r})"
 

@@ -72,6 +72,11 @@ class RemoteStore:
         return self._location.url
 
     @property
+    def is_local(self) -> bool:
+        """False: every request may wait for a network."""
+        return False
+
+    @property
     def _client(self) -> Client:
         connected = self._connected
         if connected.pid != os.getpid():

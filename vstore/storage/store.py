@@ -49,6 +49,10 @@ class ObjectStore(Protocol):
     def url(self) -> str:
         """Where the store is, with any secret left out."""
 
+    @property
+    def is_local(self) -> bool:
+        """Whether this machine answers requests itself, so that none waits for a network."""
+
     def get(self, key: Key) -> bytes:
         """Return the whole object, or raise `NotFoundError`."""
 

@@ -211,6 +211,9 @@ class ObjectStoreContract(ReadingContract):
     def test_is_an_object_store(self, store: ObjectStore) -> None:
         assert isinstance(store, ObjectStore)
 
+    def test_says_whether_it_is_local(self, store: ObjectStore) -> None:
+        assert store.is_local in (True, False)
+
     def test_put_replaces(self, store: ObjectStore) -> None:
         store.put(Key("k"), b"a longer body")
         store.put(Key("k"), b"short")

@@ -18,6 +18,8 @@ KEY, OTHER = Key("packs/a"), Key("packs/b")
 class Stalling:
     """A store of which some requests, by number, wait until they may go on, or fail then."""
 
+    is_local = False
+
     def __init__(self, inner: ObjectStore, stalled: Any, *, fails: bool = False) -> None:
         self.inner = inner
         self.stalled = stalled

@@ -17,8 +17,6 @@ from numpy.typing import NDArray
 from vstore.format.page import ChunkRef
 from vstore.reader.load.buffers import BufferPool
 from vstore.reader.load.scratch import ScratchStore, with_scratch
-from vstore.storage.local import LocalStore
-from vstore.storage.memory import MemoryStore
 from vstore.storage.store import Data, Key, ObjectStore
 
 _REMEMBERED = 64
@@ -194,11 +192,9 @@ class _Threads:
 
 
 def reading(store: ObjectStore, pool: BufferPool, meter: Meter) -> ObjectStore:
-    """Return a store to read from: into lent memory where it is local, else with patience."""
-    if isinstance(store, LocalStore):
+    """Return a store to read from: into lent memory if that is possible, or with patience."""
+    if store.is_local:
         inner = with_scratch(store, pool)
-    elif isinstance(store, MemoryStore):
-        inner = store
     else:
         inner = cast("ObjectStore", HedgedStore(store, meter))
     return cast("ObjectStore", MeteredStore(inner, meter))

@@ -81,11 +81,6 @@ class ScratchStore:
         return file.map_over(ref.offset, target.ctypes.data, target.nbytes)
 
 
-def is_local(store: ObjectStore) -> bool:
-    """Tell whether requests cost no waiting, so that few at a time are enough."""
-    return isinstance(store, LocalStore)
-
-
 def with_scratch(store: ObjectStore, pool: BufferPool) -> ObjectStore:
     """Return a store to read from that avoids fresh memory where that is possible."""
     if isinstance(store, LocalStore):
