@@ -4,8 +4,12 @@ import os
 import re
 import subprocess
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
-from vstore.format.commit import Author
+import vstore
+
+if TYPE_CHECKING:
+    from vstore.format.commit import Author
 
 _AUTHOR = "VSTORE_AUTHOR"
 _NAME = "VSTORE_AUTHOR_NAME"
@@ -17,7 +21,7 @@ _EMAIL_FORM = re.compile(r"[^<>\s]+")
 
 def find_author(
     given: str | None, environment: Mapping[str, str] = os.environ
-) -> Author | str | None:
+) -> "Author | str | None":
     """Return the author to commit as: the first that is there of these.
 
     `--author`, `$VSTORE_AUTHOR`, `$VSTORE_AUTHOR_NAME` with `$VSTORE_AUTHOR_EMAIL`, Git's
@@ -34,12 +38,12 @@ def find_author(
     return _author(configured.get("user.name", ""), configured.get("user.email", ""))
 
 
-def _author(name: str, email: str) -> Author | None:
+def _author(name: str, email: str) -> "Author | None":
     """Return an author, or None where the parts cannot make one."""
     name, email = name.strip(), email.strip()
     if not _NAME_FORM.fullmatch(name) or (email and not _EMAIL_FORM.fullmatch(email)):
         return None
-    return Author(name, email or None)
+    return vstore.Author(name, email or None)
 
 
 def _git_config() -> dict[str, str]:

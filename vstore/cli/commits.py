@@ -2,35 +2,41 @@
 
 import json
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from rich.text import Text
 
 from vstore.cli.output import printable
-from vstore.format.commit import Changes, format_time
-from vstore.format.digest import Digest
-from vstore.history.commits import Commit
-from vstore.repository.repository import Repository
+from vstore.lazy import lazy
+
+if TYPE_CHECKING:
+    from vstore.format import commit as documents
+    from vstore.format.commit import Changes
+    from vstore.format.digest import Digest
+    from vstore.history.commits import Commit
+    from vstore.repository.repository import Repository
+else:
+    documents = lazy("vstore.format.commit")
 
 SHORT = 12
-Names = Mapping[Digest, list[Text]]
+Names: TypeAlias = "Mapping[Digest, list[Text]]"
 """The branches and tags that point at a commit."""
 
 
-def commit_json(commit: Commit) -> dict[str, Any]:
+def commit_json(commit: "Commit") -> dict[str, Any]:
     """Return a commit as plain values."""
     return {
         "id": commit.id,
         "parents": list(commit.parents),
         "author": {"name": commit.author.name, "email": commit.author.email},
-        "time": format_time(commit.time),
+        "time": documents.format_time(commit.time),
         "message": commit.message,
         "metadata": dict(commit.metadata),
         "changes": {path: changes_json(change) for path, change in commit.changes.items()},
     }
 
 
-def changes_json(changes: Changes) -> dict[str, Any]:
+def changes_json(changes: "Changes") -> dict[str, Any]:
     """Return how much a commit changed at one path as plain values."""
     return {
         "added": changes.added,
@@ -40,7 +46,7 @@ def changes_json(changes: Changes) -> dict[str, Any]:
     }
 
 
-def ref_names(repo: Repository) -> dict[Digest, list[Text]]:
+def ref_names(repo: "Repository") -> "dict[Digest, list[Text]]":
     """Return the names of all branches and tags by commit; a request for each."""
     found: dict[Digest, list[Text]] = {}
     for name in repo.branches:
@@ -51,19 +57,19 @@ def ref_names(repo: Repository) -> dict[Digest, list[Text]]:
     return found
 
 
-def one_line(commit: Commit, names: Names) -> Text:
+def one_line(commit: "Commit", names: Names) -> Text:
     """Return a commit as `8749795ff5b6 (main) Add the training set`."""
     return Text(" ").join(
         [Text(commit.id[:SHORT], "yellow"), *_decoration(commit, names), Text(subject(commit))]
     )
 
 
-def subject(commit: Commit) -> str:
+def subject(commit: "Commit") -> str:
     """Return the first line of a commit's message."""
     return printable(commit.message.split("\n", 1)[0])
 
 
-def paragraph(commit: Commit, names: Names) -> Text:
+def paragraph(commit: "Commit", names: Names) -> Text:
     """Return a commit as `git log` shows one, with what it changed."""
     lines = [Text(" ").join([Text(f"commit {commit.id}", "yellow"), *_decoration(commit, names)])]
     if len(commit.parents) > 1:
@@ -82,13 +88,13 @@ def paragraph(commit: Commit, names: Names) -> Text:
     return Text("\n").join(lines)
 
 
-def _decoration(commit: Commit, names: Names) -> Iterator[Text]:
+def _decoration(commit: "Commit", names: Names) -> Iterator[Text]:
     found = names.get(commit.id)
     if found:
         yield Text.assemble("(", Text(", ").join(found), ")", style="yellow")
 
 
-def _changes(commit: Commit) -> Iterator[Text]:
+def _changes(commit: "Commit") -> Iterator[Text]:
     width = max(map(len, commit.changes))
     for path, changes in sorted(commit.changes.items()):
         counts = [

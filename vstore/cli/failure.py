@@ -3,14 +3,19 @@
 import traceback
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 from rich.text import Text
 
 from vstore.cli.output import console, printable
 from vstore.errors import VstoreError
-from vstore.storage.location import secrets_of
+from vstore.lazy import lazy
+
+if TYPE_CHECKING:
+    from vstore.storage import location
+else:
+    location = lazy("vstore.storage.location")
 
 FAILED = 1
 INTERRUPTED = 130
@@ -37,7 +42,7 @@ def reported(*, debug: bool, storage_options: Mapping[str, Any]) -> Iterator[Non
     Any `VstoreError` is the caller's business; another exception is a fault in vstore, and
     says so. With `debug` the traceback comes first.
     """
-    secrets = secrets_of(storage_options)
+    secrets = location.secrets_of(storage_options)
     try:
         yield
     except (typer.Exit, typer.Abort, typer.BadParameter, BrokenPipeError):

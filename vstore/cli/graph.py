@@ -1,8 +1,10 @@
 """The graph of commits beside a log, drawn in text as `git log --graph` does."""
 
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
-from vstore.history.commits import Commit
+if TYPE_CHECKING:
+    from vstore.history.commits import Commit
 
 
 class Graph:
@@ -16,7 +18,7 @@ class Graph:
     def __init__(self) -> None:
         self._lanes: list[str] = []
 
-    def above(self, commit: Commit) -> Iterator[str]:
+    def above(self, commit: "Commit") -> Iterator[str]:
         """Yield the lines in which lanes that lead to one commit join."""
         while self._lanes.count(commit.id) > 1:
             first = self._lanes.index(commit.id)
@@ -24,14 +26,14 @@ class Graph:
             yield _joining(len(self._lanes), first, again)
             del self._lanes[again]
 
-    def beside(self, commit: Commit) -> str:
+    def beside(self, commit: "Commit") -> str:
         """Return what stands before the commit's first line."""
         if commit.id not in self._lanes:
             self._lanes.append(commit.id)
         at = self._lanes.index(commit.id)
         return " ".join("*" if lane == at else "|" for lane in range(len(self._lanes)))
 
-    def below(self, commit: Commit) -> list[str]:
+    def below(self, commit: "Commit") -> list[str]:
         """Return the lines that lead from the commit to its parents; the lanes follow."""
         at, count = self._lanes.index(commit.id), len(self._lanes)
         first, *others = commit.parents or (None,)

@@ -24,6 +24,18 @@ class LazyGroup(TyperGroup):
             placeholder = TyperCommand(name, help=entry.summary, rich_help_panel=entry.panel)
             self.add_command(placeholder)
 
+    def get_params(self, ctx: Any) -> Any:
+        """Return the group's options; what is not given is False, not None.
+
+        Typer asks pydantic what None means for a flag, which takes longer than all else that
+        the help of a command does.
+        """
+        options = super().get_params(ctx)
+        for option in options:
+            if getattr(option, "is_flag", False) and option.default is None:
+                option.default = False
+        return options
+
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         """Return the command that is called, in the place of its placeholder."""
         name, found, rest = super().resolve_command(ctx, args)

@@ -5,15 +5,22 @@ import json
 import os
 import re
 import sys
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import typer
 from rich.console import Console
+
+from vstore.lazy import lazy
+
+if TYPE_CHECKING:
+    import numpy as np
+else:
+    np = lazy("numpy")
 
 PIPE_WIDTH = 1000
 """How wide lines may get where nobody reads them on a screen: nothing is cut there."""
 
+_PLAIN = (str, int, bool, type(None))
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
 
@@ -45,6 +52,8 @@ def plain(value: Any) -> Any:
     Arrays become nested lists, bytes base64, times ISO 8601, complex numbers pairs; NaN
     and the infinities become the strings that Zarr v3 uses for them.
     """
+    if type(value) in _PLAIN:
+        return value
     if isinstance(value, dict):
         return {str(key): plain(item) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
@@ -54,7 +63,7 @@ def plain(value: Any) -> Any:
     return _scalar(value)
 
 
-def _array(values: np.ndarray[Any, Any]) -> Any:
+def _array(values: "np.ndarray[Any, Any]") -> Any:
     if values.dtype.kind in "mM":
         return values.astype(str).tolist()
     if values.dtype.kind in "biuU" or (values.dtype.kind == "f" and np.isfinite(values).all()):

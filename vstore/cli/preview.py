@@ -2,15 +2,22 @@
 
 import re
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
-from numpy.typing import NDArray
 from rich.style import Style
 from rich.text import Text
 
 from vstore.cli.output import printable
-from vstore.reading.summary import format_nbytes
+from vstore.lazy import lazy
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from vstore.reading import summary as summaries
+else:
+    np = lazy("numpy")
+    summaries = lazy("vstore.reading.summary")
 
 _TEXT_LENGTH = 60
 _LIST_LENGTH = 6
@@ -37,13 +44,13 @@ def one_line(value: Any) -> str:
     return printable(str(value))
 
 
-def _array(values: NDArray[Any]) -> str:
+def _array(values: "NDArray[Any]") -> str:
     if values.ndim == 1 and values.size <= _LIST_LENGTH:
         return " ".join(np.array2string(values, max_line_width=10**6).split())
     return " ".join(filter(None, (f"{values.dtype} {values.shape}", _spread(values))))
 
 
-def _spread(values: NDArray[Any]) -> str:
+def _spread(values: "NDArray[Any]") -> str:
     """Return the least, the greatest and the mean value, where values have an order."""
     if values.dtype.kind == "b":
         return f"{np.count_nonzero(values):,} true"
@@ -61,7 +68,7 @@ def _spread(values: NDArray[Any]) -> str:
 def _bytes(value: bytes) -> str:
     if len(value) <= _BYTES_LENGTH:
         return repr(value)
-    return f"{format_nbytes(len(value))}, {value[:_BYTES_LENGTH]!r}…"
+    return f"{summaries.format_nbytes(len(value))}, {value[:_BYTES_LENGTH]!r}…"
 
 
 def encoded(data: bytes, format_of: Callable[[bytes], str]) -> str:
@@ -70,7 +77,7 @@ def encoded(data: bytes, format_of: Callable[[bytes], str]) -> str:
     >>> encoded(bytes(1000), lambda data: "PNG")
     'PNG, 1 kB'
     """
-    return f"{format_of(data)}, {format_nbytes(len(data))}" if data else "empty"
+    return f"{format_of(data)}, {summaries.format_nbytes(len(data))}" if data else "empty"
 
 
 def lines(value: Any) -> str:
@@ -87,7 +94,7 @@ def is_picture(value: Any) -> bool:
     return min(value.shape[:2]) >= 4 and (value.ndim == 2 or value.shape[2] in (1, 3, 4))
 
 
-def picture(values: NDArray[Any], *, width: int) -> Text:
+def picture(values: "NDArray[Any]", *, width: int) -> Text:
     """Return an image as coloured half blocks, two rows of pixels in a line of text."""
     step = max(
         1, -(-values.shape[1] // min(width, _PICTURE_WIDTH)), -(-values.shape[0] // _PICTURE_HEIGHT)
@@ -103,7 +110,7 @@ def picture(values: NDArray[Any], *, width: int) -> Text:
     return Text("\n").join(rows)
 
 
-def _half_blocks(upper: NDArray[Any], lower: NDArray[Any] | None) -> Text:
+def _half_blocks(upper: "NDArray[Any]", lower: "NDArray[Any] | None") -> Text:
     row = Text()
     for i, pixel in enumerate(upper.tolist()):
         below = None if lower is None else _rgb(lower[i].tolist())

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
@@ -14,8 +14,10 @@ from vstore.cli.output import console, printable, write_json
 from vstore.cli.settings import Settings
 from vstore.errors import ConflictError, InvalidInputError
 from vstore.faces import internals
-from vstore.merging.conflicts import Conflict, Resolution
-from vstore.repository.repository import Repository
+
+if TYPE_CHECKING:
+    from vstore.merging.conflicts import Conflict, Resolution
+    from vstore.repository.repository import Repository
 
 _SHOWN = 20
 
@@ -59,9 +61,9 @@ def resolution(
     ours: Sequence[str] | None,
     theirs: Sequence[str] | None,
     *,
-    repo: Repository,
+    repo: "Repository",
     sides: tuple[str, str],
-) -> Resolution | None:
+) -> "Resolution | None":
     """Return what the two options say, or None where neither was given.
 
     Raises:
@@ -77,7 +79,7 @@ def resolution(
     return chosen or None
 
 
-def _check_paths(paths: Iterable[str], repo: Repository, sides: tuple[str, str]) -> None:
+def _check_paths(paths: Iterable[str], repo: "Repository", sides: tuple[str, str]) -> None:
     snapshots = [repo.checkout(side) for side in sides]
     parted = repo.diff(f"{sides[0]}...{sides[1]}").old
     trees = [
@@ -106,7 +108,9 @@ def conflicts_shown(settings: Settings) -> Iterator[None]:
         raise typer.Exit(FAILED) from None
 
 
-def show_conflicts(conflicts: Sequence[Conflict], screen: Console, *, advice: bool = True) -> None:
+def show_conflicts(
+    conflicts: "Sequence[Conflict]", screen: Console, *, advice: bool = True
+) -> None:
     """Print conflicts with the values of both sides, and what to do about them."""
     noun = "conflict" if len(conflicts) == 1 else "conflicts"
     heading = Text(f"{len(conflicts)} {noun}; nothing was changed", "bold red")
@@ -132,7 +136,7 @@ def show_conflicts(conflicts: Sequence[Conflict], screen: Console, *, advice: bo
         )
 
 
-def conflict_json(conflict: Conflict) -> dict[str, Any]:
+def conflict_json(conflict: "Conflict") -> dict[str, Any]:
     """Return a conflict as plain values, with those of both sides."""
     sides = {side: getattr(conflict, side) for side in ("base", "ours", "theirs")}
     return conflict.to_dict() | sides

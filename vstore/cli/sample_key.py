@@ -1,12 +1,20 @@
 """Samples on the command line: by key where they have some, by position where not."""
 
+from typing import TYPE_CHECKING
+
+import vstore
 from vstore.errors import InvalidInputError, NotFoundError
-from vstore.format.table.sample_keys import INT, SampleKey, find_key_kind
-from vstore.reading.snapshot import Snapshot
-from vstore.reading.table import Table
+from vstore.lazy import lazy
+
+if TYPE_CHECKING:
+    from vstore.format.table import sample_keys
+    from vstore.format.table.sample_keys import SampleKey
+    from vstore.reading.snapshot import Snapshot
+else:
+    sample_keys = lazy("vstore.format.table.sample_keys")
 
 
-def parse_key(text: str, kind: str | None, *, path: str) -> SampleKey:
+def parse_key(text: str, kind: str | None, *, path: str) -> "SampleKey":
     """Return the key that a text spells in a table whose keys are of a kind.
 
     >>> parse_key("7", "str", path="t"), parse_key("7", "int", path="t")
@@ -17,19 +25,19 @@ def parse_key(text: str, kind: str | None, *, path: str) -> SampleKey:
     Raises:
         InvalidInputError: it spells none.
     """
-    keys = find_key_kind(kind)
-    found = (keys or INT).parse(text)
+    keys = sample_keys.find_key_kind(kind)
+    found = (keys or sample_keys.INT).parse(text)
     if found is None:
         words = "positions" if keys is None else keys.spelled
         raise InvalidInputError(f"the samples of {path!r} are named by {words}; got {text!r}")
     return found
 
 
-def find_table(snapshot: Snapshot, path: str) -> Table:
+def find_table(snapshot: "Snapshot", path: str) -> "vstore.Table":
     """Return the table at a path, or around the column there."""
     path = path.strip("/")
     for place in (path, path.rpartition("/")[0]):
-        if place in snapshot and isinstance(node := snapshot[place], Table):
+        if place in snapshot and isinstance(node := snapshot[place], vstore.Table):
             return node
     if path not in snapshot:
         raise NotFoundError(f"there is no {path!r} in {snapshot.commit.id[:12]}")

@@ -1,47 +1,50 @@
 """Values of tables, columns and arrays, as text and as JSON."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
 from rich.cells import cell_len
 from rich.console import Console
 from rich.table import Table as Grid
 from rich.text import Text
 
+import vstore
 from vstore.cli import preview
 from vstore.cli.description import Node
 from vstore.cli.output import printable
 from vstore.errors import InvalidInputError, MissingExtraError
-from vstore.reading.column import Column
-from vstore.reading.snapshot import Group
-from vstore.reading.table import Table
+from vstore.lazy import lazy
+
+if TYPE_CHECKING:
+    import numpy as np
+else:
+    np = lazy("numpy")
 
 _MIN_WIDTH = 6
 
 
 def values_json(node: Node, path: str, index: Any) -> dict[str, Any]:
     """Return what an index picks; of a table with the samples' keys, where they have any."""
-    if isinstance(node, Table):
+    if isinstance(node, vstore.Table):
         return _table_json(node, index)
-    if isinstance(node, Group):
+    if isinstance(node, vstore.Group):
         raise _no_values(path)
     return {"path": path, "values": node[index]}
 
 
 def show_values(node: Node, path: str, index: Any, screen: Console, *, limit: int) -> None:
     """Print what an index picks: at most `limit` samples."""
-    if isinstance(node, Table):
+    if isinstance(node, vstore.Table):
         _show_table(node, index, screen, limit)
-    elif isinstance(node, Column):
+    elif isinstance(node, vstore.Column):
         _show_column(node, index, screen, limit)
-    elif isinstance(node, Group):
+    elif isinstance(node, vstore.Group):
         raise _no_values(path)
     else:
         _show_value(node[index], screen)
 
 
-def _table_json(table: Table, index: Any) -> dict[str, Any]:
+def _table_json(table: "vstore.Table", index: Any) -> dict[str, Any]:
     _check_samples(index, table.path)
     values = {name: column[index] for name, column in table.columns.items()}
     keys = _keys(table, [index] if isinstance(index, int) else _positions(index, len(table)))
@@ -49,7 +52,7 @@ def _table_json(table: Table, index: Any) -> dict[str, Any]:
     return {"path": table.path, **named, "values": values}
 
 
-def _show_table(table: Table, index: Any, screen: Console, limit: int) -> None:
+def _show_table(table: "vstore.Table", index: Any, screen: Console, limit: int) -> None:
     """Print one sample from top to bottom, several as the lines of a grid."""
     _check_samples(index, table.path)
     if isinstance(index, int):
@@ -61,7 +64,7 @@ def _show_table(table: Table, index: Any, screen: Console, limit: int) -> None:
     _show_rest(len(positions) - limit, screen)
 
 
-def _show_column(column: Column, index: Any, screen: Console, limit: int) -> None:
+def _show_column(column: "vstore.Column", index: Any, screen: Console, limit: int) -> None:
     if isinstance(index, (slice, list)):
         positions = _positions(index, len(column))
         _show_grid({column.name: column}, positions[:limit], screen, keys=None)
@@ -82,7 +85,7 @@ def _show_picture(value: Any, screen: Console) -> None:
         screen.print(preview.picture(value, width=screen.width), soft_wrap=True)
 
 
-def _show_sample(table: Table, index: int, screen: Console) -> None:
+def _show_sample(table: "vstore.Table", index: int, screen: Console) -> None:
     values = {name: _read_one(column, index) for name, column in table.columns.items()}
     keys = _keys(table, [index])
     named = "" if keys is None else f"  key {keys[0]!r}"
@@ -96,7 +99,7 @@ def _show_sample(table: Table, index: int, screen: Console) -> None:
         _show_picture(value, screen)
 
 
-def _read_one(column: Column, index: int) -> Any:
+def _read_one(column: "vstore.Column", index: int) -> Any:
     """Return a sample; an image's encoded bytes where no decoder is installed."""
     try:
         return column[index]
@@ -105,7 +108,7 @@ def _read_one(column: Column, index: int) -> Any:
 
 
 def _show_grid(
-    columns: Mapping[str, Column],
+    columns: "Mapping[str, vstore.Column]",
     positions: Sequence[int],
     screen: Console,
     *,
@@ -143,7 +146,7 @@ def _cut(text: str, width: int) -> Text:
     return cell
 
 
-def _cells(column: Column, positions: Sequence[int]) -> list[str]:
+def _cells(column: "vstore.Column", positions: Sequence[int]) -> list[str]:
     where = np.array(positions, np.int64)
     format_of = column.info.kind.format_of
     if format_of is not None:
@@ -165,7 +168,7 @@ def _positions(index: Any, count: int) -> Sequence[int]:
     return [position + count if -count <= position < 0 else position for position in index]
 
 
-def _keys(table: Table, positions: Sequence[int]) -> Sequence[Any] | None:
+def _keys(table: "vstore.Table", positions: Sequence[int]) -> Sequence[Any] | None:
     """Return the keys of the samples at some positions, and of no others; None without keys."""
     if table.key_kind is None:
         return None

@@ -5,7 +5,7 @@ import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import wraps
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -14,7 +14,9 @@ from vstore.cli.failure import reported
 from vstore.cli.storage_options import parse_options
 from vstore.cli.target import Target, default_url, parse_target
 from vstore.errors import InvalidInputError
-from vstore.format.commit import Author
+
+if TYPE_CHECKING:
+    from vstore.format.commit import Author
 
 DEBUG_VARIABLE = "VSTORE_DEBUG"
 _PANEL = "Repository and output"
@@ -54,8 +56,8 @@ class Settings:
     debug: bool = False
 
     def open(
-        self, url: str | None = None, *, author: Author | str | None = None
-    ) -> vstore.Repository:
+        self, url: str | None = None, *, author: "Author | str | None" = None
+    ) -> "vstore.Repository":
         """Open the repository at `url`, else the one of `--repo`, else the default one."""
         return vstore.open(
             url or self.repo or default_url(),
@@ -66,7 +68,7 @@ class Settings:
 
     def open_target(
         self, text: str | None, revision: str | None
-    ) -> tuple[vstore.Repository, str | None]:
+    ) -> "tuple[vstore.Repository, str | None]":
         """Open what a TARGET names, and return the revision it names; None: the default."""
         target = self._target(text, revision)
         if target.url is None and self.repo is None and text is not None:
@@ -82,7 +84,7 @@ class Settings:
             return Target(None, (text or "").removeprefix("@") or None)
         return parse_target(text)
 
-    def _open_default(self, text: str) -> vstore.Repository:
+    def _open_default(self, text: str) -> "vstore.Repository":
         try:
             return self.open()
         except InvalidInputError:

@@ -4,9 +4,15 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from vstore.errors import InvalidInputError
-from vstore.format.object_keys import REPOSITORY
+from vstore.lazy import lazy
+
+if TYPE_CHECKING:
+    from vstore.format import object_keys
+else:
+    object_keys = lazy("vstore.format.object_keys")
 
 URL_VARIABLE = "VSTORE_URL"
 _PATH_STARTS = ("/", "./", "../", "~", ".\\", "..\\")
@@ -54,7 +60,7 @@ def _is_part_of_url(text: str, address: str, revision: str) -> bool:
 
 def is_repository(path: str) -> bool:
     """Tell whether a directory on this machine holds a repository."""
-    return (Path(path).expanduser() / REPOSITORY).is_file()
+    return (Path(path).expanduser() / object_keys.REPOSITORY).is_file()
 
 
 def default_url(environment: Mapping[str, str] = os.environ) -> str:

@@ -1,15 +1,20 @@
 """`vstore diff`: what differs between two commits."""
 
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.text import Text
 
+import vstore
 from vstore.cli.output import console, printable, write_json
 from vstore.cli.settings import Settings, TargetArgument, command
-from vstore.diffing.diff import Diff
-from vstore.diffing.text import statistics_line
-from vstore.repository.repository import Repository
+from vstore.lazy import lazy
+
+if TYPE_CHECKING:
+    from vstore.diffing import text as diff_text
+    from vstore.repository.repository import Repository
+else:
+    diff_text = lazy("vstore.diffing.text")
 
 app = typer.Typer(add_completion=False)
 
@@ -74,15 +79,15 @@ def diff(
         raise typer.Exit(DIFFERENT)
 
 
-def _compared(repo: Repository, old: str | None, new: str | None) -> Diff:
+def _compared(repo: "Repository", old: str | None, new: str | None) -> "vstore.Diff":
     if old is not None:
         return repo.diff(old, new)
     head = repo.checkout(new)
     parents = head.commit.parents
-    return Diff(repo.checkout(parents[0]) if parents else None, head)
+    return vstore.Diff(repo.checkout(parents[0]) if parents else None, head)
 
 
-def _json(diff: Diff, *, with_statistics: bool) -> dict[str, Any]:
+def _json(diff: "vstore.Diff", *, with_statistics: bool) -> dict[str, Any]:
     document = diff.to_dict()
     if with_statistics:
         for entry in document["tables"]:
@@ -94,7 +99,7 @@ def _json(diff: Diff, *, with_statistics: bool) -> dict[str, Any]:
     return document
 
 
-def _show(diff: Diff, *, with_statistics: bool) -> None:
+def _show(diff: "vstore.Diff", *, with_statistics: bool) -> None:
     screen = console()
     statistics = _statistics(diff) if with_statistics else {}
     for line in diff.lines():
@@ -108,13 +113,13 @@ def _show(diff: Diff, *, with_statistics: bool) -> None:
                 screen.print(Text(f"    {measured}"), soft_wrap=True)
 
 
-def _statistics(diff: Diff) -> dict[str, str]:
+def _statistics(diff: "vstore.Diff") -> dict[str, str]:
     found: dict[str, str] = {}
     for path, table in diff.tables.items():
         for name, each in table.statistics().items():
-            found[f"{path}/{name}"] = statistics_line(each)
+            found[f"{path}/{name}"] = diff_text.statistics_line(each)
     for path, array in diff.arrays.items():
         moved = array.statistics()
         if moved is not None:
-            found[path] = statistics_line(moved)
+            found[path] = diff_text.statistics_line(moved)
     return found

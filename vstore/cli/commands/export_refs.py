@@ -1,13 +1,18 @@
 """`vstore export-refs`: a reference file with which zarr and xarray read without vstore."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from vstore.cli.output import console, printable, write_json
 from vstore.cli.settings import Revision, Settings, TargetArgument, command
-from vstore.exporters import export_refs, notes
+from vstore.lazy import lazy
+
+if TYPE_CHECKING:
+    from vstore import exporters
+else:
+    exporters = lazy("vstore.exporters")
 
 app = typer.Typer(add_completion=False)
 
@@ -35,8 +40,8 @@ def export(
     """
     repo, revision = settings.open_target(target, rev)
     snapshot = repo.checkout(revision)
-    count = export_refs(snapshot, output, group=group)
-    said = notes(snapshot, group=group)
+    count = exporters.export_refs(snapshot, output, group=group)
+    said = exporters.notes(snapshot, group=group)
     if settings.as_json:
         write_json(
             {"file": str(output), "commit": snapshot.commit.id, "keys": count, "notes": said}

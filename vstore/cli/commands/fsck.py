@@ -7,12 +7,12 @@ from typing import Annotated
 
 import typer
 
+import vstore
 from vstore.cli.failure import FAILED
 from vstore.cli.output import printable, write_json
 from vstore.cli.settings import Settings, command
 from vstore.cli.steps import steps_shown
 from vstore.errors import InvalidInputError
-from vstore.maintenance.fsck.fsck import FsckCursor
 
 app = typer.Typer(add_completion=False)
 
@@ -96,16 +96,16 @@ def _share(text: str | None) -> tuple[int, int] | None:
     return int(match[1]), int(match[2])
 
 
-def _read(path: Path | None) -> FsckCursor | None:
+def _read(path: Path | None) -> "vstore.FsckCursor | None":
     if path is None or not path.exists():
         return None
     try:
-        return FsckCursor.from_json(path.read_text(encoding="utf-8"))
+        return vstore.FsckCursor.from_json(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError) as exc:
         raise InvalidInputError(f"the cursor in {path} cannot be read: {exc}") from exc
 
 
-def _write(path: Path, cursor: FsckCursor) -> None:
+def _write(path: Path, cursor: "vstore.FsckCursor") -> None:
     temporary = path.with_name(f"{path.name}.tmp")
     try:
         temporary.write_text(cursor.to_json(), encoding="utf-8")

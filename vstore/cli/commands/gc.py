@@ -1,6 +1,6 @@
 """`vstore gc`: delete what nothing needs."""
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -9,7 +9,12 @@ from vstore.cli.output import printable, write_json
 from vstore.cli.settings import Settings, command
 from vstore.cli.steps import steps_shown
 from vstore.errors import InvalidInputError
-from vstore.maintenance.gc.options import DEFAULT_EXPIRE
+from vstore.lazy import lazy
+
+if TYPE_CHECKING:
+    from vstore.maintenance.gc import options
+else:
+    options = lazy("vstore.maintenance.gc.options")
 
 app = typer.Typer(add_completion=False)
 
@@ -81,7 +86,7 @@ def gc(  # noqa: PLR0913 - they are options, spelled out on the command line
     with steps_shown(is_quiet=settings.as_json) as show:
         report = repo.gc(
             grace=parse_duration(grace, option="--grace"),
-            expire=parse_duration(expire, option="--expire") or DEFAULT_EXPIRE,
+            expire=parse_duration(expire, option="--expire") or options.DEFAULT_EXPIRE,
             dry_run=dry_run,
             wait=wait,
             take_over=take_over,

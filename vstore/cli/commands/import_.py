@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.text import Text
@@ -15,10 +15,17 @@ from vstore.cli.progress import bar_shown
 from vstore.cli.settings import AuthorOption, Settings, command
 from vstore.errors import InvalidInputError, VstoreError
 from vstore.faces import internals
-from vstore.history.commits import Commit
-from vstore.importers import Imported, Rows, import_into, open_rows
-from vstore.reading.summary import format_nbytes
-from vstore.repository.repository import Repository
+from vstore.lazy import lazy
+
+if TYPE_CHECKING:
+    from vstore import importers
+    from vstore.history.commits import Commit
+    from vstore.importers import Imported, Rows
+    from vstore.reading import summary
+    from vstore.repository.repository import Repository
+else:
+    importers = lazy("vstore.importers")
+    summary = lazy("vstore.reading.summary")
 
 app = typer.Typer(add_completion=False)
 
@@ -104,7 +111,7 @@ def import_(  # noqa: PLR0913 - they are options, spelled out on the command lin
     vstore import fashion train-images-idx3-ubyte.gz train-labels-idx1-ubyte.gz --names image,label
     """
     address, paths = _split(url, files or [], settings)
-    rows = open_rows(paths, names=_listed(names), select=_listed(select), keys=keys)
+    rows = importers.open_rows(paths, names=_listed(names), select=_listed(select), keys=keys)
     repo = settings.open(address, author=find_author(author))
     chosen = repo.default_branch if branch is None else branch
     said = message or f"Import {', '.join(Path(file).name for file in paths)}"
@@ -114,7 +121,7 @@ def import_(  # noqa: PLR0913 - they are options, spelled out on the command lin
         bar_shown(label, total=rows.count, is_quiet=settings.as_json) as advance,
         repo.transaction(chosen, message=said) as tx,
     ):
-        found = import_into(tx, table, rows, append=append, on_batch=advance)
+        found = importers.import_into(tx, table, rows, append=append, on_batch=advance)
     if settings.as_json:
         write_json(_report(repo, chosen, tx.commit_made, rows, found))
     else:
@@ -137,7 +144,7 @@ def _listed(values: Sequence[str] | None) -> list[str] | None:
 
 
 @contextmanager
-def branch_told_on_interrupt(repo: Repository, branch: str) -> Iterator[None]:
+def branch_told_on_interrupt(repo: "Repository", branch: str) -> Iterator[None]:
     """Say where the branch is after Ctrl-C, which may come while it is being updated."""
     before = internals(repo).refs.find_branch(branch)
     try:
@@ -147,7 +154,7 @@ def branch_told_on_interrupt(repo: Repository, branch: str) -> Iterator[None]:
         raise type(stop)(_after_interrupt(repo, branch, head)) from None
 
 
-def _after_interrupt(repo: Repository, branch: str, head: str | None) -> str:
+def _after_interrupt(repo: "Repository", branch: str, head: str | None) -> str:
     try:
         after = internals(repo).refs.find_branch(branch)
     except VstoreError as error:
@@ -160,7 +167,7 @@ def _after_interrupt(repo: Repository, branch: str, head: str | None) -> str:
 
 
 def _report(
-    repo: Repository, branch: str, made: Commit | None, rows: Rows, found: Imported
+    repo: "Repository", branch: str, made: "Commit | None", rows: "Rows", found: "Imported"
 ) -> dict[str, Any]:
     return {
         "url": repo.url,
@@ -176,7 +183,7 @@ def _report(
     }
 
 
-def _show(branch: str, made: Commit | None, rows: Rows, found: Imported) -> None:
+def _show(branch: str, made: "Commit | None", rows: "Rows", found: "Imported") -> None:
     screen = console()
     if made is None:
         screen.print("The files hold no samples: nothing was committed.")
@@ -192,5 +199,5 @@ def _show(branch: str, made: Commit | None, rows: Rows, found: Imported) -> None
         f"{printable(name)} {spec.dtype}{list(spec.shape) if spec.shape else ''}"
         for name, spec in rows.columns.items()
     )
-    size = "" if rows.nbytes is None else f"; {format_nbytes(rows.nbytes)}"
+    size = "" if rows.nbytes is None else f"; {summary.format_nbytes(rows.nbytes)}"
     screen.print(Text(f"{counts}{columns}{size}"), soft_wrap=True)

@@ -2,7 +2,7 @@
 
 import json as json_format
 from collections.abc import Iterable, Iterator
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.text import Text
@@ -14,9 +14,11 @@ from vstore.cli.paging import print_all
 from vstore.cli.sample_key import find_table, parse_key
 from vstore.cli.settings import Revision, Settings, TargetArgument, command
 from vstore.errors import InvalidInputError
-from vstore.format.table.sample_keys import SampleKey
-from vstore.history.commits import Commit
-from vstore.repository.repository import Repository
+
+if TYPE_CHECKING:
+    from vstore.format.table.sample_keys import SampleKey
+    from vstore.history.commits import Commit
+    from vstore.repository.repository import Repository
 
 app = typer.Typer(add_completion=False)
 
@@ -89,7 +91,7 @@ def log(  # noqa: PLR0913 - they are options, spelled out on the command line
     print_all(_drawn(texts) if graph else _apart(texts, is_close=oneline), screen)
 
 
-def _key(repo: Repository, revision: str | None, path: str | None, text: str) -> SampleKey:
+def _key(repo: "Repository", revision: str | None, path: str | None, text: str) -> "SampleKey":
     if path is None:
         raise InvalidInputError("--sample needs the --path of its table, or of one column of it")
     newest = None if revision is None else revision.rsplit("..", 1)[-1].lstrip(".") or None
@@ -97,14 +99,14 @@ def _key(repo: Repository, revision: str | None, path: str | None, text: str) ->
     return parse_key(text, table.key_kind, path=table.path)
 
 
-def _apart(texts: Iterable[tuple[Commit, Text]], *, is_close: bool) -> Iterator[Text]:
+def _apart(texts: "Iterable[tuple[Commit, Text]]", *, is_close: bool) -> Iterator[Text]:
     for number, (_, text) in enumerate(texts):
         if number and not is_close:
             yield Text()
         yield text
 
 
-def _drawn(texts: Iterable[tuple[Commit, Text]]) -> Iterator[Text]:
+def _drawn(texts: "Iterable[tuple[Commit, Text]]") -> Iterator[Text]:
     """Yield each commit's text with the graph on its left, and the lines between commits."""
     graph = Graph()
     for commit, text in texts:
@@ -119,7 +121,7 @@ def _drawn(texts: Iterable[tuple[Commit, Text]]) -> Iterator[Text]:
         yield from map(Text, below)
 
 
-def _write_json(commits: Iterable[Commit]) -> None:
+def _write_json(commits: "Iterable[Commit]") -> None:
     """Write one array, a commit at a time: a history may be long."""
     typer.echo("[", nl=False)
     separator = "\n"

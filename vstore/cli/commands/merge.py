@@ -1,6 +1,6 @@
 """`vstore merge`: merge a revision into a branch."""
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.text import Text
@@ -20,7 +20,9 @@ from vstore.cli.resolving import (
     show_conflicts,
 )
 from vstore.cli.settings import AuthorOption, Settings, command
-from vstore.merging.merge import Merged
+
+if TYPE_CHECKING:
+    from vstore.merging.merge import Merged
 
 app = typer.Typer(add_completion=False)
 
@@ -66,7 +68,7 @@ def merge(  # noqa: PLR0913 - they are options, spelled out on the command line
         raise typer.Exit(FAILED)
 
 
-def _json(found: Merged, branch: str) -> dict[str, object]:
+def _json(found: "Merged", branch: str) -> dict[str, object]:
     return {
         "branch": branch,
         "kind": found.kind,
@@ -76,7 +78,7 @@ def _json(found: Merged, branch: str) -> dict[str, object]:
     }
 
 
-def _show(found: Merged, branch: str, revision: str, *, dry_run: bool) -> None:
+def _show(found: "Merged", branch: str, revision: str, *, dry_run: bool) -> None:
     screen = console()
     if found.unresolved:
         show_conflicts(found.unresolved, screen)

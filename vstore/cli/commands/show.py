@@ -1,9 +1,10 @@
 """`vstore show`: a commit, or what stands at a path of it."""
 
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+import vstore
 from vstore.cli.commits import commit_json, paragraph, ref_names
 from vstore.cli.description import Node, describe, show_description
 from vstore.cli.output import console, write_json
@@ -12,11 +13,11 @@ from vstore.cli.samples import show_values, values_json
 from vstore.cli.selection import parse_index
 from vstore.cli.settings import Revision, Settings, TargetArgument, command
 from vstore.errors import InvalidInputError, NotFoundError
-from vstore.history.commits import Commit
-from vstore.reading.column import Column
-from vstore.reading.snapshot import Snapshot
-from vstore.reading.table import Table
-from vstore.repository.repository import Repository
+
+if TYPE_CHECKING:
+    from vstore.history.commits import Commit
+    from vstore.reading.snapshot import Snapshot
+    from vstore.repository.repository import Repository
 
 app = typer.Typer(add_completion=False)
 
@@ -78,7 +79,7 @@ def show(  # noqa: PLR0913 - they are options, spelled out on the command line
         _show(found, path, picked, limit)
 
 
-def _checkout(repo: Repository, revision: str | None, target: str | None) -> Snapshot:
+def _checkout(repo: "Repository", revision: str | None, target: str | None) -> "Snapshot":
     try:
         return repo.checkout(revision)
     except NotFoundError as error:
@@ -87,7 +88,7 @@ def _checkout(repo: Repository, revision: str | None, target: str | None) -> Sna
         raise
 
 
-def _show_commit(repo: Repository, commit: Commit, settings: Settings) -> None:
+def _show_commit(repo: "Repository", commit: "Commit", settings: Settings) -> None:
     if settings.as_json:
         write_json(commit_json(commit))
         return
@@ -96,7 +97,7 @@ def _show_commit(repo: Repository, commit: Commit, settings: Settings) -> None:
     screen.print(paragraph(commit, names), soft_wrap=True)
 
 
-def _position(snapshot: Snapshot, path: str, key: str, index: str | None) -> int:
+def _position(snapshot: "Snapshot", path: str, key: str, index: str | None) -> int:
     """Return where the sample with a key stands, in the table at a path or around it."""
     if index is not None:
         raise InvalidInputError("give an index or --key, not both")
@@ -119,6 +120,6 @@ def _show(found: Node, path: str, index: Any, limit: int) -> None:
         show_values(found, path, index, screen, limit=limit)
         return
     show_description(found, path, screen)
-    if isinstance(found, (Table, Column)) and len(found):
+    if isinstance(found, (vstore.Table, vstore.Column)) and len(found):
         screen.print()
         show_values(found, path, slice(None), screen, limit=min(limit, _HEAD))

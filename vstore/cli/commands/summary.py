@@ -1,6 +1,6 @@
 """`vstore summary`: what a commit holds."""
 
-from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import typer
 from rich.console import Console
@@ -9,7 +9,15 @@ from rich.text import Text
 
 from vstore.cli.output import console, printable, write_json
 from vstore.cli.settings import Revision, Settings, TargetArgument, command
-from vstore.reading.summary import ArraySummary, Summary, format_nbytes
+from vstore.lazy import lazy
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from vstore.reading import summary as summaries
+    from vstore.reading.summary import ArraySummary, Summary
+else:
+    summaries = lazy("vstore.reading.summary")
 
 app = typer.Typer(add_completion=False)
 
@@ -37,7 +45,7 @@ def summary(
         typer.echo(str(found))
 
 
-def _show(found: Summary, screen: Console) -> None:
+def _show(found: "Summary", screen: Console) -> None:
     screen.print(Text(found.url, "bold"), soft_wrap=True)
     screen.print(Text(f"commit {found.commit}", "yellow"), soft_wrap=True)
     screen.print(Text(printable(f"{found.author}, {found.time}")), soft_wrap=True)
@@ -55,10 +63,10 @@ def _show(found: Summary, screen: Console) -> None:
         screen.print(_grid(found.arrays, strip=""))
     if not found.tables and not found.arrays:
         screen.print("\nempty")
-    screen.print(f"\nstored {format_nbytes(found.stored_nbytes)}")
+    screen.print(f"\nstored {summaries.format_nbytes(found.stored_nbytes)}")
 
 
-def _grid(arrays: Sequence[ArraySummary], *, strip: str) -> Table:
+def _grid(arrays: "Sequence[ArraySummary]", *, strip: str) -> Table:
     grid = Table(box=None, pad_edge=True, header_style="dim", padding=(0, 1))
     grid.add_column("column" if strip else "array", no_wrap=True, style="bold")
     grid.add_column("kind", overflow="fold")
@@ -77,8 +85,8 @@ def _grid(arrays: Sequence[ArraySummary], *, strip: str) -> Table:
             f"({shape})",
             f"{array.chunks:,}",
             array.codec,
-            "" if raw is None else format_nbytes(raw),
-            format_nbytes(array.stored_nbytes),
+            "" if raw is None else summaries.format_nbytes(raw),
+            summaries.format_nbytes(array.stored_nbytes),
             f"{raw / array.stored_nbytes:.1f}x" if raw and array.stored_nbytes else "",
         )
     return grid

@@ -1,6 +1,6 @@
 """`vstore tag`: list, create and delete tags."""
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.table import Table
@@ -11,7 +11,9 @@ from vstore.cli.commits import SHORT
 from vstore.cli.groups import ListByDefault
 from vstore.cli.output import console, printable, write_json
 from vstore.cli.settings import AuthorOption, Settings, command
-from vstore.format.commit import TagDocument
+
+if TYPE_CHECKING:
+    from vstore.format.commit import TagDocument
 
 app = typer.Typer(cls=ListByDefault, add_completion=False, help="List, create or delete tags.")
 
@@ -85,7 +87,7 @@ def delete(
     console().print(text, soft_wrap=True)
 
 
-def _json(tag: TagDocument) -> dict[str, object]:
+def _json(tag: "TagDocument") -> dict[str, object]:
     return {
         "name": tag.name,
         "commit": tag.commit,
