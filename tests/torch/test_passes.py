@@ -199,3 +199,37 @@ def test_nothing_is_left_in_the_temporary_folder(
     assert any(tmp_path.glob("vstore-*"))
     del dataset
     assert not any(tmp_path.glob("vstore-*"))
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+@pytest.mark.parametrize("batch_size", [None, 1, 32])
+def test_single_samples_go_through_any_loader(
+    table: Any, workers: int, batch_size: int | None
+) -> None:
+    dataset = streaming(table, batch_size=None)
+    assert len(dataset) == SAMPLES
+    for epoch in range(2):
+        batches = list(DataLoader(dataset, batch_size=batch_size, num_workers=workers))
+        found = torch.cat([batch["i"].reshape(-1) for batch in batches]).tolist()
+        assert sorted(found) == list(range(SAMPLES))
+        if not workers:
+            assert found == dataset.order(epoch).tolist()
+
+
+def test_single_samples_of_workers_are_no_place(table: Any) -> None:
+    dataset = streaming(table, batch_size=None)
+    next(iter(DataLoader(dataset, batch_size=32, num_workers=2)))
+    for batches in (None, 32):
+        with pytest.raises(vstore.InvalidInputError, match="StatefulDataLoader"):
+            dataset.state_dict(batches)
+
+
+def test_single_samples_resume_through_a_loader_without_workers(table: Any) -> None:
+    dataset = streaming(table, batch_size=None)
+    expected = dataset.order(0).tolist()
+    batches = iter(DataLoader(dataset, batch_size=32))
+    start = numbers(next(batches) for _ in range(3))
+    again = streaming(table, batch_size=None)
+    again.load_state_dict(dataset.state_dict())
+    assert start + numbers(DataLoader(again, batch_size=32)) == expected
+    assert dataset.state_dict(96) == dataset.state_dict()

@@ -18,8 +18,10 @@ from vstore.reader.load.finishing import Place
 from vstore.reader.plan.cursor import Cursor, Identity
 from vstore.reader.plan.mixing import Proportions, RepeatedOrder
 from vstore.reader.plan.planner import Deal, Layout, Spans, works
+from vstore.reader.plan.progress import Progress
+from vstore.reader.plan.sample_deal import SampleDeal
 from vstore.reader.statistics import ReaderStatistics
-from vstore.reader.stream import Progress, Stream
+from vstore.reader.stream import Stream
 
 _BATCHES_AT_ONCE = 1024
 
@@ -63,8 +65,17 @@ class MixedStream:
         self.deal(Cursor())
 
     def __len__(self) -> int:
-        """Return how many batches an epoch gives each rank."""
-        return self.deal(Cursor()).batches
+        """Return how many batches, or samples, an epoch gives this rank."""
+        deal = self.deal(Cursor())
+        if not self._options.as_samples:
+            return len(deal)
+        starts, stops = deal.spans(range(deal.batches))
+        return sum(stops) - sum(starts)
+
+    @property
+    def makes_batches(self) -> bool:
+        """Whether batches are given, not single samples."""
+        return not self._options.as_samples
 
     def at_rank(self, rank: int, world_size: int) -> None:
         """Become the part of another rank; epochs that begin from now on follow it."""
@@ -97,10 +108,17 @@ class MixedStream:
         """Return a place in an epoch that moves on with the batches."""
         layout = self._streams[0].layout(cursor)
         batch = cursor.global_batch or self._options.batch_size * self._options.world_size
-        return Progress(cursor, self.deal(cursor), replace(layout, global_batch=batch))
+        options = self._options
+        ranks, each = (options.world_size, options.batch_size) if options.as_samples else (0, 1)
+        layout = replace(layout, global_batch=batch)
+        return Progress(cursor, self.deal(cursor), layout, ranks, each)
 
     def iterate(self, progress: Progress) -> Generator[Any, None, None]:
         """Yield the batches from a place in an epoch to its end; closing it stops all threads."""
+        with closing(self._batches(progress)) as batches:
+            yield from progress.follow(batches)
+
+    def _batches(self, progress: Progress) -> Generator[Any, None, None]:
         begin, deal, options = progress.begin, progress.deal, self._options
         mine = progress.mine
         with ExitStack() as stack:
@@ -113,12 +131,9 @@ class MixedStream:
                     [next(part) for part, rows in zip(parts, share, strict=True) if rows],
                     self._names,
                 )
-                finished = options.finish(batch, Place(options.seed, begin.epoch, deal, number))
-                progress.given += 1
-                yield finished
-        progress.is_over = True
+                yield options.finish(batch, Place(options.seed, begin.epoch, deal, number))
 
-    def _shares(self, deal: Deal, batches: range) -> Iterator[tuple[int, list[int]]]:
+    def _shares(self, deal: Deal | SampleDeal, batches: range) -> Iterator[tuple[int, list[int]]]:
         """Yield each batch with how many samples it has of every member."""
         for first in range(0, len(batches), _BATCHES_AT_ONCE):
             some = batches[first : first + _BATCHES_AT_ONCE]

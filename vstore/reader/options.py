@@ -31,7 +31,7 @@ from vstore.reader.stream import CACHE_NBYTES, MEMORY_NBYTES, Options, Stream
 class ReadOptions(TypedDict, total=False):
     """Keywords of `vstore.reader.Reader` and `vstore.torch.StreamingDataset`."""
 
-    batch_size: int
+    batch_size: int | None
     shuffle: bool | Literal["none", "window", "full"]
     seed: int
     window: int | None
@@ -52,7 +52,7 @@ class ReadOptions(TypedDict, total=False):
 
 
 _INTEGERS = {
-    "batch_size": (1, False),
+    "batch_size": (1, True),
     "seed": (0, False),
     "window": (1, True),
     "window_nbytes": (1, True),
@@ -66,11 +66,21 @@ _INTEGERS = {
 """Options that are whole numbers: the least one, and whether there need be none."""
 
 
+SAMPLES_AT_ONCE = 256
+"""How many samples are brought together at most where they are given one by one."""
+
+TRANSFORMED_AT_ONCE = 16
+"""The same, where they are transformed first: the first is not to wait for many others."""
+
+SAMPLES_NBYTES = 2**20
+"""How much they have together at most, or one has."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Choices:
     """Checked `ReadOptions`."""
 
-    batch_size: int
+    batch_size: int | None
     shuffle: bool | Shuffle = False
     seed: int = 0
     window: int | None = None
@@ -97,7 +107,10 @@ class Choices:
             known = ", ".join(cls.__dataclass_fields__)
             raise InvalidInputError(f"there is no option {min(unknown)!r}; there are {known}")
         if "batch_size" not in options:
-            raise InvalidInputError("say how many samples a batch has: batch_size=256")
+            raise InvalidInputError(
+                "say how many samples a batch has, batch_size=256; or batch_size=None for single "
+                "samples"
+            )
         return cls(**options)
 
     def __post_init__(self) -> None:
@@ -110,6 +123,8 @@ class Choices:
             raise InvalidInputError("give both rank and world_size, or neither")
         if self.window is not None and self.window_nbytes is not None:
             raise InvalidInputError("give a window in samples or in bytes, not both")
+        if self.batch_size is None and callable(self.collate):
+            raise InvalidInputError("collate makes batches, and batch_size=None makes none")
         if not isinstance(self.drop_last, bool):
             raise InvalidInputError(f"drop_last is True or False, not {self.drop_last!r}")
         as_cache(self.cache_dir, self.cache_nbytes)
@@ -126,7 +141,7 @@ class Choices:
         made = self._made(data, columns, library, allocate)
         samples = made.deal(Cursor()).samples
         if samples and not len(made):
-            each = f"{self.batch_size} on each of {self.world_size or 1} ranks"
+            each = f"{self.batch_size or 1} on each of {self.world_size or 1} ranks"
             raise InvalidInputError(
                 f"{samples:,} samples make no whole batch ({each}), and drop_last leaves out the "
                 "rest: choose a smaller batch_size or drop_last=False"
@@ -165,7 +180,8 @@ class Choices:
         if self.window_nbytes is not None:
             window = max(1, int(self.window_nbytes / max(1.0, source.geometry.row_nbytes)))
         return Options(
-            batch_size=self.batch_size,
+            batch_size=self.batch_size or _samples_at_once(source, finisher),
+            as_samples=self.batch_size is None,
             shuffle=as_shuffle(self.shuffle),
             seed=self.seed,
             window=window,
@@ -201,6 +217,12 @@ class Choices:
                 raise InvalidInputError(f"ragged is one of {', '.join(known)} here, not {kind!r}")
             forms[name] = Form(kind, columns[name].info.shape)
         return Finisher(library, self.transforms, self.collate, forms)
+
+
+def _samples_at_once(source: Source, finisher: Finisher) -> int:
+    """Return how many samples are brought together where they are given one by one."""
+    most = SAMPLES_AT_ONCE if finisher.only_converts else TRANSFORMED_AT_ONCE
+    return max(1, min(most, int(SAMPLES_NBYTES / max(1.0, source.geometry.row_nbytes))))
 
 
 def as_shuffle(value: Any) -> Shuffle:

@@ -10,7 +10,7 @@ from collections.abc import Generator, Iterator
 from typing import Any, Protocol
 
 from vstore.reader.plan.cursor import Cursor
-from vstore.reader.stream import Progress
+from vstore.reader.plan.progress import Progress
 
 LOOK = 1
 """How many batches a pass may give before it counts."""

@@ -26,9 +26,10 @@ from vstore.reader.plan.planner import (
     Shuffle,
     Work,
     blocks_of,
-    worker_batches,
     works,
 )
+from vstore.reader.plan.progress import Progress
+from vstore.reader.plan.sample_deal import InterleavedOrder, SampleDeal
 from vstore.reader.source import Source
 from vstore.reader.statistics import ReaderStatistics
 
@@ -70,10 +71,12 @@ MEMORY_NBYTES = 512 * 2**20
 class Options:
     """How samples are read.
 
-    The first seven decide on the order of the samples; `window` counts samples.
+    The first eight decide on the order of the samples; `window` counts samples.
     """
 
     batch_size: int
+    as_samples: bool = False
+    """Whether samples are given one by one; `batch_size` of them are brought together."""
     shuffle: Shuffle = "none"
     seed: int = 0
     window: int | None = None
@@ -122,8 +125,8 @@ class Stream:
         self.__init__(state["source"], state["options"])  # type: ignore[misc]
 
     def __len__(self) -> int:
-        """Return how many batches an epoch gives each rank."""
-        return self.deal(Cursor()).batches
+        """Return how many batches, or samples, an epoch gives this rank."""
+        return len(self.deal(Cursor()))
 
     @property
     def window(self) -> int:
@@ -140,6 +143,11 @@ class Stream:
     def global_batch(self) -> int:
         """How many samples all ranks together take at a time."""
         return self.options.batch_size * self.options.world_size
+
+    @property
+    def makes_batches(self) -> bool:
+        """Whether batches are given, not single samples."""
+        return not self.options.as_samples
 
     def at_rank(self, rank: int, world_size: int) -> None:
         """Become the part of another rank; epochs that begin from now on follow it."""
@@ -181,31 +189,34 @@ class Stream:
         most = min(window // BLOCKS, int(BLOCK_NBYTES / max(1.0, geometry.row_nbytes)))
         return max(1, most // geometry.rows_per_chunk) * geometry.rows_per_chunk
 
-    def deal(self, cursor: Cursor) -> Deal:
+    def deal(self, cursor: Cursor) -> Deal | SampleDeal:
         """Return how samples are dealt to ranks from a place on."""
         options = self.options
-        return Deal(
-            samples=len(self.source),
-            batch_size=options.batch_size,
+        kind = SampleDeal if options.as_samples else Deal
+        return kind(
+            len(self.source),
+            options.batch_size,
             world_size=options.world_size,
             rank=options.rank,
             drop_last=options.drop_last,
             start=cursor.samples,
         )
 
-    def iterate(self, progress: "Progress") -> Generator[Any, None, None]:
+    def epoch_order(self, progress: Progress) -> Order:
+        """Return the order that an epoch is read in."""
+        order = EpochOrder(progress.layout, progress.begin.epoch)
+        return InterleavedOrder(order, progress.ranks) if progress.ranks > 1 else order
+
+    def iterate(self, progress: Progress) -> Generator[Any, None, None]:
         """Yield the batches from a place in an epoch to its end; closing it stops all threads."""
         begin, deal, options = progress.begin, progress.deal, self.options
-        order = EpochOrder(progress.layout, begin.epoch)
+        order = self.epoch_order(progress)
 
         def finish(batch: Batch, number: int) -> Any:
             return options.finish(batch, Place(options.seed, begin.epoch, deal, number))
 
-        parts = works(order.edges, deal.spans, progress.mine)
-        for batch in self.run(order, parts, finish, workers=begin.workers):
-            progress.given += 1
-            yield batch
-        progress.is_over = True
+        parts = works(order.edges, deal.spans, progress.mine, step=deal.step)
+        yield from progress.follow(self.run(order, parts, finish, workers=begin.workers))
 
     def run(
         self, order: Order, parts: Iterator[Work], finish: Finish, *, workers: int
@@ -239,14 +250,17 @@ class Stream:
     def order(self, epoch: int) -> Positions:
         """Return the positions of the samples that an epoch gives this rank, without reading."""
         progress = self.begin(Cursor(epoch))
-        order = EpochOrder(progress.layout, epoch)
-        parts = works(order.edges, progress.deal.spans, range(progress.deal.batches))
+        order, deal = self.epoch_order(progress), progress.deal
+        parts = works(order.edges, deal.spans, range(deal.batches), step=deal.step)
         found = [work.pick(order.positions(work.unit)) for work in parts]
         return np.concatenate([np.zeros(0, np.int64), *found])
 
-    def begin(self, cursor: Cursor) -> "Progress":
+    def begin(self, cursor: Cursor) -> Progress:
         """Return a place in an epoch that moves on with the batches."""
-        return Progress(cursor, self.deal(cursor), self.layout(cursor))
+        options = self.options
+        ranks = cursor.ranks if cursor.samples else options.world_size * options.as_samples
+        each = options.batch_size if options.as_samples else 1
+        return Progress(cursor, self.deal(cursor), self.layout(cursor), ranks, each)
 
     def statistics(self) -> ReaderStatistics:
         """Return what reading has cost this process so far."""
@@ -316,36 +330,3 @@ class Stream:
     def _is_local(self) -> bool:
         columns = self.source.columns.items()
         return all(stored_array(each.source, name).fetcher.store.is_local for name, each in columns)
-
-
-@dataclass(slots=True, eq=False)
-class Progress:
-    """How far an iteration has come."""
-
-    begin: Cursor
-    deal: Deal
-    layout: Layout
-    given: int = 0
-    is_over: bool = False
-
-    @property
-    def mine(self) -> range:
-        """The batches that this process makes."""
-        begin = self.begin
-        return worker_batches(
-            self.deal.batches, workers=begin.workers, worker=begin.worker, taken=begin.taken
-        )
-
-    @property
-    def cursor(self) -> Cursor:
-        """The place behind the last batch that was given out."""
-        begin = replace(
-            self.begin,
-            global_batch=self.layout.global_batch,
-            window_samples=self.layout.window,
-        )
-        if begin.workers > 1:
-            return replace(begin, taken=begin.taken + self.given)
-        if self.is_over:
-            return self.begin.next_epoch()
-        return replace(begin, samples=self.deal.consumed(self.given))

@@ -23,8 +23,8 @@ from torch.utils.data import get_worker_info
 from vstore.reader.plan.cursor import Cursor
 
 _CHOICE, _COUNTED, _WORKERS, _HAS_LAST, _HAS_TRAINED = range(5)
-_PLACE, _LAST, _TRAINED = slice(5, 9), slice(9, 13), slice(13, 17)
-_SIZE = 17
+_PLACE, _LAST, _TRAINED = slice(5, 10), slice(10, 15), slice(15, 20)
+_SIZE = 20
 
 LOOK = 3
 """How many batches a worker may be asked for before its pass counts.
@@ -127,7 +127,7 @@ def _loader() -> str:
 
 
 def _place(cursor: Cursor) -> tuple[int, ...]:
-    return astuple(cursor)[:4]
+    return astuple(cursor)[:5]
 
 
 def _numbers(cursor: Cursor) -> torch.Tensor:

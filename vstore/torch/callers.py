@@ -18,5 +18,5 @@ def refuse_batching() -> None:
     if isinstance(fetcher, _IterableDatasetFetcher) and fetcher.auto_collation:
         raise InvalidInputError(
             "the dataset makes whole batches, and the DataLoader would make batches of them: give "
-            "it batch_size=None"
+            "it batch_size=None, or make the dataset with batch_size=None for single samples"
         )

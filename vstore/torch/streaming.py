@@ -25,7 +25,7 @@ from vstore.torch.ranks import is_distributed, rank_and_world_size
 from vstore.torch.tensors import TORCH, pinned
 
 if TYPE_CHECKING:
-    from vstore.reader.stream import Progress
+    from vstore.reader.plan.progress import Progress
 
 
 @exported_from("vstore.torch")
@@ -125,7 +125,8 @@ class StreamingDataset(IterableDataset[Any]):
         Raises:
             InvalidInputError: a `DataLoader` is about to make batches of these batches.
         """
-        refuse_batching()
+        if self._stream.makes_batches:
+            refuse_batching()
         self._settle_ranks()
         info = get_worker_info()
         if info is not None:
@@ -188,8 +189,9 @@ class StreamingDataset(IterableDataset[Any]):
         """Return the place behind the batch that was given out last, as JSON can hold it.
 
         Args:
-            batches: how many batches of the epoch this rank has taken, those before a resume
-                included; for worker processes, since this process cannot know.
+            batches: how many batches (or samples, where it gives those) of the epoch this rank
+                has taken, those before a resume included; for worker processes, since this
+                process cannot know.
 
         Raises:
             InvalidInputError: worker processes make the batches, and `batches` is not given;
@@ -215,15 +217,23 @@ class StreamingDataset(IterableDataset[Any]):
         batches = as_integer("batches", batches, least=0)
         told = self._passes.told
         if self._board.has_begun and not self._passes.is_going:
+            if not self._stream.makes_batches:
+                raise InvalidInputError(
+                    "worker processes give single samples, and a number of them is no place: use "
+                    "vstore.torch.Loader or a StatefulDataLoader"
+                )
             begin = self._board.begun(batches)
         else:
             begin = self._passes.place.read()[1] if told is None else told.begin
         progress = self._stream.begin(begin)
-        before = -(-begin.samples // progress.layout.global_batch)
-        if not before <= batches <= before + progress.deal.batches:
+        deal = progress.deal
+        at_once = deal.global_batch if self._stream.makes_batches else deal.world_size
+        before = -(-begin.samples // at_once)
+        if not before <= batches <= before + len(deal):
+            what = "batches" if self._stream.makes_batches else "samples"
             raise InvalidInputError(
-                f"{batches} batches cannot have been taken: epoch {begin.epoch} has "
-                f"{before + progress.deal.batches} on each rank, and reading began behind {before}"
+                f"{batches} {what} cannot have been taken: epoch {begin.epoch} has "
+                f"{before + len(deal)} on this rank, and reading began behind {before}"
             )
         progress.given = batches - before
         return progress.cursor

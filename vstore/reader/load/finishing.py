@@ -13,6 +13,7 @@ from vstore.errors import InvalidInputError
 from vstore.format.table.names import SHAPE_SUFFIX
 from vstore.reader.load.engine import Batch
 from vstore.reader.plan.planner import Deal
+from vstore.reader.plan.sample_deal import SampleDeal
 
 Shape = tuple[int | None, ...]
 
@@ -22,7 +23,7 @@ class Place(NamedTuple):
 
     seed: int
     epoch: int
-    deal: Deal
+    deal: Deal | SampleDeal
     batch: int
 
     def generator(self) -> np.random.Generator:
@@ -142,12 +143,13 @@ class Finisher:
         return callable(self.collate) and _wants_generator(self.collate)
 
     @cached_property
-    def _only_converts(self) -> bool:
+    def only_converts(self) -> bool:
+        """Whether samples stay as they are."""
         return not (self.transforms or callable(self.collate) or self.forms)
 
     def __call__(self, batch: Batch, place: Place) -> Any:
         """Return what the user gets for a batch, given as arrays and lists by column."""
-        if self._only_converts:
+        if self.only_converts:
             converted = {name: self.library.convert(value) for name, value in batch.items()}
             return converted if self.collate == "dict" else tuple(converted.values())
         needs_generator = self.transforms or self._collate_is_random

@@ -14,7 +14,8 @@ class Cursor:
 
     `samples` is how many samples all ranks together have taken, in an order laid out for
     `global_batch` samples at a time and windows of `window_samples`; 0 stands for what is
-    usual. A worker process that makes only some of the batches
+    usual. Where single samples are read it is laid out for a number of `ranks`, 0 otherwise.
+    A worker process that makes only some of the batches
     counts from there: it is the `worker`-th of `workers` and has made `taken`.
     """
 
@@ -22,6 +23,7 @@ class Cursor:
     samples: int = 0
     global_batch: int = 0
     window_samples: int = 0
+    ranks: int = 0
     worker: int = 0
     workers: int = 1
     taken: int = 0

@@ -229,6 +229,15 @@ class Deal:
         """How many samples all ranks together take at a time."""
         return self.batch_size * self.world_size
 
+    @property
+    def step(self) -> int:
+        """How far apart in the order the samples of one batch are: side by side."""
+        return 1
+
+    def __len__(self) -> int:
+        """Return how many batches this rank gets."""
+        return self.batches
+
     def whole_span(self, batch: int) -> tuple[int, int]:
         """Return from where to where in the order a global batch lies."""
         begin = self.start + batch * self.global_batch
@@ -278,18 +287,22 @@ def blocks_of(rows: StoredRows | None, stored: int, rows_per_block: int) -> Posi
 
 
 class Piece(NamedTuple):
-    """A batch, or what of it lies in one unit; `start` and `stop` count from the unit's start."""
+    """A batch, or what of it is in one unit: every `step`-th sample from `start` to `stop`.
+
+    These count from the unit's start.
+    """
 
     batch: int
     start: int
     stop: int
     is_first: bool
     is_last: bool
+    step: int = 1
 
     @property
     def size(self) -> int:
         """How many samples it has."""
-        return self.stop - self.start
+        return len(range(self.start, self.stop, self.step))
 
     @property
     def is_whole(self) -> bool:
@@ -327,15 +340,18 @@ class Work:
 
     def pick(self, positions: Positions) -> Positions:
         """Return those of a unit's positions that are taken, one piece behind the other."""
-        spans: list[list[int]] = []
+        spans: list[slice] = []
+        following = 0
         for piece in self.pieces:
-            if spans and spans[-1][1] == piece.start:
-                spans[-1][1] = piece.stop
+            start, stop, step = piece.start, piece.stop, piece.step
+            if spans and step == spans[-1].step and start == following:
+                spans[-1] = slice(spans[-1].start, stop, step)
             else:
-                spans.append([piece.start, piece.stop])
+                spans.append(slice(start, stop, step))
+            following = start + piece.size * step
         if len(spans) == 1:
-            return positions[spans[0][0] : spans[0][1]]
-        return np.concatenate([positions[start:stop] for start, stop in spans])
+            return positions[spans[0]]
+        return np.concatenate([positions[span] for span in spans])
 
     def groups(self, rows: int, batches: int) -> Iterator[Group]:
         """Yield the batches in groups, parts of batches alone.
@@ -355,8 +371,11 @@ class Work:
             yield Group(start, tuple(group))
 
 
-def works(edges: Ints, spans: Spans, batches: range) -> Iterator[Work]:
-    """Yield, unit by unit, what makes up the given batches; those without samples are left out."""
+def works(edges: Positions, spans: Spans, batches: range, *, step: int = 1) -> Iterator[Work]:
+    """Yield, unit by unit, what makes up the given batches; those without samples are left out.
+
+    A batch has every `step`-th sample of its span.
+    """
     bounds = edges.tolist()
     unit, pieces = 0, list[Piece]()
     for first in range(0, len(batches), _BATCHES_AT_ONCE):
@@ -370,7 +389,9 @@ def works(edges: Ints, spans: Spans, batches: range) -> Iterator[Work]:
                     unit, pieces = bisect_right(bounds, start) - 1, []
                 upto = min(stop, bounds[unit + 1])
                 low, high = start - bounds[unit], upto - bounds[unit]
-                pieces.append(Piece(batch, low, high, start == begin, upto == stop))
-                start = upto
+                following = start + len(range(start, upto, step)) * step
+                is_last = following >= stop
+                pieces.append(Piece(batch, low, high, start == begin, is_last, step))
+                start = following
     if pieces:
         yield Work(unit, tuple(pieces))
