@@ -63,9 +63,10 @@ if TYPE_CHECKING:
     from vstore.merging.merge import Merged
     from vstore.reading.array import Array
     from vstore.reading.column import Column
+    from vstore.reading.key_indexer import KeyIndexer
     from vstore.reading.snapshot import Group, Snapshot
     from vstore.reading.summary import ArraySummary, Summary, TableSummary
-    from vstore.reading.table import KeyIndexer, Table
+    from vstore.reading.table import Table
     from vstore.repository.branches import Branches, Tags
     from vstore.repository.opening import (
         checkout,
@@ -76,7 +77,9 @@ if TYPE_CHECKING:
     from vstore.sharing.forks import Fork
     from vstore.writing.transaction import Transaction
     from vstore.writing.transaction_array import TransactionArray
-    from vstore.writing.transaction_column import TransactionColumn, TransactionIndexer
+    from vstore.writing.transaction_column import TransactionColumn
+    from vstore.writing.transaction_indexer import TransactionIndexer
+    from vstore.writing.transaction_nodes import TransactionGroup
     from vstore.writing.transaction_table import TransactionTable
 
 __all__ = [
@@ -145,6 +148,7 @@ __all__ = [
     "Transaction",
     "TransactionArray",
     "TransactionColumn",
+    "TransactionGroup",
     "TransactionIndexer",
     "TransactionTable",
     "UnknownOutcomeError",
@@ -200,7 +204,7 @@ _HOMES = {
     "Group": "vstore.reading.snapshot",
     "InvalidInputError": "vstore.errors",
     "InvalidUrlError": "vstore.errors",
-    "KeyIndexer": "vstore.reading.table",
+    "KeyIndexer": "vstore.reading.key_indexer",
     "KeyKindName": "vstore.format.table.sample_keys",
     "LogEntry": "vstore.format.commit",
     "Merged": "vstore.merging.merge",
@@ -229,7 +233,8 @@ _HOMES = {
     "Transaction": "vstore.writing.transaction",
     "TransactionArray": "vstore.writing.transaction_array",
     "TransactionColumn": "vstore.writing.transaction_column",
-    "TransactionIndexer": "vstore.writing.transaction_column",
+    "TransactionGroup": "vstore.writing.transaction_nodes",
+    "TransactionIndexer": "vstore.writing.transaction_indexer",
     "TransactionTable": "vstore.writing.transaction_table",
     "UnknownOutcomeError": "vstore.errors",
     "UnsupportedStoreError": "vstore.errors",

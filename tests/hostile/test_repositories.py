@@ -234,7 +234,7 @@ def keys_said(length: int) -> Change:
 def test_keys_that_no_memory_could_hold_are_not_read(keyed: Repository, length: int) -> None:
     table: Any = forged(keyed, keys_said(length)).checkout("main")["t"]
     calls: list[Callable[[], Any]] = [
-        table.keys,
+        table.sample_keys,
         lambda: table.loc["b"],
         lambda: table.positions(["b"]),
     ]

@@ -171,11 +171,12 @@ def test_bad_forks() -> None:
     with repository.transaction(message="Write together") as tx:
         prepare(tx)
         fork = write_region(tx.fork(), 0)
+        no_fork: Any = "fork"
         tx.merge(fork)
         with pytest.raises(vstore.InvalidInputError, match="merged already"):
             tx.merge(pickle.loads(pickle.dumps(fork)))
         with pytest.raises(vstore.InvalidInputError, match="merge takes forks"):
-            tx.merge("fork")
+            tx.merge(no_fork)
         twice = tx.fork()
         with pytest.raises(vstore.InvalidInputError, match="merged already"):
             tx.merge(twice, twice)

@@ -46,7 +46,7 @@ def test_a_column_that_cannot_be_added_leaves_the_table_as_it_was(repo: Reposito
             tx["t"].add_column("m", vstore.ndarray((), "int8"), [1, 2])
         with pytest.raises(InvalidInputError, match="taken by vstore"):
             tx["t"].add_column("n.valid", vstore.text())
-        assert tx["t"].columns == ("n", "word")
+        assert list(tx["t"].columns) == ["n", "word"]
     assert tx.commit_made is None
 
 

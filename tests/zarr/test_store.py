@@ -111,8 +111,10 @@ class TestReading:
             )[:] = data
         store = repository.checkout().store
         found = store.get_sync("x/c/0", byte_range=byte_range)
+        assert found is not None
         assert found.to_bytes() == data.tobytes()[expected]
         found = sync(store.get("x/c/0", default_buffer_prototype(), byte_range))
+        assert found is not None
         assert found.to_bytes() == data.tobytes()[expected]
 
     def test_a_damaged_chunk_is_not_returned(self, tmp_path: Any) -> None:
@@ -131,6 +133,7 @@ class TestReading:
         repository = with_table()
         store = repository.checkout().store
         data = store.get_sync("deep/train/image/c/0/0/0")
+        assert data is not None
         assert sync(store.getsize("deep/train/image/c/0/0/0")) == len(data)
 
 
@@ -453,8 +456,9 @@ class TestBadInput:
                 array[7] = 1
 
     def test_what_is_no_buffer(self) -> None:
+        no_buffer: Any = b"1"
         with begin(in_memory()) as tx, pytest.raises(TypeError, match="must be a zarr Buffer"):
-            tx.store.set_sync("x", b"1")
+            tx.store.set_sync("x", no_buffer)
 
 
 def test_vstore_does_not_import_zarr() -> None:

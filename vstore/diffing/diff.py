@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from vstore import optional
 from vstore.diffing.array_diff import ArrayDiff
@@ -17,6 +17,9 @@ from vstore.format.tree import ArrayNode, GroupNode, Tree
 from vstore.reading.array import StoredArray
 from vstore.reading.snapshot import Snapshot
 from vstore.reading.table import Table
+
+if TYPE_CHECKING:
+    import pyarrow
 
 
 @exported_from("vstore")
@@ -36,7 +39,7 @@ class Diff:
     def nodes(self) -> list[NodeChange]:
         """The nodes that differ, parents before children."""
         new = internals(self.new).tree
-        old = internals(self.old).tree if self.old else Tree(GroupNode(), new.load)
+        old = Tree(GroupNode(), new.load) if self.old is None else internals(self.old).tree
         return [node for node in changed_nodes(old, new) if self._is_wanted(node)]
 
     def _is_wanted(self, node: NodeChange) -> bool:
@@ -138,13 +141,14 @@ class Diff:
             "attributes": {path: plain(changes) for path, changes in self.attributes.items()},
         }
 
-    def to_arrow(self) -> Any:
+    def to_arrow(self) -> "pyarrow.Table":
         """Return the samples that differ as a `pyarrow.Table`; see `vstore.arrow`.
 
         Raises:
             MissingExtraError: pyarrow is not installed.
         """
-        return _arrow().diff_reader(self).read_all()
+        table: pyarrow.Table = _arrow().diff_reader(self).read_all()
+        return table
 
     def __arrow_c_stream__(self, requested_schema: object = None) -> object:
         """Give the samples that differ to any library that takes Arrow streams, lazily."""

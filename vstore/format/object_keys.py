@@ -1,6 +1,7 @@
 """The one place that spells where objects lie below a repository's root."""
 
 import re
+from typing import TypeGuard
 from urllib.parse import quote, unquote
 
 from vstore.errors import InvalidInputError
@@ -218,6 +219,20 @@ def check_node_name(name: str, *, what: str) -> None:
         raise InvalidInputError(msg)
     if name == "zarr.json":
         raise InvalidInputError(f"a {what} cannot be called 'zarr.json'")
+
+
+def is_path(path: object) -> TypeGuard[str]:
+    """Tell whether something may be the path of a node."""
+    try:
+        split_path(path)  # type: ignore[arg-type]
+    except InvalidInputError:
+        return False
+    return True
+
+
+def path_below(group: str, path: str) -> str:
+    """Return the path from the root of what is at `path` in a group."""
+    return "/".join([*split_path(group), *split_path(path)])
 
 
 def split_path(path: str, *, what: str = "path") -> tuple[str, ...]:

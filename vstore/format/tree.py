@@ -103,6 +103,11 @@ LoadDocuments = Callable[[Sequence[NodeRef]], Sequence[bytes]]
 """Return the verified bytes of node objects, read side by side."""
 
 
+def names_in(path: str, group: GroupNode) -> list[str]:
+    """Return the names in the group at `path`, in order, but not that of vstore's own table."""
+    return sorted(name for name in group.children if path or name != OBJECTS)
+
+
 class _NodeDocument(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
     metadata: dict[str, Any]
     chunks: Index | None = None

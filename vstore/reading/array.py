@@ -3,7 +3,8 @@
 from collections.abc import Callable, Sequence
 from functools import cached_property, partial
 from itertools import islice
-from typing import Any, Protocol
+from types import EllipsisType
+from typing import Any, Protocol, overload
 
 import msgspec
 import numpy as np
@@ -17,7 +18,7 @@ from vstore.format.page import ChunkRef
 from vstore.format.tree import ArrayNode
 from vstore.format.zarr.codecs import ChunkCodec
 from vstore.format.zarr.metadata import ArrayMetadata
-from vstore.format.zarr.selection import ChunkPart, find_box, select
+from vstore.format.zarr.selection import ChunkPart, SelectMany, SelectOne, find_box, select
 from vstore.format.zarr.sparse import is_sparse, parts_in
 from vstore.reading.fetch import Fetcher
 
@@ -286,9 +287,17 @@ class Array:
             raise TypeError("len() of a 0-dimensional array")
         return self.shape[0]
 
+    @overload
+    def __getitem__(self, index: tuple[Any, ...] | SelectOne | EllipsisType) -> Any: ...
+    @overload
+    def __getitem__(self, index: SelectMany) -> NDArray[Any]: ...
     def __getitem__(self, index: Any) -> Any:
         """Return what the index picks; see `vstore.reading.array.read`."""
+        self._require_usable()
         return read(self._source, index)
+
+    def _require_usable(self) -> None:
+        """Refuse to be read, where that is not possible any more."""
 
     def __array__(self, dtype: Any = None, *, copy: bool | None = None) -> NDArray[Any]:
         if copy is False:

@@ -1,7 +1,7 @@
 """One column of a table, opened for reading."""
 
 from collections.abc import Iterator, Mapping
-from typing import Any, NoReturn, Protocol
+from typing import Any, NoReturn, Protocol, overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,7 +13,7 @@ from vstore.format.table.kinds import ColumnInfo, from_rows
 from vstore.format.table.names import VALID_SUFFIX
 from vstore.format.table.rows import Rows
 from vstore.format.zarr.metadata import ArrayMetadata
-from vstore.format.zarr.selection import split
+from vstore.format.zarr.selection import SelectMany, SelectOne, split
 from vstore.reading.array import ChunkSource, read
 
 _WAVE_NBYTES = 32 * 2**20
@@ -136,6 +136,12 @@ class Column:
             'tx["table"]["column"][0] = …`'
         )
 
+    @overload
+    def __getitem__(self, index: tuple[Any, ...]) -> Any: ...
+    @overload
+    def __getitem__(self, index: SelectMany) -> NDArray[Any]: ...
+    @overload
+    def __getitem__(self, index: SelectOne) -> Any: ...
     def __getitem__(self, index: Any) -> Any:
         """Return the samples an index picks, decoding each chunk once.
 
@@ -178,6 +184,10 @@ class Column:
         mask = np.broadcast_to(~valid.reshape(-1, *[1] * (values.ndim - 1)), values.shape)
         return np.ma.MaskedArray(values, mask)
 
+    @overload
+    def encoded(self, index: SelectMany) -> NDArray[Any]: ...
+    @overload
+    def encoded(self, index: SelectOne) -> Any: ...
     def encoded(self, index: Any) -> Any:
         """Return samples as they are stored: for images the encoded bytes, undecoded."""
         stored = self._rows.locate(index)

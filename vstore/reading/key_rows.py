@@ -74,7 +74,7 @@ class ScannedKeys:
 
     def find_below(self, prefix: tuple[int | str, ...]) -> StoredRows:
         """Return the rows whose keys begin with `prefix`."""
-        begins = _Beginning(prefix)
+        begins = Beginning(prefix)
         return np.array([i for i, key in enumerate(self._all) if begins(key)], np.int64)
 
 
@@ -112,7 +112,7 @@ class IndexedKeys:
 
     def find_below(self, prefix: tuple[int | str, ...]) -> StoredRows:
         """Return the rows whose keys begin with `prefix`."""
-        begins = _Beginning(prefix)
+        begins = Beginning(prefix)
         _, blocks = self._named(key_index.marks_of([begins.whole]))
         rows: list[int] = []
         for block, chunk in self._chunks(np.unique(blocks)):
@@ -157,7 +157,7 @@ class IndexedKeys:
                 yield number, loaded[i][: self._rows - number * self._step]
 
 
-class _Beginning:
+class Beginning:
     """Tells whether a stored tuple begins with another."""
 
     def __init__(self, prefix: tuple[int | str, ...]) -> None:
@@ -165,6 +165,7 @@ class _Beginning:
         self._longer = f"{self.whole[:-1]},"
 
     def __call__(self, stored: str) -> bool:
+        """Tell it of one, given as it is stored."""
         return stored == self.whole or stored.startswith(self._longer)
 
 

@@ -2,21 +2,26 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from vstore import optional
-from vstore.errors import InvalidInputError, NotFoundError
+from vstore.errors import NotFoundError
 from vstore.faces import exported_from, internals
 from vstore.format import tree as trees
 from vstore.format.commit import CommitDocument, format_time
 from vstore.format.digest import Digest
-from vstore.format.tree import ArrayNode, GroupNode, Tree
+from vstore.format.object_keys import is_path, path_below
+from vstore.format.tree import ArrayNode, GroupNode, Node, Tree, names_in
 from vstore.history.commits import Commit, describe
 from vstore.reading.array import Array, StoredArray
 from vstore.reading.fetch import Fetcher
+from vstore.reading.lookup import Lookup, require_kind
 from vstore.reading.summary import Summary, TableSummary, summarize_array
 from vstore.reading.table import Table
 from vstore.reading.table_view import as_table
+
+if TYPE_CHECKING:
+    from vstore.zarr.zarr_store import ZarrStore
 
 
 class OpenCommit(NamedTuple):
@@ -27,8 +32,11 @@ class OpenCommit(NamedTuple):
 
 
 @exported_from("vstore")
-class Group:
-    """A group of a commit: names leading to groups, tables and arrays."""
+class Group(Lookup[str, Any]):
+    """A group of a commit: a mapping of names to the groups, tables and arrays in it.
+
+    `group["a/b"]` leads through several, as `snapshot["group/a/b"]` does.
+    """
 
     def __init__(self, snapshot: "Snapshot", path: str) -> None:
         self._snapshot = snapshot
@@ -51,25 +59,42 @@ class Group:
             raise NotFoundError(f"{self._path!r} is not a group")
         return node
 
+    def table(self, path: str) -> Table:
+        """Return the table at a path in the group; see `Snapshot.table`."""
+        return self._snapshot.table(path_below(self._path, path))
+
+    def array(self, path: str) -> Array:
+        """Return the plain array at a path in the group; see `Snapshot.array`."""
+        return self._snapshot.array(path_below(self._path, path))
+
+    def group(self, path: str) -> "Group":
+        """Return the group at a path in the group; see `Snapshot.group`."""
+        return self._snapshot.group(path_below(self._path, path))
+
+    def __getitem__(self, path: str) -> Any:
+        """Return the table, column, array or group at a path, or raise `NotFoundError`."""
+        return self._snapshot[path_below(self._path, path)]
+
+    def __contains__(self, path: object) -> bool:
+        return is_path(path) and path_below(self._path, path) in self._snapshot
+
     def __iter__(self) -> Iterator[str]:
-        return iter(sorted(self._node.children))
+        return iter(names_in(self._path, self._node))
 
     def __len__(self) -> int:
-        return len(self._node.children)
-
-    def __contains__(self, name: object) -> bool:
-        return name in self._node.children
-
-    def __getitem__(self, name: str) -> Any:
-        return self._snapshot[f"{self._path}/{name}".strip("/")]
+        return len(names_in(self._path, self._node))
 
     def __repr__(self) -> str:
         return f"<vstore.Group {self._path!r}: {', '.join(self) or 'empty'}>"
 
 
 @exported_from("vstore")
-class Snapshot:
+class Snapshot(Lookup[str, Any]):
     """A commit opened for reading: `snapshot["train"]["image"][10:20]`.
+
+    It is a mapping of the names at its root; paths lead on, as in
+    `snapshot["train/image"]`. What stands there decides what `[...]` gives, so for a type
+    checker that is `Any`; `table`, `array` and `group` say what is meant, and have types.
 
     Reading verifies every byte against the commit's digest. A snapshot pickles as the
     store's address and the commit's digest, and may be used from several threads.
@@ -115,14 +140,37 @@ class Snapshot:
         node = self._tree.get(path)
         path = path.strip("/")
         if not isinstance(node, GroupNode):
-            raise InvalidInputError(f"{path!r} is an array, not a table")
+            return require_kind(self[path], Table, path)
         if node.table is None:
             children = {name: self._tree.child(node, name) for name in node.children}
             node = as_table(node, children, path=path)
         return self._table(path, node)
 
+    def array(self, path: str) -> Array:
+        """Return the plain array at a path.
+
+        Raises:
+            NotFoundError: nothing is there.
+            InvalidInputError: what is there is no plain array.
+        """
+        return require_kind(self[path], Array, path)
+
+    def group(self, path: str) -> Group:
+        """Return the group at a path; the root is the empty path.
+
+        Raises:
+            NotFoundError: nothing is there.
+            InvalidInputError: what is there is no group, or is a table.
+        """
+        return require_kind(self[path], Group, path)
+
+    def _is_column(self, path: str, node: Node) -> bool:
+        above = self._tree.get(path.rpartition("/")[0])
+        is_below_table = isinstance(above, GroupNode) and above.table is not None
+        return is_below_table and isinstance(node, ArrayNode) and node.column is not None
+
     @property
-    def store(self) -> Any:
+    def store(self) -> "ZarrStore":
         """The commit as a read-only Zarr store, a `vstore.zarr_store.ZarrStore`.
 
         >>> import vstore, zarr
@@ -136,7 +184,8 @@ class Snapshot:
         module = optional.load(
             "vstore.zarr.zarr_store", package="zarr", extra="zarr", purpose=purpose
         )
-        return module.ZarrStore(self)
+        store: ZarrStore = module.ZarrStore(self)
+        return store
 
     def __getitem__(self, path: str) -> Any:
         """Return the table, column, array or group at a path.
@@ -148,21 +197,21 @@ class Snapshot:
         path = path.strip("/")
         if isinstance(node, GroupNode):
             return self._table(path, node) if node.table is not None else Group(self, path)
-        parent, _, name = path.rpartition("/")
-        above = self._tree.get(parent)
-        if isinstance(above, GroupNode) and above.table is not None and node.column is not None:
-            return self._table(parent, above).columns[name]
+        if self._is_column(path, node):
+            table, _, name = path.rpartition("/")
+            return self.table(table)[name]
         return Array(StoredArray(self._fetcher, node, path=path), path=path)
 
-    def __contains__(self, path: str) -> bool:
-        return self._tree.find(path) is not None
+    def __contains__(self, path: object) -> bool:
+        """Tell whether a path leads to something, as `[path]` would."""
+        return is_path(path) and self._tree.find(path) is not None
 
     def __iter__(self) -> Iterator[str]:
         """Iterate over the names at the root."""
-        return iter(sorted(self._tree.root.children))
+        return iter(names_in("", self._tree.root))
 
     def __len__(self) -> int:
-        return len(self._tree.root.children)
+        return len(names_in("", self._tree.root))
 
     @property
     def attributes(self) -> dict[str, Any]:

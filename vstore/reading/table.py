@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
-from typing import Any, Protocol
+from typing import Any, Protocol, overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,13 +14,16 @@ from vstore.format.table.key_index import bucket_count
 from vstore.format.table.kinds import ColumnInfo
 from vstore.format.table.names import DELETED, KEY_INDEX, KEYS
 from vstore.format.table.rows import Rows
-from vstore.format.table.sample_keys import INT, KeyKind, SampleKey, as_list, find_key_kind
+from vstore.format.table.sample_keys import INT, KeyKind, SampleKey, find_key_kind
 from vstore.format.tree import ArrayNode, GroupNode
 from vstore.format.zarr.metadata import ArrayMetadata
+from vstore.format.zarr.selection import SelectMany, SelectOne
 from vstore.reading.array import ChunkSource, StoredArray, prefetch_rows, read
 from vstore.reading.column import Column
 from vstore.reading.deleted_samples import deleted_rows
+from vstore.reading.key_indexer import KeyIndexer, rows_of
 from vstore.reading.key_rows import IndexedKeys, KeyRows, NoKeys, ScannedKeys
+from vstore.reading.named_columns import NamedColumns
 
 MOST_UNSTORED_KEYS = 2**28
 """How many rows beyond those whose keys are stored a table has at most."""
@@ -34,12 +37,13 @@ class OpenArray(Protocol):
 
 
 @exported_from("vstore")
-class Table:
+class Table(NamedColumns[Column]):
     """Samples under named columns, by position and, where they have keys, by key.
 
     `table["image"]` is a column, `table[17]` one sample as a dict, `table[10:20]` a dict
-    of arrays; `table.loc[key]` finds samples by key. A table of a commit pickles, as do
-    its columns.
+    of arrays; `table.loc[key]` finds samples by key. `len`, `[position]` and iterating are
+    about samples; names are about columns, as with `keys`, `items`, `in` and
+    `dict(table)`. A table of a commit pickles, as do its columns.
     """
 
     def __init__(self, path: str, node: GroupNode, open_array: OpenArray) -> None:
@@ -142,8 +146,15 @@ class Table:
         return len(self.rows)
 
     def __contains__(self, name: object) -> bool:
+        """Tell whether there is a column of this name."""
         return name in self.infos
 
+    @overload
+    def __getitem__(self, index: str) -> Column: ...
+    @overload
+    def __getitem__(self, index: SelectMany) -> dict[str, NDArray[Any]]: ...
+    @overload
+    def __getitem__(self, index: SelectOne) -> dict[str, Any]: ...
     def __getitem__(self, index: Any) -> Any:
         """Return a column by name, else a dict of what the index picks from each column."""
         if isinstance(index, str):
@@ -209,7 +220,7 @@ class Table:
             )
 
     @property
-    def loc(self) -> "KeyIndexer":
+    def loc(self) -> KeyIndexer:
         """Find samples by key: `table.loc["shoe-17"]`, `table.loc[[3, 5]]`."""
         return KeyIndexer(self)
 
@@ -231,10 +242,7 @@ class Table:
         for key in keys:
             self.check_key(key)
         if self.key_kind is None:
-            positions = np.array(keys, np.int64)
-            found = np.where((positions >= 0) & (positions < len(self)), positions, -1)
-            found[found >= 0] = self.rows.locate(found[found >= 0])
-            return found
+            return self.rows.find(keys)
         which, rows = self.key_rows.find(self._key_kind.to_stored(keys))
         live = self.rows.are_live(rows)
         found = np.full(len(keys), -1, np.int64)
@@ -243,19 +251,7 @@ class Table:
 
     def rows_of(self, keys: Any) -> StoredRows:
         """Return where in storage the samples with some keys lie, or raise `NotFoundError`."""
-        listed = as_list(keys, path=self._path)
-        found = self.find_rows(listed)
-        absent = np.flatnonzero(found < 0)
-        if len(absent) and self.key_kind is None:
-            raise NotFoundError(
-                f"the table {self._path!r} has {len(self)} samples and no keys; got "
-                f"{listed[absent[0]]!r}"
-            )
-        if len(absent):
-            raise NotFoundError(
-                f"the table {self._path!r} has no sample with the key {listed[absent[0]]!r}"
-            )
-        return found
+        return rows_of(self, keys)
 
     def position(self, key: SampleKey) -> int:
         """Return where the sample with this key stands, or raise `NotFoundError`."""
@@ -296,8 +292,7 @@ class Table:
 
     def metadata(self, name: str) -> ArrayMetadata:
         """Return the Zarr v3 metadata of a column."""
-        metadata: ArrayMetadata = self[name].metadata
-        return metadata
+        return self[name].metadata
 
     def __repr__(self) -> str:
         columns = ", ".join(
@@ -308,43 +303,6 @@ class Table:
         )
         keys = f", keyed by {self.key_kind}" if self.key_kind else ""
         return f"<vstore.Table {self._path!r} {len(self):,} samples{keys}; {columns}>"
-
-
-@exported_from("vstore")
-class KeyIndexer:
-    """Finds samples of a table by their keys."""
-
-    def __init__(self, table: Table) -> None:
-        self._table = table
-
-    def __getitem__(self, key: Any) -> dict[str, Any]:
-        """Return one sample by key, or a dict of arrays for a list of keys.
-
-        Where keys are tuples, their first part (or parts, as a shorter tuple) gives all
-        samples whose keys begin so: `table.loc["patient-7"]`.
-
-        Raises:
-            NotFoundError: no sample has the key.
-            InvalidInputError: the key is of the wrong kind.
-        """
-        table = self._table
-        if isinstance(key, (list, np.ndarray)):
-            return table.at_rows(table.rows_of(key))
-        kind = find_key_kind(table.key_kind)
-        has_prefixes = kind is not None and kind.has_prefixes
-        if not has_prefixes or isinstance(key, tuple):
-            row = int(table.find_rows([key])[0])
-            if row >= 0:
-                return table.at_rows(row)
-        if has_prefixes:
-            return table.at_rows(table.rows_below(key))
-        return table.at_rows(int(table.rows_of([key])[0]))
-
-    def __contains__(self, key: Any) -> bool:
-        return self._table.has_key(key)
-
-    def __repr__(self) -> str:
-        return f"<{self._table.key_kind or 'no'} keys of {self._table!r}>"
 
 
 def _keeping(source: ChunkSource) -> ChunkSource:

@@ -15,7 +15,7 @@ array([1, 1, 1, 1, 2, 2, 2, 2])
 import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from vstore.errors import ConflictError, InvalidInputError
 from vstore.faces import exported_from, internals
@@ -26,6 +26,12 @@ from vstore.merging.sides import Sides
 from vstore.reading.fetch import Fetcher
 from vstore.writing.committing import CommitOptions
 from vstore.writing.transaction import Transaction
+from vstore.writing.transaction_array import TransactionArray
+from vstore.writing.transaction_nodes import TransactionGroup
+from vstore.writing.transaction_table import TransactionTable
+
+if TYPE_CHECKING:
+    from vstore.zarr.zarr_store import ZarrStore
 
 
 class WrittenPart:
@@ -72,13 +78,25 @@ class Fork:
         self._internals = part
 
     @property
-    def store(self) -> Any:
+    def store(self) -> "ZarrStore":
         """The fork as a Zarr store, to read and write."""
         return self._internals.transaction.store
 
     def __getitem__(self, path: str) -> Any:
-        """Return the table, column or array at `path`, to read and to change."""
+        """Return the table, column, array or group at a path, to read and to change."""
         return self._internals.transaction[path]
+
+    def table(self, path: str) -> TransactionTable:
+        """Return the table at a path; see `Transaction.table`."""
+        return self._internals.transaction.table(path)
+
+    def array(self, path: str) -> TransactionArray:
+        """Return the plain array at a path; see `Transaction.array`."""
+        return self._internals.transaction.array(path)
+
+    def group(self, path: str) -> TransactionGroup:
+        """Return the group at a path; see `Transaction.group`."""
+        return self._internals.transaction.group(path)
 
     def __repr__(self) -> str:
         part = self._internals
@@ -102,7 +120,7 @@ class Forks:
         options = replace(self.options, message="Part of a transaction", metadata={})
         return Fork(WrittenPart(self.fetcher, begun, options, token))
 
-    def merge(self, transaction: Transaction, forks: Sequence[Any]) -> None:
+    def merge(self, transaction: Transaction, forks: Sequence[Fork]) -> None:
         """Put what was written into forks into their transaction, one after the other."""
         tokens = self._check(forks)
         ours = transaction.checkpoint()
@@ -116,7 +134,7 @@ class Forks:
         self.out -= tokens
         self.merged |= tokens
 
-    def _check(self, forks: Sequence[Any]) -> set[str]:
+    def _check(self, forks: Sequence[Fork]) -> set[str]:
         tokens: set[str] = set()
         for fork in forks:
             if not isinstance(fork, Fork):

@@ -10,6 +10,7 @@ from vstore.format.numbers import ChunkNumbers, Ints, StoredRows
 from vstore.format.table import key_index
 from vstore.format.table.key_index import Marks
 from vstore.format.table.sample_keys import KeyKind
+from vstore.reading.key_rows import Beginning
 
 RECENT = 2**16
 """How many keys are kept as they are; of all others a mark and a row, 16 bytes."""
@@ -60,6 +61,17 @@ class AddedKeys:
             return which, rows
         is_right = self._read(rows) == stored[which]
         return which[is_right], rows[is_right]
+
+    def find_below(self, prefix: tuple[int | str, ...]) -> StoredRows:
+        """Return the rows whose tuple keys begin with `prefix`, deleted ones too."""
+        begins = Beginning(prefix)
+        found = [np.array([row for key, row in self._recent.items() if begins(key)], np.int64)]
+        (mark,) = key_index.marks_of([begins.whole])
+        for held, at in (*self._runs, *self._below):
+            rows = at[held == mark]
+            if len(rows):
+                found.append(rows[[begins(key) for key in self._read(rows).tolist()]])
+        return np.unique(np.concatenate(found))
 
     def entries(self, step: int) -> tuple[Marks, ChunkNumbers]:
         """Return what an index says of the keys, in chunks of `step` rows; see `entries_of`."""

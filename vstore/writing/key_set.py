@@ -1,6 +1,6 @@
 """The keys of a table's live samples, checked before samples are taken."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -82,25 +82,53 @@ class KeySet:
         """Take the keys of new rows, which were checked, as they are stored."""
         self.added.add(stored, first_row)
 
-    def _rows(self, stored: NDArray[Any]) -> StoredRows:
-        """Return the live row of each key, given as it is stored; -1 for those of none."""
+    @property
+    def _held(self) -> KeyRows:
+        """What finds the keys that the table had before."""
         if self._before is None:
             self._before = self._make()
+        return self._before
+
+    def _rows(self, stored: NDArray[Any]) -> StoredRows:
+        """Return the live row of each key, given as it is stored; -1 for those of none."""
         found = np.full(len(stored), -1, np.int64)
-        for held in (self._before, self.added):
+        for held in (self._held, self.added):
             which, rows = held.find(stored)
             live = self._are_live(rows)
             found[which[live]] = rows[live]
         return found
 
-    def rows(self, keys: Any, *, path: str) -> StoredRows:
-        """Return in which rows the samples with some keys lie, or raise `NotFoundError`."""
+    def find(self, keys: Sequence[Any], *, path: str) -> StoredRows:
+        """Return in which rows the samples with some keys lie, -1 for keys of none."""
+        kind = self._kind(path)
+        for key in keys:
+            kind.check(key, path)
+        return self._rows(kind.to_stored(keys))
+
+    def _kind(self, path: str) -> KeyKind:
         if self.kind is None:
             raise InvalidInputError(f"the samples of {path!r} have no keys: use positions")
+        return self.kind
+
+    def rows_below(self, prefix: object, *, path: str) -> StoredRows:
+        """Return in which rows the samples lie whose tuple keys begin with `prefix`.
+
+        Raises:
+            NotFoundError: there is none.
+        """
+        parts = prefix if isinstance(prefix, tuple) else (prefix,)
+        self._kind(path).check(parts, path)
+        found = np.union1d(self._held.find_below(parts), self.added.find_below(parts))
+        found = found[self._are_live(found)]
+        if not len(found):
+            raise NotFoundError(f"the table {path!r} has no sample below {prefix!r}")
+        return found
+
+    def rows(self, keys: Any, *, path: str) -> StoredRows:
+        """Return in which rows the samples with some keys lie, or raise `NotFoundError`."""
+        self._kind(path)
         listed = as_list(keys, path=path)
-        for key in listed:
-            self.kind.check(key, path)
-        found = self._rows(self.kind.to_stored(listed))
+        found = self.find(listed, path=path)
         absent = np.flatnonzero(found < 0)
         if len(absent):
             raise NotFoundError(

@@ -116,14 +116,13 @@ class TableArrays:
         """The stored rows, and which of them are deleted."""
         return Rows(self.count, self._deletions.rows)
 
-    def stored_keys(self) -> NDArray[Any]:
-        """Return the keys of live samples, as they are stored."""
+    def stored_keys(self, rows: Any) -> NDArray[Any]:
+        """Return the keys of some rows, as they are stored."""
         if KEYS not in self._arrays:
             return np.zeros(0, (self.keys.kind or INT).dtype)
-        keys: NDArray[Any] = read(self._arrays[KEYS], (self.rows.locate(slice(None)),))
-        return keys
+        return self._keys_at(rows)
 
-    def _keys_at(self, rows: StoredRows) -> NDArray[Any]:
+    def _keys_at(self, rows: Any) -> NDArray[Any]:
         keys: NDArray[Any] = read(self._arrays[KEYS], (rows,))
         return keys
 

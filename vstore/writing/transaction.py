@@ -1,29 +1,25 @@
 """Changes that become one commit, or nothing."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from types import TracebackType
-from typing import Any, Protocol, Self
+from typing import TYPE_CHECKING, Any, Protocol, Self
 
 from numpy.typing import DTypeLike
 
 from vstore import optional
 from vstore.diffing.diff import Diff
-from vstore.errors import (
-    AlreadyExistsError,
-    ClosedError,
-    InvalidInputError,
-    NotFoundError,
-)
+from vstore.errors import ClosedError, InvalidInputError
 from vstore.faces import exported_from, internals
-from vstore.format import document, object_keys
+from vstore.format import document
 from vstore.format.commit import Changes, CommitDocument
 from vstore.format.digest import Digest
 from vstore.format.object_keys import split_path
 from vstore.format.table.sample_keys import KEY_KINDS, KeyKindName
 from vstore.format.table.specs import ColumnSpec
-from vstore.format.tree import ArrayNode, GroupNode
+from vstore.format.tree import GroupNode
 from vstore.history.commits import Commit, describe
 from vstore.reading.fetch import Fetcher
+from vstore.reading.lookup import Lookup
 from vstore.reading.snapshot import Snapshot
 from vstore.writing.committing import CommitOptions, CommitWriter
 from vstore.writing.copying import require_kept_here
@@ -31,7 +27,12 @@ from vstore.writing.new_column import array_metadata, check_specs
 from vstore.writing.packs import PackWriter
 from vstore.writing.staged_tree import StagedTree
 from vstore.writing.transaction_array import TransactionArray
+from vstore.writing.transaction_nodes import TransactionGroup, TransactionNodes
 from vstore.writing.transaction_table import TransactionTable
+
+if TYPE_CHECKING:
+    from vstore.sharing.forks import Fork
+    from vstore.zarr.zarr_store import ZarrStore
 
 
 class Publish(Protocol):
@@ -47,10 +48,10 @@ class Publish(Protocol):
 class Forking(Protocol):
     """Gives parts of a transaction to other workers, and joins what they made of them."""
 
-    def fork(self, transaction: "Transaction") -> Any:
+    def fork(self, transaction: "Transaction") -> "Fork":
         """Return a part to write into, which pickles."""
 
-    def merge(self, transaction: "Transaction", forks: Sequence[Any]) -> None:
+    def merge(self, transaction: "Transaction", forks: Sequence["Fork"]) -> None:
         """Put what was written into forks into their transaction, in the order given."""
 
 
@@ -65,8 +66,12 @@ class Contributions(Protocol):
 
 
 @exported_from("vstore")
-class Transaction:
+class Transaction(Lookup[str, Any]):
     """Changes to one branch, invisible until they are committed.
+
+    It is a mapping of the names at its root, as a `Snapshot` is, and shows what was changed
+    so far. For a type checker `[...]` gives `Any`; `table`, `array` and `group` say what is
+    meant, and have types.
 
     As a context manager it commits on a normal exit and discards on an exception. Data
     streams to the store while it is written; memory stays bounded as
@@ -97,6 +102,9 @@ class Transaction:
             require_open=self._require_open,
             what=f"the head of {branch!r}",
         )
+        self._nodes = TransactionNodes(
+            self._staged, enter=self._enter, require_open=self._require_open
+        )
         self._is_open = True
         self._contributions: Contributions | None = None
         self.commit_made: Commit | None = None
@@ -120,6 +128,11 @@ class Transaction:
     def _require_open(self) -> None:
         if not self._is_open:
             raise ClosedError("the transaction is finished: begin another one")
+
+    def _enter(self) -> None:
+        """Bring what is there up to date, or refuse to show it."""
+        self._require_open()
+        self.take_contributions()
 
     @property
     def branch(self) -> str:
@@ -146,7 +159,7 @@ class Transaction:
             InvalidInputError: a name, a column or an attribute is impossible.
         """
         self._require_open()
-        path = self._free_path(path, "table")
+        path = self._nodes.free_path(path, "table")
         check_specs(columns)
         if keys is not None and keys not in KEY_KINDS:
             known = " or ".join(map(repr, KEY_KINDS))
@@ -173,7 +186,7 @@ class Transaction:
             InvalidInputError: an option is impossible.
         """
         self._require_open()
-        path = self._free_path(path, "array")
+        path = self._nodes.free_path(path, "array")
         metadata = array_metadata(
             shape,
             dtype,
@@ -185,58 +198,52 @@ class Transaction:
         )
         return TransactionArray(self._staged.make_array(path, metadata), self._require_open)
 
-    def _free_path(self, path: str, what: str) -> str:
-        names = split_path(path, what=what)
-        if not names:
-            raise InvalidInputError(f"a {what} needs a name; got {path!r}")
-        if names[0] == object_keys.OBJECTS:
-            raise InvalidInputError(f"the name {object_keys.OBJECTS!r} is taken by vstore")
-        joined = "/".join(names)
-        if joined in self:
-            raise AlreadyExistsError(f"there is something at {joined!r} already: delete it first")
-        for depth in range(1, len(names)):
-            where = "/".join(names[:depth])
-            above = self._staged.nodes.find(where)
-            if isinstance(above, ArrayNode) or (above is not None and above.table is not None):
-                raise InvalidInputError(f"{where!r} is no plain group: nothing can go below it")
-        return joined
-
     def delete(self, path: str) -> None:
         """Delete the table, array or group at `path`, or raise `NotFoundError`."""
         self._require_open()
         self._staged.nodes.get(path)
-        self._staged.delete(self._whole(path))
+        self._staged.delete(self._nodes.whole_path(path))
 
     def __getitem__(self, path: str) -> Any:
-        """Return the table, column or array at `path`, to read and to change.
+        """Return the table, column, array or group at a path, to read and to change.
 
         Raises:
             NotFoundError: nothing is there.
         """
-        self._require_open()
-        self.take_contributions()
-        joined = "/".join(split_path(path))
-        if self._staged.is_table(joined):
-            return self._staged.table(joined)
-        parent, _, name = joined.rpartition("/")
-        if self._staged.is_table(parent):
-            return self._staged.table(parent)[name]
-        if isinstance(self._staged.nodes.get(joined), GroupNode):
-            raise NotFoundError(f"{joined!r} is a group; name a table or an array in it")
-        return TransactionArray(self._staged.array(joined), self._require_open)
+        return self._nodes.get(path)
 
-    def __contains__(self, path: str) -> bool:
-        self.take_contributions()
-        return self._staged.nodes.find(path) is not None
+    def table(self, path: str) -> TransactionTable:
+        """Return the table at a path, or raise as `Snapshot.table` does."""
+        return self._nodes.table(path)
+
+    def array(self, path: str) -> TransactionArray:
+        """Return the plain array at a path, or raise as `Snapshot.array` does."""
+        return self._nodes.array(path)
+
+    def group(self, path: str) -> TransactionGroup:
+        """Return the group at a path, the empty one for the root, or raise as `Snapshot.group`."""
+        return self._nodes.group(path)
+
+    def __contains__(self, path: object) -> bool:
+        """Tell whether a path leads to something, as `[path]` would."""
+        return self._nodes.has(path)
+
+    def __iter__(self) -> Iterator[str]:
+        """Iterate over the names at the root."""
+        return iter(self._nodes.names(""))
+
+    def __len__(self) -> int:
+        return len(self._nodes.names(""))
 
     @property
-    def store(self) -> Any:
+    def store(self) -> "ZarrStore":
         """The transaction as a Zarr store, a `vstore.zarr_store.ZarrStore`, to read and write."""
         purpose = "a transaction as a Zarr store"
         module = optional.load(
             "vstore.zarr.zarr_store", package="zarr", extra="zarr", purpose=purpose
         )
-        return module.ZarrStore(self)
+        store: ZarrStore = module.ZarrStore(self)
+        return store
 
     @property
     def is_open(self) -> bool:
@@ -269,21 +276,11 @@ class Transaction:
 
     def _way(self, path: str, new_path: str, what: str) -> tuple[str, str]:
         self._require_open()
-        old, new = self._whole(path), self._free_path(new_path, "node")
+        old, new = self._nodes.whole_path(path), self._nodes.free_path(new_path, "node")
         self._staged.nodes.get(old)
         if f"{new}/".startswith(f"{old}/"):
             raise InvalidInputError(f"{old!r} cannot be {what} to {new!r}, below itself")
         return old, new
-
-    def _whole(self, path: str) -> str:
-        """Return the path of what can be taken by itself: no root, and no part of a table."""
-        joined = "/".join(split_path(path))
-        if not joined:
-            raise InvalidInputError("the root stays where it is: name a node in it")
-        parent = joined.rpartition("/")[0]
-        if self._staged.is_table(parent):
-            raise InvalidInputError(f"{joined!r} is a column: it goes with its table {parent!r}")
-        return joined
 
     def copy_from(self, snapshot: Snapshot, path: str, new_path: str | None = None) -> None:
         """Copy a table, array or group out of any commit of this repository.
@@ -304,15 +301,15 @@ class Transaction:
         """
         self._require_open()
         node = internals(snapshot).tree.get(path)
-        new = self._free_path(path if new_path is None else new_path, "node")
+        new = self._nodes.free_path(path if new_path is None else new_path, "node")
         above = internals(snapshot).tree.find("/".join(split_path(path)[:-1]))
         if isinstance(above, GroupNode) and above.table is not None:
             raise InvalidInputError(f"{path!r} is a column: copy its table")
         require_kept_here(self._staged.fetcher.store, snapshot.commit.id, of=snapshot.url)
         self._staged.put_copy(new, node, internals(snapshot).tree)
 
-    def fork(self) -> Any:
-        """Return a `vstore.sharing.forks.Fork`: a part to write into elsewhere, which pickles.
+    def fork(self) -> "Fork":
+        """Return a part to write into elsewhere, which pickles.
 
         It begins with what this transaction holds now. Nothing of it is visible before
         `merge` takes it and this transaction is committed.
@@ -321,7 +318,7 @@ class Transaction:
         self.take_contributions()
         return forking.fork(self)
 
-    def merge(self, *forks: Any) -> None:
+    def merge(self, *forks: "Fork") -> None:
         """Take what was written into forks, rows of tables in the order of the forks.
 
         Raises:

@@ -1,5 +1,6 @@
 """A plain array of a transaction, as people hold it."""
 
+from collections.abc import Callable
 from typing import Any
 
 from vstore.faces import exported_from
@@ -12,19 +13,16 @@ from vstore.writing.staged_array import StagedArray
 class TransactionArray(Array):
     """A plain array of a transaction: index it to read, assign to it to write."""
 
-    def __init__(self, source: StagedArray, require_open: Any) -> None:
+    def __init__(self, source: StagedArray, require_open: Callable[[], None]) -> None:
         super().__init__(source, path=source.path)
         self._staged = source
         self._require_open = require_open
 
-    def __getitem__(self, index: Any) -> Any:
-        """Return what the index picks, as it stands in the transaction."""
+    def _require_usable(self) -> None:
         self._require_open()
         self._staged.require_usable()
-        return super().__getitem__(index)
 
     def __setitem__(self, index: Any, values: Any) -> None:
         """Change the elements an index picks; values broadcast as in NumPy."""
-        self._require_open()
-        self._staged.require_usable()
+        self._require_usable()
         self._staged.write(index, as_dtype(values, self.dtype, name=self.path))

@@ -1,8 +1,13 @@
 """A table inside a transaction: samples are added, changed and deleted."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import (
+    Iterable,
+    Iterator,
+    Mapping,
+    Sequence,
+)
 from dataclasses import replace
-from typing import Any
+from typing import Any, overload
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
@@ -12,14 +17,14 @@ from vstore.faces import exported_from
 from vstore.format import document
 from vstore.format.commit import Changes
 from vstore.format.numbers import StoredRows
-from vstore.format.table.conversion import as_dtype
 from vstore.format.table.names import KEYS
 from vstore.format.table.sample_keys import SampleKey
-from vstore.format.table.specs import ColumnSpec, as_storable
+from vstore.format.table.specs import ColumnSpec
 from vstore.format.tree import ArrayNode, GroupNode
-from vstore.format.zarr.selection import split
-from vstore.reading.array import read
+from vstore.format.zarr.selection import SelectMany, SelectOne, split
 from vstore.reading.column import Column
+from vstore.reading.key_indexer import rows_of
+from vstore.reading.named_columns import NamedColumns
 from vstore.writing.assignments import Assignment, Target, assignments
 from vstore.writing.batches import (
     Batch,
@@ -30,16 +35,18 @@ from vstore.writing.batches import (
     check_columns,
     common_length,
 )
+from vstore.writing.casting import cast_column
 from vstore.writing.new_column import check_column_name, check_specs
 from vstore.writing.staged_array import StagedArray
 from vstore.writing.table_arrays import Staging, TableArrays
-from vstore.writing.transaction_column import TransactionColumn, TransactionIndexer
+from vstore.writing.transaction_column import TransactionColumn
+from vstore.writing.transaction_indexer import StagedSamples, TransactionIndexer
 
 _WAVE_ROWS = 4096
 
 
 @exported_from("vstore")
-class TransactionTable:
+class TransactionTable(NamedColumns[TransactionColumn]):
     """A table of a transaction. Reading sees what was written; nobody else does yet."""
 
     def __init__(
@@ -79,9 +86,10 @@ class TransactionTable:
         return self._stored
 
     @property
-    def columns(self) -> tuple[str, ...]:
-        """The names of the columns."""
-        return tuple(sorted(self._stored.infos.keys() | self._pending.keys()))
+    def columns(self) -> Mapping[str, TransactionColumn]:
+        """The columns by name, in the order of their names."""
+        names = sorted(self._stored.infos.keys() | self._pending.keys())
+        return {name: TransactionColumn(self, name) for name in names}
 
     @property
     def key_kind(self) -> str | None:
@@ -195,12 +203,15 @@ class TransactionTable:
     @property
     def loc(self) -> TransactionIndexer:
         """Read or change samples by key: `table.loc["a"] = {"label": 3}`."""
-        return TransactionIndexer(self)
+        return TransactionIndexer(self, self._usable_arrays)
+
+    def _usable_arrays(self) -> TableArrays:
+        self._require_usable()
+        return self._stored
 
     def position(self, key: SampleKey) -> int:
         """Return where the sample with this key stands, or raise `NotFoundError`."""
-        self._require_usable()
-        row = self._stored.keys.rows([key], path=self._path)
+        row = rows_of(StagedSamples(self, self._usable_arrays), [key])
         return int(self._stored.rows.position(row)[0])
 
     def sample_keys(self) -> NDArray[Any]:
@@ -209,16 +220,30 @@ class TransactionTable:
         kind = self._stored.keys.kind
         if kind is None:
             return np.arange(len(self), dtype=np.int64)
-        return kind.from_stored(self._stored.stored_keys())
+        live = self._stored.rows.locate(slice(None))
+        return kind.from_stored(self._stored.stored_keys(live))
 
-    def __contains__(self, name: object) -> bool:
-        return name in self.columns
+    @overload
+    def __getitem__(self, index: str) -> TransactionColumn: ...
+    @overload
+    def __getitem__(self, index: SelectMany) -> dict[str, NDArray[Any]]: ...
+    @overload
+    def __getitem__(self, index: SelectOne) -> dict[str, Any]: ...
+    def __getitem__(self, index: Any) -> Any:
+        """Return a column by name, to read or to assign to, else samples as `Table` does."""
+        self._require_usable()
+        if not isinstance(index, str):
+            return {name: self.open_column(name)[index] for name in self.columns}
+        self._require_column(index)
+        self._make(index, None)
+        return TransactionColumn(self, index)
 
-    def __getitem__(self, name: str) -> TransactionColumn:
-        """Return a column, to read or to assign to."""
-        self._require_column(name)
-        self._make(name, None)
-        return TransactionColumn(self, name)
+    def __iter__(self) -> Iterator[dict[str, Any]]:
+        """Iterate over the samples as they stand, each a dict."""
+        self._require_usable()
+        columns = {name: iter(self.open_column(name)) for name in self.columns}
+        for values in zip(*columns.values(), strict=True):
+            yield dict(zip(columns, values, strict=True))
 
     def _require_column(self, name: str) -> None:
         self._require_usable()
@@ -314,27 +339,7 @@ class TransactionTable:
         """
         self._require_column(name)
         self._make(name, None)
-        info, source, new = self._stored.infos[name], self._stored[name], as_storable(dtype)
-        old = source.metadata
-        if not info.kind.is_plain or not np.can_cast(old.dtype, new, "safe"):
-            raise InvalidInputError(
-                f"the column {name!r} holds {info.kind.name} {old.dtype}, which {new} cannot hold "
-                "without loss"
-            )
-
-        def waves() -> Iterator[tuple[StoredRows, NDArray[Any]]]:
-            for start in range(0, self._stored.count, _WAVE_ROWS):
-                rows = np.arange(start, min(start + _WAVE_ROWS, self._stored.count))
-                yield rows, as_dtype(read(source, (rows,)), new, name=name)
-
-        # NumPy calls some conversions safe that are not, so every value is looked at first.
-        first = [values for _, values in waves()][:1]
-        fill = np.asarray(old.fill_value).astype(new)[()]
-        spec = ColumnSpec(info, new, old.shape[1:], fill, attributes=dict(old.attributes))
-        with self._staging.writer.uninterrupted():
-            self._stored.replace_column(name, spec, first[0] if first else np.zeros(0, new))
-            for rows, values in waves():
-                self._stored.write_rows(name, rows, values)
+        cast_column(self._stored, name, dtype, writer=self._staging.writer)
 
     def compact(self) -> int:
         """Rewrite the table without its deleted samples; return how many rows that frees.

@@ -63,7 +63,7 @@ class VstoreBackendEntrypoint(BackendEntrypoint):
         snapshot = _snapshot(filename_or_obj, storage_options)
         path = _checked_group(snapshot, group)
         dataset = ZarrBackendEntrypoint().open_dataset(
-            snapshot.store,
+            _zarr_store(snapshot),
             mask_and_scale=mask_and_scale,
             decode_times=decode_times,
             concat_characters=concat_characters,
@@ -94,7 +94,7 @@ class VstoreBackendEntrypoint(BackendEntrypoint):
         snapshot = _snapshot(filename_or_obj, storage_options)
         path = _checked_group(snapshot, group)
         groups = ZarrBackendEntrypoint().open_groups_as_dict(
-            snapshot.store,
+            _zarr_store(snapshot),
             mask_and_scale=mask_and_scale,
             decode_times=decode_times,
             concat_characters=concat_characters,
@@ -138,6 +138,11 @@ class VstoreBackendEntrypoint(BackendEntrypoint):
             storage_options=storage_options,
         )
         return DataTree.from_dict(groups)
+
+
+def _zarr_store(snapshot: Snapshot) -> Any:
+    """Return a commit as xarray takes it, whose types leave out the stores that it takes."""
+    return snapshot.store
 
 
 def _snapshot(source: Any, storage_options: Mapping[str, Any] | None) -> Snapshot:

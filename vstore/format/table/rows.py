@@ -1,5 +1,6 @@
 """Which rows of a table are alive, and where they lie."""
 
+from collections.abc import Sequence
 from reprlib import repr as shortened
 from typing import Any
 
@@ -66,6 +67,14 @@ class Rows:
         if is_integer(index):
             return int(self._stored(self._checked([index]))[0])
         return self._stored(self._checked(index))
+
+    def find(self, positions: Sequence[int]) -> StoredRows:
+        """Return where in storage the rows at some positions lie, -1 for those outside."""
+        found = np.array(positions, np.int64)
+        is_there = (found >= 0) & (found < len(self))
+        found[~is_there] = -1
+        found[is_there] = self._stored(found[is_there])
+        return found
 
     def _checked(self, index: Any) -> Positions:
         try:

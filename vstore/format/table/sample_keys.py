@@ -59,6 +59,14 @@ class KeyKind:
     def __repr__(self) -> str:
         return f"<KeyKind {self.name!r}>"
 
+    def fits(self, key: object) -> bool:
+        """Tell whether a key may name a sample."""
+        try:
+            self.check(key, "")
+        except InvalidInputError:
+            return False
+        return True
+
     def to_stored(self, keys: Sequence[Any]) -> NDArray[Any]:
         """Return keys, already checked, as they are stored."""
         if not self.dtype.hasobject:

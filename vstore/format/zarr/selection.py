@@ -10,14 +10,22 @@ import operator
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from reprlib import repr as shortened
+from types import EllipsisType
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from vstore.errors import InvalidInputError, OutOfBoundsError
 from vstore.format.numbers import Positions
 
 Places = slice | Positions
+
+SelectOne = int | np.integer[Any]
+"""What in square brackets picks one place of an axis, which the result then lacks."""
+
+SelectMany = slice | EllipsisType | Sequence[int | np.integer[Any]] | NDArray[Any]
+"""What in square brackets picks several places of an axis: a slice, positions, a mask."""
 
 
 @dataclass(frozen=True, slots=True)
