@@ -160,17 +160,17 @@ def to_rows(
     Raises:
         InvalidInputError: a sample of the wrong type, data type or shape.
     """
-    kind = info.kind
-    elements = np.empty(len(samples), object)
-    for i, sample in enumerate(samples):
-        there = valid is None or valid[i]
-        elements[i] = kind.encode(info, sample, name) if there else kind.nothing
+    encode = info.kind.encode
+    there = range(len(samples)) if valid is None else np.flatnonzero(valid).tolist()
+    elements = np.full(len(samples), info.kind.nothing, object)
+    for i in there:
+        elements[i] = encode(info, samples[i], name)
     rows: dict[str, NDArray[Any]] = {"": elements}
-    for companion in kind.companions:
-        made = np.zeros((len(samples), *companion.shape(info)), companion.dtype)
-        for i, sample in enumerate(samples):
-            if valid is None or valid[i]:
-                made[i] = companion.of(sample)
+    for companion in info.kind.companions:
+        shape = companion.shape(info)
+        made = np.zeros((len(samples), *shape), companion.dtype)
+        own = [companion.of(samples[i]) for i in there]
+        made[slice(None) if valid is None else valid] = np.reshape(own, (len(own), *shape))
         rows[companion.suffix] = made
     return rows
 
@@ -192,9 +192,9 @@ def from_rows(
         return elements
     parts = [beside[companion.suffix] for companion in info.kind.companions]
     samples = np.empty(len(elements), object)
-    for i, element in enumerate(elements):
+    for i, stored in enumerate(zip(elements, *parts, strict=True)):
         if valid is None or valid[i]:
-            samples[i] = decode(info, element, *(part[i] for part in parts))
+            samples[i] = decode(info, *stored)
     return samples
 
 
