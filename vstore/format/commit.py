@@ -1,6 +1,7 @@
 """Commits, refs and the repository document as values."""
 
 import re
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from itertools import pairwise
 from typing import Annotated, Any, Literal, TypeVar
@@ -43,6 +44,28 @@ class Changes(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defa
     changed: int = 0
     removed: int = 0
     schema: bool = False
+
+    def __add__(self, other: "Changes") -> "Changes":
+        """Return what both changed together.
+
+        >>> Changes(added=1) + Changes(added=2, schema=True)
+        Changes(added=3, changed=0, removed=0, schema=True)
+        """
+        return Changes(
+            self.added + other.added,
+            self.changed + other.changed,
+            self.removed + other.removed,
+            self.schema or other.schema,
+        )
+
+
+def total_changes(several: Iterable[Mapping[str, Changes]]) -> dict[str, Changes]:
+    """Return what several commits changed, added up by path."""
+    total: dict[str, Changes] = {}
+    for changes in several:
+        for path, change in changes.items():
+            total[path] = total.get(path, Changes()) + change
+    return total
 
 
 class CommitDocument(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

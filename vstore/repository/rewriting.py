@@ -1,7 +1,6 @@
 """Doing changes again elsewhere: cherry-pick, revert, rebase, reset, amend, squash, undo."""
 
 import time
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import takewhile
 
@@ -131,7 +130,9 @@ class Rewriter:
             merges=commits.merges_of(below.merges, parents=1),
             message=self.options.message,
             author=self.options.author,
-            changes=_summed([self.fetcher.commit(d) for d in self._commits_beyond(since)]),
+            changes=commits.total_changes(
+                self.fetcher.commit(d).changes for d in self._commits_beyond(since)
+            ),
         )
         return self._finish(self._store(new), f"squash: since {since[:12]}")
 
@@ -252,18 +253,3 @@ class _Rewrite:
                 f"the branch {self.began.name!r} moved meanwhile; nothing was changed. Try again"
             )
         return self
-
-
-def _summed(documents: Sequence[CommitDocument]) -> dict[str, commits.Changes]:
-    """Return what several commits changed, added up."""
-    total: dict[str, commits.Changes] = {}
-    for document in documents:
-        for path, change in document.changes.items():
-            before = total.get(path, commits.Changes())
-            total[path] = commits.Changes(
-                before.added + change.added,
-                before.changed + change.changed,
-                before.removed + change.removed,
-                before.schema or change.schema,
-            )
-    return total

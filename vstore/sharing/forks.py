@@ -13,13 +13,13 @@ array([1, 1, 1, 1, 2, 2, 2, 2])
 """
 
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from vstore.errors import ConflictError, InvalidInputError
 from vstore.faces import exported_from, internals
-from vstore.format.commit import Changes
+from vstore.format.commit import total_changes
 from vstore.format.digest import Digest
 from vstore.merging.merge import replay
 from vstore.merging.sides import Sides
@@ -124,12 +124,13 @@ class Forks:
         """Put what was written into forks into their transaction, one after the other."""
         tokens = self._check(forks)
         ours = transaction.checkpoint()
-        changes = dict(self.fetcher.commit(ours).changes)
+        joined = [ours]
         for fork in forks:
             made = self._joined(internals(fork), ours)
             if made is not None:
                 ours = made
-                _add(changes, self.fetcher.commit(ours).changes)
+                joined.append(ours)
+        changes = total_changes(self.fetcher.commit(made).changes for made in joined)
         transaction.adopt(ours, changes)
         self.out -= tokens
         self.merged |= tokens
@@ -166,14 +167,3 @@ class Forks:
                 raise
         made = transaction.write()
         return None if made is None else made[0]
-
-
-def _add(total: dict[str, Changes], more: Mapping[str, Changes]) -> None:
-    for path, change in more.items():
-        before = total.get(path, Changes())
-        total[path] = Changes(
-            before.added + change.added,
-            before.changed + change.changed,
-            before.removed + change.removed,
-            before.schema or change.schema,
-        )

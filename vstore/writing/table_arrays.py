@@ -369,11 +369,10 @@ class TableArrays:
         removed, restored = self._deletions.added, self._deletions.restored
         changed = np.unique(np.concatenate([np.zeros(0, np.int64), *self._changed]))
         changed = np.setdiff1d(changed, removed)
-        done = self._carried
         added = self.count - before - int((removed >= before).sum()) + len(restored)
-        return Changes(
-            added=done.added + added,
-            changed=done.changed + int((changed < before).sum()),
-            removed=done.removed + int((removed < before).sum()),
-            schema=done.schema or self._has_new_schema,
+        return self._carried + Changes(
+            added=added,
+            changed=int((changed < before).sum()),
+            removed=int((removed < before).sum()),
+            schema=self._has_new_schema,
         )
