@@ -8,6 +8,7 @@ from rich.text import Text
 
 import vstore
 from vstore.cli.output import printable
+from vstore.wording import plural
 
 Node: TypeAlias = "vstore.Table | vstore.Column | vstore.Array | vstore.Group"
 
@@ -47,8 +48,7 @@ def show_description(node: Node, path: str, screen: Console) -> None:
     label = Text(printable(path) or "/", "bold cyan")
     if isinstance(node, vstore.Table):
         keys = f", keyed by {node.key_kind}" if node.key_kind else ""
-        plural = "" if len(node) == 1 else "s"
-        screen.print(Text.assemble(label, f"  {len(node):,} sample{plural}{keys}"))
+        screen.print(Text.assemble(label, f"  {plural(len(node), 'sample')}{keys}"))
         grid = Grid(box=None, show_header=False, padding=(0, 1))
         for name, column in node.columns.items():
             grid.add_row(Text(printable(name), "bold"), *_words(column))

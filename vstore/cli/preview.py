@@ -9,15 +9,13 @@ from rich.text import Text
 
 from vstore.cli.output import printable
 from vstore.lazy import lazy
+from vstore.wording import format_nbytes
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
-
-    from vstore.reading import summary as summaries
 else:
     np = lazy("numpy")
-    summaries = lazy("vstore.reading.summary")
 
 _TEXT_LENGTH = 60
 _LIST_LENGTH = 6
@@ -68,7 +66,7 @@ def _spread(values: "NDArray[Any]") -> str:
 def _bytes(value: bytes) -> str:
     if len(value) <= _BYTES_LENGTH:
         return repr(value)
-    return f"{summaries.format_nbytes(len(value))}, {value[:_BYTES_LENGTH]!r}…"
+    return f"{format_nbytes(len(value))}, {value[:_BYTES_LENGTH]!r}…"
 
 
 def encoded(data: bytes, format_of: Callable[[bytes], str]) -> str:
@@ -77,7 +75,7 @@ def encoded(data: bytes, format_of: Callable[[bytes], str]) -> str:
     >>> encoded(bytes(1000), lambda data: "PNG")
     'PNG, 1 kB'
     """
-    return f"{format_of(data)}, {summaries.format_nbytes(len(data))}" if data else "empty"
+    return f"{format_of(data)}, {format_nbytes(len(data))}" if data else "empty"
 
 
 def lines(value: Any) -> str:

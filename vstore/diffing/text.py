@@ -7,6 +7,7 @@ from vstore.diffing.array_diff import ArrayDiff
 from vstore.diffing.attributes import AttributeChange
 from vstore.diffing.statistics import ValueStatistics
 from vstore.diffing.table_diff import TableDiff
+from vstore.wording import plural
 
 _SHOWN = 5
 
@@ -16,15 +17,15 @@ def table_lines(table: TableDiff) -> Iterator[str]:
     path = table.path
     if table.status != "changed":
         count = len(table.added_rows) + len(table.removed_rows)
-        yield f"{path}: table {table.status}, {_count(count, 'sample')}"
+        yield f"{path}: table {table.status}, {plural(count, 'sample')}"
         return
     for verb, rows in (("added", table.added_rows), ("removed", table.removed_rows)):
         if len(rows):
             names = table.names(rows[: _SHOWN + 1], of_old=verb == "removed")
-            yield f"{path}: {_count(len(rows), 'sample')} {verb}{_some(names)}"
+            yield f"{path}: {plural(len(rows), 'sample')} {verb}{_some(names)}"
     for column, (_, rows) in table.changes.items():
         names = table.names(rows[: _SHOWN + 1])
-        yield f"{path}/{column}: {_count(len(rows), 'sample')} changed{_some(names)}"
+        yield f"{path}/{column}: {plural(len(rows), 'sample')} changed{_some(names)}"
     yield from _columns(table)
     yield from attribute_lines(path, table.attributes)
 
@@ -44,7 +45,7 @@ def array_lines(array: ArrayDiff) -> Iterator[str]:
     shape = array.shape
     both = shape is not None and shape.old is not None and shape.new is not None
     resized = f", shape {shape.old} -> {shape.new}" if shape is not None and both else ""
-    yield f"{array.path}: {array.status}, {_count(len(array.chunks), 'chunk')}{resized}"
+    yield f"{array.path}: {array.status}, {plural(len(array.chunks), 'chunk')}{resized}"
     yield from attribute_lines(array.path, array.attributes)
 
 
@@ -67,10 +68,6 @@ def statistics_line(found: ValueStatistics) -> str:
         f"{found.differing:,} of {found.elements:,} elements, "
         f"|difference| max {found.max_abs:.4g} mean {found.mean_abs:.4g}, {moved}{unmatched}"
     )
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
 def _some(names: Sequence[Any]) -> str:

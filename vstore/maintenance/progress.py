@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from vstore.faces import exported_from
+from vstore.wording import format_nbytes, plural
 
 
 @exported_from("vstore")
@@ -25,28 +26,6 @@ def silent(_: ProgressStep) -> None:
     """Show nothing."""
 
 
-def plural(count: int, noun: str) -> str:
-    """Return a count and its noun.
-
-    >>> plural(1, "object"), plural(2000, "object")
-    ('1 object', '2,000 objects')
-    """
-    return f"{count:,} {noun}{'' if count == 1 else 's'}"
-
-
-def human_nbytes(nbytes: int) -> str:
-    """Return a number of bytes as people write it.
-
-    >>> human_nbytes(999), human_nbytes(1_234_567)
-    ('999 B', '1.2 MB')
-    """
-    size, units = float(nbytes), ["B", "kB", "MB", "GB", "TB", "PB"]
-    while size >= 1000 and len(units) > 1:
-        size /= 1000
-        units.pop(0)
-    return f"{size:.0f} {units[0]}" if units[0] == "B" else f"{size:.1f} {units[0]}"
-
-
 @exported_from("vstore")
 @dataclass(frozen=True, slots=True)
 class Amount:
@@ -59,7 +38,7 @@ class Amount:
         return Amount(self.objects + other.objects, self.nbytes + other.nbytes)
 
     def __str__(self) -> str:
-        return f"{plural(self.objects, 'object')}, {human_nbytes(self.nbytes)}"
+        return f"{plural(self.objects, 'object')}, {format_nbytes(self.nbytes)}"
 
 
 NOTHING = Amount()

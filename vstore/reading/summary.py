@@ -9,8 +9,7 @@ from vstore.faces import exported_from
 from vstore.format.tree import ArrayNode
 from vstore.format.zarr.dtypes import dtype_from
 from vstore.format.zarr.metadata import ArrayMetadata
-
-_UNITS = ("B", "kB", "MB", "GB", "TB", "PB")
+from vstore.wording import format_nbytes, plural
 
 
 @exported_from("vstore")
@@ -78,8 +77,7 @@ class Summary:
         ]
         for table in self.tables:
             keys = f", keyed by {table.keys}" if table.keys else ""
-            plural = "" if table.samples == 1 else "s"
-            lines += ["", f"{table.path or '/'}  {table.samples:,} sample{plural}{keys}"]
+            lines += ["", f"{table.path or '/'}  {plural(table.samples, 'sample')}{keys}"]
             lines += _aligned(table.columns, strip=table.path)
         if self.arrays:
             lines += ["", "arrays", *_aligned(self.arrays, strip="")]
@@ -119,18 +117,6 @@ def _codec_name(metadata: ArrayMetadata) -> str:
     names = [str(codec["name"]).removeprefix("numcodecs.") for codec in metadata.codecs]
     kept = [name for name in names if name not in ("bytes", "vlen-utf8", "vlen-bytes", "crc32c")]
     return "+".join(kept) or "raw"
-
-
-def format_nbytes(nbytes: int) -> str:
-    """Return a size for people.
-
-    >>> format_nbytes(31_400_000)
-    '31.4 MB'
-    """
-    value, unit = float(nbytes), 0
-    while value >= 999.5 and unit < len(_UNITS) - 1:
-        value, unit = value / 1000, unit + 1
-    return f"{value:.0f} {_UNITS[unit]}" if unit == 0 else f"{value:.3g} {_UNITS[unit]}"
 
 
 def _aligned(arrays: Sequence[ArraySummary], *, strip: str) -> list[str]:

@@ -16,16 +16,15 @@ from vstore.cli.settings import AuthorOption, Settings, command
 from vstore.errors import InvalidInputError, VstoreError
 from vstore.faces import internals
 from vstore.lazy import lazy
+from vstore.wording import format_nbytes
 
 if TYPE_CHECKING:
     from vstore import importers
     from vstore.history.commits import Commit
     from vstore.importers import Imported, Rows
-    from vstore.reading import summary
     from vstore.repository.repository import Repository
 else:
     importers = lazy("vstore.importers")
-    summary = lazy("vstore.reading.summary")
 
 app = typer.Typer(add_completion=False)
 
@@ -199,5 +198,5 @@ def _show(branch: str, made: "Commit | None", rows: "Rows", found: "Imported") -
         f"{printable(name)} {spec.dtype}{list(spec.shape) if spec.shape else ''}"
         for name, spec in rows.columns.items()
     )
-    size = "" if rows.nbytes is None else f"; {summary.format_nbytes(rows.nbytes)}"
+    size = "" if rows.nbytes is None else f"; {format_nbytes(rows.nbytes)}"
     screen.print(Text(f"{counts}{columns}{size}"), soft_wrap=True)

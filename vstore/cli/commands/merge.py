@@ -20,6 +20,7 @@ from vstore.cli.resolving import (
     show_conflicts,
 )
 from vstore.cli.settings import AuthorOption, Settings, command
+from vstore.wording import plural
 
 if TYPE_CHECKING:
     from vstore.merging.merge import Merged
@@ -85,7 +86,7 @@ def _show(found: "Merged", branch: str, revision: str, *, dry_run: bool) -> None
         return
     name, what = (printable(branch), "bold"), printable(revision)
     resolved = len(found.conflicts)
-    tail = f" ({resolved} conflict{'' if resolved == 1 else 's'} resolved)" if resolved else ""
+    tail = f" ({plural(resolved, 'conflict')} resolved)" if resolved else ""
     if found.kind == "up-to-date":
         screen.print(Text.assemble(name, f" has all of {what} already"), soft_wrap=True)
     elif dry_run and found.commit is not None:

@@ -9,15 +9,12 @@ from rich.text import Text
 
 from vstore.cli.output import console, printable, write_json
 from vstore.cli.settings import Revision, Settings, TargetArgument, command
-from vstore.lazy import lazy
+from vstore.wording import format_nbytes, plural
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from vstore.reading import summary as summaries
     from vstore.reading.summary import ArraySummary, Summary
-else:
-    summaries = lazy("vstore.reading.summary")
 
 app = typer.Typer(add_completion=False)
 
@@ -52,9 +49,8 @@ def _show(found: "Summary", screen: Console) -> None:
     if found.message:
         screen.print(Text(f"\n    {printable(found.message)}"), soft_wrap=True)
     for table in found.tables:
-        plural = "" if table.samples == 1 else "s"
         keys = f", keyed by {table.keys}" if table.keys else ""
-        count = f"  {table.samples:,} sample{plural}{keys}"
+        count = f"  {plural(table.samples, 'sample')}{keys}"
         screen.print()
         screen.print(Text.assemble((table.path or "/", "bold cyan"), count))
         screen.print(_grid(table.columns, strip=table.path))
@@ -63,7 +59,7 @@ def _show(found: "Summary", screen: Console) -> None:
         screen.print(_grid(found.arrays, strip=""))
     if not found.tables and not found.arrays:
         screen.print("\nempty")
-    screen.print(f"\nstored {summaries.format_nbytes(found.stored_nbytes)}")
+    screen.print(f"\nstored {format_nbytes(found.stored_nbytes)}")
 
 
 def _grid(arrays: "Sequence[ArraySummary]", *, strip: str) -> Table:
@@ -85,8 +81,8 @@ def _grid(arrays: "Sequence[ArraySummary]", *, strip: str) -> Table:
             f"({shape})",
             f"{array.chunks:,}",
             array.codec,
-            "" if raw is None else summaries.format_nbytes(raw),
-            summaries.format_nbytes(array.stored_nbytes),
+            "" if raw is None else format_nbytes(raw),
+            format_nbytes(array.stored_nbytes),
             f"{raw / array.stored_nbytes:.1f}x" if raw and array.stored_nbytes else "",
         )
     return grid

@@ -6,7 +6,8 @@ from typing import Any, Literal
 
 from vstore.faces import exported_from
 from vstore.format.digest import Digest
-from vstore.maintenance.progress import NOTHING, Amount, human_nbytes, plural
+from vstore.maintenance.progress import NOTHING, Amount
+from vstore.wording import format_nbytes, plural
 
 Fault = Literal["missing", "damaged", "size", "malformed", "chunk"]
 _SHOWN_COMMITS = 3
@@ -155,7 +156,7 @@ class FsckReport:
         if self.packs_verified:
             yield (
                 f"  verified  every byte of {plural(self.packs_verified, 'pack')}, "
-                f"{plural(self.chunks_verified, 'chunk')}; {human_nbytes(self.nbytes_read)} read"
+                f"{plural(self.chunks_verified, 'chunk')}; {format_nbytes(self.nbytes_read)} read"
             )
         for problem in self.problems:
             yield from (f"  {line}" for line in problem.lines())

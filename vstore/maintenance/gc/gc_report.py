@@ -6,7 +6,8 @@ from typing import Any
 
 from vstore.faces import exported_from
 from vstore.format.commit import format_time
-from vstore.maintenance.progress import NOTHING, Amount, human_nbytes, plural
+from vstore.maintenance.progress import NOTHING, Amount
+from vstore.wording import format_nbytes, plural
 
 
 @exported_from("vstore")
@@ -118,8 +119,8 @@ class GcReport:
         if self.repacked is not None:
             lines.append(
                 f"  {repacked:<11}{plural(self.repacked.packs, 'pack')}: "
-                f"{human_nbytes(self.repacked.dead_nbytes)} in them dead, "
-                f"{human_nbytes(self.repacked.kept_nbytes)} stored once more"
+                f"{format_nbytes(self.repacked.dead_nbytes)} in them dead, "
+                f"{format_nbytes(self.repacked.kept_nbytes)} stored once more"
             )
         if self.young.objects:
             lines.append(
@@ -129,7 +130,7 @@ class GcReport:
             lines.append(f"  live       {self.live}")
         if self.dead is not None:
             lines.append(
-                f"  dead space {human_nbytes(self.dead.nbytes)} inside "
+                f"  dead space {format_nbytes(self.dead.nbytes)} inside "
                 f"{plural(self.dead.packs, 'live pack')}, {self.dead.mostly_dead:,} mostly dead"
             )
         lines.append(

@@ -1,0 +1,24 @@
+"""How counts and sizes are written for people."""
+
+_UNITS = ("B", "kB", "MB", "GB", "TB", "PB")
+
+
+def format_nbytes(nbytes: int) -> str:
+    """Return a size, in three digits.
+
+    >>> format_nbytes(999), format_nbytes(999_960), format_nbytes(31_400_000)
+    ('999 B', '1 MB', '31.4 MB')
+    """
+    value, unit = float(nbytes), 0
+    while value >= 999.5 and unit < len(_UNITS) - 1:
+        value, unit = value / 1000, unit + 1
+    return f"{value:.0f} {_UNITS[unit]}" if unit == 0 else f"{value:.3g} {_UNITS[unit]}"
+
+
+def plural(count: int, noun: str) -> str:
+    """Return a count and its noun.
+
+    >>> plural(1, "object"), plural(2000, "object")
+    ('1 object', '2,000 objects')
+    """
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
