@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 import vstore
+import vstore.storage
 from vstore.lazy import lazy
 
 SOURCES = sorted(Path(vstore.__file__).parent.rglob("*.py"))
@@ -69,3 +70,16 @@ def test_what_a_lazy_module_lacks_is_missed_as_usual() -> None:
         lazy("colorsys").paint()
     with pytest.raises(ModuleNotFoundError, match="nothing_of_ours"):
         lazy("vstore.nothing_of_ours").paint()
+
+
+def test_every_name_of_a_face_is_found_where_type_checkers_see_it() -> None:
+    tree = ast.parse(Path(vstore.storage.__file__).read_text())
+    seen = dict(imported_names(tree))
+    for name in vstore.storage.__all__:
+        home, _, original = seen[name].rpartition(".")
+        assert getattr(vstore.storage, name) is getattr(sys.modules[home], original)
+
+
+def test_what_a_face_lacks_is_missed_as_usual() -> None:
+    with pytest.raises(AttributeError, match=r"module 'vstore\.storage' has no attribute 'paint'"):
+        vstore.storage.paint  # noqa: B018

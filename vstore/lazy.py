@@ -8,6 +8,7 @@ The one way to put off an import; type checkers and import-linter see an ordinar
         merge = lazy("vstore.merging.merge")
 """
 
+from collections.abc import Callable, Mapping
 from importlib import import_module
 from types import ModuleType
 from typing import Any
@@ -28,3 +29,14 @@ def lazy(module: str) -> Any:
     '[1]'
     """
     return _LazyModule(module)
+
+
+def lazy_names(face: str, homes: Mapping[str, str]) -> Callable[[str], Any]:
+    """Return a face's `__getattr__`, which imports each name from its home at the first use."""
+
+    def find(name: str) -> Any:
+        if name not in homes:
+            raise AttributeError(f"module {face!r} has no attribute {name!r}")
+        return getattr(import_module(homes[name]), name)
+
+    return find

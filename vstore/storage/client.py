@@ -1,9 +1,12 @@
 """What one engine does for one cloud: a single attempt at each request."""
 
 from collections.abc import Callable
-from typing import Protocol
+from typing import Literal, Protocol
 
 from vstore.storage.store import Data, ObjectInfo, Version
+
+Engine = Literal["auto", "obstore", "fsspec"]
+"""The library that talks to a store; "auto" leaves the choice."""
 
 NextPage = Callable[[], list[ObjectInfo] | None]
 """Returns the next page, or None after the last; after a failure, asks for the same page again."""

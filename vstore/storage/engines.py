@@ -9,11 +9,9 @@ from pathlib import Path
 from typing import Literal, cast
 
 from vstore.errors import MissingExtraError
-from vstore.storage.client import Client
+from vstore.storage.client import Client, Engine
 from vstore.storage.location import Location, Options
 from vstore.storage.obstore_config import UnmappableOptionError, configure
-
-Engine = Literal["auto", "obstore", "fsspec"]
 
 
 @dataclass(frozen=True, slots=True)

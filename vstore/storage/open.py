@@ -2,11 +2,12 @@
 
 import os
 from collections.abc import Mapping
-from typing import get_args
+from typing import TYPE_CHECKING, get_args
 
 from vstore.errors import InvalidInputError, InvalidUrlError
 from vstore.faces import exported_from
-from vstore.storage.engines import BucketOpening, Engine, FilesystemOpening, choose_engine
+from vstore.lazy import lazy
+from vstore.storage.client import Engine
 from vstore.storage.local import LocalStore
 from vstore.storage.location import (
     Location,
@@ -16,9 +17,14 @@ from vstore.storage.location import (
     parse_other_url,
     scheme_of,
 )
-from vstore.storage.memory import MemoryStore
-from vstore.storage.remote import RemoteStore
 from vstore.storage.store import ObjectStore
+
+if TYPE_CHECKING:
+    from vstore.storage import engines, memory, remote
+else:
+    engines = lazy("vstore.storage.engines")
+    memory = lazy("vstore.storage.memory")
+    remote = lazy("vstore.storage.remote")
 
 _FILES = {None, "file", "local"}
 _BUCKETS = {"s3": "s3", "s3a": "s3", "gs": "gs", "gcs": "gs", "az": "az", "abfs": "az"}
@@ -59,15 +65,17 @@ def open_store(
         return LocalStore(local_path(text))
     if scheme == "memory" and "::" not in text:
         _refuse_options(text, options)
-        return MemoryStore(text.partition("://")[2].strip("/"))
+        return memory.MemoryStore(text.partition("://")[2].strip("/"))
     if scheme in _BUCKETS and "::" not in text:
         location, options = _bucket(text, options)
-        chosen = choose_engine(location, options, engine=engine)
-        return RemoteStore(BucketOpening(location, chosen, options))
+        chosen = engines.choose_engine(location, options, engine=engine)
+        return remote.RemoteStore(engines.BucketOpening(location, chosen, options))
     if engine == "obstore":
         raise InvalidInputError(f"engine='obstore' cannot open {parse_other_url(text, {}).url}")
     location = parse_other_url(text, options)
-    return RemoteStore(FilesystemOpening(location, text, unsafe_single_writer, options))
+    return remote.RemoteStore(
+        engines.FilesystemOpening(location, text, unsafe_single_writer, options)
+    )
 
 
 def _bucket(url: str, options: dict[str, object]) -> tuple[Location, dict[str, object]]:

@@ -16,8 +16,8 @@ from tests.storage.relay import Relay
 from vstore.errors import ReadOnlyError, StorageError, UnsupportedStoreError
 from vstore.maintenance.probe.probe import probe, require_conditions
 from vstore.maintenance.probe.probe_report import ProbeReport
+from vstore.storage.client import Engine
 from vstore.storage.counting import CountingStore
-from vstore.storage.engines import Engine
 from vstore.storage.local import LocalStore
 from vstore.storage.memory import MemoryStore
 from vstore.storage.open import open_store
