@@ -114,11 +114,12 @@ class MixedStream:
         return Progress(cursor, self.deal(cursor), layout, ranks, each)
 
     def iterate(self, progress: Progress) -> Generator[Any, None, None]:
-        """Yield the batches from a place in an epoch to its end; closing it stops all threads."""
-        with closing(self._batches(progress)) as batches:
+        """Yield what is given from a place in an epoch to its end; closing it stops all threads."""
+        with closing(self.batches(progress)) as batches:
             yield from progress.follow(batches)
 
-    def _batches(self, progress: Progress) -> Generator[Any, None, None]:
+    def batches(self, progress: Progress) -> Generator[Any, None, None]:
+        """Yield the batches from a place in an epoch to its end, also where samples are given."""
         begin, deal, options = progress.begin, progress.deal, self._options
         mine = progress.mine
         with ExitStack() as stack:

@@ -6,7 +6,7 @@ after its first batch was a look, and leaves no trace. So however often a progra
 a batch first, the pass that trains gets the same epoch, on every rank.
 """
 
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from typing import Any, Protocol
 
 from vstore.reader.plan.cursor import Cursor
@@ -54,8 +54,10 @@ class LocalPlace:
 class Passes:
     """The passes of one process over one dataset."""
 
-    def __init__(self, place: Place) -> None:
+    def __init__(self, place: Place, *, on_count: Callable[[Cursor], None] | None = None) -> None:
+        """Begin at the place; `on_count` is told where each pass began that counts."""
         self.place = place
+        self._on_count = on_count
         self._counted: Progress | None = None
         self._is_going = False
         self._looks: list[Progress] = []
@@ -82,6 +84,8 @@ class Passes:
                 close()
 
     def _count(self, progress: Progress, choice: int) -> None:
+        if self._on_count is not None:
+            self._on_count(progress.begin)
         self.place.count(progress.begin, choice)
         if choice == self.place.read()[0]:
             self._forget_look(progress)

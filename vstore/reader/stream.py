@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable, Generator, Iterator
+from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -208,7 +209,12 @@ class Stream:
         return InterleavedOrder(order, progress.ranks) if progress.ranks > 1 else order
 
     def iterate(self, progress: Progress) -> Generator[Any, None, None]:
-        """Yield the batches from a place in an epoch to its end; closing it stops all threads."""
+        """Yield what is given from a place in an epoch to its end; closing it stops all threads."""
+        with closing(self.batches(progress)) as batches:
+            yield from progress.follow(batches)
+
+    def batches(self, progress: Progress) -> Generator[Any, None, None]:
+        """Yield the batches from a place in an epoch to its end, also where samples are given."""
         begin, deal, options = progress.begin, progress.deal, self.options
         order = self.epoch_order(progress)
 
@@ -216,7 +222,7 @@ class Stream:
             return options.finish(batch, Place(options.seed, begin.epoch, deal, number))
 
         parts = works(order.edges, deal.spans, progress.mine, step=deal.step)
-        yield from progress.follow(self.run(order, parts, finish, workers=begin.workers))
+        return self.run(order, parts, finish, workers=begin.workers)
 
     def run(
         self, order: Order, parts: Iterator[Work], finish: Finish, *, workers: int

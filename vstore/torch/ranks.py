@@ -3,6 +3,7 @@
 import os
 
 from torch import distributed
+from torch.distributed import distributed_c10d
 
 from vstore.errors import InvalidInputError
 
@@ -64,3 +65,34 @@ def _from_environment(name: str) -> int | None:
     if not text.isdecimal():
         raise InvalidInputError(f"the environment variable {name} is not a number: {text!r}")
     return int(text)
+
+
+class Alike:
+    """Notices ranks that would read different epochs in their passes over the same data."""
+
+    def __init__(self, data: str) -> None:
+        self._data = data
+        self._passes = 0
+
+    def check(self, epoch: int) -> None:
+        """Compare the epoch of this rank's next pass that counts with that of the others.
+
+        The first rank to get there writes its epoch down, so this costs one request and
+        waits for nobody.
+
+        Raises:
+            InvalidInputError: another rank reads another epoch in that pass.
+        """
+        if not is_distributed() or distributed.get_world_size() == 1:
+            return
+        self._passes += 1
+        store = distributed_c10d._get_default_store()  # noqa: SLF001 - all ranks share it
+        key = f"vstore/{self._data}/{self._passes}"
+        found = store.compare_set(key, "", str(epoch)).decode()
+        if found != str(epoch):
+            raise InvalidInputError(
+                f"rank {distributed.get_rank()} reads epoch {epoch} in its pass {self._passes} "
+                f"over these data, and another rank read epoch {found}: load the same state and "
+                "choose the same epochs on all ranks, and give rank=0, world_size=1 to a dataset "
+                "that one rank reads alone"
+            )

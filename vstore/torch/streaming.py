@@ -6,7 +6,6 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Unpack
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from torch.utils.data import IterableDataset, get_worker_info
 from torch.utils.data._utils.worker import WorkerInfo
@@ -21,8 +20,8 @@ from vstore.reader.progress import progress_bar
 from vstore.reader.statistics import ReaderStatistics
 from vstore.torch.board import LOOK, Board
 from vstore.torch.callers import refuse_batching
-from vstore.torch.ranks import is_distributed, rank_and_world_size
-from vstore.torch.tensors import TORCH, pinned
+from vstore.torch.ranks import Alike, is_distributed, rank_and_world_size
+from vstore.torch.tensors import TORCH, pinned, require_accelerator
 
 if TYPE_CHECKING:
     from vstore.reader.plan.progress import Progress
@@ -73,17 +72,15 @@ class StreamingDataset(IterableDataset[Any]):
     ) -> None:
         self._given_ranks = options.get("rank"), options.get("world_size")
         options["rank"], options["world_size"] = rank_and_world_size(*self._given_ranks)
-        if pin_memory and not getattr(torch, "accelerator", torch.cuda).is_available():
-            raise InvalidInputError(
-                "pin_memory needs a GPU or another accelerator, and torch finds none here"
-            )
+        if pin_memory:
+            require_accelerator()
         self._stream = Choices.of(options).stream(
             data,
             columns,
             library=TORCH,
             allocate=pinned if pin_memory else allocate,
         )
-        self._passes = Passes(Board())
+        self._passes = self._new_passes(Board())
         self._in_worker = _InWorker()
         self._sent_to: int | None = None
 
@@ -99,9 +96,17 @@ class StreamingDataset(IterableDataset[Any]):
     def __setstate__(self, state: dict[str, Any]) -> None:
         self._stream = state["stream"]
         self._given_ranks = state["ranks"]
-        self._passes = Passes(state["board"])
+        self._passes = self._new_passes(state["board"])
         self._in_worker = _InWorker(state["loaded"])
         self._sent_to = os.getpid()
+
+    def _new_passes(self, board: Board) -> Passes:
+        alike = Alike(self._stream.identity.data)
+        return Passes(board, on_count=lambda begin: self._compare_ranks(alike, begin))
+
+    def _compare_ranks(self, alike: Alike, begin: Cursor) -> None:
+        if self._given_ranks == (None, None) and get_worker_info() is None:
+            alike.check(begin.epoch)
 
     @property
     def _board(self) -> Board:

@@ -78,4 +78,12 @@ def pinned(nbytes: int) -> NDArray[np.uint8]:
     return memory
 
 
+def require_accelerator() -> None:
+    """Raise `InvalidInputError` where page-locked memory would be of no use."""
+    if not getattr(torch, "accelerator", torch.cuda).is_available():
+        raise InvalidInputError(
+            "pin_memory needs a GPU or another accelerator, and torch finds none here"
+        )
+
+
 TORCH = Library(as_tensors, stacked_tensors, nested)
