@@ -15,6 +15,7 @@ from vstore.diffing.statistics import Comparison, ValueStatistics, is_measurable
 from vstore.errors import NotFoundError
 from vstore.faces import exported_from
 from vstore.format.numbers import StoredRows
+from vstore.format.table.sample_keys import SampleKey
 from vstore.reading.table import Table
 
 _BATCH_NBYTES = 8 * 2**20
@@ -79,19 +80,19 @@ class TableDiff:
         return live_rows(self.old) if self.alignment is None else self.alignment.removed
 
     @property
-    def added(self) -> list[Any]:
+    def added(self) -> list[SampleKey]:
         """The keys of the samples that only the new state has; positions without keys."""
         return self.names(self.added_rows)
 
     @property
-    def removed(self) -> list[Any]:
+    def removed(self) -> list[SampleKey]:
         """The keys of the samples that only the old state has; positions without keys."""
         return self.names(self.removed_rows, of_old=True)
 
-    def names(self, rows: StoredRows, *, of_old: bool = False) -> list[Any]:
+    def names(self, rows: StoredRows, *, of_old: bool = False) -> list[SampleKey]:
         """Return the keys of stored rows of one state; their positions without keys."""
         table = self.old if of_old else self.new
-        found: list[Any] = [] if table is None else table.keys_of(rows).tolist()
+        found: list[SampleKey] = [] if table is None else table.keys_of(rows).tolist()
         return found
 
     def changed_rows(self, pair: ColumnPair) -> Iterator[tuple[StoredRows, StoredRows]]:
@@ -115,7 +116,7 @@ class TableDiff:
         return found
 
     @property
-    def changed(self) -> dict[str, list[Any]]:
+    def changed(self) -> dict[str, list[SampleKey]]:
         """By column, the keys (positions without keys) of the samples whose values differ."""
         return {name: self.names(new) for name, (_, new) in self.changes.items()}
 
