@@ -139,6 +139,23 @@ def test_workers_make_and_delete_arrays() -> None:
     assert root["new/a"][:].tolist() == [0, 1, 7, 3, 4]
 
 
+@pytest.mark.parametrize("by_worker", [True, False])
+def test_what_workers_wrote_before_is_deleted_with_the_rest(by_worker: bool) -> None:
+    repository = repositories.in_memory()
+    with repository.transaction(message="Write together") as tx:
+        if not by_worker:
+            prepare(tx)
+        worker = elsewhere(tx.store)
+        if by_worker:
+            create_array(worker, name="t2m", shape=(40, 6), chunks=(10, 3), dtype="f8")
+        write_rows(worker, 0)
+        tx.delete("t2m")
+        assert "t2m" not in tx
+        tx.create_array("kept", shape=(1,), dtype="int8")[:] = 1
+    store = repository.checkout().store
+    assert sorted(store._source.list_prefix("")) == ["kept/c/0", "kept/zarr.json", "zarr.json"]
+
+
 def test_the_transaction_and_a_worker_take_turns() -> None:
     repository = repositories.in_memory()
     with repository.transaction(message="Write together") as tx:

@@ -95,7 +95,7 @@ class Transaction(Lookup[str, Any]):
         self._base = base
         self._writer = PackWriter(fetcher)
         self._commits = CommitWriter(fetcher, self._writer, base, options)
-        self._staged = StagedTree(
+        self._tree = StagedTree(
             fetcher,
             self._writer,
             base,
@@ -103,7 +103,7 @@ class Transaction(Lookup[str, Any]):
             what=f"the head of {branch!r}",
         )
         self._nodes = TransactionNodes(
-            self._staged, enter=self._enter, require_open=self._require_open
+            self._tree, enter=self._enter, require_open=self._require_open
         )
         self._is_open = True
         self._contributions: Contributions | None = None
@@ -135,14 +135,23 @@ class Transaction(Lookup[str, Any]):
         self.take_contributions()
 
     @property
+    def _staged(self) -> StagedTree:
+        """The nodes as they are with what other processes wrote: no verb has to take it first."""
+        self._enter()
+        return self._tree
+
+    @property
     def branch(self) -> str:
         """The branch that the commit is to move."""
         return self._branch
 
     @property
     def staged(self) -> StagedTree:
-        """The nodes as they stand, with the verbs that stores and merges change them by."""
-        return self._staged
+        """The nodes without what other processes wrote since it was last taken.
+
+        It has the verbs that stores and merges change nodes by.
+        """
+        return self._tree
 
     def create_table(
         self,
@@ -200,9 +209,9 @@ class Transaction(Lookup[str, Any]):
 
     def delete(self, path: str) -> None:
         """Delete the table, array or group at `path`, or raise `NotFoundError`."""
-        self._require_open()
-        self._staged.nodes.get(path)
-        self._staged.delete(self._nodes.whole_path(path))
+        staged = self._staged
+        staged.nodes.get(path)
+        staged.delete(self._nodes.whole_path(path))
 
     def __getitem__(self, path: str) -> Any:
         """Return the table, column, array or group at a path, to read and to change.
@@ -271,7 +280,6 @@ class Transaction(Lookup[str, Any]):
             AlreadyExistsError: something is at `new_path`.
         """
         old, new = self._way(path, new_path, "copied")
-        self.take_contributions()
         self._staged.copy(old, new)
 
     def _way(self, path: str, new_path: str, what: str) -> tuple[str, str]:
@@ -305,7 +313,7 @@ class Transaction(Lookup[str, Any]):
         above = internals(snapshot).tree.find("/".join(split_path(path)[:-1]))
         if isinstance(above, GroupNode) and above.table is not None:
             raise InvalidInputError(f"{path!r} is a column: copy its table")
-        require_kept_here(self._staged.fetcher.store, snapshot.commit.id, of=snapshot.url)
+        require_kept_here(self._fetcher.store, snapshot.commit.id, of=snapshot.url)
         self._staged.put_copy(new, node, internals(snapshot).tree)
 
     def fork(self) -> "Fork":
@@ -314,9 +322,7 @@ class Transaction(Lookup[str, Any]):
         It begins with what this transaction holds now. Nothing of it is visible before
         `merge` takes it and this transaction is committed.
         """
-        forking = self._require_forking()
-        self.take_contributions()
-        return forking.fork(self)
+        return self._require_forking().fork(self)
 
     def merge(self, *forks: "Fork") -> None:
         """Take what was written into forks, rows of tables in the order of the forks.
@@ -326,12 +332,10 @@ class Transaction(Lookup[str, Any]):
                 elements differently; nothing was taken.
             InvalidInputError: a fork of another transaction, or one that was merged before.
         """
-        forking = self._require_forking()
-        self.take_contributions()
-        forking.merge(self, forks)
+        self._require_forking().merge(self, forks)
 
     def _require_forking(self) -> Forking:
-        self._require_open()
+        self._enter()
         if self._forking is None:
             raise InvalidInputError("only a transaction that a repository began can be forked")
         return self._forking
@@ -355,7 +359,7 @@ class Transaction(Lookup[str, Any]):
         """Store what the transaction holds as a commit that no branch names, and go on."""
         self._require_open()
         with self._writer.uninterrupted():
-            return self._commits.write_part(self._staged.encode())
+            return self._commits.write_part(self._tree.encode())
 
     def diff(self) -> Diff:
         """Return what the transaction changed so far: its base against what it holds now.
@@ -363,13 +367,13 @@ class Transaction(Lookup[str, Any]):
         What was written goes to the store, where the commit would put it anyway, and the
         transaction goes on.
         """
-        self.take_contributions()
+        self._enter()
         made = Snapshot(self._fetcher, self.checkpoint())
         return Diff(None if self._base is None else Snapshot(self._fetcher, self._base), made)
 
     def adopt(self, digest: Digest, changes: Mapping[str, Changes]) -> None:
         """Go on from the tree of a stored commit, which `changes` led to."""
-        self._staged.adopt(digest, changes)
+        self._tree.adopt(digest, changes)
 
     def discard(self) -> None:
         """Give up all changes; the branch stays where it is."""
@@ -403,7 +407,7 @@ class Transaction(Lookup[str, Any]):
         try:
             self.take_contributions(last=True)
             meanwhile = None if self._publish is None else self._publish.prepare
-            return self._commits.write(self._staged.encode(), meanwhile=meanwhile)
+            return self._commits.write(self._tree.encode(), meanwhile=meanwhile)
         finally:
             self._close()
 

@@ -1,7 +1,7 @@
 """What a Zarr store shows: a commit, a transaction, or one that another process holds."""
 
-from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any, Protocol
 
 from vstore.errors import ClosedError, ReadOnlyError
@@ -97,39 +97,39 @@ class OpenTransaction:
         """What is equal where two sources are the same."""
         return "", self._shared.token
 
-    def _guard(self) -> AbstractContextManager[Any]:
+    @contextmanager
+    def _up_to_date(self) -> Iterator[StagedKeys]:
+        """Yield the keys with what other processes wrote, while no other thread uses them."""
         if not self.transaction.is_open:
             raise ClosedError(
                 "the transaction behind this store is finished: open the store of the commit "
                 "that it made, or of another transaction"
             )
         self._shared.require_here()
-        return self._shared.lock
+        with self._shared.lock:
+            self.transaction.take_contributions()
+            yield self._keys
 
     def find(self, key: str) -> Place:
         """Return the bytes under a key, or where they lie; None where there are none."""
-        with self._guard():
-            self.transaction.take_contributions()
-            return self._keys.find(key)
+        with self._up_to_date() as keys:
+            return keys.find(key)
 
     def list_prefix(self, prefix: str) -> Sequence[str]:
         """Return every key that begins with `prefix`."""
-        with self._guard():
-            self.transaction.take_contributions()
-            return list(self._keys.list_prefix(prefix))
+        with self._up_to_date() as keys:
+            return list(keys.list_prefix(prefix))
 
     def list_dir(self, prefix: str) -> Sequence[str]:
         """Return the names directly below `prefix`."""
-        with self._guard():
-            self.transaction.take_contributions()
-            return self._keys.list_dir(prefix)
+        with self._up_to_date() as keys:
+            return keys.list_dir(prefix)
 
     def write(self, changes: Sequence[Change]) -> None:
         """Store and delete."""
-        with self._guard():
-            self.transaction.take_contributions()
+        with self._up_to_date() as keys:
             for change in changes:
-                change.apply(self._keys)
+                change.apply(keys)
 
     def revival(self) -> tuple[Callable[[Any], Source], Any]:
         """Return a function and an argument, which pickle, that make it again elsewhere."""
