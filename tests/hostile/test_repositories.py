@@ -190,6 +190,20 @@ def test_a_table_whose_arrays_do_not_fit_each_other_is_not_compared(
             str(made.diff(old, new))
 
 
+@pytest.mark.parametrize(
+    ("column", "kind"), [("n", "text"), ("n", "image"), ("text", "image"), ("text", "bytes")]
+)
+def test_a_column_whose_array_is_not_one_of_its_kind_is_refused(
+    keyed: Repository, column: str, kind: str
+) -> None:
+    def change(children: dict[str, Any]) -> None:
+        children["t"]["children"][column]["column"]["kind"] = kind
+
+    table = forged(keyed, change).checkout("main").tables["t"]
+    with pytest.raises(FormatError, match=f"'{column}' .* is not one of {kind}"):
+        table[column][:]
+
+
 @pytest.mark.parametrize("length", [2**31, 2**62])
 def test_rows_that_no_memory_could_list_are_not_compared(
     repository: Repository, length: int

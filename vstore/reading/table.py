@@ -108,6 +108,11 @@ class Table(NamedColumns[Column]):
                 f"the columns of {self._path!r} have different lengths: {name!r} has "
                 f"{source.metadata.shape[:1]}, the table {self.rows.stored}"
             )
+        if not info.kind.may_be(source.metadata.data_type, source.metadata.ndim):
+            raise FormatError(
+                f"the array {name!r} of the table {self._path!r} is not one of {info.kind_name} "
+                f"samples: it is {source.metadata.data_type} {source.metadata.shape}"
+            )
         beside = {
             each.suffix: self._companion(
                 name + each.suffix, (self.rows.stored, *each.shape(info)), each.dtype

@@ -20,7 +20,7 @@ from vstore.format.table.names import SHAPE_SUFFIX, VALID_SUFFIX
 from vstore.format.table.ragged import decode_ragged, encode_ragged
 from vstore.format.zarr.dtypes import BYTES as BYTES_TYPE
 from vstore.format.zarr.dtypes import STRING as STRING_TYPE
-from vstore.format.zarr.dtypes import dtype_from
+from vstore.format.zarr.dtypes import DataType, dtype_from
 
 
 @exported_from("vstore")
@@ -139,6 +139,10 @@ class ColumnKind:
     def is_plain(self) -> bool:
         """Whether samples are the rows of an array, and not elements of variable length."""
         return self.data_type is None
+
+    def may_be(self, data_type: DataType, ndim: int) -> bool:
+        """Return whether an array of a data type and this many axes may hold the samples."""
+        return self.is_plain or (data_type == self.data_type and ndim == 1)
 
     @property
     def nothing(self) -> Any:
