@@ -209,7 +209,7 @@ BUGS = (
     ),
     _bug(
         "a bucket of the index of keys is not updated", ("tests/writing/test_key_index.py",),
-        "vstore/writing/staged_key_index.py", "index.write((numbers,), elements)",
+        "vstore/writing/keys.py", "index.write((numbers,), elements)",
         "index.write((numbers[1:],), elements[1:])",
     ),
 )  # fmt: skip

@@ -35,4 +35,4 @@ def small_index(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(key_index, "FEWEST_ROWS", 8)
     monkeypatch.setattr(key_index, "ROWS_PER_BUCKET", 4)
     monkeypatch.setattr("vstore.writing.new_column.MAX_KEYS", 4)
-    monkeypatch.setattr("vstore.writing.added_keys.RECENT", 3)
+    monkeypatch.setattr("vstore.writing.keys.RECENT", 3)

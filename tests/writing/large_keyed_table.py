@@ -22,8 +22,8 @@ from vstore.repository.repository import Repository
 from vstore.storage.counting import CountingStore
 from vstore.storage.memory import MemoryStore
 from vstore.writing.deletions import Deletions
+from vstore.writing.keys import index_metadata
 from vstore.writing.staged_array import StagedArray
-from vstore.writing.staged_key_index import index_metadata
 from vstore.writing.transaction import Transaction
 
 ROWS_PER_CHUNK = 1024

@@ -8,7 +8,7 @@ from vstore.errors import NotFoundError
 from vstore.format import object_keys
 from vstore.history.documents import read_again
 from vstore.lazy import lazy
-from vstore.storage.locks import ForkSafeLock
+from vstore.storage.forking import ForkSafeLock
 from vstore.storage.store import Version
 
 if TYPE_CHECKING:

@@ -18,8 +18,9 @@ from vstore.merging.array_merge import merge_arrays
 from vstore.merging.conflicts import Conflict, Conflicts, merge_attributes
 from vstore.merging.moves import TableMoves, key_of
 from vstore.merging.prefetch import prefetch
+from vstore.merging.sample_merge import SampleMerge
+from vstore.merging.schema_merge import SchemaMerge
 from vstore.merging.sides import Sides, TableSides
-from vstore.merging.table_merge import merge_table
 from vstore.reading.array import StoredArray
 from vstore.reading.fetch import Fetcher
 from vstore.reading.table import Table
@@ -208,7 +209,8 @@ class TreeMerge:
             (self._lineage(self.commits.ours), self._lineage(self.commits.theirs)),
         )
         if sides.is_certain:
-            merge_table(sides)
+            columns = SchemaMerge(sides).run()
+            SampleMerge(sides, columns).run()
             return
         note = "which samples are which is not known any more; with keys it would be"
         self._node_conflict(path, _relaid(ours, theirs), "changed", note)

@@ -5,7 +5,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Hashable
 from typing import Generic, TypeVar
 
-from vstore.storage.locks import ForkSafeLock
+from vstore.storage.forking import ForkSafeLock
 
 COMMITS = 1024
 NODES = 256

@@ -17,7 +17,7 @@ from vstore.lazy import lazy
 from vstore.reading import caches
 from vstore.reading.caches import LruCache
 from vstore.reading.decoded import DecodedChunks
-from vstore.storage.locks import ForkSafeLock
+from vstore.storage.forking import ForkSafeLock
 
 if TYPE_CHECKING:
     from concurrent import futures

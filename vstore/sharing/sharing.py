@@ -8,7 +8,7 @@ from weakref import WeakKeyDictionary, WeakValueDictionary
 from vstore.errors import ClosedError, InvalidInputError
 from vstore.sharing.borrower import Borrower
 from vstore.sharing.loan import Loan, Terms
-from vstore.storage.locks import ForkSafeLock
+from vstore.storage.forking import ForkSafeLock
 from vstore.writing.transaction import Transaction
 
 KEPT_BORROWERS = 4

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from vstore.faces import exported_from
-from vstore.storage.locks import ForkSafeLock
+from vstore.storage.forking import ForkSafeLock
 from vstore.storage.store import Data, Key, ObjectInfo, ObjectStore, Version
 
 T = TypeVar("T")

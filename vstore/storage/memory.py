@@ -8,7 +8,7 @@ from weakref import WeakValueDictionary
 
 from vstore.errors import NotFoundError, StorageError
 from vstore.faces import exported_from
-from vstore.storage.locks import ForkSafeLock
+from vstore.storage.forking import ForkSafeLock
 from vstore.storage.ranges import check_range, slice_exactly
 from vstore.storage.store import Key, ObjectInfo, Version
 

@@ -28,11 +28,10 @@ from vstore.reading.fetch import Fetcher
 from vstore.reading.key_rows import IndexedKeys, KeyRows, NoKeys, ScannedKeys
 from vstore.writing.chunk_sizes import SampleSizes
 from vstore.writing.deletions import Deletions
-from vstore.writing.key_set import KeySet
+from vstore.writing.keys import KeySet, add_entries, index_metadata
 from vstore.writing.new_column import column_metadata, companion_metadata, keys_metadata
 from vstore.writing.packs import PackWriter
 from vstore.writing.staged_array import StagedArray
-from vstore.writing.staged_key_index import add_entries, index_metadata
 
 _WAVE_ROWS = 4096
 
