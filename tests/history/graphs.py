@@ -6,7 +6,8 @@ from datetime import UTC, datetime
 
 from vstore.format.commit import Author, CommitDocument
 from vstore.format.digest import Digest
-from vstore.writing.committing import CommitOptions, commit_document
+from vstore.writing.commit_options import CommitOptions
+from vstore.writing.committing import commit_document
 from vstore.writing.staged_tree import Contents
 
 OPTIONS = CommitOptions(message="", author=Author("Ann"), time=datetime(2026, 1, 1, tzinfo=UTC))

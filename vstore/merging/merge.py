@@ -16,7 +16,7 @@ from vstore.merging.conflicts import Choice, Conflict, Conflicts, Resolution, Us
 from vstore.merging.sides import Sides
 from vstore.merging.tree_merge import TreeMerge
 from vstore.reading.fetch import Fetcher
-from vstore.writing.committing import CommitOptions
+from vstore.writing.commit_options import CommitOptions
 from vstore.writing.transaction import Transaction
 
 

@@ -18,7 +18,7 @@ from vstore.reading.fetch import Fetcher
 from vstore.repository.access import Access
 from vstore.repository.branch_update import Sleep, update_branch
 from vstore.sharing.forks import Forks
-from vstore.writing.committing import CommitOptions
+from vstore.writing.commit_options import CommitOptions
 from vstore.writing.transaction import Transaction
 
 

@@ -34,13 +34,13 @@ if TYPE_CHECKING:
     from vstore.reading.snapshot import Snapshot
     from vstore.repository import browsing, publishing, rewriting
     from vstore.storage.store import ObjectStore
-    from vstore.writing import committing
+    from vstore.writing import commit_options
     from vstore.writing.transaction import Transaction
 else:
     # What a verb needs is imported when it is called: most programs call few of them.
     browsing = lazy("vstore.repository.browsing")
     collecting = lazy("vstore.maintenance.gc.collecting")
-    committing = lazy("vstore.writing.committing")
+    commit_options = lazy("vstore.writing.commit_options")
     fsck = lazy("vstore.maintenance.fsck.fsck")
     probe = lazy("vstore.maintenance.probe.probe")
     publishing = lazy("vstore.repository.publishing")
@@ -142,7 +142,7 @@ class Repository:
         Raises:
             NotFoundError: no such branch, or there is no repository.
         """
-        options = committing.CommitOptions(
+        options = commit_options.CommitOptions(
             message=message,
             author=self._access.author(author),
             metadata=metadata or {},
@@ -179,7 +179,7 @@ class Repository:
             ConflictError: conflicts that `resolve` leaves, in `conflicts`; nothing changed.
         """
         name = self.default_branch if into is None else into
-        options = committing.CommitOptions(
+        options = commit_options.CommitOptions(
             message=message or f"Merge {revision} into {name}",
             author=self._access.author(author),
         )
@@ -316,7 +316,7 @@ class Repository:
         author: Author | str | None = None,
         metadata: Mapping[str, Any] | None = None,
     ) -> rewriting.Rewriter:
-        options = committing.CommitOptions(
+        options = commit_options.CommitOptions(
             message=message, author=self._access.author(author), metadata=metadata or {}
         )
         access = self._access

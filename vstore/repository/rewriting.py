@@ -21,7 +21,7 @@ from vstore.merging.merge import replay
 from vstore.merging.sides import Sides
 from vstore.reading.fetch import Fetcher
 from vstore.repository.branch_update import Sleep, update_branch
-from vstore.writing.committing import CommitOptions
+from vstore.writing.commit_options import CommitOptions
 
 
 @dataclass(frozen=True, slots=True)

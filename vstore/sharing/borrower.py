@@ -7,7 +7,6 @@ import threading
 import time
 from collections import OrderedDict
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import cached_property
 
 from vstore.errors import ClosedError, NotFoundError
@@ -15,6 +14,7 @@ from vstore.format import object_keys
 from vstore.format.digest import Digest, digest_of, raw_digest
 from vstore.format.journal import Write
 from vstore.format.page import ChunkRef, PackRef
+from vstore.hierarchy.changes import Change
 from vstore.hierarchy.nodes import Place
 from vstore.hierarchy.staged_zarr_keys import StagedKeys
 from vstore.sharing.journal import Journal, digest_at
@@ -28,23 +28,6 @@ INLINE_NBYTES = 64 * 1024
 
 _LOOKS = 4096
 """How many chunks are remembered that were read and may be written next."""
-
-
-@dataclass(frozen=True, slots=True)
-class Change:
-    """Bytes for a key; None deletes it, or all below it where it ends in a slash."""
-
-    key: str
-    data: bytes | None
-
-    def apply(self, keys: StagedKeys) -> None:
-        """Make the change."""
-        if self.data is not None:
-            keys.set(self.key, self.data)
-        elif self.key.endswith("/") or not self.key:
-            keys.delete_prefix(self.key)
-        else:
-            keys.delete(self.key)
 
 
 class Borrower:

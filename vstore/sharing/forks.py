@@ -24,7 +24,7 @@ from vstore.format.digest import Digest
 from vstore.merging.merge import replay
 from vstore.merging.sides import Sides
 from vstore.reading.fetch import Fetcher
-from vstore.writing.committing import CommitOptions
+from vstore.writing.commit_options import CommitOptions
 from vstore.writing.transaction import Transaction
 from vstore.writing.transaction_array import TransactionArray
 from vstore.writing.transaction_nodes import TransactionGroup

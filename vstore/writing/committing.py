@@ -1,15 +1,13 @@
-"""What a commit says beside its contents, the document it becomes, and storing that."""
+"""The document that a commit becomes, and storing it."""
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
-from typing import Any
 
 from vstore.errors import InvalidInputError
 from vstore.format import document, object_keys
 from vstore.format.commit import (
     FORMAT,
-    Author,
     CommitDocument,
     ancestors_of,
     format_time,
@@ -19,28 +17,9 @@ from vstore.format.commit import (
 from vstore.format.digest import Digest, digest_of
 from vstore.history.commits import ReadCommit
 from vstore.reading.fetch import Fetcher
+from vstore.writing.commit_options import CommitOptions
 from vstore.writing.packs import PackWriter
 from vstore.writing.staged_tree import Contents
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CommitOptions:
-    """What a commit says beside its contents."""
-
-    message: str
-    author: Author
-    metadata: Mapping[str, Any] = field(default_factory=dict)
-    time: datetime | None = None
-    allow_empty: bool = False
-    merged: Sequence[Digest] = ()
-    """Commits that are parents beside the one that the transaction began at."""
-
-    def __post_init__(self) -> None:
-        check_message(self.message)
-        document.plain_object(self.metadata, what="metadata")
-        document.dumps([self.message, self.author], what="message or author")
-        if self.time is not None:
-            check_time(self.time)
 
 
 class CommitWriter:
@@ -145,21 +124,3 @@ def _time(given: datetime | None, parents: Sequence[CommitDocument]) -> datetime
     if earliest is not None and given < earliest:
         raise InvalidInputError(f"time={given} lies before the parent commit's, {earliest}")
     return given
-
-
-def check_message(message: object) -> None:
-    """Raise `InvalidInputError` unless `message` may be a commit's."""
-    if not isinstance(message, str):
-        raise InvalidInputError(f"a commit's message is a string, not {message!r}")
-
-
-def check_time(time: object) -> None:
-    """Raise `InvalidInputError` unless `time` may be a commit's."""
-    if not isinstance(time, datetime) or time.tzinfo is None:
-        raise InvalidInputError(
-            f"time is a datetime with a time zone, for instance tzinfo=UTC; got {time!r}"
-        )
-    try:
-        format_time(time)
-    except OverflowError as exc:
-        raise InvalidInputError(f"time={time} has no form in UTC") from exc

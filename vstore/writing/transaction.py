@@ -21,7 +21,8 @@ from vstore.history.commits import Commit, describe
 from vstore.reading.fetch import Fetcher
 from vstore.reading.lookup import Lookup
 from vstore.reading.snapshot import Snapshot
-from vstore.writing.committing import CommitOptions, CommitWriter
+from vstore.writing.commit_options import CommitOptions
+from vstore.writing.committing import CommitWriter
 from vstore.writing.copying import require_kept_here
 from vstore.writing.new_column import array_metadata, check_specs
 from vstore.writing.packs import PackWriter

@@ -6,12 +6,13 @@ from typing import Any, Protocol
 
 from vstore.errors import ClosedError, ReadOnlyError
 from vstore.faces import internals
+from vstore.hierarchy.changes import Change
 from vstore.hierarchy.nodes import Place, StoredHierarchy
 from vstore.hierarchy.staged_zarr_keys import StagedKeys
 from vstore.hierarchy.zarr_keys import Keys
 from vstore.reading.fetch import Fetcher
 from vstore.reading.snapshot import Snapshot
-from vstore.sharing.borrower import Borrower, Change
+from vstore.sharing.borrower import Borrower
 from vstore.sharing.loan import Terms
 from vstore.sharing.sharing import received, shared
 from vstore.writing.transaction import Transaction

@@ -17,9 +17,9 @@ from zarr.core.buffer.core import default_buffer_prototype
 from vstore.errors import InvalidInputError
 from vstore.faces import exported_from
 from vstore.format.page import ChunkRef
+from vstore.hierarchy.changes import Change
 from vstore.hierarchy.nodes import Place
 from vstore.reading.snapshot import Snapshot
-from vstore.sharing.borrower import Change
 from vstore.writing.transaction import Transaction
 from vstore.zarr.chunk_reader import ChunkReader
 from vstore.zarr.gathering import Gathering, Give
