@@ -196,7 +196,7 @@ class TransactionTable(NamedColumns[TransactionColumn]):
         if keys is not None:
             stored = np.unique(self._stored.keys.rows(keys, path=self._path))
         else:
-            stored = np.unique(_as_positions(rows.locate(index), rows.stored))
+            stored = np.unique(_row_numbers(rows.locate(index), rows.stored))
         self._stored.delete_rows(stored)
         return len(stored)
 
@@ -274,7 +274,7 @@ class TransactionTable(NamedColumns[TransactionColumn]):
             first, rest = split(index, target.arrays[""].metadata.ndim)
             stored = self._stored.rows.locate(first)
             fitting += assignments(target, stored, rest, value)
-            changed.append(_as_positions(stored, self._stored.count))
+            changed.append(_row_numbers(stored, self._stored.count))
         with self._staging.writer.uninterrupted():
             for assignment in fitting:
                 assignment.store()
@@ -400,7 +400,7 @@ def _form(spec: ColumnSpec) -> SampleForm:
     return SampleForm(spec.dtype, tuple(length or 0 for length in spec.shape), spec.fill_value)
 
 
-def _as_positions(stored: Any, size: int) -> StoredRows:
+def _row_numbers(stored: Any, size: int) -> StoredRows:
     if isinstance(stored, slice):
         return np.arange(*stored.indices(size), dtype=np.int64)
     return np.atleast_1d(np.asarray(stored, np.int64))

@@ -38,7 +38,7 @@ def percent() -> ColumnSpec:
     return ColumnSpec(ColumnInfo(PERCENT.name), np.dtype("uint8"))
 
 
-# A kind with elements of its own, and a companion: complex numbers, told by radius and angle ----
+# A kind with elements of its own and a companion: complex numbers, as real and imaginary parts ---
 
 
 def _to_pair(_: ColumnInfo, sample: Any, name: str) -> bytes:
