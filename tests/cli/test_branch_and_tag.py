@@ -31,6 +31,12 @@ class TestBranches:
         assert made == {"name": "old", "commit": repo.tags["v1"]}
         assert (repo.branches["new"], repo.branches["old"]) == (head, repo.tags["v1"])
 
+    def test_options_of_a_command_may_be_in_front_of_its_name(
+        self, run: Run, repo: vstore.Repository
+    ) -> None:
+        run("branch", "--at", "v1", "-R", "repo", "create", "old")
+        assert repo.branches["old"] == repo.tags["v1"]
+
     def test_are_deleted(self, run: Run, repo: vstore.Repository) -> None:
         head = repo.branches["dev"]
         shown = run("branch", "delete", "dev", "-R", "repo").out

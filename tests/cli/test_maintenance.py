@@ -12,6 +12,7 @@ from tests.cli.terminal import Run
 from tests.maintenance.stores import DAY, age
 from vstore.cli.durations import parse_duration
 from vstore.maintenance.fsck import fsck as fscks
+from vstore.maintenance.gc.options import DEFAULT_EXPIRE, DEFAULT_GRACE, GcOptions
 
 
 def abandon(repo: vstore.Repository) -> None:
@@ -102,6 +103,19 @@ def test_impossible_options(run: Run) -> None:
 def test_durations() -> None:
     assert parse_duration("1.5h", option="-") == timedelta(minutes=90)
     assert parse_duration("2w", option="-") == timedelta(days=14)
+
+
+def test_help_and_pages_name_the_defaults_that_hold(run: Run) -> None:
+    hours, days = DEFAULT_GRACE // timedelta(hours=1), DEFAULT_EXPIRE.days
+    shown = " ".join(run("gc", "--help").out.replace("│", " ").split())
+    assert f"{hours}h by default" in shown
+    assert f"{days}d by default" in shown
+    root = Path(vstore.__file__).parents[1]
+    guide = (root / "docs/guides/maintenance.md").read_text(encoding="utf-8")
+    assert f"for the grace period, {hours} hours" in guide
+    assert f"the first run after another {hours} hours" in " ".join(guide.split())
+    assert f"--grace {hours}h --expire {days}d" in (root / "docs/cli.md").read_text("utf-8")
+    assert f"{hours} hours" in str(GcOptions.__doc__)
 
 
 def test_a_store_is_tried_and_left_clean(run: Run, repo: vstore.Repository) -> None:

@@ -8,9 +8,6 @@ from typer.core import TyperCommand, TyperGroup
 
 from vstore.cli.registry import COMMANDS
 
-_WITH_VALUE = ("--repo", "-R", "--option")
-"""The shared options that may stand before the name of a command in a group."""
-
 
 class LazyGroup(TyperGroup):
     """The commands of the registry, each imported when it is called.
@@ -49,19 +46,29 @@ class ListByDefault(TyperGroup):
         """Put the command's name, or `list`, in front of options that stand before it."""
         if args and args[0] in ctx.help_option_names:
             return super().parse_args(ctx, args)
-        at = _first_word(args)
+        at = _first_word(args, self._options_with_value(ctx))
         name = ["list"] if at is None else [args[at]]
         rest = args if at is None else [*args[:at], *args[at + 1 :]]
         return super().parse_args(ctx, [*name, *rest])
 
+    def _options_with_value(self, ctx: Any) -> set[str]:
+        """Return the options of all commands of the group that are followed by a value."""
+        options = (each for command in self.commands.values() for each in command.get_params(ctx))
+        return {
+            name
+            for option in options
+            if not getattr(option, "is_flag", True) and not getattr(option, "count", False)
+            for name in option.opts
+        }
 
-def _first_word(args: list[str]) -> int | None:
-    """Return where the first argument stands that is neither an option nor one's value."""
+
+def _first_word(args: list[str], with_value: set[str]) -> int | None:
+    """Return where the first argument is that is neither an option nor one's value."""
     takes_value = False
     for at, text in enumerate(args):
         if not takes_value and not text.startswith("-"):
             return at
-        takes_value = not takes_value and text in _WITH_VALUE
+        takes_value = not takes_value and text in with_value
     return None
 
 

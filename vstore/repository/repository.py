@@ -364,7 +364,7 @@ class Repository:
     ) -> GcReport:
         """Delete what was condemned long enough ago; condemn what nothing needs.
 
-        Garbage goes in two calls, a grace period (a day) apart: call it daily. Safe beside
+        Garbage goes in two calls, a grace period (24 hours) apart: call it daily. Safe beside
         readers and writers. `GcOptions` explains the options; `cancel` pardons what is
         condemned and does nothing else.
 

@@ -16,8 +16,8 @@ class GcOptions:
     """How garbage is collected.
 
     `grace`: an object must have been needed by nothing for this long before it is condemned,
-    and is deleted this long after. None is a day for a new list of condemned objects, and
-    what it was made with for one that waits.
+    and is deleted this long after. None is 24 hours for a new list of condemned objects,
+    and what it was made with for one that waits.
     `expire`: for how long the log of a branch keeps what the branch has left.
     `wait`: wait out the grace period and delete, in the same call.
     `take_over`: finish what a collection that died was deleting, without waiting until it
