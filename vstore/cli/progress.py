@@ -1,12 +1,14 @@
 """Progress on a terminal."""
 
-from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
     Progress,
+    ProgressColumn,
+    TaskID,
     TaskProgressColumn,
     TextColumn,
     TimeRemainingColumn,
@@ -14,24 +16,42 @@ from rich.progress import (
 
 from vstore.cli.output import console
 
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from vstore.maintenance.progress import Progress as ShowStep
+    from vstore.maintenance.progress import ProgressStep
+
 
 @contextmanager
 def bar_shown(
     label: str, *, total: int | None, is_quiet: bool = False
-) -> Iterator[Callable[[int], None]]:
+) -> "Iterator[Callable[[int], None]]":
     """Show a bar on stderr, if that is a terminal; yield what moves it on by a count.
 
     The bar is gone at the end. Without a `total` it moves to and fro.
     """
+    with _bars(TaskProgressColumn(), TimeRemainingColumn(), is_quiet=is_quiet) as bars:
+        task = bars.add_task(label, total=total)
+        yield lambda count: bars.advance(task, count)
+
+
+@contextmanager
+def steps_shown(*, is_quiet: bool = False) -> "Iterator[ShowStep]":
+    """Yield what shows the steps of a long job in the same way, a bar for each phase."""
+    tasks: dict[str, TaskID] = {}
+    with _bars(is_quiet=is_quiet) as bars:
+
+        def show(step: "ProgressStep") -> None:
+            if step.phase not in tasks:
+                tasks[step.phase] = bars.add_task(step.phase, total=step.total)
+            bars.update(tasks[step.phase], completed=step.done, total=step.total)
+
+        yield show
+
+
+def _bars(*more: ProgressColumn, is_quiet: bool) -> Progress:
     screen = console(stderr=True)
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        TaskProgressColumn(),
-        MofNCompleteColumn(),
-        TimeRemainingColumn(),
-    )
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), *more)
     hidden = is_quiet or not screen.is_terminal
-    with Progress(*columns, console=screen, transient=True, disable=hidden) as bar:
-        task = bar.add_task(label, total=total)
-        yield lambda count: bar.advance(task, count)
+    return Progress(*columns, console=screen, transient=True, disable=hidden)

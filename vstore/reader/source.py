@@ -1,6 +1,6 @@
 """What is read: columns of equal length, and some of their samples."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from multiprocessing.context import get_spawning_popen
@@ -19,7 +19,6 @@ from vstore.reader.load.session import Geometry, Selection, stored_array
 from vstore.reading.column import Column
 from vstore.reading.snapshot import Snapshot
 from vstore.reading.table import Table
-from vstore.writing.transaction_table import TransactionTable
 
 
 @dataclass(frozen=True)
@@ -129,7 +128,8 @@ def _through(places: Positions | None, picked: Positions | None) -> Positions | 
     return places if picked is None else picked if places is None else places[picked]
 
 
-_NO_COLUMNS: tuple[type, ...] = (str, bytes, np.ndarray, Snapshot, TransactionTable)
+_NO_COLUMNS: tuple[type, ...] = (str, bytes, np.ndarray, Snapshot)
+_WANTED = "give a table or columns of a commit, such as vstore.checkout(url)['train']"
 
 
 def _columns(data: Any, names: Sequence[str] | None) -> dict[str, Column]:
@@ -161,23 +161,25 @@ def _by_name(data: Any) -> dict[str, Column]:
         return dict(data.columns)
     columns = [data] if isinstance(data, Column) else data
     if isinstance(data, _NO_COLUMNS):
-        raise InvalidInputError(
-            "give a table or columns of a commit, such as vstore.checkout(url)['train']; not "
-            f"{data!r:.100}"
-        )
-    pairs = list(columns.items() if isinstance(columns, Mapping) else _named(columns))
-    for name, column in pairs:
-        if not isinstance(column, Column):
-            raise InvalidInputError(f"{name!r} is not a column of a commit: {column!r}")
+        raise InvalidInputError(f"{_WANTED}; not {data!r:.100}")
+    named = columns.items() if isinstance(columns, Mapping) else _named(columns)
+    pairs = [(name, _checked(name, column)) for name, column in named]
     if len(dict(pairs)) != len(pairs):
         raise InvalidInputError("two columns have the same name: give a mapping of names to them")
     return dict(pairs)
 
 
-def _named(columns: Any) -> list[tuple[str, Any]]:
+def _named(columns: Any) -> Iterator[tuple[str, Any]]:
     try:
-        return [(getattr(column, "name", repr(column)), column) for column in columns]
+        several = iter(columns)
     except TypeError:
         raise InvalidInputError(
             f"give a table, a column, or several columns to read; {columns!r} is none"
         ) from None
+    return ((getattr(column, "name", repr(column)), column) for column in several)
+
+
+def _checked(name: Any, column: Any) -> Column:
+    if not isinstance(column, Column):
+        raise InvalidInputError(f"{_WANTED}; {name!r:.100} is not a column of one")
+    return column

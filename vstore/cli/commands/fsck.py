@@ -10,8 +10,8 @@ import typer
 import vstore
 from vstore.cli.failure import FAILED
 from vstore.cli.output import printable, write_json
+from vstore.cli.progress import steps_shown
 from vstore.cli.settings import Settings, command
-from vstore.cli.steps import steps_shown
 from vstore.errors import InvalidInputError
 
 app = typer.Typer(add_completion=False)

@@ -6,8 +6,8 @@ import typer
 
 from vstore.cli.durations import parse_duration
 from vstore.cli.output import printable, write_json
+from vstore.cli.progress import steps_shown
 from vstore.cli.settings import Settings, command
-from vstore.cli.steps import steps_shown
 from vstore.errors import InvalidInputError
 from vstore.lazy import lazy
 
