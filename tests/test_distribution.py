@@ -66,6 +66,21 @@ def test_every_library_that_is_imported_is_declared(project: dict[str, Any]) -> 
     assert not undeclared
 
 
+def test_the_oldest_versions_that_are_tried_are_the_oldest_allowed(project: dict[str, Any]) -> None:
+    """`constraints-oldest.txt` is written from the bounds; PyTorch's is not tried."""
+    text = (ROOT / "constraints-oldest.txt").read_text(encoding="utf-8")
+    pinned = dict(re.findall(r"^([\w.-]+)==([\w.]+)", text, re.MULTILINE))
+    extras = project["optional-dependencies"]
+    bounds = [*project["dependencies"]]
+    for extra in extras.keys() - FOR_DEVELOPERS - {"torch"}:
+        bounds += [text for text in extras[extra] if name_of(text) != DISTRIBUTION]
+    for requirement in bounds:
+        bound = re.search(r">=([\d.]+)", requirement)
+        assert bound is not None
+        found = pinned[name_of(requirement)]
+        assert f"{found}.".startswith(f"{bound[1]}."), f"{requirement}: {found} is tried"
+
+
 def test_the_distribution_has_the_name_that_messages_give(project: dict[str, Any]) -> None:
     assert project["name"] == DISTRIBUTION
     assert list(project["scripts"]) == ["vstore"]

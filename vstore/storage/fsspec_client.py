@@ -18,6 +18,7 @@ from vstore.storage.store import Key, ObjectInfo, Version
 _TIMES = ("mtime", "LastModified", "last_modified", "updated", "modified", "created")
 _KINDS: tuple[tuple[type[BaseException], Kind], ...] = (
     (FileNotFoundError, Kind.MISSING),
+    (KeyError, Kind.MISSING),  # an archive's member, with fsspec before 2026.4
     (IsADirectoryError, Kind.MISSING),
     (NotADirectoryError, Kind.MISSING),
     (PermissionError, Kind.DENIED),
