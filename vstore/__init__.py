@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from vstore.diffing.attributes import AttributeChange
     from vstore.diffing.diff import Diff
     from vstore.diffing.nodes import NodeChange
-    from vstore.diffing.statistics import ValueStatistics
+    from vstore.diffing.statistics import Moments, ValueStatistics
     from vstore.diffing.table_diff import TableDiff
     from vstore.errors import (
         AlreadyExistsError,
@@ -124,6 +124,7 @@ __all__ = [
     "LogEntry",
     "Merged",
     "MissingExtraError",
+    "Moments",
     "NodeChange",
     "NotFoundError",
     "OutOfBoundsError",
@@ -209,6 +210,7 @@ _HOMES = {
     "LogEntry": "vstore.format.commit",
     "Merged": "vstore.merging.merge",
     "MissingExtraError": "vstore.errors",
+    "Moments": "vstore.diffing.statistics",
     "NodeChange": "vstore.diffing.nodes",
     "NotFoundError": "vstore.errors",
     "OutOfBoundsError": "vstore.errors",

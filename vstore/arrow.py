@@ -6,6 +6,7 @@ from typing import Any
 
 from vstore.diffing.diff import Diff
 from vstore.diffing.table_diff import TableDiff
+from vstore.faces import internals
 from vstore.format.numbers import StoredRows
 from vstore.optional import needed
 from vstore.reading.table import Table
@@ -75,7 +76,7 @@ def _one_sided(
 ) -> Iterator[pa.RecordBatch]:
     for part in _parts(len(rows) if table is not None else 0):
         if table is not None:
-            sides = [None, table.rows.position(rows[part])]
+            sides = [None, internals(table).rows.position(rows[part])]
             old, new = sides if change == "added" else sides[::-1]
             yield _batch(diff.path, change, None, _keys(table, rows[part]), old, new)
 
@@ -83,14 +84,14 @@ def _one_sided(
 def _changed(diff: TableDiff, column: str, old: StoredRows, new: StoredRows) -> pa.RecordBatch:
     if diff.old is None or diff.new is None:
         raise AssertionError
-    positions = diff.old.rows.position(old), diff.new.rows.position(new)
+    positions = internals(diff.old).rows.position(old), internals(diff.new).rows.position(new)
     return _batch(diff.path, "changed", column, _keys(diff.new, new), *positions)
 
 
 def _keys(table: Table, rows: StoredRows) -> list[str] | None:
     if table.key_kind is None:
         return None
-    return [json.dumps(key, ensure_ascii=False) for key in table.keys_of(rows).tolist()]
+    return [json.dumps(key, ensure_ascii=False) for key in internals(table).keys_of(rows).tolist()]
 
 
 def _batch(

@@ -11,6 +11,7 @@ import vstore
 from tests.cli.terminal import Run
 from tests.maintenance.stores import DAY, age
 from vstore.cli.durations import parse_duration
+from vstore.faces import internals
 from vstore.maintenance.fsck import fsck as fscks
 from vstore.maintenance.gc.options import DEFAULT_EXPIRE, DEFAULT_GRACE, GcOptions
 
@@ -18,7 +19,7 @@ from vstore.maintenance.gc.options import DEFAULT_EXPIRE, DEFAULT_GRACE, GcOptio
 def abandon(repo: vstore.Repository) -> None:
     tx = repo.transaction("main", message="Never")
     tx["train"]["label"][0] = 99
-    tx.write()
+    internals(tx).write()
     age(repo.store, 3 * DAY)
 
 

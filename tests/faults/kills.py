@@ -17,6 +17,7 @@ import numpy as np
 import vstore
 from tests.faults.audit import heads, reachable, verify_all
 from vstore import Repository
+from vstore.faces import internals
 from vstore.importers import import_into, open_rows
 from vstore.maintenance.fsck.fsck import FsckOptions, fsck
 from vstore.maintenance.gc.collecting import collect
@@ -185,7 +186,7 @@ def _prepare_garbage(folder: Path) -> None:
     for number in range(3):
         tx = repository.transaction("main", message="Abandoned")
         tx["x"][...] = 100 + number
-        tx.write()
+        internals(tx).write()
 
 
 def _collect(folder: Path) -> None:

@@ -14,6 +14,7 @@ from tests.faults.audit import new_store, verify_all
 from tests.faults.edits import SIDE, Edit, Edits
 from tests.faults.model import ConflictedError, History, State, Table, merge
 from vstore import Repository
+from vstore.faces import internals
 from vstore.maintenance.gc.collecting import collect
 from vstore.maintenance.gc.options import GcOptions
 
@@ -44,10 +45,11 @@ class RepositoryMachine(RuleBasedStateMachine):
         with self.repository.transaction("main", message="Start") as tx:
             array = tx.create_array("x", shape=(SIDE, SIDE), dtype="int64", chunk_shape=(2, 2))
             array[...] = 0
-        assert tx.commit_made is not None
+        made_now = internals(tx).commit_made
+        assert made_now is not None
         cells = dict.fromkeys(product(range(SIDE), range(SIDE)), 0)
-        self.model.add(tx.commit_made.id, (), State({}, cells))
-        self.model.move("main", tx.commit_made.id)
+        self.model.add(made_now.id, (), State({}, cells))
+        self.model.move("main", made_now.id)
 
     def _branch(self, number: int) -> str:
         names = sorted(self.model.branches)

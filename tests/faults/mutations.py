@@ -23,6 +23,7 @@ from tests.faults.interposed import InterposedStore
 from tests.faults.samples import build
 from tests.peak_memory import own_peak_nbytes
 from vstore import Repository, VstoreError
+from vstore.faces import internals
 from vstore.format.digest import digest_of
 from vstore.format.document import dumps
 from vstore.storage.local import LocalStore
@@ -306,7 +307,7 @@ def _append(repository: Repository) -> None:
     tx = repository.transaction("main", message="Add")
     try:
         tx["u"].extend({"n": [1]})
-        tx.write()
+        internals(tx).write()
     finally:
         tx.discard()
 

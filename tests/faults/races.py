@@ -13,6 +13,7 @@ import vstore
 from tests.faults.audit import Verdict, judge, open_at
 from vstore import Repository
 from vstore.errors import UnknownOutcomeError, VstoreError
+from vstore.faces import internals
 from vstore.format.digest import Digest
 from vstore.storage import Engine, open_store
 from vstore.writing.transaction import Transaction
@@ -160,8 +161,9 @@ def write(place: Place, workload: str, writer: int, commits: int) -> Outcome:
         except VstoreError as error:
             errors.append(f"{type(error).__name__}: {error}")
         else:
-            assert tx.commit_made is not None
-            acknowledged[message] = tx.commit_made.id
+            made_now = internals(tx).commit_made
+            assert made_now is not None
+            acknowledged[message] = made_now.id
     return Outcome(acknowledged, uncertain, errors, time.monotonic() - started)
 
 

@@ -17,6 +17,7 @@ from vstore.errors import (
     StorageError,
     UnknownOutcomeError,
 )
+from vstore.faces import internals
 from vstore.format import commit as commits
 from vstore.format import object_keys
 from vstore.format.commit import BranchDocument
@@ -146,7 +147,7 @@ def _append(scheduler: Scheduler, repository: Repository, ledger: Ledger, name: 
     def make() -> Any:
         with repository.transaction(branch, message=message) as tx:
             tx["t"].extend({"token": [message]})
-        return tx.commit_made
+        return internals(tx).commit_made
 
     _commit(scheduler, ledger, branch, message, make)
 
@@ -157,7 +158,7 @@ def _put(scheduler: Scheduler, repository: Repository, ledger: Ledger, name: str
     def make() -> Any:
         with repository.transaction(branch, message=message) as tx:
             tx["k"].extend({"n": [1]}, keys=[message])
-        return tx.commit_made
+        return internals(tx).commit_made
 
     _commit(scheduler, ledger, branch, message, make)
 

@@ -13,6 +13,7 @@ from tests.faults.audit import open_at
 from tests.faults.interposed import InterposedStore
 from tests.repositories import new_repository
 from vstore import CorruptionError, FormatError, Repository
+from vstore.faces import internals
 from vstore.format import object_keys
 from vstore.format.digest import READS
 from vstore.maintenance.fsck import pack_check
@@ -131,7 +132,7 @@ def test_garbage_is_collected_though_documents_come_damaged(repository: Reposito
     for value in range(2):
         tx = repository.transaction("main", message="Abandon")
         tx["a1"][:] = 9 + value
-        tx.write()
+        internals(tx).write()
         faulty, seen = damaged(repository, times=1)
         report = faulty.gc(grace=timedelta(0))
         assert report.freed.objects > 0

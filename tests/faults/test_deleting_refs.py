@@ -70,7 +70,7 @@ def test_nothing_is_deleted_that_moved_before(repository: Repository) -> None:
     with repository.transaction("side", message="Change") as tx:
         tx["a"][0] = 7
     assert not internals(repository).refs.delete_branch(branch)
-    assert repository.branches["side"] == tx.commit_made.id  # type: ignore[union-attr]
+    assert repository.branches["side"] == internals(tx).commit_made.id  # type: ignore[union-attr]
 
 
 @pytest.mark.parametrize("what", ["branch", "tag"])

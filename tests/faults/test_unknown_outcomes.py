@@ -10,6 +10,7 @@ from tests.faults.audit import open_at
 from tests.faults.interposed import CONDITIONAL, InterposedStore
 from tests.repositories import new_repository
 from vstore import Repository, StorageError, UnknownOutcomeError
+from vstore.faces import internals
 from vstore.storage.memory import MemoryStore
 from vstore.storage.store import Key
 
@@ -48,7 +49,7 @@ def lost_response(send: Callable[[], Any]) -> Any:
 def append(repository: Repository, number: int, branch: str = "main") -> Any:
     with repository.transaction(branch, message=f"Add {number}") as tx:
         tx["t"].extend({"n": [number]})
-    return tx.commit_made
+    return internals(tx).commit_made
 
 
 def numbers(repository: Repository) -> list[int]:

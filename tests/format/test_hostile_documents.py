@@ -10,6 +10,7 @@ import pytest
 
 import vstore
 from vstore.errors import FormatError, InvalidInputError
+from vstore.faces import internals
 from vstore.format import commit, document, object_keys, page, tree
 from vstore.format.digest import Digest, digest_of
 from vstore.storage.store import Key
@@ -276,8 +277,9 @@ def test_arrays_of_a_table_that_do_not_fit_together_are_refused(
         staged = tx.create_table("t", columns, keys="int")
         staged.extend({"x": [1, 2, 3], "r": [[1], [2, 3], [4]]}, keys=[1, 2, 3])
         staged.delete(0)
-    assert tx.commit_made is not None
-    stored = document.parse(repo.store.get(object_keys.commit(tx.commit_made.id)), what="commit")
+    made_now = internals(tx).commit_made
+    assert made_now is not None
+    stored = document.parse(repo.store.get(object_keys.commit(made_now.id)), what="commit")
     stored["tree"]["children"]["t"]["children"][name]["metadata"][member] = value
     data = document.dumps(stored)
     repo.store.put(object_keys.commit(digest_of(data)), data)

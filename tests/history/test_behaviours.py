@@ -14,6 +14,7 @@ import vstore
 from tests.merging.test_costs import ROWS_PER_CHUNK, table_of
 from tests.repositories import counted, new_repository
 from vstore import ConflictError, Repository
+from vstore.faces import internals
 
 TESTS = Path(__file__).parents[1]
 
@@ -230,7 +231,7 @@ def test_uncommitted_changes_are_invisible_to_others(repo: Repository) -> None:
     with repo.transaction("main", message="Change") as tx:
         tx["t"]["n"][:] = np.arange(5) + 100
         tx["t"].append({"n": 1, "s": ""}, key="new")
-        tx.checkpoint()
+        internals(tx).checkpoint()
         for seen in (repo, Repository(repo.store)):
             assert seen.checkout("main")["t"]["n"][:].tolist() == before
             other = seen.transaction("main", message="Other")

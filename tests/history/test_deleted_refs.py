@@ -21,8 +21,9 @@ AT_ONCE = timedelta(0)
 def put(repo: Repository, branch: str, value: int) -> Digest:
     with repo.transaction(branch, message=f"Put {value}") as tx:
         tx["t"].extend({"x": [value]})
-    assert tx.commit_made is not None
-    return tx.commit_made.id
+    made_now = internals(tx).commit_made
+    assert made_now is not None
+    return made_now.id
 
 
 @pytest.fixture

@@ -34,8 +34,9 @@ def put(repo: Repository, branch: str, key: str, value: int) -> str:
             table.loc[key] = {"n": value}
         else:
             table.append({"n": value}, key=key)
-    assert tx.commit_made is not None
-    return str(tx.commit_made.id)
+    made_now = internals(tx).commit_made
+    assert made_now is not None
+    return str(made_now.id)
 
 
 def values(repo: Repository, revision: str = "main") -> dict[str, int]:

@@ -6,6 +6,7 @@ import numpy as np
 
 import vstore
 from vstore import Repository
+from vstore.faces import internals
 from vstore.storage.store import ObjectStore
 
 CHUNK = 10
@@ -32,15 +33,16 @@ def write(repository: Repository, number: int, *, branch: str = "main") -> str:
     with repository.transaction(branch, message=f"Write {number}") as tx:
         start = number * CHUNK % LENGTH
         tx["x"][start : start + CHUNK] = np.arange(CHUNK) + 1000 * number
-    assert tx.commit_made is not None
-    return tx.commit_made.id
+    made_now = internals(tx).commit_made
+    assert made_now is not None
+    return made_now.id
 
 
 def abandon(repository: Repository, number: int) -> None:
     """Store all that a commit needs, and the commit, and move no branch to it."""
     tx = repository.transaction("main", message=f"Abandon {number}")
     tx["x"][:CHUNK] = np.arange(CHUNK) - 1000 * (number + 1)
-    assert tx.write() is not None
+    assert internals(tx).write() is not None
 
 
 def read_everything(store: ObjectStore) -> int:

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 import vstore
+from vstore.faces import internals
 from vstore.format.index import locate
 from vstore.repository.repository import Repository
 from vstore.storage.counting import CountingStore
@@ -31,9 +32,9 @@ def table_of(samples: int) -> CountingStore:
 
 def fill_up(tx: Transaction, samples: int) -> None:
     """Let every other chunk of the table be the first one, without writing any."""
-    stored = tx["t"].stored
+    stored = internals(tx["t"]).stored
     array = stored["n"]
-    (ref,) = locate(array.node.chunks, np.zeros(1, np.int64), tx.staged.fetcher.pages)
+    (ref,) = locate(array.node.chunks, np.zeros(1, np.int64), internals(tx).staged.fetcher.pages)
     stored.count = samples
     array.grow(samples)
     for number in range(1, -(-samples // ROWS_PER_CHUNK)):

@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 
 import vstore
+from vstore.faces import internals
 from vstore.reader import Mixture, Reader
 
 
@@ -155,7 +156,7 @@ def test_an_error_in_loading_ends_threads_and_the_next_epoch_works(
 def stalled(rows: Any) -> Iterator[Any]:
     """A table behind a store that stops answering at some point, until the test is over."""
     go_on = threading.Event()
-    inner = rows["x"].source.fetcher.store
+    inner = internals(rows["x"]).source.fetcher.store
     asked = [0]
 
     class Stalling:

@@ -10,6 +10,7 @@ from PIL import Image
 
 import vstore
 from tests.repositories import assert_same_bits, committed_table, new_repository, table_of
+from vstore.faces import internals
 from vstore.storage.counting import CountingStore
 
 NUMBERS = [
@@ -185,7 +186,7 @@ def test_every_codec_preset_keeps_the_samples(codecs: str) -> None:
 def test_chunks_of_the_smallest_preset_are_twice_as_large(codecs: str, rows: int) -> None:
     column = vstore.ndarray((28, 28), "float32", codecs=codecs)
     _, table = committed_table({"c": column}, {"c": np.ones((600, 28, 28), "float32")})
-    source = table["c"].source
+    source = internals(table["c"]).source
     assert source is not None
     assert source.metadata.chunk_shape[0] == rows
 
@@ -194,7 +195,7 @@ def test_chunks_of_the_smallest_preset_are_twice_as_large(codecs: str, rows: int
 def test_those_of_variable_length_are_not(codecs: str) -> None:
     samples = ["x" * (1024 - 64)] * 3000
     _, table = committed_table({"c": vstore.text(codecs=codecs)}, {"c": samples})
-    source = table["c"].source
+    source = internals(table["c"]).source
     assert source is not None
     assert source.metadata.chunk_shape[0] == 1024
 

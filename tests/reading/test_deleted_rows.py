@@ -11,6 +11,7 @@ import vstore
 from tests.repositories import committed_table, table_of
 from tests.writing.large_keyed_table import large_keyed_table
 from vstore.errors import FormatError
+from vstore.faces import internals
 from vstore.format import deleted_rows
 from vstore.format.deleted_rows import DeletedRows
 from vstore.format.table import rows
@@ -134,11 +135,11 @@ def test_a_table_counts_what_is_deleted(small_blocks: None) -> None:
     repository, _ = committed_table(X, {"x": np.arange(30)})
     with repository.transaction("main", message="Delete") as tx:
         tx["t"].delete([3, 4, 20])
-    info = table_of(repository).node.table
+    info = internals(table_of(repository)).node.table
     assert info is not None
     assert info.deleted == (2, 0, 1)
     with repository.transaction("main", message="Compact") as tx:
         tx["t"].compact()
-    info = table_of(repository).node.table
+    info = internals(table_of(repository)).node.table
     assert info is not None
     assert info.deleted == ()

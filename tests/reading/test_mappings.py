@@ -8,7 +8,8 @@ import pytest
 
 import vstore
 from tests.repositories import new_repository
-from vstore import Repository, Snapshot, Transaction
+from vstore import Repository, Snapshot, Transaction, TransactionTable
+from vstore.faces import internals
 
 COLUMNS = {"image": vstore.ndarray((2,), "uint8"), "label": vstore.ndarray((), "int64")}
 SAMPLES: dict[str, Any] = {"image": np.arange(6).reshape(3, 2).astype("uint8"), "label": [3, 1, 4]}
@@ -204,6 +205,6 @@ def test_what_vstore_keeps_for_itself_is_not_among_the_names() -> None:
     repository = new_repository()
     with repository.transaction("main", message="Add") as tx:
         fill(tx)
-        tx._staged.objects().append({"data": b"1"}, key="loose")
+        TransactionTable(internals(tx).staged.objects()).append({"data": b"1"}, key="loose")
         assert list(tx) == ["deep", "train"]
     assert list(repository.checkout("main")) == ["deep", "train"]

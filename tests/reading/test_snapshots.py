@@ -22,6 +22,7 @@ from tests.repositories import (
     table_of,
 )
 from vstore import Repository
+from vstore.faces import internals
 from vstore.storage.store import Key
 
 VALUES = np.random.default_rng(0).integers(0, 2**40, (200, 7))
@@ -155,7 +156,7 @@ def test_a_child_forked_while_a_lock_was_held_can_read(
 ) -> None:
     monkeypatch.setattr("vstore.reading.fetch.MAX_RANGE_NBYTES", 1)
     column = table_of(on_disk(tmp_path))["x"]
-    source: Any = column.source
+    source: Any = internals(column).source
     fetcher = source.fetcher
     assert_same_bits(column[:], VALUES)
     with fetcher._lock, fetcher._pages._lock, fetcher._chunks._lock:

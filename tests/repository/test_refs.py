@@ -24,8 +24,9 @@ from vstore.storage.store import Key
 def commit(repository: Repository, branch: str = "main", message: str = "More") -> str:
     with repository.transaction(branch, message=message, allow_empty=True) as tx:
         pass
-    assert tx.commit_made is not None
-    return tx.commit_made.id
+    made_now = internals(tx).commit_made
+    assert made_now is not None
+    return made_now.id
 
 
 @pytest.fixture

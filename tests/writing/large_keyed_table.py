@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 import vstore
+from vstore.faces import internals
 from vstore.format.deleted_rows import BLOCK_ROWS, DeletedRows
 from vstore.format.index import locate
 from vstore.format.table.key_index import (
@@ -54,12 +55,12 @@ def large_keyed_table(
         with repo.transaction("main", message="All rows") as tx:
             _fill_up(tx, samples, asked)
         with repo.transaction("main", message="All buckets") as tx:
-            _copy(tx, tx["t"].stored[KEY_INDEX], bucket_count(samples), 1)
+            _copy(tx, internals(tx["t"]).stored[KEY_INDEX], bucket_count(samples), 1)
     return store
 
 
 def _fill_up(tx: Transaction, samples: int, asked: Sequence[int]) -> None:
-    stored = tx["t"].stored
+    stored = internals(tx["t"]).stored
     stored.count = samples
     _copy(tx, stored["n"], samples, ROWS_PER_CHUNK)
     _copy(tx, stored[KEYS], samples, KEYS_PER_CHUNK)
@@ -101,7 +102,7 @@ def _copy(tx: Transaction, array: StagedArray, length: int, step: int) -> None:
     there = set(array.stored())
     node = array.node
     assert node is not None
-    (ref,) = locate(node.chunks, np.array([min(there)]), tx.staged.fetcher.pages)
+    (ref,) = locate(node.chunks, np.array([min(there)]), internals(tx).staged.fetcher.pages)
     array.grow(length)
     for number in range(-(-length // step)):
         if number not in there:

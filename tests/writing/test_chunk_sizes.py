@@ -9,6 +9,7 @@ import pytest
 import vstore
 from tests.peak_memory import peak_nbytes
 from tests.repositories import assert_same_bits, new_repository, table_of
+from vstore.faces import internals
 
 RNG = np.random.default_rng(0)
 SHORT, LONG = b"x" * 10, RNG.bytes(40_000)
@@ -68,7 +69,7 @@ def test_a_table_that_was_committed_empty_has_no_size_yet() -> None:
         tx.create_table("t", specs)
     with repository.transaction("main", message="Read") as tx:
         assert len(tx["t"]["b"]) == 0
-    assert tx.commit_made is None
+    assert internals(tx).commit_made is None
     with repository.transaction("main", message="Add") as tx:
         for i in range(40):
             tx["t"].append({"b": LONG[i:], "chosen": SHORT})
@@ -101,7 +102,7 @@ def test_companions_and_changes_move_along() -> None:
     assert found["r"].metadata.chunk_shape[0] < 512
     for name in ("r", "b"):
         source = found.columns[name]
-        companion = source.beside[".shape" if name == "r" else ".valid"]
+        companion = internals(source).beside[".shape" if name == "r" else ".valid"]
         assert companion is not None
         assert companion.metadata.chunk_shape[0] == source.metadata.chunk_shape[0]
     assert len(found) == 1198

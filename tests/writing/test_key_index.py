@@ -10,6 +10,7 @@ import vstore
 from tests.format.second_encoder import buckets
 from tests.repositories import new_repository, table_of
 from tests.writing.keyed_table import small_index
+from vstore.faces import internals
 from vstore.format.table import key_index
 from vstore.format.table.names import KEY_INDEX, KEYS
 from vstore.reading.array import read
@@ -23,17 +24,17 @@ def small(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def stored_index(table: vstore.Table) -> list[bytes] | None:
-    source = table.find_source(KEY_INDEX)
+    source = internals(table).find_source(KEY_INDEX)
     return None if source is None else read(source, slice(None)).tolist()
 
 
 def assert_index_follows(table: vstore.Table) -> None:
     """Check that the index is what the stored keys alone make it."""
-    rows, kind = table.rows.stored, table.key_kind
+    rows, kind = internals(table).rows.stored, table.key_kind
     if rows <= key_index.FEWEST_ROWS:
         assert stored_index(table) is None
         return
-    source: Any = table.find_source(KEYS)
+    source: Any = internals(table).find_source(KEYS)
     step = source.metadata.chunk_shape[0]
     names = [(key, row // step) for row, key in enumerate(read(source, slice(None)).tolist())]
     expected = buckets(names, rows, str(kind), rows_per_bucket=key_index.ROWS_PER_BUCKET)
@@ -123,7 +124,7 @@ class Model:
         self.tx["t"].compact()
 
     def flush(self, _: list[int]) -> None:
-        self.tx["t"].flush()
+        internals(self.tx["t"]).flush()
 
     def commit(self, _: list[int]) -> None:
         self.tx.commit()

@@ -73,7 +73,7 @@ def show(store: ZarrStore, transaction: Transaction) -> None:
 def put(repository: Repository, store: ZarrStore, key: str, data: bytes) -> None:
     """Store bytes under a key by a commit of their own, around the store's methods."""
     assert isinstance(store.source, Transaction)
-    StagedKeys(store.source.staged).set(key, data)
+    StagedKeys(internals(store.source).staged).set(key, data)
     commit_and_go_on(repository, store)
 
 

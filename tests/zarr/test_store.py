@@ -215,7 +215,7 @@ class TestTransactionStore:
             create_array(tx.store, name="x", data=np.arange(1000), chunks=(100,))
         with begin(repository) as tx:
             open_array(tx.store, path="x")[:] = np.arange(1000)
-        assert tx.commit_made is None
+        assert internals(tx).commit_made is None
 
     def test_equal_writes_make_equal_trees(self) -> None:
         trees = []

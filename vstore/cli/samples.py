@@ -13,6 +13,7 @@ from vstore.cli import preview
 from vstore.cli.description import Node
 from vstore.cli.output import printable
 from vstore.errors import InvalidInputError, MissingExtraError
+from vstore.faces import internals
 from vstore.lazy import lazy
 
 if TYPE_CHECKING:
@@ -148,7 +149,7 @@ def _cut(text: str, width: int) -> Text:
 
 def _cells(column: "vstore.Column", positions: Sequence[int]) -> list[str]:
     where = np.array(positions, np.int64)
-    format_of = column.info.kind.format_of
+    format_of = internals(column).info.kind.format_of
     if format_of is not None:
         return [preview.encoded(data, format_of) for data in column.encoded(where)]
     return [preview.one_line(value) for value in column[where]]
@@ -172,7 +173,11 @@ def _keys(table: "vstore.Table", positions: Sequence[int]) -> Sequence[Any] | No
     """Return the keys of the samples at some positions, and of no others; None without keys."""
     if table.key_kind is None:
         return None
-    keys: list[Any] = table.keys_of(table.rows.locate(np.array(positions, np.int64))).tolist()
+    keys: list[Any] = (
+        internals(table)
+        .keys_of(internals(table).rows.locate(np.array(positions, np.int64)))
+        .tolist()
+    )
     return keys
 
 

@@ -22,7 +22,7 @@ from vstore.format.table.names import DELETED
 from vstore.format.table.rows import Rows
 from vstore.format.tree import rewritten
 from vstore.reading.array import StoredArray, read
-from vstore.reading.table import Table
+from vstore.reading.stored_table import StoredTable
 
 MOST_LISTED = 2**28
 """How many rows a diff lists at most that only one of two states has."""
@@ -86,7 +86,7 @@ class Alignment:
         )
 
 
-def align(old: Table, new: Table, lineage: Lineage | None = None) -> Alignment:
+def align(old: StoredTable, new: StoredTable, lineage: Lineage | None = None) -> Alignment:
     """Return how the rows of two states of one table correspond.
 
     `lineage` is where the states lie in history; without it one is taken to have come from
@@ -104,7 +104,7 @@ def align(old: Table, new: Table, lineage: Lineage | None = None) -> Alignment:
     return _align_by_order(old, new)
 
 
-def _align_through_merges(old: Table, new: Table, lineage: Lineage | None) -> Alignment:
+def _align_through_merges(old: StoredTable, new: StoredTable, lineage: Lineage | None) -> Alignment:
     """Match samples without keys in states that are laid out alike."""
     places = Places(min(old.rows.stored, new.rows.stored), no_rows(), no_rows())
     if lineage is None:
@@ -115,7 +115,7 @@ def _align_through_merges(old: Table, new: Table, lineage: Lineage | None) -> Al
         return replace(_align_by_place(old, new, places), is_certain=False)
 
 
-def _align_by_place(old: Table, new: Table, places: Places) -> Alignment:
+def _align_by_place(old: StoredTable, new: StoredTable, places: Places) -> Alignment:
     shared = places.shared
     dead_old, dead_new = _dead(old, new)
     removed, added = np.setdiff1d(dead_new, dead_old), np.setdiff1d(dead_old, dead_new)
@@ -133,7 +133,7 @@ def _align_by_place(old: Table, new: Table, places: Places) -> Alignment:
     )
 
 
-def live_rows(table: Table, first: int = 0) -> StoredRows:
+def live_rows(table: StoredTable, first: int = 0) -> StoredRows:
     """Return where the live rows of a table lie in storage, those from `first` on.
 
     Raises:
@@ -143,7 +143,7 @@ def live_rows(table: Table, first: int = 0) -> StoredRows:
     return rows[table.rows.are_live(rows)] if table.rows.has_deleted else rows
 
 
-def _listable(table: Table, first: int) -> int:
+def _listable(table: StoredTable, first: int) -> int:
     stored = table.rows.stored
     if stored - first > MOST_LISTED:
         raise FormatError(
@@ -161,7 +161,7 @@ def _without(rows: StoredRows, some: StoredRows) -> StoredRows:
     return np.setdiff1d(rows, some) if len(some) else rows
 
 
-def _dead(old: Table, new: Table) -> tuple[StoredRows, StoredRows]:
+def _dead(old: StoredTable, new: StoredTable) -> tuple[StoredRows, StoredRows]:
     """Return the deleted rows of both states, those left out where the marks are equal."""
     a, b = (side.find_source(DELETED) for side in (old, new))
     if not isinstance(a, StoredArray) or not isinstance(b, StoredArray):
@@ -172,12 +172,12 @@ def _dead(old: Table, new: Table) -> tuple[StoredRows, StoredRows]:
     return old.rows.deleted_in(blocks), new.rows.deleted_in(blocks)
 
 
-def _layout(table: Table) -> tuple[str, int]:
+def _layout(table: StoredTable) -> tuple[str, int]:
     info = table.node.table
     return (info.id, info.layout) if info is not None else ("", 0)
 
 
-def _is_compacted(old: Table, new: Table) -> bool:
+def _is_compacted(old: StoredTable, new: StoredTable) -> bool:
     """Tell whether the new state was rewritten without the rows deleted in the old one alone."""
     identity, layout = _layout(old)
     if identity != _layout(new)[0]:
@@ -186,7 +186,7 @@ def _is_compacted(old: Table, new: Table) -> bool:
     return _layout(new)[1] == rewritten(layout, old.rows.stored, removed.tolist())
 
 
-def _align_compacted(old: Table, new: Table) -> Alignment:
+def _align_compacted(old: StoredTable, new: StoredTable) -> Alignment:
     """Match samples without keys where the old state's live rows became the new one's first."""
     before, after = live_rows(old), live_rows(new)
     places = after[after < len(before)]
@@ -196,7 +196,7 @@ def _align_compacted(old: Table, new: Table) -> Alignment:
     return Alignment(removed, added, before[places], places, 0, no_rows(), sides)
 
 
-def _align_by_order(old: Table, new: Table) -> Alignment:
+def _align_by_order(old: StoredTable, new: StoredTable) -> Alignment:
     """Guess, where rows were deleted and then rewritten: the n-th live one is the n-th."""
     a, b = live_rows(old), live_rows(new)
     both = min(len(a), len(b))
@@ -204,7 +204,7 @@ def _align_by_order(old: Table, new: Table) -> Alignment:
     return Alignment(a[both:], b[both:], *moved, 0, no_rows(), sides, is_certain=not both)
 
 
-def _align_by_key(old: Table, new: Table) -> Alignment:
+def _align_by_key(old: StoredTable, new: StoredTable) -> Alignment:
     shared = min(old.rows.stored, new.rows.stored)
     suspects = _rows_with_other_keys(old, new)
     dead_old, dead_new = _dead(old, new)
@@ -232,12 +232,12 @@ def _align_by_key(old: Table, new: Table) -> Alignment:
     )
 
 
-def _live_among(table: Table, rows: StoredRows) -> StoredRows:
+def _live_among(table: StoredTable, rows: StoredRows) -> StoredRows:
     rows = rows[rows < table.rows.stored]
     return rows[table.rows.are_live(rows)]
 
 
-def _rows_with_other_keys(old: Table, new: Table) -> StoredRows:
+def _rows_with_other_keys(old: StoredTable, new: StoredTable) -> StoredRows:
     """Return the places at which the two states hold different keys, or only one has any."""
     a, b = (side.key_source for side in (old, new))
     if not isinstance(a, StoredArray) or not isinstance(b, StoredArray):
@@ -255,7 +255,7 @@ def _rows_with_other_keys(old: Table, new: Table) -> StoredRows:
     return _union(parts)
 
 
-def _keys_at(table: Table, rows: StoredRows) -> list[Any]:
+def _keys_at(table: StoredTable, rows: StoredRows) -> list[Any]:
     source = table.key_source
     if source is None or not len(rows):
         return []

@@ -13,7 +13,7 @@ from vstore.format.numbers import StoredRows
 from vstore.format.table.kinds import ColumnInfo
 from vstore.format.zarr.metadata import ArrayMetadata
 from vstore.reading.array import StoredArray, read
-from vstore.reading.table import Table
+from vstore.reading.stored_table import StoredTable
 
 _WAVE_ROWS = 4096
 
@@ -57,7 +57,7 @@ def schema(metadata: ArrayMetadata) -> dict[str, object]:
     return document
 
 
-def stored(table: Table, name: str) -> StoredArray:
+def stored(table: StoredTable, name: str) -> StoredArray:
     """Return an array of a committed table, which has an element for each of its rows."""
     source = table.find_source(name)
     if not isinstance(source, StoredArray):
@@ -72,7 +72,7 @@ def stored(table: Table, name: str) -> StoredArray:
 
 
 def changed_rows(
-    old: Table, new: Table, pair: ColumnPair, alignment: Alignment
+    old: StoredTable, new: StoredTable, pair: ColumnPair, alignment: Alignment
 ) -> Iterator[tuple[StoredRows, StoredRows]]:
     """Yield the rows, old and new, of samples whose value in this column differs.
 
@@ -122,7 +122,7 @@ def _chunk_rows(old: StoredArray, new: StoredArray) -> Iterator[int]:
 
 
 def _changed_moved(
-    old: Table, new: Table, names: list[tuple[str, str]], alignment: Alignment
+    old: StoredTable, new: StoredTable, names: list[tuple[str, str]], alignment: Alignment
 ) -> Iterator[tuple[StoredRows, StoredRows]]:
     for start in range(0, len(alignment.moved_old), _WAVE_ROWS):
         a = alignment.moved_old[start : start + _WAVE_ROWS]

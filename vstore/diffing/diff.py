@@ -1,7 +1,7 @@
 """Diffs as values: what was added, removed and changed between two commits."""
 
 from collections.abc import Iterator, Sequence
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
 from vstore import optional
@@ -34,6 +34,9 @@ class Diff:
         self.old = old
         self.new = new
         self._only = only
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return partial(Diff, only=self._only), (self.old, self.new)
 
     @cached_property
     def nodes(self) -> list[NodeChange]:

@@ -9,7 +9,7 @@ from vstore.diffing.lineage import Lineage, RowSearch, UnknownPlaceError
 from vstore.errors import NotFoundError
 from vstore.format.digest import Digest
 from vstore.reading.fetch import Fetcher
-from vstore.reading.table import Table
+from vstore.reading.stored_table import StoredTable
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,7 +17,7 @@ class _Place:
     """The row of a table that holds the sample in one commit; -1 for none."""
 
     commit: Digest
-    table: Table
+    table: StoredTable
     row: int
 
 
@@ -30,7 +30,7 @@ class FollowedSample:
 
     fetcher: Fetcher
     start: Digest
-    table: Table
+    table: StoredTable
     position: int
     _anchors: dict[tuple[str, int], tuple[_Place, RowSearch]] = field(
         init=False, default_factory=dict
@@ -53,7 +53,7 @@ class FollowedSample:
             )
         self._anchor(_Place(self.start, self.table, row))
 
-    def row(self, commit: Digest, table: Table) -> int:
+    def row(self, commit: Digest, table: StoredTable) -> int:
         """Return the row of the table in another commit that holds the sample; -1 for none.
 
         -1 also where history does not tell.
@@ -65,7 +65,7 @@ class FollowedSample:
             self._above.setdefault(Digest(parent), _Place(commit, table, row))
         return row
 
-    def _row(self, commit: Digest, table: Table) -> int:
+    def _row(self, commit: Digest, table: StoredTable) -> int:
         if _form(table) not in self._anchors:
             above = self._above.get(commit)
             if above is None or above.row < 0:
@@ -89,6 +89,6 @@ class FollowedSample:
         self._anchors[_form(place.table)] = place, search
 
 
-def _form(table: Table) -> tuple[str, int]:
+def _form(table: StoredTable) -> tuple[str, int]:
     info = table.node.table
     return ("", 0) if info is None else (info.id, info.layout)

@@ -21,7 +21,7 @@ from vstore.history.lines import ROOT, descend, meeting
 from vstore.history.merge_base import merge_bases
 from vstore.reading.fetch import Fetcher
 from vstore.reading.snapshot import Snapshot
-from vstore.reading.table import Table
+from vstore.reading.stored_table import StoredTable
 
 MOST_MERGES = 256
 """How many merges are looked through before samples count as lost from sight."""
@@ -65,7 +65,7 @@ class Lineage:
         """Whether one commit is the other or on its line of first parents."""
         return meeting(self.old, self.new, self.fetcher.commit) in (self.old, self.new)
 
-    def places(self, old: Table, new: Table) -> Places:
+    def places(self, old: StoredTable, new: StoredTable) -> Places:
         """Return which rows of a table, in both commits, are the same samples.
 
         Where neither commit is on the other's line, reads the merges that brought what is in
@@ -104,9 +104,9 @@ class RowSearch:
 
     fetcher: Fetcher
     grafts: Grafts
-    old: Table
-    new: Table
-    _states: dict[Digest, Table | None] = field(default_factory=dict)
+    old: StoredTable
+    new: StoredTable
+    _states: dict[Digest, StoredTable | None] = field(default_factory=dict)
     _joints: dict[Digest, _Joint | None] = field(default_factory=dict)
 
     @property
@@ -216,7 +216,9 @@ class RowSearch:
             return ours, theirs
         return (bases[0] if bases else None), theirs
 
-    def _fresh(self, base: Digest | None, theirs: Digest, merged: Table, start: int) -> StoredRows:
+    def _fresh(
+        self, base: Digest | None, theirs: Digest, merged: StoredTable, start: int
+    ) -> StoredRows:
         """Return the rows of `theirs` that a merge put behind the `start` rows of its ours."""
         table = self._state(theirs)
         if table is None:
@@ -231,12 +233,12 @@ class RowSearch:
         table = self._state(digest)
         return 0 if table is None else table.rows.stored
 
-    def _state(self, digest: Digest) -> Table | None:
+    def _state(self, digest: Digest) -> StoredTable | None:
         if digest not in self._states:
             self._states[digest] = self._find(Snapshot(self.fetcher, digest))
         return self._states[digest]
 
-    def _find(self, snapshot: Snapshot) -> Table | None:
+    def _find(self, snapshot: Snapshot) -> StoredTable | None:
         """Return the table in a commit, wherever it was then; None if it was not there."""
         paths: Iterator[str] = iter((self.old.path, self.new.path))
         if self._info.id:
@@ -247,7 +249,7 @@ class RowSearch:
             if info is not None and info.id == self._info.id:
                 if (info.layout, info.keys) != (self._info.layout, None):
                     raise UnknownPlaceError(f"the rows of {path!r} were rewritten")
-                return snapshot.table(path)
+                return internals(snapshot.table(path))
         return None
 
 

@@ -16,6 +16,7 @@ from vstore.format.tree import GroupNode, Node, NodeRef
 from vstore.reading.array import StoredArray, read
 from vstore.reading.fetch import Fetcher
 from vstore.reading.snapshot import Snapshot
+from vstore.reading.stored_table import StoredTable
 from vstore.reading.table import Table
 
 _KEPT = 4
@@ -76,10 +77,10 @@ class SampleStates:
         row = -1 if table is None else self._row(digest, table)
         if table is None or row < 0:
             return None
-        found = {name: self._values(table, name, row) for name in names if name in table}
+        found = {name: self._values(table, name, row) for name in names if name in table.infos}
         return found or None
 
-    def _row(self, digest: Digest, table: Table) -> int:
+    def _row(self, digest: Digest, table: StoredTable) -> int:
         if table.key_kind is not None:
             return int(table.find_rows([self.sample])[0])
         table.check_key(self.sample)
@@ -90,7 +91,7 @@ class SampleStates:
             self.followed.append(FollowedSample(self.fetcher, self.start, begun, self.sample))
         return self.followed[0].row(digest, table)
 
-    def _values(self, table: Table, name: str, row: int) -> list[Any]:
+    def _values(self, table: StoredTable, name: str, row: int) -> list[Any]:
         suffixes = table.infos[name].suffixes
         sources = [table.find_source(name + suffix) for suffix in suffixes]
         return [self._element(each, row) for each in sources if isinstance(each, StoredArray)]
@@ -107,14 +108,14 @@ class SampleStates:
             self.seen[place] = plain
         return self.seen[place]
 
-    def _table(self, snapshot: Snapshot) -> tuple[Table | None, list[str]]:
+    def _table(self, snapshot: Snapshot) -> tuple[StoredTable | None, list[str]]:
         for path, names in ((self.path, None), self._split()):
             try:
                 node = snapshot[path]
             except NotFoundError:
                 continue
             if isinstance(node, Table):
-                return node, list(node.columns) if names is None else names
+                return internals(node), list(node.columns) if names is None else names
         return None, []
 
     def _split(self) -> tuple[str, list[str]]:

@@ -18,6 +18,7 @@ _KINDS = "biuf"
 _FINEST = -1000
 
 
+@exported_from("vstore")
 @dataclass(frozen=True, slots=True)
 class Moments:
     """What one side of the compared elements is like; NaN and infinities are left out."""

@@ -13,9 +13,10 @@ from vstore.diffing.columns import ColumnPair, changed_rows, pair_columns, schem
 from vstore.diffing.lineage import Lineage
 from vstore.diffing.statistics import Comparison, ValueStatistics, is_measurable
 from vstore.errors import NotFoundError
-from vstore.faces import exported_from
+from vstore.faces import exported_from, internals
 from vstore.format.numbers import StoredRows
 from vstore.format.table.sample_keys import SampleKey
+from vstore.reading.stored_table import StoredTable
 from vstore.reading.table import Table
 
 _BATCH_NBYTES = 8 * 2**20
@@ -55,13 +56,13 @@ class TableDiff:
         """How the rows correspond; None unless the table is on both sides."""
         if self.old is None or self.new is None:
             return None
-        return align(self.old, self.new, self._lineage)
+        return align(internals(self.old), internals(self.new), self._lineage)
 
     @cached_property
     def columns(self) -> list[ColumnPair]:
         """Which columns correspond; where the diff was narrowed, those that are asked for."""
-        old = self.old.infos if self.old is not None else {}
-        new = self.new.infos if self.new is not None else {}
+        old = internals(self.old).infos if self.old is not None else {}
+        new = internals(self.new).infos if self.new is not None else {}
         pairs, only = pair_columns(old, new), self._only
         return [pair for pair in pairs if only is None or {pair.old, pair.new} & {*only}]
 
@@ -70,14 +71,14 @@ class TableDiff:
         """Where in the storage of the new state the samples lie that only it has."""
         if self.new is None:
             return no_rows()
-        return live_rows(self.new) if self.alignment is None else self.alignment.added
+        return live_rows(internals(self.new)) if self.alignment is None else self.alignment.added
 
     @cached_property
     def removed_rows(self) -> StoredRows:
         """Where in the storage of the old state the samples lie that only it has."""
         if self.old is None:
             return no_rows()
-        return live_rows(self.old) if self.alignment is None else self.alignment.removed
+        return live_rows(internals(self.old)) if self.alignment is None else self.alignment.removed
 
     @property
     def added(self) -> list[SampleKey]:
@@ -92,7 +93,7 @@ class TableDiff:
     def names(self, rows: StoredRows, *, of_old: bool = False) -> list[SampleKey]:
         """Return the keys of stored rows of one state; their positions without keys."""
         table = self.old if of_old else self.new
-        found: list[SampleKey] = [] if table is None else table.keys_of(rows).tolist()
+        found: list[SampleKey] = [] if table is None else internals(table).keys_of(rows).tolist()
         return found
 
     def changed_rows(self, pair: ColumnPair) -> Iterator[tuple[StoredRows, StoredRows]]:
@@ -101,7 +102,8 @@ class TableDiff:
             return
         if pair in self.retyped:
             return
-        yield from changed_rows(self.old, self.new, pair, self.alignment)
+        old, new = internals(self.old), internals(self.new)
+        yield from changed_rows(old, new, pair, self.alignment)
 
     @cached_property
     def changes(self) -> dict[str, tuple[StoredRows, StoredRows]]:
@@ -147,7 +149,7 @@ class TableDiff:
         if self.new is None or pair.new is None:
             return False
         column = self.new.columns[pair.new]
-        return column.info.kind.is_measured and is_measurable(column.dtype)
+        return internals(column).info.kind.is_measured and is_measurable(column.dtype)
 
     def _compared(self, pair: ColumnPair) -> ValueStatistics:
         found = Comparison()
@@ -156,14 +158,14 @@ class TableDiff:
         old, new = self.old.columns[pair.old], self.new.columns[pair.new]
         before, after = self.changes[pair.name]
         step = _RAGGED_BATCH
-        if new.info.kind.is_plain:
+        if internals(new).info.kind.is_plain:
             nbytes = int(np.prod(new.metadata.shape[1:], dtype=np.int64)) * new.dtype.itemsize
             step = max(1, _BATCH_NBYTES // max(1, nbytes))
         for start in range(0, len(after), step):
             part = slice(start, start + step)
             sides = (
-                old[self.old.rows.position(before[part])],
-                new[self.new.rows.position(after[part])],
+                old[internals(self.old).rows.position(before[part])],
+                new[internals(self.new).rows.position(after[part])],
             )
             _add_samples(found, *sides)
         return found.result()
@@ -179,7 +181,7 @@ class TableDiff:
             for pair in self.columns
             if pair.old is not None
             and pair.new is not None
-            and _form(old, pair.old) != _form(new, pair.new)
+            and _form(internals(old), pair.old) != _form(internals(new), pair.new)
         ]
 
     @property
@@ -269,6 +271,6 @@ def _present(samples: NDArray[Any]) -> NDArray[np.bool_]:
     return np.asarray(~mask.any(axis=1))
 
 
-def _form(table: Table, name: str) -> tuple[object, ...]:
+def _form(table: StoredTable, name: str) -> tuple[object, ...]:
     info = table.infos[name]
     return info.kind, info.dtype, info.shape, schema(stored(table, name).metadata)

@@ -100,14 +100,14 @@ def notes(snapshot: Snapshot, *, group: str = "") -> list[str]:
         if not isinstance(node, GroupNode) or node.table is None or path == object_keys.OBJECTS:
             continue
         table = snapshot.table(path)
-        deleted = table.rows.stored - len(table.rows)
+        deleted = internals(table).rows.stored - len(internals(table).rows)
         if deleted:
             said.append(
                 f"{path!r} has {deleted} deleted rows, which readers see: "
                 f"{f'{path}/{DELETED}'!r} is true for them"
             )
         for name, column in table.columns.items():
-            stored_as = column.info.kind.stored_as
+            stored_as = internals(column).info.kind.stored_as
             if stored_as:
                 said.append(f"{path + '/' + name!r} is read as bytes: {stored_as}")
     return said

@@ -1,7 +1,7 @@
 """What stands where: the groups, arrays and loose objects of a commit or a transaction."""
 
 from collections.abc import Iterable, Sequence
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 
@@ -17,6 +17,7 @@ from vstore.reading.snapshot import Snapshot
 from vstore.reading.table import Table
 from vstore.writing.staged_array import StagedArray
 from vstore.writing.staged_tree import StagedTree
+from vstore.writing.transaction_table import TransactionTable
 
 Place = bytes | ChunkRef | None
 """The bytes of an encoded chunk, or where they lie, or None where nothing is stored."""
@@ -112,13 +113,13 @@ class StagedChunks:
 class TableObjects:
     """Loose objects, read from the table that keeps them."""
 
-    def __init__(self, table: Any) -> None:
+    def __init__(self, table: Table | TransactionTable | None) -> None:
         self._table = table
         self._keys: set[str] = set() if table is None else set(table.sample_keys().tolist())
 
     def find(self, key: str) -> bytes | None:
         """Return what is stored under a key, or None."""
-        if key not in self._keys:
+        if self._table is None or key not in self._keys:
             return None
         data: bytes = self._table["data"][self._table.position(key)]
         return data
@@ -241,7 +242,7 @@ class StagedHierarchy:
         """Return what belongs to no array and no group."""
         if OBJECTS not in self._staged.nodes.root.children:
             return TableObjects(None)
-        return TableObjects(self._staged.objects())
+        return TableObjects(TransactionTable(self._staged.objects()))
 
 
 def join(path: str, name: str) -> str:

@@ -11,6 +11,7 @@ from vstore.hierarchy import documents
 from vstore.hierarchy.nodes import Place, StagedHierarchy, join
 from vstore.hierarchy.zarr_keys import DOCUMENT, Keys, Target
 from vstore.writing.staged_tree import StagedTree
+from vstore.writing.transaction_table import TransactionTable
 
 
 class StagedKeys(Keys):
@@ -106,7 +107,7 @@ class StagedKeys(Keys):
 
     def _require_free(self, target: Target) -> None:
         parent, _, name = target.path.rpartition("/")
-        if self._staged.is_table(parent) and name not in self._tree.table(parent).columns:
+        if self._staged.is_table(parent) and name not in self._tree.table(parent).names:
             raise InvalidInputError(
                 f"{name!r} is what the table {parent!r} knows its samples by: use the "
                 f"transaction's own tx[{parent!r}]"
@@ -189,13 +190,12 @@ class StagedKeys(Keys):
             )
 
     def _put_object(self, key: str, data: bytes) -> None:
-        table = self._tree.objects()
         self._drop_object(key)
-        table.append({"data": data}, key=key)
+        TransactionTable(self._tree.objects()).append({"data": data}, key=key)
 
     def _drop_object(self, key: str) -> None:
         if self.hierarchy.objects().find(key) is not None:
-            self._tree.objects().delete(keys=[key])
+            TransactionTable(self._tree.objects()).delete(keys=[key])
 
 
 def _is_path(path: str) -> bool:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 from vstore.diffing.columns import pair_columns, stored
 from vstore.format.table.kinds import ColumnInfo
-from vstore.reading.table import Table
+from vstore.reading.stored_table import StoredTable
 
 
 @dataclass
@@ -59,7 +59,7 @@ def _merged_name(base: str, ours: str | None, theirs: str | None) -> str:
     return ours
 
 
-def is_same_form(ours: Table, our_name: str, theirs: Table, their_name: str) -> bool:
+def is_same_form(ours: StoredTable, our_name: str, theirs: StoredTable, their_name: str) -> bool:
     """Tell whether two columns hold samples of one kind, data type, shape and fill value."""
     a, b = ours.infos[our_name], theirs.infos[their_name]
     if (a.kind, a.dtype, a.shape) != (b.kind, b.dtype, b.shape):

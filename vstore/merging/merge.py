@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Literal
 
-from vstore.faces import exported_from
+from vstore.faces import exported_from, internals
 from vstore.format import tree as trees
 from vstore.format.commit import CommitDocument
 from vstore.format.digest import Digest
@@ -56,7 +56,7 @@ def replay(
         read_tree(fetcher, sides.base),
         read_tree(fetcher, sides.ours),
         read_tree(fetcher, sides.theirs),
-        transaction.staged,
+        internals(transaction).staged,
         conflicts,
     )
     try:
@@ -110,7 +110,7 @@ def _virtual_base(
             quiet,
             resolve=_as_it_was,
         )
-        written = transaction.write()
+        written = internals(transaction).write()
         first = first if written is None else written[0]
     return first
 
@@ -140,4 +140,4 @@ def write_merge(
     if conflicts.unresolved:
         transaction.discard()
         conflicts.check(what)
-    return transaction.write(), conflicts
+    return internals(transaction).write(), conflicts

@@ -14,7 +14,7 @@ from vstore.merging.columns import MergedColumn
 from vstore.merging.conflicts import Conflict
 from vstore.merging.sides import Side, TableSides, sample_names, waves
 from vstore.reading.array import read
-from vstore.reading.table import Table
+from vstore.reading.stored_table import StoredTable
 
 
 @dataclass
@@ -267,5 +267,5 @@ class SampleMerge:
             self.sides.staged.stored.append_rows(elements, len(rows))
 
 
-def _samples(table: Table, name: str, rows: StoredRows) -> list[Any]:
+def _samples(table: StoredTable, name: str, rows: StoredRows) -> list[Any]:
     return list(table.columns[name][table.rows.position(rows)])

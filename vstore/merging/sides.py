@@ -15,8 +15,8 @@ from vstore.format.numbers import StoredRows
 from vstore.merging.conflicts import Conflicts
 from vstore.reading.array import read
 from vstore.reading.fetch import Fetcher
-from vstore.reading.table import Table
-from vstore.writing.transaction_table import TransactionTable
+from vstore.reading.stored_table import StoredTable
+from vstore.writing.staged_table import StagedTable
 
 _WAVE_ROWS = 4096
 
@@ -44,8 +44,8 @@ class Sides:
 class Side:
     """One side of a merge against the base: how its rows and columns came about."""
 
-    base: Table
-    table: Table
+    base: StoredTable
+    table: StoredTable
     lineage: Lineage | None
 
     @cached_property
@@ -107,10 +107,10 @@ class TableSides:
     """A table in the base, ours and theirs; `staged` begins as ours and becomes the result."""
 
     path: str
-    base: Table
-    ours: Table
-    theirs: Table
-    staged: TransactionTable
+    base: StoredTable
+    ours: StoredTable
+    theirs: StoredTable
+    staged: StagedTable
     conflicts: Conflicts
     lineages: tuple[Lineage | None, Lineage | None] = (None, None)
 
@@ -147,7 +147,7 @@ class TableSides:
             self.staged.stored.write_rows(name, to, read(source, (start,)))
 
 
-def sample_names(table: Table, rows: StoredRows) -> list[Any]:
+def sample_names(table: StoredTable, rows: StoredRows) -> list[Any]:
     """Return the keys of rows, their positions where the table has none."""
     found: list[Any] = table.keys_of(rows).tolist()
     return found

@@ -23,6 +23,7 @@ from vstore.merging.schema_merge import SchemaMerge
 from vstore.merging.sides import Sides, TableSides
 from vstore.reading.array import StoredArray
 from vstore.reading.fetch import Fetcher
+from vstore.reading.stored_table import StoredTable
 from vstore.reading.table import Table
 from vstore.writing.staged_tree import StagedTree
 
@@ -218,14 +219,14 @@ class TreeMerge:
     def _lineage(self, side: Digest | None) -> Lineage | None:
         return self.commits.lineage(self.fetcher, side)
 
-    def _open(self, tree: Tree, path: str, node: GroupNode) -> Table:
+    def _open(self, tree: Tree, path: str, node: GroupNode) -> StoredTable:
         def open_array(name: str) -> StoredArray:
             child = tree.child(node, name) if name in node.children else None
             if not isinstance(child, ArrayNode):
                 raise NotFoundError(f"the table {path!r} has no array {name!r}")
             return StoredArray(self.fetcher, child, path=f"{path}/{name}", keeps_chunks=True)
 
-        return Table(path, node, open_array)
+        return StoredTable(path, node, open_array)
 
     def _merge_array(
         self, path: str, base: Node | None, ours: ArrayNode, theirs: ArrayNode
@@ -253,7 +254,7 @@ class TreeMerge:
         if not change.is_table:
             return Changes(changed=1, schema=change.old is None)
         old, new = (
-            self._open(tree, path, node) if isinstance(node, GroupNode) else None
+            Table(self._open(tree, path, node)) if isinstance(node, GroupNode) else None
             for tree, path, node in (
                 (self.base, change.old_path, change.old),
                 (self.theirs, change.new_path, change.new),

@@ -6,11 +6,12 @@ from typing import Any
 import numpy as np
 
 from vstore.errors import InvalidInputError, NotFoundError
+from vstore.faces import internals
 from vstore.format.numbers import Positions
 from vstore.format.table.names import KEYS
 from vstore.reading.array import StoredArray
 from vstore.reading.column import Column
-from vstore.reading.table import Table
+from vstore.reading.stored_table import StoredTable
 
 
 def matched(columns: Mapping[str, Column]) -> dict[str, Positions | None]:
@@ -35,7 +36,7 @@ def matched(columns: Mapping[str, Column]) -> dict[str, Positions | None]:
                 f"columns must be equally long to be read together; {first_name!r} has "
                 f"{len(first):,} samples, {name!r} {len(column):,}, and they have no keys"
             )
-        table = id(column.table)
+        table = id(internals(column).table)
         if table not in by_table:
             by_table[table] = _positions(first, column)
         found[name] = by_table[table]
@@ -53,47 +54,53 @@ def at_keys(columns: Mapping[str, Column], keys: Sequence[Any]) -> dict[str, Pos
     by_table: dict[int, Positions] = {}
     wanted = list(keys)
     for name, column in columns.items():
-        table = column.table
+        table = internals(column).table
         if table is None:
             raise InvalidInputError(f"the column {name!r} has no table to look keys up in")
         if id(table) not in by_table:
             by_table[id(table)] = table.positions(wanted)
-    return {name: by_table[id(column.table)] for name, column in columns.items()}
+    return {name: by_table[id(internals(column).table)] for name, column in columns.items()}
+
+
+def _table_of(column: Column) -> StoredTable | None:
+    table = internals(column).table
+    return table if isinstance(table, StoredTable) else None
 
 
 def _has_keys(column: Column) -> bool:
-    return isinstance(column.table, Table) and column.table.key_kind is not None
+    table = _table_of(column)
+    return table is not None and table.key_kind is not None
 
 
 def _are_aligned(first: Column, column: Column) -> bool:
     """Tell whether the i-th samples of two columns belong together for all i."""
-    if first.table is column.table:
+    if internals(first).table is internals(column).table:
         return True
     if not (_has_keys(first) and _has_keys(column)):
         return len(first) == len(column)
     return _keys_node(first) == _keys_node(column) and np.array_equal(
-        first.rows.deleted, column.rows.deleted
+        internals(first).rows.deleted, internals(column).rows.deleted
     )
 
 
 def _keys_node(column: Column) -> Any:
     """Return what tells equal stored keys from others without reading them."""
-    if not isinstance(column.table, Table):
-        return None
-    source = column.table.find_source(KEYS)
+    table = _table_of(column)
+    source = None if table is None else table.find_source(KEYS)
     return (source.node.metadata, source.node.chunks) if isinstance(source, StoredArray) else None
 
 
 def _positions(first: Column, column: Column) -> Positions | None:
-    if not (isinstance(first.table, Table) and isinstance(column.table, Table)):
+    one, other = _table_of(first), _table_of(column)
+    if one is None or other is None:
         return None
-    keys = first.table.sample_keys().tolist()
-    places = {key: place for place, key in enumerate(column.table.sample_keys().tolist())}
+    keys = one.sample_keys().tolist()
+    places = {key: place for place, key in enumerate(other.sample_keys().tolist())}
     absent = [key for key in keys if key not in places]
     if absent:
         raise NotFoundError(
-            f"{len(absent):,} of the {len(keys):,} keys of {first.table.path!r} are not in "
-            f"{column.table.path!r}, such as {absent[0]!r}; choose those in both by keys=..., or "
+            f"{len(absent):,} of the {len(keys):,} keys of {one.path!r} are not in "
+            f"{other.path!r}, such as {absent[0]!r}; choose those in both by keys=..., or "
             "name a column of the smaller table first"
         )
     positions = np.array([places[key] for key in keys], np.int64)

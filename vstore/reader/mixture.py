@@ -9,7 +9,7 @@ from typing import Any, Literal
 import numpy as np
 
 from vstore.errors import InvalidInputError
-from vstore.faces import exported_from
+from vstore.faces import exported_from, internals
 from vstore.format.digest import digest_of
 from vstore.format.numbers import Ints
 from vstore.format.table.names import VALID_SUFFIX
@@ -223,7 +223,7 @@ def _names(stream: Stream) -> list[str]:
     """Return the names of what a batch holds before it is finished."""
     names: list[str] = []
     for name, column in stream.source.columns.items():
-        names += [name] if column.valid is None else [name, name + VALID_SUFFIX]
+        names += [name] if internals(column).valid is None else [name, name + VALID_SUFFIX]
     return names
 
 
@@ -238,7 +238,7 @@ def _check_columns(streams: Sequence[Stream]) -> None:
         for name, column in columns.items():
             mine, other = first[name], column
             kinds = {
-                (each.kind, each.dtype, each.shape[1:], each.info.optional)
+                (each.kind, each.dtype, each.shape[1:], internals(each).info.optional)
                 for each in (mine, other)
             }
             if len(kinds) > 1:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Literal, TypedDict, get_args
 
 from vstore.errors import InvalidInputError
-from vstore.faces import exported_from
+from vstore.faces import exported_from, internals
 from vstore.reader.load.buffers import Allocate, allocate
 from vstore.reader.load.disk_cache import DiskCache
 from vstore.reader.load.finishing import (
@@ -203,19 +203,19 @@ class Choices:
             self.ragged
             if isinstance(self.ragged, Mapping)
             else dict.fromkeys(
-                [n for n, c in columns.items() if c.info.kind.is_ragged], self.ragged
+                [n for n, c in columns.items() if internals(c).info.kind.is_ragged], self.ragged
             )
         )
         known = [kind for kind in get_args(Ragged) if kind != "nested" or library.nest is not None]
         forms: dict[str, Form] = {}
         for name, kind in chosen.items():
-            if name not in columns or not columns[name].info.kind.is_ragged:
+            if name not in columns or not internals(columns[name]).info.kind.is_ragged:
                 raise InvalidInputError(
                     f"there is no column {name!r} of arrays that differ in shape"
                 )
             if kind not in known:
                 raise InvalidInputError(f"ragged is one of {', '.join(known)} here, not {kind!r}")
-            forms[name] = Form(kind, columns[name].info.shape)
+            forms[name] = Form(kind, internals(columns[name]).info.shape)
         return Finisher(library, self.transforms, self.collate, forms)
 
 

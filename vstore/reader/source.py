@@ -10,6 +10,7 @@ import msgspec
 import numpy as np
 
 from vstore.errors import InvalidInputError, NotFoundError
+from vstore.faces import internals
 from vstore.format.digest import digest_of
 from vstore.format.numbers import Positions
 from vstore.format.table.names import VALID_SUFFIX
@@ -61,7 +62,10 @@ class Source:
         else:
             picked = _at_rows(data, columns, rows)
             places = {name: _through(places, picked) for name, places in matched(columns).items()}
-        found = cls(columns, {name: Selection(c.rows, places[name]) for name, c in columns.items()})
+        found = cls(
+            columns,
+            {name: Selection(internals(c).rows, places[name]) for name, c in columns.items()},
+        )
         if not len(found) and (rows is not None or keys is not None):
             most = len(next(iter(columns.values())))
             raise InvalidInputError(f"none of the {most:,} samples was chosen: nothing to read")
@@ -75,7 +79,7 @@ class Source:
     def _check_reach(self) -> None:
         """Raise unless a process that is not a fork of this one can read the columns."""
         for name, column in self.columns.items():
-            url = stored_array(column.source, name).fetcher.store.url
+            url = stored_array(internals(column).source, name).fetcher.store.url
             if url.startswith("memory://"):
                 raise InvalidInputError(
                     f"{url} is in the memory of this process: worker processes read it only with "
@@ -99,10 +103,13 @@ class Source:
             parts.append(
                 [
                     name,
-                    stored_array(column.source, name).node.metadata["shape"],
-                    stored_array(column.source, name).node.chunks,
-                    [stored_array(beside, name).node.chunks for beside in column.beside.values()],
-                    column.rows.deleted.tobytes(),
+                    stored_array(internals(column).source, name).node.metadata["shape"],
+                    stored_array(internals(column).source, name).node.chunks,
+                    [
+                        stored_array(beside, name).node.chunks
+                        for beside in internals(column).beside.values()
+                    ],
+                    internals(column).rows.deleted.tobytes(),
                     None if picked is None else picked.tobytes(),
                 ]
             )
@@ -145,7 +152,7 @@ def _columns(data: Any, names: Sequence[str] | None) -> dict[str, Column]:
     if not found:
         raise InvalidInputError("there is no column to read")
     for name, column in found.items():
-        if column.valid is not None and name + VALID_SUFFIX in found:
+        if internals(column).valid is not None and name + VALID_SUFFIX in found:
             raise InvalidInputError(
                 f"{name + VALID_SUFFIX!r} is what tells which {name!r} are there"
             )

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from vstore.errors import InvalidInputError
+from vstore.faces import internals
 from vstore.format.numbers import Positions
 from vstore.reader.load.buffers import Allocate, BufferPool, allocate
 from vstore.reader.load.disk_cache import DiskCache
@@ -335,4 +336,7 @@ class Stream:
     @property
     def _is_local(self) -> bool:
         columns = self.source.columns.items()
-        return all(stored_array(each.source, name).fetcher.store.is_local for name, each in columns)
+        sources = {name: internals(each).source for name, each in columns}
+        return all(
+            stored_array(each, name).fetcher.store.is_local for name, each in sources.items()
+        )

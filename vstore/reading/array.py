@@ -248,9 +248,17 @@ def _direct_target(
 class Array:
     """A plain N-dimensional array of a commit: index it as a NumPy array to read it."""
 
-    def __init__(self, source: ChunkSource, *, path: str) -> None:
+    def __init__(
+        self, source: ChunkSource, *, path: str, reopen: Callable[[str], object] | None = None
+    ) -> None:
         self._source = source
         self._path = path
+        self._reopen = reopen
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        if self._reopen is None:
+            raise TypeError("an array of an open transaction does not pickle: commit first")
+        return self._reopen, (self._path,)
 
     @property
     def path(self) -> str:

@@ -36,6 +36,7 @@ class _KeyedTable(Protocol):
     def rows_of(self, keys: Any) -> StoredRows: ...
     def rows_below(self, prefix: object) -> StoredRows: ...
     def at_rows(self, stored: int | StoredRows) -> Sample: ...
+    def reopening(self) -> tuple[Any, ...]: ...
 
 
 @exported_from("vstore")
@@ -48,6 +49,10 @@ class KeyIndexer(Lookup[SampleKey, Sample]):
 
     def __init__(self, table: _KeyedTable) -> None:
         self._table = table
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        reopen, arguments = self._table.reopening()
+        return getattr, (reopen(*arguments), "loc")
 
     @overload
     def __getitem__(self, key: SampleKey | np.integer[Any]) -> Sample: ...

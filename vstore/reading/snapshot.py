@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 from vstore import optional
 from vstore.errors import NotFoundError
@@ -16,9 +16,11 @@ from vstore.history.commits import Commit, describe
 from vstore.reading.array import Array, StoredArray
 from vstore.reading.fetch import Fetcher
 from vstore.reading.lookup import Lookup, require_kind
+from vstore.reading.stored_table import StoredTable
 from vstore.reading.summary import Summary, TableSummary, summarize_array
 from vstore.reading.table import Table
 from vstore.reading.table_view import as_table
+from vstore.storage.store import ObjectStore
 
 if TYPE_CHECKING:
     from vstore.zarr.zarr_store import ZarrStore
@@ -111,7 +113,11 @@ class Snapshot(Lookup[str, Any]):
         self._kept: dict[str, Table] = {}
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return Snapshot, (self._fetcher, self._digest)
+        return Snapshot._at, (self._fetcher.store, self._digest)
+
+    @classmethod
+    def _at(cls, store: ObjectStore, digest: Digest) -> Self:
+        return cls(Fetcher(store), digest)
 
     @property
     def url(self) -> str:
@@ -200,7 +206,8 @@ class Snapshot(Lookup[str, Any]):
         if self._is_column(path, node):
             table, _, name = path.rpartition("/")
             return self.table(table)[name]
-        return Array(StoredArray(self._fetcher, node, path=path), path=path)
+        source = StoredArray(self._fetcher, node, path=path)
+        return Array(source, path=path, reopen=self.array)
 
     def __contains__(self, path: object) -> bool:
         """Tell whether a path leads to something, as `[path]` would."""
@@ -231,7 +238,8 @@ class Snapshot(Lookup[str, Any]):
         """Return the table at a path, the same one each time: it keeps what it read of itself."""
         found = self._kept.get(path)
         if found is None:
-            made = Table(path, node, _TableArrays(self, path, node))
+            arrays = _TableArrays(self, path, node)
+            made = Table(StoredTable(path, node, arrays, reopen=self.table))
             found = self._kept.setdefault(path, made)
         return found
 

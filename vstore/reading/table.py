@@ -1,39 +1,21 @@
 """A table of a commit, opened for reading."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from functools import cached_property
-from typing import Any, Protocol, overload
+from collections.abc import Iterator, Mapping
+from typing import Any, overload
 
 import numpy as np
 from numpy.typing import NDArray
 
-from vstore.errors import FormatError, NotFoundError
+from vstore.errors import NotFoundError
 from vstore.faces import exported_from
-from vstore.format.numbers import Positions, StoredRows
-from vstore.format.table.key_index import bucket_count
-from vstore.format.table.kinds import ColumnInfo
-from vstore.format.table.names import DELETED, KEY_INDEX, KEYS
-from vstore.format.table.rows import Rows
-from vstore.format.table.sample_keys import INT, KeyKind, SampleKey, find_key_kind
-from vstore.format.tree import ArrayNode, GroupNode
+from vstore.format.numbers import Positions
+from vstore.format.table.sample_keys import SampleKey
 from vstore.format.zarr.metadata import ArrayMetadata
 from vstore.format.zarr.selection import SelectMany, SelectOne
-from vstore.reading.array import ChunkSource, StoredArray, prefetch_rows, read
 from vstore.reading.column import Column
-from vstore.reading.deleted_samples import deleted_rows
-from vstore.reading.key_indexer import KeyIndexer, rows_of
-from vstore.reading.key_rows import IndexedKeys, KeyRows, NoKeys, ScannedKeys
+from vstore.reading.key_indexer import KeyIndexer
 from vstore.reading.named_columns import NamedColumns
-
-MOST_UNSTORED_KEYS = 2**28
-"""How many rows beyond those whose keys are stored a table has at most."""
-
-
-class OpenArray(Protocol):
-    """Opens the array that stands at a name below a table."""
-
-    def __call__(self, name: str) -> ChunkSource:
-        """Return the chunks of the array called `name`."""
+from vstore.reading.stored_table import StoredTable
 
 
 @exported_from("vstore")
@@ -46,113 +28,38 @@ class Table(NamedColumns[Column]):
     `dict(table)`. A table of a commit pickles, as do its columns.
     """
 
-    def __init__(self, path: str, node: GroupNode, open_array: OpenArray) -> None:
-        self._path = path
-        self._node = node
-        self._open = open_array
+    def __init__(self, stored: StoredTable) -> None:
+        self._internals = stored
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return Table, (self._path, self._node, self._open)
+        return self._internals.reopening()
 
     @property
     def path(self) -> str:
         """Where the table stands in the repository."""
-        return self._path
+        return self._internals.path
 
     @property
     def attributes(self) -> dict[str, Any]:
         """The table's attributes, as a copy."""
-        return dict(self._node.metadata.get("attributes", {}))
-
-    @property
-    def node(self) -> GroupNode:
-        """The table's node as it is stored."""
-        return self._node
-
-    def find_source(self, name: str) -> ChunkSource | None:
-        """Return the chunks of a column or a companion array, None where there is none."""
-        return self._open(name) if name in self._node.children else None
+        return self._internals.attributes
 
     @property
     def key_kind(self) -> str | None:
         """How samples are named: `int`, `str`, `tuple`, or None for position only."""
-        return self._node.table.keys if self._node.table else None
+        return self._internals.key_kind
 
     @property
-    def _key_kind(self) -> KeyKind:
-        """What keys are; samples without any are named by their positions, integers."""
-        return find_key_kind(self.key_kind) or INT
-
-    @cached_property
     def columns(self) -> Mapping[str, Column]:
         """The columns by name, in the order of their names."""
-        return {name: self._column(name, info) for name, info in self.infos.items()}
-
-    @cached_property
-    def infos(self) -> dict[str, ColumnInfo]:
-        """What the table says of each of its columns."""
-        infos: dict[str, ColumnInfo] = {}
-        for name in sorted(self._node.children):
-            child = self._node.children[name]
-            node = (
-                child if isinstance(child, ArrayNode) else getattr(self._open(name), "node", None)
-            )
-            if isinstance(node, ArrayNode) and node.column is not None:
-                infos[name] = node.column
-        return infos
-
-    def _column(self, name: str, info: ColumnInfo) -> Column:
-        source = self._open(name)
-        if source.metadata.shape[:1] != (self.rows.stored,):
-            raise FormatError(
-                f"the columns of {self._path!r} have different lengths: {name!r} has "
-                f"{source.metadata.shape[:1]}, the table {self.rows.stored}"
-            )
-        if not info.kind.may_be(source.metadata.data_type, source.metadata.ndim):
-            raise FormatError(
-                f"the array {name!r} of the table {self._path!r} is not one of {info.kind_name} "
-                f"samples: it is {source.metadata.data_type} {source.metadata.shape}"
-            )
-        beside = {
-            each.suffix: self._companion(
-                name + each.suffix, (self.rows.stored, *each.shape(info)), each.dtype
-            )
-            for each in info.companions
-        }
-        return Column(name, source, info, self.rows, beside=beside, table=self)
-
-    @cached_property
-    def rows(self) -> Rows:
-        """The stored rows, and which of them are deleted."""
-        first = next(iter(self.infos), KEYS if KEYS in self._node.children else None)
-        if first is None:
-            return Rows(0)
-        stored = self._open(first).metadata.shape[0]
-        if DELETED not in self._node.children:
-            return Rows(stored)
-        marks = self._companion(DELETED, (stored,), "bool")
-        info = self._node.table
-        return Rows(stored, deleted_rows(marks, info.deleted if info is not None else ()))
-
-    def _companion(self, name: str, shape: tuple[int, ...], dtype: str) -> ChunkSource:
-        """Return an array that the table keeps beside its columns, in the form it must have."""
-        if name not in self._node.children:
-            raise FormatError(f"the table {self._path!r} lacks the array {name!r}")
-        source = self._open(name)
-        found = source.metadata
-        if found.shape != shape or found.dtype != np.dtype(dtype):
-            raise FormatError(
-                f"the array {name!r} of the table {self._path!r} must be {dtype} {shape}, "
-                f"not {found.dtype} {found.shape}"
-            )
-        return source
+        return self._internals.columns
 
     def __len__(self) -> int:
-        return len(self.rows)
+        return len(self._internals)
 
     def __contains__(self, name: object) -> bool:
         """Tell whether there is a column of this name."""
-        return name in self.infos
+        return name in self._internals.infos
 
     @overload
     def __getitem__(self, index: str) -> Column: ...
@@ -163,100 +70,29 @@ class Table(NamedColumns[Column]):
     def __getitem__(self, index: Any) -> Any:
         """Return a column by name, else a dict of what the index picks from each column."""
         if isinstance(index, str):
-            if index not in self.infos:
-                names = ", ".join(map(repr, self.infos)) or "none"
+            if index not in self._internals.infos:
+                names = ", ".join(map(repr, self._internals.infos)) or "none"
                 raise NotFoundError(
-                    f"the table {self._path!r} has no column {index!r}; its columns: {names}"
+                    f"the table {self.path!r} has no column {index!r}; its columns: {names}"
                 )
             return self.columns[index]
         if isinstance(index, int | np.integer) and not isinstance(index, bool):
-            return self.at_rows(self.rows.locate(index))
+            stored = self._internals
+            return stored.at_rows(stored.rows.locate(index))
         return {name: column[index] for name, column in self.columns.items()}
 
     def __iter__(self) -> Iterator[dict[str, Any]]:
         """Iterate over the samples, each a dict."""
-        names = list(self.columns)
-        iterators = [iter(column) for column in self.columns.values()]
-        for values in zip(*iterators, strict=True):
-            yield dict(zip(names, values, strict=True))
+        return iter(self._internals)
 
     def sample_keys(self) -> NDArray[Any]:
         """Return the samples' keys in order; positions where the samples have no keys."""
-        if self.key_kind is None:
-            return np.arange(len(self), dtype=np.int64)
-        return self._keys_at(self.rows.locate(slice(None)))
-
-    def keys_of(self, rows: StoredRows) -> NDArray[Any]:
-        """Return the keys of stored rows; their positions where the samples have no keys."""
-        return self.rows.position(rows) if self.key_kind is None else self._keys_at(rows)
-
-    def _keys_at(self, stored: Any) -> NDArray[Any]:
-        source = self.key_source
-        if source is None:
-            return np.zeros(0, self._key_kind.dtype)
-        keys: NDArray[Any] = read(source, (stored,))
-        return self._key_kind.from_stored(keys)
-
-    @property
-    def key_source(self) -> ChunkSource | None:
-        """The chunks of the keys of all stored rows; None where there is neither key nor row.
-
-        Raises:
-            FormatError: the keys are not there, or not one for each row.
-        """
-        if KEYS not in self._node.children and not self.rows.stored:
-            return None
-        source = self._companion(KEYS, (self.rows.stored,), str(self._key_kind.dtype))
-        self._check_stored_keys(source)
-        return source
-
-    def _check_stored_keys(self, source: ChunkSource) -> None:
-        """Raise if the rows are so many more than stored keys that no memory should be taken.
-
-        Live rows differ in their keys, of which only one is not stored: the fill value.
-        """
-        if not isinstance(source, StoredArray) or self.rows.stored <= MOST_UNSTORED_KEYS:
-            return
-        chunks = 0 if source.node.chunks is None else source.node.chunks.chunks
-        if self.rows.stored > chunks * source.metadata.chunk_shape[0] + MOST_UNSTORED_KEYS:
-            raise FormatError(
-                f"the table {self._path!r} says that it has {self.rows.stored:,} rows, and stores "
-                f"{chunks:,} chunks of keys"
-            )
+        return self._internals.sample_keys()
 
     @property
     def loc(self) -> KeyIndexer:
         """Find samples by key: `table.loc["shoe-17"]`, `table.loc[[3, 5]]`."""
-        return KeyIndexer(self)
-
-    @cached_property
-    def key_rows(self) -> KeyRows:
-        """What finds stored rows by their keys; deleted rows are found, too."""
-        source, stored = self.key_source, self.rows.stored
-        if source is None:
-            return NoKeys()
-        keys = _keeping(source)
-        buckets = bucket_count(stored)
-        if not buckets or KEY_INDEX not in self._node.children:
-            return ScannedKeys(keys, stored)
-        index = self._companion(KEY_INDEX, (buckets,), "object")
-        return IndexedKeys(keys, _keeping(index))
-
-    def find_rows(self, keys: Sequence[Any]) -> StoredRows:
-        """Return where in storage the samples with some keys lie, -1 for keys of none."""
-        for key in keys:
-            self.check_key(key)
-        if self.key_kind is None:
-            return self.rows.find(keys)
-        which, rows = self.key_rows.find(self._key_kind.to_stored(keys))
-        live = self.rows.are_live(rows)
-        found = np.full(len(keys), -1, np.int64)
-        found[which[live]] = rows[live]
-        return found
-
-    def rows_of(self, keys: Any) -> StoredRows:
-        """Return where in storage the samples with some keys lie, or raise `NotFoundError`."""
-        return rows_of(self, keys)
+        return KeyIndexer(self._internals)
 
     def position(self, key: SampleKey) -> int:
         """Return where the sample with this key stands, or raise `NotFoundError`."""
@@ -264,54 +100,15 @@ class Table(NamedColumns[Column]):
 
     def positions(self, keys: Any) -> Positions:
         """Return where the samples with some keys stand, or raise `NotFoundError`."""
-        return self.rows.position(self.rows_of(keys))
+        return self._internals.positions(keys)
 
     def has_key(self, key: SampleKey) -> bool:
         """Tell whether a sample has this key."""
-        return bool(self.find_rows([key])[0] >= 0)
-
-    def check_key(self, key: object) -> None:
-        """Raise `InvalidInputError` unless `key` is of the kind this table's keys are."""
-        self._key_kind.check(key, self._path)
-
-    def rows_below(self, prefix: object) -> StoredRows:
-        """Return where in storage the samples lie whose tuple keys begin with `prefix`.
-
-        Raises:
-            NotFoundError: there is none.
-        """
-        parts = prefix if isinstance(prefix, tuple) else (prefix,)
-        self._key_kind.check(parts, self._path)
-        found = self.key_rows.find_below(parts)
-        found = found[self.rows.are_live(found)]
-        if not len(found):
-            raise NotFoundError(f"the table {self._path!r} has no sample below {prefix!r}")
-        return found
-
-    def at_rows(self, stored: int | StoredRows) -> dict[str, Any]:
-        """Return the samples in stored rows; chunks that are small come together."""
-        columns = self.columns.values()
-        sources = [each for c in columns for each in (c.source, *c.beside.values())]
-        prefetch_rows(sources, np.unique(np.atleast_1d(np.asarray(stored, np.int64))))
-        return {name: column.at_rows(stored) for name, column in self.columns.items()}
+        return bool(self._internals.find_rows([key])[0] >= 0)
 
     def metadata(self, name: str) -> ArrayMetadata:
         """Return the Zarr v3 metadata of a column."""
         return self[name].metadata
 
     def __repr__(self) -> str:
-        columns = ", ".join(
-            f"{name}: {column.dtype}{list(column.shape[1:]) or ''}"
-            if column.info.kind.is_told_by_dtype
-            else f"{name}: {column.kind}"
-            for name, column in self.columns.items()
-        )
-        keys = f", keyed by {self.key_kind}" if self.key_kind else ""
-        return f"<vstore.Table {self._path!r} {len(self):,} samples{keys}; {columns}>"
-
-
-def _keeping(source: ChunkSource) -> ChunkSource:
-    """Return an array that leaves the chunks it reads with its fetcher: they are read again."""
-    if not isinstance(source, StoredArray):
-        return source
-    return StoredArray(source.fetcher, source.node, path=source.path, keeps_chunks=True)
+        return repr(self._internals)

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 from vstore.errors import ConflictError, NotFoundError
+from vstore.faces import internals
 from vstore.format.commit import CommitDocument
 from vstore.format.digest import Digest
 from vstore.history.commits import Commit, describe
@@ -80,7 +81,7 @@ class Publisher:
         if conflicts.unresolved:
             transaction.discard()
             conflicts.check(what)
-        written = transaction.write()
+        written = internals(transaction).write()
         if written is None:
             raise AssertionError
         return written

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from vstore.faces import exported_from
@@ -59,7 +60,7 @@ class Repository:
         self._access = Access(store, author=author)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _reopened, (self.store, self._access.given_author)
+        return partial(Repository, author=self._access.given_author), (self.store,)
 
     @property
     def url(self) -> str:
@@ -397,7 +398,3 @@ def _store_of(copy: Repository | str | Path | None) -> ObjectStore | None:
     if copy is None or isinstance(copy, Repository):
         return None if copy is None else copy.store
     return open_store(copy)
-
-
-def _reopened(store: ObjectStore, author: Author | None) -> Repository:
-    return Repository(store, author=author)

@@ -7,6 +7,7 @@ from itertools import takewhile
 import msgspec
 
 from vstore.errors import ConflictError, InvalidInputError, NotFoundError
+from vstore.faces import internals
 from vstore.format import commit as commits
 from vstore.format import object_keys
 from vstore.format.commit import CommitDocument, format_time, parse_time
@@ -190,7 +191,7 @@ class Rewriter:
         if conflicts.unresolved:
             transaction.discard()
             conflicts.check(what)
-        return transaction.write()
+        return internals(transaction).write()
 
     def _store(self, document: CommitDocument) -> tuple[Digest, CommitDocument]:
         earliest = max(

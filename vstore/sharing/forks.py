@@ -59,7 +59,7 @@ class WrittenPart:
     def flush(self) -> Digest:
         """Store what was written; return the commit, which no branch names, that holds it."""
         if self._transaction is not None:
-            made = self._transaction.write()
+            made = internals(self._transaction).write()
             self._transaction = None
             self._written = self._written if made is None else made[0]
         return self._written
@@ -114,7 +114,7 @@ class Forks:
 
     def fork(self, transaction: Transaction) -> Fork:
         """Return a fork that begins with what the transaction holds."""
-        begun = transaction.checkpoint()
+        begun = internals(transaction).checkpoint()
         token = secrets.token_hex(16)
         self.out.add(token)
         options = replace(self.options, message="Part of a transaction", metadata={})
@@ -123,7 +123,7 @@ class Forks:
     def merge(self, transaction: Transaction, forks: Sequence[Fork]) -> None:
         """Put what was written into forks into their transaction, one after the other."""
         tokens = self._check(forks)
-        ours = transaction.checkpoint()
+        ours = internals(transaction).checkpoint()
         joined = [ours]
         for fork in forks:
             made = self._joined(internals(fork), ours)
@@ -131,7 +131,7 @@ class Forks:
                 ours = made
                 joined.append(ours)
         changes = total_changes(self.fetcher.commit(made).changes for made in joined)
-        transaction.adopt(ours, changes)
+        internals(transaction).adopt(ours, changes)
         self.out -= tokens
         self.merged |= tokens
 
@@ -165,5 +165,5 @@ class Forks:
             except ConflictError as exc:
                 exc.add_note("give each worker a region or samples of its own")
                 raise
-        made = transaction.write()
+        made = internals(transaction).write()
         return None if made is None else made[0]

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from vstore.errors import ClosedError, ConflictError, NotFoundError, StorageError
+from vstore.faces import internals
 from vstore.format.digest import Digest
 from vstore.hierarchy.staged_zarr_keys import StagedKeys
 from vstore.reading.fetch import Fetcher
@@ -42,8 +43,8 @@ class Loan:
         self, transaction: Transaction, token: str, lock: AbstractContextManager[Any]
     ) -> None:
         self._transaction = transaction
-        self._keys = StagedKeys(transaction.staged)
-        self._journal = Journal(transaction.staged.fetcher, token)
+        self._keys = StagedKeys(internals(transaction).staged)
+        self._journal = Journal(internals(transaction).staged.fetcher, token)
         self._token = token
         self._lock = lock
         self._since = time.time()
@@ -53,12 +54,14 @@ class Loan:
     def terms(self) -> Terms:
         """Return what another process needs to write into the transaction as it is now."""
         with self._lock:
-            begun = self._transaction.checkpoint()
+            begun = internals(self._transaction).checkpoint()
             if not self._is_open:
                 self._journal.open(begun)
                 self._is_open = True
             taken = frozenset(self._journal.taken)
-            return Terms(self._transaction.staged.fetcher, self._token, begun, taken, self._since)
+            return Terms(
+                internals(self._transaction).staged.fetcher, self._token, begun, taken, self._since
+            )
 
     def take(self, *, last: bool = False) -> None:
         """Take what other processes have written so far; after the last time they are refused.

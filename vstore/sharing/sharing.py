@@ -6,6 +6,7 @@ import threading
 from weakref import WeakKeyDictionary, WeakValueDictionary
 
 from vstore.errors import ClosedError, InvalidInputError
+from vstore.faces import internals
 from vstore.sharing.borrower import Borrower
 from vstore.sharing.loan import Loan, Terms
 from vstore.storage.forking import ForkSafeLock
@@ -44,10 +45,10 @@ class Shared:
                 "the transaction behind this store is finished: nothing can be written for it"
             )
         with self.lock:
-            loan = transaction.contributions
+            loan = internals(transaction).contributions
             if not isinstance(loan, Loan):
                 loan = Loan(transaction, self.token, self.lock)
-                transaction.accept(loan)
+                internals(transaction).accept(loan)
             return loan.terms()
 
 

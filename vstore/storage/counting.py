@@ -4,6 +4,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import TypeVar
 
 from vstore.faces import exported_from
@@ -51,8 +52,8 @@ class CountingStore:
         self._requests: list[Request] = []
         self._finished_depth = 0
 
-    def __reduce__(self) -> tuple[object, tuple[ObjectStore, float]]:
-        return _recount, (self.inner, self._delay_seconds)
+    def __reduce__(self) -> tuple[object, tuple[ObjectStore]]:
+        return partial(CountingStore, delay_seconds=self._delay_seconds), (self.inner,)
 
     def __repr__(self) -> str:
         return f"CountingStore({self.inner!r})"
@@ -191,7 +192,3 @@ class CountingStore:
             with self._lock:
                 self._finished_depth = max(self._finished_depth, depth)
                 self._requests.append(Request(verb, key, depth, sent, nbytes_received, error))
-
-
-def _recount(inner: ObjectStore, delay_seconds: float) -> CountingStore:
-    return CountingStore(inner, delay_seconds=delay_seconds)

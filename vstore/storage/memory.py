@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from typing import Self
 from uuid import uuid4
 from weakref import WeakValueDictionary
 
@@ -76,7 +77,15 @@ class MemoryStore:
         return f"MemoryStore({self._name!r})"
 
     def __reduce__(self) -> tuple[object, tuple[str]]:
-        return _reopen, (self._name,)
+        return MemoryStore._of_this_process, (self._name,)
+
+    @classmethod
+    def _of_this_process(cls, name: str) -> Self:
+        if name not in _named and name not in _anonymous:
+            raise StorageError(
+                f"memory://{name} belongs to another process; use a path or a bucket to share data"
+            )
+        return cls(name)
 
     def get(self, key: Key) -> bytes:
         """Return the whole object, or raise `NotFoundError`."""
@@ -138,11 +147,3 @@ class MemoryStore:
     def _is_at(self, key: Key, expected: Version) -> bool:
         found = self._space.objects.get(key)
         return found is not None and found.version == expected
-
-
-def _reopen(name: str) -> MemoryStore:
-    if name not in _named and name not in _anonymous:
-        raise StorageError(
-            f"memory://{name} belongs to another process; use a path or a bucket to share data"
-        )
-    return MemoryStore(name)

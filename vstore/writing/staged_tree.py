@@ -19,8 +19,8 @@ from vstore.reading.fetch import Fetcher
 from vstore.writing.copying import copied
 from vstore.writing.packs import PackWriter
 from vstore.writing.staged_array import StagedArray
+from vstore.writing.staged_table import StagedTable
 from vstore.writing.table_arrays import Staging
-from vstore.writing.transaction_table import TransactionTable
 
 _IMPLIED = GroupNode(metadata={})
 """A group that is there only for what lies below it."""
@@ -59,7 +59,7 @@ class StagedTree:
         self._staging = Staging(writer, fetcher, require_open, self._new_id)
         self._stored_nodes: set[Digest] = set()
         self._made: dict[str, int] = {}
-        self._tables: dict[str, TransactionTable] = {}
+        self._tables: dict[str, StagedTable] = {}
         self._arrays: dict[str, StagedArray] = {}
         self._schema: set[str] = set()
         self._put: dict[str, Changes] = {}
@@ -99,7 +99,7 @@ class StagedTree:
         node = self._tree.find(path)
         return isinstance(node, GroupNode) and node.table is not None
 
-    def table(self, path: str) -> TransactionTable:
+    def table(self, path: str) -> StagedTable:
         """Return the table at `path`, to read and to change, or raise `NotFoundError`."""
         if path not in self._tables:
             node = self._tree.get(path)
@@ -107,7 +107,7 @@ class StagedTree:
                 raise NotFoundError(f"{path!r} is not a table")
             children = {name: self._tree.child(node, name) for name in node.children}
             arrays = {name: c for name, c in children.items() if isinstance(c, ArrayNode)}
-            self._tables[path] = TransactionTable(self._staging, path, node, arrays)
+            self._tables[path] = StagedTable(self._staging, path, node, arrays)
         return self._tables[path]
 
     def array(self, path: str) -> StagedArray:
@@ -124,7 +124,7 @@ class StagedTree:
     ) -> StagedArray:
         return StagedArray(self._staging.writer, self.fetcher, path, metadata, base=node)
 
-    def objects(self) -> TransactionTable:
+    def objects(self) -> StagedTable:
         """Return the table of what is stored under keys that no array or group has."""
         self.require_open()
         path = object_keys.OBJECTS
@@ -132,9 +132,7 @@ class StagedTree:
             spec = bytes_(codecs="none", rows_per_chunk=1).with_id(object_keys.OBJECTS)
             node = GroupNode(table=TableInfo(object_keys.OBJECTS, STR.name))
             self._tree = self._tree.put(path, node)
-            self._tables[path] = TransactionTable(
-                self._staging, path, node, {}, specs={"data": spec}
-            )
+            self._tables[path] = StagedTable(self._staging, path, node, {}, specs={"data": spec})
             self._schema.add(path)
         return self.table(path)
 
@@ -147,14 +145,14 @@ class StagedTree:
         *,
         keys: KeyKindName | None,
         metadata: dict[str, Any],
-    ) -> TransactionTable:
+    ) -> StagedTable:
         """Make a table where nothing is, and the groups above it."""
         self.require_open()
         node = GroupNode(metadata, {}, TableInfo(self._new_id(path), keys))
         specs = {
             name: spec.with_id(self._new_id(f"{path}/{name}")) for name, spec in columns.items()
         }
-        self._tables[path] = TransactionTable(self._staging, path, node, {}, specs=specs)
+        self._tables[path] = StagedTable(self._staging, path, node, {}, specs=specs)
         self._tree = self._tree.declared(path).put(path, node)
         self._schema.add(path)
         return self._tables[path]

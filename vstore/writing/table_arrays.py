@@ -26,6 +26,7 @@ from vstore.reading.column import Column
 from vstore.reading.deleted_samples import deleted_rows
 from vstore.reading.fetch import Fetcher
 from vstore.reading.key_rows import IndexedKeys, KeyRows, NoKeys, ScannedKeys
+from vstore.reading.stored_column import StoredColumn
 from vstore.writing.chunk_sizes import SampleSizes
 from vstore.writing.deletions import Deletions
 from vstore.writing.keys import KeySet, add_entries, index_metadata
@@ -149,7 +150,7 @@ class TableArrays:
         """Return a column as it stands now, for reading."""
         info = self.infos[name]
         beside = {each.suffix: self[name + each.suffix] for each in info.companions}
-        return Column(name, self[name], info, self.rows, beside=beside)
+        return Column(StoredColumn(name, self[name], info, self.rows, beside=beside))
 
     # Columns ------------------------------------------------------------------------
 

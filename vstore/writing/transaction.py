@@ -8,24 +8,22 @@ from numpy.typing import DTypeLike
 
 from vstore import optional
 from vstore.diffing.diff import Diff
-from vstore.errors import ClosedError, InvalidInputError
+from vstore.errors import InvalidInputError
 from vstore.faces import exported_from, internals
 from vstore.format import document
-from vstore.format.commit import Changes, CommitDocument
 from vstore.format.digest import Digest
 from vstore.format.object_keys import split_path
 from vstore.format.table.sample_keys import KEY_KINDS, KeyKindName
 from vstore.format.table.specs import ColumnSpec
 from vstore.format.tree import GroupNode
-from vstore.history.commits import Commit, describe
+from vstore.history.commits import Commit
 from vstore.reading.fetch import Fetcher
 from vstore.reading.lookup import Lookup
 from vstore.reading.snapshot import Snapshot
 from vstore.writing.commit_options import CommitOptions
-from vstore.writing.committing import CommitWriter
 from vstore.writing.copying import require_kept_here
+from vstore.writing.draft import Draft, Publish
 from vstore.writing.new_column import array_metadata, check_specs
-from vstore.writing.packs import PackWriter
 from vstore.writing.staged_tree import StagedTree
 from vstore.writing.transaction_array import TransactionArray
 from vstore.writing.transaction_nodes import TransactionGroup, TransactionNodes
@@ -36,16 +34,6 @@ if TYPE_CHECKING:
     from vstore.zarr.zarr_store import ZarrStore
 
 
-class Publish(Protocol):
-    """Makes commits the head of a branch."""
-
-    def prepare(self) -> None:
-        """Ask the store what moving the branch takes, while the commit is being stored."""
-
-    def __call__(self, digest: Digest, document: CommitDocument) -> Commit:
-        """Make a stored commit the head, or raise; return what the head became."""
-
-
 class Forking(Protocol):
     """Gives parts of a transaction to other workers, and joins what they made of them."""
 
@@ -54,16 +42,6 @@ class Forking(Protocol):
 
     def merge(self, transaction: "Transaction", forks: Sequence["Fork"]) -> None:
         """Put what was written into forks into their transaction, in the order given."""
-
-
-class Contributions(Protocol):
-    """What other processes write for a transaction while it is open."""
-
-    def take(self, *, last: bool = False) -> None:
-        """Put into the transaction what they have written; after the last time they may not."""
-
-    def release(self) -> None:
-        """Remove what is left of it; the transaction is over."""
 
 
 @exported_from("vstore")
@@ -89,26 +67,13 @@ class Transaction(Lookup[str, Any]):
         publish: Publish | None = None,
         forking: Forking | None = None,
     ) -> None:
-        self._branch = branch
-        self._publish = publish
         self._forking = forking
-        self._fetcher = fetcher
-        self._base = base
-        self._writer = PackWriter(fetcher)
-        self._commits = CommitWriter(fetcher, self._writer, base, options)
-        self._tree = StagedTree(
-            fetcher,
-            self._writer,
-            base,
-            require_open=self._require_open,
-            what=f"the head of {branch!r}",
-        )
+        self._internals = Draft(fetcher, base, options, branch=branch, publish=publish)
         self._nodes = TransactionNodes(
-            self._tree, enter=self._enter, require_open=self._require_open
+            self._internals.staged,
+            enter=self._internals.enter,
+            require_open=self._internals.require_open,
         )
-        self._is_open = True
-        self._contributions: Contributions | None = None
-        self.commit_made: Commit | None = None
 
     def __enter__(self) -> Self:
         return self
@@ -119,40 +84,23 @@ class Transaction(Lookup[str, Any]):
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        if not self._is_open:
+        if not self.is_open:
             return
         if error is None:
             self.commit()
         else:
             self.discard()
 
-    def _require_open(self) -> None:
-        if not self._is_open:
-            raise ClosedError("the transaction is finished: begin another one")
-
-    def _enter(self) -> None:
-        """Bring what is there up to date, or refuse to show it."""
-        self._require_open()
-        self.take_contributions()
-
     @property
     def _staged(self) -> StagedTree:
         """The nodes as they are with what other processes wrote: no verb has to take it first."""
-        self._enter()
-        return self._tree
+        self._internals.enter()
+        return self._internals.staged
 
     @property
     def branch(self) -> str:
         """The branch that the commit is to move."""
-        return self._branch
-
-    @property
-    def staged(self) -> StagedTree:
-        """The nodes without what other processes wrote since it was last taken.
-
-        It has the verbs that stores and merges change nodes by.
-        """
-        return self._tree
+        return self._internals.branch
 
     def create_table(
         self,
@@ -168,14 +116,15 @@ class Transaction(Lookup[str, Any]):
             AlreadyExistsError: something is at `path`.
             InvalidInputError: a name, a column or an attribute is impossible.
         """
-        self._require_open()
+        self._internals.require_open()
         path = self._nodes.free_path(path, "table")
         check_specs(columns)
         if keys is not None and keys not in KEY_KINDS:
             known = " or ".join(map(repr, KEY_KINDS))
             raise InvalidInputError(f"keys is None, {known}, not {keys!r}")
         metadata = GroupNode().metadata | {"attributes": _json_object(attributes)}
-        return self._staged.make_table(path, columns, keys=keys, metadata=metadata)
+        made = self._staged.make_table(path, columns, keys=keys, metadata=metadata)
+        return TransactionTable(made)
 
     def create_array(  # noqa: PLR0913
         self,
@@ -195,7 +144,7 @@ class Transaction(Lookup[str, Any]):
             AlreadyExistsError: something is at `path`.
             InvalidInputError: an option is impossible.
         """
-        self._require_open()
+        self._internals.require_open()
         path = self._nodes.free_path(path, "array")
         metadata = array_metadata(
             shape,
@@ -206,7 +155,9 @@ class Transaction(Lookup[str, Any]):
             dimension_names=dimension_names,
             attributes=_json_object(attributes),
         )
-        return TransactionArray(self._staged.make_array(path, metadata), self._require_open)
+        return TransactionArray(
+            self._staged.make_array(path, metadata), self._internals.require_open
+        )
 
     def delete(self, path: str) -> None:
         """Delete the table, array or group at `path`, or raise `NotFoundError`."""
@@ -258,7 +209,7 @@ class Transaction(Lookup[str, Any]):
     @property
     def is_open(self) -> bool:
         """Tell whether the transaction can still be changed."""
-        return self._is_open
+        return self._internals.is_open
 
     def move(self, path: str, new_path: str) -> None:
         """Move a table, array or group; no chunk is touched.
@@ -284,7 +235,7 @@ class Transaction(Lookup[str, Any]):
         self._staged.copy(old, new)
 
     def _way(self, path: str, new_path: str, what: str) -> tuple[str, str]:
-        self._require_open()
+        self._internals.require_open()
         old, new = self._nodes.whole_path(path), self._nodes.free_path(new_path, "node")
         self._staged.nodes.get(old)
         if f"{new}/".startswith(f"{old}/"):
@@ -308,13 +259,13 @@ class Transaction(Lookup[str, Any]):
             InvalidInputError: the commit is in another repository.
             ConflictError: garbage collection is about to delete the commit.
         """
-        self._require_open()
+        self._internals.require_open()
         node = internals(snapshot).tree.get(path)
         new = self._nodes.free_path(path if new_path is None else new_path, "node")
         above = internals(snapshot).tree.find("/".join(split_path(path)[:-1]))
         if isinstance(above, GroupNode) and above.table is not None:
             raise InvalidInputError(f"{path!r} is a column: copy its table")
-        require_kept_here(self._fetcher.store, snapshot.commit.id, of=snapshot.url)
+        require_kept_here(self._internals.fetcher.store, snapshot.commit.id, of=snapshot.url)
         self._staged.put_copy(new, node, internals(snapshot).tree)
 
     def fork(self) -> "Fork":
@@ -336,31 +287,10 @@ class Transaction(Lookup[str, Any]):
         self._require_forking().merge(self, forks)
 
     def _require_forking(self) -> Forking:
-        self._enter()
+        self._internals.enter()
         if self._forking is None:
             raise InvalidInputError("only a transaction that a repository began can be forked")
         return self._forking
-
-    def accept(self, contributions: Contributions) -> None:
-        """Take what other processes write, from now on, whenever it is looked at and at the end."""
-        self._require_open()
-        self._contributions = contributions
-
-    @property
-    def contributions(self) -> Contributions | None:
-        """What was accepted, if anything."""
-        return self._contributions
-
-    def take_contributions(self, *, last: bool = False) -> None:
-        """Put in what other processes have written so far."""
-        if self._contributions is not None:
-            self._contributions.take(last=last)
-
-    def checkpoint(self) -> Digest:
-        """Store what the transaction holds as a commit that no branch names, and go on."""
-        self._require_open()
-        with self._writer.uninterrupted():
-            return self._commits.write_part(self._tree.encode())
 
     def diff(self) -> Diff:
         """Return what the transaction changed so far: its base against what it holds now.
@@ -368,23 +298,14 @@ class Transaction(Lookup[str, Any]):
         What was written goes to the store, where the commit would put it anyway, and the
         transaction goes on.
         """
-        self._enter()
-        made = Snapshot(self._fetcher, self.checkpoint())
-        return Diff(None if self._base is None else Snapshot(self._fetcher, self._base), made)
-
-    def adopt(self, digest: Digest, changes: Mapping[str, Changes]) -> None:
-        """Go on from the tree of a stored commit, which `changes` led to."""
-        self._tree.adopt(digest, changes)
+        draft = self._internals
+        draft.enter()
+        made = Snapshot(draft.fetcher, draft.checkpoint())
+        return Diff(None if draft.base is None else Snapshot(draft.fetcher, draft.base), made)
 
     def discard(self) -> None:
         """Give up all changes; the branch stays where it is."""
-        self._close()
-
-    def _close(self) -> None:
-        if self._is_open and self._contributions is not None:
-            self._contributions.release()
-        self._is_open = False
-        self._writer.close()
+        self._internals.close()
 
     def commit(self) -> Commit | None:
         """Make the commit and move the branch; return None where nothing was changed.
@@ -393,28 +314,11 @@ class Transaction(Lookup[str, Any]):
             ConflictError: the branch moved since the transaction began; nothing changed.
             UnknownOutcomeError: the store did not say whether the branch moved.
         """
-        written = self.write()
-        if written is None:
-            return None
-        self.commit_made = (self._publish or describe)(*written)
-        return self.commit_made
-
-    def write(self) -> tuple[Digest, CommitDocument] | None:
-        """Store the commit without moving a branch; return None where nothing was changed.
-
-        The transaction is finished afterwards, whether or not this raises.
-        """
-        self._require_open()
-        try:
-            self.take_contributions(last=True)
-            meanwhile = None if self._publish is None else self._publish.prepare
-            return self._commits.write(self._tree.encode(), meanwhile=meanwhile)
-        finally:
-            self._close()
+        return self._internals.commit()
 
     def __repr__(self) -> str:
-        state = "open" if self._is_open else "finished"
-        return f"<vstore.Transaction on {self._branch!r}, {state}>"
+        state = "open" if self.is_open else "finished"
+        return f"<vstore.Transaction on {self.branch!r}, {state}>"
 
 
 def _json_object(value: Mapping[str, Any] | None) -> dict[str, Any]:

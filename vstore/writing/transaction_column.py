@@ -6,9 +6,9 @@ from typing import Any, Protocol, overload
 import numpy as np
 from numpy.typing import NDArray
 
-from vstore.faces import exported_from
+from vstore.faces import exported_from, internals
 from vstore.format.zarr.selection import SelectMany, SelectOne
-from vstore.reading.column import Column
+from vstore.writing.staged_table import StagedTable
 
 Batch = Mapping[str, Any]
 
@@ -17,7 +17,8 @@ class _Assignable(Protocol):
     """What a column needs of the staged table it belongs to."""
 
     def __len__(self) -> int: ...
-    def open_column(self, name: str) -> Column: ...
+    @property
+    def _internals(self) -> StagedTable: ...
     def assign(self, index: Any, values: Batch) -> None: ...
 
 
@@ -37,7 +38,7 @@ class TransactionColumn:
     def __getitem__(self, index: SelectOne) -> Any: ...
     def __getitem__(self, index: Any) -> Any:
         """Return the samples an index picks, as they stand in the transaction."""
-        return self._table.open_column(self._name)[index]
+        return internals(self._table).open_column(self._name)[index]
 
     def __setitem__(self, index: Any, values: Any) -> None:
         """Change the samples an index picks; values broadcast as in NumPy.
@@ -53,17 +54,17 @@ class TransactionColumn:
 
     def __iter__(self) -> Iterator[Any]:
         """Iterate over the samples as they stand, reading whole chunks at a time."""
-        return iter(self._table.open_column(self._name))
+        return iter(internals(self._table).open_column(self._name))
 
     @property
     def shape(self) -> tuple[int | None, ...]:
         """(samples, *shape of one sample)."""
-        return self._table.open_column(self._name).shape
+        return internals(self._table).open_column(self._name).shape
 
     @property
     def dtype(self) -> np.dtype[Any]:
         """The data type of the samples."""
-        return self._table.open_column(self._name).dtype
+        return internals(self._table).open_column(self._name).dtype
 
     def __repr__(self) -> str:
         return f"<vstore.TransactionColumn {self._name!r} of {self._table!r}>"

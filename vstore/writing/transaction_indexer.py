@@ -6,13 +6,13 @@ from typing import Any, Protocol
 from numpy.typing import NDArray
 
 from vstore.errors import InvalidInputError, NotFoundError
-from vstore.faces import exported_from
+from vstore.faces import exported_from, internals
 from vstore.format.numbers import StoredRows
 from vstore.format.table.rows import Rows
 from vstore.format.table.sample_keys import INT, SampleKey
-from vstore.reading.column import Column
 from vstore.reading.key_indexer import KeyIndexer, rows_of
 from vstore.writing.batches import Batch
+from vstore.writing.staged_table import StagedTable
 from vstore.writing.table_arrays import TableArrays
 
 Sample = dict[str, Any]
@@ -24,7 +24,8 @@ class _ChangedTable(Protocol):
     @property
     def columns(self) -> Mapping[str, object]: ...
     def __iter__(self) -> Iterator[Sample]: ...
-    def open_column(self, name: str) -> Column: ...
+    @property
+    def _internals(self) -> StagedTable: ...
     def assign(self, index: Any, values: Batch) -> None: ...
 
 
@@ -87,8 +88,12 @@ class StagedSamples:
 
     def at_rows(self, stored: int | StoredRows) -> Sample:
         """Return the samples in stored rows."""
-        columns = {name: self._table.open_column(name) for name in self._table.columns}
-        return {name: column.at_rows(stored) for name, column in columns.items()}
+        columns = {name: internals(self._table).open_column(name) for name in self._table.columns}
+        return {name: internals(column).at_rows(stored) for name, column in columns.items()}
+
+    def reopening(self) -> tuple[Any, ...]:
+        """Refuse to say how to open the table again."""
+        raise TypeError("a table of an open transaction does not pickle: commit first")
 
     def __repr__(self) -> str:
         return repr(self._table)

@@ -36,9 +36,9 @@ class TransactionNodes:
         joined = "/".join(split_path(path))
         parent, _, name = joined.rpartition("/")
         if self.staged.is_table(joined):
-            return self.staged.table(joined)
+            return TransactionTable(self.staged.table(joined))
         if self.staged.is_table(parent):
-            return self.staged.table(parent)[name]
+            return TransactionTable(self.staged.table(parent))[name]
         if isinstance(self.staged.nodes.get(joined), GroupNode):
             return TransactionGroup(self, joined)
         return TransactionArray(self.staged.array(joined), self._require_open)
@@ -51,7 +51,7 @@ class TransactionNodes:
         joined = "/".join(split_path(path))
         parent, _, name = joined.rpartition("/")
         if self.staged.is_table(parent):
-            return name in self.staged.table(parent)
+            return name in self.staged.table(parent).names
         return self.staged.is_table(joined) or self.staged.nodes.find(joined) is not None
 
     def table(self, path: str) -> TransactionTable:

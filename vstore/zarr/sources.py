@@ -88,10 +88,10 @@ class OpenTransaction:
 
     def __init__(self, transaction: Transaction) -> None:
         self.transaction = transaction
-        self.fetcher = transaction.staged.fetcher
+        self.fetcher = internals(transaction).staged.fetcher
         self.name = f"{self.fetcher.store.url}@{transaction.branch} (transaction)"
         self._shared = shared(transaction)
-        self._keys = StagedKeys(transaction.staged)
+        self._keys = StagedKeys(internals(transaction).staged)
 
     @property
     def identity(self) -> tuple[str, str]:
@@ -108,7 +108,7 @@ class OpenTransaction:
             )
         self._shared.require_here()
         with self._shared.lock:
-            self.transaction.take_contributions()
+            internals(self.transaction).take_contributions()
             yield self._keys
 
     def find(self, key: str) -> Place:

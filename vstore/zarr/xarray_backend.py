@@ -170,6 +170,6 @@ def _live(dataset: Dataset, snapshot: Snapshot, path: str) -> Dataset:
         return dataset
     table = snapshot[path]
     dataset = dataset.drop_vars([DELETED, KEY_INDEX], errors="ignore")
-    if isinstance(table, Table) and table.rows.has_deleted:
-        return dataset.isel({KEYS: table.rows.live()})
+    if isinstance(table, Table) and internals(table).rows.has_deleted:
+        return dataset.isel({KEYS: internals(table).rows.live()})
     return dataset

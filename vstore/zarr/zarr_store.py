@@ -85,6 +85,8 @@ class ZarrStore(Store):
         return type(self)(self._source, read_only=read_only)
 
     def __reduce__(self) -> tuple[Any, ...]:
+        if isinstance(self._source, CommitView):
+            return ZarrStore, (self._source.snapshot,)
         return _revived, (*self._source.revival(), self.read_only)
 
     def __deepcopy__(self, memo: dict[int, Any]) -> "ZarrStore":

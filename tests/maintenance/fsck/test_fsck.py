@@ -404,8 +404,8 @@ def test_what_is_being_written_is_no_problem() -> None:
     repository = new_repository()
     tx = repository.transaction("main", message="Not yet")
     tx["x"][:] = 3
-    tx.staged.flush()
-    tx._writer.finish()
+    internals(tx).staged.flush()
+    internals(tx)._writer.finish()
     report = fsck(repository.store, FULL)
     assert report.is_sound
     assert report.unreferenced.objects == 1
@@ -417,7 +417,7 @@ def test_a_first_commit_that_never_made_its_branch_is_no_problem() -> None:
     repository = empty_repository()
     tx = repository.transaction("main", message="Never there")
     tx.create_array("x", shape=(2,), dtype="int8")[:] = 1
-    tx.write()
+    internals(tx).write()
     report = fsck(repository.store, FULL)
     assert report.problems == ()
     assert len(report.lost_heads) == 1

@@ -47,7 +47,7 @@ def tampered(
 ) -> None:
     """Commit another bucket in the place of the one that leads to a key."""
     with repository.transaction("main", message="Tamper") as tx:
-        array: StagedArray = tx["t"].stored[name]
+        array: StagedArray = internals(tx["t"]).stored[name]
         (home,) = bucket_of(marks_of_keys(np.array([key], np.int64)), array.metadata.shape[0])
         element = array_element(array, int(home))
         array.write(int(home), np.array(change(element), object))
@@ -132,7 +132,7 @@ def test_a_malformed_bucket_is_refused_and_found(change: Callable[[bytes], bytes
 def test_an_index_of_another_length_is_refused_and_found() -> None:
     repository = keyed()
     with repository.transaction("main", message="Tamper") as tx:
-        tx["t"].stored[KEY_INDEX].grow(9)
+        internals(tx["t"]).stored[KEY_INDEX].grow(9)
     with pytest.raises(FormatError, match=r"sample\.index"):
         table_of(repository).loc[12]
     assert "has the shape (9,), not (8,)" in problems(repository)[0]
@@ -141,9 +141,9 @@ def test_an_index_of_another_length_is_refused_and_found() -> None:
 def test_without_its_index_a_table_is_read_by_its_keys() -> None:
     repository = keyed()
     with repository.transaction("main", message="Tamper") as tx:
-        del tx["t"].stored._arrays[KEY_INDEX]
-        tx["t"].stored.keys.rebase(tx["t"].stored._keys_before)
-        tx["t"].stored._write_index = lambda: None
+        del internals(tx["t"]).stored._arrays[KEY_INDEX]
+        internals(tx["t"]).stored.keys.rebase(internals(tx["t"]).stored._keys_before)
+        internals(tx["t"]).stored._write_index = lambda: None
     assert table_of(repository).loc[12]["x"] == 4
     assert "there is no index of keys" in problems(repository)[0]
     with repository.transaction("main", message="The next key makes one") as tx:
@@ -169,7 +169,7 @@ def test_reindexing_mends_an_index() -> None:
 def test_two_samples_with_one_key_are_found() -> None:
     repository = keyed()
     with repository.transaction("main", message="Tamper") as tx:
-        tx["t"].stored[KEYS].write((np.array([7]),), np.array([12]))
+        internals(tx["t"]).stored[KEYS].write((np.array([7]),), np.array([12]))
     assert "12 names two samples" in problems(repository)[0]
 
 
@@ -179,7 +179,7 @@ def test_a_wrong_count_of_deleted_rows_is_refused_and_found() -> None:
         tx["t"].delete(keys=[12, 15])
     assert problems(repository) == []
     with repository.transaction("main", message="Tamper") as tx:
-        tx["t"].stored[DELETED].write((np.array([20]),), np.ones((), bool))
+        internals(tx["t"]).stored[DELETED].write((np.array([20]),), np.ones((), bool))
     with pytest.raises(FormatError, match="3 of the rows from 0 on are deleted, not 2"):
         table_of(repository).loc[0]
     assert "other rows are marked as deleted" in problems(repository)[0]

@@ -294,7 +294,7 @@ def test_pages_that_only_garbage_needs_go_and_shared_ones_stay() -> None:
     repository = big_index()
     tx = repository.transaction("main", message="Lost")
     tx["many"][3] = -3
-    tx.write()
+    internals(tx).write()
     needed = orphans(repository.store) - collectable(repository)
     age(repository.store, 3 * DAY)
     assert collect_twice(repository).freed.objects == 3  # commit, page, pack
@@ -342,8 +342,8 @@ def test_a_lease_spares_what_a_long_transaction_uploaded(monkeypatch: pytest.Mon
     monkeypatch.setattr(lease, "LEASE_SECONDS", 0.0)
     tx = repository.transaction("main", message="A long import")
     tx["x"][:CHUNK] = np.arange(CHUNK) + 77
-    tx.staged.flush()
-    tx._writer.finish()
+    internals(tx).staged.flush()
+    internals(tx)._writer.finish()
     assert [info.key for info in repository.store.list_prefix(object_keys.LEASES)]
     before = orphans(repository.store)
     # The pack is three days old, the transaction older; its lease was renewed just now.

@@ -22,6 +22,7 @@ from tests.faults.audit import heads, reachable
 from tests.maintenance.scenes import CHUNK, LENGTH, abandon, new_repository, read_everything
 from tests.maintenance.stores import DAY, age, orphans
 from vstore import ConflictError, Repository, VstoreError
+from vstore.faces import internals
 from vstore.maintenance.gc.collecting import collect
 from vstore.maintenance.gc.options import GcOptions
 from vstore.storage.store import Key, ObjectStore
@@ -56,15 +57,16 @@ def keep_writing(store: ObjectStore, seed: int, stop: threading.Event) -> list[s
             start = CHUNK * rng.randrange(LENGTH // CHUNK)
             tx["x"][start : start + CHUNK] = rng.randrange(4)  # often equal to garbage
             if rng.random() < 0.1:
-                tx.staged.flush()
+                internals(tx).staged.flush()
                 time.sleep(0.2)  # longer than the grace period
             if rng.random() < 0.2:
-                tx.write()
+                internals(tx).write()
                 continue
             with suppress(ConflictError):
                 tx.commit()
-            if tx.commit_made is not None:
-                made.append(tx.commit_made.id)
+            made_now = internals(tx).commit_made
+            if made_now is not None:
+                made.append(made_now.id)
     return made
 
 
@@ -135,8 +137,8 @@ def check_beside(repository: Repository, rounds: int) -> Beside:
         repository.branches.create(name, at="main")
     late = repository.transaction("late", message="Stopped past the grace period")
     late["x"][:CHUNK] = np.arange(CHUNK) * 31
-    late.staged.flush()
-    late._writer.finish()
+    internals(late).staged.flush()
+    internals(late)._writer.finish()
     time.sleep(0.15)
     found = run_beside(repository.store, rounds)
     made = found.made

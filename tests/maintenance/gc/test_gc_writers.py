@@ -33,8 +33,8 @@ def begin(repository: Repository, number: int, *, branch: str = "main") -> Trans
     """Begin a transaction and upload its pack."""
     tx = repository.transaction(branch, message=f"Late {number}")
     tx["x"][:CHUNK] = np.arange(CHUNK) + 7_000 * number
-    tx.staged.flush()
-    tx._writer.finish()
+    internals(tx).staged.flush()
+    internals(tx)._writer.finish()
     return tx
 
 
@@ -202,8 +202,8 @@ def test_a_writer_waits_until_the_deletions_that_concern_it_are_over(
     repository, _ = half_swept(deletions=1)
     tx = fresh(repository).transaction("main", message="The same")
     tx["x"][:CHUNK] = np.arange(CHUNK) - 2000
-    tx.staged.flush()
-    tx._writer.finish()
+    internals(tx).staged.flush()
+    internals(tx)._writer.finish()
     ending = threading.Timer(0.2, lambda: collect(repository.store, GcOptions(take_over=True)))
     ending.start()
     made = tx.commit()
@@ -233,8 +233,8 @@ def test_marks_tell_a_collection_that_waits_from_one_that_is_over() -> None:
     write(repository, 5, branch="side")
     late = fresh(repository).transaction("side", message="Late")
     late["x"][:CHUNK] = np.arange(CHUNK) + 7_000  # the very pack of `tx`
-    late.staged.flush()
-    late._writer.finish()
+    internals(late).staged.flush()
+    internals(late)._writer.finish()
     pass_grace(repository.store)
     assert collect(repository.store).spared.objects == 1
     for info in list(repository.store.list_prefix("packs/")):
@@ -262,8 +262,8 @@ def test_the_first_commit_of_all_looks_for_what_was_taken() -> None:
     repository = vstore.create("memory://first-of-all", author="Ann")
     tx = repository.transaction("main", message="First")
     tx.create_array("x", shape=(100,), dtype="int64", chunk_shape=(10,))[:] = 5
-    tx.staged.flush()
-    tx._writer.finish()
+    internals(tx).staged.flush()
+    internals(tx)._writer.finish()
     age(repository.store, 3 * DAY)
     assert collect(repository.store, NOW).freed.objects == 1
     with pytest.raises(ConflictError, match="begin again"):

@@ -227,7 +227,7 @@ def test_a_commit_that_needs_what_was_left_out_is_refused(repository: Repository
     """It began before the collection, and refers to chunks that nothing else does by now."""
     node = unreachable_node(repository)
     tx = repository.transaction("main", message="Bring back the old state")
-    tx.staged.put_node("x", node)
+    internals(tx).staged.put_node("x", node)
     thinned(repository)
     before = everything(repository.store)
     with pytest.raises(ConflictError, match="begin again"):
@@ -238,7 +238,7 @@ def test_a_commit_that_needs_what_was_left_out_is_refused(repository: Repository
 def test_a_pack_is_spared_when_a_commit_came_to_need_more_of_it(repository: Repository) -> None:
     node = unreachable_node(repository)
     tx = repository.transaction("main", message="Bring back the old state")
-    tx.staged.put_node("x", node)
+    internals(tx).staged.put_node("x", node)
     age(repository.store, 3 * DAY)
     pack = packs(repository.store)
     collect(repository.store, REPACK)
@@ -483,7 +483,7 @@ def keep_rewriting(store: ObjectStore, old: list[str], stop: threading.Event) ->
             for first in (0, 2):
                 with repository.transaction("own", message="Write") as tx:
                     tx["x"][first * CHUNK :] = values(made)[first * CHUNK :] + first
-                old.append(tx.commit_made.id)  # type: ignore[union-attr]
+                old.append(internals(tx).commit_made.id)  # type: ignore[union-attr]
             repository.squash("own", since=base, message="Squash")
         made += 1
         time.sleep(0.05)
@@ -498,7 +498,9 @@ def keep_reviving(store: ObjectStore, old: list[str], stop: threading.Event) -> 
         repository = Repository(store, author=vstore.Author("Reviver"))
         tx = repository.transaction("revived", message="Revive")
         try:
-            tx.staged.put_node("x", internals(repository.checkout(old[-1])).tree.get("x"))
+            internals(tx).staged.put_node(
+                "x", internals(repository.checkout(old[-1])).tree.get("x")
+            )
             time.sleep(0.03 * (done % 4))
             done += tx.commit() is not None
         except (IndexError, vstore.NotFoundError, ConflictError):

@@ -122,9 +122,9 @@ def import_(  # noqa: PLR0913 - they are options, spelled out on the command lin
     ):
         found = importers.import_into(tx, table, rows, append=append, on_batch=advance)
     if settings.as_json:
-        write_json(_report(repo, chosen, tx.commit_made, rows, found))
+        write_json(_report(repo, chosen, internals(tx).commit_made, rows, found))
     else:
-        _show(chosen, tx.commit_made, rows, found)
+        _show(chosen, internals(tx).commit_made, rows, found)
 
 
 def _split(first: str, rest: list[str], settings: Settings) -> tuple[str | None, list[str]]:

@@ -79,6 +79,9 @@ class ArrayMetadata:
     pipeline: Pipeline = field(repr=False)
     """The codecs, ready for use."""
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        return ArrayMetadata.from_dict, (self.to_dict(),)
+
     @classmethod
     def create(  # noqa: PLR0913 - one option for each member of the document
         cls,

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from vstore.errors import VstoreError
+from vstore.faces import internals
 from vstore.format.deleted_rows import BLOCK_ROWS
 from vstore.format.digest import Digest
 from vstore.format.numbers import ChunkNumbers
@@ -54,7 +55,7 @@ def check_keys(fetcher: Fetcher, commits: Iterable[Digest], findings: Findings) 
 
 
 def _state(table: Table) -> Any:
-    sources = [table.find_source(name) for name in (KEYS, KEY_INDEX)]
+    sources = [internals(table).find_source(name) for name in (KEYS, KEY_INDEX)]
     return [each.node for each in sources if isinstance(each, StoredArray)]
 
 
@@ -65,7 +66,7 @@ def _own(error: VstoreError) -> str:
 
 def _counts_problem(table: Table) -> str:
     """Return how the counts of deleted rows differ from the marks, nothing where they do not."""
-    marks, info = table.find_source(DELETED), table.node.table
+    marks, info = internals(table).find_source(DELETED), internals(table).node.table
     said = list(info.deleted) if info is not None else []
     if marks is None:
         return f"{sum(said)} rows are said to be deleted and none is marked" if said else ""
@@ -82,10 +83,10 @@ def _counts_problem(table: Table) -> str:
 
 def _problem(table: Table) -> str:
     """Return what is wrong with a table's keys or their index, nothing where they are right."""
-    keys, index = table.find_source(KEYS), table.find_source(KEY_INDEX)
-    buckets = key_index.bucket_count(table.rows.stored)
+    keys, index = internals(table).find_source(KEYS), internals(table).find_source(KEY_INDEX)
+    buckets = key_index.bucket_count(internals(table).rows.stored)
     if keys is None:
-        return "they are missing" if table.rows.stored else ""
+        return "they are missing" if internals(table).rows.stored else ""
     marks, below = _entries(table, keys)
     double = _double(table, keys, marks)
     if double is not None:
@@ -103,7 +104,7 @@ def _problem(table: Table) -> str:
 
 def _entries(table: Table, keys: ChunkSource) -> tuple[Marks, list[tuple[Marks, ChunkNumbers]]]:
     """Return the marks of all keys, and what the index says of shorter tuples."""
-    step, rows = keys.metadata.chunk_shape[0], table.rows.stored
+    step, rows = keys.metadata.chunk_shape[0], internals(table).rows.stored
     kind = find_key_kind(table.key_kind)
     marks = [np.zeros(0, np.uint64)]
     below: list[tuple[Marks, ChunkNumbers]] = []
@@ -119,7 +120,7 @@ def _entries(table: Table, keys: ChunkSource) -> tuple[Marks, list[tuple[Marks, 
 
 def _double(table: Table, keys: ChunkSource, marks: Marks) -> Any:
     """Return a key that two live rows have, or None."""
-    live = table.rows.live()
+    live = internals(table).rows.live()
     order = live[np.argsort(marks[live], kind="stable")]
     alike = np.flatnonzero(marks[order][1:] == marks[order][:-1])
     for i in alike.tolist():

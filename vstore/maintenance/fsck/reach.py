@@ -206,7 +206,7 @@ class Attribution:
             if not isinstance(group, GroupNode) or DELETED not in group.children:
                 return None
             table = snapshot[parent]
-            return table.rows if isinstance(table, Table) else None
+            return internals(table).rows if isinstance(table, Table) else None
         except VstoreError:
             return None  # which rows are deleted is lost too: name them as they are stored
 

@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from vstore.errors import InvalidInputError
+from vstore.faces import internals
 from vstore.format.numbers import Positions, StoredRows
 from vstore.format.table.kinds import ColumnInfo
 from vstore.format.table.names import VALID_SUFFIX
@@ -73,7 +74,7 @@ class Geometry:
     def of(cls, columns: Mapping[str, Column]) -> "Geometry":
         """Return the geometry of some columns."""
         chunks = {
-            name: SampleChunks(stored_array(column.source, name))
+            name: SampleChunks(stored_array(internals(column).source, name))
             for name, column in columns.items()
         }
         largest = max(chunks, key=lambda name: chunks[name].row_nbytes)
@@ -112,7 +113,7 @@ def open_channels(
     opening = _Opening(memory)
     arrays: dict[str, SampleChunks] = {}
     for name, column in columns.items():
-        for suffix, source in (("", column.source), *column.beside.items()):
+        for suffix, source in (("", internals(column).source), *internals(column).beside.items()):
             arrays[name + suffix] = opening.chunks(source, name)
     shares = _shares(list(arrays.values()), memory.nbytes, unit_rows, rows_per_block)
     budgets = dict(zip(arrays, shares, strict=True))
@@ -121,11 +122,13 @@ def open_channels(
         locate = selections[name].locate
         made = {
             suffix: opening.dense(arrays[name + suffix], locate, budgets[name + suffix])
-            for suffix in ("", *column.beside)
+            for suffix in ("", *internals(column).beside)
             if not arrays[name + suffix].dtype.hasobject
         }
         if "" not in made:
-            made[""] = opening.objects(column.info, arrays[name], locate, budgets[name], made)
+            made[""] = opening.objects(
+                internals(column).info, arrays[name], locate, budgets[name], made
+            )
         channels[name] = made[""]
         if VALID_SUFFIX in made:
             channels[name + VALID_SUFFIX] = made[VALID_SUFFIX]

@@ -1,0 +1,96 @@
+"""A column as the library sees it: the arrays that it is made of."""
+
+from collections.abc import Mapping
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vstore.errors import InvalidInputError
+from vstore.format.numbers import Positions, StoredRows
+from vstore.format.table.kinds import ColumnInfo, from_rows
+from vstore.format.table.names import VALID_SUFFIX
+from vstore.format.table.rows import Rows
+from vstore.reading.array import ChunkSource, read
+
+_WAVE_NBYTES = 32 * 2**20
+
+
+class ColumnTable(Protocol):
+    """What a column knows of the table it belongs to."""
+
+    @property
+    def path(self) -> str:
+        """Where the table stands in the repository."""
+
+    def find_source(self, name: str) -> ChunkSource | None:
+        """Return the chunks of an array of the table, None where there is none."""
+
+    def positions(self, keys: Any) -> Positions:
+        """Return where the samples with some keys stand, or raise `NotFoundError`."""
+
+    def reopening(self) -> tuple[Any, ...]:
+        """Return what a pickle of the table says: what opens it, and with which arguments."""
+
+
+class StoredColumn:
+    """The chunks of a column and of its companions, and which stored rows its samples are.
+
+    `beside` are the companions by suffix; `valid` is the one that says which samples are
+    there, where some may be missing; `table` is None inside a transaction.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        source: ChunkSource,
+        info: ColumnInfo,
+        rows: Rows,
+        *,
+        beside: Mapping[str, ChunkSource] | None = None,
+        table: ColumnTable | None = None,
+    ) -> None:
+        self.name = name
+        self.source = source
+        self.info = info
+        self.rows = rows
+        self.beside = beside or {}
+        self.valid = self.beside.get(VALID_SUFFIX)
+        self.table = table
+
+    @property
+    def arrays(self) -> list[ChunkSource]:
+        """All arrays that the column is made of."""
+        return [self.source, *self.beside.values()]
+
+    def at_rows(self, stored: int | StoredRows) -> Any:
+        """Return the samples in stored rows; see `Rows`. Deleted ones are not told from others."""
+        return self.at(stored, ())
+
+    def at(self, stored: Any, rest: tuple[Any, ...]) -> Any:
+        """Return the samples in stored rows, or the part of each that `rest` picks."""
+        if self.info.kind.is_plain:
+            return self._fixed(stored, rest)
+        if rest:
+            raise InvalidInputError(
+                f"samples of the {self.info.kind_name} column {self.name!r} differ in size: "
+                "index the samples first, then each one"
+            )
+        if isinstance(stored, int):
+            return self._samples(slice(stored, stored + 1))[0]
+        return self._samples(stored)
+
+    def _samples(self, stored: Any) -> NDArray[Any]:
+        elements = read(self.source, (stored,))
+        beside = {suffix: read(source, (stored,)) for suffix, source in self.beside.items()}
+        return from_rows(self.info, elements, beside)
+
+    def _fixed(self, stored: Any, rest: tuple[Any, ...]) -> Any:
+        values = read(self.source, (stored, *rest))
+        if self.valid is None:
+            return values
+        valid = read(self.valid, (stored,))
+        if isinstance(stored, int):
+            return values if valid else None
+        mask = np.broadcast_to(~valid.reshape(-1, *[1] * (values.ndim - 1)), values.shape)
+        return np.ma.MaskedArray(values, mask)

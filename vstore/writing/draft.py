@@ -1,0 +1,126 @@
+"""What a transaction holds until it is committed: the commit that it may become."""
+
+from collections.abc import Mapping
+from typing import Protocol
+
+from vstore.errors import ClosedError
+from vstore.format.commit import Changes, CommitDocument
+from vstore.format.digest import Digest
+from vstore.history.commits import Commit, describe
+from vstore.reading.fetch import Fetcher
+from vstore.writing.commit_options import CommitOptions
+from vstore.writing.committing import CommitWriter
+from vstore.writing.packs import PackWriter
+from vstore.writing.staged_tree import StagedTree
+
+
+class Publish(Protocol):
+    """Makes commits the head of a branch."""
+
+    def prepare(self) -> None:
+        """Ask the store what moving the branch takes, while the commit is being stored."""
+
+    def __call__(self, digest: Digest, document: CommitDocument) -> Commit:
+        """Make a stored commit the head, or raise; return what the head became."""
+
+
+class Contributions(Protocol):
+    """What other processes write for a transaction while it is open."""
+
+    def take(self, *, last: bool = False) -> None:
+        """Put into the transaction what they have written; after the last time they may not."""
+
+    def release(self) -> None:
+        """Remove what is left of it; the transaction is over."""
+
+
+class Draft:
+    """A commit in the making: its nodes as they stand, and what writes and publishes it.
+
+    `staged` has the verbs that stores and merges change nodes by; `commit_made` is the commit,
+    once there is one.
+    """
+
+    def __init__(
+        self,
+        fetcher: Fetcher,
+        base: Digest | None,
+        options: CommitOptions,
+        *,
+        branch: str,
+        publish: Publish | None,
+    ) -> None:
+        self.fetcher = fetcher
+        self.base = base
+        self.branch = branch
+        self.is_open = True
+        self.contributions: Contributions | None = None
+        self.commit_made: Commit | None = None
+        self._publish = publish
+        self._writer = PackWriter(fetcher)
+        self._commits = CommitWriter(fetcher, self._writer, base, options)
+        self.staged = StagedTree(
+            fetcher,
+            self._writer,
+            base,
+            require_open=self.require_open,
+            what=f"the head of {branch!r}",
+        )
+
+    def require_open(self) -> None:
+        """Raise `ClosedError` once the transaction is finished."""
+        if not self.is_open:
+            raise ClosedError("the transaction is finished: begin another one")
+
+    def enter(self) -> None:
+        """Bring what is there up to date, or refuse to show it."""
+        self.require_open()
+        self.take_contributions()
+
+    def accept(self, contributions: Contributions) -> None:
+        """Take what other processes write, from now on, whenever it is looked at and at the end."""
+        self.require_open()
+        self.contributions = contributions
+
+    def take_contributions(self, *, last: bool = False) -> None:
+        """Put in what other processes have written so far."""
+        if self.contributions is not None:
+            self.contributions.take(last=last)
+
+    def checkpoint(self) -> Digest:
+        """Store what the transaction holds as a commit that no branch names, and go on."""
+        self.require_open()
+        with self._writer.uninterrupted():
+            return self._commits.write_part(self.staged.encode())
+
+    def adopt(self, digest: Digest, changes: Mapping[str, Changes]) -> None:
+        """Go on from the tree of a stored commit, which `changes` led to."""
+        self.staged.adopt(digest, changes)
+
+    def commit(self) -> Commit | None:
+        """Make the commit and move the branch; return None where nothing was changed."""
+        written = self.write()
+        if written is None:
+            return None
+        self.commit_made = (self._publish or describe)(*written)
+        return self.commit_made
+
+    def write(self) -> tuple[Digest, CommitDocument] | None:
+        """Store the commit without moving a branch; return None where nothing was changed.
+
+        The transaction is finished afterwards, whether or not this raises.
+        """
+        self.require_open()
+        try:
+            self.take_contributions(last=True)
+            meanwhile = None if self._publish is None else self._publish.prepare
+            return self._commits.write(self.staged.encode(), meanwhile=meanwhile)
+        finally:
+            self.close()
+
+    def close(self) -> None:
+        """Finish the transaction; what was not committed is given up."""
+        if self.is_open and self.contributions is not None:
+            self.contributions.release()
+        self.is_open = False
+        self._writer.close()
