@@ -196,3 +196,13 @@ def test_forking_many_times_stores_what_is_there_once() -> None:
         prepare(tx)
         forks = [tx.fork() for _ in range(5)]
         assert len({internals(fork).begun for fork in forks}) == 1
+
+
+def test_only_what_moves_a_branch_names_one() -> None:
+    repository = repositories.in_memory()
+    with repository.transaction("main", message="Start") as tx:
+        assert tx.branch == "main"
+        assert repr(tx) == "<vstore.Transaction on 'main', open>"
+        part = internals(tx.fork()).transaction
+        assert part.branch is None
+        assert repr(part) == "<vstore.Transaction of a fork, open>"

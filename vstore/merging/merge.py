@@ -42,13 +42,12 @@ def replay(
     options: CommitOptions,
     *,
     resolve: Resolution | None = None,
-    what: str = "merge",
 ) -> tuple[Transaction, Conflicts]:
     """Begin a transaction at `ours` holding what `theirs` changed since `base`.
 
     Conflicts that `resolve` leaves are in the second result.
     """
-    transaction = Transaction(fetcher, sides.ours, options, branch=what)
+    transaction = Transaction(fetcher, sides.ours, options, label="of a merge")
     conflicts = Conflicts(resolve)
     merge = TreeMerge(
         fetcher,
@@ -134,9 +133,7 @@ def write_merge(
     """Store the merge of two commits, or raise `ConflictError` with what `resolve` left."""
     base = common_base(fetcher, ours, theirs, options)
     merged = replace(options, merged=(theirs,))
-    transaction, conflicts = replay(
-        fetcher, Sides(base, ours, theirs), merged, resolve=resolve, what=what
-    )
+    transaction, conflicts = replay(fetcher, Sides(base, ours, theirs), merged, resolve=resolve)
     if conflicts.unresolved:
         transaction.discard()
         conflicts.check(what)

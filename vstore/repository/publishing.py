@@ -33,7 +33,7 @@ class Publisher:
 
     fetcher: Fetcher
     refs: Refs
-    name: str
+    branch: str
     base: Branch | None
     options: CommitOptions
     sleep: Sleep = time.sleep
@@ -53,7 +53,7 @@ class Publisher:
         """
         onto = None if self.base is None else self.base.commit
         mine = _Publication(self, digest, onto, digest, document)
-        made = update_branch(self.refs, self.name, self.base, mine, sleep=self.sleep)
+        made = update_branch(self.refs, self.branch, self.base, mine, sleep=self.sleep)
         return describe(made.digest, made.document)
 
     def attempt(self, head: Branch | None, digest: Digest) -> Branch | None:
@@ -63,7 +63,7 @@ class Publisher:
         if head is None:
             asked = self._asked.pop()() if self._asked else None
             return self.refs.create_branch(
-                self.name, digest, action=action, written=True, asked=asked
+                self.branch, digest, action=action, written=True, asked=asked
             )
         begun = None if self.base is None else self.base.document.fence
         return self.refs.move_branch(head, digest, action=action, begun=begun)
@@ -76,8 +76,8 @@ class Publisher:
         base = None if self.base is None else self.base.commit
         time = self.options.time if onto is None else None
         options = replace(self.options, time=time, allow_empty=True)
-        what = f"the branch {self.name!r} moved, and the new head excludes these changes"
-        transaction, conflicts = replay(self.fetcher, Sides(base, onto, digest), options, what=what)
+        what = f"the branch {self.branch!r} moved, and the new head excludes these changes"
+        transaction, conflicts = replay(self.fetcher, Sides(base, onto, digest), options)
         if conflicts.unresolved:
             transaction.discard()
             conflicts.check(what)
@@ -128,7 +128,7 @@ def begin(access: Access, branch: str | None, options: CommitOptions) -> Transac
         access.fetcher,
         None if base is None else base.commit,
         options,
-        branch=name,
+        label=f"on {name!r}",
         publish=Publisher(access.fetcher, access.refs, name, base, options),
         forking=Forks(access.fetcher, options),
     )

@@ -187,7 +187,7 @@ class Rewriter:
     def _replay_with(
         self, sides: Sides, options: CommitOptions, resolve: Resolution | None, *, what: str
     ) -> tuple[Digest, CommitDocument] | None:
-        transaction, conflicts = replay(self.fetcher, sides, options, resolve=resolve, what=what)
+        transaction, conflicts = replay(self.fetcher, sides, options, resolve=resolve)
         if conflicts.unresolved:
             transaction.discard()
             conflicts.check(what)

@@ -53,7 +53,9 @@ class WrittenPart:
     def transaction(self) -> Transaction:
         """What to write into; it is never committed by itself."""
         if self._transaction is None:
-            self._transaction = Transaction(self.fetcher, self._written, self._options)
+            self._transaction = Transaction(
+                self.fetcher, self._written, self._options, label="of a fork"
+            )
         return self._transaction
 
     def flush(self) -> Digest:
@@ -155,9 +157,7 @@ class Forks:
             return None
         if ours == part.begun:
             return theirs
-        transaction, conflicts = replay(
-            self.fetcher, Sides(part.begun, ours, theirs), self.options, what="forks"
-        )
+        transaction, conflicts = replay(self.fetcher, Sides(part.begun, ours, theirs), self.options)
         if conflicts.unresolved:
             transaction.discard()
             try:

@@ -17,6 +17,10 @@ from vstore.writing.staged_tree import StagedTree
 class Publish(Protocol):
     """Makes commits the head of a branch."""
 
+    @property
+    def branch(self) -> str:
+        """The branch."""
+
     def prepare(self) -> None:
         """Ask the store what moving the branch takes, while the commit is being stored."""
 
@@ -37,8 +41,9 @@ class Contributions(Protocol):
 class Draft:
     """A commit in the making: its nodes as they stand, and what writes and publishes it.
 
-    `staged` has the verbs that stores and merges change nodes by; `commit_made` is the commit,
-    once there is one.
+    `branch` is the one that the commit is to move, None if it is to be on none; `label` says
+    what the draft is for. `staged` has the verbs that stores and merges change nodes by;
+    `commit_made` is the commit, once there is one.
     """
 
     def __init__(
@@ -47,12 +52,13 @@ class Draft:
         base: Digest | None,
         options: CommitOptions,
         *,
-        branch: str,
+        label: str,
         publish: Publish | None,
     ) -> None:
         self.fetcher = fetcher
         self.base = base
-        self.branch = branch
+        self.branch = None if publish is None else publish.branch
+        self.label = label
         self.is_open = True
         self.contributions: Contributions | None = None
         self.commit_made: Commit | None = None
@@ -64,7 +70,7 @@ class Draft:
             self._writer,
             base,
             require_open=self.require_open,
-            what=f"the head of {branch!r}",
+            what=f"the base of a transaction {label}",
         )
 
     def require_open(self) -> None:

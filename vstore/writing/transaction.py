@@ -63,12 +63,12 @@ class Transaction(Lookup[str, Any]):
         base: Digest | None,
         options: CommitOptions,
         *,
-        branch: str = "",
+        label: str,
         publish: Publish | None = None,
         forking: Forking | None = None,
     ) -> None:
         self._forking = forking
-        self._internals = Draft(fetcher, base, options, branch=branch, publish=publish)
+        self._internals = Draft(fetcher, base, options, label=label, publish=publish)
         self._nodes = TransactionNodes(
             self._internals.staged,
             enter=self._internals.enter,
@@ -98,8 +98,8 @@ class Transaction(Lookup[str, Any]):
         return self._internals.staged
 
     @property
-    def branch(self) -> str:
-        """The branch that the commit is to move."""
+    def branch(self) -> str | None:
+        """The branch that the commit is to move; None for a part that no branch is to name."""
         return self._internals.branch
 
     def create_table(
@@ -318,7 +318,7 @@ class Transaction(Lookup[str, Any]):
 
     def __repr__(self) -> str:
         state = "open" if self.is_open else "finished"
-        return f"<vstore.Transaction on {self.branch!r}, {state}>"
+        return f"<vstore.Transaction {self._internals.label}, {state}>"
 
 
 def _json_object(value: Mapping[str, Any] | None) -> dict[str, Any]:
