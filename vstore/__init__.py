@@ -76,8 +76,7 @@ if TYPE_CHECKING:
     from vstore.repository.repository import Repository
     from vstore.sharing.forks import Fork
     from vstore.writing.transaction import Transaction
-    from vstore.writing.transaction_array import TransactionArray
-    from vstore.writing.transaction_column import TransactionColumn
+    from vstore.writing.transaction_arrays import TransactionArray, TransactionColumn
     from vstore.writing.transaction_indexer import TransactionIndexer
     from vstore.writing.transaction_nodes import TransactionGroup
     from vstore.writing.transaction_table import TransactionTable
@@ -233,8 +232,8 @@ _HOMES = {
     "TagDocument": "vstore.format.commit",
     "Tags": "vstore.repository.branches",
     "Transaction": "vstore.writing.transaction",
-    "TransactionArray": "vstore.writing.transaction_array",
-    "TransactionColumn": "vstore.writing.transaction_column",
+    "TransactionArray": "vstore.writing.transaction_arrays",
+    "TransactionColumn": "vstore.writing.transaction_arrays",
     "TransactionGroup": "vstore.writing.transaction_nodes",
     "TransactionIndexer": "vstore.writing.transaction_indexer",
     "TransactionTable": "vstore.writing.transaction_table",

@@ -26,7 +26,7 @@ from vstore.merging.sides import Sides
 from vstore.reading.fetch import Fetcher
 from vstore.writing.commit_options import CommitOptions
 from vstore.writing.transaction import Transaction
-from vstore.writing.transaction_array import TransactionArray
+from vstore.writing.transaction_arrays import TransactionArray
 from vstore.writing.transaction_nodes import TransactionGroup
 from vstore.writing.transaction_table import TransactionTable
 

@@ -25,7 +25,7 @@ from vstore.writing.copying import require_kept_here
 from vstore.writing.draft import Draft, Publish
 from vstore.writing.new_column import array_metadata, check_specs
 from vstore.writing.staged_tree import StagedTree
-from vstore.writing.transaction_array import TransactionArray
+from vstore.writing.transaction_arrays import TransactionArray
 from vstore.writing.transaction_nodes import TransactionGroup, TransactionNodes
 from vstore.writing.transaction_table import TransactionTable
 

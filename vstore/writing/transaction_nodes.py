@@ -10,8 +10,7 @@ from vstore.format.object_keys import is_path, path_below, split_path
 from vstore.format.tree import ArrayNode, GroupNode, names_in
 from vstore.reading.lookup import Lookup, require_kind
 from vstore.writing.staged_tree import StagedTree
-from vstore.writing.transaction_array import TransactionArray
-from vstore.writing.transaction_column import TransactionColumn
+from vstore.writing.transaction_arrays import TransactionArray, TransactionColumn
 from vstore.writing.transaction_table import TransactionTable
 
 Opened = TransactionArray | TransactionColumn | TransactionTable

@@ -32,7 +32,7 @@ from vstore.writing.batches import (
 from vstore.writing.casting import cast_column
 from vstore.writing.new_column import check_column_name, check_specs
 from vstore.writing.staged_table import StagedTable, form_of
-from vstore.writing.transaction_column import TransactionColumn
+from vstore.writing.transaction_arrays import TransactionColumn
 from vstore.writing.transaction_indexer import StagedSamples, TransactionIndexer
 
 _WAVE_ROWS = 4096

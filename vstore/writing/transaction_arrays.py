@@ -1,13 +1,16 @@
-"""Columns of a table in a transaction, to read and to assign to."""
+"""Arrays and columns of a transaction, to read and to assign to."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Protocol, overload
 
 import numpy as np
 from numpy.typing import NDArray
 
 from vstore.faces import exported_from, internals
+from vstore.format.table.conversion import as_dtype
 from vstore.format.zarr.selection import SelectMany, SelectOne
+from vstore.reading.array import Array
+from vstore.writing.staged_array import StagedArray
 from vstore.writing.staged_table import StagedTable
 
 Batch = Mapping[str, Any]
@@ -68,3 +71,22 @@ class TransactionColumn:
 
     def __repr__(self) -> str:
         return f"<vstore.TransactionColumn {self._name!r} of {self._table!r}>"
+
+
+@exported_from("vstore")
+class TransactionArray(Array):
+    """A plain array of a transaction: index it to read, assign to it to write."""
+
+    def __init__(self, source: StagedArray, require_open: Callable[[], None]) -> None:
+        super().__init__(source, path=source.path)
+        self._staged = source
+        self._require_open = require_open
+
+    def _require_usable(self) -> None:
+        self._require_open()
+        self._staged.require_usable()
+
+    def __setitem__(self, index: Any, values: Any) -> None:
+        """Change the elements an index picks; values broadcast as in NumPy."""
+        self._require_usable()
+        self._staged.write(index, as_dtype(values, self.dtype, name=self.path))
