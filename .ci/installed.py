@@ -159,6 +159,12 @@ def arrow() -> None:
     expect(table.num_rows > 0, table)
 
 
+def contract() -> None:
+    """Import the tests that a store has to pass."""
+    module = importlib.import_module("vstore.testing")
+    expect(bool(module.__all__), module.__all__)
+
+
 def bucket(url: str, client: str, **options: object) -> Callable[[], None]:
     """Return an attempt to open a bucket, and to import the client that serves it."""
 
@@ -218,6 +224,7 @@ ATTEMPTS = [
     ({"zarr", "xarray"}, zarr),
     ({"xarray"}, xarray),
     ({"arrow"}, arrow),
+    ({"testing"}, contract),
     (HAS_OBSTORE, s3(**KEYS)),
     ({"s3"}, s3(**KEYS, config_kwargs={"connect_timeout": 5})),
     (HAS_OBSTORE, bucket("gs://b", "obstore_client", token="anon")),

@@ -5,6 +5,7 @@ import re
 import sys
 import tomllib
 from collections.abc import Iterator
+from functools import cache
 from importlib.metadata import distribution, packages_distributions
 from pathlib import Path
 from typing import Any
@@ -44,9 +45,14 @@ def imports() -> Iterator[tuple[str, str]]:
                     yield name, str(path.relative_to(ROOT))
 
 
+installed = cache(packages_distributions)
+"""The distributions of each top-level module; asking takes long."""
+
+
+@cache
 def brought_by(module: str) -> set[str]:
     """Return the distributions that a module is part of; several share `google` and `azure`."""
-    candidates = set(packages_distributions()[module.partition(".")[0]])
+    candidates = set(installed()[module.partition(".")[0]])
     if len(candidates) > 1:
         begin = module.replace(".", "/")
         candidates = {
