@@ -1,22 +1,49 @@
-"""Who iterates over a dataset: what a `DataLoader` does not say, and would be wrong in silence."""
+"""Who iterates over a dataset: what is not said otherwise, and would be wrong in silence."""
 
 import sys
+from collections.abc import Iterator
+from typing import Any
 
 from torch.utils.data._utils.fetch import _IterableDatasetFetcher
 
 from vstore.errors import InvalidInputError
 
+_SHARING = {"IterableDatasetShard", "DataLoaderDispatcher"}
+_LIBRARIES = ("accelerate", "transformers")
+
 
 def refuse_batching() -> None:
-    """Raise if a `DataLoader` with a batch size iterates over the caller of the caller.
+    """Raise if what iterates over the caller would make batches of its batches.
 
     Raises:
-        InvalidInputError: it would make batches of batches.
+        InvalidInputError: that is a `DataLoader` with a batch size, or one of Accelerate's.
     """
-    frame = sys._getframe(2)  # noqa: SLF001 - a DataLoader does not say it otherwise
-    fetcher = frame.f_locals.get("self")
-    if isinstance(fetcher, _IterableDatasetFetcher) and fetcher.auto_collation:
+    caller = sys._getframe(2).f_locals.get("self")  # noqa: SLF001 - a DataLoader does not say it
+    batches = isinstance(caller, _IterableDatasetFetcher) and caller.auto_collation
+    if batches or type(caller).__name__ == "IterableDatasetShard":
         raise InvalidInputError(
             "the dataset makes whole batches, and the DataLoader would make batches of them: give "
             "it batch_size=None, or make the dataset with batch_size=None for single samples"
         )
+
+
+def is_shared_out() -> bool:
+    """Return whether Accelerate or the Trainer of Transformers shares out what is read here.
+
+    They do so after the dataset: each process takes its part of all samples, or the first
+    process reads and sends the others theirs. Forked worker processes stand on the same stack.
+    """
+    if not any(library in sys.modules for library in _LIBRARIES):
+        return False
+    return any(type(caller).__name__ in _SHARING and _is_theirs(caller) for caller in _callers())
+
+
+def _callers() -> Iterator[Any]:
+    frame: Any = sys._getframe(1)  # noqa: SLF001 - they do not say it either
+    while frame is not None:
+        yield frame.f_locals.get("self")
+        frame = frame.f_back
+
+
+def _is_theirs(caller: Any) -> bool:
+    return type(caller).__module__.partition(".")[0] in _LIBRARIES

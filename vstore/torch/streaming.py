@@ -19,7 +19,7 @@ from vstore.reader.plan.cursor import Cursor, decode_state, encode_state
 from vstore.reader.progress import progress_bar
 from vstore.reader.statistics import ReaderStatistics
 from vstore.torch.board import LOOK, Board
-from vstore.torch.callers import refuse_batching
+from vstore.torch.callers import is_shared_out, refuse_batching
 from vstore.torch.ranks import Alike, is_distributed, rank_and_world_size
 from vstore.torch.tensors import TORCH, pinned, require_accelerator
 
@@ -105,7 +105,8 @@ class StreamingDataset(IterableDataset[Any]):
         return Passes(board, on_count=lambda begin: self._compare_ranks(alike, begin))
 
     def _compare_ranks(self, alike: Alike, begin: Cursor) -> None:
-        if self._given_ranks == (None, None) and get_worker_info() is None:
+        is_alone = get_worker_info() is not None or is_shared_out()
+        if self._given_ranks == (None, None) and not is_alone:
             alike.check(begin.epoch)
 
     @property
@@ -114,9 +115,23 @@ class StreamingDataset(IterableDataset[Any]):
         return board
 
     def _settle_ranks(self) -> None:
-        """Follow the rank that this process has now; a spawned worker has that of its parent."""
+        """Follow the rank that this process has now; a spawned worker has that of its parent.
+
+        Where another library shares out what is read, this rank reads everything.
+        """
+        is_shared = is_shared_out()
+        if self._given_ranks != (None, None):
+            if is_shared and self._given_ranks[1] != 1:
+                raise InvalidInputError(
+                    "Accelerate would share out what the dataset has shared out by rank and "
+                    "world_size: leave those out, or do not prepare the DataLoader"
+                )
+            return
+        if is_shared:
+            self._stream.at_rank(0, 1)
+            return
         is_told = self._sent_to == os.getpid() and get_worker_info() is not None
-        if self._given_ranks == (None, None) and not (is_told and not is_distributed()):
+        if not is_told or is_distributed():
             self._stream.at_rank(*rank_and_world_size(None, None))
 
     def __len__(self) -> int:
