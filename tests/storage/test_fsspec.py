@@ -1,7 +1,11 @@
 """Filesystems that have no conditional writes."""
 
+import io
+import tarfile
 import traceback
 import zipfile
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -28,13 +32,48 @@ class TestGenericFilesystem(ReadingContract):
         return open_store(f"dir://repo::file://{tmp_path}")
 
 
+def write_zip(path: Path, objects: Mapping[str, bytes]) -> None:
+    with zipfile.ZipFile(path, "w") as archive:
+        for key, data in objects.items():
+            archive.writestr(f"repo/{key}", data)
+
+
+def write_tar(path: Path, objects: Mapping[str, bytes]) -> None:
+    with tarfile.TarFile(path, "w") as archive:
+        for key, data in objects.items():
+            info = tarfile.TarInfo(f"repo/{key}")
+            info.size = len(data)
+            archive.addfile(info, io.BytesIO(data))
+
+
 class TestZipFile(ReadingContract):
     @pytest.fixture
     def seeded(self, tmp_path: Path) -> ObjectStore:
-        with zipfile.ZipFile(tmp_path / "repo.zip", "w") as archive:
-            for key, data in self.OBJECTS.items():
-                archive.writestr(f"repo/{key}", data)
+        write_zip(tmp_path / "repo.zip", self.OBJECTS)
         return open_store(f"zip://repo::file://{tmp_path}/repo.zip")
+
+
+class TestTarFile(ReadingContract):
+    @pytest.fixture
+    def seeded(self, tmp_path: Path) -> ObjectStore:
+        write_tar(tmp_path / "repo.tar", self.OBJECTS)
+        return open_store(f"tar://repo::file://{tmp_path}/repo.tar")
+
+
+@pytest.mark.parametrize("kind", ["zip", "tar"])
+def test_threads_that_read_an_archive_do_not_move_each_other(tmp_path: Path, kind: str) -> None:
+    data = {f"k{i}": bytes([i]) * 200_000 for i in range(8)}
+    path = tmp_path / f"all.{kind}"
+    (write_zip if kind == "zip" else write_tar)(path, data)
+    store = open_store(f"{kind}://repo::file://{path}")
+
+    def read(number: int) -> bool:
+        key = f"k{number}"
+        ranges = (store.get_range(Key(key), start, 500) for start in range(0, 150_000, 1000))
+        return all(bytes(found) == data[key][:500] for found in ranges)
+
+    with ThreadPoolExecutor(8) as pool:
+        assert all(pool.map(read, range(8)))
 
 
 class TestSingleWriter(ObjectStoreContract):

@@ -1,17 +1,19 @@
 """Any other fsspec filesystem: for reading, or for a single writer who says so."""
 
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from datetime import UTC, datetime
 from threading import Lock
 from typing import Any
 
 from blake3 import blake3
+from fsspec.archive import AbstractArchiveFileSystem
 from fsspec.core import url_to_fs
 
 from vstore.errors import InvalidUrlError, MissingExtraError, ReadOnlyError, StorageError
 from vstore.storage.client import NextPage
 from vstore.storage.failure import Kind, RequestFailedError
+from vstore.storage.forking import ForkSafeLock
 from vstore.storage.location import Location, Options
 from vstore.storage.store import Key, ObjectInfo, Version
 
@@ -42,16 +44,17 @@ class FsspecClient:
         self._lock = Lock()
         self._fs, root = _open(url, location, options)
         self._root = root.rstrip("/")
+        self._turn: AbstractContextManager[None] = _turn(self._fs)
 
     def read(self, name: str) -> tuple[bytes, Version]:
         """Return the object and the digest of its content."""
-        with _translated():
+        with _translated(), self._turn:
             data = bytes(self._fs.cat_file(self._path(name)))
         return data, _version(data)
 
     def read_range(self, name: str, start: int, nbytes: int) -> bytes:
         """Return the range, or less of it where the object ends."""
-        with _translated():
+        with _translated(), self._turn:
             return bytes(self._fs.cat_file(self._path(name), start=start, end=start + nbytes))
 
     def write(self, name: str, data: bytes) -> None:
@@ -164,6 +167,19 @@ def _open(url: str, location: Location, options: Options) -> tuple[Any, str]:
         shown = location.redact(f"{type(error).__name__}: {error}")
         raise StorageError(f"cannot open {location.url}: {shown}") from None
     return fs, root
+
+
+def _turn(fs: Any) -> AbstractContextManager[None]:
+    """Return what lets one thread read at a time where all threads share one open file.
+
+    fsspec reads each member of an archive through the archive's own file object: with tar, and
+    with zip in Python 3.12 and 3.13, one thread's seek moves another's position.
+    """
+    while fs is not None:
+        if isinstance(fs, AbstractArchiveFileSystem):
+            return ForkSafeLock()
+        fs = getattr(fs, "fs", None)
+    return nullcontext()
 
 
 def _version(data: bytes) -> Version:
