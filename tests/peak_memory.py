@@ -22,9 +22,14 @@ def own_peak_nbytes() -> int:
     return used if sys.platform == "darwin" else used * 1024
 
 
+_NO_HOARDING = {"MALLOC_MMAP_THRESHOLD_": str(128 * 1024)}
+"""Lets glibc give back what is freed. Left to itself it keeps some 16 MB of it for each thread that
+ever read a pack, so that a peak says how many of the threads had something to do."""
+
+
 def peak_nbytes(script: str, *arguments: str) -> int:
     """Run a script in a process of its own and return the most memory it held."""
-    environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[1])}
+    environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[1])} | _NO_HOARDING
     done = subprocess.run(
         [sys.executable, "-c", script + _PRINT, *arguments],
         env=environment,

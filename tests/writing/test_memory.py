@@ -94,10 +94,10 @@ def test_a_table_is_written_and_read_within_bounds(tmp_path: Path) -> None:
     peaks = {
         name: peak_nbytes(SMALL_BUFFERS + script, url, rows) for name, script in scripts.items()
     }
-    assert peaks["write"] < 250_000_000, peaks
-    assert peaks["change"] < 250_000_000, peaks
-    assert peaks["read"] < 400_000_000, peaks
-    assert peaks["iterate"] < 400_000_000, peaks
+    assert peaks["write"] < 170_000_000, peaks
+    assert peaks["change"] < 170_000_000, peaks
+    assert peaks["read"] < 260_000_000, peaks
+    assert peaks["iterate"] < 200_000_000, peaks
 
 
 @pytest.mark.slow
