@@ -101,8 +101,7 @@ wind = xr.open_zarr(store, group="climate")["wind"]
 print(json.dumps({
     "image": int(root["train/image"][:].sum()),
     "captions": [str(text) for text in root["train/caption"][:3]],
-    "sound": root["train/sound"][3].hex() if hasattr(root["train/sound"][3], "hex") else
-             bytes(root["train/sound"][3].item()).hex(),
+    "sound": root["train/sound"][3:4].tolist()[0].hex(),
     "keys": [str(key) for key in root["train/sample"][-2:]],
     "wind": float(wind[29, 39]), "dims": list(wind.dims), "units": wind.attrs["units"],
     "sparse": root["sparse"][48:52].tolist(),

@@ -20,6 +20,7 @@ import numpy as np
 from blake3 import blake3
 from numpy.typing import NDArray
 
+from tests.format.second_data_types import dtype_of, fill_of
 from tests.format.second_encoder import (
     Chunk,
     Json,
@@ -36,26 +37,6 @@ from tests.format.second_encoder import (
 )
 
 # 9. Chunks
-
-DTYPES = {"string": "O", "variable_length_bytes": "O"}
-
-
-def dtype_of(data_type: Any) -> np.dtype[Any]:
-    if isinstance(data_type, str):
-        return np.dtype(DTYPES.get(data_type, data_type))
-    configuration = data_type["configuration"]
-    require(data_type["name"] == "numpy.datetime64", "only what the tests write is read here")
-    return np.dtype(f"datetime64[{configuration['scale_factor']}{configuration['unit']}]")
-
-
-def fill_of(metadata: Json) -> Any:
-    value, data_type = metadata["fill_value"], metadata["data_type"]
-    if data_type == "variable_length_bytes":
-        return base64.b64decode(value)
-    if data_type == "string":
-        return value
-    dtype = dtype_of(data_type)
-    return np.array(complex(*value) if dtype.kind == "c" else value, dtype)[()]
 
 
 def decode_chunk(data: bytes, metadata: Json, shape: tuple[int, ...]) -> NDArray[Any]:

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 import vstore
-from tests.format import second_encoder, second_reader
+from tests.format import second_data_types, second_encoder, second_reader
 from tests.format.second_encoder import Node, RefusedError, digest, encode_node
 from tests.format.second_reader import SecondReader
 from tests.format.written_history import (
@@ -30,6 +30,7 @@ from tests.format.written_history import (
     samples,
     write_history,
 )
+from tests.format.zarr.samples import FIXED_DTYPES, array_of, dtype_id, is_same
 from vstore.faces import internals
 from vstore.format import tree
 from vstore.format.index import walk
@@ -52,7 +53,7 @@ def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_the_second_reader_has_nothing_of_vstore() -> None:
     allowed = set(sys.stdlib_module_names) | {"blake3", "numcodecs", "numpy", "tests"}
-    for module in (second_encoder, second_reader):
+    for module in (second_data_types, second_encoder, second_reader):
         for node in ast.walk(ast.parse(Path(str(module.__file__)).read_text())):
             names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
             names += [str(node.module)] if isinstance(node, ast.ImportFrom) else []
@@ -144,6 +145,28 @@ def test_arrays_read_alike(written: Path) -> None:
             assert isinstance(array, vstore.Array)
             np.testing.assert_array_equal(reader.array(node), array[...])
             assert reader.array(node).dtype == array.dtype
+
+
+def test_every_data_type_of_fixed_size_reads_alike(tmp_path: Path) -> None:
+    """With fill values that are easy to get wrong, in the second half of each array."""
+    root = tmp_path / "repo"
+    expected = {}
+    with vstore.create(root).transaction("main", message="Every data type") as tx:
+        for dtype in FIXED_DTYPES:
+            for i in range(4):
+                values, path = array_of(dtype, (4, 3), seed=i).copy(), f"{dtype_id(dtype)}/{i}"
+                fill = values[3, 2]
+                array = tx.create_array(
+                    path, shape=(4, 3), chunk_shape=(2, 3), dtype=dtype, fill_value=fill
+                )
+                array[:2] = values[:2]
+                values[2:] = fill
+                expected[path] = values
+    reader, snapshot = SecondReader(root), vstore.open(root).checkout()
+    commit = reader.commit(snapshot.commit.id)
+    for path, values in expected.items():
+        assert is_same(reader.array(commit.root[path]), values), path
+        assert is_same(snapshot[path][...], values), path
 
 
 def parent(root: Node, path: str) -> Node:

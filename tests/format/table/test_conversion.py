@@ -37,7 +37,7 @@ def convert(values: Any, dtype: Any) -> Any:
         ([b"a", b"abc"], "S3"),
         ([(1, 2.0), (3, float("nan"))], [("a", "i4"), ("b", "f4")]),
         ([[(1, "a")], [(3, "b")]], [("a", "i4"), ("b", "U1")]),
-        ([np.datetime64("2020-01-01"), np.datetime64("NaT")], "M8[s]"),
+        ([np.datetime64("2020-01-01"), np.datetime64("NaT", "D")], "M8[s]"),
         ([np.timedelta64(3, "h")], "m8[s]"),
     ],
 )

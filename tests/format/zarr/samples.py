@@ -15,12 +15,18 @@ FIXED_DTYPES: list[Any] = [
     *("U5", "S5", "V5"),
     [("a", "int32"), ("b", "float64")],
     [("when", "datetime64[s]"), ("inner", [("text", "U3"), ("ok", "bool"), ("raw", "V3")])],
+    [("red", "uint8"), ("is_set", "bool")],
 ]
 VARIABLE_TYPES = ["string", "variable_length_bytes"]
 
 
 def dtype_id(dtype: Any) -> str:
     return dtype if isinstance(dtype, str) else "-".join(name for name, _ in dtype)
+
+
+def is_record(dtype: Any) -> bool:
+    """Whether elements have fields: zarr-python writes those otherwise from 3.2 on."""
+    return not isinstance(dtype, str) and np.dtype(dtype).names is not None
 
 
 def array_of(dtype: Any, shape: tuple[int, ...] = (4, 7), seed: int = 0) -> NDArray[Any]:

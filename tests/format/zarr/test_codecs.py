@@ -62,6 +62,25 @@ class TestEveryDtype:
         assert is_same(codec.decode(theirs["c/1/0"]), array[4:])
 
 
+class TestRecords:
+    record = np.dtype([("a", "i4"), ("b", [("c", "f8"), ("d", "S3")])])
+
+    @pytest.mark.parametrize(
+        ("serializer", "order"), [(LITTLE, "<"), ({"name": "bytes"}, "<"), (BIG, ">")], ids=str
+    )
+    def test_have_the_byte_order_that_is_named_or_little(self, serializer: Any, order: Any) -> None:
+        chunk = array_of(self.record, (3, 4))
+        codec = codec_of(self.record, (3, 4), [serializer])
+
+        encoded = bytes(codec.encode(chunk))
+        assert encoded == chunk.astype(self.record.newbyteorder(order)).tobytes()
+        assert is_same(codec.decode(encoded), chunk)
+
+    def test_new_ones_name_it_where_a_field_is_longer_than_a_byte(self) -> None:
+        assert preset("none", self.record) == (LITTLE,)
+        assert preset("none", [("a", "u1"), ("b", "?")]) == ({"name": "bytes"},)
+
+
 @pytest.mark.parametrize("dtype", FIXED_DTYPES, ids=dtype_id)
 class TestMemoryLayout:
     def test_big_endian_chunks_are_converted(self, dtype: Any) -> None:

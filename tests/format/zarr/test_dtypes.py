@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from zarr.core.dtype import get_data_type_from_json, get_data_type_from_native_dtype
 from zarr.testing.strategies import dtypes
 
-from tests.format.zarr.samples import FIXED_DTYPES, dtype_id
+from tests.format.zarr.samples import FIXED_DTYPES, dtype_id, is_record
 from tests.format.zarr.zarr_peer import quiet
 from vstore.errors import FormatError, InvalidInputError
 from vstore.format.zarr.dtypes import (
@@ -23,7 +23,8 @@ class TestDataTypeOf:
     @pytest.mark.parametrize("dtype", FIXED_DTYPES, ids=dtype_id)
     def test_is_what_zarr_writes(self, dtype: Any) -> None:
         with quiet():
-            expected = get_data_type_from_native_dtype(np.dtype(dtype)).to_json(zarr_format=3)
+            theirs = get_data_type_from_native_dtype(np.dtype(dtype)).to_json(zarr_format=3)
+        expected = canonical(theirs) if is_record(dtype) else theirs
 
         assert json.dumps(data_type_of(np.dtype(dtype))) == json.dumps(expected)
 
@@ -31,9 +32,9 @@ class TestDataTypeOf:
     @given(dtype=dtypes())
     def test_is_what_zarr_writes_for_any_dtype(self, dtype: Any) -> None:
         with quiet():
-            expected = get_data_type_from_native_dtype(dtype).to_json(zarr_format=3)
+            theirs = get_data_type_from_native_dtype(dtype).to_json(zarr_format=3)
 
-        assert data_type_of(dtype) == expected
+        assert data_type_of(dtype) == (canonical(theirs) if is_record(dtype) else theirs)
 
     @pytest.mark.parametrize("dtype", FIXED_DTYPES, ids=dtype_id)
     def test_does_not_depend_on_byte_order(self, dtype: Any) -> None:
@@ -132,6 +133,15 @@ class TestDtypeFrom:
             ({"name": "structured", "configuration": {"fields": [["a"]]}}, r"fields\[0\]"),
             ({"name": "structured", "configuration": {"fields": [["", "int8"]]}}, "field name"),
             ({"name": "structured", "configuration": {"fields": [["a", "string"]]}}, "string"),
+            ({"name": "struct", "configuration": {"fields": []}}, "at least one"),
+            ({"name": "struct", "configuration": {"fields": [{"name": "a"}]}}, r"fields\[0\]"),
+            (
+                {
+                    "name": "struct",
+                    "configuration": {"fields": [{"name": "a", "data_type": "int8", "more": 1}]},
+                },
+                r"fields\[0\]",
+            ),
             (
                 {"name": "structured", "configuration": {"fields": [["a", "int8"], ["a", "int8"]]}},
                 "fields",
@@ -158,13 +168,87 @@ class TestDtypeFrom:
             dtype_from({"name": "structured", "configuration": {"fields": fields}})
 
 
-def test_canonical_spells_as_zarr_does() -> None:
+INNER = [["text", {"name": "fixed_length_utf32", "configuration": {"length_bytes": 12}}]]
+RECORD = {
+    "name": "structured",
+    "configuration": {
+        "fields": [
+            ["a", "int32"],
+            ["inner", {"name": "structured", "configuration": {"fields": INNER}}],
+        ]
+    },
+}
+"""A record with a record in it, as vstore and zarr-python up to 3.1 write it."""
+STRUCT = {
+    "name": "struct",
+    "configuration": {
+        "fields": [
+            {"name": "a", "data_type": "int32"},
+            {
+                "name": "inner",
+                "data_type": {
+                    "name": "struct",
+                    "configuration": {"fields": [{"name": "text", "data_type": INNER[0][1]}]},
+                },
+            },
+        ]
+    },
+}
+"""The same, as zarr-python writes it from 3.2 on."""
+
+
+class TestRecords:
+    dtype = np.dtype([("a", "i4"), ("inner", [("text", "U3")])])
+
+    def test_are_written_in_the_form_that_every_zarr_reads(self) -> None:
+        assert data_type_of(self.dtype) == RECORD
+        with quiet():
+            assert get_data_type_from_json(RECORD, zarr_format=3).to_native_dtype() == self.dtype
+
+    @pytest.mark.parametrize("data_type", [RECORD, STRUCT], ids=lambda each: each["name"])
+    def test_are_read_in_both_forms(self, data_type: Any) -> None:
+        assert dtype_from(data_type) == self.dtype
+        assert canonical(data_type) == RECORD
+        assert data_type_of(data_type) == RECORD
+
+    @pytest.mark.parametrize("name", ["structured", "struct"])
+    def test_are_read_with_fields_of_both_forms(self, name: Any) -> None:
+        fields = [["a", "int32"], {"name": "b", "data_type": "int8"}]
+        expected = np.dtype([("a", "i4"), ("b", "i1")])
+
+        assert dtype_from({"name": name, "configuration": {"fields": fields}}) == expected
+
+    @pytest.mark.parametrize(
+        ("fields", "expected"),
+        [
+            ([("a", "i1"), ("b", "?")], False),
+            ([("a", "i1"), ("b", "i2")], True),
+            ([("a", "S2")], True),
+            ([("a", [("b", "u1"), ("c", "u1")])], True),
+        ],
+        ids=repr,
+    )
+    def test_have_a_byte_order_if_a_field_is_longer_than_a_byte(
+        self, fields: Any, expected: Any
+    ) -> None:
+        dtype = np.dtype(fields)
+        with quiet():
+            peer = get_data_type_from_native_dtype(dtype)
+
+        assert has_byte_order(dtype) == expected
+        if hasattr(peer, "has_multi_byte_fields"):  # from zarr-python 3.2 on
+            assert peer.has_multi_byte_fields() == expected
+
+
+def test_canonical_spells_each_type_in_one_way() -> None:
     assert canonical("bytes") == "variable_length_bytes"
     assert canonical({"name": "string"}) == "string"
     assert canonical({"name": "uint8", "configuration": {}}) == "uint8"
 
 
-@pytest.mark.parametrize("dtype", FIXED_DTYPES, ids=dtype_id)
+@pytest.mark.parametrize(
+    "dtype", [each for each in FIXED_DTYPES if not is_record(each)], ids=dtype_id
+)
 def test_byte_order_is_named_where_zarr_names_it(dtype: Any) -> None:
     with quiet():
         wrapped = get_data_type_from_native_dtype(np.dtype(dtype))

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from zarr.core.dtype import get_data_type_from_json, get_data_type_from_native_dtype
 
-from tests.format.zarr.samples import FIXED_DTYPES, array_of, dtype_id
+from tests.format.zarr.samples import FIXED_DTYPES, array_of, dtype_id, is_record
 from tests.format.zarr.zarr_peer import quiet
 from vstore.errors import FormatError, InvalidInputError
 from vstore.format.zarr.dtypes import data_type_of
@@ -40,27 +40,34 @@ class TestEveryDtype:
             own = encode_fill_value(data_type, value)
             if "0x" in str(own):
                 continue  # zarr-python writes every NaN as the usual one
-            assert json.dumps(own) == json.dumps(peer.to_json_scalar(value, zarr_format=3))
+            with quiet():
+                theirs = peer.to_json_scalar(value, zarr_format=3)
+            if is_record(dtype):
+                if "NaN" in str(theirs):
+                    continue  # the same in a field
+                theirs = encode_fill_value(data_type, decode_fill_value(data_type, theirs))
+            assert json.dumps(own) == json.dumps(theirs)
 
     def test_zarr_reads_the_same(self, dtype: Any) -> None:
         data_type = data_type_of(np.dtype(dtype))
         peer = get_data_type_from_json(data_type, zarr_format=3)
         for value in array_of(dtype, (50,)):
             document = encode_fill_value(data_type, value)
-            theirs = peer.from_json_scalar(document, zarr_format=3)
+            with quiet():
+                theirs = peer.from_json_scalar(document, zarr_format=3)
             if np.dtype(dtype).kind in "fc" and "0x" in str(document):
                 continue  # zarr-python takes NaN bits through a float, which may change them
             assert bits(theirs, dtype) == bits(value, dtype)
 
     def test_the_default_is_zarrs(self, dtype: Any) -> None:
         own = default_fill_value(data_type_of(np.dtype(dtype)))
-        if dtype_id(dtype) == "when-inner":  # for which zarr-python has none
+        if dtype_id(dtype) == "when-inner":  # for which zarr-python 3.1 has none
             assert not any(bits(own, dtype))
             return
         with quiet():
-            peer = get_data_type_from_native_dtype(np.dtype(dtype))
+            theirs = get_data_type_from_native_dtype(np.dtype(dtype)).default_scalar()
 
-        assert bits(own, dtype) == bits(peer.default_scalar(), dtype)
+        assert bits(own, dtype) == bits(theirs, dtype)
 
 
 class TestFloats:
@@ -86,6 +93,56 @@ class TestFloats:
         assert np.isnan(value.real)
         assert value.imag == -np.inf
         assert encode_fill_value("complex64", value) == ["NaN", "-Infinity"]
+
+
+RECORD = np.dtype(
+    [("x", "f4"), ("when", "M8[s]"), ("inner", [("text", "U3"), ("raw", "V2"), ("c", "c8")])]
+)
+FIELDS: dict[str, Any] = {
+    "x": "NaN",
+    "when": -5,
+    "inner": {"text": "ab", "raw": "AP8=", "c": [1.5, "-Infinity"]},
+}
+"""A record as zarr-python writes it from 3.2 on."""
+PACKED = "AADAf/v/////////YQAAAGIAAAAAAAAAAP8AAMA/AACA/w=="
+"""The same bits, as vstore and zarr-python up to 3.1 write them."""
+
+
+class TestRecords:
+    @pytest.mark.parametrize("document", [FIELDS, PACKED], ids=["fields", "packed"])
+    def test_are_read_in_both_forms_and_written_in_one(self, document: Any) -> None:
+        data_type = data_type_of(RECORD)
+        value = decode_fill_value(data_type, document)
+        inner = (np.str_("ab"), b"\0\xff", complex(1.5, -np.inf))
+
+        assert np.isnan(value["x"])
+        assert value["when"] == np.datetime64(-5, "s")
+        assert (value["inner"]["text"], value["inner"]["raw"].item()) == inner[:2]
+        assert value["inner"]["c"] == inner[2]
+        assert encode_fill_value(data_type, value) == PACKED
+
+    def test_fields_keep_every_bit(self) -> None:
+        fields = {**FIELDS, "x": "0x7fc01234", "when": "NaT"}
+        value = decode_fill_value(data_type_of(RECORD), fields)
+
+        assert value["x"].tobytes()[::-1].hex() == "7fc01234"
+        assert np.isnat(value["when"])
+
+    @pytest.mark.parametrize(
+        "document",
+        [
+            {"x": 1.0, "when": 0},
+            {**FIELDS, "more": 1},
+            {**FIELDS, "when": "soon"},
+            {**FIELDS, "inner": "AA=="},
+            [1.0, 0],
+            None,
+        ],
+        ids=["a field lacks", "one too many", "a wrong value", "too short", "a list", "null"],
+    )
+    def test_others_are_refused(self, document: Any) -> None:
+        with pytest.raises(FormatError, match="fill_value"):
+            decode_fill_value(data_type_of(RECORD), document)
 
 
 class TestVariableLength:

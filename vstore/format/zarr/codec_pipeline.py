@@ -198,7 +198,7 @@ def _raw(configuration: dict[str, Any], spec: ArraySpec, path: str) -> Raw:
     endian = convert(configuration, _Bytes, path).endian
     if endian not in ("little", "big", None):
         raise FormatError(f"{path}.endian: {endian!r} is neither 'little' nor 'big'")
-    if endian is None and has_byte_order(spec.dtype):
+    if endian is None and has_byte_order(spec.dtype) and spec.dtype.names is None:
         raise FormatError(f"{path}.endian: {spec.dtype} needs 'little' or 'big'")
     is_big = endian == "big" and has_byte_order(spec.dtype)
     return Raw(spec, spec.dtype.newbyteorder(">" if is_big else "<"))

@@ -38,7 +38,7 @@ def is_variable_length(data_type: DataType) -> bool:
 
 
 def canonical(data_type: Any) -> DataType:
-    """Return the data type as zarr-python spells it.
+    """Return the data type as vstore writes it, whichever of its forms is given.
 
     Raises:
         FormatError: The data type is malformed, or none that vstore knows.
@@ -51,7 +51,12 @@ def canonical(data_type: Any) -> DataType:
 
 
 def has_byte_order(dtype: np.dtype[Any]) -> bool:
-    """Return whether Zarr's `bytes` codec must name a byte order for this dtype."""
+    """Return whether Zarr's `bytes` codec names a byte order for this dtype.
+
+    For records it does if a field takes more than one byte, whatever the field holds.
+    """
+    if dtype.names is not None:
+        return any(dtype[name].itemsize > 1 for name in dtype.names)
     return (dtype.kind in "iufc" and dtype.itemsize > 1) or dtype.kind in "mMU"
 
 
@@ -207,6 +212,7 @@ def _parse_sized(
 def _parse_fields(
     _name: str, configuration: Mapping[str, Any], path: str, depth: int
 ) -> np.dtype[Any]:
+    """Return the dtype of `structured` or `struct`, two names for the same records."""
     _require_members(configuration, {"fields"}, path)
     members = configuration["fields"]
     if not isinstance(members, list | tuple) or not members:
@@ -225,12 +231,19 @@ def _parse_fields(
 
 
 def _parse_field(member: Any, path: str, depth: int) -> tuple[str, np.dtype[Any]]:
-    if not isinstance(member, list | tuple) or len(member) != 2:
-        raise FormatError(f"{path}: expected a name and a data type")
-    name, data_type = member
+    name, data_type = _name_and_data_type(member, path)
     if not isinstance(name, str) or not name:
         raise FormatError(f"{path}: {name!r} is no field name")
     return name, _parse(data_type, path, depth=depth + 1)
+
+
+def _name_and_data_type(member: Any, path: str) -> tuple[Any, Any]:
+    """Return both parts of a field: a pair, as vstore writes it, or an object, as zarr 3.2 does."""
+    if isinstance(member, list | tuple) and len(member) == 2:
+        return member[0], member[1]
+    if isinstance(member, Mapping) and set(member) == {"name", "data_type"}:
+        return member["name"], member["data_type"]
+    raise FormatError(f"{path}: expected a name and a data type")
 
 
 _SIZED_KINDS: Final = {
@@ -242,7 +255,7 @@ _PARAMETRIC: Final[dict[str, Callable[[str, Mapping[str, Any], str, int], np.dty
     "numpy.datetime64": _parse_time,
     "numpy.timedelta64": _parse_time,
     **dict.fromkeys(_SIZED_KINDS, _parse_sized),
-    "structured": _parse_fields,
+    **dict.fromkeys(("structured", "struct"), _parse_fields),
 }
 
 

@@ -3,7 +3,7 @@
 import base64
 import binascii
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 import numpy as np
@@ -11,6 +11,7 @@ import numpy as np
 from vstore.errors import FormatError, InvalidInputError
 from vstore.format.zarr.dtypes import STRING, DataType, dtype_from, is_variable_length
 
+_NOT_A_TIME: Final = -(2**63)
 _SPECIAL_FLOATS: Final = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
 
 
@@ -20,7 +21,7 @@ def default_fill_value(data_type: DataType) -> Any:
         return "" if data_type == STRING else b""
     dtype = dtype_from(data_type)
     if dtype.kind in "mM":
-        return np.array("NaT", dtype)[()]
+        return _time(dtype, _NOT_A_TIME)
     return np.zeros((), dtype)[()]
 
 
@@ -68,10 +69,10 @@ def _raw(dtype: np.dtype[Any], value: bytes) -> np.ndarray[Any, Any]:
 
 
 def encode_fill_value(data_type: DataType, value: Any) -> Any:
-    """Return the JSON form of a fill value, as zarr-python writes it.
+    """Return the JSON form of a fill value that vstore writes.
 
-    A NaN that is not the usual one is written as its bits in hexadecimal, which Zarr v3 provides
-    for and zarr-python reads.
+    It is the one of zarr-python 3.1, with two exceptions that zarr-python reads: a NaN with other
+    bits than the usual is its bits in hexadecimal, and not-a-time without a unit is `NaT`.
 
     >>> encode_fill_value("float32", np.float32("nan"))
     'NaN'
@@ -104,7 +105,7 @@ def _encode_complex(dtype: np.dtype[Any], value: Any) -> list[float | str]:
 
 def _encode_time(dtype: np.dtype[Any], value: Any) -> int | str:
     if dtype == np.dtype("datetime64") and np.isnat(value):
-        return "NaT"  # zarr-python writes a number here, and then cannot read it
+        return "NaT"  # zarr-python 3.1 writes a number here, and then cannot read it
     return int(np.array(value, dtype).view("int64"))
 
 
@@ -197,10 +198,15 @@ def _decode_complex(dtype: np.dtype[Any], value: Any) -> Any:
 
 def _decode_time(dtype: np.dtype[Any], value: Any) -> Any:
     if value == "NaT":
-        return np.array("NaT", dtype)[()]
+        return _time(dtype, _NOT_A_TIME)
     if isinstance(value, bool) or not isinstance(value, int):
         raise TypeError("expected an integer or NaT")
-    return np.array(value, "int64").view(dtype)[()]
+    return _time(dtype, value)
+
+
+def _time(dtype: np.dtype[Any], count: int) -> Any:
+    """Return a time from its bits: NumPy makes none without a unit from a name any more."""
+    return np.array(count, "int64").view(dtype)[()]
 
 
 def _decode_text(dtype: np.dtype[Any], value: Any) -> Any:
@@ -214,7 +220,19 @@ def _decode_bytes(dtype: np.dtype[Any], value: Any) -> Any:
 
 
 def _decode_void(dtype: np.dtype[Any], value: Any) -> Any:
+    if dtype.names is not None and isinstance(value, Mapping):
+        return _decode_fields(dtype, dtype.names, value)
     return _raw(dtype, _from_base64(value))[0]
+
+
+def _decode_fields(dtype: np.dtype[Any], names: tuple[str, ...], value: Mapping[str, Any]) -> Any:
+    """Return a record from an object of its fields, as zarr-python writes it from 3.2 on."""
+    if set(value) != set(names):
+        raise ValueError(f"expected exactly the fields {', '.join(names)}")
+    record = np.zeros(1, dtype)
+    for name in names:
+        record[name] = _DECODERS[dtype[name].kind](dtype[name], value[name])
+    return record[0]
 
 
 _DECODERS: Final[dict[str, Callable[[np.dtype[Any], Any], Any]]] = {

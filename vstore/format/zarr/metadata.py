@@ -156,7 +156,7 @@ class ArrayMetadata:
         )
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the document, as zarr-python 3.1 writes it."""
+        """Return the document, in the form that vstore writes."""
         document: dict[str, Any] = {
             "shape": list(self.shape),
             "data_type": self.data_type,
@@ -293,7 +293,7 @@ class GroupMetadata:
         return cls(attributes=parsed.attributes, extra_fields=extra_fields)
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the document, as zarr-python 3.1 writes it."""
+        """Return the document, in the form that vstore writes."""
         document = {"attributes": self.attributes, "zarr_format": 3, "node_type": "group"}
         return document | self.extra_fields
 
