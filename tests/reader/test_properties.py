@@ -5,6 +5,7 @@ from dataclasses import replace
 from itertools import chain
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
@@ -185,6 +186,21 @@ def mixed(tables: list[Any], options: dict[str, Any]) -> tuple[Any, dict[str, An
     return data, {**options, "rows": lambda c: c["n"][:] % kept != 0}
 
 
+def drawn(tables: list[Any], options: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
+    """Return samples that are drawn by weights."""
+    count = len(range(ROWS)[options["rows"]])
+    shuffle = "window" if options["shuffle"] == "none" else options["shuffle"]
+    return tables[0], {**options, "shuffle": shuffle, "weights": np.arange(count) % 5 + 0.5}
+
+
+def prolonged(tables: list[Any], options: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
+    """Return epochs that are no whole number of passes."""
+    return tables[0], {**options, "samples": 77 + 100 * options["seed"]}
+
+
+CHOICES = {"joins": joined, "mixtures": mixed, "weights": drawn, "epochs": prolonged}
+
+
 class TestQuick:
     run = quick
 
@@ -204,11 +220,12 @@ class TestQuick:
 
         run()
 
-    def test_workers_of_mixtures(self, tables: list[Any]) -> None:
+    @pytest.mark.parametrize("what", ["mixtures", "weights", "epochs"])
+    def test_workers_of_choices(self, tables: list[Any], what: str) -> None:
         @self.run
         @given(options=cases(most_ranks=2), workers=st.integers(1, 3))
         def run(options: dict[str, Any], workers: int) -> None:
-            check_workers(*mixed(tables, options), workers)
+            check_workers(*CHOICES[what](tables, options), workers)
 
         run()
 
@@ -220,23 +237,22 @@ class TestQuick:
 
         run()
 
-    def test_elastic_mixtures(self, tables: list[Any]) -> None:
+    @pytest.mark.parametrize("what", ["mixtures", "weights", "epochs"])
+    def test_elastic_choices(self, tables: list[Any], what: str) -> None:
         @self.run
         @given(options=cases(), ranks=st.sampled_from([2, 3]))
         def run(options: dict[str, Any], ranks: int) -> None:
-            check_elastic(*mixed(tables, options), ranks)
+            check_elastic(*CHOICES[what](tables, options), ranks)
 
         run()
 
-    @pytest.mark.parametrize("what", ["subsets", "joins", "mixtures"])
+    @pytest.mark.parametrize("what", ["subsets", *CHOICES])
     def test_resuming(self, tables: list[Any], what: str) -> None:
-        choose = {"joins": joined, "mixtures": mixed}
-
         @settings(self.run, max_examples=1 + self.run.max_examples // 3)
         @given(options=cases(most_ranks=2))
         def run(options: dict[str, Any]) -> None:
             subset = tables[2], options
-            check_resuming(*(choose[what](tables, options) if what in choose else subset))
+            check_resuming(*(CHOICES[what](tables, options) if what in CHOICES else subset))
 
         run()
 

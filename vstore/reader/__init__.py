@@ -2,7 +2,8 @@
 
 from vstore.reader.mixture import Mixture
 from vstore.reader.options import ReadOptions
+from vstore.reader.plan.drawing import balanced
 from vstore.reader.reader import Reader
 from vstore.reader.statistics import ReaderStatistics
 
-__all__ = ["Mixture", "ReadOptions", "Reader", "ReaderStatistics"]
+__all__ = ["Mixture", "ReadOptions", "Reader", "ReaderStatistics", "balanced"]

@@ -16,8 +16,9 @@ from vstore.format.table.names import VALID_SUFFIX
 from vstore.reader.load.engine import Batch
 from vstore.reader.load.finishing import Place
 from vstore.reader.plan.cursor import Cursor, Identity
+from vstore.reader.plan.deal import Deal
 from vstore.reader.plan.mixing import Proportions, RepeatedOrder
-from vstore.reader.plan.planner import Deal, Layout, Spans, works
+from vstore.reader.plan.planner import Layout, Spans, works
 from vstore.reader.plan.progress import Progress
 from vstore.reader.plan.sample_deal import SampleDeal
 from vstore.reader.statistics import ReaderStatistics
@@ -88,9 +89,13 @@ class MixedStream:
     def identity(self) -> Identity:
         """What the order was made from."""
         identities = [stream.identity for stream in self._streams]
-        parts = [each.data for each in identities]
-        described = f"{parts} {self._proportions.weights} {self._samples}"
-        return replace(identities[0], data=digest_of(described.encode()))
+        weights = (self._proportions.weights, [each.weights for each in identities])
+        return replace(
+            identities[0],
+            data=digest_of(repr([each.data for each in identities]).encode()),
+            epoch_samples=self._samples,
+            weights=digest_of(repr(weights).encode()),
+        )
 
     def deal(self, cursor: Cursor) -> Deal:
         """Return how samples are dealt to ranks from a place on."""
@@ -159,8 +164,8 @@ class MixedStream:
         def spans(batches: range) -> tuple[list[int], list[int]]:
             starts, stops = deal.spans(batches)
             return (
-                (before + proportions.counts(starts)[:, i]).tolist(),
-                (before + proportions.counts(stops)[:, i]).tolist(),
+                proportions.counts(starts)[:, i].tolist(),
+                proportions.counts(stops)[:, i].tolist(),
             )
 
         layout = self._layout(i, progress.layout)

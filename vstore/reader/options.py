@@ -4,8 +4,11 @@ import operator
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from numbers import Number
 from pathlib import Path
 from typing import Any, Literal, TypedDict, get_args
+
+import numpy as np
 
 from vstore.errors import InvalidInputError
 from vstore.faces import exported_from, internals
@@ -22,6 +25,7 @@ from vstore.reader.load.finishing import (
 )
 from vstore.reader.mixture import MixedStream, Mixture
 from vstore.reader.plan.cursor import Cursor
+from vstore.reader.plan.drawing import Weights
 from vstore.reader.plan.planner import Shuffle
 from vstore.reader.source import Source
 from vstore.reader.stream import CACHE_NBYTES, MEMORY_NBYTES, Options, Stream
@@ -41,6 +45,8 @@ class ReadOptions(TypedDict, total=False):
     world_size: int | None
     rows: Any
     keys: Sequence[Any] | None
+    weights: Any
+    samples: int | None
     transforms: Transforms
     collate: Collate
     ragged: Ragged | Mapping[str, Ragged]
@@ -54,6 +60,7 @@ class ReadOptions(TypedDict, total=False):
 _INTEGERS = {
     "batch_size": (1, True),
     "seed": (0, False),
+    "samples": (1, True),
     "window": (1, True),
     "window_nbytes": (1, True),
     "rank": (0, True),
@@ -90,6 +97,8 @@ class Choices:
     world_size: int | None = None
     rows: Any = None
     keys: Sequence[Any] | None = None
+    weights: Any = None
+    samples: int | None = None
     transforms: Transforms = field(default_factory=dict)
     collate: Collate = "dict"
     ragged: Ragged | Mapping[str, Ragged] = "list"
@@ -155,17 +164,33 @@ class Choices:
             source = self._source(data, columns)
             options = self._options(self._finisher(source, library), allocate, source)
             return Stream(source, options)
-        if self.keys is not None or not (self.rows is None or callable(self.rows)):
-            raise InvalidInputError("choose samples of a mixture by a function as rows")
-        if not isinstance(data.members, list | tuple) or not data.members:
-            raise InvalidInputError("the members of a mixture are a list of tables or columns")
-        sources = [self._source(member, columns) for member in data.members]
         streams = []
-        for source in sources:
-            options = self._options(self._finisher(source, library), allocate, source)
-            share = options.memory_nbytes // len(sources)
+        for member, choices in self._of_members(data):
+            source = choices._source(member, columns)  # noqa: SLF001 - of the same class
+            options = choices._options(choices._finisher(source, library), allocate, source)  # noqa: SLF001
+            share = options.memory_nbytes // len(data.members)
             streams.append(Stream(source, replace(options, memory_nbytes=share)))
         return MixedStream(streams, data)
+
+    def _of_members(self, mixture: Mixture) -> list[tuple[Any, "Choices"]]:
+        """Return the members of a mixture, each with the choices among its samples."""
+        members = mixture.members
+        if not isinstance(members, list | tuple) or not members:
+            raise InvalidInputError("the members of a mixture are a list of tables or columns")
+        if self.samples is not None:
+            raise InvalidInputError("a mixture says itself how long an epoch is: Mixture(samples=)")
+        if self.keys is not None:
+            raise InvalidInputError(
+                "choose samples of a mixture by rows: a function for all members, or a list of one "
+                "choice for each, such as rows=[a.positions(keys), slice(100)]"
+            )
+        rows = [self.rows] * len(members) if callable(self.rows) else self.rows
+        chosen = _one_each("rows", rows, members=len(members))
+        weights = _one_each("weights", self.weights, members=len(members))
+        return [
+            (member, replace(self, rows=chosen[i], weights=weights[i]))
+            for i, member in enumerate(members)
+        ]
 
     def _source(self, data: Any, columns: Sequence[str] | None) -> Source:
         source = Source.of(data, columns, rows=self.rows, keys=self.keys)
@@ -185,6 +210,8 @@ class Choices:
             shuffle=as_shuffle(self.shuffle),
             seed=self.seed,
             window=window,
+            samples=self.samples,
+            weights=self._drawing(source),
             drop_last=self.drop_last,
             rank=self.rank or 0,
             world_size=self.world_size or 1,
@@ -196,6 +223,13 @@ class Choices:
             finish=finisher,
             allocate=allocate,
         )
+
+    def _drawing(self, source: Source) -> Weights | None:
+        if self.weights is None:
+            return None
+        if as_shuffle(self.shuffle) == "none":
+            raise InvalidInputError("weights draw samples at random: give shuffle=True with them")
+        return Weights.of(self.weights, samples=len(source))
 
     def _finisher(self, source: Source, library: Library) -> Finisher:
         columns = source.columns
@@ -223,6 +257,21 @@ def _samples_at_once(source: Source, finisher: Finisher) -> int:
     """Return how many samples are brought together where they are given one by one."""
     most = SAMPLES_AT_ONCE if finisher.only_converts else TRANSFORMED_AT_ONCE
     return max(1, min(most, int(SAMPLES_NBYTES / max(1.0, source.geometry.row_nbytes))))
+
+
+def _one_each(name: str, given: Any, *, members: int) -> Sequence[Any]:
+    """Return what is chosen for each member of a mixture: None for all, or a list of one each."""
+    if given is None:
+        return [None] * members
+    is_list = isinstance(given, list | tuple) and len(given) == members
+    if not is_list or any(isinstance(each, Number | np.bool_) for each in given):
+        one = "a function, or a list" if name == "rows" else "a list"
+        raise InvalidInputError(
+            f"{name} of a mixture is {one} with one choice for each of its {members} members, None "
+            f"for all samples of a member, not {given!r:.100}; Mixture(members, weights) weighs "
+            "the members"
+        )
+    return list(given)
 
 
 def as_shuffle(value: Any) -> Shuffle:

@@ -42,7 +42,15 @@ class Reader:
             same for every number of ranks with the same `batch_size * world_size`.
         rows: which samples: an index over positions, or a function that gets the columns
             by name and returns one, such as `lambda c: c["label"][:] == 3`.
+            For a `Mixture` a function, asked for each member, or a list of one choice for each.
         keys: which samples, by their keys.
+        weights: how often each sample is drawn, compared with the others: one number for each
+            sample that is read, shape (samples,). Each epoch draws as many samples as there are,
+            with replacement, anew. Needs `shuffle`. For a `Mixture`, a list with one such for
+            each member, or None.
+        samples: how many samples an epoch has, over all ranks; as many as are read when None.
+            Without `weights`, each epoch goes on among all samples where the one before ended, so
+            that over time all come equally often.
         transforms: functions of one sample, by column, or one function of a whole sample, a
             dict; they run on threads.
         collate: `"dict"`, `"tuple"`, or a function of a dict of columns, run on threads.

@@ -20,14 +20,16 @@ from vstore.reader.load.hedging import Meter
 from vstore.reader.load.loading import fetch_all
 from vstore.reader.load.session import Memory, open_channels, stored_array
 from vstore.reader.plan.cursor import Cursor, Identity
+from vstore.reader.plan.deal import Deal
+from vstore.reader.plan.drawing import Weights
+from vstore.reader.plan.mixing import RepeatedOrder
 from vstore.reader.plan.planner import (
-    Deal,
-    EpochOrder,
     Layout,
     Order,
     Shuffle,
     Work,
     blocks_of,
+    order_of,
     works,
 )
 from vstore.reader.plan.progress import Progress
@@ -73,7 +75,7 @@ MEMORY_NBYTES = 512 * 2**20
 class Options:
     """How samples are read.
 
-    The first eight decide on the order of the samples; `window` counts samples.
+    The first ten decide on the order of the samples; `window` counts samples.
     """
 
     batch_size: int
@@ -82,6 +84,10 @@ class Options:
     shuffle: Shuffle = "none"
     seed: int = 0
     window: int | None = None
+    samples: int | None = None
+    """How many samples an epoch has; every sample once where None."""
+    weights: Weights | None = None
+    """How often each sample is drawn; every sample comes equally often where None."""
     drop_last: bool = False
     rank: int = 0
     world_size: int = 1
@@ -116,6 +122,8 @@ class Stream:
         self._disk: DiskCache | None = None
         if options.cache_dir is not None:
             self._disk = DiskCache(options.cache_dir, options.cache_nbytes)
+        if options.samples and not len(source):
+            raise InvalidInputError(f"no sample is there to make an epoch of {options.samples:,}")
         self._starts: dict[int, Positions] = {}
         self.layout(Cursor())
         self.deal(Cursor())
@@ -142,6 +150,11 @@ class Stream:
         )
 
     @property
+    def samples(self) -> int:
+        """How many samples an epoch has, over all ranks."""
+        return self.options.samples or len(self.source)
+
+    @property
     def global_batch(self) -> int:
         """How many samples all ranks together take at a time."""
         return self.options.batch_size * self.options.world_size
@@ -166,7 +179,14 @@ class Stream:
         """What the order was made from."""
         options = self.options
         window = options.window or 0
-        return Identity(self.source.fingerprint(), options.shuffle, window, options.seed)
+        return Identity(
+            data=self.source.fingerprint(),
+            shuffle=options.shuffle,
+            window=window,
+            seed=options.seed,
+            epoch_samples=options.samples or 0,
+            weights="" if options.weights is None else options.weights.digest,
+        )
 
     def layout(self, cursor: Cursor) -> Layout:
         """Return what the order of an epoch follows from."""
@@ -177,12 +197,13 @@ class Stream:
             starts = blocks_of(selection.stored(), len(selection), rows_per_block)
             self._starts[rows_per_block] = starts
         return Layout(
-            samples=len(self.source),
+            samples=self.samples if self.options.weights else len(self.source),
             starts=self._starts[rows_per_block],
             shuffle=self.options.shuffle,
             window=window,
             seed=self.options.seed,
             global_batch=cursor.global_batch or self.global_batch,
+            weights=self.options.weights,
         )
 
     def _rows_per_block(self, window: int) -> int:
@@ -196,7 +217,7 @@ class Stream:
         options = self.options
         kind = SampleDeal if options.as_samples else Deal
         return kind(
-            len(self.source),
+            self.samples,
             options.batch_size,
             world_size=options.world_size,
             rank=options.rank,
@@ -206,8 +227,13 @@ class Stream:
 
     def epoch_order(self, progress: Progress) -> Order:
         """Return the order that an epoch is read in."""
-        order = EpochOrder(progress.layout, progress.begin.epoch)
-        return InterleavedOrder(order, progress.ranks) if progress.ranks > 1 else order
+        layout, epoch = progress.layout, progress.begin.epoch
+        order: Order = order_of(layout, epoch)
+        if layout.samples != self.samples:
+            order = RepeatedOrder(layout, epoch * self.samples, (epoch + 1) * self.samples)
+        if progress.ranks > 1:
+            order = InterleavedOrder(order, progress.ranks, global_batch=layout.global_batch)
+        return order
 
     def iterate(self, progress: Progress) -> Generator[Any, None, None]:
         """Yield what is given from a place in an epoch to its end; closing it stops all threads."""

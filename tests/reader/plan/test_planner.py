@@ -10,16 +10,9 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from vstore.errors import InvalidInputError
+from vstore.reader.plan.deal import Deal, worker_batches
 from vstore.reader.plan.permutation import shuffled
-from vstore.reader.plan.planner import (
-    Deal,
-    EpochOrder,
-    Layout,
-    Shuffle,
-    blocks_of,
-    worker_batches,
-    works,
-)
+from vstore.reader.plan.planner import EpochOrder, Layout, Shuffle, blocks_of, works
 
 Ints = NDArray[np.int64]
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from vstore.errors import InvalidInputError
 from vstore.format.table.names import SHAPE_SUFFIX
 from vstore.reader.load.engine import Batch
-from vstore.reader.plan.planner import Deal
+from vstore.reader.plan.deal import Deal
 from vstore.reader.plan.sample_deal import SampleDeal
 
 Shape = tuple[int | None, ...]

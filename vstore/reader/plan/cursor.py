@@ -41,6 +41,10 @@ class Identity:
     shuffle: str
     window: int
     seed: int
+    epoch_samples: int = 0
+    """How long an epoch was chosen to be; 0 for every sample once."""
+    weights: str = ""
+    """The digest of the weights of samples or of a mixture's members; empty for none."""
 
 
 def encode_state(cursor: Cursor, identity: Identity) -> dict[str, Any]:
@@ -89,6 +93,13 @@ def _difference(name: str, *, saved: Any, present: Any) -> str:
             "the state was saved while reading other data: check out the same commit, and choose "
             "the same columns and samples"
         )
+    if name == "weights":
+        return (
+            "the state was saved with other weights, and so another order: give the same weights, "
+            "or begin an epoch with the new ones by set_epoch()"
+        )
+    if name == "epoch_samples":
+        name = "samples"
     return (
         f"the state was saved with {name}={saved!r}; this reader has {name}={present!r}, and so "
         "another order: make it with the same"

@@ -13,7 +13,7 @@ import numpy as np
 
 from vstore.errors import InvalidInputError
 from vstore.format.numbers import Ints, Positions
-from vstore.reader.plan.planner import EpochOrder, Layout
+from vstore.reader.plan.planner import Layout, order_of
 
 _PHASE = 0.5
 
@@ -89,7 +89,10 @@ class Proportions:
 
 
 class RepeatedOrder:
-    """The part from `start` to `stop` of all epochs of one source, one behind the other."""
+    """The part from `start` to `stop` of all epochs of one source, one behind the other.
+
+    Places count from `start`; the first unit may begin before it, and the last end after `stop`.
+    """
 
     def __init__(self, layout: Layout, start: int, stop: int) -> None:
         self._layout = layout
@@ -98,10 +101,10 @@ class RepeatedOrder:
         edges = [np.array([self._first * size], np.int64)]
         self._begins = [0]
         for epoch in range(self._first, -(-stop // size)):
-            edges.append(EpochOrder(layout, epoch).edges[1:] + epoch * size)
+            edges.append(order_of(layout, epoch).edges[1:] + epoch * size)
             self._begins.append(self._begins[-1] + len(edges[-1]))
-        self._edges = np.concatenate(edges)
-        self._latest = EpochOrder(layout, self._first)
+        self._edges = np.concatenate(edges) - start
+        self._latest = order_of(layout, self._first)
 
     @property
     def edges(self) -> Ints:
@@ -112,5 +115,5 @@ class RepeatedOrder:
         """Return the positions of a unit's samples, in order."""
         at = bisect_right(self._begins, unit) - 1
         if self._latest.epoch != self._first + at:
-            self._latest = EpochOrder(self._layout, self._first + at)
+            self._latest = order_of(self._layout, self._first + at)
         return self._latest.positions(unit - self._begins[at])

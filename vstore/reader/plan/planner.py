@@ -16,7 +16,7 @@ as the unit has, and a rank, which takes whole lanes, reads only its part of the
 import math
 from bisect import bisect_right
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Literal, NamedTuple, Protocol, get_args
 
@@ -24,11 +24,12 @@ import numpy as np
 
 from vstore.errors import InvalidInputError
 from vstore.format.numbers import Ints, Positions, StoredRows
+from vstore.reader.plan.drawing import Weights
 from vstore.reader.plan.permutation import fractions, shuffled
 
 Shuffle = Literal["none", "window", "full"]
 
-_BLOCKS, _SAMPLES, _TAIL, _PLACES = range(4)
+_BLOCKS, _SAMPLES, _TAIL, _PLACES, _DRAW = range(5)
 _BATCHES_AT_ONCE = 1024
 
 
@@ -37,7 +38,8 @@ class Layout:
     """What the order of every epoch follows from.
 
     `starts` are the positions at which blocks begin, ascending from 0; `window` is about
-    how many samples a unit holds, though never less than one global batch.
+    how many samples a unit holds, though never less than one global batch. With `weights`
+    each epoch has `samples` that are drawn anew: see `order_of`.
     """
 
     samples: int
@@ -46,6 +48,7 @@ class Layout:
     window: int
     seed: int
     global_batch: int
+    weights: Weights | None = None
 
     def __post_init__(self) -> None:
         if self.shuffle not in get_args(Shuffle):
@@ -176,6 +179,34 @@ class EpochOrder:
         return np.concatenate(parts)
 
 
+class DrawnOrder:
+    """The order of one epoch of samples that are drawn by their weights."""
+
+    def __init__(self, layout: Layout, weights: Weights, epoch: int) -> None:
+        self.epoch = epoch
+        self._drawn = weights.draw(layout.samples, (layout.seed, epoch, _DRAW, 0))
+        block = np.searchsorted(layout.starts, self._drawn, "right")
+        starts = np.flatnonzero(np.diff(block, prepend=-1))
+        self._order = EpochOrder(replace(layout, starts=starts, weights=None), epoch)
+
+    @property
+    def edges(self) -> Ints:
+        """Where each unit begins in the order; last, the number of samples."""
+        return self._order.edges
+
+    def positions(self, unit: int) -> Positions:
+        """Return the positions of a unit's samples, in order."""
+        drawn: Positions = self._drawn[self._order.positions(unit)]
+        return drawn
+
+
+def order_of(layout: Layout, epoch: int) -> EpochOrder | DrawnOrder:
+    """Return the order of an epoch: of every sample once, or of those drawn by weights."""
+    if layout.weights is None:
+        return EpochOrder(layout, epoch)
+    return DrawnOrder(layout, layout.weights, epoch)
+
+
 def largest_divisor(number: int, *, at_most: int) -> int:
     """Return the largest divisor of a number that does not pass a bound.
 
@@ -189,87 +220,6 @@ def largest_divisor(number: int, *, at_most: int) -> int:
                 if best < candidate <= at_most:
                     best = candidate
     return best
-
-
-@dataclass(frozen=True, slots=True)
-class Deal:
-    """How the samples of an order are dealt to ranks, from sample `start` on.
-
-    Every rank gets equally many batches and every sample goes to one rank. Without
-    `drop_last` the last batch is smaller; where the samples left over are fewer than the
-    ranks they join the batch before, which then has one more sample on some ranks.
-    """
-
-    samples: int
-    batch_size: int
-    world_size: int = 1
-    rank: int = 0
-    drop_last: bool = False
-    start: int = 0
-    batches: int = field(init=False)
-
-    def __post_init__(self) -> None:
-        if self.batch_size < 1:
-            raise InvalidInputError(f"batch_size must be at least 1, not {self.batch_size}")
-        if not 0 <= self.rank < self.world_size:
-            msg = f"rank {self.rank} is not one of {self.world_size} ranks, numbered from 0"
-            raise InvalidInputError(msg)
-        left = self.samples - self.start
-        whole, rest = divmod(left, self.global_batch)
-        if not self.drop_last and not whole and 0 < rest < self.world_size:
-            raise InvalidInputError(
-                f"{left} samples cannot give each of {self.world_size} ranks one: read with "
-                "fewer ranks, or with drop_last=True"
-            )
-        extra = not self.drop_last and rest > 0 and (rest >= self.world_size or not whole)
-        object.__setattr__(self, "batches", whole + extra)
-
-    @property
-    def global_batch(self) -> int:
-        """How many samples all ranks together take at a time."""
-        return self.batch_size * self.world_size
-
-    @property
-    def step(self) -> int:
-        """How far apart in the order the samples of one batch are: side by side."""
-        return 1
-
-    def __len__(self) -> int:
-        """Return how many batches this rank gets."""
-        return self.batches
-
-    def whole_span(self, batch: int) -> tuple[int, int]:
-        """Return from where to where in the order a global batch lies."""
-        begin = self.start + batch * self.global_batch
-        end = begin + self.global_batch
-        if batch == self.batches - 1 and not self.drop_last:
-            end = self.samples
-        return begin, end
-
-    def spans(self, batches: range) -> tuple[list[int], list[int]]:
-        """Return from where to where in the order this rank's parts of some batches lie."""
-        number = np.asarray(batches, np.int64)
-        begin = self.start + number * self.global_batch
-        size = np.full(len(number), self.global_batch, np.int64)
-        if not self.drop_last:
-            size[number == self.batches - 1] = self.samples - begin[number == self.batches - 1]
-        return (
-            (begin + size * self.rank // self.world_size).tolist(),
-            (begin + size * (self.rank + 1) // self.world_size).tolist(),
-        )
-
-    def consumed(self, batches: int) -> int:
-        """Return how many samples of the epoch all ranks have taken after so many batches."""
-        return self.whole_span(batches - 1)[1] if batches else self.start
-
-
-def worker_batches(batches: int, *, workers: int, worker: int, taken: int = 0) -> range:
-    """Return the batches one of several worker processes makes, after the `taken` it has made.
-
-    Batches go to workers in turn, which is how a `DataLoader` collects them; so the order
-    is the same for every number of workers.
-    """
-    return range(worker + taken * workers, batches, workers)
 
 
 def blocks_of(rows: StoredRows | None, stored: int, rows_per_block: int) -> Positions:

@@ -6,7 +6,8 @@ from typing import Any
 
 from vstore.errors import InvalidInputError
 from vstore.reader.plan.cursor import Cursor
-from vstore.reader.plan.planner import Deal, Layout, worker_batches
+from vstore.reader.plan.deal import Deal, worker_batches
+from vstore.reader.plan.planner import Layout
 from vstore.reader.plan.sample_deal import SampleDeal
 
 

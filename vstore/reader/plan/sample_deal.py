@@ -6,7 +6,7 @@ import numpy as np
 
 from vstore.errors import InvalidInputError
 from vstore.format.numbers import Positions
-from vstore.reader.plan.planner import EpochOrder
+from vstore.reader.plan.planner import Order
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,15 +75,16 @@ class InterleavedOrder:
     each part comes first, then the second of each.
     """
 
-    def __init__(self, order: EpochOrder, ranks: int) -> None:
+    def __init__(self, order: Order, ranks: int, *, global_batch: int) -> None:
         self.edges = order.edges
         self._order = order
         self._ranks = ranks
+        self._global_batch = global_batch
 
     def positions(self, unit: int) -> Positions:
         """Return the positions of a unit's samples, in order."""
         positions = self._order.positions(unit)
-        batch = self._order.layout.global_batch
+        batch = self._global_batch
         whole = len(positions) // batch * batch
         parts = positions[:whole].reshape(-1, self._ranks, batch // self._ranks)
         return np.concatenate([parts.swapaxes(1, 2).reshape(-1), positions[whole:]])
