@@ -16,6 +16,7 @@ ROOT = Path(__file__).parents[1]
 PAGES = [
     "README.md",
     "docs/concepts.md",
+    "docs/errors.md",
     "docs/guides/data-lake.md",
     "docs/guides/importing.md",
     "docs/guides/maintenance.md",

@@ -80,12 +80,13 @@ def without(library: str, code: str) -> list[str]:
 @pytest.mark.parametrize("library", REFUSED)
 def test_what_needs_a_library_says_which_extra_brings_it(library: str) -> None:
     tries = [
-        f"try:\n    {statement}\nexcept MissingExtraError as error:\n    print(error)"
+        f"try:\n    {statement}\n"
+        "except MissingExtraError as error:\n    print(error, error.hint, sep=': ')"
         for statement, _ in REFUSED[library]
     ]
-    advice = f"pip install '{DISTRIBUTION}[{EXTRAS.get(library, library)}]'"
+    advice = f"install it with `pip install '{DISTRIBUTION}[{EXTRAS.get(library, library)}]'`"
     assert without(library, "\n".join([PREPARED, *tries])) == [
-        f"{message}: {advice}" for _, message in REFUSED[library]
+        f"{message}, which is not installed: {advice}" for _, message in REFUSED[library]
     ]
 
 

@@ -17,7 +17,7 @@ VstoreError
 └── MissingExtraError (ImportError)     an optional dependency is not installed
 """
 
-from functools import partial
+from collections.abc import Mapping
 from typing import Any
 
 from vstore.faces import exported_from
@@ -26,42 +26,110 @@ from vstore.version import DISTRIBUTION
 
 @exported_from("vstore")
 class VstoreError(Exception):
-    """The root of every error that vstore raises."""
+    """The root of every error that vstore raises.
+
+    `str(error)` is the message: what happened, and to what. The advice is apart from it, in
+    `hint`, and a traceback shows it below the message.
+
+    Attributes:
+        code: a stable name of what happened, one of `CODES`. Programs compare this, not the text.
+        hint: what to do about it, in Python; None if there is nothing to advise.
+        fields: the values that the message names, such as the path and the column.
+
+    >>> error = NotFoundError("there is no branch 'dev'", code="branch-not-found", name="dev")
+    >>> error.code, error.fields["name"]
+    ('branch-not-found', 'dev')
+    """
+
+    code: str = "error"
+    hint: str | None
+    fields: dict[str, Any]
+
+    def __init__(
+        self, message: str = "", *, code: str | None = None, hint: str | None = None, **fields: Any
+    ) -> None:
+        """Take the message and what belongs to it; without a `code`, the class has one."""
+        super().__init__(message)
+        self.code = type(self).code if code is None else code
+        self.hint = None
+        self.fields = fields
+        if hint:
+            advise(self, hint)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickle everything, whatever arguments a class takes, so that no worker loses any."""
+        return _restored, (type(self), self.args, self.__dict__.copy())
+
+
+def advise(error: VstoreError, hint: str) -> None:
+    """Give an error a hint, in place of the one that it has."""
+    error.__notes__ = [_as_note(hint), *circumstances(error)]
+    error.hint = hint
+
+
+def circumstances(error: VstoreError) -> tuple[str, ...]:
+    """Return the notes that say where an error happened: all but that of the hint."""
+    own = _as_note(error.hint or "")
+    return tuple(note for note in getattr(error, "__notes__", ()) if note != own)
+
+
+def _as_note(hint: str) -> str:
+    return f"Hint: {hint}"
+
+
+def _restored(cls: type[VstoreError], args: tuple[Any, ...], state: dict[str, Any]) -> VstoreError:
+    error = cls.__new__(cls, *args)
+    error.__dict__.update(state)
+    return error
 
 
 @exported_from("vstore")
 class InvalidInputError(VstoreError, ValueError):
     """The caller's value is wrong; nothing was changed."""
 
+    code = "invalid-input"
+
 
 @exported_from("vstore")
 class OutOfBoundsError(InvalidInputError, IndexError):
     """A position lies outside the data."""
+
+    code = "out-of-bounds"
 
 
 @exported_from("vstore")
 class InvalidUrlError(InvalidInputError):
     """A URL or path that names no store."""
 
+    code = "invalid-url"
+
 
 @exported_from("vstore")
 class NotFoundError(VstoreError, LookupError):
     """What was named does not exist."""
+
+    code = "not-found"
 
 
 @exported_from("vstore")
 class AlreadyExistsError(VstoreError):
     """What was to be created exists already; it was left as it was."""
 
+    code = "already-exists"
+
 
 @exported_from("vstore")
 class ReadOnlyError(VstoreError):
     """The store or the view cannot be written."""
 
+    code = "read-only"
+
 
 @exported_from("vstore")
 class ClosedError(VstoreError):
     """A handle of a finished transaction was used."""
+
+    code = "closed"
 
 
 @exported_from("vstore")
@@ -71,6 +139,8 @@ class ConflictError(VstoreError):
     `conflicts` holds what collided, as `vstore.Conflict` values, where samples did.
     """
 
+    code = "conflict"
+
     conflicts: tuple[Any, ...] = ()
 
 
@@ -78,39 +148,195 @@ class ConflictError(VstoreError):
 class UnknownOutcomeError(VstoreError):
     """A write may or may not have taken effect; nothing was cleaned up."""
 
+    code = "unknown-outcome"
+
 
 @exported_from("vstore")
 class FormatError(VstoreError):
     """A stored document is malformed or needs a newer vstore."""
+
+    code = "malformed"
 
 
 @exported_from("vstore")
 class CorruptionError(FormatError):
     """Stored bytes do not have the digest that names them."""
 
+    code = "corrupt"
+
 
 @exported_from("vstore")
 class StorageError(VstoreError):
     """The store failed or refused the request."""
+
+    code = "storage-failed"
 
 
 @exported_from("vstore")
 class UnsupportedStoreError(StorageError):
     """The store cannot keep a promise that vstore needs."""
 
+    code = "unsupported-store"
+
 
 @exported_from("vstore")
 class MissingExtraError(VstoreError, ImportError):
     """An optional dependency is not installed."""
+
+    code = "missing-extra"
 
     def __init__(self, package: str, *, extra: str | None, purpose: str) -> None:
         """Say what is missing; `extra` is None where none of vstore's extras brings it."""
         self.package = package
         self.extra = extra
         self.purpose = purpose
-        advice = f": pip install '{DISTRIBUTION}[{extra}]'" if extra else ", which is not installed"
-        super().__init__(f"{purpose} needs {package}{advice}")
+        command = f"`pip install '{DISTRIBUTION}[{extra}]'`"
+        super().__init__(
+            f"{purpose} needs {package}, which is not installed",
+            hint=f"install it with {command}" if extra else f"install {package}",
+            package=package,
+            extra=extra,
+        )
 
-    def __reduce__(self) -> tuple[Any, ...]:
-        """Pickle what the error was made of, so that a worker's error reaches its parent."""
-        return partial(type(self), extra=self.extra, purpose=self.purpose), (self.package,)
+
+CODES: Mapping[type[VstoreError], Mapping[str, str]] = {
+    VstoreError: {
+        "error": "any other error of vstore",
+    },
+    InvalidInputError: {
+        "invalid-input": "a value is wrong; the message names it",
+        "ambiguous-prefix": "several commits begin with the prefix",
+        "another-repository": "a commit is in another repository",
+        "batches-unknown": "the number of batches taken is known to workers only",
+        "blosc-threads": "numcodecs would compress with threads, so bytes would vary",
+        "chunk-too-large": "one chunk of samples is too large",
+        "column-not-optional": "a sample of a column is None, and the column is not optional",
+        "fewer-samples-than-ranks": "there are fewer samples than ranks",
+        "forked-process": "a forked process wrote to a store that it inherited",
+        "group-not-empty": "a group that is not empty is in the way",
+        "in-memory-only": "a repository in memory was given where others must reach it",
+        "inexact-codec": "a codec of the array would change values",
+        "key-exists": "a sample has the key already",
+        "lossy-conversion": "values do not fit the data type without loss",
+        "masked-values": "a masked array was given where every value counts",
+        "missing-keys": "no keys were given for samples that need them",
+        "no-batch-size": "no batch size was given",
+        "no-cache": "a cache was to be filled, and there is none",
+        "no-whole-batch": "there are fewer samples than a batch holds",
+        "not-a-group": "a node below which something was to go is not a group",
+        "not-a-revision": "a text cannot name a commit",
+        "not-a-table": "what is at the path is not a table",
+        "not-an-ancestor": "a commit is not an ancestor of the branch",
+        "not-nestable": "samples do not make a nested tensor",
+        "not-readable": "what was given is neither a table nor columns",
+        "part-of-a-table": "what was to change by itself belongs to a table",
+        "pickled-file": "a file holds Python objects, which vstore does not unpickle",
+        "sample-without-path": "a sample was given without the path of its table",
+        "samples-differ-in-axes": "ragged samples have different numbers of axes",
+        "samples-differ-in-size": "an index goes below samples that differ in size",
+        "state-of-other-workers": "a state was saved by other worker processes",
+        "text-in-number-column": "text was given to a column or array of numbers",
+        "time-without-zone": "a time has no time zone",
+        "uncommitted-data": "a reader was given data of an open transaction",
+        "unexpected-keys": "keys were given for samples that have none",
+        "unknown-preset": "a preset of codecs does not exist",
+        "unsupported-dtype": "a data type cannot be stored",
+        "wrong-kind": "what is at the path is of another kind than wanted",
+    },
+    OutOfBoundsError: {
+        "out-of-bounds": "a position or a mask is outside the data",
+        "mask-length": "a mask has another length than what it is applied to",
+    },
+    InvalidUrlError: {
+        "invalid-url": "a URL or path names no store",
+        "secret-in-url": "a bucket's URL has a query, user or password",
+    },
+    NotFoundError: {
+        "not-found": "what was named does not exist",
+        "branch-not-found": "there is no branch of that name",
+        "column-not-found": "the table has no column of that name",
+        "commit-not-found": "there is no such commit",
+        "file-not-found": "there is no such file",
+        "keys-not-in-both": "tables that are read together do not have the same keys",
+        "no-commit-yet": "nothing was committed to the branch",
+        "not-deleted": "there is no deleted branch or tag of that name to restore",
+        "nothing-to-undo": "the branch was not updated since it was created",
+        "object-not-found": "the store does not hold an object",
+        "path-not-found": "nothing is at the path",
+        "repository-not-found": "there is no repository",
+        "revision-not-found": "no branch, tag or commit is called that",
+        "sample-not-found": "no sample has the key, or is at the position",
+        "tag-not-found": "there is no tag of that name",
+    },
+    AlreadyExistsError: {
+        "already-exists": "what was to be created exists",
+        "branch-exists": "a branch has that name",
+        "path-exists": "something is at the path",
+        "repository-exists": "a repository is there",
+        "tag-exists": "a tag has that name, and tags do not move",
+    },
+    ReadOnlyError: {
+        "read-only": "the store or the view cannot be written",
+        "commit-is-read-only": "a commit never changes",
+        "no-conditional-writes": "the filesystem has no conditional writes, so it is read only",
+    },
+    ClosedError: {
+        "closed": "a handle was used after its end",
+        "broken-transaction": "an earlier change of the transaction was made in part",
+        "finished-transaction": "the transaction was committed or discarded",
+    },
+    ConflictError: {
+        "conflict": "another writer came first, or two changes exclude each other",
+        "branch-contended": "a branch was updated too often while a commit was made",
+        "branch-deleted": "the branch was deleted while a commit was made",
+        "branch-not-merged": "a branch to delete has commits that are nowhere else",
+        "chunk-written-twice": "two processes wrote parts of one chunk",
+        "commit-deleted": "garbage collection deleted the commit",
+        "gc-interrupted": "garbage collection was interrupted or gave way to another",
+        "gc-is-deleting": "garbage collection is deleting, so the change has to wait",
+        "gc-running": "another garbage collection is deleting",
+        "merge-conflict": "two sides changed the same thing",
+        "nothing-to-do": "the changes are there already",
+        "objects-deleted": "garbage collection deleted what a commit needs before it was made",
+        "pending-deletion": "garbage collection is about to delete the commit",
+        "ref-moved": "another writer updated the branch or tag meanwhile",
+    },
+    UnknownOutcomeError: {
+        "unknown-outcome": "a write may or may not have taken effect",
+    },
+    FormatError: {
+        "malformed": "a stored document is malformed",
+        "format-too-new": "a newer vstore wrote the document",
+        "malformed-key-index": "the key index of a table is malformed",
+        "unknown-object": "the repository has an object of an unknown kind",
+    },
+    CorruptionError: {
+        "corrupt": "stored bytes are damaged",
+        "damaged-object": "the bytes of an object differ from its digest",
+        "undecodable-image": "the bytes of an image cannot be decoded",
+    },
+    StorageError: {
+        "storage-failed": "the store failed",
+        "access-denied": "the credentials do not allow the request",
+        "bad-credentials": "the credentials are wrong or have expired",
+        "memory-of-another-process": "a store in memory was opened in another process",
+        "no-bucket": "the bucket does not exist",
+        "no-credentials": "no credentials were found",
+        "server-failing": "the server kept failing",
+        "server-refuses": "the server keeps refusing a write whose condition holds",
+        "server-unreachable": "the server was not reached",
+        "stale-listing": "the store does not list what was just stored",
+        "wrong-region": "the bucket is in another region",
+    },
+    UnsupportedStoreError: {
+        "unsupported-store": "the store cannot keep a promise that vstore needs",
+        "no-guarantee": "the store fails a guarantee that commits depend on",
+    },
+    MissingExtraError: {
+        "missing-extra": "an optional package is not installed",
+    },
+}
+"""Every code and what it means, by class; the first is that of the class itself.
+
+Codes are stable: a program may rely on them, while messages and hints may be reworded.
+"""

@@ -40,11 +40,11 @@ class Run:
         return ended
 
     def fails(self, *arguments: str, **environment: str) -> str:
-        """Run a command that fails; return its one line on stderr."""
+        """Run a command that fails; return its line on stderr, and that of the hint below."""
         ended = self.any(*arguments, **environment)
         assert (ended.code, ended.out) == (1, ""), ended
-        assert ended.err.startswith("error: ")
-        assert ended.err.count("\n") == 1
+        labels = [line.partition(": ")[0] for line in ended.err.splitlines()]
+        assert labels in (["error"], ["error", "hint"])
         return ended.err.removeprefix("error: ").rstrip("\n")
 
     def misused(self, *arguments: str, **environment: str) -> str:

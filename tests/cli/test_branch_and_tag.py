@@ -48,7 +48,7 @@ class TestBranches:
     def test_with_commits_of_their_own_are_kept(self, run: Run, repo: vstore.Repository) -> None:
         said = run.fails("branch", "delete", "main", "-R", "repo")
         assert "on no other branch or tag" in said
-        assert "delete it with --force" in said
+        assert "`vstore branch delete --force " in said
         run("branch", "delete", "main", "-R", "repo", "--force")
         assert list(repo.branches) == ["dev"]
 
@@ -108,7 +108,7 @@ class TestTags:
     @pytest.mark.parametrize(
         ("arguments", "said"),
         [
-            (["create", "v1"], "there is a tag 'v1' already; tags do not move"),
+            (["create", "v1"], "there is a tag 'v1' already, and tags do not move"),
             (["create", "v2", "--at", "nope"], "is called 'nope'"),
             (["delete", "nope"], "there is no tag 'nope'"),
         ],

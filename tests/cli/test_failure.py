@@ -71,8 +71,8 @@ def test_faults_say_that_they_are_such(capsys: pytest.CaptureFixture[str]) -> No
     code, said = end_of(capsys, fails(ZeroDivisionError("division by zero")))
     assert code == 1
     assert said == (
-        "error: division by zero (ZeroDivisionError): this is a fault in vstore. "
-        "Run it again with --debug and report what it shows.\n"
+        "error: division by zero (ZeroDivisionError): this is a fault in vstore\n"
+        "hint: run it again with --debug and report it\n"
     )
 
 

@@ -124,9 +124,9 @@ class TestLog:
 
     def test_refuses_what_does_not_go_together(self, run: Run, repo: vstore.Repository) -> None:
         assert "leave out --path" in run.fails("log", "repo", "--graph", "--path", "train")
-        assert "needs the --path" in run.fails("log", "repo", "--sample", "k7")
+        assert "give the --path" in run.fails("log", "repo", "--sample", "k7")
         said = run.fails("log", "repo", "--path", "climate/temperature", "--sample", "k7")
-        assert "no table and no column" in said
+        assert "neither a table nor a column" in said
         assert "there is no 'nope'" in run.fails("log", "repo", "--path", "nope", "--sample", "k")
 
 

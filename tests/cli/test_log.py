@@ -117,7 +117,10 @@ def test_revisions_of_the_default_repository(
 @pytest.mark.parametrize(
     ("revision", "said"),
     [
-        ("nope", "no branch, tag or commit is called 'nope'; the branches are: 'dev', 'main'"),
+        (
+            "nope",
+            "no branch, tag or commit is called 'nope'\nhint: the branches are: 'dev', 'main'",
+        ),
         ("main~9", "has only 1 ancestors"),
         ("main^2", "has 1 parents, not 2"),
         ("f" * 64, "there is no "),
@@ -140,7 +143,7 @@ def test_an_ambiguous_prefix(run: Run) -> None:
             pass
         prefix = repo.branches["main"][:4]
     said = run.fails("log", f"repo@{prefix}")
-    assert f"the prefix {prefix!r} is ambiguous: 2 commits begin so" in said
+    assert f"the prefix {prefix!r} is ambiguous: 2 commits begin with it" in said
     assert "give more digits" in said
 
 
@@ -156,8 +159,8 @@ def test_no_repository(run: Run, url: str) -> None:
 
 
 def test_no_repository_named(run: Run) -> None:
-    assert "no repository is named" in run.fails("log")
-    assert "'main' is neither a repository nor" in run.fails("log", "main")
+    assert "no repository given" in run.fails("log")
+    assert "'main' is not a repository" in run.fails("log", "main")
 
 
 def test_messages_cannot_steer_the_terminal(run: Run) -> None:

@@ -153,11 +153,13 @@ class TestRewriting:
         )
         run("amend", "main", "--author", "Cy <cy@example.org>")
         assert str(clash.commit("main").author) == "Cy <cy@example.org>"
-        assert "say what" in run.fails("amend")
+        assert "hint: give --message" in run.fails("amend")
         assert "takes a JSON object" in run.fails("amend", "--metadata", "[1]")
 
     def test_squash(self, run: Run, clash: vstore.Repository) -> None:
         run("squash", "dev", "--since", "v1", "-m", "All of it")
         assert [commit.message for commit in clash.log("v1..dev")] == ["All of it"]
-        assert "is no ancestor" in run.fails("squash", "dev", "--since", "main", "--message", "x")
+        assert "is not an ancestor" in run.fails(
+            "squash", "dev", "--since", "main", "--message", "x"
+        )
         assert "--message" in run.misused("squash", "dev", "--since", "v1")

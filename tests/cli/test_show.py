@@ -50,7 +50,7 @@ class TestPaths:
 
     def test_a_path_in_the_place_of_a_revision(self, run: Run) -> None:
         said = run.fails("show", "train", VSTORE_URL="repo")
-        assert "a path comes second: vstore show @ train" in said
+        assert "hint: a path comes second: `vstore show @ train`" in said
 
 
 class TestValues:
@@ -113,14 +113,14 @@ class TestValues:
         [
             (["train", "10"], "10"),
             (["train", "[3,99]"], "99"),
-            (["train", "0,1"], "whose one axis counts samples"),
-            (["train", "x"], "'x' is no index"),
+            (["train", "0,1"], "whose only axis is that of the samples"),
+            (["train", "x"], "'x' is not an index"),
             (["train", "::0"], "step"),
             (["climate", "0"], "is a group"),
             (["climate", "0", "--json"], "is a group"),
             (["train", "--key", "nope"], "no sample with the key 'nope'"),
-            (["train", "1", "--key", "k1"], "not both"),
-            (["climate/temperature", "--key", "k1"], "have no keys"),
+            (["train", "1", "--key", "k1"], "give one of the two"),
+            (["climate/temperature", "--key", "k1"], "neither a table nor a column"),
             (["climate/temperature", "0,0,0"], "too many indices"),
         ],
     )

@@ -55,5 +55,5 @@ def test_whole_and_in_parts_is_refused() -> None:
 def test_where_none_are_taken(run: Run) -> None:
     ended = run.any("log", "./x", "--option", "key=hunter2", "--debug")
     assert ended.code == 1
-    assert "takes no --option" in ended.err
+    assert "takes no storage options" in ended.err
     assert "hunter2" not in ended.err

@@ -55,7 +55,7 @@ def test_a_directory_with_a_repository_is_one(
 
 def test_the_default_repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(InvalidInputError, match="no repository is named"):
+    with pytest.raises(InvalidInputError, match="no repository given"):
         default_url({})
     assert default_url({"VSTORE_URL": "s3://bucket/a"}) == "s3://bucket/a"
     vstore.create(".")

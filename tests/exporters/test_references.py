@@ -175,12 +175,12 @@ def test_loose_objects_are_in_the_file(tmp_path: Path) -> None:
 def test_what_cannot_be_exported(tmp_path: Path) -> None:
     repository = repositories.in_memory()
     fill(repository)
-    with pytest.raises(vstore.InvalidInputError, match="this process's memory"):
+    with pytest.raises(vstore.InvalidInputError, match="the memory of this process"):
         export_refs(repository.checkout(), tmp_path / "refs.json")
     repository = repositories.on_disk(tmp_path)
     fill(repository)
     with pytest.raises(vstore.NotFoundError, match="'nope'"):
         export_refs(repository.checkout(), tmp_path / "refs.json", group="nope")
-    with pytest.raises(vstore.NotFoundError, match="name the group"):
+    with pytest.raises(vstore.NotFoundError, match="not a group"):
         export_refs(repository.checkout(), tmp_path / "refs.json", group="sparse")
     assert not list(tmp_path.glob("*refs.json*"))

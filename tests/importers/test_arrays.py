@@ -80,7 +80,7 @@ def test_a_table_holds_what_the_files_do(sources: list[ArraySource]) -> None:
 def test_bytes_behind_the_array_are_found_before_the_last_batch_counts(tmp_path: Path) -> None:
     path = tmp_path / "x.gz"
     path.write_bytes(gzip.compress(idx_bytes(images(10)) + b"!"))
-    with pytest.raises(InvalidInputError, match="goes on behind the array"):
+    with pytest.raises(InvalidInputError, match="has more data after the array"):
         list(ArrayRows.of(open_arrays(path)).batches(5))
 
 

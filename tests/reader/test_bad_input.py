@@ -24,7 +24,7 @@ SAMPLES = 300
         ({"batch_size": 4, "seed": None}, "seed"),
         ({"batch_size": 4, "seed": -1}, "seed"),
         ({"batch_size": 4, "window": 0}, "window"),
-        ({"batch_size": 4, "window": 9, "window_nbytes": 9}, "not both"),
+        ({"batch_size": 4, "window": 9, "window_nbytes": 9}, "give one of the two"),
         ({"batch_size": 4, "memory_nbytes": 0}, "memory_nbytes"),
         ({"batch_size": 4, "threads": 0}, "threads"),
         ({"batch_size": 4, "cache_dir": 5}, "cache_dir is a directory"),
@@ -35,7 +35,7 @@ SAMPLES = 300
         ({"batch_size": 4, "world_size": 2}, "give both"),
         ({"batch_size": 4, "rank": 0, "world_size": 301}, "fewer ranks"),
         ({"batch_size": 301, "drop_last": True}, "no whole batch"),
-        ({"batch_size": 4, "rows": [1], "keys": ["a"]}, "not by both"),
+        ({"batch_size": 4, "rows": [1], "keys": ["a"]}, "give one of the two"),
         ({"batch_size": 4, "rows": [300]}, "300"),
         ({"batch_size": 4, "rows": [0.5]}, "indexed by"),
         ({"batch_size": 4, "rows": []}, "none of the 300 samples"),
@@ -74,11 +74,11 @@ def test_an_epoch_is_a_whole_number(table: vstore.Table, epoch: Any) -> None:
 
 
 def test_what_is_not_there_is_named(table: vstore.Table) -> None:
-    with pytest.raises(vstore.NotFoundError, match="'nope'; there are flag, image"):
+    with pytest.raises(vstore.NotFoundError, match="'nope'\nHint: the columns are 'flag', 'image"):
         Reader(table, ["nope"], batch_size=4)
     with pytest.raises(vstore.NotFoundError, match="nope"):
         Reader(table, [["nope"]], batch_size=4)  # type: ignore[list-item]
-    with pytest.raises(vstore.NotFoundError, match="'nope'; there are flag, image"):
+    with pytest.raises(vstore.NotFoundError, match="'nope'\nHint: the columns are 'flag', 'image"):
         Reader(table, batch_size=4, rows=lambda c: c["nope"][:])
     with pytest.raises(vstore.NotFoundError, match="the key 'nope'"):
         Reader(table, batch_size=4, keys=["key 1", "nope"])
@@ -114,7 +114,10 @@ def test_tables_that_cannot_be_joined_say_how_they_could(repo: vstore.Repository
         tx.create_table("nameless", spec).extend({"other": np.arange(3)})
     snapshot = repo.checkout("main")
     label = snapshot["train"]["label"]
-    with pytest.raises(vstore.NotFoundError, match=r"298 of the 300 keys .* keys=\.\.\."):
+    with pytest.raises(
+        vstore.NotFoundError,
+        match=r"298 of the 300 keys [^\n]*\nHint: choose the keys that are in both with keys=",
+    ):
         Reader([label, snapshot["some"]["other"]], batch_size=4)
     with pytest.raises(vstore.InvalidInputError, match="equally long"):
         Reader([label, snapshot["nameless"]["other"]], batch_size=4)
@@ -127,7 +130,7 @@ def test_tables_that_cannot_be_joined_say_how_they_could(repo: vstore.Repository
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"samples": 301}, "behind 301 samples of an epoch that has 300"),
+        ({"samples": 301}, "after 301 samples of an epoch that has 300"),
         ({"samples": -1}, "samples of a reader's state"),
         ({"samples": "3"}, "samples of a reader's state"),
         ({"workers": 0}, "workers"),

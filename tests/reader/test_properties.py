@@ -68,7 +68,7 @@ def reader_of(data: Any, options: dict[str, Any], **changes: Any) -> Reader:
     try:
         return Reader(data, **(options | changes))
     except vstore.InvalidInputError as error:
-        assume("no whole batch" not in str(error) and "fewer ranks" not in str(error))
+        assume(error.code not in ("no-whole-batch", "fewer-samples-than-ranks"))
         assume("none of the" not in str(error))
         raise
 

@@ -335,3 +335,20 @@ def test_neighbouring_chunks_come_with_one_request() -> None:
     store.reset()
     assert_same_bits(column[::-1], values[::-1])
     assert store.count() == 1
+
+
+def test_an_image_that_cannot_be_decoded_is_named() -> None:
+    buffer = io.BytesIO()
+    Image.fromarray(np.arange(192, dtype=np.uint8).reshape(8, 8, 3)).save(buffer, "PNG")
+    good = buffer.getvalue()
+    repository = new_repository()
+    with repository.transaction("main", message="Add") as tx:
+        table = tx.create_table("t", {"image": vstore.image()})
+        table.extend({"image": [good, good, good[:30], good]})
+        table.delete([0])
+    column = repository.checkout().table("t")["image"]
+    for index in (1, slice(0, 3), [2, 1]):
+        with pytest.raises(vstore.CorruptionError, match="column 'image', sample 1: ") as damaged:
+            column[index]
+        assert damaged.value.code == "undecodable-image"
+        assert damaged.value.fields["sample"] == 1

@@ -80,7 +80,9 @@ def test_an_ambiguous_prefix_is_refused_with_the_candidates() -> None:
     for last in "01":
         digest = Digest("abcdef" + "0" * 57 + last)
         repository.store.put(object_keys.commit(digest), b"{}")
-    with pytest.raises(vstore.InvalidInputError, match=r"ambiguous: 2 commits.*more digits"):
+    with pytest.raises(
+        vstore.InvalidInputError, match=r"ambiguous: 2 commits[^\n]*\nHint: give more digits"
+    ):
         repository.resolve("abcd")
     with pytest.raises(vstore.NotFoundError):
         repository.resolve("abc")

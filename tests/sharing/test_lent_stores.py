@@ -297,7 +297,7 @@ def test_garbage_collection_spares_open_transactions_and_removes_what_dead_ones_
     assert len(journal(repository)) > 1
     repository.gc(grace=timedelta(0))
     assert journal(repository) == []
-    with pytest.raises(vstore.ClosedError, match="took the transaction for dead"):
+    with pytest.raises(vstore.ClosedError, match="removed what other processes wrote"):
         dead.commit()
     assert len(list(repository.log())) == 1
 

@@ -61,7 +61,7 @@ class TestLocalPaths:
 class TestUrls:
     @pytest.mark.parametrize("url", ["s3:/bucket/x", "S3:bucket", "memory:x", "file:/tmp/x"])
     def test_a_lost_slash_makes_no_folder(self, url: str) -> None:
-        with pytest.raises(InvalidUrlError, match="is no URL: write"):
+        with pytest.raises(InvalidUrlError, match=r"is not a URL\nHint: write"):
             open_store(url)
 
     def test_a_folder_may_be_called_so(self, tmp_path: Path) -> None:
@@ -69,18 +69,18 @@ class TestUrls:
         assert open_store("./s3:/x").url.endswith("/s3:/x")
 
     def test_a_kind_of_url_that_nothing_opens_is_named(self) -> None:
-        with pytest.raises(InvalidUrlError, match="s4://bucket/x: nothing installed"):
+        with pytest.raises(InvalidUrlError, match="s4://bucket/x: no installed package"):
             open_store("s4://bucket/x")
 
     @pytest.mark.parametrize("options", ["hidden-secret", 5, [("key", "hidden-secret")]])
     @pytest.mark.parametrize("url", ["x", "memory://x", "s3://bucket/x"])
     def test_options_that_are_no_mapping_are_refused(self, url: str, options: Any) -> None:
-        with pytest.raises(InvalidInputError, match="storage_options is a mapping") as caught:
+        with pytest.raises(InvalidInputError, match="storage_options must be a mapping") as caught:
             open_store(url, storage_options=options)
         assert "hidden" not in str(caught.value)
 
     def test_names_of_options_are_strings(self) -> None:
-        with pytest.raises(InvalidInputError, match="names of storage_options"):
+        with pytest.raises(InvalidInputError, match="names in storage_options"):
             open_store("s3://bucket/x", storage_options=cast("Any", {1: "hidden-secret"}))
 
     def test_memory(self) -> None:
@@ -204,25 +204,28 @@ class TestEngines:
         monkeypatch.setattr(engines, "_is_installed", lambda _: False)
         with pytest.raises(MissingExtraError) as missing:
             open_store(url, storage_options=options)
-        assert str(missing.value) == (
-            f"opening {url} needs {package}: pip install '{DISTRIBUTION}[{extra}]'"
-        )
+        assert str(missing.value) == f"opening {url} needs {package}, which is not installed"
+        assert missing.value.hint == f"install it with `pip install '{DISTRIBUTION}[{extra}]'`"
 
     def test_a_wanted_engine_that_is_missing_is_named(
         self, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr(engines, "_is_installed", lambda package: package != "obstore")
-        with pytest.raises(MissingExtraError, match=r"obstore.*-arrays\[s3-lite\]"):
+        with pytest.raises(
+            MissingExtraError, match=r"obstore[^`]*`pip install .*-arrays\[s3-lite\]"
+        ):
             open_store("s3://bucket", storage_options=KEYS, engine="obstore")
         monkeypatch.setattr(engines, "_is_installed", lambda package: package != "s3fs")
-        with pytest.raises(MissingExtraError, match=r"s3fs.*-arrays\[s3\]"):
+        with pytest.raises(MissingExtraError, match=r"s3fs[^`]*`pip install .*-arrays\[s3\]"):
             open_store("s3://bucket", storage_options=KEYS, engine="fsspec")
 
     def test_settings_that_obstore_alone_does_not_know(
         self, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr(engines, "_is_installed", lambda package: package == "obstore")
-        with pytest.raises(MissingExtraError, match=r"settings that obstore does not know.*\[s3\]"):
+        with pytest.raises(
+            MissingExtraError, match=r"settings that obstore does not know[^`]*`.*\[s3\]"
+        ):
             open_store("s3://bucket", storage_options=KEYS | {"profile": "mine"})
 
     def test_obstore_alone_does_not_survive_a_fork(self, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -242,7 +245,7 @@ class TestEngines:
         ) as no:
             open_store("sftp://host/r")
         assert no.value.extra is None
-        assert "pip install" not in str(no.value)
+        assert "pip install" not in str(no.value.hint)
 
     def test_one_package_is_enough(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(engines, "_is_installed", lambda package: package == "s3fs")

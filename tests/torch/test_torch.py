@@ -97,7 +97,7 @@ def test_keys_ranges_and_names_as_in_hangar(table: vstore.Table) -> None:
         make_torch_dataset(table["label"], field_names=["not a name"])
     with pytest.raises(vstore.InvalidInputError, match="slice"):
         make_torch_dataset(table["label"], index_range=range(3))  # type: ignore[arg-type]
-    with pytest.raises(vstore.InvalidInputError, match="not by both"):
+    with pytest.raises(vstore.InvalidInputError, match="give one of the two"):
         make_torch_dataset(table["label"], keys=["key 1"], index_range=slice(3))
 
 

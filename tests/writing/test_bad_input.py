@@ -108,7 +108,7 @@ def test_wrong_samples(unchanged: Repository, use: Use, message: str) -> None:
     ("keys", "message"),
     numbered(
         [
-            (None, "give keys="),
+            (None, "have int keys, and none were given"),
             ([9], "1 keys for 2 samples"),
             ([7, 8, 9], "3 keys for 2 samples"),
             ([9, 9], "9 is given twice"),
@@ -150,7 +150,7 @@ def test_keys_for_a_table_without() -> None:
     tx = repository.transaction("main", message="Add")
     with pytest.raises(vstore.InvalidInputError, match="have no keys"):
         tx["t"].extend({"x": [2]}, keys=[1])
-    with pytest.raises(vstore.InvalidInputError, match="no keys: use positions"):
+    with pytest.raises(vstore.InvalidInputError, match="no keys\nHint: use positions"):
         tx["t"].delete(keys=[0])
     assert tx.commit() is None
 
@@ -159,11 +159,11 @@ def test_keys_for_a_table_without() -> None:
     ("use", "error", "message"),
     numbered(
         [
-            (lambda tx: tx["t"].delete(), vstore.InvalidInputError, "positions or keys="),
+            (lambda tx: tx["t"].delete(), vstore.InvalidInputError, "positions or keys"),
             (
                 lambda tx: tx["t"].delete(0, keys=[1]),
                 vstore.InvalidInputError,
-                "positions or keys=",
+                "positions or keys",
             ),
             (lambda tx: tx["t"].delete(4), vstore.OutOfBoundsError, "4"),
             (lambda tx: tx["t"].delete([0, 9]), vstore.OutOfBoundsError, "9"),
@@ -209,15 +209,19 @@ def test_keys_for_a_table_without() -> None:
                 vstore.InvalidInputError,
                 "list of sam",
             ),
-            (lambda tx: tx["t"]["y"], vstore.NotFoundError, "its columns: 'b', 'i', 'r', 's', 'x'"),
-            (lambda tx: tx["u"], vstore.NotFoundError, "there are 'a', 't'"),
+            (
+                lambda tx: tx["t"]["y"],
+                vstore.NotFoundError,
+                "its columns are 'b', 'i', 'r', 's', 'x'",
+            ),
+            (lambda tx: tx["u"], vstore.NotFoundError, "choose one of 'a', 't'"),
             (lambda tx: tx["t/y"], vstore.NotFoundError, "'y'"),
             (lambda tx: tx[5], vstore.InvalidInputError, "string of names"),
             (lambda tx: tx["a"].__setitem__((0, 5), 1), vstore.OutOfBoundsError, "5"),
             (lambda tx: tx["a"].__setitem__(0, np.ones(4)), vstore.InvalidInputError, "do not fit"),
             (lambda tx: tx["a"].__setitem__(0, "x"), vstore.InvalidInputError, "holds float32"),
             (lambda tx: tx["a"].__setitem__("x", 1), vstore.InvalidInputError, "indexed by"),
-            (lambda tx: tx.delete("nope"), vstore.NotFoundError, "there are 'a', 't'"),
+            (lambda tx: tx.delete("nope"), vstore.NotFoundError, "choose one of 'a', 't'"),
             (lambda tx: tx.delete(""), vstore.InvalidInputError, "root"),
         ]
     ),

@@ -45,7 +45,7 @@ def test_a_column_that_cannot_be_added_leaves_the_table_as_it_was(repo: Reposito
             tx["t"].add_column("n", vstore.text())
         with pytest.raises(InvalidInputError, match="2 values for 6 samples"):
             tx["t"].add_column("m", vstore.ndarray((), "int8"), [1, 2])
-        with pytest.raises(InvalidInputError, match="taken by vstore"):
+        with pytest.raises(InvalidInputError, match="reserved by vstore"):
             tx["t"].add_column("n.valid", vstore.text())
         assert list(tx["t"].columns) == ["n", "word"]
     assert internals(tx).commit_made is None

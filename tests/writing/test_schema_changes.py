@@ -134,7 +134,7 @@ def test_masked_values_are_not_made_up(repository: Repository) -> None:
     tx = repository.transaction("main", message="Change")
     table = tx["t"]
     masked = np.ma.MaskedArray([1, 2, 3], mask=[False, True, False])
-    with pytest.raises(vstore.InvalidInputError, match=r"'large' are masked.*as_optional"):
+    with pytest.raises(vstore.InvalidInputError, match=r"'large' are masked\nHint: .*as_optional"):
         table["large"][:3] = masked
     with pytest.raises(vstore.InvalidInputError, match="masked in part"):
         table["vector"][:1] = np.ma.MaskedArray([[1, 2, 3]], mask=[[False, True, False]])

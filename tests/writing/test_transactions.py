@@ -324,7 +324,7 @@ def test_a_commit_is_never_older_than_its_parent() -> None:
     assert made_now is not None
     assert made_now.time == future
     tx = repository.transaction("main", message="3", time=datetime.now(UTC), allow_empty=True)
-    with pytest.raises(vstore.InvalidInputError, match="before the parent"):
+    with pytest.raises(vstore.InvalidInputError, match="earlier than the time of the parent"):
         tx.commit()
     assert len(list(repository.log())) == 2
 

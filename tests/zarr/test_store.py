@@ -343,7 +343,7 @@ class TestTables:
             group = open_group(tx.store)["deep/train"]
             with pytest.raises(ValueError, match="columns change together"):
                 group["image"].resize((4, 2, 3))
-            with pytest.raises(ValueError, match="knows its samples by"):
+            with pytest.raises(ValueError, match="finds its samples by"):
                 group["sample"][0] = "other"
             with pytest.raises(ValueError, match="nothing can go below"):
                 group.create_array("more", shape=(10,), dtype="i4")

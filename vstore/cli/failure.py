@@ -1,4 +1,4 @@
-"""How commands end that do not succeed: one line that says why, and an exit code."""
+"""How commands end that do not succeed: why, in one line, what to do about it, an exit code."""
 
 import traceback
 from collections.abc import Iterator, Mapping
@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 import typer
 from rich.text import Text
 
+from vstore.cli.hints import hint_of
 from vstore.cli.output import console, printable
-from vstore.errors import VstoreError
+from vstore.errors import VstoreError, circumstances
 from vstore.lazy import lazy
 
 if TYPE_CHECKING:
@@ -20,24 +21,10 @@ else:
 FAILED = 1
 INTERRUPTED = 130
 
-_IN_COMMANDS = {
-    "make one with vstore.create()": "make one with vstore init",
-    "open it with vstore.open()": "nothing was changed",
-    "delete it with force=True": "delete it with --force",
-    "keys: give keys=": "keys: give --keys",
-    "({'anon': True} reads a public bucket)": "(--option anon=true reads a public bucket)",
-    "storage_options={'client_kwargs': {'region_name': ...}}": (
-        "--option client_kwargs.region_name=..."
-    ),
-    "storage_options": "--option",
-    "unsafe_single_writer=True": "--unsafe-single-writer",
-}
-"""The library's advice is in Python; here it is in commands."""
-
 
 @contextmanager
 def reported(*, debug: bool, storage_options: Mapping[str, Any]) -> Iterator[None]:
-    """Show what goes wrong inside as one line on stderr, without secrets, and exit.
+    """Show on stderr what goes wrong inside and what to do about it, without secrets, and exit.
 
     Any `VstoreError` is the caller's business; another exception is a fault in vstore, and
     says so. With `debug` the traceback comes first.
@@ -53,24 +40,24 @@ def reported(*, debug: bool, storage_options: Mapping[str, Any]) -> Iterator[Non
     except VstoreError as error:
         _write_traceback(error, secrets, wanted=debug)
         _write("error", _message(error), secrets)
+        _write("hint", hint_of(error), secrets)
         raise typer.Exit(FAILED) from None
     except Exception as error:  # noqa: BLE001 - the last resort of a program
         _write_traceback(error, secrets, wanted=debug)
-        advice = "" if debug else " Run it again with --debug and report what it shows."
         kind = type(error).__name__
-        _write("error", f"{error} ({kind}): this is a fault in vstore.{advice}", secrets)
+        _write("error", f"{error} ({kind}): this is a fault in vstore", secrets)
+        _write("hint", None if debug else "run it again with --debug and report it", secrets)
         raise typer.Exit(FAILED) from None
 
 
 def _message(error: VstoreError) -> str:
-    message = str(error)
-    for phrase, command in _IN_COMMANDS.items():
-        message = message.replace(phrase, command)
-    notes = "; ".join(getattr(error, "__notes__", ()))
-    return f"{message} ({notes})" if notes else message
+    where = "; ".join(circumstances(error))
+    return f"{error} ({where})" if where else str(error)
 
 
-def _write(label: str, message: str, secrets: frozenset[str]) -> None:
+def _write(label: str, message: str | None, secrets: frozenset[str]) -> None:
+    if not message:
+        return
     line = " ".join(printable(_hidden(message, secrets)).split())
     text = Text.assemble((f"{label}: ", "bold red"), line)
     console(stderr=True).print(text, soft_wrap=True)

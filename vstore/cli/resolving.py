@@ -88,8 +88,7 @@ def _check_paths(paths: Iterable[str], repo: "Repository", sides: tuple[str, str
     for path in paths:
         if not any(tree.find(path.strip("/")) is not None for tree in trees):
             raise InvalidInputError(
-                f"there is nothing at {path!r} in {sides[0]!r} or {sides[1]!r}, for which a side "
-                "could be chosen; nothing was changed"
+                f"there is nothing at {path!r} in {sides[0]!r} or {sides[1]!r}; nothing was changed"
             )
 
 

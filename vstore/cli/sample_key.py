@@ -40,5 +40,7 @@ def find_table(snapshot: "Snapshot", path: str) -> "vstore.Table":
         if place in snapshot and isinstance(node := snapshot[place], vstore.Table):
             return node
     if path not in snapshot:
-        raise NotFoundError(f"there is no {path!r} in {snapshot.commit.id[:12]}")
-    raise InvalidInputError(f"{path!r} is no table and no column of one: its parts have no keys")
+        raise NotFoundError(
+            f"there is no {path!r} in {snapshot.commit.id[:12]}", code="path-not-found", path=path
+        )
+    raise InvalidInputError(f"{path!r} is neither a table nor a column of one", code="not-a-table")

@@ -184,9 +184,12 @@ def _keys(table: "vstore.Table", positions: Sequence[int]) -> Sequence[Any] | No
 def _check_samples(index: Any, path: str) -> None:
     if not isinstance(index, (int, slice, list)):
         raise InvalidInputError(
-            f"{path!r} is a table, whose one axis counts samples; index a column of it for more"
+            f"{path!r} is a table, whose only axis is that of the samples",
+            hint="index one of its columns for more",
         )
 
 
 def _no_values(path: str) -> InvalidInputError:
-    return InvalidInputError(f"{path or '/'!r} is a group: name a table or an array in it")
+    return InvalidInputError(
+        f"{path or '/'!r} is a group", hint="give the path of a table or an array in it"
+    )

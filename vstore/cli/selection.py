@@ -48,6 +48,7 @@ def _integer(item: str, text: str) -> int:
 
 def _malformed(text: str) -> InvalidInputError:
     return InvalidInputError(
-        f"{text!r} is no index: write 17, -1 (behind --), 10:20, ::100, [3,5], or several with "
-        "commas between for the axes of an array"
+        f"{text!r} is not an index",
+        hint="write 17, -1 (after --), 10:20, ::100 or [3,5]; separate several, for the axes of "
+        "an array, with commas",
     )

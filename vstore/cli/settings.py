@@ -77,7 +77,7 @@ class Settings:
 
     def _target(self, text: str | None, revision: str | None) -> Target:
         if self.repo is not None and revision is not None and text is not None:
-            raise InvalidInputError(f"--repo and --rev are given: there is no use for {text!r}")
+            raise InvalidInputError(f"{text!r} is not needed: --repo and --rev are given")
         if revision is not None:
             return Target(text, revision)
         if self.repo is not None:
@@ -89,8 +89,9 @@ class Settings:
             return self.open()
         except InvalidInputError:
             raise InvalidInputError(
-                f"{text!r} is neither a repository nor, as a revision, of use without one: the "
-                "current directory is none. Give URL@REV, --repo URL, or set VSTORE_URL"
+                f"{text!r} is not a repository",
+                hint="to use it as a revision, pass --repo, set VSTORE_URL, or run inside a "
+                "repository",
             ) from None
 
 

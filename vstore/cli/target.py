@@ -72,7 +72,8 @@ def default_url(environment: Mapping[str, str] = os.environ) -> str:
     found = environment.get(URL_VARIABLE, "")
     if not found and not is_repository("."):
         raise InvalidInputError(
-            "no repository is named and the current directory is none: give its URL or path "
-            f"(URL@REV, or --repo URL), or set {URL_VARIABLE}; vstore init makes a new one"
+            "no repository given, and the current directory is not one",
+            hint=f"give its URL or path, pass --repo, or set {URL_VARIABLE}; create a repository "
+            "with `vstore init URL`",
         )
     return found or "."

@@ -49,7 +49,8 @@ class FollowedSample:
         if row < 0:
             raise NotFoundError(
                 f"the table {self.table.path!r} has {len(self.table)} samples and no keys; got "
-                f"{self.position}"
+                f"{self.position}",
+                code="sample-not-found",
             )
         self._anchor(_Place(self.start, self.table, row))
 

@@ -12,10 +12,10 @@ from vstore.diffing.attributes import AttributeChange, attribute_changes, plain,
 from vstore.diffing.columns import ColumnPair, changed_rows, pair_columns, schema, stored
 from vstore.diffing.lineage import Lineage
 from vstore.diffing.statistics import Comparison, ValueStatistics, is_measurable
-from vstore.errors import NotFoundError
 from vstore.faces import exported_from, internals
 from vstore.format.numbers import StoredRows
 from vstore.format.table.sample_keys import SampleKey
+from vstore.reading.column import column_not_found
 from vstore.reading.stored_table import StoredTable
 from vstore.reading.table import Table
 
@@ -137,7 +137,7 @@ class TableDiff:
         wanted = list(self.changes) if columns is None else list(columns)
         for name in wanted:
             if name not in known:
-                raise NotFoundError(f"the table {self.path!r} has no column {name!r}")
+                raise column_not_found(self.path, name, sorted(known))
         pairs = [pair for pair in self.columns if pair.name in wanted]
         return {
             pair.name: self._compared(pair)

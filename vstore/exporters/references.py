@@ -55,7 +55,10 @@ def export_refs(snapshot: Snapshot, path: str | os.PathLike[str], *, group: str 
     """
     target = Path(path)
     if not target.parent.is_dir():
-        raise InvalidInputError(f"there is no folder {str(target.parent)!r} for {target.name!r}")
+        raise InvalidInputError(
+            f"there is no folder {str(target.parent)!r} for {target.name!r}",
+            hint="create the folder first",
+        )
     entries = references(snapshot, group=group)
     count = 0
     with tempfile.NamedTemporaryFile(
@@ -83,7 +86,12 @@ def references(snapshot: Snapshot, *, group: str = "") -> Iterator[tuple[str, An
     moves = _moves(internals(snapshot).fetcher.store)
     group = group.strip("/")
     if group and not isinstance(internals(snapshot).tree.get(group), GroupNode):
-        raise NotFoundError(f"{group!r} is an array: name the group it is in")
+        raise NotFoundError(
+            f"{group!r} is an array, not a group",
+            code="path-not-found",
+            hint="give the path of the group it is in",
+            path=group,
+        )
     hierarchy = Keys(StoredHierarchy(snapshot))
     start = f"{group}/" if group else ""
     return (
@@ -137,8 +145,9 @@ def _with_consolidated(hierarchy: Keys, prefix: str) -> Iterator[tuple[str, byte
 def _packs_url(url: str) -> str:
     if url.startswith("memory:"):
         raise InvalidInputError(
-            f"{url} lies in this process's memory, where no other reader finds it: export from a "
-            "repository on disk or in a bucket"
+            f"{url} is in the memory of this process, where no other reader finds it",
+            code="in-memory-only",
+            hint="export from a repository on disk or in a bucket",
         )
     return url if _SCHEME.match(url) else f"file://{Path(url).resolve()}"
 

@@ -265,13 +265,18 @@ def _known(value: Any, what: str) -> dict[str, Any]:
     if not isinstance(version, int) or version < 1:
         raise FormatError(f"{what} has no valid format version: {version!r}")
     if version > FORMAT:
-        msg = (
-            f"{what} has the format version {version}; this vstore reads up to {FORMAT}: upgrade it"
+        raise FormatError(
+            f"{what} has the format version {version}; this vstore reads up to {FORMAT}",
+            code="format-too-new",
+            hint="install a newer vstore",
         )
-        raise FormatError(msg)
     unknown = _unknown_features(value.get("features", []), what)
     if unknown:
-        raise FormatError(f"{what} needs the features {unknown}, which this vstore does not know")
+        raise FormatError(
+            f"{what} needs the features {unknown}, which this vstore does not know",
+            code="format-too-new",
+            hint="install a newer vstore",
+        )
     return value
 
 

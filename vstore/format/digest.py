@@ -18,6 +18,8 @@ Data = TypeVar("Data", bytes, memoryview)
 DIGEST_NBYTES = 32
 READS = 5
 """How often bytes are read that come damaged in another way each time."""
+RESTORE = "restore it from a copy with `repo.fsck(mode='full', repair_from=copy)`"
+"""What to do about a damaged object."""
 
 _HEX = frozenset("0123456789abcdef")
 
@@ -84,8 +86,9 @@ def verify(data: bytes | memoryview, expected: bytes, *, what: str) -> None:
     """Raise `CorruptionError` unless `data` has the 32-byte digest `expected`."""
     found = raw_digest(data)
     if found != expected:
-        msg = (
+        raise CorruptionError(
             f"{what} is damaged: its {len(data)} bytes have the digest {found.hex()}, "
-            f"not {expected.hex()}; restore the object from a copy"
+            f"not {expected.hex()}",
+            code="damaged-object",
+            hint=RESTORE,
         )
-        raise CorruptionError(msg)

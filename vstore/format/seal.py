@@ -6,7 +6,7 @@ import msgspec
 
 from vstore.errors import CorruptionError, FormatError
 from vstore.format import document
-from vstore.format.digest import digest_of
+from vstore.format.digest import RESTORE, digest_of
 
 _CHECK = "check"
 
@@ -44,6 +44,8 @@ def break_seal(value: dict[str, Any], *, what: str) -> dict[str, Any]:
     members = {name: member for name, member in value.items() if name != _CHECK}
     if value.get(_CHECK) != digest_of(document.dumps(members)):
         raise CorruptionError(
-            f"{what} is damaged: its check does not fit the rest; run vstore fsck"
+            f"{what} is damaged: its check does not fit the rest",
+            code="damaged-object",
+            hint=RESTORE,
         )
     return members

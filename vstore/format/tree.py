@@ -317,8 +317,13 @@ class Tree:
             parent = self.find(path.strip("/").rpartition("/")[0])
             beside = sorted(parent.children) if isinstance(parent, GroupNode) else []
             beside = [name for name in beside if name != OBJECTS]
-            hint = f"; there are {', '.join(map(repr, beside[:10]))}" if beside else ""
-            raise NotFoundError(f"there is no {path!r} in this commit{hint}")
+            names = ", ".join(map(repr, beside[:10]))
+            raise NotFoundError(
+                f"there is no {path!r} in this commit",
+                code="path-not-found",
+                hint=f"choose one of {names}" if names else None,
+                path=path,
+            )
         return node
 
     def child(self, group: GroupNode, name: str, *, what: str = "") -> Node:
@@ -337,7 +342,7 @@ class Tree:
         names = split_path(path)
         if not names:
             if not isinstance(node, GroupNode):
-                raise InvalidInputError("the root of a repository is a group")
+                raise InvalidInputError("the root of a repository must be a group")
             return replace(self, root=node)
         return replace(self, root=self._put(self.root, names, node, above or GroupNode()))
 
@@ -359,7 +364,9 @@ class Tree:
         if rest:
             child = self.child(group, name) if name in children else above
             if not isinstance(child, GroupNode):
-                raise InvalidInputError(f"{name!r} is an array: nothing can go below it")
+                raise InvalidInputError(
+                    f"{name!r} is an array, and an array has no children", code="not-a-group"
+                )
             children[name] = self._put(child, tuple(rest), node, above)
         elif node is None:
             children.pop(name, None)

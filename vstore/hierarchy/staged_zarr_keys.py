@@ -67,7 +67,10 @@ class StagedKeys(Keys):
     def _set_document(self, path: str, document: dict[str, Any]) -> None:
         target = self.target(path) if path else Target("", self.hierarchy.root, ())
         if target.rest and _is_closed(target.node):
-            raise InvalidInputError(f"{target.path!r} is no plain group: nothing can go below it")
+            raise InvalidInputError(
+                f"{target.path!r} is not a plain group, so nothing can go below it",
+                code="not-a-group",
+            )
         if document["node_type"] == "group":
             kept = documents.group_document(document, path=path)
             if not target.rest and isinstance(target.node, ArrayNode):
@@ -76,7 +79,7 @@ class StagedKeys(Keys):
             return
         if not path:
             raise InvalidInputError(
-                "the root of a vstore repository is a group: give the array a name"
+                "the root of a vstore repository must be a group", hint="give the array a name"
             )
         self._set_array(path, documents.array_metadata(document, path=path))
 
@@ -100,8 +103,9 @@ class StagedKeys(Keys):
         array = self._staged.array(join(path, name))
         if array.metadata != metadata.with_attributes(array.metadata.attributes):
             raise InvalidInputError(
-                f"{name!r} is a column of the table {path!r}, whose columns change together: "
-                f"use the transaction's own tx[{path!r}]"
+                f"{name!r} is a column of the table {path!r}, whose columns change together",
+                code="part-of-a-table",
+                hint=f"change it through `tx[{path!r}]`",
             )
         array.set_attributes(metadata.attributes)
 
@@ -109,8 +113,9 @@ class StagedKeys(Keys):
         parent, _, name = target.path.rpartition("/")
         if self._staged.is_table(parent) and name not in self._tree.table(parent).names:
             raise InvalidInputError(
-                f"{name!r} is what the table {parent!r} knows its samples by: use the "
-                f"transaction's own tx[{parent!r}]"
+                f"{name!r} belongs to the table {parent!r}, which finds its samples by it",
+                code="part-of-a-table",
+                hint=f"change it through `tx[{parent!r}]`",
             )
 
     def delete(self, key: str) -> None:
@@ -178,15 +183,20 @@ class StagedKeys(Keys):
 
     def _require_no_table(self, path: str) -> None:
         if self._staged.is_table(path):
-            raise InvalidInputError(f"{path!r} is a table: delete it whole")
+            raise InvalidInputError(
+                f"{path!r} is a table, and its parts cannot be deleted one by one",
+                code="part-of-a-table",
+                hint=f"delete it as a whole with `tx.delete({path!r})`",
+            )
         self._require_no_column(path)
 
     def _require_no_column(self, path: str) -> None:
         parent = path.rpartition("/")[0]
         if path and self._staged.is_table(parent):
             raise InvalidInputError(
-                f"{path!r} belongs to the table {parent!r}: use the transaction's own "
-                f"tx[{parent!r}]"
+                f"{path!r} belongs to the table {parent!r}",
+                code="part-of-a-table",
+                hint=f"change it through `tx[{parent!r}]`",
             )
 
     def _put_object(self, key: str, data: bytes) -> None:

@@ -62,7 +62,9 @@ def first_parent(digest: Digest, distance: int, read: ReadCommit) -> Digest:
     document = read(digest)
     target = document.depth - distance
     if target < 0:
-        raise NotFoundError(f"the commit {digest[:12]} has only {document.depth} ancestors")
+        raise NotFoundError(
+            f"the commit {digest[:12]} has only {document.depth} ancestors", code="commit-not-found"
+        )
     while document.depth > target:
         within = [name for depth, name in document.ancestors if depth >= target]
         digest = Digest(within[-1] if within else document.parents[0])
@@ -80,11 +82,18 @@ def as_of(digest: Digest, time: datetime, read: ReadCommit) -> Digest:
         NotFoundError: the line begins later.
     """
     if time.tzinfo is None:
-        raise InvalidInputError(f"as_of={time} needs a time zone, for instance tzinfo=UTC")
+        raise InvalidInputError(
+            f"as_of={time} has no time zone",
+            code="time-without-zone",
+            hint="give one, as in `datetime(2026, 1, 31, tzinfo=UTC)`",
+        )
     document = read(digest)
     while parse_time(document.time) > time:
         if not document.parents:
-            raise NotFoundError(f"the first commit was made on {document.time}, after {time}")
+            raise NotFoundError(
+                f"the first commit was made on {document.time}, after {time}",
+                code="commit-not-found",
+            )
         digest = _step(document, lambda _, name: parse_time(read(name).time) > time)
         document = read(digest)
     return digest
@@ -104,5 +113,8 @@ def nth_parent(digest: Digest, number: int, read: ReadCommit) -> Digest:
         return digest
     parents = read(digest).parents
     if number > len(parents):
-        raise NotFoundError(f"the commit {digest[:12]} has {len(parents)} parents, not {number}")
+        raise NotFoundError(
+            f"the commit {digest[:12]} has {len(parents)} parents, not {number}",
+            code="commit-not-found",
+        )
     return Digest(parents[number - 1])

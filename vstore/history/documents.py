@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import TypeVar
 
-from vstore.errors import FormatError
+from vstore.errors import FormatError, NotFoundError
 from vstore.format import collection
 from vstore.format import commit as commits
 from vstore.format.commit import Stored
@@ -11,6 +11,16 @@ from vstore.format.digest import READS
 from vstore.storage.store import Key, ObjectStore, Version
 
 T = TypeVar("T")
+
+
+def repository_not_found(url: str) -> NotFoundError:
+    """Return the error for a place that has no repository file."""
+    return NotFoundError(
+        f"there is no vstore repository at {url}",
+        code="repository-not-found",
+        hint=f"check the address, or create a repository with `vstore.create({url!r})`",
+        url=url,
+    )
 
 
 def read_document(

@@ -178,10 +178,15 @@ def require_kept(store: ObjectStore, state: CollectionDocument | None, commit: D
     if state.is_pending and condemned_among(store, state, [key]):
         raise ConflictError(
             f"the commit {commit} is on no branch or tag, and garbage collection is about to "
-            "delete it: call it off first (repo.gc(cancel=True), vstore gc --cancel)"
+            "delete it",
+            code="pending-deletion",
+            hint="cancel the deletion first with `repo.gc(cancel=True)`",
+            commit=commit,
         )
     if not is_there(store, key):
-        raise ConflictError(f"the commit {commit} is not in {store.url} any more")
+        raise ConflictError(
+            f"the commit {commit} is not in {store.url} any more", code="commit-deleted"
+        )
 
 
 def require_intact(store: ObjectStore, objects: Iterator[Need]) -> CollectionDocument | None:
@@ -201,8 +206,9 @@ def require_intact(store: ObjectStore, objects: Iterator[Need]) -> CollectionDoc
             if started.seconds > SWEEP_SECONDS:
                 raise ConflictError(
                     "garbage collection has been deleting objects equal to those of this "
-                    f"commit for {SWEEP_SECONDS:.0f} seconds; nothing was changed. Try again "
-                    "when it is over (if it was killed, run vstore gc to finish it)"
+                    f"commit for {SWEEP_SECONDS:.0f} seconds; nothing was changed",
+                    code="gc-is-deleting",
+                    hint="try again when it is over; if it was killed, finish it with `repo.gc()`",
                 )
             time.sleep(_POLL_SECONDS)
             state = find_collection(store)
@@ -242,5 +248,7 @@ def _touches(store: ObjectStore, state: CollectionDocument, wanted: list[Key]) -
 def _lost(detail: str) -> ConflictError:
     return ConflictError(
         "garbage collection deleted objects that this commit needs, because it took longer than "
-        f"the grace period to make ({detail}); nothing was changed: begin again"
+        f"the grace period to make ({detail}); nothing was changed",
+        code="objects-deleted",
+        hint="begin another transaction",
     )

@@ -129,7 +129,7 @@ class Refs:
         """Return the branch, or raise `NotFoundError`."""
         found = self.find_branch(name)
         if found is None:
-            raise NotFoundError(f"there is no branch {name!r} in {self._store.url}")
+            raise branch_not_found(name, self._store.url)
         return found
 
     def create_branch(
@@ -290,8 +290,10 @@ class Refs:
             version = self._store.put_if_absent(key, data)
         if version is None:
             raise AlreadyExistsError(
-                f"there is a tag {name!r} already; tags do not move: choose another name or "
-                "delete it first"
+                f"there is a tag {name!r} already, and tags do not move",
+                code="tag-exists",
+                hint=f"choose another name, or delete it first with `repo.tags.delete({name!r})`",
+                name=name,
             )
         if since.is_slow:
             with self._undone(lambda: self._bury_tag(name, version)):
@@ -319,11 +321,16 @@ class Refs:
         """
         found = self._find_tag(name)
         if found is None or isinstance(found[0], Tombstone):
-            raise NotFoundError(f"there is no tag {name!r} in {self._store.url}")
+            raise tag_not_found(name, self._store.url)
         note = self.deleted.note(found[0])
         if not self._bury_tag(name, found[1]) and self.find_tag(name) is not None:
             self.deleted.withdraw(note)
-            raise ConflictError(f"the tag {name!r} was made again just now; it was not deleted")
+            raise ConflictError(
+                f"the tag {name!r} was created again just now; it was not deleted",
+                code="ref-moved",
+                hint="try again",
+                name=name,
+            )
 
     def _bury_tag(self, name: str, version: Version) -> bool:
         return self._dead_tags.bury(name, object_keys.tag(name), version)
@@ -337,6 +344,30 @@ class Refs:
             name = object_keys.find_ref_name(Key(info.key))
             if name is not None:
                 yield name, info
+
+
+def branch_not_found(name: str, url: str) -> NotFoundError:
+    """Return the error for a branch that does not exist."""
+    return NotFoundError(
+        f"there is no branch {name!r} in {url}",
+        code="branch-not-found",
+        hint="list the branches with `list(repo.branches)`, or create it with "
+        f"`repo.branches.create({name!r})`",
+        name=name,
+        url=url,
+    )
+
+
+def tag_not_found(name: str, url: str) -> NotFoundError:
+    """Return the error for a tag that does not exist."""
+    return NotFoundError(
+        f"there is no tag {name!r} in {url}",
+        code="tag-not-found",
+        hint="list the tags with `list(repo.tags)`, or create it with "
+        f"`repo.tags.create({name!r})`",
+        name=name,
+        url=url,
+    )
 
 
 def _check_name(found: str, wanted: str, what: str) -> None:

@@ -43,8 +43,11 @@ class Resolver:
         match = _REVISION.fullmatch(str(revision))
         if match is None:
             raise InvalidInputError(
-                f"{revision!r} is not a revision: give a branch, a tag, a commit hash or its "
-                "prefix, with ~n or ^n behind it for ancestors"
+                f"{revision!r} is not a revision",
+                code="not-a-revision",
+                hint="give a branch, a tag, a commit hash or its prefix, followed by ~n or ^n for "
+                "an ancestor",
+                revision=str(revision),
             )
         digest, by_hash = self._named(match["name"])
         if match["at"] is not None:
@@ -60,14 +63,19 @@ class Resolver:
         if at.isdecimal():
             log = self.refs.get_branch(name).document.log
             if int(at) >= len(log):
-                raise NotFoundError(f"the log of {name!r} has {len(log)} entries, from 0; not {at}")
+                raise NotFoundError(
+                    f"the log of {name!r} has {len(log)} entries, from 0; there is no {at}",
+                    code="commit-not-found",
+                )
             return Digest(log[int(at)].commit)
         try:
             time = datetime.fromisoformat(at)
         except ValueError:
             raise InvalidInputError(
-                f"{name}@{{{at}}} takes a number of moves or a time like 2026-01-31 or "
-                "2026-01-31T12:00:00Z"
+                f"{at!r} in {name}@{{{at}}} is neither a number of updates nor a time",
+                code="not-a-revision",
+                hint="give a number, or a time like 2026-01-31 or 2026-01-31T12:00:00Z",
+                revision=f"{name}@{{{at}}}",
             ) from None
         return as_of(digest, time if time.tzinfo else time.replace(tzinfo=UTC), self.read)
 
@@ -82,21 +90,28 @@ class Resolver:
             return Digest(tag.commit), False
         if _PREFIX.fullmatch(name):
             return self._with_prefix(name), True
-        raise NotFoundError(self._unknown(name))
+        raise self._unknown(name)
 
     def _with_prefix(self, prefix: str) -> Digest:
         found = list(self.commits_with_prefix(prefix))
         if not found:
-            raise NotFoundError(self._unknown(prefix))
+            raise self._unknown(prefix)
         if len(found) > 1:
             some = ", ".join(digest[: len(prefix) + 4] for digest in found[:5])
             raise InvalidInputError(
-                f"the prefix {prefix!r} is ambiguous: {len(found)} commits begin so ({some}); "
-                "give more digits"
+                f"the prefix {prefix!r} is ambiguous: {len(found)} commits begin with it ({some})",
+                code="ambiguous-prefix",
+                hint="give more digits",
+                prefix=prefix,
             )
         return found[0]
 
-    def _unknown(self, name: str) -> str:
+    def _unknown(self, name: str) -> NotFoundError:
         branches = self.refs.branch_names()
-        listed = ", ".join(map(repr, branches[:10])) if branches else "none yet"
-        return f"no branch, tag or commit is called {name!r}; the branches are: {listed}"
+        listed = ", ".join(map(repr, branches[:10]))
+        return NotFoundError(
+            f"no branch, tag or commit is called {name!r}",
+            code="revision-not-found",
+            hint=f"the branches are: {listed}" if branches else None,
+            revision=name,
+        )

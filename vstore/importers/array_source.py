@@ -100,7 +100,7 @@ class ArraySource:
         except (MemoryError, ValueError):
             raise InvalidInputError(
                 f"{self.content} needs {rows * self.row_nbytes:,} bytes of memory at once, more "
-                "than there are"
+                "than is available"
             ) from None
 
     def _native(self, raw: NDArray[np.uint8], shape: tuple[int, ...]) -> NDArray[Any]:

@@ -146,13 +146,13 @@ def _named(sources: Sequence[ArraySource], names: Sequence[str] | None) -> dict[
     doubled = sorted({name for name in chosen if chosen.count(name) > 1})
     if doubled:
         raise InvalidInputError(
-            f"two columns would be called {doubled[0]!r}: give each array a name of its own"
+            f"two columns would be called {doubled[0]!r}", hint="give each array its own name"
         )
     columns = dict(zip(chosen, sources, strict=True))
     if len({len(source) for source in sources}) > 1:
         lengths = ", ".join(f"{name} {len(source):,}" for name, source in columns.items())
         raise InvalidInputError(
-            f"the columns of a table have one length, but these arrays have several: {lengths}. "
-            "Import them into different tables"
+            f"the columns of a table have one length, but these arrays have several: {lengths}",
+            hint="import them into different tables",
         )
     return columns

@@ -89,7 +89,7 @@ class Reader:
         """Raise `InvalidInputError` unless everything was read; checks an archive's checksum."""
         if self.read(1):
             raise InvalidInputError(
-                f"{self._content} goes on behind the array that its header describes"
+                f"{self._content} has more data after the array that its header describes"
             )
 
 
@@ -104,7 +104,7 @@ def open_content(path: str | os.PathLike[str]) -> Content:
     with translated(where):
         found = where.stat()
         if stat.S_ISDIR(found.st_mode):
-            raise InvalidInputError(f"{where} is a directory: name the files in it")
+            raise InvalidInputError(f"{where} is a directory", hint="name the files in it")
         if not stat.S_ISREG(found.st_mode):
             raise InvalidInputError(f"{where} is not a regular file, which importing needs")
         with where.open("rb") as stream:
@@ -118,9 +118,9 @@ def translated(what: object) -> Iterator[None]:
     try:
         yield
     except FileNotFoundError:
-        raise NotFoundError(f"there is no file {what}") from None
+        raise NotFoundError(f"there is no file {what}", code="file-not-found") from None
     except EOFError:
-        raise InvalidInputError(f"{what} is truncated: its compressed data breaks off") from None
+        raise InvalidInputError(f"{what} is truncated: its compressed data ends early") from None
     except (zlib.error, zipfile.BadZipFile, gzip.BadGzipFile) as exc:
         raise InvalidInputError(f"{what} is damaged: {exc}") from exc
     except OSError as exc:

@@ -46,7 +46,7 @@ def idx_source(content: Content) -> ArraySource:
         rank = start[3]
         sizes = reader.read(4 * rank)
     if len(sizes) < 4 * rank:
-        raise InvalidInputError(f"{content} is truncated: it breaks off inside its header")
+        raise InvalidInputError(f"{content} is truncated: it ends inside its header")
     shape = struct.unpack(f">{rank}I", sizes)
     return ArraySource(
         name=name_of(content.path),

@@ -93,20 +93,31 @@ def import_into(
 def _new_table(tx: Transaction, path: str, rows: Rows) -> TransactionTable:
     if path in tx:
         raise AlreadyExistsError(
-            f"there is something at {path!r} already: append to it if it is a table, or choose "
-            "another path"
+            f"there is something at {path!r} already",
+            code="path-exists",
+            hint="choose another path, or append to it if it is a table",
+            path=path,
         )
     return tx.create_table(path, rows.columns, keys=rows.keys, attributes=rows.attributes)
 
 
 def _table_to_append_to(tx: Transaction, path: str, rows: Rows) -> TransactionTable:
     if path not in tx:
-        raise NotFoundError(f"there is no table {path!r} to append to")
+        raise NotFoundError(
+            f"there is no table {path!r} to append to", code="path-not-found", path=path
+        )
     found = tx[path]
     if not isinstance(found, TransactionTable):
-        raise InvalidInputError(f"{path!r} is not a table: samples cannot be added to it")
+        raise InvalidInputError(
+            f"{path!r} is not a table, so samples cannot be added to it", code="not-a-table"
+        )
     if rows.keys is not None and found.key_kind is None:
-        raise InvalidInputError(f"the samples of {path!r} have no keys: import them without keys")
+        raise InvalidInputError(
+            f"the samples of {path!r} have no keys",
+            code="unexpected-keys",
+            hint="import them without keys",
+            path=path,
+        )
     return found
 
 

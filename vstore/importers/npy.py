@@ -56,7 +56,9 @@ def open_npz(
         raise InvalidInputError(f"{where} holds no arrays")
     for name in select or ():
         if name not in names:
-            raise NotFoundError(f"{where} holds no array {name!r}, but {', '.join(names)}")
+            raise NotFoundError(
+                f"{where} holds no array {name!r}", hint=f"it holds {', '.join(names)}"
+            )
     return [
         npy_source(Content(where, members[name + _SUFFIX], name + _SUFFIX), name=name)
         for name in (names if select is None else select)
@@ -75,8 +77,10 @@ def npy_source(content: Content, *, name: str) -> ArraySource:
         raise _malformed(content) from exc
     if dtype.hasobject:
         raise InvalidInputError(
-            f"{content} holds Python objects, which only pickle could read: pickle runs any code "
-            "that the file contains, so it is refused. Save it with a plain dtype"
+            f"{content} holds Python objects, which only pickle could read; pickle runs any code "
+            "that the file contains, so it is refused",
+            code="pickled-file",
+            hint="save the array with a plain dtype",
         )
     if min(shape, default=0) < 0:
         raise _malformed(content)

@@ -6,7 +6,7 @@ from vstore.errors import CorruptionError, NotFoundError
 from vstore.format import object_keys
 from vstore.format.commit import RepositoryDocument
 from vstore.format.digest import read_verified
-from vstore.history.documents import read_document
+from vstore.history.documents import read_document, repository_not_found
 from vstore.maintenance.crawl import Task
 from vstore.storage.store import ObjectStore
 
@@ -45,4 +45,4 @@ def require_repository(store: ObjectStore) -> RepositoryDocument:
         what = f"{object_keys.REPOSITORY} in {store.url}"
         return read_document(store, object_keys.REPOSITORY, RepositoryDocument, what=what)[0]
     except NotFoundError:
-        raise NotFoundError(f"there is no vstore repository at {store.url}") from None
+        raise repository_not_found(store.url) from None

@@ -42,6 +42,11 @@ class Conflict:
     keep: Callable[[], None] | None = field(repr=False, compare=False, default=None)
     """Put what the base had in the place of ours, where that is more than one value."""
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickle what collided; a merge that is over can be told nothing any more."""
+        values = (self.base, self.ours, self.theirs)
+        return Conflict, (self.path, self.kind, self.sample, *values, self.note)
+
     def __str__(self) -> str:
         where = self.path if self.sample is None else f"{self.path} of sample {self.sample!r}"
         return f"{where}: {self.note or self.kind + ' on both sides'}"
@@ -68,7 +73,10 @@ def resolver_for(resolution: Resolution | None) -> Callable[[Conflict], Choice |
     if isinstance(resolution, Mapping):
         return _by_path(resolution)
     if not callable(resolution):
-        raise InvalidInputError("resolve takes 'ours', 'theirs', a function or a mapping of paths")
+        raise InvalidInputError(
+            "resolve takes 'ours', 'theirs', a function or a mapping of paths; got "
+            f"{type(resolution).__name__}"
+        )
     return resolution
 
 
@@ -126,7 +134,10 @@ def conflict_error(what: str, conflicts: list[Conflict]) -> ConflictError:
     shown = "; ".join(map(str, conflicts[:5]))
     more = f"; and {len(conflicts) - 5} more" if len(conflicts) > 5 else ""
     noun = "conflict" if len(conflicts) == 1 else "conflicts"
-    error = ConflictError(f"{what}: {len(conflicts)} {noun}, nothing was changed: {shown}{more}")
+    error = ConflictError(
+        f"{what}: {len(conflicts)} {noun}, nothing was changed: {shown}{more}",
+        code="merge-conflict",
+    )
     error.conflicts = tuple(conflicts)
     return error
 

@@ -100,8 +100,10 @@ def _positions(first: Column, column: Column) -> Positions | None:
     if absent:
         raise NotFoundError(
             f"{len(absent):,} of the {len(keys):,} keys of {one.path!r} are not in "
-            f"{other.path!r}, such as {absent[0]!r}; choose those in both by keys=..., or "
-            "name a column of the smaller table first"
+            f"{other.path!r}, such as {absent[0]!r}",
+            code="keys-not-in-both",
+            hint="choose the keys that are in both with keys=, or put a column of the smaller "
+            "table first",
         )
     positions = np.array([places[key] for key in keys], np.int64)
     is_same = len(positions) == len(column) and (np.diff(positions) == 1).all()

@@ -117,8 +117,10 @@ class Choices:
             raise InvalidInputError(f"there is no option {min(unknown)!r}; there are {known}")
         if "batch_size" not in options:
             raise InvalidInputError(
-                "say how many samples a batch has, batch_size=256; or batch_size=None for single "
-                "samples"
+                "no batch_size was given",
+                code="no-batch-size",
+                hint="say how many samples a batch has, as in `batch_size=256`; "
+                "`batch_size=None` reads single samples",
             )
         return cls(**options)
 
@@ -129,9 +131,13 @@ class Choices:
                 continue
             object.__setattr__(self, name, as_integer(name, value, least=least))
         if (self.rank is None) != (self.world_size is None):
-            raise InvalidInputError("give both rank and world_size, or neither")
+            raise InvalidInputError(
+                "of rank and world_size only one was given", hint="give both, or neither"
+            )
         if self.window is not None and self.window_nbytes is not None:
-            raise InvalidInputError("give a window in samples or in bytes, not both")
+            raise InvalidInputError(
+                "a window was given in samples and in bytes", hint="give one of the two"
+            )
         if self.batch_size is None and callable(self.collate):
             raise InvalidInputError("collate makes batches, and batch_size=None makes none")
         if not isinstance(self.drop_last, bool):
@@ -153,7 +159,9 @@ class Choices:
             each = f"{self.batch_size or 1} on each of {self.world_size or 1} ranks"
             raise InvalidInputError(
                 f"{samples:,} samples make no whole batch ({each}), and drop_last leaves out the "
-                "rest: choose a smaller batch_size or drop_last=False"
+                "rest",
+                code="no-whole-batch",
+                hint="choose a smaller batch_size, or `drop_last=False`",
             )
         return made
 

@@ -1,6 +1,6 @@
 """What is read: columns of equal length, and some of their samples."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from multiprocessing.context import get_spawning_popen
@@ -57,7 +57,9 @@ class Source:
         columns = _columns(data, names)
         if keys is not None:
             if rows is not None:
-                raise InvalidInputError("choose samples by rows or by keys, not by both")
+                raise InvalidInputError(
+                    "samples were chosen by rows and by keys", hint="give one of the two"
+                )
             places = at_keys(columns, keys)
         else:
             picked = _at_rows(data, columns, rows)
@@ -82,8 +84,11 @@ class Source:
             url = stored_array(internals(column).source, name).fetcher.store.url
             if url.startswith("memory://"):
                 raise InvalidInputError(
-                    f"{url} is in the memory of this process: worker processes read it only with "
-                    "multiprocessing_context='fork'; use num_workers=0, or a path or a bucket"
+                    f"{url} is in the memory of this process, where worker processes cannot read "
+                    "it unless they are forked",
+                    code="in-memory-only",
+                    hint="use `num_workers=0`, or `multiprocessing_context='fork'`, or a "
+                    "repository at a path or in a bucket",
                 )
 
     @cached_property
@@ -124,11 +129,20 @@ def _at_rows(data: Any, columns: Mapping[str, Column], rows: Any) -> Positions |
     return resolve(rows, len(next(iter(columns.values()))))
 
 
+def _column_not_found(name: str, columns: Iterable[str]) -> NotFoundError:
+    return NotFoundError(
+        f"there is no column {name!r}",
+        code="column-not-found",
+        hint=f"the columns are {', '.join(map(repr, columns))}",
+        column=name,
+    )
+
+
 class _ByName(dict[str, Column]):
     """Columns by name, for a user's function."""
 
     def __missing__(self, name: str) -> Column:
-        raise NotFoundError(f"there is no column {name!r}; there are {', '.join(self)}")
+        raise _column_not_found(name, self)
 
 
 def _through(places: Positions | None, picked: Positions | None) -> Positions | None:
@@ -136,7 +150,14 @@ def _through(places: Positions | None, picked: Positions | None) -> Positions | 
 
 
 _NO_COLUMNS: tuple[type, ...] = (str, bytes, np.ndarray, Snapshot)
-_WANTED = "give a table or columns of a commit, such as vstore.checkout(url)['train']"
+
+
+def _not_readable(what: str) -> InvalidInputError:
+    return InvalidInputError(
+        f"a reader reads a table or columns of a commit, not {what}",
+        code="not-readable",
+        hint="give a table or columns, such as `vstore.checkout(url)['train']`",
+    )
 
 
 def _columns(data: Any, names: Sequence[str] | None) -> dict[str, Column]:
@@ -145,7 +166,7 @@ def _columns(data: Any, names: Sequence[str] | None) -> dict[str, Column]:
         wanted = [names] if isinstance(names, str) else list(names)
         absent = [name for name in wanted if not _is_among(name, found)]
         if absent:
-            raise NotFoundError(f"there is no column {absent[0]!r}; there are {', '.join(found)}")
+            raise _column_not_found(absent[0], found)
         if len(set(wanted)) != len(wanted):
             raise InvalidInputError(f"columns names one more than once: {wanted}")
         found = {name: found[name] for name in wanted}
@@ -168,11 +189,13 @@ def _by_name(data: Any) -> dict[str, Column]:
         return dict(data.columns)
     columns = [data] if isinstance(data, Column) else data
     if isinstance(data, _NO_COLUMNS):
-        raise InvalidInputError(f"{_WANTED}; not {data!r:.100}")
+        raise _not_readable(f"{data!r:.100}")
     named = columns.items() if isinstance(columns, Mapping) else _named(columns)
     pairs = [(name, _checked(name, column)) for name, column in named]
     if len(dict(pairs)) != len(pairs):
-        raise InvalidInputError("two columns have the same name: give a mapping of names to them")
+        raise InvalidInputError(
+            "two columns have the same name", hint="give a mapping of names to columns"
+        )
     return dict(pairs)
 
 
@@ -180,13 +203,11 @@ def _named(columns: Any) -> Iterator[tuple[str, Any]]:
     try:
         several = iter(columns)
     except TypeError:
-        raise InvalidInputError(
-            f"give a table, a column, or several columns to read; {columns!r} is none"
-        ) from None
+        raise _not_readable(f"{columns!r:.100}") from None
     return ((getattr(column, "name", repr(column)), column) for column in several)
 
 
 def _checked(name: Any, column: Any) -> Column:
     if not isinstance(column, Column):
-        raise InvalidInputError(f"{_WANTED}; {name!r:.100} is not a column of one")
+        raise _not_readable(f"{name!r:.100}, which is not a column")
     return column

@@ -311,7 +311,12 @@ class Stream:
             InvalidInputError: there is no cache.
         """
         if self._disk is None:
-            raise InvalidInputError("there is nothing to fill: give the reader a cache_dir")
+            raise InvalidInputError(
+                "there is no cache to fill",
+                code="no-cache",
+                hint="give the reader a cache, as in "
+                "`vstore.reader.Reader(table, batch_size=256, cache_dir='cache')`",
+            )
         session = self._take_session()
         try:
             positions = np.arange(len(self.source), dtype=np.int64)

@@ -1,11 +1,12 @@
 """One column of a table, opened for reading."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any, NoReturn, overload
 
 import numpy as np
 from numpy.typing import NDArray
 
+from vstore.errors import NotFoundError
 from vstore.faces import exported_from
 from vstore.format.zarr.metadata import ArrayMetadata
 from vstore.format.zarr.selection import SelectMany, SelectOne, split
@@ -132,3 +133,15 @@ class Column:
 
     def __repr__(self) -> str:
         return f"<vstore.Column {self.name!r} {self.kind} {self.shape} {self.dtype}>"
+
+
+def column_not_found(path: str, name: object, columns: Iterable[str]) -> NotFoundError:
+    """Return the error for a column that a table does not have; `columns` are those it has."""
+    names = ", ".join(map(repr, columns))
+    return NotFoundError(
+        f"the table {path!r} has no column {name!r}",
+        code="column-not-found",
+        hint=f"its columns are {names}" if names else None,
+        path=path,
+        column=name,
+    )

@@ -11,7 +11,7 @@ from vstore.errors import CorruptionError, NotFoundError
 from vstore.format import commit as commits
 from vstore.format import object_keys
 from vstore.format.commit import CommitDocument
-from vstore.format.digest import Digest, raw_digest, read_verified
+from vstore.format.digest import RESTORE, Digest, raw_digest, read_verified
 from vstore.history.forwarding import MOST_HOPS, Moves
 from vstore.lazy import lazy
 from vstore.reading import caches
@@ -85,7 +85,9 @@ class Fetcher:
             try:
                 data = self._verified(object_keys.commit(digest), digest, what=f"commit {digest}")
             except NotFoundError:
-                raise NotFoundError(f"there is no commit {digest} in {self.store.url}") from None
+                raise NotFoundError(
+                    f"there is no commit {digest} in {self.store.url}", code="commit-not-found"
+                ) from None
             found = commits.decode(data, CommitDocument, what=f"commit {digest}")
             self._commits.put(digest, found)
         return found
@@ -131,7 +133,9 @@ class Fetcher:
             raise self._missing(object_keys.index(digest)) from exc
 
     def _missing(self, key: Key) -> CorruptionError:
-        return CorruptionError(f"{key} is missing from {self.store.url}: restore it from a copy")
+        return CorruptionError(
+            f"{key} is missing from {self.store.url}", code="damaged-object", hint=RESTORE
+        )
 
     def _verified(self, key: Key, digest: Digest, *, what: str) -> bytes:
         where = f"{what} in {self.store.url}"

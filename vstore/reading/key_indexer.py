@@ -125,10 +125,12 @@ def rows_of(table: _KeyedTable, keys: Any) -> StoredRows:
     if len(absent) and table.key_kind is None:
         raise NotFoundError(
             f"the table {table.path!r} has {len(table)} samples and no keys; got "
-            f"{listed[absent[0]]!r}"
+            f"{listed[absent[0]]!r}",
+            code="sample-not-found",
         )
     if len(absent):
         raise NotFoundError(
-            f"the table {table.path!r} has no sample with the key {listed[absent[0]]!r}"
+            f"the table {table.path!r} has no sample with the key {listed[absent[0]]!r}",
+            code="sample-not-found",
         )
     return found

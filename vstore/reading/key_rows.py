@@ -144,7 +144,10 @@ class IndexedKeys:
     def _chunks(self, blocks: ChunkNumbers) -> Iterator[tuple[int, NDArray[Any]]]:
         """Yield chunks of the keys by their numbers, as far as there are rows."""
         if len(blocks) and blocks[-1] * self._step >= self._rows:
-            raise FormatError(f"the index of keys names the chunk {blocks[-1]}, which is not there")
+            raise FormatError(
+                f"the key index names the chunk {blocks[-1]}, which is not there",
+                code="malformed-key-index",
+            )
         for start in range(0, len(blocks), _CHUNKS_AT_ONCE):
             numbers = blocks[start : start + _CHUNKS_AT_ONCE].tolist()
             loaded: dict[int, NDArray[Any]] = {}

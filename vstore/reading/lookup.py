@@ -15,7 +15,9 @@ def require_kind(found: object, kind: type[V], path: str) -> V:
     """Return what was found at a path, or raise `InvalidInputError` if it is of another kind."""
     if isinstance(found, kind):
         return found
-    raise InvalidInputError(f"{path!r} is {_called(type(found))}, not {_called(kind)}")
+    raise InvalidInputError(
+        f"{path!r} is {_called(type(found))}, not {_called(kind)}", code="wrong-kind", path=path
+    )
 
 
 def _called(kind: type) -> str:

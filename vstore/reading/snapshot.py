@@ -58,7 +58,7 @@ class Group(Lookup[str, Any]):
     def _node(self) -> GroupNode:
         node = internals(self._snapshot).tree.get(self._path)
         if not isinstance(node, GroupNode):
-            raise NotFoundError(f"{self._path!r} is not a group")
+            raise NotFoundError(f"{self._path!r} is not a group", code="path-not-found")
         return node
 
     def table(self, path: str) -> Table:
@@ -272,7 +272,7 @@ class Snapshot(Lookup[str, Any]):
     def _array_node(self, path: str) -> ArrayNode:
         node = self._tree.get(path)
         if not isinstance(node, ArrayNode):
-            raise NotFoundError(f"{path!r} is not an array")
+            raise NotFoundError(f"{path!r} is not an array", code="path-not-found")
         return node
 
     def __repr__(self) -> str:

@@ -6,7 +6,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from vstore.errors import InvalidInputError
+from vstore.errors import FormatError, InvalidInputError
 from vstore.format.numbers import Positions, StoredRows
 from vstore.format.table.kinds import ColumnInfo, from_rows
 from vstore.format.table.names import VALID_SUFFIX
@@ -73,8 +73,11 @@ class StoredColumn:
             return self._fixed(stored, rest)
         if rest:
             raise InvalidInputError(
-                f"samples of the {self.info.kind_name} column {self.name!r} differ in size: "
-                "index the samples first, then each one"
+                f"samples of the {self.info.kind_name} column {self.name!r} differ in size, so "
+                "they have no common axes to index",
+                code="samples-differ-in-size",
+                hint=f"index the samples first, then each one, as in `table[{self.name!r}][0][0]`",
+                column=self.name,
             )
         if isinstance(stored, int):
             return self._samples(slice(stored, stored + 1))[0]
@@ -83,7 +86,21 @@ class StoredColumn:
     def _samples(self, stored: Any) -> NDArray[Any]:
         elements = read(self.source, (stored,))
         beside = {suffix: read(source, (stored,)) for suffix, source in self.beside.items()}
-        return from_rows(self.info, elements, beside)
+        try:
+            return from_rows(self.info, elements, beside)
+        except FormatError as exc:
+            raise self._damaged(exc, stored) from exc
+
+    def _damaged(self, error: FormatError, stored: Any) -> FormatError:
+        """Return an error of one of the samples in stored rows with the place of the sample."""
+        rows = np.arange(self.rows.stored)[stored] if isinstance(stored, slice) else stored
+        position = int(self.rows.position(np.asarray(rows)[[error.fields["at"]]])[0])
+        return type(error)(
+            f"column {self.name!r}, sample {position}: {error}",
+            code=error.code,
+            column=self.name,
+            sample=position,
+        )
 
     def _fixed(self, stored: Any, rest: tuple[Any, ...]) -> Any:
         values = read(self.source, (stored, *rest))

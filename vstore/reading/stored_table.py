@@ -255,7 +255,9 @@ class StoredTable:
         found = self.key_rows.find_below(parts)
         found = found[self.rows.are_live(found)]
         if not len(found):
-            raise NotFoundError(f"the table {self._path!r} has no sample below {prefix!r}")
+            raise NotFoundError(
+                f"the table {self._path!r} has no sample below {prefix!r}", code="sample-not-found"
+            )
         return found
 
     def at_rows(self, stored: int | StoredRows) -> dict[str, Any]:

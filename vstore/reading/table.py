@@ -6,13 +6,12 @@ from typing import Any, overload
 import numpy as np
 from numpy.typing import NDArray
 
-from vstore.errors import NotFoundError
 from vstore.faces import exported_from
 from vstore.format.numbers import Positions
 from vstore.format.table.sample_keys import SampleKey
 from vstore.format.zarr.metadata import ArrayMetadata
 from vstore.format.zarr.selection import SelectMany, SelectOne
-from vstore.reading.column import Column
+from vstore.reading.column import Column, column_not_found
 from vstore.reading.key_indexer import KeyIndexer
 from vstore.reading.named_columns import NamedColumns
 from vstore.reading.stored_table import StoredTable
@@ -71,10 +70,7 @@ class Table(NamedColumns[Column]):
         """Return a column by name, else a dict of what the index picks from each column."""
         if isinstance(index, str):
             if index not in self._internals.infos:
-                names = ", ".join(map(repr, self._internals.infos)) or "none"
-                raise NotFoundError(
-                    f"the table {self.path!r} has no column {index!r}; its columns: {names}"
-                )
+                raise column_not_found(self.path, index, self._internals.infos)
             return self.columns[index]
         if isinstance(index, int | np.integer) and not isinstance(index, bool):
             stored = self._internals

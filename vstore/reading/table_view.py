@@ -34,8 +34,9 @@ def as_table(group: GroupNode, children: Mapping[str, Node], *, path: str) -> Gr
     if len(lengths) != 1 or set(columns) == {KEYS}:
         shapes = ", ".join(f"{name} {metadata.shape}" for name, metadata in columns.items())
         raise InvalidInputError(
-            f"{path!r} is no table: a table has arrays of one length whose first dimension is "
-            f"called {KEYS!r}; found {shapes or 'none'}"
+            f"{path!r} is not a table: the arrays of a table have one length and a first dimension "
+            f"called {KEYS!r}; found {shapes or 'none'}",
+            code="not-a-table",
         )
     keys = columns.pop(KEYS, None)
     nodes = {

@@ -9,7 +9,7 @@ from vstore.format.commit import Author, RepositoryDocument
 from vstore.format.digest import Digest, is_digest
 from vstore.history.authors import as_author, login_name
 from vstore.history.commits import as_of as commit_as_of
-from vstore.history.documents import read_document
+from vstore.history.documents import read_document, repository_not_found
 from vstore.history.merge_base import merge_bases
 from vstore.history.refs import Branch, Refs
 from vstore.history.revisions import Resolver
@@ -38,10 +38,7 @@ class Access:
                 0
             ]
         except NotFoundError:
-            raise NotFoundError(
-                f"there is no vstore repository at {self.store.url}: check the address, or make "
-                "one with vstore.create()"
-            ) from None
+            raise repository_not_found(self.store.url) from None
 
     @property
     def default_branch(self) -> str:
@@ -102,7 +99,9 @@ class Access:
     def _explain_missing(self, name: str) -> None:
         """Raise a better error where there is no repository, or nothing was committed yet."""
         if name == self.default_branch and not self.refs.branch_names():
-            raise NotFoundError(f"nothing was committed to {name!r} in {self.store.url} yet")
+            raise NotFoundError(
+                f"nothing was committed to {name!r} in {self.store.url} yet", code="no-commit-yet"
+            )
 
     def _commits_with_prefix(self, prefix: str) -> Iterator[Digest]:
         for info in self.store.list_prefix(f"{object_keys.COMMITS}{prefix}"):

@@ -77,7 +77,10 @@ def update_branch(refs: Refs, name: str, head: Branch | None, update: U, *, slee
             head = refs.find_branch(name)
             if head is None and not is_new:
                 raise ConflictError(
-                    f"the branch {name!r} was deleted meanwhile; nothing was changed"
+                    f"the branch {name!r} was deleted meanwhile; nothing was changed",
+                    code="branch-deleted",
+                    hint=f"restore it with `repo.branches.restore({name!r})`, and try again",
+                    name=name,
                 )
             is_there = head is not None and update.is_in(head)
         if head is not None and is_there:
@@ -91,8 +94,11 @@ def update_branch(refs: Refs, name: str, head: Branch | None, update: U, *, slee
         sleep(_wait(number))
     doubt.check()
     raise ConflictError(
-        f"the branch {name!r} moved {TRIES} times while this commit was being made; nothing was "
-        "changed. Fewer writers on one branch, or larger commits, will help"
+        f"the branch {name!r} was updated {TRIES} times while this commit was being made; "
+        "nothing was changed",
+        code="branch-contended",
+        hint="try again; let fewer writers share a branch, or make larger commits",
+        name=name,
     )
 
 

@@ -9,7 +9,7 @@ from vstore.format.commit import Author, DeletedDocument, LogEntry, TagDocument
 from vstore.format.digest import Digest, is_digest
 from vstore.history.fence import Stopwatch
 from vstore.history.merge_base import is_ancestor
-from vstore.history.refs import Branch
+from vstore.history.refs import Branch, tag_not_found
 from vstore.repository.access import Access
 
 
@@ -44,7 +44,7 @@ class Branches:
         self._access.fetcher.commit(digest)
         made = self._refs.create_branch(name, digest, action=f"created at {at or 'the default'}")
         if made is None:
-            raise AlreadyExistsError(f"there is a branch {name!r} already")
+            raise _branch_exists(name)
         return digest
 
     def log(self, name: str) -> list[LogEntry]:
@@ -64,10 +64,15 @@ class Branches:
         log = branch.document.log
         made = self._refs.create_branch(new_name, branch.commit, action=action, log=log)
         if made is None:
-            raise AlreadyExistsError(f"there is a branch {new_name!r} already")
+            raise _branch_exists(new_name)
         if not self._refs.delete_branch(branch):
             self._refs.delete_branch(made)
-            raise ConflictError(f"the branch {name!r} moved just now; it keeps its name")
+            raise ConflictError(
+                f"the branch {name!r} was updated just now; it keeps its name",
+                code="ref-moved",
+                hint="try again",
+                name=name,
+            )
         return branch.commit
 
     def delete(self, name: str, *, force: bool = False) -> Digest:
@@ -84,13 +89,21 @@ class Branches:
         branch = self._refs.get_branch(name)
         if not force and not self._is_reachable_elsewhere(branch):
             raise ConflictError(
-                f"the branch {name!r} has commits that are on no other branch or tag: merge or "
-                "tag them first, or delete it with force=True"
+                f"the branch {name!r} has commits that are on no other branch or tag",
+                code="branch-not-merged",
+                hint="merge or tag them first, or delete it anyway with "
+                f"`repo.branches.delete({name!r}, force=True)`",
+                name=name,
             )
         note = self._refs.deleted.note(branch.document)
         if not self._refs.delete_branch(branch):
             self._refs.deleted.withdraw(note)
-            raise ConflictError(f"the branch {name!r} moved just now; nothing was deleted")
+            raise ConflictError(
+                f"the branch {name!r} was updated just now; nothing was deleted",
+                code="ref-moved",
+                hint="try again",
+                name=name,
+            )
         return branch.commit
 
     def deleted(self) -> list[DeletedDocument]:
@@ -106,12 +119,12 @@ class Branches:
         """
         note = self._refs.deleted.find_latest(object_keys.branch(name))
         if note is None or note.branch is None:
-            raise NotFoundError(_not_deleted("branch", name))
+            raise _not_deleted("branch", name)
         commit = Digest(note.branch.commit)
         action = f"undo: deleted on {note.time[:10]}"
         log = note.branch.log
         if self._refs.create_branch(name, commit, action=action, log=log) is None:
-            raise AlreadyExistsError(f"there is a branch {name!r} already")
+            raise _branch_exists(name)
         return commit
 
     def _is_reachable_elsewhere(self, branch: Branch) -> bool:
@@ -148,7 +161,7 @@ class Tags:
         """Return a tag with its author, time and message, or raise `NotFoundError`."""
         found = self._refs.find_tag(name)
         if found is None:
-            raise NotFoundError(f"there is no tag {name!r} in {self._access.store.url}")
+            raise tag_not_found(name, self._access.store.url)
         return found
 
     def documents(self) -> Iterator[TagDocument]:
@@ -196,9 +209,14 @@ class Tags:
         """
         note = self._refs.deleted.find_latest(object_keys.tag(name))
         if note is None or note.tag is None:
-            raise NotFoundError(_not_deleted("tag", name))
+            raise _not_deleted("tag", name)
         if not self._refs.restore_tag(note.tag):
-            raise AlreadyExistsError(f"there is a tag {name!r} already")
+            raise AlreadyExistsError(
+                f"there is a tag {name!r} already",
+                code="tag-exists",
+                hint=f"delete it first with `repo.tags.delete({name!r})`",
+                name=name,
+            )
         return Digest(note.tag.commit)
 
     def __repr__(self) -> str:
@@ -215,14 +233,22 @@ def restore(access: Access, name: str) -> Digest:
     branch = deleted.find_latest(object_keys.branch(name))
     tag = deleted.find_latest(object_keys.tag(name))
     if branch is None and tag is None:
-        raise NotFoundError(f"there is no branch {name!r}, and none of that name was deleted")
+        raise NotFoundError(
+            f"there is no branch {name!r}, and none of that name was deleted",
+            code="not-deleted",
+        )
     if tag is None or (branch is not None and branch.time > tag.time):
         return Branches(access).restore(name)
     return Tags(access).restore(name)
 
 
-def _not_deleted(what: str, name: str) -> str:
-    return (
-        f"no {what} {name!r} was deleted, or so long ago that garbage collection forgot it: "
-        "if you know its commit, create it there"
+def _branch_exists(name: str) -> AlreadyExistsError:
+    return AlreadyExistsError(f"there is a branch {name!r} already", code="branch-exists")
+
+
+def _not_deleted(what: str, name: str) -> NotFoundError:
+    return NotFoundError(
+        f"no {what} {name!r} was deleted, or so long ago that garbage collection forgot it",
+        code="not-deleted",
+        hint=f"if you know its commit, create the {what} there",
     )

@@ -42,10 +42,15 @@ class Wanted:
 
     def __post_init__(self) -> None:
         if self.sample is not None and self.path is None:
-            raise InvalidInputError("name the sample's table, or one column of it, by path=")
+            raise InvalidInputError(
+                "a sample was given without a path",
+                code="sample-without-path",
+                hint="give the path of its table or of one column, as in "
+                "`repo.log(path='train', sample=0)`",
+            )
         for name, value in (("skip", self.skip), ("limit", self.limit)):
             if value is not None and (type(value) is not int or value < 0):
-                raise InvalidInputError(f"{name} is a number of commits, not {value!r}")
+                raise InvalidInputError(f"{name} must be a number of commits, not {value!r}")
 
 
 def log(access: Access, revision: str | None, wanted: Wanted) -> Iterator[Commit]:
@@ -73,7 +78,7 @@ def blame(access: Access, path: str, sample: SampleKey, *, revision: str | None)
     states = node_states.SampleStates(access.fetcher, path, sample, start)
     found = last_changed(start, access.fetcher.commit, states)
     if found is None:
-        raise NotFoundError(f"there is no sample {sample!r} at {path!r}")
+        raise NotFoundError(f"there is no sample {sample!r} at {path!r}", code="sample-not-found")
     return found
 
 
@@ -83,7 +88,9 @@ def snapshot(access: Access, digest: Digest) -> Snapshot:
         return snapshots.Snapshot(access.fetcher, digest)
     except NotFoundError:
         access.description  # noqa: B018 - tells whether there is a repository at all
-        raise NotFoundError(f"there is no commit {digest} in {access.store.url}") from None
+        raise NotFoundError(
+            f"there is no commit {digest} in {access.store.url}", code="commit-not-found"
+        ) from None
 
 
 def diff(access: Access, old: str, new: str | None) -> Diff:
@@ -91,7 +98,7 @@ def diff(access: Access, old: str, new: str | None) -> Diff:
     if new is None and "..." in old:
         starts, bases = access.resolve_range(old)
         if not bases:
-            raise NotFoundError(f"the two ends of {old!r} share no commit")
+            raise NotFoundError(f"the two ends of {old!r} share no commit", code="commit-not-found")
         return diffs.Diff(snapshot(access, bases[0]), snapshot(access, starts[-1]))
     if new is None and ".." in old:
         old, new = (end or access.default_branch for end in old.split("..", 1))

@@ -69,7 +69,10 @@ def create(
     )
     if store.put_if_absent(object_keys.REPOSITORY, commits.encode(marker)) is None:
         raise AlreadyExistsError(
-            f"there is a repository at {store.url} already: open it with vstore.open()"
+            f"there is a repository at {store.url} already",
+            code="repository-exists",
+            hint=f"open it with `vstore.open({store.url!r})`",
+            url=store.url,
         )
     return Repository(store, author=as_author(author))
 

@@ -4,14 +4,14 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
-from vstore.errors import ConflictError, NotFoundError
+from vstore.errors import ConflictError
 from vstore.faces import internals
 from vstore.format.commit import CommitDocument
 from vstore.format.digest import Digest
 from vstore.history.commits import Commit, describe
 from vstore.history.fence import Asked, ask
 from vstore.history.merge_base import is_ancestor
-from vstore.history.refs import Branch, Refs
+from vstore.history.refs import Branch, Refs, branch_not_found
 from vstore.merging.conflicts import Resolution
 from vstore.merging.merge import Merged, common_base, replay, write_merge
 from vstore.merging.sides import Sides
@@ -120,10 +120,7 @@ def begin(access: Access, branch: str | None, options: CommitOptions) -> Transac
     name = access.default_branch if branch is None else branch
     base = access.refs.find_branch(name)
     if base is None and name != access.default_branch:
-        raise NotFoundError(
-            f"there is no branch {name!r} in {access.store.url}: make it with "
-            f"repo.branches.create({name!r}, at=...)"
-        )
+        raise branch_not_found(name, access.store.url)
     return Transaction(
         access.fetcher,
         None if base is None else base.commit,
@@ -188,7 +185,7 @@ class BranchMerge:
             self.fetcher, ours, theirs, self.options, resolve=resolve, what=what
         )
         if written is None:
-            raise ConflictError(f"{what}: nothing to merge")
+            raise ConflictError(f"{what}: there is nothing to merge", code="nothing-to-do")
         found = Merged("merge", describe(*written), tuple(conflicts.found))
         return _Merge(self, ours, theirs, resolve, written[0], found)
 

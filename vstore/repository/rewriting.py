@@ -49,7 +49,10 @@ class Rewriter:
         base = self._parent(picked, parent)
         made = self._replay(Sides(base, self.branch.commit, picked), document, resolve)
         if made is None:
-            raise ConflictError(f"the changes of {picked[:12]} are on {self.branch.name!r} already")
+            raise ConflictError(
+                f"the changes of {picked[:12]} are on {self.branch.name!r} already",
+                code="nothing-to-do",
+            )
         return self._finish(made, f"cherry-pick: {picked[:12]}")
 
     def revert(self, reverted: Digest, *, parent: int, resolve: Resolution | None) -> Commit:
@@ -64,7 +67,9 @@ class Rewriter:
         sides = Sides(reverted, self.branch.commit, base)
         made = self._replay_with(sides, options, resolve, what=f"cannot revert {reverted[:12]}")
         if made is None:
-            raise ConflictError(f"the changes of {reverted[:12]} are undone already")
+            raise ConflictError(
+                f"the changes of {reverted[:12]} are undone already", code="nothing-to-do"
+            )
         return self._finish(made, f"revert: {reverted[:12]}")
 
     def rebase(self, onto: Digest, *, resolve: Resolution | None) -> Commit:
@@ -95,7 +100,10 @@ class Rewriter:
         """Move the branch to where it was before its last move."""
         log = self.branch.document.log
         if len(log) < 2:
-            raise NotFoundError(f"the branch {self.branch.name!r} has not moved since it was made")
+            raise NotFoundError(
+                f"the branch {self.branch.name!r} was not updated since it was created",
+                code="nothing-to-undo",
+            )
         return self._finish_at(Digest(log[1].commit), f"undo: {log[0].action}")
 
     def amend(self, *, keeps_author: bool) -> Commit:
@@ -117,7 +125,8 @@ class Rewriter:
             raise InvalidInputError("there is nothing to squash: the commit is the head itself")
         if not is_ancestor(since, self.branch.commit, self.fetcher.commit):
             raise InvalidInputError(
-                f"{since[:12]} is no ancestor of the branch {self.branch.name!r}"
+                f"{since[:12]} is not an ancestor of the branch {self.branch.name!r}",
+                code="not-an-ancestor",
             )
         if meeting(since, self.branch.commit, self.fetcher.commit) != since:
             return self._squash_merged(since)
@@ -251,6 +260,9 @@ class _Rewrite:
         assert head is not None
         if (head.commit, head.document.log) != (self.began.commit, self.began.document.log):
             raise ConflictError(
-                f"the branch {self.began.name!r} moved meanwhile; nothing was changed. Try again"
+                f"the branch {self.began.name!r} was updated meanwhile; nothing was changed",
+                code="ref-moved",
+                hint="try again",
+                name=self.began.name,
             )
         return self

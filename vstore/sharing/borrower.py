@@ -148,8 +148,10 @@ def _is_open() -> None:
 
 def _finished() -> ClosedError:
     return ClosedError(
-        "the transaction behind this store was committed or discarded: what is written now is in "
-        "no commit. Commit when all tasks are done"
+        "the transaction behind this store was committed or discarded, so what is written now "
+        "would be in no commit",
+        code="finished-transaction",
+        hint="commit when all tasks are done",
     )
 
 

@@ -17,7 +17,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from vstore.errors import ConflictError, InvalidInputError
+from vstore.errors import ConflictError, InvalidInputError, advise
 from vstore.faces import exported_from, internals
 from vstore.format.commit import total_changes
 from vstore.format.digest import Digest
@@ -144,7 +144,7 @@ class Forks:
                 raise InvalidInputError(f"merge takes forks of the transaction, not {fork!r}")
             token = internals(fork).token
             if token in self.merged or token in tokens:
-                raise InvalidInputError(f"{fork!r} was merged already: each is taken once")
+                raise InvalidInputError(f"{fork!r} was merged already, and a fork is merged once")
             if token not in self.out:
                 raise InvalidInputError(f"{fork!r} is a fork of another transaction")
             tokens.add(token)
@@ -163,7 +163,7 @@ class Forks:
             try:
                 conflicts.check("the forks cannot be joined")
             except ConflictError as exc:
-                exc.add_note("give each worker a region or samples of its own")
+                advise(exc, "give each worker a region or samples of its own")
                 raise
         made = internals(transaction).write()
         return None if made is None else made[0]

@@ -112,15 +112,19 @@ class Loan:
                 if here not in (write.on, new):
                     raise ConflictError(
                         f"two processes wrote parts of the chunk {write.key!r}, and one would "
-                        "undo what the other wrote: let each write whole chunks (with Dask, "
-                        "rechunk to multiples of the array's chunks), or give each a tx.fork(), "
-                        "which are merged by element"
+                        "undo what the other wrote",
+                        code="chunk-written-twice",
+                        hint="let each process write whole chunks (with Dask, rechunk to multiples "
+                        "of the array's chunks), or give each a fork, `tx.fork()`: forks are "
+                        "merged by element",
                     )
             now[write.key] = new
 
 
 def _removed() -> ClosedError:
     return ClosedError(
-        "garbage collection took the transaction for dead and removed what other processes wrote "
-        "for it, since none of them wrote for longer than the grace period: begin another one"
+        "garbage collection removed what other processes wrote for the transaction, since none of "
+        "them wrote for longer than the grace period",
+        code="broken-transaction",
+        hint="begin another one with `repo.transaction(message='Add samples')`",
     )

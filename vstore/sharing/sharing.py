@@ -33,8 +33,10 @@ class Shared:
         """Refuse the copy of a transaction that a fork of the process made."""
         if not self.is_here:
             raise InvalidInputError(
-                "this process was forked from the one that holds the transaction, so that what is "
-                "written here would be lost: pass it the store as an argument, pickled"
+                "this process was forked from the one that holds the transaction, so what is "
+                "written here would be lost",
+                code="forked-process",
+                hint="pass the store to the process as a pickled argument",
             )
 
     def lend(self, transaction: Transaction) -> Terms:
@@ -42,7 +44,8 @@ class Shared:
         self.require_here()
         if not transaction.is_open:
             raise ClosedError(
-                "the transaction behind this store is finished: nothing can be written for it"
+                "the transaction behind this store is finished, so nothing can be written to it",
+                code="finished-transaction",
             )
         with self.lock:
             loan = internals(transaction).contributions

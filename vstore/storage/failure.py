@@ -4,6 +4,7 @@ An engine translates its library's exceptions to `RequestFailedError`; the verbs
 `Kind` whether to ask again, to look whether a write arrived, or to give up with `explain`.
 """
 
+from dataclasses import dataclass
 from enum import Enum, auto
 
 from vstore.errors import NotFoundError, StorageError, VstoreError
@@ -96,21 +97,48 @@ def from_http(status: int, code: str = "", message: str = "") -> RequestFailedEr
     return RequestFailedError(kind, f"HTTP {status}{said}{f': {message}' if message else ''}")
 
 
-_ADVICE = {
-    Kind.DENIED: "access was denied; check what these credentials may do there",
-    Kind.BAD_CREDENTIALS: "the credentials were refused; they are wrong or have expired",
-    Kind.NO_CREDENTIALS: (
-        "no credentials were found; set them in the environment or pass them as storage_options "
-        "({'anon': True} reads a public bucket)"
+@dataclass(frozen=True)
+class _Explanation:
+    code: str
+    reason: str
+    hint: str | None
+
+
+_EXPLANATIONS = {
+    Kind.DENIED: _Explanation(
+        "access-denied", "access was denied", "check what these credentials may do there"
     ),
-    Kind.NO_BUCKET: "the bucket does not exist; create it, or check its name and the endpoint",
-    Kind.WRONG_REGION: (
-        "the bucket is in another region; set AWS_DEFAULT_REGION or pass "
-        "storage_options={'client_kwargs': {'region_name': ...}}"
+    Kind.BAD_CREDENTIALS: _Explanation(
+        "bad-credentials",
+        "the credentials were refused",
+        "renew the credentials: they are wrong or have expired",
     ),
-    Kind.REFUSED: "the server keeps refusing, although the condition holds",
-    Kind.UNREACHABLE: "the server cannot be reached; check the network and the endpoint URL",
-    Kind.TRANSIENT: "the server kept failing; try again later",
+    Kind.NO_CREDENTIALS: _Explanation(
+        "no-credentials",
+        "no credentials were found",
+        "set them in the environment, or pass them as storage_options; a public bucket is read "
+        "with `vstore.open(url, storage_options={'anon': True})`",
+    ),
+    Kind.NO_BUCKET: _Explanation(
+        "no-bucket",
+        "the bucket does not exist",
+        "create the bucket, or check its name and the endpoint",
+    ),
+    Kind.WRONG_REGION: _Explanation(
+        "wrong-region",
+        "the bucket is in another region",
+        "set AWS_DEFAULT_REGION to its region, or pass it with `vstore.open(url, "
+        "storage_options={'client_kwargs': {'region_name': 'eu-west-1'}})`",
+    ),
+    Kind.REFUSED: _Explanation(
+        "server-refuses", "the server keeps refusing, although the condition holds", None
+    ),
+    Kind.UNREACHABLE: _Explanation(
+        "server-unreachable",
+        "the server cannot be reached",
+        "check the network and the endpoint URL",
+    ),
+    Kind.TRANSIENT: _Explanation("server-failing", "the server kept failing", "try again later"),
 }
 
 
@@ -118,9 +146,15 @@ def explain(failure: RequestFailedError, *, action: str, url: str) -> VstoreErro
     """Return the error that tells a caller what failed and what to do."""
     kind = failure.kind
     if kind is Kind.MISSING:
-        return NotFoundError(f"cannot {action}: {url} does not hold it")
-    advice = _ADVICE.get(kind)
+        return NotFoundError(
+            f"cannot {action}: {url} does not hold it", code="object-not-found", url=url
+        )
+    found = _EXPLANATIONS.get(kind)
+    if found is None:
+        return StorageError(f"cannot {action} at {url}: {failure.detail}", url=url)
     return StorageError(
-        f"cannot {action} at {url}: {f'{advice} ' if advice else ''}"
-        f"{f'({failure.detail})' if advice else failure.detail}"
+        f"cannot {action} at {url}: {found.reason} ({failure.detail})",
+        code=found.code,
+        hint=found.hint,
+        url=url,
     )

@@ -147,8 +147,11 @@ class FsspecClient:
         if not self._writable:
             raise ReadOnlyError(
                 f"{self._url} is open for reading only: its filesystem has no conditional "
-                f"writes, so that two writers could overwrite each other's commits. If only one "
-                f"process ever writes there, open it with unsafe_single_writer=True"
+                f"writes, so two writers could overwrite each other's commits",
+                code="no-conditional-writes",
+                hint="if only one process ever writes there, open it with "
+                "`vstore.open(url, unsafe_single_writer=True)`",
+                url=self._url,
             )
 
 
@@ -159,10 +162,12 @@ def _open(url: str, location: Location, options: Options) -> tuple[Any, str]:
         what = error.name or f"a package for this filesystem ({error})"
         raise MissingExtraError(what, extra=None, purpose=f"opening {location.url}") from error
     except (OSError, ValueError, TypeError) as error:
+        # fsspec has no type of its own for this: a bare ValueError stands for many faults.
         if str(error).startswith("Protocol not known"):
             raise InvalidUrlError(
-                f"{location.url}: nothing installed opens this kind of URL; vstore opens paths, "
-                "memory://, s3://, gs://, az:// and what fsspec has a filesystem for"
+                f"{location.url}: no installed package opens this kind of URL",
+                hint="use a path, memory://, s3://, gs://, az://, or install the package of its "
+                "fsspec filesystem",
             ) from None
         shown = location.redact(f"{type(error).__name__}: {error}")
         raise StorageError(f"cannot open {location.url}: {shown}") from None

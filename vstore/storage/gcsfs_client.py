@@ -173,6 +173,7 @@ def _kind(error: Exception) -> Kind:
     for kinds, kind in _KINDS:
         if isinstance(error, kinds):
             return kind
+    # gcsfs replaces an answer of 403 with a bare OSError, whose text alone says so.
     return Kind.DENIED if str(error).startswith("Forbidden") else Kind.OTHER
 
 

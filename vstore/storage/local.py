@@ -177,8 +177,8 @@ class LocalStore:
             found = os.lstat(here)
             if stat.S_ISLNK(found.st_mode):
                 raise StorageError(
-                    f"{here} is a symbolic link, and a store does not follow links below its "
-                    f"root; replace it with what it points to"
+                    f"{here} is a symbolic link; a store does not follow links below its root",
+                    hint="replace the link with what it points to",
                 )
         return found
 

@@ -70,18 +70,23 @@ def parse_bucket_url(url: str, options: Options) -> Location:
     if "?" in bucket or _QUERY.search(path):
         # What is signed or secret is not repeated here.
         raise InvalidUrlError(
-            f"{scheme}://{bucket.partition('?')[0].rpartition('@')[2]}/… has a query: a bucket's "
-            "URL takes none; pass what signs a request as storage_options"
+            f"{scheme}://{bucket.partition('?')[0].rpartition('@')[2]}/… has a query, which the "
+            "URL of a bucket cannot have",
+            code="secret-in-url",
+            hint="pass credentials and other options as storage_options={...}",
         )
     if ":" in bucket.partition("@")[0]:
         raise InvalidUrlError(
-            f"{scheme}://…@… has a password: a bucket's URL takes none; pass credentials as "
-            "storage_options"
+            f"{scheme}://…@… has a password, which the URL of a bucket cannot have",
+            code="secret-in-url",
+            hint="pass credentials and other options as storage_options={...}",
         )
     if scheme is None or not bucket:
-        raise InvalidUrlError(f"{url!r} names no bucket; write {scheme or 's3'}://bucket/prefix")
+        raise InvalidUrlError(
+            f"{url!r} names no bucket", hint=f"write {scheme or 's3'}://bucket/prefix"
+        )
     if any(part in ("", ".", "..") for part in prefix.split("/")) and prefix:
-        raise InvalidUrlError(f"{url!r} has an empty, '.' or '..' part, which names no prefix")
+        raise InvalidUrlError(f"{url!r} has an empty, '.' or '..' part in its prefix")
     shown = f"{scheme}://{bucket}/{prefix}".rstrip("/")
     return Location(scheme, bucket, prefix, shown, secrets_of(options))
 
@@ -125,5 +130,7 @@ def local_path(url: str | os.PathLike[str]) -> str:
     for scheme in ("file://", "local://"):
         path = path.removeprefix(scheme)
     if not path:
-        raise InvalidUrlError(f"{os.fspath(url)!r} names no directory; write '.' for this one")
+        raise InvalidUrlError(
+            f"{os.fspath(url)!r} names no directory", hint="write '.' for the current directory"
+        )
     return os.path.expanduser(path)

@@ -83,7 +83,9 @@ class MemoryStore:
     def _of_this_process(cls, name: str) -> Self:
         if name not in _named and name not in _anonymous:
             raise StorageError(
-                f"memory://{name} belongs to another process; use a path or a bucket to share data"
+                f"memory://{name} belongs to another process",
+                code="memory-of-another-process",
+                hint="use a path or a bucket to share data between processes",
             )
         return cls(name)
 

@@ -183,6 +183,7 @@ def _translated() -> Iterator[None]:
 
 
 def _failure(error: Exception) -> RequestFailedError:
+    # obstore's exceptions have neither status nor code: both are in the text only.
     text = str(error)
     summary = text.partition("\n\nDebug source")[0]
     if _NO_CREDENTIALS.search(summary) and not isinstance(error, FileNotFoundError):

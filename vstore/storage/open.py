@@ -85,7 +85,11 @@ def _bucket(url: str, options: dict[str, object]) -> tuple[Location, dict[str, o
     bucket, _, host = found.bucket.partition("@")
     if host:
         if service != "az" or not bucket:
-            raise InvalidUrlError(f"{found.scheme}://…@… is not a bucket; pass storage_options")
+            raise InvalidUrlError(
+                f"{found.scheme}://…@… names a user or host, which the URL of a bucket cannot have",
+                code="secret-in-url",
+                hint="pass credentials and other options as storage_options={...}",
+            )
         options = {"account_name": host.partition(".")[0], **options}
     return Location(service, bucket, found.prefix, found.url, found.secrets), options
 
@@ -101,12 +105,13 @@ def _checked_options(options: object) -> dict[str, object]:
         return {}
     if not isinstance(options, Mapping):
         raise InvalidInputError(
-            f"storage_options is a mapping, {{option: value}}, not of type {type(options).__name__}"
+            "storage_options must be a mapping of option names to values, not of type "
+            f"{type(options).__name__}"
         )
     names = [name for name in options if not isinstance(name, str)]
     if names:
         raise InvalidInputError(
-            f"the names of storage_options are strings, not of type {type(names[0]).__name__}"
+            f"the names in storage_options must be strings, not of type {type(names[0]).__name__}"
         )
     return dict(options)
 
@@ -117,10 +122,11 @@ def _refuse_lost_slashes(url: str) -> None:
     known = {*_BUCKETS, "file", "local", "memory"}
     if colon and scheme.lower() in known and not rest.startswith((":", "//")):
         raise InvalidUrlError(
-            f"{scheme}:… is no URL: write {scheme.lower()}://…, or ./{scheme}:… for a folder"
+            f"{scheme}:… is not a URL",
+            hint=f"write {scheme.lower()}://…, or ./{scheme}:… for a folder of that name",
         )
 
 
 def _refuse_options(url: str, options: Options) -> None:
     if options:
-        raise InvalidInputError(f"{url!r} takes no storage_options, but got {sorted(options)}")
+        raise InvalidInputError(f"{url!r} takes no storage options, but got {sorted(options)}")

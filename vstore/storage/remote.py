@@ -235,7 +235,8 @@ class RemoteStore:
     def _unknown(self, key: Key, failure: RequestFailedError) -> UnknownOutcomeError:
         return UnknownOutcomeError(
             f"{key!r} at {self.url} may or may not have been written: "
-            f"{self._location.redact(failure.detail)}; read it again to find out"
+            f"{self._location.redact(failure.detail)}",
+            hint="read the branch again to see whether the write took effect",
         )
 
     def _final(

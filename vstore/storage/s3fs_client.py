@@ -152,7 +152,8 @@ class S3fsClient:
         known = s3.meta.service_model.operation_model("PutObject").input_shape.members
         if not {"IfMatch", "IfNoneMatch"} <= known.keys():
             raise UnsupportedStoreError(
-                "this botocore has no conditional writes; install a newer s3fs and aiobotocore"
+                "the installed botocore has no conditional writes",
+                hint="install a newer s3fs and aiobotocore",
             )
         self._has_conditions = True
 

@@ -15,7 +15,9 @@ def rank_and_world_size(rank: int | None, world_size: int | None) -> tuple[int, 
         InvalidInputError: one was given without the other, or the environment is malformed.
     """
     if (rank is None) != (world_size is None):
-        raise InvalidInputError("give both rank and world_size, or neither")
+        raise InvalidInputError(
+            "of rank and world_size only one was given", hint="give both, or neither"
+        )
     if rank is not None and world_size is not None:
         return rank, world_size
     if is_distributed():

@@ -138,7 +138,7 @@ def _as_index(index: Any) -> int:
         return operator.index(index)
     except TypeError:
         raise InvalidInputError(
-            f"samples are found by whole numbers or a slice, not by {index!r}"
+            f"samples are indexed by integers or a slice, not by {index!r}"
         ) from None
 
 
@@ -188,7 +188,7 @@ def make_torch_dataset(  # noqa: PLR0913 - Hangar's four, and how much to keep w
     """
     listed = _listed(columns)
     if index_range is not None and not isinstance(index_range, slice):
-        raise InvalidInputError(f"index_range is a slice, not {index_range!r}")
+        raise InvalidInputError(f"index_range must be a slice, not {index_range!r}")
     names = [f"{i}" for i in range(len(listed))]
     source = Source.of(dict(zip(names, listed, strict=True)), rows=index_range, keys=keys)
     fields = _fields(listed, field_names)
@@ -205,8 +205,9 @@ def _listed(columns: Any) -> list[Column]:
     if isinstance(columns, list | tuple) and all(isinstance(each, Column) for each in columns):
         return list(columns)
     raise InvalidInputError(
-        "give a table, a column or a list of columns, such as [table['image'], table['label']]; "
-        f"not {columns!r:.100}"
+        f"a dataset needs a table, a column or a list of columns, not {columns!r:.100}",
+        code="not-readable",
+        hint="give a table or columns, such as `[table['image'], table['label']]`",
     )
 
 

@@ -173,15 +173,19 @@ class StreamingDataset(IterableDataset[Any]):
         if (loaded.worker, loaded.workers) != (info.id, info.num_workers):
             raise InvalidInputError(
                 f"the state is that of worker {loaded.worker} of {loaded.workers}; this "
-                f"is worker {info.id} of {info.num_workers}: use as many, or save "
-                "dataset.state_dict(batches) in the main process"
+                f"is worker {info.id} of {info.num_workers}",
+                code="state-of-other-workers",
+                hint="use as many workers, or save `dataset.state_dict(10)` in the main process, "
+                "with the number of batches taken",
             )
         batch = self._stream.begin(Cursor()).layout.global_batch
         if info.num_workers > 1 and loaded.global_batch not in (0, batch):
             raise InvalidInputError(
                 f"the state of worker processes counts batches of {loaded.global_batch} "
-                f"samples over all ranks, not {batch}: keep batch_size * world_size, or save "
-                "dataset.state_dict(batches) in the main process"
+                f"samples over all ranks, not {batch}",
+                code="state-of-other-workers",
+                hint="keep batch_size * world_size, or save `dataset.state_dict(10)` in the main "
+                "process, with the number of batches taken",
             )
         return self._board.read()[0], loaded
 
@@ -229,7 +233,10 @@ class StreamingDataset(IterableDataset[Any]):
         if self._board.has_begun and not self._passes.is_going:
             raise InvalidInputError(
                 "worker processes make the batches, so this process cannot know how many were "
-                "taken: call state_dict(batches), or use a StatefulDataLoader"
+                "taken",
+                code="batches-unknown",
+                hint="say how many batches were taken, as in `dataset.state_dict(10)`, or use a "
+                "StatefulDataLoader",
             )
         return self._passes.cursor
 

@@ -62,8 +62,11 @@ def nested(samples: list[NDArray[Any]], shape: tuple[int | None, ...] | None) ->
         return torch.nested.nested_tensor(tensors, layout=layout)
     except RuntimeError as exc:
         shapes = sorted({sample.shape for sample in samples})[:4]
-        msg = f"arrays of the shapes {shapes} do not make a nested tensor; choose another ragged"
-        raise InvalidInputError(msg) from exc
+        raise InvalidInputError(
+            f"arrays of the shapes {shapes} do not make a nested tensor",
+            code="not-nestable",
+            hint="choose another form, such as `ragged='list'`",
+        ) from exc
 
 
 def pinned(nbytes: int) -> NDArray[np.uint8]:

@@ -57,7 +57,10 @@ def assignments(target: Target, stored: Any, rest: Sequence[Any], values: Any) -
             found.append(_fitted(target.arrays[VALID_SUFFIX], (stored,), np.ones((), bool)))
         return found
     if rest:
-        raise InvalidInputError(f"assign whole samples to the column {target.name!r}, not parts")
+        raise InvalidInputError(
+            f"parts of samples of the column {target.name!r} cannot be assigned",
+            hint="assign whole samples",
+        )
     where = slice(stored, stored + 1) if isinstance(stored, int) else stored
     samples = _samples(target, stored, values)
     rows = as_rows(target.name, target.info, target.form, samples)

@@ -34,14 +34,16 @@ class CommitOptions:
 def check_message(message: object) -> None:
     """Raise `InvalidInputError` unless `message` may be a commit's."""
     if not isinstance(message, str):
-        raise InvalidInputError(f"a commit's message is a string, not {message!r}")
+        raise InvalidInputError(f"the message of a commit must be a string, not {message!r}")
 
 
 def check_time(time: object) -> None:
     """Raise `InvalidInputError` unless `time` may be a commit's."""
     if not isinstance(time, datetime) or time.tzinfo is None:
         raise InvalidInputError(
-            f"time is a datetime with a time zone, for instance tzinfo=UTC; got {time!r}"
+            f"time must be a datetime with a time zone; got {time!r}",
+            code="time-without-zone",
+            hint="give one, as in `datetime(2026, 1, 31, tzinfo=UTC)`",
         )
     try:
         format_time(time)

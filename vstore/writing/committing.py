@@ -122,5 +122,7 @@ def _time(given: datetime | None, parents: Sequence[CommitDocument]) -> datetime
         now = datetime.now(UTC)
         return now if earliest is None else max(now, earliest)
     if earliest is not None and given < earliest:
-        raise InvalidInputError(f"time={given} lies before the parent commit's, {earliest}")
+        raise InvalidInputError(
+            f"time={given} is earlier than the time of the parent commit, {earliest}"
+        )
     return given

@@ -65,8 +65,9 @@ def require_kept_here(store: ObjectStore, commit: Digest, *, of: str) -> None:
     """
     if not is_there(store, object_keys.commit(commit)):
         raise InvalidInputError(
-            f"the commit {commit} of {of} is not in {store.url}: copying takes names, and the "
-            "chunks stay where they are. Between repositories read the arrays there and write "
-            "them here"
+            f"the commit {commit} of {of} is not in {store.url}, and copy_from copies within one "
+            "repository",
+            code="another-repository",
+            hint="read the arrays there and write them here",
         )
     require_kept(store, find_collection(store), commit)

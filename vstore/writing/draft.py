@@ -76,7 +76,11 @@ class Draft:
     def require_open(self) -> None:
         """Raise `ClosedError` once the transaction is finished."""
         if not self.is_open:
-            raise ClosedError("the transaction is finished: begin another one")
+            raise ClosedError(
+                "the transaction is finished",
+                code="finished-transaction",
+                hint="begin another one with `repo.transaction(message='Add samples')`",
+            )
 
     def enter(self) -> None:
         """Bring what is there up to date, or refuse to show it."""

@@ -149,13 +149,19 @@ class KeySet:
         if self.kind is None:
             if keys is not None:
                 raise InvalidInputError(
-                    f"the samples of {path!r} have no keys; create the table with keys='int', "
-                    "'str' or 'tuple' to name them"
+                    f"the samples of {path!r} have no keys",
+                    code="unexpected-keys",
+                    hint="leave keys= out, or create the table with keys, as in "
+                    f"`tx.create_table({path!r}, columns, keys='str')`",
+                    path=path,
                 )
             return None
         if keys is None:
             raise InvalidInputError(
-                f"the samples of {path!r} have {self.kind.name} keys: give keys="
+                f"the samples of {path!r} have {self.kind.name} keys, and none were given",
+                code="missing-keys",
+                hint="give one for each sample, as in `table.extend(values, keys=keys)`",
+                path=path,
             )
         plain = as_list(keys, path=path)
         if len(plain) != count:
@@ -174,8 +180,12 @@ class KeySet:
         taken = np.flatnonzero(self._rows(stored) >= 0)
         if len(taken):
             raise InvalidInputError(
-                f"{path!r} has a sample with the key {plain[taken[0]]!r} already; change it "
-                "through loc, or delete it first"
+                f"{path!r} has a sample with the key {plain[taken[0]]!r} already",
+                code="key-exists",
+                hint=f"change it with `tx[{path!r}].loc[{plain[taken[0]]!r}] = sample`, or delete "
+                f"it first with `tx[{path!r}].delete(keys=[{plain[taken[0]]!r}])`",
+                path=path,
+                key=plain[taken[0]],
             )
         return stored
 
@@ -208,7 +218,12 @@ class KeySet:
 
     def _kind(self, path: str) -> KeyKind:
         if self.kind is None:
-            raise InvalidInputError(f"the samples of {path!r} have no keys: use positions")
+            raise InvalidInputError(
+                f"the samples of {path!r} have no keys",
+                code="unexpected-keys",
+                hint=f"use positions, as in `tx[{path!r}].delete([0])`",
+                path=path,
+            )
         return self.kind
 
     def rows_below(self, prefix: object, *, path: str) -> StoredRows:
@@ -222,7 +237,9 @@ class KeySet:
         found = np.union1d(self._held.find_below(parts), self.added.find_below(parts))
         found = found[self._are_live(found)]
         if not len(found):
-            raise NotFoundError(f"the table {path!r} has no sample below {prefix!r}")
+            raise NotFoundError(
+                f"the table {path!r} has no sample below {prefix!r}", code="sample-not-found"
+            )
         return found
 
     def rows(self, keys: Any, *, path: str) -> StoredRows:
@@ -233,7 +250,8 @@ class KeySet:
         absent = np.flatnonzero(found < 0)
         if len(absent):
             raise NotFoundError(
-                f"the table {path!r} has no sample with the key {listed[absent[0]]!r}"
+                f"the table {path!r} has no sample with the key {listed[absent[0]]!r}",
+                code="sample-not-found",
             )
         return found
 

@@ -87,14 +87,18 @@ def check_spec(spec: ColumnSpec, name: str) -> None:
     try:
         column_metadata(spec, np.zeros(0, spec.dtype), name=name)
     except InvalidInputError as exc:
-        raise InvalidInputError(f"the column {name!r}: {exc}") from exc
+        raise InvalidInputError(
+            f"the column {name!r}: {exc}", code=exc.code, hint=exc.hint, **exc.fields
+        ) from exc
 
 
 def check_column_name(name: str) -> None:
     """Raise `InvalidInputError` unless a column may be called `name`."""
     check_node_name(name, what="column")
     if name == KEYS or name.endswith(reserved_suffixes()):
-        raise InvalidInputError(f"the column name {name!r} is taken by vstore; choose another one")
+        raise InvalidInputError(
+            f"the column name {name!r} is reserved by vstore", hint="choose another name"
+        )
 
 
 def check_specs(columns: Mapping[str, ColumnSpec]) -> None:
@@ -130,7 +134,9 @@ def array_metadata(
     )
     grid = metadata.grid_shape
     if grid and grid[0] * chunk_strides(lengths, metadata.chunk_shape)[0] > span(MAX_HEIGHT):
-        raise InvalidInputError(f"an array of {grid} chunks is too large: choose larger chunks")
+        raise InvalidInputError(
+            f"an array of {grid} chunks is too large", hint="choose larger chunks"
+        )
     return metadata
 
 

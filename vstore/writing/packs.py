@@ -137,10 +137,16 @@ class PackWriter:
             problem = f"{type(self._interruption).__name__}: {self._interruption}"
             raise ClosedError(
                 f"an earlier change of the transaction was made only in part ({problem}), so it "
-                "cannot be committed: begin another one"
+                "cannot be committed",
+                code="broken-transaction",
+                hint="begin another one with `repo.transaction(message='Add samples')`",
             ) from self._interruption
         if self._closed:
-            raise ClosedError("the transaction is finished: begin another one")
+            raise ClosedError(
+                "the transaction is finished",
+                code="finished-transaction",
+                hint="begin another one with `repo.transaction(message='Add samples')`",
+            )
 
     def drain(self) -> None:
         """Wait until every submitted chunk is encoded, so that its raw data may change."""

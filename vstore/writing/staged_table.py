@@ -10,13 +10,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from vstore.errors import ClosedError, NotFoundError
+from vstore.errors import ClosedError
 from vstore.format import document
 from vstore.format.commit import Changes
 from vstore.format.table.kinds import ColumnInfo
 from vstore.format.table.specs import ColumnSpec
 from vstore.format.tree import ArrayNode, GroupNode
-from vstore.reading.column import Column
+from vstore.reading.column import Column, column_not_found
 from vstore.writing.assignments import Target
 from vstore.writing.batches import (
     SampleForm,
@@ -107,10 +107,7 @@ class StagedTable:
         """Raise `NotFoundError` where there is no such column."""
         self.require_usable()
         if name not in self.names:
-            raise NotFoundError(
-                f"the table {self.path!r} has no column {name!r}; its columns: "
-                f"{', '.join(map(repr, self.names)) or 'none'}"
-            )
+            raise column_not_found(self.path, name, self.names)
 
     def open_column(self, name: str) -> Column:
         """Return a column as it stands now, for reading."""

@@ -211,7 +211,12 @@ class StagedTree:
         self.require_open()
         node = self._tree.find(path)
         if isinstance(node, GroupNode) and (node.children or node.table is not None):
-            raise InvalidInputError(f"{path!r} is a group that is not empty: delete it first")
+            raise InvalidInputError(
+                f"{path!r} is a group that is not empty",
+                code="group-not-empty",
+                hint=f"delete it first with `tx.delete({path!r})`",
+                path=path,
+            )
         if isinstance(node, ArrayNode):
             array = self.array(path)
             array.set_metadata(metadata)

@@ -264,7 +264,11 @@ class Transaction(Lookup[str, Any]):
         new = self._nodes.free_path(path if new_path is None else new_path, "node")
         above = internals(snapshot).tree.find("/".join(split_path(path)[:-1]))
         if isinstance(above, GroupNode) and above.table is not None:
-            raise InvalidInputError(f"{path!r} is a column: copy its table")
+            raise InvalidInputError(
+                f"{path!r} is a column, and a column goes with its table",
+                code="part-of-a-table",
+                hint="copy its table",
+            )
         require_kept_here(self._internals.fetcher.store, snapshot.commit.id, of=snapshot.url)
         self._staged.put_copy(new, node, internals(snapshot).tree)
 
@@ -289,7 +293,7 @@ class Transaction(Lookup[str, Any]):
     def _require_forking(self) -> Forking:
         self._internals.enter()
         if self._forking is None:
-            raise InvalidInputError("only a transaction that a repository began can be forked")
+            raise InvalidInputError("this transaction cannot be forked: no repository began it")
         return self._forking
 
     def diff(self) -> Diff:

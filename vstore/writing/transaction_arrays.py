@@ -89,4 +89,4 @@ class TransactionArray(Array):
     def __setitem__(self, index: Any, values: Any) -> None:
         """Change the elements an index picks; values broadcast as in NumPy."""
         self._require_usable()
-        self._staged.write(index, as_dtype(values, self.dtype, name=self.path))
+        self._staged.write(index, as_dtype(values, self.dtype, name=self.path, of="array"))

@@ -5,11 +5,12 @@ from typing import Any, Protocol
 
 from numpy.typing import NDArray
 
-from vstore.errors import InvalidInputError, NotFoundError
+from vstore.errors import InvalidInputError
 from vstore.faces import exported_from, internals
 from vstore.format.numbers import StoredRows
 from vstore.format.table.rows import Rows
 from vstore.format.table.sample_keys import INT, SampleKey
+from vstore.reading.column import column_not_found
 from vstore.reading.key_indexer import KeyIndexer, rows_of
 from vstore.writing.batches import Batch
 from vstore.writing.staged_table import StagedTable
@@ -116,5 +117,5 @@ class TransactionIndexer(KeyIndexer):
         row = rows_of(self._table, [key])
         for name in sample:
             if name not in self._changed.columns:
-                raise NotFoundError(f"the table {self._changed.path!r} has no column {name!r}")
+                raise column_not_found(self._changed.path, name, self._changed.columns)
         self._changed.assign(int(self._table.rows.position(row)[0]), sample)

@@ -83,22 +83,36 @@ class TransactionNodes:
             raise InvalidInputError(f"the name {object_keys.OBJECTS!r} is taken by vstore")
         joined = "/".join(names)
         if self.has(joined):
-            raise AlreadyExistsError(f"there is something at {joined!r} already: delete it first")
+            raise AlreadyExistsError(
+                f"there is something at {joined!r} already",
+                code="path-exists",
+                hint=f"choose another path, or delete it first with `tx.delete({joined!r})`",
+                path=joined,
+            )
         for depth in range(1, len(names)):
             where = "/".join(names[:depth])
             above = self.staged.nodes.find(where)
             if isinstance(above, ArrayNode) or (above is not None and above.table is not None):
-                raise InvalidInputError(f"{where!r} is no plain group: nothing can go below it")
+                raise InvalidInputError(
+                    f"{where!r} is not a plain group, so nothing can go below it",
+                    code="not-a-group",
+                )
         return joined
 
     def whole_path(self, path: str) -> str:
         """Return the path of what can be taken by itself: no root, and no part of a table."""
         joined = "/".join(split_path(path))
         if not joined:
-            raise InvalidInputError("the root stays where it is: name a node in it")
+            raise InvalidInputError(
+                "the root cannot be moved or copied", hint="give the path of a node in it"
+            )
         parent = joined.rpartition("/")[0]
         if self.staged.is_table(parent):
-            raise InvalidInputError(f"{joined!r} is a column: it goes with its table {parent!r}")
+            raise InvalidInputError(
+                f"{joined!r} is a column, and a column goes with its table",
+                code="part-of-a-table",
+                hint=f"move or copy the table {parent!r}",
+            )
         return joined
 
 

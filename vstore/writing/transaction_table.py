@@ -134,7 +134,7 @@ class TransactionTable(NamedColumns[TransactionColumn]):
         """
         self._internals.require_usable()
         if (index is None) == (keys is None):
-            raise InvalidInputError("delete takes either positions or keys=")
+            raise InvalidInputError("delete takes either positions or keys=, not both or neither")
         rows = self._internals.held.rows
         if keys is not None:
             stored = np.unique(self._internals.held.keys.rows(keys, path=self.path))

@@ -74,8 +74,9 @@ class CommitView:
     def write(self, changes: Sequence[Change]) -> None:
         """Refuse."""
         raise ReadOnlyError(
-            f"a commit never changes, and {changes[0].key!r} is in one: write to the store of a "
-            "transaction"
+            f"a commit never changes, and {changes[0].key!r} is in one",
+            code="commit-is-read-only",
+            hint="write to the store of a transaction, `tx.store`",
         )
 
     def revival(self) -> tuple[Callable[[Any], Source], Any]:
@@ -103,8 +104,9 @@ class OpenTransaction:
         """Yield the keys with what other processes wrote, while no other thread uses them."""
         if not self.transaction.is_open:
             raise ClosedError(
-                "the transaction behind this store is finished: open the store of the commit "
-                "that it made, or of another transaction"
+                "the transaction behind this store is finished",
+                code="finished-transaction",
+                hint="open the store of the commit that it made, or of another transaction",
             )
         self._shared.require_here()
         with self._shared.lock:

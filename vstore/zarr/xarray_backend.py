@@ -150,8 +150,8 @@ def _snapshot(source: Any, storage_options: Mapping[str, Any] | None) -> Snapsho
         return source
     if not isinstance(source, (str, os.PathLike)):
         raise InvalidInputError(
-            "the engine 'vstore' opens a snapshot, or a repository's address with a revision "
-            f"behind it, as s3://bucket/repo@main; got {type(source).__name__}"
+            "the engine 'vstore' opens a snapshot, or the address of a repository with a revision, "
+            f"as in s3://bucket/repo@main; got {type(source).__name__}"
         )
     return checkout(os.fspath(source), storage_options=storage_options)
 
@@ -159,7 +159,11 @@ def _snapshot(source: Any, storage_options: Mapping[str, Any] | None) -> Snapsho
 def _checked_group(snapshot: Snapshot, group: str | None) -> str:
     path = (group or "").strip("/")
     if not isinstance(internals(snapshot).tree.get(path), GroupNode):
-        raise InvalidInputError(f"{path!r} is an array: name the group or table that it is in")
+        raise InvalidInputError(
+            f"{path!r} is an array, not a group",
+            code="not-a-group",
+            hint="give the path of the group or table that it is in",
+        )
     return path
 
 

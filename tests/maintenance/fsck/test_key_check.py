@@ -100,7 +100,7 @@ def test_a_missing_entry_hides_a_sample_and_is_found() -> None:
     assert table["x"][4] == 4
     assert table.sample_keys()[4] == 12
     (detail,) = problems(repository)
-    assert "1 of 8 buckets of the index of keys are wrong" in detail
+    assert "1 of 8 buckets of the key index are wrong" in detail
 
 
 def test_a_wrong_chunk_gives_no_other_sample_and_is_found() -> None:
@@ -124,7 +124,7 @@ def test_a_wrong_chunk_gives_no_other_sample_and_is_found() -> None:
 def test_a_malformed_bucket_is_refused_and_found(change: Callable[[bytes], bytes]) -> None:
     repository = keyed()
     tampered(repository, 12, change)
-    with pytest.raises(FormatError, match="index of keys"):
+    with pytest.raises(FormatError, match="key index"):
         table_of(repository).loc[12]
     assert len(problems(repository)) == 1
 
@@ -145,7 +145,7 @@ def test_without_its_index_a_table_is_read_by_its_keys() -> None:
         internals(tx["t"]).stored.keys.rebase(internals(tx["t"]).stored._keys_before)
         internals(tx["t"]).stored._write_index = lambda: None
     assert table_of(repository).loc[12]["x"] == 4
-    assert "there is no index of keys" in problems(repository)[0]
+    assert "there is no key index" in problems(repository)[0]
     with repository.transaction("main", message="The next key makes one") as tx:
         tx["t"].append({"x": 9}, key=1000)
     assert problems(repository) == []

@@ -272,10 +272,10 @@ def test_nothing_is_condemned_where_something_needed_is_missing(prefix: str) -> 
     live = {object_keys.commit(Digest(commit.id)) for commit in repository.log("main")}
     victim = next(key for key in needed if prefix == "index/" or key in live)
     repository.store.delete(victim)
-    with pytest.raises(CorruptionError, match="repair-from"):
+    with pytest.raises(CorruptionError, match="repair_from"):
         collect(repository.store)
     repository.store.put(victim, b"not what it was")
-    with pytest.raises(CorruptionError, match="repair-from"):
+    with pytest.raises(CorruptionError, match="repair_from"):
         collect(repository.store)
 
 

@@ -142,7 +142,7 @@ def check_beside(repository: Repository, rounds: int) -> Beside:
     time.sleep(0.15)
     found = run_beside(repository.store, rounds)
     made = found.made
-    with pytest.raises(ConflictError, match="begin again"):
+    with pytest.raises(ConflictError, match="begin another transaction"):
         late.commit()
     assert found.freed > 0
     assert made

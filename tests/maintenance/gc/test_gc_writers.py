@@ -50,7 +50,7 @@ def test_a_writer_that_commits_past_the_grace_period_fails_cleanly() -> None:
     pass_grace(repository.store)
     assert collect(repository.store).freed.objects == 1
     before = repository.resolve("main")
-    with pytest.raises(ConflictError, match="begin again"):
+    with pytest.raises(ConflictError, match="begin another transaction"):
         tx.commit()
     assert fresh(repository).resolve("main") == before
     assert read_everything(repository.store) == 4
@@ -74,7 +74,7 @@ def test_a_writer_stopped_between_its_last_look_and_its_move_fails_cleanly() -> 
             collect(repository.store, NOW)
 
     store.before = collect_meanwhile
-    with pytest.raises(ConflictError, match="begin again"):
+    with pytest.raises(ConflictError, match="begin another transaction"):
         tx.commit()
     assert read_everything(repository.store) == 4
 
@@ -131,7 +131,7 @@ def test_a_merge_of_a_branch_that_is_deleted_and_collected_fails_cleanly() -> No
     assert internals(repository).refs.move_branch(main, Digest(theirs), action="merge") is None
     marked = internals(repository).refs.get_branch("main")
     begun = main.document.fence
-    with pytest.raises(ConflictError, match="begin again"):
+    with pytest.raises(ConflictError, match="begin another transaction"):
         internals(repository).refs.move_branch(marked, Digest(theirs), action="merge", begun=begun)
     assert read_everything(repository.store) == 4
 
@@ -241,7 +241,7 @@ def test_marks_tell_a_collection_that_waits_from_one_that_is_over() -> None:
         if info.key not in reachable_packs(repository):
             repository.store.delete(info.key)  # as if it had been listed before it was rewritten
     write(fresh(repository), 6, branch="side")
-    with pytest.raises(ConflictError, match="begin again"):
+    with pytest.raises(ConflictError, match="begin another transaction"):
         late.commit()
     tx.discard()
     assert read_everything(repository.store) == 6
@@ -266,7 +266,7 @@ def test_the_first_commit_of_all_looks_for_what_was_taken() -> None:
     internals(tx)._writer.finish()
     age(repository.store, 3 * DAY)
     assert collect(repository.store, NOW).freed.objects == 1
-    with pytest.raises(ConflictError, match="begin again"):
+    with pytest.raises(ConflictError, match="begin another transaction"):
         tx.commit()
     assert list(repository.branches) == []
 
@@ -347,7 +347,7 @@ def test_a_collection_that_was_taken_over_stops(monkeypatch: pytest.MonkeyPatch)
             State.read(repository.store).entering("sweeping")
 
     store.before = take_over
-    with pytest.raises(ConflictError, match="gives way"):
+    with pytest.raises(ConflictError, match="so this one ended"):
         collect(store, NOW)
     collect(repository.store, GcOptions(take_over=True))
     assert read_everything(repository.store) == 4

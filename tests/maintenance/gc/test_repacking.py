@@ -230,7 +230,7 @@ def test_a_commit_that_needs_what_was_left_out_is_refused(repository: Repository
     internals(tx).staged.put_node("x", node)
     thinned(repository)
     before = everything(repository.store)
-    with pytest.raises(ConflictError, match="begin again"):
+    with pytest.raises(ConflictError, match="begin another transaction"):
         tx.commit()
     assert everything(repository.store) == before
 

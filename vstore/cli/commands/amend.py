@@ -40,7 +40,9 @@ def amend(
     vstore amend main --message "Add the training set, cleaned"
     """
     if message is None and author is None and metadata is None:
-        raise InvalidInputError("say what is to be another: --message, --author or --metadata")
+        raise InvalidInputError(
+            "nothing was given to change", hint="give --message, --author or --metadata"
+        )
     repo = settings.open()
     branch = branch_of(repo, branch)
     commit = repo.amend(branch, message=message or "", author=author, metadata=_object(metadata))

@@ -81,7 +81,7 @@ def gc(  # noqa: PLR0913 - they are options, spelled out on the command line
     vstore gc s3://bucket/fashion --dry-run
     """
     if cancel and (dry_run or wait):
-        raise InvalidInputError("--cancel does nothing else: leave out --dry-run and --wait")
+        raise InvalidInputError("--cancel does nothing else", hint="leave out --dry-run and --wait")
     repo = settings.open(url)
     with steps_shown(is_quiet=settings.as_json) as show:
         report = repo.gc(

@@ -133,7 +133,9 @@ def _split(first: str, rest: list[str], settings: Settings) -> tuple[str | None,
         return None, [first, *rest]
     if not rest:
         problem = "is a directory" if Path(first).is_dir() else "is no file"
-        raise InvalidInputError(f"{first!r} {problem}: name the files to import, behind the URL")
+        raise InvalidInputError(
+            f"{first!r} {problem}", hint="name the files to import, after the URL"
+        )
     return first, rest
 
 

@@ -35,7 +35,9 @@ def init(
     Nothing is committed yet; the first import makes the default branch.
     """
     if settings.repo is not None:
-        raise InvalidInputError("name the new repository by its URL alone, without --repo")
+        raise InvalidInputError(
+            "--repo does not name a new repository", hint="give its URL alone, without --repo"
+        )
     repo = vstore.create(
         url,
         storage_options=settings.storage_options,

@@ -76,7 +76,9 @@ def log(  # noqa: PLR0913 - they are options, spelled out on the command line
     vstore log s3://bucket/fashion@v1..main --path train
     """
     if graph and (path is not None or skip):
-        raise InvalidInputError("--graph draws every commit: leave out --path, --sample and --skip")
+        raise InvalidInputError(
+            "--graph draws every commit", hint="leave out --path, --sample and --skip"
+        )
     repo, revision = settings.open_target(target, rev)
     key = None if sample is None else _key(repo, revision, path, sample)
     commits = repo.log(revision, path=path, sample=key, skip=skip, limit=limit)
@@ -93,7 +95,10 @@ def log(  # noqa: PLR0913 - they are options, spelled out on the command line
 
 def _key(repo: "Repository", revision: str | None, path: str | None, text: str) -> "SampleKey":
     if path is None:
-        raise InvalidInputError("--sample needs the --path of its table, or of one column of it")
+        raise InvalidInputError(
+            "--sample was given without --path",
+            hint="give the --path of its table, or of one column of it",
+        )
     newest = None if revision is None else revision.rsplit("..", 1)[-1].lstrip(".") or None
     table = find_table(repo.checkout(newest), path)
     return parse_key(text, table.key_kind, path=table.path)

@@ -1,5 +1,6 @@
 """`vstore show`: a commit, or what stands at a path of it."""
 
+import shlex
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -12,7 +13,7 @@ from vstore.cli.sample_key import find_table, parse_key
 from vstore.cli.samples import show_values, values_json
 from vstore.cli.selection import parse_index
 from vstore.cli.settings import Revision, Settings, TargetArgument, command
-from vstore.errors import InvalidInputError, NotFoundError
+from vstore.errors import InvalidInputError, NotFoundError, advise
 
 if TYPE_CHECKING:
     from vstore.history.commits import Commit
@@ -84,7 +85,7 @@ def _checkout(repo: "Repository", revision: str | None, target: str | None) -> "
         return repo.checkout(revision)
     except NotFoundError as error:
         if target is not None and target == revision:
-            error.add_note(f"a path comes second: vstore show @ {target}")
+            advise(error, f"a path comes second: `vstore show @ {shlex.quote(target)}`")
         raise
 
 
@@ -100,10 +101,10 @@ def _show_commit(repo: "Repository", commit: "Commit", settings: Settings) -> No
 def _position(snapshot: "Snapshot", path: str, key: str, index: str | None) -> int:
     """Return where the sample with a key stands, in the table at a path or around it."""
     if index is not None:
-        raise InvalidInputError("give an index or --key, not both")
+        raise InvalidInputError("an index and --key were given", hint="give one of the two")
     table = find_table(snapshot, path)
     if table.key_kind is None:
-        raise InvalidInputError(f"the samples of {path!r} have no keys: give an index")
+        raise InvalidInputError(f"the samples of {path!r} have no keys", hint="give an index")
     return table.position(parse_key(key, table.key_kind, path=table.path))
 
 

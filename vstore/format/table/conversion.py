@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,20 +12,25 @@ from vstore.errors import InvalidInputError
 _NUMBERS = "biufc"
 
 
-def as_dtype(values: Any, dtype: np.dtype[Any], *, name: str) -> NDArray[Any]:
+def as_dtype(
+    values: Any, dtype: np.dtype[Any], *, name: str, of: Literal["column", "array"] = "column"
+) -> NDArray[Any]:
     """Return the values as an array of the column's data type, if that loses nothing.
 
     Numbers and times of another width are taken where every value stays what it is. Plain
     Python numbers are taken as NumPy takes them beside an array: a float becomes a float
-    of any width that can hold it.
+    of any width that can hold it. `name` is that of the column, or the path of the array.
 
     Raises:
         InvalidInputError: the values do not fit.
     """
     if isinstance(values, np.ma.MaskedArray) and np.ma.is_masked(values):
         raise InvalidInputError(
-            f"some values for the column {name!r} are masked: fill them in, or make the column "
-            "optional with as_optional() and mask whole samples"
+            f"some values for the {of} {name!r} are masked",
+            code="masked-values",
+            hint="fill them in with `values.filled(0)`, or declare a column with `.as_optional()` "
+            "and mask whole samples",
+            name=name,
         )
     is_plain = not hasattr(values, "dtype")
     array = _as_array(values, dtype, name) if is_plain else np.asarray(values)
@@ -35,12 +40,39 @@ def as_dtype(values: Any, dtype: np.dtype[Any], *, name: str) -> NDArray[Any]:
         return np.zeros(array.shape, dtype)
     converted = _converted(array, dtype, is_plain=is_plain)
     if converted is None:
-        msg = (
-            f"the column {name!r} holds {dtype}; got {array.dtype}, which does not fit without "
-            f"loss. Convert it first, for instance with .astype({str(dtype)!r})"
-        )
-        raise InvalidInputError(msg)
+        raise _misfit(array, dtype, name=name, of=of)
     return converted
+
+
+def not_optional(name: str) -> InvalidInputError:
+    """Return the error for a missing sample in a column that has to have them all."""
+    return InvalidInputError(
+        f"column {name!r} is not optional, and a sample of it is missing (None)",
+        code="column-not-optional",
+        hint="declare the column with `.as_optional()`, or give every sample a value",
+        column=name,
+    )
+
+
+def _misfit(array: NDArray[Any], dtype: np.dtype[Any], *, name: str, of: str) -> InvalidInputError:
+    """Return the error for values that the data type cannot hold, by what they are."""
+    elements = array.ravel().tolist() if array.dtype.hasobject else []
+    if of == "column" and any(element is None for element in elements):
+        return not_optional(name)
+    is_text = array.dtype.kind in "UT" or any(isinstance(element, str) for element in elements)
+    if is_text and dtype.kind not in "US":
+        return InvalidInputError(
+            f"{of} {name!r} holds {dtype}, not text",
+            code="text-in-number-column",
+            hint="declare a column of text with `vstore.text()`, or map classes to numbers",
+            name=name,
+        )
+    return InvalidInputError(
+        f"the {of} {name!r} holds {dtype}; got {array.dtype}, which does not fit without loss",
+        code="lossy-conversion",
+        hint=f"convert the values first, for instance with `values.astype({str(dtype)!r})`",
+        name=name,
+    )
 
 
 def _as_array(values: Any, dtype: np.dtype[Any], name: str) -> NDArray[Any]:

@@ -39,7 +39,7 @@ def _decode_jpeg(data: bytes) -> NDArray[np.uint8] | None:
         gray = colorspace == "Gray"
         pixels = simplejpeg.decode_jpeg(data, colorspace="GRAY" if gray else "RGB")
     except ValueError as exc:
-        raise CorruptionError(f"a JPEG sample cannot be decoded: {exc}") from exc
+        raise _undecodable(exc) from exc
     array: NDArray[np.uint8] = pixels[:, :, 0] if gray else pixels
     return array
 
@@ -62,7 +62,11 @@ def _decode_any(data: bytes) -> NDArray[np.uint8]:
             mode = opened.mode if opened.mode in ("L", "RGB", "RGBA") else "RGB"
             return np.array(opened.convert(mode), np.uint8)
     except (OSError, SyntaxError, ValueError, pillow.DecompressionBombError) as exc:
-        raise CorruptionError(f"an image sample cannot be decoded: {exc}") from exc
+        raise _undecodable(exc) from exc
+
+
+def _undecodable(reason: Exception) -> CorruptionError:
+    return CorruptionError(f"the image cannot be decoded: {reason}", code="undecodable-image")
 
 
 def encoded_image(data: bytes, *, name: str) -> bytes:

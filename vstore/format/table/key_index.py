@@ -153,10 +153,12 @@ def decode_bucket(data: bytes) -> tuple[Marks, ChunkNumbers]:
     """Return the entries of a bucket, or raise `FormatError`."""
     count, rest = divmod(len(data), _ENTRY_NBYTES)
     if rest:
-        raise FormatError(f"a bucket of the index of keys cannot have {len(data)} bytes")
+        raise FormatError(
+            f"a bucket of the key index cannot have {len(data)} bytes", code="malformed-key-index"
+        )
     marks = np.frombuffer(data, "<u8", count).astype(np.uint64)
     blocks = np.frombuffer(data, "<u4", count, offset=8 * count).astype(np.int64)
     same = marks[1:] == marks[:-1]
     if not ((marks[1:] > marks[:-1]) | (same & (blocks[1:] > blocks[:-1]))).all():
-        raise FormatError("a bucket of the index of keys is out of order")
+        raise FormatError("a bucket of the key index is out of order", code="malformed-key-index")
     return marks, blocks

@@ -13,9 +13,10 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from vstore.errors import InvalidInputError
+from vstore.errors import FormatError, InvalidInputError
 from vstore.faces import exported_from
 from vstore.format.table import images
+from vstore.format.table.conversion import not_optional
 from vstore.format.table.names import SHAPE_SUFFIX, VALID_SUFFIX
 from vstore.format.table.ragged import decode_ragged, encode_ragged
 from vstore.format.zarr.dtypes import BYTES as BYTES_TYPE
@@ -188,6 +189,9 @@ def from_rows(
 
     `beside` has the elements of the column's companions by suffix. Samples that are missing
     are not decoded, and are None.
+
+    Raises:
+        FormatError: an element is damaged; its number is `at` among the fields.
     """
     decode, valid = info.kind.decode, beside.get(VALID_SUFFIX)
     if decode is None:
@@ -198,7 +202,11 @@ def from_rows(
     samples = np.empty(len(elements), object)
     for i, stored in enumerate(zip(elements, *parts, strict=True)):
         if valid is None or valid[i]:
-            samples[i] = decode(info, *stored)
+            try:
+                samples[i] = decode(info, *stored)
+            except FormatError as exc:
+                exc.fields["at"] = i
+                raise
     return samples
 
 
@@ -206,6 +214,8 @@ def from_rows(
 
 
 def _text(_: ColumnInfo, sample: Any, name: str) -> str:
+    if sample is None:
+        raise not_optional(name)
     if not isinstance(sample, str):
         raise InvalidInputError(f"the column {name!r} holds text; got {type(sample).__name__}")
     try:
@@ -216,6 +226,8 @@ def _text(_: ColumnInfo, sample: Any, name: str) -> str:
 
 
 def _bytes(_: ColumnInfo, sample: Any, name: str) -> bytes:
+    if sample is None:
+        raise not_optional(name)
     if not isinstance(sample, (bytes, bytearray, memoryview)):
         raise InvalidInputError(f"the column {name!r} holds bytes; got {type(sample).__name__}")
     return bytes(sample)
@@ -224,6 +236,8 @@ def _bytes(_: ColumnInfo, sample: Any, name: str) -> bytes:
 def _image(_: ColumnInfo, sample: Any, name: str) -> bytes:
     if isinstance(sample, (bytes, bytearray, memoryview)):
         return images.encoded_image(bytes(sample), name=name)
+    if sample is None:
+        raise not_optional(name)
     return images.encode_image(np.asarray(sample), name=name)
 
 

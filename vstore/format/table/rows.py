@@ -80,8 +80,7 @@ class Rows:
         try:
             return positions(index, len(self))
         except OutOfBoundsError as exc:
-            msg = str(exc).replace("axis 0 with size", "a table of").replace("axis 0 has", "for")
-            raise OutOfBoundsError(f"{msg} samples") from None
+            raise _outside(exc, len(self)) from None
         except InvalidInputError:
             raise
         except (TypeError, ValueError) as exc:
@@ -122,3 +121,13 @@ class Rows:
                 among = blocks == block
                 found[among] -= np.searchsorted(rows, stored[among])
         return found
+
+
+def _outside(error: OutOfBoundsError, count: int) -> OutOfBoundsError:
+    """Return an error about an axis as one about the samples of a table."""
+    if error.code == "mask-length":
+        message = f"the mask has {error.fields['length']} elements, the table {count} samples"
+    else:
+        position = error.fields["position"]
+        message = f"index {position} is out of bounds for a table of {count} samples"
+    return OutOfBoundsError(message, code=error.code, **error.fields)

@@ -78,7 +78,12 @@ def preset(name: Preset, dtype: Any) -> Codecs:
     data_type = data_type_of(dtype)
     if name not in get_args(Preset):
         known = ", ".join(get_args(Preset))
-        raise InvalidInputError(f"there is no codec preset {name!r}; there are {known}")
+        raise InvalidInputError(
+            f"there is no codec preset {name!r}",
+            code="unknown-preset",
+            hint=f"choose one of {known}",
+            name=str(name),
+        )
     return (_serializer(data_type), *_compressors(name, data_type))
 
 

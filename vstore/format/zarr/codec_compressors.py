@@ -125,7 +125,9 @@ class Blosc(Compressor, frozen=True, forbid_unknown_fields=True):
         if blosc.use_threads:
             raise InvalidInputError(
                 "numcodecs.blosc.use_threads is True, which makes what Blosc encodes vary from run "
-                "to run; set it to None or False"
+                "to run",
+                code="blosc-threads",
+                hint="set `numcodecs.blosc.use_threads = None`",
             )
         shuffle = self.shuffle if isinstance(self.shuffle, int) else _SHUFFLES[self.shuffle or ""]
         options = (self.cname.encode(), self.clevel, shuffle, self.blocksize, self.typesize)

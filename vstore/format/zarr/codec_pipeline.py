@@ -43,8 +43,10 @@ class Pipeline:
             encoded = array_codec.encode(array)
             if not array_codec.is_exact(array, encoded):
                 raise InvalidInputError(
-                    f"the codec {name!r} of the array would change elements of this chunk; round "
-                    "them first, or store them in an array with other codecs"
+                    f"the codec {name!r} of the array would change elements of this chunk",
+                    code="inexact-codec",
+                    hint="round the values first, or store them in an array with other codecs",
+                    codec=name,
                 )
             array = encoded
         data = self.serializer.encode(array)

@@ -102,7 +102,7 @@ class ChunkCodec:
         if chunk.dtype == dtype or self._spec.is_variable_length:
             return chunk
         if not _is_same_type(chunk.dtype, dtype):
-            raise InvalidInputError(f"the array has dtype {dtype}, not {chunk.dtype}: convert it")
+            raise InvalidInputError(f"the array has dtype {dtype}, not {chunk.dtype}")
         return chunk.astype(dtype)
 
     def _require_usable(self, out: NDArray[Any]) -> None:

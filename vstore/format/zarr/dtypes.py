@@ -83,11 +83,11 @@ def data_type_of(dtype: Any) -> DataType:
     if isinstance(dtype, Mapping):
         return _of_numpy(_dtype_of_caller(dtype), depth=0)
     if dtype is None:
-        raise InvalidInputError("no dtype was given; NumPy would take float64")
+        raise InvalidInputError("no dtype was given", hint="give one, such as 'float64'")
     try:
         parsed = np.dtype(dtype)
     except (TypeError, ValueError) as error:
-        raise InvalidInputError(f"{dtype!r} is no NumPy dtype: {error}") from error
+        raise InvalidInputError(f"{dtype!r} is not a NumPy dtype: {error}") from error
     return _of_numpy(parsed, depth=0)
 
 
@@ -104,16 +104,23 @@ def _of_numpy(dtype: np.dtype[Any], *, depth: int) -> DataType:
         return name
     describe = _DESCRIBE.get(dtype.kind)
     if describe is None or dtype.hasobject or dtype.itemsize == 0 or depth > _MAX_NESTING:
-        raise InvalidInputError(f"dtype {dtype!s} cannot be stored: {_advice(dtype)}")
+        reason, hint = _explained(dtype)
+        raise InvalidInputError(
+            f"dtype {dtype!s} cannot be stored: {reason}",
+            code="unsupported-dtype",
+            hint=hint,
+            dtype=str(dtype),
+        )
     return describe(dtype, depth)
 
 
-def _advice(dtype: np.dtype[Any]) -> str:
+def _explained(dtype: np.dtype[Any]) -> tuple[str, str]:
+    """Return why a data type cannot be stored, and what to use instead."""
     if dtype.hasobject:
-        return "objects have no fixed form; use 'string', 'bytes' or a fixed-width dtype"
+        return "objects have no fixed form", "use 'string', 'bytes' or a fixed-width dtype"
     if dtype.itemsize == 0:
-        return "its elements have no bytes; give a length, such as 'U8', or use 'string'"
-    return "Zarr has no data type for it; convert to one of " + ", ".join(_SIMPLE)
+        return "its elements have no bytes", "give a length, such as 'U8', or use 'string'"
+    return "Zarr has no data type for it", "convert to one of " + ", ".join(_SIMPLE)
 
 
 def _time(dtype: np.dtype[Any], _depth: int) -> DataType:
@@ -131,7 +138,12 @@ def _sized(name: str) -> Callable[[np.dtype[Any], int], DataType]:
 
 def _void(dtype: np.dtype[Any], depth: int) -> DataType:
     if dtype.subdtype is not None:
-        raise InvalidInputError(f"dtype {dtype!s} cannot be stored: make its shape array axes")
+        raise InvalidInputError(
+            f"dtype {dtype!s} cannot be stored: it has a shape of its own",
+            code="unsupported-dtype",
+            hint="use its base dtype, and make its shape axes of the array",
+            dtype=str(dtype),
+        )
     if dtype.names is None:
         return _sized("raw_bytes")(dtype, depth)
     fields = [[name, _of_numpy(dtype[name], depth=depth + 1)] for name in dtype.names]

@@ -159,7 +159,9 @@ def is_integer(item: Any) -> bool:
     try:
         return np.ndim(item) == 0
     except ValueError as exc:
-        raise InvalidInputError(f"{shortened(item)} is no index: rows differ in length") from exc
+        raise InvalidInputError(
+            f"{shortened(item)} is not an index: its rows differ in length"
+        ) from exc
 
 
 def split(index: Any, ndim: int) -> tuple[Any, tuple[Any, ...]]:
@@ -193,7 +195,10 @@ def _expand(index: Any, ndim: int) -> list[Any]:
         at = ellipses[0]
         items[at : at + 1] = [slice(None)] * (ndim - len(items) + 1)
     if any(item is None for item in items):
-        raise InvalidInputError("numpy.newaxis is not supported here; index the result instead")
+        raise InvalidInputError(
+            "an index with numpy.newaxis (None) is not supported here",
+            hint="index the result with numpy.newaxis instead",
+        )
     if len(items) > ndim:
         raise InvalidInputError(f"too many indices: {len(items)} for {ndim} dimensions")
     return items + [slice(None)] * (ndim - len(items))
@@ -219,12 +224,18 @@ def _positions(item: Any, size: int, axis: int) -> Positions:
         raise InvalidInputError(msg)
     if array.dtype.kind == "b":
         if len(array) != size:
-            raise OutOfBoundsError(f"the mask has {len(array)} elements; axis {axis} has {size}")
+            raise OutOfBoundsError(
+                f"the mask has {len(array)} elements; axis {axis} has {size}",
+                code="mask-length",
+                length=len(array),
+            )
         return np.flatnonzero(array)
     out_of_range = (array < -size) | (array >= size)
     if out_of_range.any():
         first = array[out_of_range][0]
-        raise OutOfBoundsError(f"index {first} is out of bounds for axis {axis} with size {size}")
+        raise OutOfBoundsError(
+            f"index {first} is out of bounds for axis {axis} with size {size}", position=int(first)
+        )
     array = array.astype(np.int64)
     return np.where(array < 0, array + size, array)
 

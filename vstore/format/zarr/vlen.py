@@ -45,7 +45,9 @@ def encode(samples: NDArray[Any], *, is_text: bool) -> bytearray:
     if len(encoded) > MAX_CHUNK_NBYTES:
         raise InvalidInputError(
             f"{values.size} samples of one chunk take {len(encoded)} bytes together; at most "
-            f"{MAX_CHUNK_NBYTES} are possible: choose a smaller chunk shape"
+            f"{MAX_CHUNK_NBYTES} are possible",
+            code="chunk-too-large",
+            hint="choose a smaller chunk shape",
         )
     return encoded
 

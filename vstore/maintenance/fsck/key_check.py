@@ -61,7 +61,7 @@ def _state(table: Table) -> Any:
 
 def _own(error: VstoreError) -> str:
     """Return what is wrong with an index, nothing for damage that is found elsewhere."""
-    return str(error) if "index of keys" in str(error) else ""
+    return str(error) if error.code == "malformed-key-index" else ""
 
 
 def _counts_problem(table: Table) -> str:
@@ -92,14 +92,14 @@ def _problem(table: Table) -> str:
     if double is not None:
         return f"{double!r} names two samples"
     if index is None:
-        return "there is no index of keys" if buckets else ""
+        return "there is no key index" if buckets else ""
     if index.metadata.shape != (buckets,):
-        return f"the index of keys has the shape {index.metadata.shape}, not {(buckets,)}"
+        return f"the key index has the shape {index.metadata.shape}, not {(buckets,)}"
     blocks = np.arange(len(marks), dtype=np.int64) // keys.metadata.chunk_shape[0]
     both = [(marks, blocks), *below]
     marks, blocks = (np.concatenate(parts) for parts in zip(*both, strict=True))
     wrong = list(_wrong(index, *key_index.distinct(marks, blocks)))
-    return f"{len(wrong)} of {buckets} buckets of the index of keys are wrong" if wrong else ""
+    return f"{len(wrong)} of {buckets} buckets of the key index are wrong" if wrong else ""
 
 
 def _entries(table: Table, keys: ChunkSource) -> tuple[Marks, list[tuple[Marks, ChunkNumbers]]]:

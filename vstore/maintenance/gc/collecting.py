@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 from vstore.errors import ConflictError, CorruptionError
 from vstore.format import object_keys
 from vstore.format.collection import CollectionDocument
+from vstore.format.digest import RESTORE
 from vstore.maintenance.forwarding import Forwards
 from vstore.maintenance.gc.condemning import Census, CondemnedList, Condemning
 from vstore.maintenance.gc.gc_report import GcReport
@@ -62,7 +63,11 @@ def cancel(store: ObjectStore) -> GcReport:
     state = State.read(store)
     if state.pending is not None:
         if state.pending.is_sweeping:
-            raise ConflictError("garbage collection is deleting already: it cannot be called off")
+            raise ConflictError(
+                "garbage collection is deleting already, so it cannot be canceled",
+                code="gc-is-deleting",
+                hint="try again when it is over; if it was killed, finish it with `repo.gc()`",
+            )
         epoch = state.pending.epoch
         state.entering("cancelled")
         _remove_lists(store, epoch=epoch)
@@ -90,8 +95,9 @@ def _finish(
         if not options.take_over and silent_seconds < TAKE_OVER_SECONDS:
             raise ConflictError(
                 f"another garbage collection is deleting (it was last heard of "
-                f"{silent_seconds:.0f} seconds ago). If it is dead, pass take_over=True "
-                "(--take-over), or come back in ten minutes"
+                f"{silent_seconds:.0f} seconds ago)",
+                code="gc-running",
+                hint="try again in ten minutes, or if it is dead, with `repo.gc(take_over=True)`",
             )
     elif now < written + _grace(pending, options):
         condemned = Amount(pending.objects, pending.nbytes)
@@ -148,8 +154,10 @@ def _mark(
     if forwards.damaged:
         pack, detail = next(iter(forwards.damaged.items()))
         raise CorruptionError(
-            f"nobody can tell where the chunks of the pack {pack} are: nothing was deleted. "
-            f"Restore it first (vstore fsck --repair-from COPY). {detail}"
+            f"the forwarding document of the pack {pack} cannot be read, so its chunks cannot be "
+            f"found; nothing was deleted. {detail}",
+            code="damaged-object",
+            hint=RESTORE,
         )
     is_repacking = options.repack is not None
     space = PackSpace(forwards) if options.measure or is_repacking else None

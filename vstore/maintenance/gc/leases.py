@@ -21,8 +21,11 @@ def store_now(store: ObjectStore) -> datetime:
         if info.key == object_keys.COLLECTION_CLOCK:
             return info.modified
     raise StorageError(
-        f"{store.url} does not list an object that was just stored, so that nothing can be "
-        "deleted safely; run vstore doctor"
+        f"{store.url} does not list an object that was just stored, so nothing can be deleted "
+        "safely",
+        code="stale-listing",
+        hint=f"check the store with `vstore.open({store.url!r}).probe()`",
+        url=store.url,
     )
 
 

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from vstore.errors import CorruptionError, VstoreError
 from vstore.format.commit import CommitDocument
-from vstore.format.digest import Digest
+from vstore.format.digest import RESTORE, Digest
 from vstore.format.page import Leaf, PackRef
 from vstore.format.tree import ArrayNode
 from vstore.maintenance.crawl import Kind, Task, crawl
@@ -100,8 +100,10 @@ class _Marker:
             self.live.is_complete = False
             return
         raise CorruptionError(
-            f"{task.what} cannot be read, so that nobody can tell what it needs: nothing was "
-            f"deleted. Restore it first (vstore fsck --repair-from COPY). {error}"
+            f"{task.what} cannot be read, so what it needs is unknown; nothing was deleted. "
+            f"{error}",
+            code="damaged-object",
+            hint=RESTORE,
         ) from error
 
 

@@ -37,10 +37,10 @@ class GcOptions:
     def __post_init__(self) -> None:
         if self.repack is not None and not 0 < self.repack <= 1:
             raise InvalidInputError(
-                f"repack={self.repack} is not the share of a pack that must be dead: give a "
-                "number above 0 and up to 1, for instance 0.5"
+                f"repack={self.repack} is not the share of a pack that must be unreachable",
+                hint="give a number above 0 and up to 1, for instance 0.5",
             )
         for name in ("grace", "expire"):
             value = getattr(self, name)
             if value is not None and value < timedelta(0):
-                raise InvalidInputError(f"{name}={value} lies before now: give a duration")
+                raise InvalidInputError(f"{name}={value} is a negative duration")

@@ -78,7 +78,9 @@ def read_refs(store: ObjectStore) -> RefsFound:
         if names == before and None not in [*found.values(), *notes.values()]:
             living = {key: ref for key, ref in found.items() if ref is not None}
             return _sorted(living, {key: note for key, note in notes.items() if note is not None})
-    raise ConflictError(f"branches and tags kept coming and going in {store.url}: try again")
+    raise ConflictError(
+        f"branches and tags kept changing in {store.url}", code="ref-moved", hint="try again"
+    )
 
 
 def _sorted(
@@ -113,8 +115,10 @@ def ref_names(store: ObjectStore) -> dict[Key, str]:
         name = object_keys.find_ref_name(object_keys.find_deleted(info.key) or info.key)
         if name is None:
             raise FormatError(
-                f"{info.key} in {store.url} is neither a branch nor a tag; a newer vstore may "
-                "have made it: upgrade, or remove it if it does not belong there"
+                f"{info.key} in {store.url} is neither a branch nor a tag",
+                code="unknown-object",
+                hint="install a newer vstore, which may have made it, or remove it if it does "
+                "not belong there",
             )
         found[info.key] = name
     return found

@@ -50,7 +50,7 @@ class State:
         for info in self.store.list_prefix(object_keys.COLLECTION_STATE):
             if info.key == object_keys.COLLECTION_STATE:
                 return info.modified
-        raise ConflictError("the state of garbage collection is gone: somebody removed it")
+        raise ConflictError("the state of garbage collection was removed", code="gc-interrupted")
 
     def replace(self, document: CollectionDocument) -> "State":
         """Write another state in place of this one.
@@ -65,8 +65,8 @@ class State:
             version = self.store.compare_and_swap(object_keys.COLLECTION_STATE, data, self.version)
         if version is None:
             raise ConflictError(
-                "another garbage collection of the same repository is under way, and this one "
-                "gives way to it"
+                "another garbage collection of the same repository is running, so this one ended",
+                code="gc-interrupted",
             )
         return State(self.store, document, version)
 
@@ -104,6 +104,8 @@ class Heartbeat:
         """
         if self._since.seconds > TAKE_OVER_SECONDS / 2:
             raise ConflictError(
-                "garbage collection was stopped for minutes while it deleted objects, so that "
-                "another one may have taken over: run it again"
+                "garbage collection was stopped for minutes while it deleted objects, so another "
+                "one may have taken over",
+                code="gc-interrupted",
+                hint="try again",
             )

@@ -103,8 +103,10 @@ def _mark_branches(store: ObjectStore, epoch: str, heart: Heartbeat) -> None:
             time.sleep(min(1.0, 0.002 * 2 ** min(attempt, 9)))
         else:
             raise ConflictError(
-                f"the branch {name!r} moved each of {_TRIES} times that garbage collection "
-                "tried to mark it: nothing was deleted, run it again"
+                f"the branch {name!r} was updated each of {_TRIES} times that garbage collection "
+                "tried to fence it; nothing was deleted",
+                code="ref-moved",
+                hint="try again",
             )
 
 

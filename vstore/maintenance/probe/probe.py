@@ -63,9 +63,12 @@ def require_conditions(store: ObjectStore) -> None:
 
 def _unsupported(store: ObjectStore, reason: str) -> UnsupportedStoreError:
     return UnsupportedStoreError(
-        f"{store.url} cannot hold a repository: {reason}, so that two writers would destroy each "
-        "other's commits. vstore doctor shows what it does; another server or a newer version "
-        "of this one may help"
+        f"{store.url} cannot hold a repository: {reason}, so two writers would destroy each "
+        "other's commits",
+        code="no-guarantee",
+        hint=f"see what it does with `vstore.open({store.url!r}).probe()`; another server or a "
+        "newer version of this one may help",
+        url=store.url,
     )
 
 

@@ -130,7 +130,12 @@ class SampleChunks:
         """Bring the chunks that are not on disk there, decoding none; return their bytes."""
         disk = self._disk
         if disk is None:
-            raise InvalidInputError("there is no cache to fetch into: give a cache_dir")
+            raise InvalidInputError(
+                "there is no cache to fetch into",
+                code="no-cache",
+                hint="give the reader a cache, as in "
+                "`vstore.reader.Reader(table, batch_size=256, cache_dir='cache')`",
+            )
         refs = [spot.ref for spot in spots]
         refs = [ref for ref in refs if ref is not None and not disk.has(ref.digest)]
         fetched = 0

@@ -96,8 +96,11 @@ class Form:
         axes = {sample.ndim for sample in arrays}
         if len(axes) > 1:
             raise InvalidInputError(
-                f"samples of {name!r} have {' or '.join(map(str, sorted(axes)))} axes: make them "
-                f"alike by a transform, or leave them a list with ragged={{{name!r}: 'list'}}"
+                f"samples of {name!r} have {' or '.join(map(str, sorted(axes)))} axes",
+                code="samples-differ-in-axes",
+                hint="make them alike with a transform, or leave them a list with "
+                f"`ragged={{{name!r}: 'list'}}`",
+                column=name,
             )
         shape = self.shape or (None,) * max(axes, default=3)
         dtype = arrays[0].dtype if arrays else np.dtype(np.uint8)

@@ -56,8 +56,10 @@ def stored_array(source: ChunkSource | None, name: str) -> StoredArray:
     """Return an array of a commit, or raise for one of an open transaction."""
     if not isinstance(source, StoredArray):
         raise InvalidInputError(
-            f"the column {name!r} belongs to an open transaction: commit, check the commit out "
-            "and read from that"
+            f"the column {name!r} belongs to an open transaction",
+            code="uncommitted-data",
+            hint="commit, and read from the commit, `repo.checkout()`",
+            column=name,
         )
     return source
 

@@ -69,7 +69,7 @@ def decode_state(state: Any, identity: Identity, *, samples: int) -> Cursor:
     cursor = _cursor({name: state[name] for name in Cursor.__dataclass_fields__})
     if cursor.samples > samples:
         raise InvalidInputError(
-            f"the state stands behind {cursor.samples:,} samples of an epoch that has {samples:,}"
+            f"the state is after {cursor.samples:,} samples of an epoch that has {samples:,}"
         )
     return cursor
 

@@ -34,8 +34,9 @@ class Deal:
         whole, rest = divmod(left, self.global_batch)
         if not self.drop_last and not whole and 0 < rest < self.world_size:
             raise InvalidInputError(
-                f"{left} samples cannot give each of {self.world_size} ranks one: read with "
-                "fewer ranks, or with drop_last=True"
+                f"{left} samples cannot give each of {self.world_size} ranks one",
+                code="fewer-samples-than-ranks",
+                hint="read with fewer ranks, or with `drop_last=True`",
             )
         extra = not self.drop_last and rest > 0 and (rest >= self.world_size or not whole)
         object.__setattr__(self, "batches", whole + extra)

@@ -1,0 +1,34 @@
+"""What commands advise works: each command of a hint is run as it is printed."""
+
+import shutil
+
+import pytest
+
+from tests.cli.terminal import Run
+from tests.test_hints import SETUP, UNMERGED, code_in
+from vstore.cli.hints import HINTS, hint_of
+from vstore.errors import VstoreError
+
+
+@pytest.mark.parametrize(
+    "code", sorted(code for code, hint in HINTS.items() if "`" in (hint or ""))
+)
+def test_advice_in_commands_works(code: str, run: Run) -> None:
+    exec(SETUP + UNMERGED, {})
+    shutil.copytree("repository", "copy")
+    fields = {"name": "dev" if code == "branch-not-merged" else "new", "url": "repository"}
+    if code == "repository-not-found":
+        fields["url"] = "new"
+    if code == "tag-exists":
+        run("tag", "create", "new", "-R", "repository")
+    if code == "branch-deleted":
+        run("branch", "create", "new", "-R", "repository")
+        run("branch", "delete", "new", "-R", "repository")
+    for piece in code_in(hint_of(VstoreError("what happened", code=code, **fields)) or ""):
+        _, *words = piece.replace("COPY", "copy").split()
+        if piece.startswith("--"):
+            run.any("log", "repository", *piece.split())
+        elif fields["url"] in words:
+            assert run.any(*words).code == 0
+        else:
+            assert run.any(*words, "-R", "repository").code == 0

@@ -1,0 +1,267 @@
+"""What errors advise works: the code of each hint is run as it is printed."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.test_errors import CLASSES, SITES
+from vstore.errors import VstoreError
+from vstore.storage.failure import Kind, RequestFailedError, explain
+
+SETUP = """
+import os
+import shutil
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+import numpy as np
+import vstore, vstore.exporters, vstore.reader
+
+url = "repository"
+repo = vstore.create(url)
+columns = {"label": vstore.ndarray((), "int64"), "name": vstore.text()}
+keyed = {"x": vstore.ndarray((), "int64")}
+values = {"label": [1, 2], "name": ["one", "two"]}
+with repo.transaction(message="First") as tx:
+    tx.create_table("train", columns).extend(values)
+    tx.create_table("keyed", keyed, keys="str").extend({"x": [1]}, keys=["a"])
+    tx.create_array("grid", shape=(4,), dtype="int64")[:] = 1
+table = repo.checkout()["train"]
+"""
+CHANGE = "tx = repo.transaction(message='Second')\n"
+UNMERGED = """
+repo.branches.create("dev")
+with repo.transaction("dev", message="Second") as tx:
+    tx["train"].extend(values)
+"""
+UNREACHABLE = """
+lost = repo.branches.delete("dev", force=True)
+for path in Path(url).rglob("*"):
+    os.utime(path, (0, 0))
+repo.gc(expire=timedelta(0))
+"""
+SWEEPING = """
+from vstore.maintenance.gc.state import State
+from vstore.storage.open import open_store
+State.read(open_store(url)).entering("sweeping")
+"""
+TENTHS = """
+tenths = {"offset": 0, "scale": 10, "dtype": "<f8", "astype": "<i4"}
+codecs = [
+    {"name": "numcodecs.fixedscaleoffset", "configuration": tenths},
+    {"name": "bytes", "configuration": {"endian": "little"}},
+]
+tx = repo.transaction(message="Second")
+spec = vstore.ndarray((), "float64", codecs=codecs, rows_per_chunk=4)
+tx.create_table("tenths", {"x": spec})
+"""
+INEXACT = """
+try:
+    tx["tenths"].extend({"x": np.full(9, 0.123)})
+except vstore.InvalidInputError:
+    pass
+"""
+DAMAGED = """
+shutil.copytree(url, "copy")
+copy = vstore.open("copy")
+pack = next(path for path in Path(url, "packs").rglob("*") if path.is_file())
+pack.write_bytes(bytes(255 - byte for byte in pack.read_bytes()))
+repo = vstore.open(url)
+"""
+
+
+@dataclass(frozen=True)
+class Case:
+    """How to provoke an error, and what surrounds the code of its hint where that is a part."""
+
+    code: str
+    fails: str
+    before: str = ""
+    around: str = "{}"
+    helps: bool = False
+    """Whether the same thing works once the advice was taken."""
+
+
+READ = "vstore.reader.Reader(table, batch_size=1, **dict({}))"
+CASES = (
+    Case("ambiguous-prefix", "repo.checkout('0' * 0 + prefix)", before="""
+prefix = "abcd"
+for last in "01":
+    Path(url, "commits", "abcdef" + "0" * 57 + last + ".json").write_text("{}")
+"""),
+    Case("another-repository", "tx.copy_from(other, 'grid', 'copy')", before=CHANGE + """
+with vstore.create("other").transaction(message="Other") as there:
+    there.create_array("grid", shape=(1,), dtype="int64")
+other = vstore.open("other").checkout()
+"""),
+    Case("blosc-threads", "tx['keyed'].extend({'x': [1]}, keys=['b']); tx.commit()",
+         before=CHANGE + "import numcodecs.blosc\nnumcodecs.blosc.use_threads = True\n"),
+    Case("branch-deleted", "tx.commit()", before="""
+repo.branches.create("dev")
+tx = repo.transaction("dev", message="Second")
+tx["train"].extend(values)
+repo.branches.delete("dev")
+"""),
+    Case("branch-not-found", "repo.transaction('dev', message='m')", helps=True),
+    Case("branch-not-merged", "repo.branches.delete('dev')", before=UNMERGED),
+    Case("column-not-found", "table['nope']"),
+    Case("column-not-optional", "tx['train'].append({'label': None, 'name': 'x'})", before=CHANGE),
+    Case("column-not-optional", "tx['train'].append({'label': 1, 'name': None})", before=CHANGE),
+    Case("damaged-object", "repo.checkout()['train']['label'][:]", before=DAMAGED, helps=True),
+    Case("finished-transaction", "tx['train'].extend(values)", before=CHANGE + "tx.discard()"),
+    Case("in-memory-only", "vstore.exporters.export_refs(snapshot, 'refs.json')", before="""
+with vstore.create("memory://hints-export").transaction(message="m") as tx:
+    tx.create_array("grid", shape=(1,), dtype="int64")
+snapshot = vstore.checkout("memory://hints-export")
+"""),
+    Case("key-exists", "tx['keyed'].extend({'x': [1]}, keys=['a'])", helps=True,
+         before=CHANGE + "sample = {'x': 5}"),
+    Case("keys-not-in-both", "vstore.reader.Reader([a['x'], b['y']], batch_size=1)", before="""
+with repo.transaction(message="Second") as tx:
+    tx.create_table("other", {"y": keyed["x"]}, keys="str").extend({"y": [1]}, keys=["b"])
+a, b = repo.checkout()["keyed"], repo.checkout()["other"]
+"""),
+    Case("lossy-conversion", "tx['train'].extend({'label': values, 'name': ['x', 'y']})",
+         before=CHANGE + "values = np.array([1.0, 2.0])"),
+    Case("masked-values", "tx['train'].extend({'label': values, 'name': ['x', 'y']})",
+         before=CHANGE + "values = np.ma.MaskedArray([1, 2], [True, False])"),
+    Case("missing-keys", "table.extend(values)", helps=False,
+         before=CHANGE + "table, values, keys = tx['keyed'], {'x': [1]}, ['b']"),
+    Case("no-batch-size", "vstore.reader.Reader(table)", around="vstore.reader.Reader(table, {})"),
+    Case("no-cache", "vstore.reader.Reader(table, batch_size=1).prefetch()"),
+    Case("no-conditional-writes", "vstore.create(url)",
+         before="url = f'dir://repo::file://{Path.cwd()}'"),
+    Case("no-whole-batch", "list(vstore.reader.Reader(table, batch_size=256, drop_last=True))",
+         around="list(vstore.reader.Reader(table, batch_size=256, {}))"),
+    Case("fewer-samples-than-ranks",
+         "list(vstore.reader.Reader(table, batch_size=1, rank=0, world_size=3))",
+         around="list(vstore.reader.Reader(table, batch_size=1, rank=0, world_size=2, {}))"),
+    Case("not-a-revision", "repo.checkout('')"),
+    Case("not-a-revision", "repo.checkout('main@{soon}')"),
+    Case("not-deleted", "repo.branches.restore('never')"),
+    Case("not-readable", "vstore.reader.Reader(5, batch_size=1)"),
+    Case("part-of-a-table", "tx.move('train/label', 'label')", before=CHANGE),
+    Case("path-exists", "tx.create_table('train', columns)", before=CHANGE, helps=True),
+    Case("path-not-found", "repo.checkout()['nope']"),
+    Case("pending-deletion", "repo.branches.create('again', at=lost)", helps=True,
+         before=UNMERGED + UNREACHABLE),
+    Case("repository-exists", "vstore.create(url)"),
+    Case("repository-not-found", "vstore.open('new').transaction(message='m')", helps=True),
+    Case("revision-not-found", "repo.checkout('nope')"),
+    Case("sample-without-path", "list(repo.log(sample=0))"),
+    Case("samples-differ-in-size", "table['name'][:, 0]"),
+    Case("secret-in-url", "vstore.open('s3://user:secret@bucket/x')",
+         around="vstore.open('s3://bucket', {})"),
+    Case("secret-in-url", "vstore.open('s3://bucket/x?X-Amz-Signature=secret')"),
+    Case("tag-exists", "repo.tags.create('v1')", before="repo.tags.create('v1')", helps=True),
+    Case("tag-not-found", "repo.tags['v1']", helps=True),
+    Case("text-in-number-column", "tx['train'].extend({'label': ['a'], 'name': ['x']})",
+         before=CHANGE),
+    Case("time-without-zone", "repo.checkout(as_of=datetime(2030, 1, 1))"),
+    Case("unexpected-keys", "tx['train'].extend(values, keys=['a', 'b'])",
+         before=CHANGE, around="tx.delete('train'); {}"),
+    Case("unexpected-keys", "tx['train'].delete(keys=['a'])", before=CHANGE),
+    Case("unknown-preset",
+         "tx.create_table('b', {'x': vstore.ndarray((), 'int64', codecs='best')})",
+         before=CHANGE),
+    Case("unsupported-dtype", "tx.create_array('b', shape=(1,), dtype=object)", before=CHANGE),
+    Case("unsupported-dtype", "tx.create_array('b', shape=(1,), dtype='(2,)i4')", before=CHANGE),
+    Case("broken-transaction", "tx['tenths'].extend({'x': [0.5]})", before=TENTHS + INEXACT),
+    Case("format-too-new", "repo.transaction(message='m')", before="""
+import json
+place = Path(url, "vstore.json")
+place.write_text(json.dumps(json.loads(place.read_text()) | {"format": 99}))
+"""),
+    Case("gc-is-deleting", "repo.gc(cancel=True)", before=UNMERGED + UNREACHABLE + SWEEPING + """
+for path in Path(url).rglob("*"):
+    os.utime(path, (0, 0))
+""", helps=True),
+    Case("gc-running", "repo.gc()", before=UNMERGED + UNREACHABLE + SWEEPING, helps=True),
+    Case("inexact-codec", "tx['tenths'].extend({'x': np.full(9, 0.123)})", before=TENTHS),
+    Case("not-a-group",
+         "xarray.open_dataset(repo.checkout(), engine=E, group='grid')",
+         before="import xarray\n"
+         "from vstore.zarr.xarray_backend import VstoreBackendEntrypoint as E"),
+    Case("pickled-file", "vstore.importers.open_npy('x.npy')",
+         before="np.save('x.npy', np.array([{}]))\nimport vstore.importers"),
+    Case("unknown-object", "repo.gc()", before="""
+Path(url, "refs", "stashes").mkdir()
+Path(url, "refs", "stashes", "x.json").write_text("{}")
+"""),
+)  # fmt: skip
+EXPLAINED = [kind for kind in Kind if kind.name not in ("OTHER", "MISSING", "RANGE")]
+ELSEWHERE = {
+    "batches-unknown",
+    "branch-contended",
+    "chunk-too-large",
+    "chunk-written-twice",
+    "commit-is-read-only",
+    "forked-process",
+    "gc-interrupted",
+    "group-not-empty",
+    "memory-of-another-process",
+    "no-guarantee",
+    "not-nestable",
+    "objects-deleted",
+    "ref-moved",
+    "samples-differ-in-axes",
+    "stale-listing",
+    "state-of-other-workers",
+    "uncommitted-data",
+}
+"""Codes that take processes, races, damage or Torch to provoke: the tests of those parts do."""
+
+
+def code_in(hint: str) -> list[str]:
+    """Return the code of a hint, each piece whole: what is between backquotes."""
+    pieces = re.findall(r"`([^`]+)`", hint)
+    return [f"columns['label']{piece}" if piece.startswith(".") else piece for piece in pieces]
+
+
+@pytest.fixture(autouse=True)
+def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    import numcodecs.blosc  # noqa: PLC0415 - kept from what a case does to it
+
+    monkeypatch.chdir(tmp_path)
+    before = numcodecs.blosc.use_threads
+    yield
+    numcodecs.blosc.use_threads = before
+
+
+def provoked(case: Case) -> tuple[VstoreError, dict[str, Any]]:
+    names: dict[str, Any] = {}
+    exec(SETUP + case.before, names)
+    with pytest.raises(VstoreError) as raised:
+        exec(case.fails, names)
+    return raised.value, names
+
+
+@pytest.mark.parametrize("case", CASES, ids=[f"{case.code}-{n}" for n, case in enumerate(CASES)])
+def test_advice_works(case: Case) -> None:
+    error, names = provoked(case)
+    assert error.code == case.code
+    assert error.hint
+    for piece in code_in(error.hint):
+        exec(case.around.replace("{}", piece), names)
+    if case.helps:
+        exec(case.fails, names)
+
+
+@pytest.mark.parametrize("kind", EXPLAINED)
+def test_advice_about_stores_works(kind: Kind) -> None:
+    url = "s3://bucket/repository"
+    error = explain(RequestFailedError(kind, "detail"), action="read", url=url)
+    assert error.code != "storage-failed"
+    names: dict[str, Any] = {"url": url}
+    exec("import vstore", names)
+    for piece in code_in(error.hint or ""):
+        exec(piece, names)
+
+
+def test_every_hint_with_a_code_is_tried() -> None:
+    own = {site.code for site in SITES if site.hint} - {cls.code for cls in CLASSES.values()}
+    tried = {case.code for case in CASES}
+    assert own - {"…"} - tried == ELSEWHERE

@@ -1,0 +1,75 @@
+"""What to do about an error, in commands: the library's own hints are in Python.
+
+A hint is chosen by the error's code and filled with the error's fields. Codes that are not
+listed have hints that read the same in both, and those are shown as they are.
+"""
+
+import shlex
+from collections.abc import Mapping
+
+from vstore.errors import VstoreError
+
+HINTS: Mapping[str, str | None] = {
+    "blosc-threads": None,
+    "branch-deleted": "restore it with `vstore undo {name}`, and try again",
+    "branch-not-found": (
+        "list the branches with `vstore branch list`, or create it with `vstore branch create "
+        "{name}`"
+    ),
+    "branch-not-merged": (
+        "merge or tag them first, or delete it anyway with `vstore branch delete --force {name}`"
+    ),
+    "broken-transaction": None,
+    "chunk-written-twice": None,
+    "column-not-optional": None,
+    "commit-is-read-only": None,
+    "damaged-object": "restore it from a copy with `vstore fsck --full --repair-from COPY`",
+    "finished-transaction": None,
+    "gc-is-deleting": "try again when it is over; if it was killed, finish it with `vstore gc`",
+    "gc-running": "try again in ten minutes, or if it is dead, with `vstore gc --take-over`",
+    "group-not-empty": None,
+    "key-exists": None,
+    "lossy-conversion": None,
+    "masked-values": None,
+    "missing-keys": "give one for each sample with --keys",
+    "no-conditional-writes": "if only one process ever writes there, give --unsafe-single-writer",
+    "no-credentials": (
+        "set them in the environment, or give --option NAME=VALUE; `--option anon=true` reads "
+        "a public bucket"
+    ),
+    "no-guarantee": (
+        "see what it does with `vstore doctor {url}`; another server or a newer version of "
+        "this one may help"
+    ),
+    "part-of-a-table": None,
+    "path-exists": "add to a table with --append, or choose another --table",
+    "pending-deletion": "cancel the deletion first with `vstore gc --cancel`",
+    "repository-exists": None,
+    "repository-not-found": "check the address, or create a repository with `vstore init {url}`",
+    "sample-without-path": None,
+    "samples-differ-in-size": None,
+    "secret-in-url": "give credentials and other options with --option NAME=VALUE",
+    "stale-listing": "check the store with `vstore doctor {url}`",
+    "tag-exists": "choose another name, or delete it first with `vstore tag delete {name}`",
+    "tag-not-found": (
+        "list the tags with `vstore tag list`, or create it with `vstore tag create {name}`"
+    ),
+    "text-in-number-column": None,
+    "time-without-zone": None,
+    "unexpected-keys": "leave --keys out",
+    "wrong-region": (
+        "set AWS_DEFAULT_REGION to its region, or give `--option client_kwargs.region_name=eu-"
+        "west-1`"
+    ),
+}
+"""By code, with the fields of the error in braces; None: there is no advice for a command."""
+
+
+def hint_of(error: VstoreError) -> str | None:
+    """Return what to do about an error, in commands; None if there is nothing to advise."""
+    if error.code not in HINTS:
+        return error.hint
+    hint = HINTS[error.code]
+    if hint is None:
+        return None
+    return hint.format_map({name: shlex.quote(str(at)) for name, at in error.fields.items()})
