@@ -1,7 +1,7 @@
 """Several sources read as one, in given proportions."""
 
 from collections.abc import Callable, Generator, Iterator, Sequence
-from contextlib import ExitStack, closing
+from contextlib import AbstractContextManager, ExitStack, closing
 from dataclasses import dataclass, replace
 from itertools import chain
 from typing import Any, Literal
@@ -13,16 +13,18 @@ from vstore.faces import exported_from, internals
 from vstore.format.digest import digest_of
 from vstore.format.numbers import Ints
 from vstore.format.table.names import VALID_SUFFIX
-from vstore.reader.load.engine import Batch
-from vstore.reader.load.finishing import Place
+from vstore.reader.load.engine import Batch, Pass, Raw
+from vstore.reader.load.randomness import Draws
+from vstore.reader.load.trial import Setting
 from vstore.reader.plan.cursor import Cursor, Identity
 from vstore.reader.plan.deal import Deal
 from vstore.reader.plan.mixing import Proportions, RepeatedOrder
 from vstore.reader.plan.planner import Layout, Spans, works
 from vstore.reader.plan.progress import Progress
+from vstore.reader.plan.runs import Run
 from vstore.reader.plan.sample_deal import SampleDeal
 from vstore.reader.statistics import ReaderStatistics
-from vstore.reader.stream import Stream
+from vstore.reader.stream import Stream, as_read
 
 _BATCHES_AT_ONCE = 1024
 
@@ -125,19 +127,33 @@ class MixedStream:
 
     def batches(self, progress: Progress) -> Generator[Any, None, None]:
         """Yield the batches from a place in an epoch to its end, also where samples are given."""
-        begin, deal, options = progress.begin, progress.deal, self._options
-        mine = progress.mine
+        finisher, mine = self._options.finish, progress.mine
         with ExitStack() as stack:
-            parts = [
-                stack.enter_context(closing(self._member(i, progress, mine)))
+            runs = [
+                stack.enter_context(self._member(i, progress, mine))
                 for i in range(len(self._streams))
             ]
-            for number, share in self._shares(deal, mine):
-                batch = _joined(
-                    [next(part) for part, rows in zip(parts, share, strict=True) if rows],
-                    self._names,
-                )
-                yield options.finish(batch, Place(options.seed, begin.epoch, deal, number))
+            raw = self._raw(runs, progress.deal, mine)
+            if not finisher.calls:
+                yield from (finisher(batch) for batch, _ in raw)
+                return
+            draws = Draws(self._options.seed, progress.begin.epoch)
+            threads = self._streams[0].threads(progress.begin.workers)
+            setting = Setting(finisher, draws, threads, self._describe)
+            is_ready = lambda: all(run.is_ready for run in runs)  # noqa: E731
+            yield from self._streams[0].transformed(setting, raw, is_ready)
+
+    def _raw(self, runs: Sequence[Pass], deal: Deal | SampleDeal, mine: range) -> Iterator[Raw]:
+        """Yield the batches as they are read, the samples of one member after the other."""
+        members = [iter(run) for run in runs]
+        for _, share in self._shares(deal, mine):
+            parts = [(i, *next(members[i])) for i, rows in enumerate(share) if rows]
+            which = [run._replace(member=i) for i, _, runs in parts for run in runs]
+            yield _joined([batch for _, batch, _ in parts], self._names), which
+
+    def _describe(self, run: Run, index: int, column: str | None) -> str:
+        words = self._streams[run.member].describe(run, index, column)
+        return f"{words} of the mixture's member {run.member}"
 
     def _shares(self, deal: Deal | SampleDeal, batches: range) -> Iterator[tuple[int, list[int]]]:
         """Yield each batch with how many samples it has of every member."""
@@ -147,13 +163,12 @@ class MixedStream:
             counts = self._proportions.counts(stops) - self._proportions.counts(starts)
             yield from zip(some, counts.tolist(), strict=True)
 
-    def _member(self, i: int, progress: Progress, mine: range) -> Generator[Batch, None, None]:
-        """Yield what one member gives to those batches that have samples of it."""
+    def _member(self, i: int, progress: Progress, mine: range) -> AbstractContextManager[Pass]:
+        """Lend a pass over what one member gives to those batches that have samples of it."""
         order, spans = self._order(i, progress)
         parts = works(order.edges, spans, mine)
-        stream = self._streams[i]
         workers = progress.begin.workers * len(self._streams)
-        return stream.run(order, parts, lambda batch, _: batch, workers=workers)
+        return self._streams[i].reading(order, parts, as_read, workers=workers)
 
     def _order(self, i: int, progress: Progress) -> tuple[RepeatedOrder, Spans]:
         """Return the order of one member in an epoch, and which part of it each batch has."""

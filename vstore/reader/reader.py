@@ -63,9 +63,12 @@ class Reader:
         cache_dir: a directory on this machine to keep stored chunks in, shared by all
             processes that name it; up to `cache_nbytes`.
 
-    A transform or `collate` with a second parameter gets a `numpy.random.Generator` that
-    depends on the seed, the epoch and the batch alone. A column of which samples may be missing
-    comes with a mask under its name and `.valid`; what is missing is None in a list.
+    A transform or `collate` with a second parameter gets a `numpy.random.Generator`. That,
+    other generators that a transform keeps, and the global ones of Python, NumPy and torch
+    are seeded for each sample: what they draw depends on the seed, the epoch and the
+    sample's place in the order alone. Functions that draw from global ones run on the
+    thread that iterates. A column of which samples may be missing comes with a mask under
+    its name and `.valid`; what is missing is None in a list.
 
     Each iteration is an epoch; the next one comes in another order. One that is left after
     its first batch was a look, and leaves no trace. A reader pickles without what it has

@@ -19,6 +19,7 @@ from vstore.reader.joining import at_keys, matched
 from vstore.reader.load.session import Geometry, Selection, stored_array
 from vstore.reading.column import Column
 from vstore.reading.snapshot import Snapshot
+from vstore.reading.stored_table import StoredTable
 from vstore.reading.table import Table
 
 
@@ -98,6 +99,16 @@ class Source:
 
     def __len__(self) -> int:
         return len(next(iter(self.selections.values())))
+
+    def describe(self, position: int, column: str | None = None) -> str:
+        """Return words for a sample, of one column or of all: where it is, and its key."""
+        name = column or next(iter(self.columns))
+        row = self.selections[name].locate(np.array([position]))
+        owner = internals(self.columns[name])
+        words = f"the sample at position {int(owner.rows.position(row)[0])}"
+        if isinstance(owner.table, StoredTable) and owner.table.key_kind is not None:
+            words += f" with the key {owner.table.keys_of(row).tolist()[0]!r}"
+        return f"column {column!r} of {words}" if column else words
 
     def fingerprint(self) -> str:
         """Return a digest of all samples that are read, in order, found without reading them."""

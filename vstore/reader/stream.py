@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Callable, Generator, Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -15,10 +15,13 @@ from vstore.format.numbers import Positions
 from vstore.reader.load.buffers import Allocate, BufferPool, allocate
 from vstore.reader.load.disk_cache import DiskCache
 from vstore.reader.load.engine import Batch, Channel, Finish, Pass, Resources
-from vstore.reader.load.finishing import AS_ARRAYS, Finisher, Place
+from vstore.reader.load.finishing import AS_ARRAYS, Finisher
 from vstore.reader.load.hedging import Meter
 from vstore.reader.load.loading import fetch_all
+from vstore.reader.load.randomness import Draws
 from vstore.reader.load.session import Memory, open_channels, stored_array
+from vstore.reader.load.transforming import Transforming
+from vstore.reader.load.trial import Setting
 from vstore.reader.plan.cursor import Cursor, Identity
 from vstore.reader.plan.deal import Deal
 from vstore.reader.plan.drawing import Weights
@@ -33,6 +36,7 @@ from vstore.reader.plan.planner import (
     works,
 )
 from vstore.reader.plan.progress import Progress
+from vstore.reader.plan.runs import Run, Runs
 from vstore.reader.plan.sample_deal import InterleavedOrder, SampleDeal
 from vstore.reader.source import Source
 from vstore.reader.statistics import ReaderStatistics
@@ -107,6 +111,16 @@ class _Session:
     pid: int
     channels: dict[str, Channel]
     pool: BufferPool
+
+
+def as_read(batch: Batch, runs: Runs) -> Any:
+    """Leave a batch to be finished elsewhere."""
+    return batch, runs
+
+
+def finished(finisher: Finisher) -> Finish:
+    """Return what makes of a batch what the user gets, where no function of the user is called."""
+    return lambda batch, _: finisher(batch)
 
 
 class Stream:
@@ -242,19 +256,37 @@ class Stream:
 
     def batches(self, progress: Progress) -> Generator[Any, None, None]:
         """Yield the batches from a place in an epoch to its end, also where samples are given."""
-        begin, deal, options = progress.begin, progress.deal, self.options
-        order = self.epoch_order(progress)
+        options, epoch = self.options, progress.begin.epoch
+        order, workers = self.epoch_order(progress), progress.begin.workers
+        parts = works(order.edges, progress.deal.spans, progress.mine, step=progress.deal.step)
+        if not options.finish.calls:
+            with self.reading(order, parts, finished(options.finish), workers=workers) as run:
+                yield from run
+            return
+        threads = self.threads(workers)
+        setting = Setting(options.finish, Draws(options.seed, epoch), threads, self.describe)
+        with self.reading(order, parts, as_read, workers=workers) as run:
+            yield from self.transformed(setting, iter(run), lambda: run.is_ready)
 
-        def finish(batch: Batch, number: int) -> Any:
-            return options.finish(batch, Place(options.seed, begin.epoch, deal, number))
-
-        parts = works(order.edges, deal.spans, progress.mine, step=deal.step)
-        return self.run(order, parts, finish, workers=begin.workers)
-
-    def run(
-        self, order: Order, parts: Iterator[Work], finish: Finish, *, workers: int
+    def transformed(
+        self, setting: Setting, raw: Iterator[Any], is_ready: Callable[[], bool]
     ) -> Generator[Any, None, None]:
-        """Yield what `finish` makes of the batches of some units of an order."""
+        """Yield what the user's functions make of batches."""
+        with closing(Transforming(setting)) as made:
+            try:
+                yield from made.batches(raw, is_ready)
+            finally:
+                self._waited_seconds += made.waited_seconds
+
+    def describe(self, run: Run, index: int, column: str | None) -> str:
+        """Return words for a sample: its position in the table, and its key if it has one."""
+        return self.source.describe(int(run.positions[index]), column)
+
+    @contextmanager
+    def reading(
+        self, order: Order, parts: Iterator[Work], finish: Finish, *, workers: int
+    ) -> Generator[Pass, None, None]:
+        """Lend a pass that yields what `finish` makes of the batches of some units of an order."""
 
         def positions(work: Work) -> Positions:
             return work.pick(order.positions(work.unit))
@@ -264,7 +296,7 @@ class Stream:
         run = Pass(session.channels, parts, positions, session.pool, resources, finish)
         is_sound = False
         try:
-            yield from run
+            yield run
             is_sound = True
         except GeneratorExit:
             is_sound = True
@@ -353,10 +385,14 @@ class Stream:
         self._channels = channels
         return _Session(os.getpid(), channels, pool)
 
+    def threads(self, workers: int) -> int:
+        """Return how many threads one of so many workers uses."""
+        cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+        return self.options.threads or max(1, (cores or 1) // workers)
+
     def _resources(self, workers: int) -> Resources:
         """Return how much of the machine one of so many workers uses."""
-        cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-        threads = self.options.threads or max(1, (cores or 1) // workers)
+        threads = self.threads(workers)
         window_nbytes = int(self.window * self.source.geometry.row_nbytes)
         ahead = max(AHEAD_NBYTES, 2 * window_nbytes // self.options.world_size)
         ahead = min(ahead, self.options.memory_nbytes)

@@ -20,11 +20,15 @@ from vstore.reader.load.chunks import SampleChunks
 from vstore.reader.load.feeds import Feed, Part
 from vstore.reader.load.loading import Loader, Loading
 from vstore.reader.plan.planner import Group, Work
+from vstore.reader.plan.runs import Run, Runs
 
 T = TypeVar("T")
 Batch = dict[str, Any]
-Finish = Callable[[Batch, int], Any]
-"""Make of a batch, given as arrays and lists by column, what the user gets; with its number."""
+Raw = tuple[Batch, Runs]
+"""A batch as arrays and lists by column, and which samples it has."""
+
+Finish = Callable[[Batch, Runs], Any]
+"""Make of a batch what is to be done with it next; runs on a thread."""
 
 GROUP_NBYTES = 8 * 2**20
 """How much is gathered at a time at most: several small batches, or one, however large."""
@@ -75,6 +79,7 @@ class _Unit:
     """A unit whose chunks are in memory, or on their way there."""
 
     work: Work
+    positions: Positions
     parts: Mapping[str, Part]
     awaited: frozenset[Loading]
     nbytes: float
@@ -107,6 +112,7 @@ class Pass:
     _queue: deque[tuple[_Unit, Group, "Future[list[Any]]"]] = field(
         init=False, default_factory=deque
     )
+    _made: list[Any] = field(init=False, default_factory=list)
 
     def __post_init__(self) -> None:
         threads = self.resources.threads
@@ -117,7 +123,7 @@ class Pass:
 
     def __iter__(self) -> Iterator[Any]:
         """Yield the batches in order."""
-        begun: list[Batch] = []
+        begun: list[tuple[Batch, Run]] = []
         while True:
             self._fill()
             if not self._queue:
@@ -132,11 +138,17 @@ class Pass:
                 begun += batches
                 if not group.pieces[0].is_last:
                     continue
-                batches, begun = [self.finish(_joined(begun), group.pieces[0].batch)], []
+                batches, begun = [self.finish(*_joined(begun))], []
             del unit, group, future
             batches.reverse()
+            self._made = batches
             while batches:
                 yield batches.pop()
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether the next batch is there, or there is none to wait for."""
+        return bool(self._made) or not self._queue or self._queue[0][2].done()
 
     def _begin(self, unit: _Unit) -> None:
         """Let other units be loaded as soon as the first one leaves threads without work."""
@@ -159,6 +171,7 @@ class Pass:
         self._loader.close()
         self._takers.shutdown(wait=True)
         self._queue.clear()
+        self._made.clear()
         while self._units:
             self._units.popleft().close()
         self.pool.settle()
@@ -207,7 +220,9 @@ class Pass:
         rows = max(1, int(GROUP_NBYTES / max(1.0, self._row_nbytes)))
         groups = deque(work.groups(rows, GROUP_BATCHES))
         nbytes = work.rows * self._row_nbytes
-        self._units.append(_Unit(work, parts, frozenset(awaited), nbytes, groups, len(groups)))
+        self._units.append(
+            _Unit(work, positions.result(), parts, frozenset(awaited), nbytes, groups, len(groups))
+        )
         self._upcoming = self._plan_next()
         return True
 
@@ -243,12 +258,14 @@ class Pass:
             name: self._column(channel, unit.parts[name], group)
             for name, channel in self.channels.items()
         }
-        batches = []
+        batches: list[Any] = []
         start = 0
         for piece in group.pieces:
             stop = start + piece.size
             batch = {name: value[start:stop] for name, value in values.items()}
-            batches.append(self.finish(batch, piece.batch) if piece.is_whole else batch)
+            positions = unit.positions[group.start + start : group.start + stop]
+            run = Run(positions, unit.work.begin + piece.start, piece.step)
+            batches.append(self.finish(batch, (run,)) if piece.is_whole else (batch, run))
             start = stop
         return batches
 
@@ -262,11 +279,11 @@ class Pass:
         return out
 
 
-def _joined(parts: list[Batch]) -> Batch:
+def _joined(parts: list[tuple[Batch, Run]]) -> Raw:
     """Return a batch from the parts that came from different units."""
     joined: Batch = {}
-    for name, first in parts[0].items():
-        values = [part[name] for part in parts]
+    for name, first in parts[0][0].items():
+        values = [part[name] for part, _ in parts]
         is_list = isinstance(first, list)
         joined[name] = list(chain.from_iterable(values)) if is_list else np.concatenate(values)
-    return joined
+    return joined, [run for _, run in parts]

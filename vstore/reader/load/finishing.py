@@ -3,8 +3,7 @@
 import inspect
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,25 +11,8 @@ from numpy.typing import NDArray
 from vstore.errors import InvalidInputError
 from vstore.format.table.names import SHAPE_SUFFIX
 from vstore.reader.load.engine import Batch
-from vstore.reader.plan.deal import Deal
-from vstore.reader.plan.sample_deal import SampleDeal
 
 Shape = tuple[int | None, ...]
-
-
-class Place(NamedTuple):
-    """Which batch this is: one of those that an epoch deals to a rank."""
-
-    seed: int
-    epoch: int
-    deal: Deal | SampleDeal
-    batch: int
-
-    def generator(self) -> np.random.Generator:
-        """Return a source of randomness that is the same whenever this batch is made."""
-        samples = self.deal.whole_span(self.batch)[0]
-        key = [self.seed & (2**64 - 1), self.epoch, samples, self.deal.rank]
-        return np.random.Generator(np.random.PCG64(np.random.SeedSequence(key)))
 
 
 Transform = Callable[..., Any]
@@ -117,8 +99,7 @@ class Finisher:
     batch: a list, one array padded with zeros beside their shapes, or what the library's
     `nest` makes of them.
 
-    A transform or `collate` that takes a second argument gets a `numpy.random.Generator`
-    that depends on the seed, the epoch and the batch alone.
+    What is transformed or collated passes through `vstore.reader.load.transforming`.
     """
 
     library: Library = NUMPY
@@ -141,28 +122,25 @@ class Finisher:
             if not callable(transform):
                 raise InvalidInputError(f"the transform of {name!r} is no function: {transform!r}")
 
-    @cached_property
-    def _collate_is_random(self) -> bool:
-        return callable(self.collate) and _wants_generator(self.collate)
-
-    @cached_property
+    @property
     def only_converts(self) -> bool:
         """Whether samples stay as they are."""
-        return not (self.transforms or callable(self.collate) or self.forms)
+        return not (self.calls or self.forms)
 
-    def __call__(self, batch: Batch, place: Place) -> Any:
-        """Return what the user gets for a batch, given as arrays and lists by column."""
-        if self.only_converts:
-            converted = {name: self.library.convert(value) for name, value in batch.items()}
-            return converted if self.collate == "dict" else tuple(converted.values())
-        needs_generator = self.transforms or self._collate_is_random
-        generator = place.generator() if needs_generator else None
+    @property
+    def calls(self) -> bool:
+        """Whether functions of the user are called."""
+        return bool(self.transforms) or callable(self.collate)
+
+    def __call__(self, batch: Batch, results: Sequence[Any] | None = None) -> Any:
+        """Return the batch that the user, or `collate`, gets; given as columns by name.
+
+        `results` is what became of each sample: a dict, or the values of the transformed columns.
+        """
         made: Batch = {}
-        for name, value in self._transformed(batch, generator).items():
+        for name, value in self._changed(batch, results).items():
             self._put(made, name, value)
-        if not callable(self.collate):
-            return made if self.collate == "dict" else tuple(made.values())
-        return self.collate(made, generator) if self._collate_is_random else self.collate(made)
+        return tuple(made.values()) if self.collate == "tuple" else made
 
     def _put(self, made: Batch, name: str, value: Any) -> None:
         """Convert a column, giving samples that differ in shape their form."""
@@ -177,37 +155,26 @@ class Finisher:
             made[name] = self.library.convert(padded(samples))
             made[name + SHAPE_SUFFIX] = self.library.convert(shapes_of(samples))
 
-    def _transformed(self, batch: Batch, generator: np.random.Generator | None) -> Batch:
+    def _changed(self, batch: Batch, results: Sequence[Any] | None) -> Batch:
+        """Return a batch with what became of its samples."""
+        if results is None or not self.transforms:
+            return batch
         if not callable(self.transforms):
-            changed = {
-                name: self.library.stack(_mapped(transform, batch[name], generator))
-                for name, transform in self.transforms.items()
-            }
-            return batch | changed
-        columns = list(batch.values())
-        samples = [dict(zip(batch, values, strict=True)) for values in zip(*columns, strict=True)]
-        made = _mapped(self.transforms, samples, generator)
-        names = made[0] if made else batch
-        for sample in made:
-            if not isinstance(sample, dict) or list(sample) != list(names):
+            values = zip(*results, strict=True)
+            columns = dict(zip(self.transforms, values, strict=True))
+            return batch | {name: self.library.stack(list(each)) for name, each in columns.items()}
+        names = list(results[0]) if isinstance(results[0], dict) else []
+        for sample in results:
+            if not isinstance(sample, dict) or list(sample) != names:
                 raise InvalidInputError(
                     "a transform of whole samples returns a dict with the same names for each, "
                     f"not {sample!r:.100}"
                 )
-        return {name: self.library.stack([sample[name] for sample in made]) for name in names}
+        return {name: self.library.stack([sample[name] for sample in results]) for name in names}
 
 
 AS_ARRAYS = Finisher()
 """Leaves batches as they are."""
-
-
-def _mapped(
-    transform: Transform, samples: Sequence[Any], generator: np.random.Generator | None
-) -> list[Any]:
-    """Return what becomes of each sample; those that are missing stay so."""
-    if _wants_generator(transform):
-        return [None if each is None else transform(each, generator) for each in samples]
-    return [None if each is None else transform(each) for each in samples]
 
 
 def padded(samples: list[NDArray[Any]]) -> NDArray[Any]:
@@ -230,7 +197,7 @@ def shapes_of(samples: list[NDArray[Any]]) -> NDArray[np.int64]:
     return np.array([sample.shape for sample in samples], np.int64).reshape(len(samples), -1)
 
 
-def _wants_generator(function: Callable[..., Any]) -> bool:
+def wants_generator(function: Callable[..., Any]) -> bool:
     """Tell whether a function has two parameters that must be given."""
     try:
         parameters = inspect.signature(function).parameters.values()

@@ -278,9 +278,10 @@ class Group:
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """What one reader takes from one unit."""
+    """What one reader takes from one unit, which begins at the place `begin` of the order."""
 
     unit: int
+    begin: int
     pieces: tuple[Piece, ...]
 
     @property
@@ -335,7 +336,7 @@ def works(edges: Positions, spans: Spans, batches: range, *, step: int = 1) -> I
             while start < stop:
                 if not bounds[unit] <= start < bounds[unit + 1]:
                     if pieces:
-                        yield Work(unit, tuple(pieces))
+                        yield Work(unit, bounds[unit], tuple(pieces))
                     unit, pieces = bisect_right(bounds, start) - 1, []
                 upto = min(stop, bounds[unit + 1])
                 low, high = start - bounds[unit], upto - bounds[unit]
@@ -344,4 +345,4 @@ def works(edges: Positions, spans: Spans, batches: range, *, step: int = 1) -> I
                 pieces.append(Piece(batch, low, high, start == begin, is_last, step))
                 start = following
     if pieces:
-        yield Work(unit, tuple(pieces))
+        yield Work(unit, bounds[unit], tuple(pieces))

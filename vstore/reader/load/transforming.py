@@ -1,0 +1,248 @@
+"""Calling the user's functions: on threads as cost demands, or on the thread that iterates.
+
+The first samples of a pass are transformed on the thread that iterates, under watch. Functions
+that draw from the global generators of Python, NumPy or torch stay there, since those are the
+program's own: they are lent, seeded for each sample, and put back. So do functions that cannot
+be copied for every thread, or whose results depend on the samples before. All others run on
+threads: costly batches divided among them, cheap ones several at a time.
+
+A function may draw seldom, so threads look whether a global generator has changed meanwhile. It
+may have been the program: such a batch is made again under watch, which settles it.
+"""
+
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Generator, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from vstore.reader.load.engine import GROUP_BATCHES, Raw
+from vstore.reader.load.hands import Hand
+from vstore.reader.load.randomness import own_generators, trace
+from vstore.reader.load.trial import Samples, Setting, Trial, watched
+from vstore.reader.plan.runs import count
+
+PART_SECONDS = 0.005
+"""How long a thread works at a time, about: less, and passing work on would cost as much."""
+
+TRUSTED = 256
+"""After how many samples that were suspected in vain the watch ends."""
+
+
+@dataclass(slots=True, eq=False)
+class _Job:
+    """A batch on its way. Of its samples the first may have been tried; threads do the others."""
+
+    samples: Samples
+    results: list[Any]
+    tried: int = 0
+    is_begun: bool = False
+    unfinished: int = 1
+    seconds: float = 0.0
+    is_suspect: bool = False
+    error: tuple[int, BaseException] | None = None
+    made: Any = None
+    done: threading.Event = field(default_factory=threading.Event)
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def fail(self, index: int, error: BaseException) -> None:
+        """Remember an error, that of the first sample that has one."""
+        with self.lock:
+            if self.error is None or index < self.error[0]:
+                self.error = index, error
+
+    def count_down(self, seconds: float) -> bool:
+        """Count one part as finished; return whether that was the last."""
+        with self.lock:
+            self.seconds += seconds
+            self.unfinished -= 1
+            return not self.unfinished
+
+
+class Transforming:
+    """The functions of a user at work in one pass. Iterate over `batches` once, then close it."""
+
+    def __init__(self, setting: Setting) -> None:
+        self._setting = setting
+        self._hands: list[Hand] = []
+        self._trial: Trial | None = None
+        self._is_alone = self._is_stopped = False
+        self._is_watched = True
+        self._vain = 0
+        self._seconds = 0.0
+        self._queue: deque[_Job] = deque()
+        self._threads = ThreadPoolExecutor(setting.threads, thread_name_prefix="vstore-transform")
+        self.waited_seconds = 0.0
+
+    def close(self) -> None:
+        """Stop, once threads are done with the samples that they are at."""
+        self._is_stopped = True
+        self._threads.shutdown(wait=True, cancel_futures=True)
+        self._queue.clear()
+
+    def batches(
+        self, raw: Iterator[Raw], is_ready: Callable[[], bool]
+    ) -> Generator[Any, None, None]:
+        """Yield what becomes of batches; `is_ready` tells whether there is one without waiting."""
+        jobs = (
+            _Job(Samples(self._setting, batch, runs), [None] * count(runs)) for batch, runs in raw
+        )
+        while True:
+            if not self._queue and not self._begin_next(jobs):
+                return
+            self._begin_ready(jobs, is_ready)
+            job = self._queue.popleft()
+            started = time.perf_counter()
+            self._finish(job)
+            self.waited_seconds += time.perf_counter() - started
+            self._begin_ready(jobs, is_ready)
+            made = [job.made]
+            del job
+            yield made.pop()
+
+    def _begin_next(self, jobs: Iterator[_Job]) -> bool:
+        """Begin one batch, as soon as it is read; return whether there was one."""
+        job = next(jobs, None)
+        if job is None:
+            return False
+        self._queue.append(job)
+        if self._trial is None:
+            self._try(job)
+        if not self._is_alone:
+            self._begin([job])
+        return True
+
+    def _try(self, job: _Job) -> None:
+        started = time.perf_counter()
+        self._trial = trial = Trial(job.samples, len(job.results))
+        job.tried = len(trial.results)
+        job.results[: job.tried] = trial.results
+        self._is_alone, self._seconds = trial.is_alone, trial.seconds
+        self._hands.append(trial.hand)
+        self.waited_seconds += time.perf_counter() - started
+
+    def _begin_ready(self, jobs: Iterator[_Job], is_ready: Callable[[], bool]) -> None:
+        """Begin as many batches that are read as threads have use for."""
+        while not self._is_alone and is_ready():
+            usual = self._seconds * (len(self._queue[-1].results) if self._queue else 1)
+            together = max(1, min(GROUP_BATCHES, int(PART_SECONDS / max(1e-9, usual))))
+            if len(self._queue) > self._setting.threads * together:
+                return
+            group: list[_Job] = []
+            while len(group) < together and is_ready():
+                job = next(jobs, None)
+                if job is None:
+                    break
+                group.append(job)
+            if not group:
+                return
+            self._queue += group
+            self._begin(group)
+
+    def _begin(self, group: list[_Job]) -> None:
+        """Have threads make some batches: several of them at a time, or parts of a single one."""
+        for job in group:
+            job.is_begun = True
+        if len(group) > 1:
+            self._threads.submit(self._make, group)
+            return
+        job, stop = group[0], len(group[0].results)
+        step = max(1, int(PART_SECONDS / max(1e-9, self._seconds)))
+        parts = [(at, min(at + step, stop)) for at in range(job.tried, stop, step)]
+        parts = parts or [(stop, stop)]
+        job.unfinished = len(parts)
+        for part in parts:
+            self._threads.submit(self._make_part, job, *part)
+
+    def _make(self, group: list[_Job]) -> None:
+        for job in group:
+            self._make_part(job, 0, len(job.results))
+
+    def _make_part(self, job: _Job, start: int, stop: int) -> None:
+        """Transform some samples of a batch; make it if they were the last. Runs on a thread."""
+        started = time.perf_counter()
+        index = start
+        try:
+            with self._hand() as hand:
+                with self._watching(job):
+                    for index in range(start, stop):
+                        if self._is_stopped:
+                            return
+                        job.results[index] = job.samples.transformed(hand, index)
+                if not job.count_down(time.perf_counter() - started):
+                    return
+                if job.error is None:
+                    with self._watching(job):
+                        job.made = job.samples.put_together(hand, job.results)
+        except BaseException as error:  # noqa: BLE001 - raised again where the batch is awaited
+            job.fail(index, error)
+            if not job.unfinished or job.count_down(0.0):
+                job.done.set()
+        else:
+            job.done.set()
+
+    @contextmanager
+    def _hand(self) -> Generator[Hand, None, None]:
+        """Lend transforms that no other thread works with meanwhile."""
+        try:
+            hand = self._hands.pop()
+        except IndexError:
+            hand = Hand.with_copies(self._setting.finisher)
+            hand.spares = self._trial is not None and self._trial.hand.spares
+        try:
+            yield hand
+        finally:
+            self._hands.append(hand)
+
+    @contextmanager
+    def _watching(self, job: _Job) -> Generator[None, None, None]:
+        """Suspect a job if a global generator changes meanwhile."""
+        before = trace() if self._is_watched else None
+        try:
+            yield
+        finally:
+            if before is not None and trace() != before:
+                job.is_suspect = True
+
+    def _finish(self, job: _Job) -> None:
+        """Wait for a batch, or make it here."""
+        if not job.is_begun:
+            self._make_here(job)
+            return
+        job.done.wait()
+        if job.is_suspect and self._is_watched:
+            self._settle(job)
+        if job.error is not None:
+            raise job.error[1]
+        made = len(job.results) - job.tried
+        if made:
+            self._seconds = (self._seconds + job.seconds / made) / 2
+
+    def _make_here(self, job: _Job) -> None:
+        with own_generators() as lent, self._hand() as hand:
+            for index in range(job.tried, len(job.results)):
+                job.results[index] = job.samples.transformed(hand, index, lent)
+            job.made = job.samples.put_together(hand, job.results, lent)
+
+    def _settle(self, job: _Job) -> None:
+        """Make a batch again, to learn whether the functions draw from global generators."""
+        for other in self._queue:
+            other.done.wait()
+        results = []
+        has_drawn = False
+        with own_generators() as lent, self._hand() as hand:
+            for index in range(len(job.results)):
+                result, drew, _ = watched(job.samples, hand, index, lent)
+                results.append(result)
+                has_drawn |= drew
+            before = trace()
+            made = job.samples.put_together(hand, results, lent)
+            has_drawn |= trace() != before
+        self._vain += len(results)
+        self._is_watched = has_drawn or self._vain < TRUSTED
+        if has_drawn:
+            self._is_alone = True
+            job.made, job.error = made, None
