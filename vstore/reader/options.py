@@ -12,23 +12,22 @@ import numpy as np
 
 from vstore.errors import InvalidInputError
 from vstore.faces import exported_from, internals
+from vstore.format.table.names import SHAPE_SUFFIX
 from vstore.reader.load.buffers import Allocate, allocate
 from vstore.reader.load.disk_cache import DiskCache
 from vstore.reader.load.finishing import (
-    NUMPY,
     Collate,
     Finisher,
-    Form,
-    Library,
-    Ragged,
     Transforms,
 )
+from vstore.reader.load.forms import NUMPY, Form, Library, Ragged
 from vstore.reader.mixture import MixedStream, Mixture
 from vstore.reader.plan.cursor import Cursor
 from vstore.reader.plan.drawing import Weights
 from vstore.reader.plan.planner import Shuffle
 from vstore.reader.source import Source
 from vstore.reader.stream import CACHE_NBYTES, MEMORY_NBYTES, Options, Stream
+from vstore.reading.column import Column
 
 
 @exported_from("vstore.reader")
@@ -49,7 +48,7 @@ class ReadOptions(TypedDict, total=False):
     samples: int | None
     transforms: Transforms
     collate: Collate
-    ragged: Ragged | Mapping[str, Ragged]
+    ragged: Ragged | Mapping[str, Ragged] | None
     memory_nbytes: int
     threads: int | None
     requests: int | None
@@ -101,7 +100,7 @@ class Choices:
     samples: int | None = None
     transforms: Transforms = field(default_factory=dict)
     collate: Collate = "dict"
-    ragged: Ragged | Mapping[str, Ragged] = "list"
+    ragged: Ragged | Mapping[str, Ragged] | None = None
     memory_nbytes: int = MEMORY_NBYTES
     threads: int | None = None
     requests: int | None = None
@@ -241,24 +240,49 @@ class Choices:
 
     def _finisher(self, source: Source, library: Library) -> Finisher:
         columns = source.columns
-        chosen: Mapping[str, Any] = (
-            self.ragged
-            if isinstance(self.ragged, Mapping)
-            else dict.fromkeys(
-                [n for n, c in columns.items() if internals(c).info.kind.is_ragged], self.ragged
-            )
-        )
+        forms = {name: self._form(column) for name, column in columns.items()}
+        if isinstance(self.ragged, Mapping):
+            for name, kind in self.ragged.items():
+                if not self._may_differ(name, columns):
+                    raise InvalidInputError(
+                        f"there is no column {name!r} of arrays that differ in shape"
+                    )
+                forms[name] = replace(forms.get(name, Form()), kind=kind)
         known = [kind for kind in get_args(Ragged) if kind != "nested" or library.nest is not None]
-        forms: dict[str, Form] = {}
-        for name, kind in chosen.items():
-            if name not in columns or not internals(columns[name]).info.kind.is_ragged:
+        for name, form in forms.items():
+            if form.kind not in (None, *known):
+                msg = f"ragged is one of {', '.join(known)} here, not {form.kind!r}"
+                raise InvalidInputError(msg)
+            if form.is_array and self.batch_size is None:
                 raise InvalidInputError(
-                    f"there is no column {name!r} of arrays that differ in shape"
+                    f"ragged={form.kind!r} makes one array of a batch, and batch_size=None gives "
+                    "single samples"
                 )
-            if kind not in known:
-                raise InvalidInputError(f"ragged is one of {', '.join(known)} here, not {kind!r}")
-            forms[name] = Form(kind, internals(columns[name]).info.shape)
-        return Finisher(library, self.transforms, self.collate, forms)
+            if form.kind == "padded" and name + SHAPE_SUFFIX in columns:
+                raise InvalidInputError(
+                    f"the shapes of {name!r} are called {name + SHAPE_SUFFIX!r}, as another column "
+                    "is",
+                    code="name-taken",
+                    hint="give the columns other names, or leave that one out",
+                    column=name,
+                )
+        singly = self.batch_size is None
+        return Finisher(library, self.transforms, self.collate, forms, singly)
+
+    def _form(self, column: Column) -> Form:
+        """Return the form of a column's samples where the user says nothing of it alone."""
+        info = internals(column).info
+        kind = self.ragged if info.kind.is_ragged and not isinstance(self.ragged, Mapping) else None
+        dtype = column.dtype if info.kind.is_ragged else None
+        return Form(kind, info.shape, dtype, info.optional)
+
+    def _may_differ(self, name: str, columns: Mapping[str, Column]) -> bool:
+        """Return whether the samples called `name` may be arrays that differ in shape."""
+        if callable(self.transforms):
+            return isinstance(name, str)
+        return name in self.transforms or (
+            name in columns and internals(columns[name]).info.kind.is_ragged
+        )
 
 
 def _samples_at_once(source: Source, finisher: Finisher) -> int:

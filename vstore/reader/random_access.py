@@ -11,7 +11,7 @@ from typing import Any
 from vstore.format.numbers import Positions
 from vstore.reader.load.buffers import BufferPool
 from vstore.reader.load.disk_cache import DiskCache
-from vstore.reader.load.engine import Batch, Channel
+from vstore.reader.load.engine import Batch, Channel, fill_missing
 from vstore.reader.load.feeds import Part
 from vstore.reader.load.hedging import Meter
 from vstore.reader.load.loading import Loading
@@ -74,6 +74,7 @@ class RandomAccess:
                 name: _taken(channel, positions, session.pool)
                 for name, channel in session.channels.items()
             }
+            fill_missing(batch, session.channels)
             self._waited_seconds += time.perf_counter() - started
         return batch
 

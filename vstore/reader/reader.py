@@ -56,7 +56,9 @@ class Reader:
         collate: `"dict"`, `"tuple"`, or a function of a dict of columns, run on threads.
         ragged: what becomes of arrays and images of differing shape, for all columns or by
             column: `"list"`, or `"padded"` with zeros to one array, with their shapes under
-            the column's name and `.shape`.
+            the column's name and `.shape`. Columns that are transformed may be named, too. If
+            it is not given, such samples are a list where they come as they are stored, and
+            one array where they were transformed, which has to give them one shape.
         memory_nbytes: how much memory decoded chunks may take. They stay for later epochs.
         threads: how many threads decode and gather; one per core when None.
         requests: how many requests the store gets at a time.

@@ -186,7 +186,10 @@ def _columns(data: Any, names: Sequence[str] | None) -> dict[str, Column]:
     for name, column in found.items():
         if internals(column).valid is not None and name + VALID_SUFFIX in found:
             raise InvalidInputError(
-                f"{name + VALID_SUFFIX!r} is what tells which {name!r} are there"
+                f"{name + VALID_SUFFIX!r} is the mask of {name!r}, and the name of another column",
+                code="name-taken",
+                hint="give the columns other names, or leave that one out",
+                column=name,
             )
     return found
 

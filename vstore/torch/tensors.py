@@ -10,25 +10,48 @@ from torch.utils.data import get_worker_info
 
 from vstore.errors import InvalidInputError
 from vstore.reader.load.buffers import allocate
-from vstore.reader.load.finishing import Library, stacked
+from vstore.reader.load.forms import Library, is_array
 
 _KINDS = frozenset("biufc")
 
 
 def as_tensors(value: Any) -> Any:
-    """Return an array as a tensor over the same memory, and a list of arrays as one of tensors.
+    """Return an array as a tensor over the same memory, and a list with its arrays as tensors.
 
-    What torch has no type for stays as it is: text, bytes, dates, records, wide floats.
+    Dates and durations are int64: the number of units of their data type. What else torch has
+    no type for comes as Python objects: text of fixed length and raw bytes as `str` and
+    `bytes`, a record as a dict of its fields. So a batch passes a `DataLoader` unchanged.
     """
     if isinstance(value, np.ndarray):
         return _as_tensor(value)
-    if isinstance(value, list) and any(isinstance(each, np.ndarray) for each in value):
-        return [_as_tensor(each) if isinstance(each, np.ndarray) else each for each in value]
+    if isinstance(value, list) and any(isinstance(each, _CONTAINED) for each in value):
+        return [as_tensors(each) for each in value]
+    if isinstance(value, np.generic):
+        return _as_tensor(np.asarray(value))
+    if type(value) is dict:
+        return {name: as_tensors(each) for name, each in value.items()}
     return value
 
 
+_CONTAINED = (np.ndarray, np.generic, list, dict)
+
+
 def _as_tensor(array: NDArray[Any]) -> Any:
-    return torch.from_numpy(array) if _has_tensors(array.dtype) else array
+    if _has_tensors(array.dtype):
+        return torch.from_numpy(array)
+    if array.dtype.kind in "mM":
+        return torch.from_numpy(array.view(np.int64))
+    return _as_objects(array)
+
+
+def _as_objects(array: NDArray[Any]) -> Any:
+    """Return an array as lists of Python objects; one without axes as one object."""
+    if array.dtype.names is None:
+        numbers: NDArray[Any] = array.view(np.int64) if array.dtype.kind in "mM" else array
+        return numbers.tolist()
+    if array.ndim:
+        return [_as_objects(each) for each in array]
+    return {name: _as_objects(np.asarray(array[name])) for name in array.dtype.names}
 
 
 @cache
@@ -44,10 +67,14 @@ def _has_tensors(dtype: np.dtype[Any]) -> bool:
 
 
 def stacked_tensors(samples: list[Any]) -> Any:
-    """Return samples as one tensor or array where they are tensors or arrays of one shape."""
-    if not samples or not all(isinstance(sample, torch.Tensor) for sample in samples):
-        return stacked(samples)
-    return torch.stack(samples) if len({sample.shape for sample in samples}) == 1 else samples
+    """Return samples of one shape as one tensor, or as one array."""
+    is_torch = all(isinstance(sample, torch.Tensor) for sample in samples)
+    return torch.stack(samples) if is_torch else np.stack(samples)
+
+
+def is_array_or_tensor(value: Any) -> bool:
+    """Return whether values like this one can be stacked."""
+    return isinstance(value, torch.Tensor) or is_array(value)
 
 
 def nested(samples: list[NDArray[Any]], shape: tuple[int | None, ...] | None) -> torch.Tensor:
@@ -56,7 +83,9 @@ def nested(samples: list[NDArray[Any]], shape: tuple[int | None, ...] | None) ->
     It has the layout `torch.jagged` where, after their `shape`, only one axis differs.
     """
     is_jagged = shape is not None and shape.count(None) == 1
-    tensors = [torch.from_numpy(sample) for sample in samples]
+    tensors = [_as_tensor(sample) for sample in samples]
+    if not all(isinstance(tensor, torch.Tensor) for tensor in tensors):
+        raise InvalidInputError(f"torch has no type for {samples[0].dtype}; choose another ragged")
     layout = torch.jagged if is_jagged else torch.strided
     try:
         return torch.nested.nested_tensor(tensors, layout=layout)
@@ -89,4 +118,4 @@ def require_accelerator() -> None:
         )
 
 
-TORCH = Library(as_tensors, stacked_tensors, nested)
+TORCH = Library(as_tensors, is_array_or_tensor, stacked_tensors, nested)

@@ -19,8 +19,8 @@ class SampleForm(NamedTuple):
 
     dtype: np.dtype[Any]
     shape: tuple[int, ...]
-    fill: Any = None
-    """What stands in the place of a missing sample; zero when None."""
+    fill: Any
+    """The elements of a missing sample."""
 
 
 def batches(samples: Any) -> Iterator[Batch]:
@@ -180,5 +180,4 @@ def _with_none(name: str, values: NDArray[Any]) -> list[Any]:
 
 
 def _filler(form: SampleForm) -> NDArray[Any]:
-    fill = np.zeros((), form.dtype)[()] if form.fill is None else form.fill
-    return np.full(form.shape, fill, form.dtype)
+    return np.full(form.shape, form.fill, form.dtype)

@@ -16,6 +16,8 @@ from vstore.format.commit import Changes
 from vstore.format.table.kinds import ColumnInfo
 from vstore.format.table.specs import ColumnSpec
 from vstore.format.tree import ArrayNode, GroupNode
+from vstore.format.zarr.dtypes import data_type_of
+from vstore.format.zarr.fill_value import default_fill_value
 from vstore.reading.column import Column, column_not_found
 from vstore.writing.assignments import Target
 from vstore.writing.batches import (
@@ -159,7 +161,10 @@ class StagedTable:
 
 def form_of(spec: ColumnSpec) -> SampleForm:
     """Return what one sample of a column that is declared so is like."""
-    return SampleForm(spec.dtype, tuple(length or 0 for length in spec.shape), spec.fill_value)
+    fill = spec.fill_value
+    if fill is None and not spec.dtype.hasobject:
+        fill = default_fill_value(data_type_of(spec.dtype))
+    return SampleForm(spec.dtype, tuple(length or 0 for length in spec.shape), fill)
 
 
 def _repeated(value: Any, count: int) -> Any:

@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from vstore.format.numbers import Positions, StoredRows
+from vstore.format.table.names import VALID_SUFFIX
 from vstore.reader.load.buffers import BufferPool
 from vstore.reader.load.chunks import SampleChunks
 from vstore.reader.load.feeds import Feed, Part
@@ -44,7 +45,8 @@ QUICK_ROWS = 4096
 class Channel:
     """A column: where its samples lie, and two ways to read them.
 
-    What `feed` has no room for comes through `spare`.
+    What `feed` has no room for comes through `spare`. Where samples of one shape may be
+    missing, their elements are `fill`, whatever is stored in their place.
     """
 
     feed: Feed
@@ -52,6 +54,7 @@ class Channel:
     rows: Callable[[Positions], StoredRows]
     row_nbytes: float
     stored: tuple[SampleChunks, ...]
+    fill: Any = None
 
     def chunks_of(self, positions: Positions) -> Iterator[tuple[SampleChunks, list[int]]]:
         """Yield the stored arrays with the numbers of the chunks that some samples lie in."""
@@ -258,6 +261,7 @@ class Pass:
             name: self._column(channel, unit.parts[name], group)
             for name, channel in self.channels.items()
         }
+        fill_missing(values, self.channels)
         batches: list[Any] = []
         start = 0
         for piece in group.pieces:
@@ -277,6 +281,15 @@ class Pass:
             out = self.pool.lend((stop - start, *shape), channel.feed.dtype)
         part.take(start, stop, out)
         return out
+
+
+def fill_missing(values: Batch, channels: Mapping[str, Channel]) -> None:
+    """Give missing samples of one shape the elements that they have everywhere."""
+    for name, channel in channels.items():
+        if channel.fill is not None:
+            valid = values[name + VALID_SUFFIX]
+            if not valid.all():
+                values[name][~valid] = channel.fill
 
 
 def _joined(parts: list[tuple[Batch, Run]]) -> Raw:

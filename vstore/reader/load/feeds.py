@@ -98,7 +98,7 @@ class DenseFeed:
         shape = (self._table.slots, *chunks.chunk_shape)
         nbytes = math.prod(shape) * chunks.dtype.itemsize
         self._memory = allocate(nbytes).view(chunks.dtype).reshape(shape)
-        self._rows = self._memory.reshape(-1, *chunks.row_shape)
+        self._rows = self._memory.reshape(shape[0] * chunks.rows_per_chunk, *chunks.row_shape)
         self.row_shape = chunks.row_shape
         self.dtype = chunks.dtype
 

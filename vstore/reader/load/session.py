@@ -2,7 +2,7 @@
 
 import itertools
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from vstore.errors import InvalidInputError
 from vstore.faces import internals
@@ -133,6 +133,8 @@ def open_channels(
             )
         channels[name] = made[""]
         if VALID_SUFFIX in made:
+            if internals(column).info.kind.is_plain:
+                channels[name] = replace(made[""], fill=column.metadata.fill_value)
             channels[name + VALID_SUFFIX] = made[VALID_SUFFIX]
     return channels
 
