@@ -169,7 +169,7 @@ def test_no_column_takes_the_name_of_what_comes_with_another(points: Any, reques
         list(Reader(points, ["p"], batch_size=2, ragged="padded", **made))
     repo = vstore.open(f"memory://{request.node.name}")
     for name in ("x.shape", "x.valid"):
-        with pytest.raises(vstore.InvalidInputError, match="taken by vstore"):
+        with pytest.raises(vstore.InvalidInputError, match="reserved by vstore"):
             repo.transaction("main", message="Add").__enter__().create_table(
                 "u", {"x": vstore.ndarray((), "int64"), name: vstore.ndarray((), "int64")}
             )
