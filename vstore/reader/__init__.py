@@ -5,5 +5,6 @@ from vstore.reader.options import ReadOptions
 from vstore.reader.plan.drawing import balanced
 from vstore.reader.reader import Reader
 from vstore.reader.statistics import ReaderStatistics
+from vstore.reader.windows import Windows, windows
 
-__all__ = ["Mixture", "ReadOptions", "Reader", "ReaderStatistics", "balanced"]
+__all__ = ["Mixture", "ReadOptions", "Reader", "ReaderStatistics", "Windows", "balanced", "windows"]

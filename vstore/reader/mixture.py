@@ -244,12 +244,16 @@ def _names(stream: Stream) -> list[str]:
     names: list[str] = []
     for name, column in stream.source.columns.items():
         names += [name] if internals(column).valid is None else [name, name + VALID_SUFFIX]
-    return names
+    return [*names, *stream.source.known]
 
 
 def _check_columns(streams: Sequence[Stream]) -> None:
     """Raise unless the members have the same columns of the same kinds."""
     first = streams[0].source.columns
+    if len({(each.source.width, *each.source.known) for each in streams}) > 1:
+        raise InvalidInputError(
+            "the members differ in their rows: give all of them windows of one width, or none"
+        )
     for stream in streams[1:]:
         columns = stream.source.columns
         if set(columns) != set(first):

@@ -25,8 +25,10 @@ from vstore.reader.mixture import MixedStream, Mixture
 from vstore.reader.plan.cursor import Cursor
 from vstore.reader.plan.drawing import Weights
 from vstore.reader.plan.planner import Shuffle
+from vstore.reader.settings import CACHE_NBYTES, MEMORY_NBYTES, Options
 from vstore.reader.source import Source
-from vstore.reader.stream import CACHE_NBYTES, MEMORY_NBYTES, Options, Stream
+from vstore.reader.stream import Stream
+from vstore.reader.windows import Windows
 from vstore.reading.column import Column
 
 
@@ -205,12 +207,18 @@ class Choices:
         unknown = set(by_column) - set(source.columns)
         if unknown:
             raise InvalidInputError(f"there is no column {min(unknown)!r} to transform")
+        forms = set(self.ragged.values() if isinstance(self.ragged, Mapping) else [self.ragged])
+        if source.width is not None and source.has_ragged and not forms <= {None, "list"}:
+            raise InvalidInputError(
+                "windows of samples that differ in shape are lists: leave ragged='list', and bring "
+                "them into one shape by a transform"
+            )
         return source
 
     def _options(self, finisher: Finisher, allocate: Allocate, source: Source) -> Options:
         window = self.window
         if self.window_nbytes is not None:
-            window = max(1, int(self.window_nbytes / max(1.0, source.geometry.row_nbytes)))
+            window = max(1, int(self.window_nbytes / max(1.0, source.sample_nbytes)))
         return Options(
             batch_size=self.batch_size or _samples_at_once(source, finisher),
             as_samples=self.batch_size is None,
@@ -288,15 +296,16 @@ class Choices:
 def _samples_at_once(source: Source, finisher: Finisher) -> int:
     """Return how many samples are brought together where they are given one by one."""
     most = SAMPLES_AT_ONCE if finisher.only_converts else TRANSFORMED_AT_ONCE
-    return max(1, min(most, int(SAMPLES_NBYTES / max(1.0, source.geometry.row_nbytes))))
+    nbytes = source.geometry.row_nbytes * (source.width or 1)
+    return max(1, min(most, int(SAMPLES_NBYTES / max(1.0, nbytes))))
 
 
 def _one_each(name: str, given: Any, *, members: int) -> Sequence[Any]:
     """Return what is chosen for each member of a mixture: None for all, or a list of one each."""
     if given is None:
         return [None] * members
-    is_list = isinstance(given, list | tuple) and len(given) == members
-    if not is_list or any(isinstance(each, Number | np.bool_) for each in given):
+    is_list = isinstance(given, list | tuple) and not isinstance(given, Windows)
+    if not is_list or len(given) != members or any(_is_number(each) for each in given):
         one = "a function, or a list" if name == "rows" else "a list"
         raise InvalidInputError(
             f"{name} of a mixture is {one} with one choice for each of its {members} members, None "
@@ -304,6 +313,10 @@ def _one_each(name: str, given: Any, *, members: int) -> Sequence[Any]:
             "the members"
         )
     return list(given)
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, Number | np.bool_)
 
 
 def as_shuffle(value: Any) -> Shuffle:

@@ -16,9 +16,9 @@ from vstore.reader.load.feeds import Part
 from vstore.reader.load.hedging import Meter
 from vstore.reader.load.loading import Loading
 from vstore.reader.load.session import Memory, open_channels
+from vstore.reader.settings import MEMORY_NBYTES
 from vstore.reader.source import Source
 from vstore.reader.statistics import ReaderStatistics
-from vstore.reader.stream import MEMORY_NBYTES
 
 _ROWS_AT_A_TIME = 1024
 
@@ -115,7 +115,7 @@ def _taken(channel: Channel, positions: Positions, pool: BufferPool) -> Any:
         raise AssertionError("the spare feed always has room")
     try:
         _load(part)
-        shape = channel.feed.row_shape
+        shape = channel.sample_shape
         out: Any = [] if shape is None else pool.lend((len(positions), *shape), channel.feed.dtype)
         part.take(0, len(positions), out)
     finally:

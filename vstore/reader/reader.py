@@ -41,7 +41,9 @@ class Reader:
             many batches, and each sample goes to one of them. The global batches are the
             same for every number of ranks with the same `batch_size * world_size`.
         rows: which samples: an index over positions, or a function that gets the columns
-            by name and returns one, such as `lambda c: c["label"][:] == 3`.
+            by name and returns one, such as `lambda c: c["label"][:] == 3`. Positions of the
+            shape (samples, width), or `Windows`, make one sample of every `width` rows: a batch
+            has arrays of the shape (batch, width, ...), and lists of lists.
             For a `Mixture` a function, asked for each member, or a list of one choice for each.
         keys: which samples, by their keys.
         weights: how often each sample is drawn, compared with the others: one number for each

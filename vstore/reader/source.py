@@ -1,22 +1,23 @@
 """What is read: columns of equal length, and some of their samples."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from multiprocessing.context import get_spawning_popen
 from typing import Any
 
 import msgspec
 import numpy as np
+from numpy.typing import NDArray
 
 from vstore.errors import InvalidInputError, NotFoundError
 from vstore.faces import internals
 from vstore.format.digest import digest_of
 from vstore.format.numbers import Positions
 from vstore.format.table.names import VALID_SUFFIX
-from vstore.format.zarr.selection import positions as resolve
 from vstore.reader.joining import at_keys, matched
 from vstore.reader.load.session import Geometry, Selection, stored_array
+from vstore.reader.windows import WINDOW, WINDOW_VALID, Windows, resolved
 from vstore.reading.column import Column
 from vstore.reading.snapshot import Snapshot
 from vstore.reading.stored_table import StoredTable
@@ -32,6 +33,8 @@ class Source:
 
     columns: Mapping[str, Column]
     selections: Mapping[str, Selection]
+    known: Mapping[str, NDArray[Any]] = field(default_factory=dict)
+    """What batches have besides, in memory: an array with one row for each sample, by name."""
 
     @classmethod
     def of(
@@ -47,8 +50,8 @@ class Source:
         Args:
             data: where the columns come from.
             names: which of them, in which order; all of them when None.
-            rows: which samples, in which order: an index over positions, or a function of
-                the columns by name that returns one.
+            rows: which samples, in which order: an index over positions, windows of them, or
+                a function of the columns by name that returns one.
             keys: which samples, in which order, by their keys.
 
         Raises:
@@ -56,6 +59,7 @@ class Source:
             NotFoundError: there is no column of a name, or no sample with a key.
         """
         columns = _columns(data, names)
+        known: dict[str, NDArray[Any]] = {}
         if keys is not None:
             if rows is not None:
                 raise InvalidInputError(
@@ -63,11 +67,12 @@ class Source:
                 )
             places = at_keys(columns, keys)
         else:
-            picked = _at_rows(data, columns, rows)
+            picked, known = _at_rows(data, columns, rows)
             places = {name: _through(places, picked) for name, places in matched(columns).items()}
         found = cls(
             columns,
             {name: Selection(internals(c).rows, places[name]) for name, c in columns.items()},
+            known,
         )
         if not len(found) and (rows is not None or keys is not None):
             most = len(next(iter(columns.values())))
@@ -96,6 +101,31 @@ class Source:
     def geometry(self) -> Geometry:
         """How the columns are best read together."""
         return Geometry.of(self.columns)
+
+    @property
+    def width(self) -> int | None:
+        """How many rows one sample is; None where samples are rows."""
+        return next(iter(self.selections.values())).width
+
+    @property
+    def has_ragged(self) -> bool:
+        """Whether there is a column of arrays that differ in shape."""
+        return any(internals(column).info.kind.is_ragged for column in self.columns.values())
+
+    @cached_property
+    def rows_per_sample(self) -> float:
+        """How many rows must be decoded for each sample, where all samples are read."""
+        positions = next(iter(self.selections.values())).positions
+        if self.width is None or positions is None or not len(self):
+            return 1.0
+        is_read = np.zeros(int(positions.max()) + 1, bool)
+        is_read[positions.reshape(-1)] = True
+        return float(is_read.sum()) / len(self)
+
+    @property
+    def sample_nbytes(self) -> float:
+        """How much memory what is decoded for one sample takes, about."""
+        return self.geometry.row_nbytes * self.rows_per_sample
 
     def __len__(self) -> int:
         return len(next(iter(self.selections.values())))
@@ -126,18 +156,32 @@ class Source:
                         for beside in internals(column).beside.values()
                     ],
                     internals(column).rows.deleted.tobytes(),
-                    None if picked is None else picked.tobytes(),
+                    None if picked is None else (picked.shape[1:], picked.tobytes()),
                 ]
             )
+        parts += [[name, values.tobytes()] for name, values in self.known.items()]
         return digest_of(msgspec.json.encode(parts))
 
 
-def _at_rows(data: Any, columns: Mapping[str, Column], rows: Any) -> Positions | None:
+def _at_rows(
+    data: Any, columns: Mapping[str, Column], rows: Any
+) -> tuple[Positions | None, dict[str, NDArray[Any]]]:
+    """Return the positions that a choice means, and what batches have besides."""
     if rows is None:
-        return None
+        return None, {}
     if callable(rows):
         rows = rows(_ByName(data.columns if isinstance(data, Table) else columns))
-    return resolve(rows, len(next(iter(columns.values()))))
+    size = len(next(iter(columns.values())))
+    if not isinstance(rows, Windows):
+        return resolved(rows, size), {}
+    taken = [name for name in columns if name in (WINDOW, WINDOW_VALID)]
+    if taken:
+        raise InvalidInputError(
+            f"the column {taken[0]!r} has the name of the windows' mask {WINDOW_VALID!r}: read it "
+            "under another name, from a mapping of names to columns"
+        )
+    positions, valid = rows.checked(size)
+    return positions, {WINDOW_VALID: valid}
 
 
 def _column_not_found(name: str, columns: Iterable[str]) -> NotFoundError:

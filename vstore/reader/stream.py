@@ -1,10 +1,10 @@
 """What is read and how, as a value that pickles; and carrying it out in this process."""
 
+import math
 import os
 from collections.abc import Callable, Generator, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,10 +12,10 @@ import numpy as np
 from vstore.errors import InvalidInputError
 from vstore.faces import internals
 from vstore.format.numbers import Positions
-from vstore.reader.load.buffers import Allocate, BufferPool, allocate
+from vstore.reader.load.buffers import BufferPool
 from vstore.reader.load.disk_cache import DiskCache
 from vstore.reader.load.engine import Batch, Channel, Finish, Pass, Resources
-from vstore.reader.load.finishing import AS_ARRAYS, Finisher
+from vstore.reader.load.finishing import Finisher
 from vstore.reader.load.hedging import Meter
 from vstore.reader.load.loading import fetch_all
 from vstore.reader.load.randomness import Draws
@@ -24,12 +24,10 @@ from vstore.reader.load.transforming import Transforming
 from vstore.reader.load.trial import Setting
 from vstore.reader.plan.cursor import Cursor, Identity
 from vstore.reader.plan.deal import Deal
-from vstore.reader.plan.drawing import Weights
 from vstore.reader.plan.mixing import RepeatedOrder
 from vstore.reader.plan.planner import (
     Layout,
     Order,
-    Shuffle,
     Work,
     blocks_of,
     order_of,
@@ -38,6 +36,7 @@ from vstore.reader.plan.planner import (
 from vstore.reader.plan.progress import Progress
 from vstore.reader.plan.runs import Run, Runs
 from vstore.reader.plan.sample_deal import InterleavedOrder, SampleDeal
+from vstore.reader.settings import Options
 from vstore.reader.source import Source
 from vstore.reader.statistics import ReaderStatistics
 
@@ -67,41 +66,6 @@ LEAST_KEPT_NBYTES = 8 * 2**20
 
 REMOTE_REQUESTS = 32
 """How many requests a store that is not on this machine gets at a time."""
-
-CACHE_NBYTES = 16 * 2**30
-"""How much a cache on disk holds when its size is not given."""
-
-MEMORY_NBYTES = 512 * 2**20
-"""How much memory decoded chunks take when it is not given."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Options:
-    """How samples are read.
-
-    The first ten decide on the order of the samples; `window` counts samples.
-    """
-
-    batch_size: int
-    as_samples: bool = False
-    """Whether samples are given one by one; `batch_size` of them are brought together."""
-    shuffle: Shuffle = "none"
-    seed: int = 0
-    window: int | None = None
-    samples: int | None = None
-    """How many samples an epoch has; every sample once where None."""
-    weights: Weights | None = None
-    """How often each sample is drawn; every sample comes equally often where None."""
-    drop_last: bool = False
-    rank: int = 0
-    world_size: int = 1
-    memory_nbytes: int = MEMORY_NBYTES
-    threads: int | None = None
-    requests: int | None = None
-    cache_dir: Path | None = None
-    cache_nbytes: int = CACHE_NBYTES
-    finish: Finisher = AS_ARRAYS
-    allocate: Allocate = allocate
 
 
 @dataclass(slots=True, eq=False)
@@ -159,9 +123,7 @@ class Stream:
             return self.options.window
         nbytes = SEQUENCE_NBYTES if self.options.shuffle == "none" else WINDOW_NBYTES
         batches = 1 if self.options.shuffle == "none" else 4
-        return max(
-            int(nbytes / max(1.0, self.source.geometry.row_nbytes)), batches * self.global_batch
-        )
+        return max(int(nbytes / max(1.0, self.source.sample_nbytes)), batches * self.global_batch)
 
     @property
     def samples(self) -> int:
@@ -221,9 +183,10 @@ class Stream:
         )
 
     def _rows_per_block(self, window: int) -> int:
-        """Return how many samples that lie side by side a window gets together."""
+        """Return how many rows that lie side by side a window gets together."""
         geometry = self.source.geometry
-        most = min(window // BLOCKS, int(BLOCK_NBYTES / max(1.0, geometry.row_nbytes)))
+        rows = int(window * self.source.rows_per_sample)
+        most = min(rows // BLOCKS, int(BLOCK_NBYTES / max(1.0, geometry.row_nbytes)))
         return max(1, most // geometry.rows_per_chunk) * geometry.rows_per_chunk
 
     def deal(self, cursor: Cursor) -> Deal | SampleDeal:
@@ -379,8 +342,9 @@ class Stream:
             self.source.columns,
             self.source.selections,
             Memory(pool, self.options.memory_nbytes, self._meter, self._disk),
-            unit_rows=share,
+            unit_rows=math.ceil(share * self.source.rows_per_sample),
             rows_per_block=self._rows_per_block(self.window),
+            known=self.source.known,
         )
         self._channels = channels
         return _Session(os.getpid(), channels, pool)
@@ -393,7 +357,7 @@ class Stream:
     def _resources(self, workers: int) -> Resources:
         """Return how much of the machine one of so many workers uses."""
         threads = self.threads(workers)
-        window_nbytes = int(self.window * self.source.geometry.row_nbytes)
+        window_nbytes = int(self.window * self.source.sample_nbytes)
         ahead = max(AHEAD_NBYTES, 2 * window_nbytes // self.options.world_size)
         ahead = min(ahead, self.options.memory_nbytes)
         if self._is_local:

@@ -18,9 +18,9 @@ from vstore.format.table.names import VALID_SUFFIX
 from vstore.format.zarr.selection import positions as resolve
 from vstore.reader.options import as_cache, as_integer
 from vstore.reader.random_access import RandomAccess
+from vstore.reader.settings import CACHE_NBYTES, MEMORY_NBYTES
 from vstore.reader.source import Source
 from vstore.reader.statistics import ReaderStatistics
-from vstore.reader.stream import CACHE_NBYTES, MEMORY_NBYTES
 from vstore.reading.column import Column
 from vstore.reading.table import Table
 from vstore.torch.tensors import as_tensors

@@ -8,11 +8,12 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import chain
 from typing import Any, TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from vstore.format.numbers import Positions, StoredRows
 from vstore.format.table.names import VALID_SUFFIX
@@ -20,6 +21,7 @@ from vstore.reader.load.buffers import BufferPool
 from vstore.reader.load.chunks import SampleChunks
 from vstore.reader.load.feeds import Feed, Part
 from vstore.reader.load.loading import Loader, Loading
+from vstore.reader.load.windows import KnownFeed, WindowPart
 from vstore.reader.plan.planner import Group, Work
 from vstore.reader.plan.runs import Run, Runs
 
@@ -46,7 +48,8 @@ class Channel:
     """A column: where its samples lie, and two ways to read them.
 
     What `feed` has no room for comes through `spare`. Where samples of one shape may be
-    missing, their elements are `fill`, whatever is stored in their place.
+    missing, their elements are `fill`, whatever is stored in their place. With a `width`, that
+    many of the rows make one sample.
     """
 
     feed: Feed
@@ -55,6 +58,7 @@ class Channel:
     row_nbytes: float
     stored: tuple[SampleChunks, ...]
     fill: Any = None
+    width: int | None = None
 
     def chunks_of(self, positions: Positions) -> Iterator[tuple[SampleChunks, list[int]]]:
         """Yield the stored arrays with the numbers of the chunks that some samples lie in."""
@@ -64,7 +68,26 @@ class Channel:
 
     def open(self, positions: Positions, *, is_last_resort: bool) -> Part | None:
         """Return the samples at some positions, or None where there is no room at present."""
-        return self.feed.open(self.rows(positions), spare=self.spare if is_last_resort else None)
+        spare = self.spare if is_last_resort else None
+        part = self.feed.open(self.rows(positions), spare=spare)
+        return part if part is None or self.width is None else WindowPart(part, self.width)
+
+    def widened(self, width: int) -> "Channel":
+        """Return the column with `width` rows for each sample."""
+        return replace(self, width=width, row_nbytes=self.row_nbytes * width)
+
+    @property
+    def sample_shape(self) -> tuple[int, ...] | None:
+        """The shape of every sample; None where samples are Python objects."""
+        shape = self.feed.row_shape
+        return shape if shape is None or self.width is None else (self.width, *shape)
+
+
+def in_memory(values: NDArray[Any]) -> Channel:
+    """Return a column that is known already: an array with one row for each sample."""
+    feed = KnownFeed(values)
+    nbytes = values.nbytes / max(1, len(values))
+    return Channel(feed, feed, lambda positions: positions, nbytes, ())
 
 
 @dataclass(frozen=True, slots=True)
@@ -275,7 +298,7 @@ class Pass:
 
     def _column(self, channel: Channel, part: Part, group: Group) -> Any:
         start, stop = group.start, group.start + group.rows
-        shape = channel.feed.row_shape
+        shape = channel.sample_shape
         out: Any = []
         if shape is not None:
             out = self.pool.lend((stop - start, *shape), channel.feed.dtype)

@@ -3,6 +3,9 @@
 import itertools
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
+
+from numpy.typing import NDArray
 
 from vstore.errors import InvalidInputError
 from vstore.faces import internals
@@ -13,7 +16,7 @@ from vstore.format.table.rows import Rows
 from vstore.reader.load.buffers import BufferPool
 from vstore.reader.load.chunks import SampleChunks
 from vstore.reader.load.disk_cache import DiskCache
-from vstore.reader.load.engine import Channel
+from vstore.reader.load.engine import Channel, in_memory
 from vstore.reader.load.feeds import DenseFeed, SparseFeed
 from vstore.reader.load.hedging import Meter, reading
 from vstore.reader.load.object_feed import Beside, ObjectFeed, objects_nbytes
@@ -28,7 +31,10 @@ _NEAR = 4
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """Which samples of a column are read, and in which order: all live ones where None."""
+    """Which samples of a column are read, and in which order: all live ones where None.
+
+    Positions of the shape (samples, width) make one sample of every `width` rows.
+    """
 
     rows: Rows
     positions: Positions | None = None
@@ -36,9 +42,14 @@ class Selection:
     def __len__(self) -> int:
         return len(self.rows) if self.positions is None else len(self.positions)
 
+    @property
+    def width(self) -> int | None:
+        """How many rows one sample is: None for a row by itself, not for a window of one."""
+        return None if self.positions is None or self.positions.ndim == 1 else len(self.positions.T)
+
     def locate(self, positions: Positions) -> StoredRows:
-        """Return where in storage the samples at some positions of the selection lie."""
-        live = positions if self.positions is None else self.positions[positions]
+        """Return where in storage the rows of the samples at some positions lie, in one row."""
+        live = positions if self.positions is None else self.positions[positions].reshape(-1)
         return self._stored(live)
 
     def _stored(self, live: Positions) -> StoredRows:
@@ -46,10 +57,10 @@ class Selection:
         return stored
 
     def stored(self) -> StoredRows | None:
-        """Return where in storage all the samples lie, None for all that is stored."""
+        """Return where in storage all the samples begin, None for all that is stored."""
         if self.positions is None:
             return self.rows.live() if self.rows.has_deleted else None
-        return self._stored(self.positions)
+        return self._stored(self.positions if self.width is None else self.positions[:, 0])
 
 
 def stored_array(source: ChunkSource | None, name: str) -> StoredArray:
@@ -105,10 +116,12 @@ def open_channels(
     *,
     unit_rows: int,
     rows_per_block: int,
+    known: Mapping[str, NDArray[Any]] | None = None,
 ) -> dict[str, Channel]:
     """Open columns for this process, dividing the memory for decoded chunks among them.
 
     A column of which samples may be missing is followed by one that says which are there.
+    Last come the columns that are `known`, in memory: an array with one row for each sample.
     Connections and locks are new, so that nothing is shared with the process that this one
     was forked from.
     """
@@ -136,7 +149,14 @@ def open_channels(
             if internals(column).info.kind.is_plain:
                 channels[name] = replace(made[""], fill=column.metadata.fill_value)
             channels[name + VALID_SUFFIX] = made[VALID_SUFFIX]
-    return channels
+        width = selections[name].width
+        if width is not None:
+            channels |= {
+                each: channels[each].widened(width)
+                for each in (name, name + VALID_SUFFIX)
+                if each in channels
+            }
+    return channels | {name: in_memory(values) for name, values in (known or {}).items()}
 
 
 @dataclass(slots=True, eq=False)
