@@ -56,7 +56,7 @@ MEMBERS = {
     ),
     "vstore.GcOptions": "dry_run expire grace measure repack take_over wait",
     "vstore.GcReport": (
-        "cancelled commits condemned dead documents dry_run due freed live repacked spared "
+        "cancelled commits dead documents dry_run due freed kept live pending repacked "
         "to_dict url young"
     ),
     "vstore.Group": "array attributes get group items keys path table values",

@@ -41,7 +41,7 @@ class TestBranches:
         head = repo.branches["dev"]
         shown = run("branch", "delete", "dev", "-R", "repo").out
         assert shown == (
-            f"Deleted branch dev, which was at {head[:12]}; vstore undo dev brings it back\n"
+            f"Deleted branch dev, which was at {head[:12]}; vstore undo dev restores it\n"
         )
         assert list(repo.branches) == ["main"]
 

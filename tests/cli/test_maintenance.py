@@ -85,10 +85,10 @@ def test_garbage_goes_in_two_runs(run: Run, repo: vstore.Repository) -> None:
     abandon(repo)
     dry = run("gc", "repo", "--dry-run").out
     assert "dry run: nothing was changed" in dry
-    assert "to condemn 2 objects" in dry
-    assert run("gc", "repo", "--json").json["condemned"]["objects"] == 2
+    assert "to list    2 objects" in dry
+    assert run("gc", "repo", "--json").json["pending"]["objects"] == 2
     assert "freed      0 objects" in run("gc", "repo").out
-    assert "called off" in run("gc", "repo", "--cancel").out
+    assert "nothing is pending" in run("gc", "repo", "--cancel").out
     assert run("gc", "repo", "--grace", "0s", "--json").json["freed"]["objects"] == 2
     assert run("fsck", "repo", "--full").code == 0
 
@@ -109,12 +109,12 @@ def test_durations() -> None:
 def test_help_and_pages_name_the_defaults_that_hold(run: Run) -> None:
     hours, days = DEFAULT_GRACE // timedelta(hours=1), DEFAULT_EXPIRE.days
     shown = " ".join(run("gc", "--help").out.replace("│", " ").split())
-    assert f"{hours}h by default" in shown
-    assert f"{days}d by default" in shown
+    assert f"Default: {hours}h" in shown
+    assert f"Default: {days}d" in shown
     root = Path(vstore.__file__).parents[1]
     guide = (root / "docs/guides/maintenance.md").read_text(encoding="utf-8")
     assert f"for the grace period, {hours} hours" in guide
-    assert f"the first run after another {hours} hours" in " ".join(guide.split())
+    assert f"The first run {hours} hours later" in " ".join(guide.split())
     assert f"--grace {hours}h --expire {days}d" in (root / "docs/cli.md").read_text("utf-8")
     assert f"{hours} hours" in str(GcOptions.__doc__)
 

@@ -123,14 +123,14 @@ class TestRewriting:
         run("reset", "main", "--to", "main~1")
         assert label(clash) == 7
         shown = run("undo").out
-        assert shown == f"Moved back main, now at {head[:12]} Fix a label\n"
+        assert shown == f"Set back main, now at {head[:12]} Fix a label\n"
         assert clash.branches["main"] == head
 
     def test_undo_of_deletions(self, run: Run, clash: vstore.Repository) -> None:
         tag, head = clash.tags["v1"], clash.branches["dev"]
         run("tag", "delete", "v1")
         run("branch", "delete", "dev", "--force")
-        assert run("undo", "dev").out.startswith("Brought back dev, now at ")
+        assert run("undo", "dev").out.startswith("Restored dev, now at ")
         assert run("undo", "v1", "--json").json["commit"]["id"] == tag
         assert (clash.branches["dev"], clash.tags["v1"]) == (head, tag)
         assert "none of that name was deleted" in run.fails("undo", "never")

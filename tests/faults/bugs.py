@@ -121,7 +121,7 @@ BUGS = (
     Bug(
         "garbage is told by its age alone",
         (
-            Edit("vstore/maintenance/gc/condemning.py", "if is_live and not moved:", "if False:"),
+            Edit("vstore/maintenance/gc/pending_list.py", "if is_live and not moved:", "if False:"),
             Edit(
                 "vstore/maintenance/gc/sweeping.py",
                 "return digest in live\n", "return False\n",
@@ -130,7 +130,7 @@ BUGS = (
         GC,
     ),
     _bug(
-        "what was condemned is not looked at again before it is deleted", GC,
+        "what is pending is not looked at again before it is deleted", GC,
         "vstore/maintenance/gc/sweeping.py", "if same and not self._is_needed(item)", "if same",
     ),
     _bug(
@@ -194,7 +194,7 @@ BUGS = (
         "if self.head is not None and digest_of(self.head.encode()) != self.commit:", "if False:",
     ),
     _bug(
-        "a chunk that is needed is left out when its pack is thinned out",
+        "a chunk that is needed is left out when its pack is repacked",
         ("tests/maintenance/gc/test_repacking.py",), "vstore/maintenance/gc/repacking.py",
         "parts = space.parts(pack.digest)", "parts = space.parts(pack.digest)[:-1]",
     ),

@@ -216,7 +216,7 @@ class SecondReader:
         return whole
 
     def _there(self, chunk: Chunk) -> Chunk:
-        """Follow a chunk to where it lies, if its pack was thinned out (section 9)."""
+        """Follow a chunk to where it is, if its pack was repacked (section 9)."""
         for _ in range(16):
             name, _ = chunk.pack
             if (self._root / f"packs/{name[:2]}/{name}").exists():

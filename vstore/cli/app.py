@@ -21,7 +21,7 @@ app = typer.Typer(
 
 
 class Terminated(KeyboardInterrupt):
-    """The process was asked to end; it takes the same way out as Ctrl-C does."""
+    """The process was asked to end; it ends as it does after Ctrl-C."""
 
     exit_code = 128 + signal.SIGTERM
 
@@ -54,5 +54,5 @@ def _root(
 ) -> None:
     """Version control for tensor data, straight on object storage.
 
-    The repository is the one named, else $VSTORE_URL, else the current directory.
+    Commands use the repository you pass, or else $VSTORE_URL, or else the current directory.
     """

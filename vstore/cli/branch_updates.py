@@ -1,4 +1,4 @@
-"""Commands that move one branch to a commit: what they say when they are done."""
+"""Commands that update one branch: what they print when they are done."""
 
 from typing import TYPE_CHECKING, Annotated
 
@@ -15,19 +15,17 @@ if TYPE_CHECKING:
 
 MessageOption = Annotated[
     str | None,
-    typer.Option(
-        "--message", "-m", metavar="TEXT", help="What the commit says.", show_default=False
-    ),
+    typer.Option("--message", "-m", metavar="TEXT", help="The commit message.", show_default=False),
 ]
 
 
 def branch_of(repo: "Repository", name: str | None) -> str:
-    """Return the branch that is meant: the default one where none is named."""
+    """Return the branch `name`, or the default branch if it is None."""
     return repo.default_branch if name is None else name
 
 
-def show_move(settings: Settings, verb: str, branch: str, commit: "Commit") -> None:
-    """Say where a branch is now."""
+def show_update(settings: Settings, verb: str, branch: str, commit: "Commit") -> None:
+    """Print which commit a branch is at now."""
     if settings.as_json:
         write_json({"branch": branch, "commit": commit_json(commit)})
         return

@@ -1,18 +1,18 @@
-"""Which commands there are, and in which module each lives.
+"""Which commands there are, and the module of each.
 
-A command's module may import what it likes; it is imported when the command is called, or
-its own help is asked for. What `vstore --help` shows of it stands here, so that listing
-the commands loads none. A test holds the two descriptions together.
+A command's module may import what it likes: it is imported when the command is called, or
+when its own help is shown. The line that `vstore --help` shows is stored here, so that
+listing the commands imports none. A test checks that the two descriptions agree.
 """
 
 from dataclasses import dataclass
 from typing import Final
 
 _WRITE: Final = "Repositories and data"
-_READ: Final = "Looking at them"
+_READ: Final = "Inspection"
 _REFS: Final = "Branches and tags"
-_CHANGE: Final = "Joining and rewriting history"
-_CARE: Final = "Keeping them sound"
+_CHANGE: Final = "Merging and rewriting history"
+_CARE: Final = "Maintenance"
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +33,7 @@ COMMANDS: Final = {
     ),
     "log": Entry("vstore.cli.commands.log", "Show commits, newest first.", _READ),
     "diff": Entry(
-        "vstore.cli.commands.diff", "Show what differs between two commits, in samples.", _READ
+        "vstore.cli.commands.diff", "Show the differences between two commits, by sample.", _READ
     ),
     "blame": Entry(
         "vstore.cli.commands.blame",
@@ -41,14 +41,14 @@ COMMANDS: Final = {
         _READ,
     ),
     "summary": Entry(
-        "vstore.cli.commands.summary", "Show what a commit holds: tables, columns, sizes.", _READ
+        "vstore.cli.commands.summary", "Show the tables, columns and sizes of a commit.", _READ
     ),
     "show": Entry(
         "vstore.cli.commands.show", "Show a commit, a table, a column or some samples.", _READ
     ),
     "export-refs": Entry(
         "vstore.cli.commands.export_refs",
-        "Write a reference file, with which zarr and xarray read a commit without vstore.",
+        "Write a reference file, so that zarr and xarray read a commit without vstore.",
         _READ,
     ),
     "branch": Entry(
@@ -56,51 +56,55 @@ COMMANDS: Final = {
     ),
     "tag": Entry("vstore.cli.commands.tag", "List, create or delete tags.", _REFS),
     "reflog": Entry(
-        "vstore.cli.commands.reflog", "Show the last moves of a branch, newest first.", _REFS
+        "vstore.cli.commands.reflog", "Show the last updates of a branch, newest first.", _REFS
     ),
     "merge": Entry(
         "vstore.cli.commands.merge", "Merge a revision into a branch, by sample.", _CHANGE
     ),
     "rebase": Entry(
         "vstore.cli.commands.rebase",
-        "Make the commits that only a branch has again on top of another commit.",
+        "Replay a branch's own commits on top of another commit.",
         _CHANGE,
     ),
     "cherry-pick": Entry(
         "vstore.cli.commands.cherry_pick",
-        "Make the changes of one commit again on a branch.",
+        "Apply the changes of one commit to a branch.",
         _CHANGE,
     ),
     "revert": Entry(
-        "vstore.cli.commands.revert", "Undo the changes of one commit by a new one.", _CHANGE
+        "vstore.cli.commands.revert", "Undo the changes of one commit with a new commit.", _CHANGE
     ),
     "amend": Entry(
         "vstore.cli.commands.amend",
-        "Put a commit with another message, author or metadata in the head's place.",
+        "Replace the head commit to change its message, author or metadata.",
         _CHANGE,
     ),
     "squash": Entry(
         "vstore.cli.commands.squash",
-        "Put one commit in the place of all that came after an ancestor.",
+        "Combine all commits after an ancestor into one.",
         _CHANGE,
     ),
     "reset": Entry(
         "vstore.cli.commands.reset",
-        "Move a branch to any commit; vstore undo moves it back.",
+        "Set a branch to any commit; vstore undo sets it back.",
         _CHANGE,
     ),
     "undo": Entry(
         "vstore.cli.commands.undo",
-        "Take back the last move of a branch, or the deletion of a branch or tag.",
+        "Undo the last update of a branch, or the deletion of a branch or tag.",
         _CHANGE,
     ),
     "fsck": Entry(
-        "vstore.cli.commands.fsck", "Verify a repository, and name what damage reaches.", _CARE
+        "vstore.cli.commands.fsck",
+        "Verify a repository and list the samples that damage affects.",
+        _CARE,
     ),
-    "gc": Entry("vstore.cli.commands.gc", "Delete what no branch, tag or log needs.", _CARE),
+    "gc": Entry(
+        "vstore.cli.commands.gc", "Delete objects that no branch, tag or log needs.", _CARE
+    ),
     "doctor": Entry(
         "vstore.cli.commands.doctor",
-        "Try whether a store keeps the promises that commits rest on.",
+        "Check that a store provides the guarantees commits depend on.",
         _CARE,
     ),
 }

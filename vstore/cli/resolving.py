@@ -1,4 +1,4 @@
-"""Conflicts on the command line: how they are shown, and what resolves them."""
+"""Conflicts on the command line: how they are shown, and which options resolve them."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -26,7 +26,7 @@ Ours = Annotated[
     typer.Option(
         "--ours",
         metavar="PATH",
-        help="Where both sides changed a thing at or below PATH, keep the branch's; '/' is all. "
+        help="Resolve conflicts at or below PATH with the branch's version ('/' for all). "
         "Repeatable.",
         show_default=False,
     ),
@@ -36,7 +36,7 @@ Theirs = Annotated[
     typer.Option(
         "--theirs",
         metavar="PATH",
-        help="There take what is merged, picked or replayed instead. Repeatable.",
+        help="Resolve conflicts at or below PATH with the incoming version. Repeatable.",
         show_default=False,
     ),
 ]
@@ -45,14 +45,18 @@ Into = Annotated[
     typer.Option(
         "--into",
         metavar="BRANCH",
-        help="The branch that moves; by default the default branch.",
+        help="The branch to update. Default: the default branch.",
         show_default=False,
     ),
 ]
 Parent = Annotated[
     int,
     typer.Option(
-        "--parent", "-m", metavar="N", min=1, help="Of a merge: against which of its parents."
+        "--parent",
+        "-m",
+        metavar="N",
+        min=1,
+        help="For a merge commit, the parent to compare with.",
     ),
 ]
 

@@ -1,4 +1,4 @@
-"""The options that every command has, and what they lead to."""
+"""The options that every command has, and the repository they select."""
 
 import inspect
 import os
@@ -23,14 +23,14 @@ _PANEL = "Repository and output"
 
 Revision = Annotated[
     str | None,
-    typer.Option("--rev", metavar="REV", help="The revision; TARGET is then a plain URL."),
+    typer.Option("--rev", metavar="REV", help="The revision. TARGET is then only a URL."),
 ]
 TargetArgument = Annotated[
     str | None,
     typer.Argument(
         metavar="TARGET",
         help="URL, URL@REV, @REV or REV: a branch, a tag, a commit id or its unique prefix, "
-        "with ~n or ^n behind it. By default the head of the default branch.",
+        "followed by ~n or ^n if needed. Default: the head of the default branch.",
         show_default=False,
     ),
 ]
@@ -39,7 +39,7 @@ AuthorOption = Annotated[
     typer.Option(
         "--author",
         metavar="'NAME <EMAIL>'",
-        help="Who commits; else $VSTORE_AUTHOR, else Git's user, else the login name.",
+        help="The commit's author. Default: $VSTORE_AUTHOR, Git's user, or the login name.",
         show_default=False,
     ),
 ]
@@ -103,7 +103,7 @@ def _shared(
             "--repo",
             "-R",
             metavar="URL",
-            help="The repository; else $VSTORE_URL, else the current directory.",
+            help="The repository. Default: $VSTORE_URL, or the current directory.",
             rich_help_panel=_PANEL,
             show_default=False,
         ),
@@ -113,7 +113,7 @@ def _shared(
         typer.Option(
             "--option",
             metavar="NAME=VALUE",
-            help="An option of the filesystem, in fsspec's words; repeatable.",
+            help="A storage option, named as in fsspec (repeatable).",
             rich_help_panel=_PANEL,
             show_default=False,
         ),
@@ -122,7 +122,7 @@ def _shared(
         bool,
         typer.Option(
             "--unsafe-single-writer",
-            help="Write where conditional writes are missing; nobody else may write there.",
+            help="Write to a store without conditional writes. Nothing else may write to it.",
             rich_help_panel=_PANEL,
         ),
     ] = False,
@@ -132,7 +132,7 @@ def _shared(
     ] = False,
     debug: Annotated[
         bool,
-        typer.Option("--debug", help="Show tracebacks of errors.", rich_help_panel=_PANEL),
+        typer.Option("--debug", help="Show the traceback of an error.", rich_help_panel=_PANEL),
     ] = False,
 ) -> Settings:
     return Settings(
@@ -147,8 +147,8 @@ def _shared(
 def command(body: Callable[..., None]) -> Callable[..., None]:
     """Turn `body(settings, ...)` into a command that has the shared options besides its own.
 
-    The command's signature is the body's without its first parameter, and the shared
-    options behind it: Typer reads signatures. Errors inside are reported, not raised.
+    The command's signature is the body's without its first parameter, followed by the shared
+    options: Typer reads signatures. Errors inside are reported, not raised.
     """
     _, *own = inspect.signature(body).parameters.values()
     shared = list(inspect.signature(_shared).parameters.values())

@@ -153,7 +153,7 @@ def _packs_url(url: str) -> str:
 
 
 def _moves(store: ObjectStore) -> dict[Digest, Moved]:
-    """Return what became of packs that were thinned out; one request where none was."""
+    """Return the forwarding documents; one request if no pack was ever repacked."""
     found = (object_keys.moved_at(info.key) for info in store.list_prefix(object_keys.MOVED))
     moves = {pack: find_moved(store, pack) for pack in found if pack is not None}
     return {pack: moved for pack, moved in moves.items() if moved is not None}

@@ -1,7 +1,7 @@
-"""What garbage collection stores while it runs: its state, what it condemned, and leases.
+"""What garbage collection stores while it runs: its state, its pending list, and leases.
 
     gc/state.json              the one collection that is under way, or the last one
-    gc/<epoch>/<number>.json   a part of what it condemned, in key order
+    gc/<epoch>/<number>.json   a part of its pending list, by object name
     gc/leases/<token>.json     a transaction that has been open for long and is alive
     gc/clock.json              written to learn the store's time
 
@@ -22,10 +22,10 @@ Phase = Literal["waiting", "sweeping", "done", "cancelled"]
 class CollectionDocument(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The state of garbage collection.
 
-    `parts` holds the first key of each part of the condemned list, ascending. What the store's
-    clock dates before `horizon` was there when the list was made, so that what is not on it was
-    needed; `before` is the last collection before this one that deleted anything, `token` new
-    each time the document is written.
+    `parts` holds the first object name of each part of the pending list, ascending. What the
+    store's clock dates before `horizon` was there when the list was made, so that what is not
+    on it was needed. `before` is the last collection before this one that deleted anything.
+    `token` is new each time the document is written.
     """
 
     format: int
@@ -41,12 +41,12 @@ class CollectionDocument(msgspec.Struct, frozen=True, forbid_unknown_fields=True
 
     @property
     def is_pending(self) -> bool:
-        """Whether something is condemned and not yet deleted or pardoned."""
+        """Whether a deletion is pending: neither finished nor cancelled."""
         return self.phase in ("waiting", "sweeping")
 
     @property
     def is_sweeping(self) -> bool:
-        """Whether condemned objects may be disappearing."""
+        """Whether objects of the pending list may be disappearing."""
         return self.phase == "sweeping"
 
     @property
@@ -60,11 +60,10 @@ class CollectionDocument(msgspec.Struct, frozen=True, forbid_unknown_fields=True
         return number if number >= 0 else None
 
 
-class Condemned(msgspec.Struct, frozen=True, forbid_unknown_fields=True, array_like=True):
+class PendingObject(msgspec.Struct, frozen=True, forbid_unknown_fields=True, array_like=True):
     """An object that nothing refers to: its key, size and the store's timestamp.
 
-    Or a pack that was thinned out: then `moved` is the digest of the document that says what
-    became of it.
+    Or a pack that was repacked: then `moved` is the digest of its forwarding document.
     """
 
     key: str
@@ -73,12 +72,12 @@ class Condemned(msgspec.Struct, frozen=True, forbid_unknown_fields=True, array_l
     moved: str = ""
 
 
-class CondemnedDocument(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A part of what a collection condemned, in key order."""
+class PendingDocument(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A part of a pending list, ordered by object name."""
 
     format: int
     epoch: str
-    objects: list[Condemned]
+    objects: list[PendingObject]
 
 
 class LeaseDocument(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -89,10 +88,10 @@ class LeaseDocument(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     age_seconds: float
 
 
-Kind = TypeVar("Kind", CollectionDocument, CondemnedDocument, LeaseDocument)
+Kind = TypeVar("Kind", CollectionDocument, PendingDocument, LeaseDocument)
 
 
-def encode(value: CollectionDocument | CondemnedDocument | LeaseDocument) -> bytes:
+def encode(value: CollectionDocument | PendingDocument | LeaseDocument) -> bytes:
     """Return a document of garbage collection as it is stored."""
     return seal(value)
 

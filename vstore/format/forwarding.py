@@ -1,4 +1,4 @@
-"""Where the chunks of a pack went that was thinned out.
+"""The forwarding document of a repacked pack: where its chunks are now.
 
 `moved/<2 digits>/<digest>.json` is read only where the pack `<digest>` is missing. The bytes that
 were still needed lie in another pack, back to back; indexes go on naming the old one. Nothing

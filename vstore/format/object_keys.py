@@ -44,7 +44,7 @@ A list of our own, since what Python calls printable differs between its version
 _DELETED = re.compile(
     r"refs/deleted/(?P<name>(?:branches|tags)/.+)/\d{8}T\d{12}Z-[0-9a-f]{16}\.json"
 )
-_CONDEMNED = re.compile(r"gc/([0-9a-f]+)/\d+\.json")
+_PENDING = re.compile(r"gc/([0-9a-f]+)/\d+\.json")
 
 
 def commit(digest: Digest) -> Key:
@@ -63,12 +63,12 @@ def pack(digest: Digest) -> Key:
 
 
 def moved(digest: Digest) -> Key:
-    """Return where it lies what became of a pack that was thinned out."""
+    """Return the key of a repacked pack's forwarding document."""
     return Key(f"{MOVED}{digest[:2]}/{digest}{_SUFFIX}")
 
 
 def moved_at(key: str) -> Digest | None:
-    """Return the pack of which an object says what became of it, None for other objects.
+    """Return the pack whose forwarding document an object is, None for other objects.
 
     >>> moved_at(moved(Digest("ab" * 32))) == "ab" * 32
     True
@@ -90,18 +90,18 @@ def digest_at(key: str) -> Digest | None:
     return digest if key in (commit(digest), index(digest), pack(digest)) else None
 
 
-def condemned(epoch: str, number: int) -> Key:
-    """Return where a part of the list of what a garbage collection condemned lies."""
+def pending_part(epoch: str, number: int) -> Key:
+    """Return the key of one part of a garbage collection's pending list."""
     return Key(f"{COLLECTION}{epoch}/{number:06}{_SUFFIX}")
 
 
-def condemned_epoch(key: str) -> str | None:
-    """Return which collection's list lies at `key`, None where there is none.
+def pending_epoch(key: str) -> str | None:
+    """Return which collection's pending list `key` is a part of, None if it is none.
 
-    >>> condemned_epoch(condemned("5f3a", 0))
+    >>> pending_epoch(pending_part("5f3a", 0))
     '5f3a'
     """
-    match = _CONDEMNED.fullmatch(key)
+    match = _PENDING.fullmatch(key)
     return match[1] if match else None
 
 

@@ -1,9 +1,9 @@
 """What keeps writers and garbage collection apart; see docs/design/010-garbage-collection.md.
 
-A collection marks every branch before it deletes anything. Whoever read a branch before
-that cannot move it any more without reading it again, and whoever finds the mark looks
-whether all that the new commit needs is still there. Writers that meet no collection send
-no request more than they would without.
+A collection fences every branch before it deletes anything: it writes its own name into the
+branch. A writer that read the branch before that cannot update it without reading it again,
+and a writer that finds a new fence checks that everything its commit needs is still there.
+Writers that meet no collection send no additional request.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from vstore.errors import ConflictError, NotFoundError
 from vstore.format import object_keys
-from vstore.format.collection import CollectionDocument, CondemnedDocument
+from vstore.format.collection import CollectionDocument, PendingDocument
 from vstore.format.commit import Fence
 from vstore.format.digest import Digest
 from vstore.history.documents import read_collection
@@ -88,10 +88,8 @@ def is_there(store: ObjectStore, key: Key) -> bool:
     return any(info.key == key for info in store.list_prefix(key))
 
 
-def condemned_among(
-    store: ObjectStore, state: CollectionDocument, wanted: Iterable[Key]
-) -> set[Key]:
-    """Return which of the objects a collection condemned, reading only the parts concerned."""
+def pending_among(store: ObjectStore, state: CollectionDocument, wanted: Iterable[Key]) -> set[Key]:
+    """Return which of the objects are pending deletion, reading only the parts concerned."""
     by_part: dict[int, set[Key]] = {}
     for key in wanted:
         part = state.part_of(key)
@@ -104,20 +102,20 @@ def condemned_among(
     return found
 
 
-def read_part(store: ObjectStore, epoch: str, number: int) -> CondemnedDocument:
-    """Return one part of what a collection condemned, or raise `NotFoundError`."""
-    return read_collection(store, object_keys.condemned(epoch, number), CondemnedDocument)[0]
+def read_part(store: ObjectStore, epoch: str, number: int) -> PendingDocument:
+    """Return one part of a pending list, or raise `NotFoundError`."""
+    return read_collection(store, object_keys.pending_part(epoch, number), PendingDocument)[0]
 
 
 def fence_to_move(
     store: ObjectStore, here: Fence | None, begun: Fence | None, objects: Iterator[Need]
 ) -> Fence | None:
-    """Return the mark for a branch that is to move, having made sure that it may.
+    """Return the fence for a branch that is to be updated, having checked that it may be.
 
     Args:
         store: where the branch is.
-        here: the mark of the branch as it was read for this move.
-        begun: the mark it had before the first of `objects` was written.
+        here: the fence of the branch as it was read for this update.
+        begun: the fence it had before the first of `objects` was written.
         objects: what the new commit needs beside the old; used only if a collection came by.
 
     Raises:
@@ -128,13 +126,14 @@ def fence_to_move(
     state = require_intact(store, objects)
     if state is None:
         return None if here is None else Fence(here.epoch, open=False)
-    return _mark(state)
+    return _fence(state)
 
 
-def _mark(state: CollectionDocument) -> Fence | None:
-    """Return the mark that says which collection deleted last, and whether it still does.
+def _fence(state: CollectionDocument) -> Fence | None:
+    """Return the fence that says which collection deleted last, and whether it still does.
 
-    Equal marks mean that none began in between: one that has only condemned yet is not named.
+    Equal fences mean that no deletion began in between: a collection that has only listed
+    objects is not named.
     """
     swept = state.last_swept
     return None if swept is None else Fence(swept, open=state.is_sweeping)
@@ -143,7 +142,7 @@ def _mark(state: CollectionDocument) -> Fence | None:
 def fence_to_create(
     store: ObjectStore, state: CollectionDocument | None, commit: Digest, *, written: bool
 ) -> tuple[CollectionDocument | None, Fence | None]:
-    """Return the collection and the mark for a new branch, having made sure that it may be made.
+    """Return the collection and the fence for a new branch, having made sure that it may be made.
 
     Args:
         store: where the branch is to be.
@@ -152,7 +151,7 @@ def fence_to_create(
         written: whether the caller wrote the commit and what it needs just now.
 
     Raises:
-        ConflictError: the commit is condemned or gone, or lacks what it needs.
+        ConflictError: the commit is pending deletion or gone, or lacks what it needs.
     """
     if state is None:
         return None, None
@@ -161,13 +160,13 @@ def fence_to_create(
     else:
         require_kept(store, state, commit)
     if state.is_pending:
-        # It may look for branches to mark before this one is there.
+        # It may look for branches to fence before this one is there.
         return state, Fence(state.epoch, open=True)
-    return state, _mark(state)
+    return state, _fence(state)
 
 
 def require_kept(store: ObjectStore, state: CollectionDocument | None, commit: Digest) -> None:
-    """Make sure that a commit that is to be given a name is neither condemned nor gone.
+    """Check that a commit that is to be named is neither pending deletion nor gone.
 
     Raises:
         ConflictError: it is.
@@ -175,7 +174,7 @@ def require_kept(store: ObjectStore, state: CollectionDocument | None, commit: D
     if state is None:
         return
     key = object_keys.commit(commit)
-    if state.is_pending and condemned_among(store, state, [key]):
+    if state.is_pending and pending_among(store, state, [key]):
         raise ConflictError(
             f"the commit {commit} is on no branch or tag, and garbage collection is about to "
             "delete it",
@@ -221,7 +220,7 @@ def require_intact(store: ObjectStore, objects: Iterator[Need]) -> CollectionDoc
 
 
 def _is_kept(store: ObjectStore, need: Need) -> bool:
-    """Tell whether an object is there, or of a pack that was thinned out, the chunks."""
+    """Return whether an object is there, or the chunks of a pack that was repacked."""
     if is_there(store, need.key):
         return True
     moves, there = Moves(store), set[Digest]()
@@ -240,7 +239,7 @@ def _is_found(store: ObjectStore, moves: Moves, there: set[Digest], ref: ChunkRe
 
 def _touches(store: ObjectStore, state: CollectionDocument, wanted: list[Key]) -> bool:
     try:
-        return bool(condemned_among(store, state, wanted))
+        return bool(pending_among(store, state, wanted))
     except NotFoundError:
         return True  # that collection is over: look at the state again
 

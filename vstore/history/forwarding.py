@@ -1,4 +1,4 @@
-"""Finding the chunks of packs that were thinned out; see docs/design/011-repacking.md."""
+"""Find the chunks of packs that were repacked; see docs/design/011-repacking.md."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ else:
     forwarding = lazy("vstore.format.forwarding")
 
 MOST_HOPS = 16
-"""How often a pack may have been thinned out without the way to it being made shorter."""
+"""How many forwarding documents may lead from one pack to the next."""
 
 
 def find_moved(store: ObjectStore, pack: Digest) -> Moved | None:
-    """Return what became of a pack, None if it was never thinned out; one request.
+    """Return a pack's forwarding document, None if it was never repacked; one request.
 
     Raises:
         FormatError: the document is malformed, or of a newer version.
@@ -42,7 +42,7 @@ def find_moved(store: ObjectStore, pack: Digest) -> Moved | None:
 
 
 class Moves:
-    """What is known of packs that were thinned out: nothing, until one is missed."""
+    """The forwarding documents read so far: none, until a pack is missing."""
 
     def __init__(self, store: ObjectStore) -> None:
         self._store = store

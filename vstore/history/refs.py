@@ -179,7 +179,7 @@ class Refs:
     ) -> Branch | None:
         """Move a branch from where it was read; return None, changing nothing, if it moved.
 
-        `begun` is the branch's mark as it was before anything of `commit` was written, None
+        `begun` is the branch's fence as it was before anything of `commit` was written, None
         if there was no branch; left out, it is that of `branch`.
 
         Raises:
@@ -209,8 +209,8 @@ class Refs:
         """
         fences.require_kept(self._store, fences.find_collection(self._store), commit)
 
-    def mark_branch(self, branch: Branch, fence: Fence | None) -> Branch | None:
-        """Write a collection's mark without moving the branch; None if it moved meanwhile."""
+    def fence_branch(self, branch: Branch, fence: Fence | None) -> Branch | None:
+        """Write only a collection's fence; None if the branch was updated meanwhile."""
         new = msgspec.structs.replace(branch.document, token=_token(), fence=fence)
         key, data = object_keys.branch(branch.name), commits.encode(new)
         version = self._store.compare_and_swap(key, data, branch.version)

@@ -1,4 +1,4 @@
-"""All packs of a repository that were thinned out, and where their chunks are."""
+"""All forwarding documents of a repository: the packs that were repacked, and where to."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
@@ -25,7 +25,7 @@ class Digests(Protocol):
 
 @dataclass(slots=True, eq=False)
 class Forwards:
-    """What became of packs, read at once; asks the store which packs are there, once for each."""
+    """Forwarding documents, read at once; asks the store only once whether a pack is there."""
 
     store: ObjectStore
     moved: dict[Digest, Moved] = field(default_factory=dict)
@@ -34,7 +34,7 @@ class Forwards:
 
     @classmethod
     def read(cls, store: ObjectStore) -> "Forwards":
-        """Read all documents; one request where no pack was ever thinned out."""
+        """Read all forwarding documents; one request if no pack was ever repacked."""
         found = cls(store)
         for info in store.list_prefix(object_keys.MOVED):
             pack = object_keys.moved_at(info.key)
@@ -43,7 +43,7 @@ class Forwards:
         return found
 
     def take(self, pack: Digest) -> None:
-        """Read again what became of a pack."""
+        """Read the forwarding document of a pack again."""
         self.moved.pop(pack, None)
         self.damaged.pop(pack, None)
         try:

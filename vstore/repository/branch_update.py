@@ -123,7 +123,7 @@ class _Doubt:
         """
         if head.commit != digest:
             return True
-        return self._is_done(head, lambda: self._refs.mark_branch(head, head.document.fence))
+        return self._is_done(head, lambda: self._refs.fence_branch(head, head.document.fence))
 
     def _is_done(self, head: Branch | None, attempt: Callable[[], Branch | None]) -> bool:
         try:

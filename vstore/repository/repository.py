@@ -363,11 +363,11 @@ class Repository:
         cancel: bool = False,
         progress: Progress = silent,
     ) -> GcReport:
-        """Delete what was condemned long enough ago; condemn what nothing needs.
+        """Delete what has been pending for the grace period, and list what is garbage now.
 
-        Garbage goes in two calls, a grace period (24 hours) apart: call it daily. Safe beside
-        readers and writers. `GcOptions` explains the options; `cancel` pardons what is
-        condemned and does nothing else.
+        Garbage is deleted in two calls, a grace period (24 hours) apart: call it daily. Readers
+        and writers may go on meanwhile. `GcOptions` explains the options; `cancel` cancels
+        the pending deletion and does nothing else.
 
         Raises:
             ConflictError: another collection is deleting.

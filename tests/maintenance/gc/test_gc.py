@@ -47,27 +47,27 @@ def old_orphans() -> tuple[Repository, set[str]]:
 
 
 def collect_twice(repository: Repository, options: GcOptions = DAILY) -> GcReport:
-    """Condemn, wait out the grace period, delete."""
+    """List, wait out the grace period, delete."""
     collect(repository.store, options)
     pass_grace(repository.store)
     return collect(repository.store, options)
 
 
-def test_garbage_is_condemned_first_and_deleted_a_day_later() -> None:
+def test_garbage_is_listed_first_and_deleted_a_day_later() -> None:
     repository, needed = old_orphans()
     before = orphans(repository.store)
     first = collect(repository.store)
     assert orphans(repository.store) == before
     assert first.freed.objects == 0
-    assert first.condemned.objects == len(before) - len(needed) == 4
+    assert first.pending.objects == len(before) - len(needed) == 4
     assert first.live.objects == len(needed)
     assert first.due is not None
 
     pass_grace(repository.store)
     second = collect(repository.store)
-    assert second.freed == first.condemned
+    assert second.freed == first.pending
     assert orphans(repository.store) == needed
-    assert second.condemned.objects == 0
+    assert second.pending.objects == 0
     assert read_everything(repository.store) == 4
 
 
@@ -78,17 +78,17 @@ def test_nothing_is_deleted_before_the_grace_period_is_over() -> None:
     before = contents(repository.store)
     report = collect(repository.store)
     assert report.freed.objects == 0
-    assert report.condemned.objects == 4
+    assert report.pending.objects == 4
     assert before.items() <= (
         contents(repository.store) | {object_keys.COLLECTION_CLOCK: b""}
     ).items() | {(object_keys.COLLECTION_CLOCK, before[object_keys.COLLECTION_CLOCK])}
 
 
-def test_what_was_stored_just_now_is_not_condemned() -> None:
+def test_what_was_stored_just_now_is_not_listed() -> None:
     repository = new_repository()
     abandon(repository, 1)
     report = collect(repository.store)
-    assert report.condemned.objects == 0
+    assert report.pending.objects == 0
     # The commit is young, and so keeps what it needs.
     assert report.live.objects == len(orphans(repository.store))
 
@@ -106,7 +106,7 @@ def test_a_repository_without_garbage_stays_as_it_is() -> None:
     age(repository.store, 3 * DAY)
     before = contents(repository.store)
     report = collect(repository.store)
-    assert report.condemned.objects == report.freed.objects == 0
+    assert report.pending.objects == report.freed.objects == 0
     assert report.commits == 4
     after = contents(repository.store)
     assert after.keys() - before.keys() == {object_keys.COLLECTION_CLOCK}
@@ -116,7 +116,7 @@ def test_without_grace_one_call_does_both() -> None:
     repository, needed = old_orphans()
     report = collect(repository.store, NOW)
     assert report.freed.objects == 4
-    assert report.condemned.objects == 0
+    assert report.pending.objects == 0
     assert orphans(repository.store) == needed
 
 
@@ -136,7 +136,7 @@ def test_a_dry_run_sends_no_change() -> None:
     assert "to free    0 objects" in str(report)
     assert "freed" not in str(report)
     assert report.dry_run
-    assert report.condemned.objects == 4
+    assert report.pending.objects == 4
     assert "nothing was changed" in str(report)
 
 
@@ -178,10 +178,10 @@ def test_the_log_of_a_branch_keeps_what_it_left_until_that_expires() -> None:
     assert report.freed.objects == 2
     assert read_everything(repository.store) == 4
     # What the log still names is gone, which is no reason to refuse.
-    assert collect(repository.store).condemned.objects == 0
+    assert collect(repository.store).pending.objects == 0
 
 
-def test_what_is_written_again_while_condemned_is_spared() -> None:
+def test_what_is_written_again_while_pending_is_kept() -> None:
     repository, _ = old_orphans()
     collect(repository.store)
     pass_grace(repository.store)
@@ -189,12 +189,12 @@ def test_what_is_written_again_while_condemned_is_spared() -> None:
     tx["x"][:CHUNK] = np.arange(CHUNK) - 2000  # the very pack of `abandon(1)`
     tx.commit()
     report = collect(repository.store)
-    assert report.spared.objects == 1
+    assert report.kept.objects == 1
     assert report.freed.objects == 3
     assert read_everything(repository.store) == 5
 
 
-def test_a_commit_that_refers_to_condemned_objects_saves_them() -> None:
+def test_a_commit_that_refers_to_pending_objects_saves_them() -> None:
     repository, _ = old_orphans()
     collect(repository.store)
     pass_grace(repository.store)
@@ -204,7 +204,7 @@ def test_a_commit_that_refers_to_condemned_objects_saves_them() -> None:
     assert digest is not None
     internals(repository).refs.move_branch(branch, digest, action="reset")
     report = collect(repository.store)
-    assert (report.freed.objects, report.spared.objects) == (2, 2)
+    assert (report.freed.objects, report.kept.objects) == (2, 2)
     assert read_everything(repository.store) == 5
 
 
@@ -213,18 +213,18 @@ def _is_orphan_commit(repository: Repository, key: str) -> bool:
     return key.startswith(object_keys.COMMITS) and object_keys.digest_at(key) not in reached
 
 
-def condemned_commit(repository: Repository) -> str:
+def pending_commit(repository: Repository) -> str:
     found = [key for key in orphans(repository.store) if _is_orphan_commit(repository, key)]
     return str(object_keys.digest_at(found[0]))
 
 
-def test_a_condemned_commit_gets_no_name_unless_collecting_is_called_off() -> None:
+def test_a_pending_commit_gets_no_name_unless_collecting_is_cancelled() -> None:
     repository, _ = old_orphans()
     collect(repository.store)
-    lost = condemned_commit(repository)
+    lost = pending_commit(repository)
     with pytest.raises(ConflictError, match="about to delete it"):
         repository.branches.create("rescue", at=lost)
-    assert "called off" in str(cancel(repository.store))
+    assert "nothing is pending" in str(cancel(repository.store))
     repository.branches.create("rescue", at=lost)
     pass_grace(repository.store)
     assert collect_twice(repository).freed.objects == 2
@@ -240,7 +240,7 @@ def test_lists_of_collections_that_are_over_go_away() -> None:
 
 def test_a_list_that_nobody_published_goes_away_when_it_is_old() -> None:
     repository = new_repository()
-    stray = object_keys.condemned("00ff", 0)
+    stray = object_keys.pending_part("00ff", 0)
     repository.store.put(stray, b"{}")
     collect(repository.store)
     assert stray in contents(repository.store)
@@ -254,17 +254,17 @@ def test_a_list_that_was_lost_ends_the_collection() -> None:
     collect(repository.store)
     pass_grace(repository.store)
     for key in contents(repository.store):
-        if object_keys.condemned_epoch(key):
+        if object_keys.pending_epoch(key):
             repository.store.delete(key)
     before = orphans(repository.store)
     report = collect(repository.store)
     assert orphans(repository.store) == before
     assert report.freed.objects == 0
-    assert report.condemned.objects == 4  # a new list
+    assert report.pending.objects == 4  # a new list
 
 
 @pytest.mark.parametrize("prefix", ["commits/", "index/"])
-def test_nothing_is_condemned_where_something_needed_is_missing(prefix: str) -> None:
+def test_nothing_is_listed_where_something_needed_is_missing(prefix: str) -> None:
     repository = big_index()
     abandon(repository, 1)
     age(repository.store, 3 * DAY)
@@ -350,7 +350,7 @@ def test_a_lease_spares_what_a_long_transaction_uploaded(monkeypatch: pytest.Mon
     age(repository.store, 3 * DAY, prefixes=("packs/",))
     pretend_age(repository, 4 * DAY)
     report = collect(repository.store)
-    assert report.condemned.objects == 0
+    assert report.pending.objects == 0
     assert report.young.objects == 1
     assert orphans(repository.store) == before
     tx.discard()
@@ -367,9 +367,9 @@ def test_a_lease_that_lapsed_spares_nothing_and_goes_away() -> None:
     repository, needed = old_orphans()
     dead = collection.LeaseDocument(1, "t", (9 * DAY).total_seconds())
     repository.store.put(object_keys.lease("t"), collection.encode(dead))
-    assert collect(repository.store).condemned.objects == 0
+    assert collect(repository.store).pending.objects == 0
     age(repository.store, 25 * HOUR, prefixes=(object_keys.LEASES,))
-    assert collect(repository.store).condemned.objects == 4
+    assert collect(repository.store).pending.objects == 4
     pass_grace(repository.store)
     collect(repository.store)
     assert orphans(repository.store) == needed
@@ -428,7 +428,7 @@ def test_the_front_door_collects(tmp_path: Path) -> None:
     abandon(repository, 1)
     assert repository.gc(dry_run=True).live.objects == 9
     age(repository.store, 3 * DAY)
-    assert repository.gc(grace=HOUR).condemned.objects == 2
+    assert repository.gc(grace=HOUR).pending.objects == 2
     assert repository.gc(cancel=True).cancelled
     assert repository.gc(grace=timedelta(0)).freed.objects == 2
     assert repository.fsck(mode="full").is_sound
@@ -447,10 +447,10 @@ NAMINGS: dict[str, Callable[[Repository, str], object]] = {
 
 
 @pytest.mark.parametrize("naming", NAMINGS)
-def test_nothing_is_built_on_a_condemned_commit(naming: str) -> None:
+def test_nothing_is_built_on_a_pending_commit(naming: str) -> None:
     repository, _ = old_orphans()
     collect(repository.store)
-    lost = condemned_commit(repository)
+    lost = pending_commit(repository)
     before = repository.resolve("main")
     with pytest.raises(ConflictError, match="about to delete it"):
         NAMINGS[naming](repository, lost)
@@ -462,7 +462,7 @@ def test_nothing_is_built_on_a_condemned_commit(naming: str) -> None:
 @pytest.mark.parametrize("naming", NAMINGS)
 def test_nothing_is_built_on_a_commit_that_only_a_cache_remembers(naming: str) -> None:
     repository, _ = old_orphans()
-    lost = condemned_commit(repository)
+    lost = pending_commit(repository)
     repository.checkout(lost)  # now the handle has it
     collect(repository.store, NOW)
     with pytest.raises((ConflictError, NotFoundError)):

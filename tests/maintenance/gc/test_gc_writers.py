@@ -97,11 +97,11 @@ def test_a_long_transaction_that_commits_before_the_sweep_keeps_its_objects() ->
     repository = new_repository()
     tx = begin(repository, 1)
     age(repository.store, 3 * DAY)
-    assert collect(repository.store).condemned.objects == 1
+    assert collect(repository.store).pending.objects == 1
     tx.commit()
     pass_grace(repository.store)
     report = collect(repository.store)
-    assert (report.freed.objects, report.spared.objects) == (0, 1)
+    assert (report.freed.objects, report.kept.objects) == (0, 1)
     assert read_everything(repository.store) == 5
 
 
@@ -176,14 +176,14 @@ def fresh_objects_of(store: ObjectStore, digests: list[Digest]) -> set[Key]:
     return {need.key for digest in digests for need in fresh_objects(store, digest, None)}
 
 
-def test_a_writer_beside_a_collection_that_died_commits_what_is_not_condemned() -> None:
+def test_a_writer_commits_what_is_not_pending_after_a_collection_died() -> None:
     repository, _ = half_swept(deletions=1)
     write(fresh(repository), 8)
     assert read_everything(repository.store) == 5
 
 
 def test_a_writer_does_not_reuse_what_is_being_deleted(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Its pack has the digest of a condemned one, which may vanish at any moment."""
+    """Its pack has the digest of a pending one, which may vanish at any moment."""
     monkeypatch.setattr(fence, "SWEEP_SECONDS", 0.05)
     monkeypatch.setattr(fence, "_POLL_SECONDS", 0.01)
     repository, _ = half_swept(deletions=1)
@@ -212,7 +212,7 @@ def test_a_writer_waits_until_the_deletions_that_concern_it_are_over(
     assert read_everything(repository.store) == 5
 
 
-def test_a_branch_made_while_something_is_condemned_is_marked() -> None:
+def test_a_branch_made_while_something_is_pending_is_fenced() -> None:
     repository = new_repository()
     abandon(repository, 1)
     age(repository.store, 3 * DAY)
@@ -236,7 +236,7 @@ def test_marks_tell_a_collection_that_waits_from_one_that_is_over() -> None:
     internals(late).staged.flush()
     internals(late)._writer.finish()
     pass_grace(repository.store)
-    assert collect(repository.store).spared.objects == 1
+    assert collect(repository.store).kept.objects == 1
     for info in list(repository.store.list_prefix("packs/")):
         if info.key not in reachable_packs(repository):
             repository.store.delete(info.key)  # as if it had been listed before it was rewritten

@@ -1,4 +1,4 @@
-"""Packs that are mostly dead are thinned out, and every commit is read as before."""
+"""Packs that are mostly dead are repacked, and every commit is read as before."""
 
 import json
 import threading
@@ -95,7 +95,7 @@ def thinned(repository: Repository, options: GcOptions = REPACK) -> Digest:
     return pack
 
 
-def test_a_pack_that_is_mostly_dead_is_thinned_out(repository: Repository) -> None:
+def test_a_pack_that_is_mostly_dead_is_repacked(repository: Repository) -> None:
     store = repository.store
     before, nbytes = (
         everything(store),
@@ -126,7 +126,7 @@ def test_a_pack_that_is_mostly_dead_is_thinned_out(repository: Repository) -> No
     assert again.repacked.packs == 0
 
 
-def test_a_dry_run_says_what_would_be_thinned_out_and_changes_nothing(
+def test_a_dry_run_says_what_would_be_repacked_and_changes_nothing(
     repository: Repository,
 ) -> None:
     age(repository.store, 3 * DAY)
@@ -179,7 +179,7 @@ def test_a_reader_that_knows_the_old_place_falls_back(repository: Repository) ->
     assert array[:].tolist() == [*values(1)[: 2 * CHUNK], *values(3)[2 * CHUNK :]]
 
 
-def test_a_pack_is_thinned_out_again_and_again() -> None:
+def test_a_pack_is_repacked_again_and_again() -> None:
     """The reader that followed the first step knows a place that goes by the second."""
     repository = new_repository()
     rewrite(repository, 1, keep=6)
@@ -235,7 +235,7 @@ def test_a_commit_that_needs_what_was_left_out_is_refused(repository: Repository
     assert everything(repository.store) == before
 
 
-def test_a_pack_is_spared_when_a_commit_came_to_need_more_of_it(repository: Repository) -> None:
+def test_a_pack_is_kept_when_a_commit_came_to_need_more_of_it(repository: Repository) -> None:
     node = unreachable_node(repository)
     tx = repository.transaction("main", message="Bring back the old state")
     internals(tx).staged.put_node("x", node)
@@ -245,20 +245,20 @@ def test_a_pack_is_spared_when_a_commit_came_to_need_more_of_it(repository: Repo
     assert tx.commit() is not None
     pass_grace(repository.store)
     report = collect(repository.store, REPACK)
-    assert report.spared.objects > 0
+    assert report.kept.objects > 0
     assert pack <= packs(repository.store)
     everything(repository.store)
     assert fsck(repository.store, FULL).is_sound
 
 
-def test_a_pack_is_spared_when_what_was_kept_of_it_is_damaged(repository: Repository) -> None:
+def test_a_pack_is_kept_when_what_was_kept_of_it_is_damaged(repository: Repository) -> None:
     age(repository.store, 3 * DAY)
     before = packs(repository.store)
     collect(repository.store, REPACK)
     (made,) = packs(repository.store) - before
     repository.store.put(made, b"something else")
     pass_grace(repository.store)
-    assert collect(repository.store, REPACK).spared.objects == 1
+    assert collect(repository.store, REPACK).kept.objects == 1
     assert before <= packs(repository.store)
     everything(repository.store)
 
@@ -284,7 +284,7 @@ def test_another_collection_does_not_count_on_what_this_one_left_out(
     everything(repository.store)
 
 
-@pytest.mark.parametrize("calls", [1, 2], ids=["condemning", "sweeping"])
+@pytest.mark.parametrize("calls", [1, 2], ids=["listing", "sweeping"])
 def test_a_collection_that_is_killed_anywhere_leaves_all_readable(calls: int) -> None:
     points = 0
     while True:
@@ -510,7 +510,7 @@ def keep_reviving(store: ObjectStore, old: list[str], stop: threading.Event) -> 
 
 
 def check_beside(repository: Repository, rounds: int) -> None:
-    """Thin out packs again and again while others read, write, and need what was dead."""
+    """Repack packs again and again while others read, write, and need what was dead."""
     options = GcOptions(
         grace=timedelta(milliseconds=60), expire=NONE, repack=0.2, wait=True, take_over=True
     )
@@ -544,11 +544,11 @@ def check_beside(repository: Repository, rounds: int) -> None:
     everything(store)
 
 
-def test_packs_are_thinned_out_beside_those_who_read_and_write_them() -> None:
+def test_packs_are_repacked_while_others_read_and_write_them() -> None:
     check_beside(new_repository(), rounds=5)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("place", ["memory", "disk"])
-def test_packs_are_thinned_out_many_times(place: str, tmp_path: Path) -> None:
+def test_packs_are_repacked_many_times(place: str, tmp_path: Path) -> None:
     check_beside(new_repository(None if place == "memory" else str(tmp_path / "r")), rounds=12)

@@ -1,11 +1,11 @@
-"""`vstore amend`: put another commit in the place of a branch's head."""
+"""`vstore amend`: replace the head commit of a branch."""
 
 import json as json_format
 from typing import Annotated, Any
 
 import typer
 
-from vstore.cli.branch_updates import MessageOption, branch_of, show_move
+from vstore.cli.branch_updates import MessageOption, branch_of, show_update
 from vstore.cli.settings import AuthorOption, Settings, command
 from vstore.errors import InvalidInputError
 
@@ -18,7 +18,9 @@ def amend(
     settings: Settings,
     branch: Annotated[
         str | None,
-        typer.Argument(metavar="BRANCH", help="By default the default branch.", show_default=False),
+        typer.Argument(
+            metavar="BRANCH", help="The branch. Default: the default branch.", show_default=False
+        ),
     ] = None,
     *,
     message: MessageOption = None,
@@ -28,14 +30,14 @@ def amend(
         typer.Option(
             "--metadata",
             metavar="JSON",
-            help="The commit's metadata, an object.",
+            help="The commit's metadata, as a JSON object.",
             show_default=False,
         ),
     ] = None,
 ) -> None:
-    """Put a commit with another message, author or metadata in the head's place.
+    """Replace the head commit to change its message, author or metadata.
 
-    What is not given stays as it is.
+    What you do not pass stays as it is.
 
     vstore amend main --message "Add the training set, cleaned"
     """
@@ -46,7 +48,7 @@ def amend(
     repo = settings.open()
     branch = branch_of(repo, branch)
     commit = repo.amend(branch, message=message or "", author=author, metadata=_object(metadata))
-    show_move(settings, "Amended", branch, commit)
+    show_update(settings, "Amended", branch, commit)
 
 
 def _object(text: str | None) -> dict[str, Any] | None:

@@ -1,4 +1,4 @@
-"""`vstore blame`: which commit last changed a sample."""
+"""`vstore blame`: show which commit last changed a sample."""
 
 from typing import Annotated
 
@@ -19,12 +19,12 @@ app = typer.Typer(add_completion=False)
 def blame(
     settings: Settings,
     target: TargetArgument,
-    path: Annotated[str, typer.Argument(metavar="PATH", help="A table, or one column of it.")],
+    path: Annotated[str, typer.Argument(metavar="PATH", help="A table, or a column of one.")],
     sample: Annotated[
         str,
         typer.Argument(
             metavar="SAMPLE",
-            help="The sample's key; its position where samples have no keys. Tuples are JSON.",
+            help="The sample's key, or its position in a table without keys. Tuples are JSON.",
         ),
     ],
 ) -> None:

@@ -20,7 +20,7 @@ At = Annotated[
     typer.Option(
         "--at",
         metavar="REV",
-        help="The commit: any revision. By default the default branch's head.",
+        help="The commit, as any revision. Default: the head of the default branch.",
         show_default=False,
     ),
 ]
@@ -29,7 +29,7 @@ At = Annotated[
 @app.command("list")
 @command
 def list_branches(settings: Settings) -> None:
-    """List the branches, each with the commit at its head. A star marks the default one."""
+    """List the branches, each with its head commit. A star marks the default branch."""
     repo = settings.open()
     default = repo.default_branch
     heads = {name: repo.branches[name] for name in repo.branches}
@@ -74,7 +74,7 @@ def rename(
     name: Annotated[str, typer.Argument(metavar="NAME", help="The branch.")],
     new_name: Annotated[str, typer.Argument(metavar="NEW", help="Its new name.")],
 ) -> None:
-    """Give a branch another name; its log goes along."""
+    """Rename a branch and its log."""
     head = settings.open().branches.rename(name, new_name)
     if settings.as_json:
         write_json({"name": new_name, "commit": head})
@@ -91,17 +91,19 @@ def delete(
     *,
     force: Annotated[
         bool,
-        typer.Option("--force", "-f", help="Even if its commits are on no other branch or tag."),
+        typer.Option(
+            "--force", "-f", help="Delete it even if its commits are on no other branch or tag."
+        ),
     ] = False,
 ) -> None:
-    """Delete a branch; vstore undo brings it back."""
+    """Delete a branch; vstore undo restores it."""
     head = settings.open().branches.delete(name, force=force)
     if settings.as_json:
         write_json({"name": name, "commit": head})
         return
     text = Text.assemble(
         *("Deleted branch ", (printable(name), "bold"), ", which was at ", _short(head)),
-        f"; vstore undo {printable(name)} brings it back",
+        f"; vstore undo {printable(name)} restores it",
     )
     console().print(text, soft_wrap=True)
 

@@ -1,11 +1,11 @@
-"""`vstore cherry-pick`: make the changes of one commit again on a branch."""
+"""`vstore cherry-pick`: apply the changes of one commit to a branch."""
 
 from typing import Annotated
 
 import typer
 
 from vstore.cli.author import find_author
-from vstore.cli.branch_updates import branch_of, show_move
+from vstore.cli.branch_updates import branch_of, show_update
 from vstore.cli.resolving import Into, Ours, Parent, Theirs, conflicts_shown, resolution
 from vstore.cli.settings import Settings, command
 
@@ -16,14 +16,16 @@ app = typer.Typer(add_completion=False)
 @command
 def cherry_pick(
     settings: Settings,
-    revision: Annotated[str, typer.Argument(metavar="REV", help="The commit.")],
+    revision: Annotated[
+        str, typer.Argument(metavar="REV", help="The commit whose changes to apply.")
+    ],
     *,
     into: Into = None,
     parent: Parent = 1,
     ours: Ours = None,
     theirs: Theirs = None,
 ) -> None:
-    """Make the changes of one commit again on a branch.
+    """Apply the changes of one commit to a branch.
 
     vstore cherry-pick 9f3ac2d1 --into release
     """
@@ -32,4 +34,4 @@ def cherry_pick(
     with conflicts_shown(settings):
         resolve = resolution(ours, theirs, repo=repo, sides=(branch, revision))
         commit = repo.cherry_pick(revision, into=branch, parent=parent, resolve=resolve)
-    show_move(settings, "Picked onto", branch, commit)
+    show_update(settings, "Picked onto", branch, commit)

@@ -1,4 +1,4 @@
-"""`vstore diff`: what differs between two commits."""
+"""`vstore diff`: show the differences between two commits."""
 
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -32,7 +32,7 @@ def diff(
         str | None,
         typer.Argument(
             metavar="NEW",
-            help="The revision to compare with; by default the default branch's head.",
+            help="The revision to compare with. Default: the head of the default branch.",
             show_default=False,
         ),
     ] = None,
@@ -40,7 +40,7 @@ def diff(
         list[str] | None,
         typer.Argument(
             metavar="PATH...",
-            help="Only what differs at or below these paths.",
+            help="Show only differences at or below these paths.",
             show_default=False,
         ),
     ] = None,
@@ -49,18 +49,19 @@ def diff(
         bool,
         typer.Option(
             "--stat",
-            help="Add how far the values of changed samples moved: the greatest and the mean "
-            "difference, histograms. Reads the samples that changed.",
+            help="Add statistics of the changed values: the greatest and the mean difference, and "
+            "histograms. Reads the samples that changed.",
         ),
     ] = False,
     exit_code: Annotated[
         bool, typer.Option("--exit-code", help="Exit with 1 if anything differs, as git diff does.")
     ] = False,
 ) -> None:
-    """Show what differs between two commits, in samples.
+    """Show the differences between two commits, by sample.
 
-    TARGET is the older one, or a range: a..b is the same as a b, a...b what b changed since it
-    parted from a. Behind a range, paths follow at once. Without any, what the last commit changed.
+    TARGET is the older commit or a range: a..b means the same as a b, and a...b shows what b
+    changed since the two diverged. After a range, paths follow directly. Without TARGET, shows
+    what the last commit changed.
 
     vstore diff s3://bucket/fashion@v1 main train/label --stat
     """

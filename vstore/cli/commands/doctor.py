@@ -1,4 +1,4 @@
-"""`vstore doctor`: try whether a store keeps the promises that commits rest on."""
+"""`vstore doctor`: check that a store provides the guarantees commits depend on."""
 
 from typing import Annotated
 
@@ -19,16 +19,16 @@ def doctor(
         str | None,
         typer.Argument(
             metavar="URL",
-            help="The place: a repository, or where one is to be.",
+            help="A repository, or a location for a new one.",
             show_default=False,
         ),
     ] = None,
 ) -> None:
-    """Try whether a store keeps the promises that commits rest on.
+    """Check that a store provides the guarantees commits depend on.
 
-    Writes throw-away objects below probe/ and deletes them: conditional writes, alone and in
-    races, reads after writes, listings, ranges, permissions and the clock. Exits with 1
-    unless a repository may be written there.
+    Tests conditional writes, alone and in races, reads after writes, listings, ranges,
+    permissions and the clock, with temporary objects below probe/ that it deletes afterwards.
+    Exits with 1 unless the store is suitable for writing.
 
     vstore doctor s3://bucket/fashion
     """

@@ -1,4 +1,4 @@
-"""`vstore export-refs`: a reference file with which zarr and xarray read without vstore."""
+"""`vstore export-refs`: write a reference file that zarr and xarray read without vstore."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -29,14 +29,16 @@ def export(
     ],
     group: Annotated[
         str,
-        typer.Option("--group", "-g", metavar="PATH", help="Only this group or table, as root."),
+        typer.Option(
+            "--group", "-g", metavar="PATH", help="Export only this group or table, as the root."
+        ),
     ] = "",
     rev: Revision = None,
 ) -> None:
-    """Write a reference file, with which zarr and xarray read a commit without vstore.
+    """Write a reference file, so that zarr and xarray read a commit without vstore.
 
-    The file, a kerchunk reference file of version 1 in JSON, says where in the repository each
-    chunk lies. Nothing is copied: it holds for as long as the commit is kept.
+    The file is a kerchunk reference file (version 1, JSON). It says where in the repository
+    each chunk is. No data is copied, so the file is valid for as long as the commit is kept.
     """
     repo, revision = settings.open_target(target, rev)
     snapshot = repo.checkout(revision)

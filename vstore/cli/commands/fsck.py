@@ -27,14 +27,14 @@ def fsck(  # noqa: PLR0913 - they are options, spelled out on the command line
     ] = None,
     *,
     full: Annotated[
-        bool, typer.Option("--full", help="Read and verify every byte, not only documents.")
+        bool, typer.Option("--full", help="Read and verify every byte, not only the documents.")
     ] = False,
     share: Annotated[
         str | None,
         typer.Option(
             "--share",
             metavar="N/T",
-            help="Read the N-th of T shares of the packs, so that T runs read all.",
+            help="Read only the N-th of T shares of the packs: T runs read all of them.",
             show_default=False,
         ),
     ] = None,
@@ -44,7 +44,7 @@ def fsck(  # noqa: PLR0913 - they are options, spelled out on the command line
         typer.Option(
             "--repair-from",
             metavar="URL",
-            help="A copy from which to restore what is missing or damaged.",
+            help="Restore what is missing or damaged from this copy.",
             show_default=False,
         ),
     ] = None,
@@ -53,15 +53,15 @@ def fsck(  # noqa: PLR0913 - they are options, spelled out on the command line
         typer.Option(
             "--cursor",
             metavar="FILE",
-            help="Note in FILE how far it is, and go on from there after an interruption.",
+            help="Record progress in FILE, and resume from there after an interruption.",
             show_default=False,
         ),
     ] = None,
 ) -> None:
-    """Verify a repository, and name what damage reaches.
+    """Verify a repository and list the samples that damage affects.
 
-    Every document is read and compared with its digest, and the sizes of packs with a listing;
-    --full reads the packs too. Exits with 1 where anything is wrong and not restored.
+    Reads every document and compares it with its digest, and compares the sizes of packs with
+    a listing. --full reads the packs too. Exits with 1 if any damage is found and not restored.
 
     vstore fsck s3://bucket/fashion --full --repair-from /backup/fashion
     """

@@ -1,4 +1,4 @@
-"""`vstore gc`: delete what nothing needs."""
+"""`vstore gc`: delete objects that nothing needs."""
 
 from typing import TYPE_CHECKING, Annotated
 
@@ -29,15 +29,16 @@ def gc(  # noqa: PLR0913 - they are options, spelled out on the command line
     ] = None,
     *,
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", "-n", help="Count, and change nothing.")
+        bool, typer.Option("--dry-run", "-n", help="Only show what would happen.")
     ] = False,
     grace: Annotated[
         str | None,
         typer.Option(
             "--grace",
             metavar="TIME",
-            help="How long nothing must have needed an object before it is condemned, and how "
-            "long after that it is deleted: 24h by default. Not less than a transaction takes.",
+            help="Grace period: how long an object must be unreachable before it is listed for "
+            "deletion, and again before it is deleted. Must exceed the longest transaction. "
+            "Default: 24h.",
             show_default=False,
         ),
     ] = None,
@@ -46,37 +47,39 @@ def gc(  # noqa: PLR0913 - they are options, spelled out on the command line
         typer.Option(
             "--expire",
             metavar="TIME",
-            help="How long a branch's log keeps commits that the branch has left: 30d by default.",
+            help="How long a branch's log keeps commits that the branch no longer reaches. "
+            "Default: 30d.",
             show_default=False,
         ),
     ] = None,
     wait: Annotated[
-        bool, typer.Option("--wait", help="Wait out the grace period and delete in this run.")
+        bool, typer.Option("--wait", help="Wait for the grace period and delete in this run.")
     ] = False,
     measure: Annotated[
-        bool, typer.Option("--measure", help="Find out how much of the packs that stay is dead.")
+        bool, typer.Option("--measure", help="Measure how much of the remaining packs is dead.")
     ] = False,
     repack: Annotated[
         float | None,
         typer.Option(
             "--repack",
             metavar="SHARE",
-            help="Thin out packs of which at least this share is dead: 0.5 for half.",
+            help="Replace packs of which at least this share is dead (0.5: half) by smaller ones.",
             show_default=False,
         ),
     ] = None,
     take_over: Annotated[
         bool,
-        typer.Option("--take-over", help="Finish now what a killed collection was deleting."),
+        typer.Option("--take-over", help="Finish the deletion of a killed run now."),
     ] = False,
     cancel: Annotated[
-        bool, typer.Option("--cancel", help="Pardon what is condemned, and do nothing else.")
+        bool, typer.Option("--cancel", help="Cancel the pending deletion and exit.")
     ] = False,
 ) -> None:
-    """Delete what no branch, tag or log needs.
+    """Delete objects that no branch, tag or log needs.
 
-    Garbage goes in two runs: one condemns it, and one after the grace period deletes what
-    is still not needed. Run it daily. Readers and writers need not stop.
+    The first run lists objects that have been unreachable for the grace period. The first run
+    a grace period later deletes those that still are. Run it daily; readers and writers can
+    continue.
 
     vstore gc s3://bucket/fashion --dry-run
     """

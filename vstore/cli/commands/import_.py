@@ -1,4 +1,4 @@
-"""`vstore import`: arrays from files become the columns of a table."""
+"""`vstore import`: import arrays from files as the columns of a table."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -34,24 +34,24 @@ app = typer.Typer(add_completion=False)
 def import_(  # noqa: PLR0913 - they are options, spelled out on the command line
     settings: Settings,
     url: Annotated[
-        str,
+        str | None,
         typer.Argument(
             metavar="URL",
-            help="The repository; leave it out for the default one, or with --repo.",
+            help="The repository. Leave it out with --repo, or for the default repository.",
             show_default=False,
         ),
-    ],
+    ] = None,
     files: Annotated[
         list[str] | None,
         typer.Argument(
             metavar="FILE",
-            help="IDX or .npy, plain or in gzip, or .npz.",
+            help="IDX or .npy files, plain or gzipped, or .npz.",
             show_default=False,
         ),
     ] = None,
     *,
     table: Annotated[
-        str, typer.Option("--table", "-t", metavar="PATH", help="The table that takes the samples.")
+        str, typer.Option("--table", "-t", metavar="PATH", help="The table to add the samples to.")
     ] = "train",
     names: Annotated[
         list[str] | None,
@@ -60,7 +60,7 @@ def import_(  # noqa: PLR0913 - they are options, spelled out on the command lin
             "--column",
             "-c",
             metavar="NAME[,NAME...]",
-            help="The columns' names, one for each array in order; else what the files suggest.",
+            help="Column names, one for each array, in order. Default: derived from the files.",
             show_default=False,
         ),
     ] = None,
@@ -69,7 +69,7 @@ def import_(  # noqa: PLR0913 - they are options, spelled out on the command lin
         typer.Option(
             "--select",
             metavar="NAME[,NAME...]",
-            help="The arrays to take from an .npz file, in this order; else all.",
+            help="The arrays to import from an .npz file, in this order. Default: all.",
             show_default=False,
         ),
     ] = None,
@@ -78,34 +78,32 @@ def import_(  # noqa: PLR0913 - they are options, spelled out on the command lin
         typer.Option(
             "--keys",
             metavar="FILE",
-            help="The samples' keys: a .npy of integers or strings, or text with a key per line.",
+            help="The samples' keys: a .npy of integers or strings, or text with one key per line.",
             show_default=False,
         ),
     ] = None,
-    append: Annotated[
-        bool, typer.Option("--append", help="Add to a table that is there already.")
-    ] = False,
+    append: Annotated[bool, typer.Option("--append", help="Add to an existing table.")] = False,
     branch: Annotated[
         str | None,
         typer.Option(
             "--branch",
             "-b",
             metavar="NAME",
-            help="The branch to commit to; else the default branch.",
+            help="The branch to commit to. Default: the default branch.",
             show_default=False,
         ),
     ] = None,
     message: Annotated[
         str | None,
-        typer.Option("--message", "-m", metavar="TEXT", help="What the commit says."),
+        typer.Option("--message", "-m", metavar="TEXT", help="The commit message."),
     ] = None,
     author: AuthorOption = None,
 ) -> None:
     """Import arrays from files as the columns of a table, in one commit.
 
-    Several files give a table of several columns: the first axis counts samples and is equally
-    long in all. Files are read in batches, so that they may be larger than memory; nothing is
-    unpickled. Interrupted, the import leaves the branch as it was.
+    Several files become several columns of one table: the first axis counts samples and needs
+    the same length in all. Files are read in batches, so they can be larger than memory. Nothing
+    is unpickled. An interrupted import leaves the branch as it was.
 
     vstore import fashion train-images-idx3-ubyte.gz train-labels-idx1-ubyte.gz --names image,label
     """
@@ -127,8 +125,10 @@ def import_(  # noqa: PLR0913 - they are options, spelled out on the command lin
         _show(chosen, internals(tx).commit_made, rows, found)
 
 
-def _split(first: str, rest: list[str], settings: Settings) -> tuple[str | None, list[str]]:
-    """Tell the repository from the files: a repository is never a file itself."""
+def _split(first: str | None, rest: list[str], settings: Settings) -> tuple[str | None, list[str]]:
+    """Return the repository's address and the files: a repository is never a file itself."""
+    if first is None:
+        raise typer.BadParameter("name the files to import", param_hint="FILE")
     if settings.repo is not None or Path(first).is_file():
         return None, [first, *rest]
     if not rest:

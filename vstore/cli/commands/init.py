@@ -21,18 +21,21 @@ def init(
         str,
         typer.Argument(
             metavar="URL",
-            help="A path, or any fsspec URL: s3://bucket/name, gs://, az://, …",
+            help="A path, or an fsspec URL: s3://bucket/name, gs://, az://, …",
             show_default=False,
         ),
     ],
     *,
     default_branch: Annotated[
-        str, typer.Option("--default-branch", metavar="NAME", help="The branch meant by default.")
+        str,
+        typer.Option(
+            "--default-branch", metavar="NAME", help="The branch that commands use by default."
+        ),
     ] = "main",
 ) -> None:
     """Create a repository.
 
-    Nothing is committed yet; the first import makes the default branch.
+    It has no commits yet: the first import creates the default branch.
     """
     if settings.repo is not None:
         raise InvalidInputError(

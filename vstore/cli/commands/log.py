@@ -1,4 +1,4 @@
-"""`vstore log`: the commits that lead to a revision."""
+"""`vstore log`: show the commits that lead to a revision."""
 
 import json as json_format
 from collections.abc import Iterable, Iterator
@@ -32,14 +32,14 @@ def log(  # noqa: PLR0913 - they are options, spelled out on the command line
     rev: Revision = None,
     limit: Annotated[
         int | None,
-        typer.Option("--limit", "-n", metavar="N", min=1, help="Show at most so many commits."),
+        typer.Option("--limit", "-n", metavar="N", min=1, help="Show at most this many commits."),
     ] = None,
     path: Annotated[
         str | None,
         typer.Option(
             "--path",
             metavar="PATH",
-            help="Only commits that changed what is at or below this path.",
+            help="Show only commits that changed something at or below this path.",
             show_default=False,
         ),
     ] = None,
@@ -48,30 +48,30 @@ def log(  # noqa: PLR0913 - they are options, spelled out on the command line
         typer.Option(
             "--sample",
             metavar="KEY",
-            help="With the path of a table or a column: only commits that changed this sample.",
+            help="With the path of a table or column: show only commits that changed this sample.",
             show_default=False,
         ),
     ] = None,
     skip: Annotated[
-        int, typer.Option("--skip", metavar="N", min=0, help="Leave out so many first.")
+        int, typer.Option("--skip", metavar="N", min=0, help="Skip this many commits first.")
     ] = 0,
-    graph: Annotated[
-        bool, typer.Option("--graph", help="Draw which commits descend from which.")
+    graph: Annotated[bool, typer.Option("--graph", help="Draw the history as a graph.")] = False,
+    oneline: Annotated[
+        bool, typer.Option("--oneline", help="Show one line for each commit.")
     ] = False,
-    oneline: Annotated[bool, typer.Option("--oneline", help="Show a line for each.")] = False,
     decorate: Annotated[
         bool | None,
         typer.Option(
-            help="Name the branches and tags at each commit; a request for each of them. "
-            "By default on a terminal only.",
+            help="Show the branches and tags at each commit. Costs one request for each ref. "
+            "Default: only on a terminal.",
             show_default=False,
         ),
     ] = None,
 ) -> None:
     """Show commits, newest first.
 
-    A commit stands before the commits it descends from; times are UTC. The range a..b leaves
-    out what a descends from, a...b what both do.
+    A commit is shown before its parents; times are UTC. The range a..b shows the commits that
+    lead to b but not to a, a...b those that lead to one of them but not to both.
 
     vstore log s3://bucket/fashion@v1..main --path train
     """

@@ -32,22 +32,22 @@ app = typer.Typer(add_completion=False)
 @command
 def merge(  # noqa: PLR0913 - they are options, spelled out on the command line
     settings: Settings,
-    revision: Annotated[str, typer.Argument(metavar="REV", help="What is merged.")],
+    revision: Annotated[str, typer.Argument(metavar="REV", help="The revision to merge.")],
     *,
     into: Into = None,
     ours: Ours = None,
     theirs: Theirs = None,
     dry_run: Annotated[
         bool,
-        typer.Option("--dry-run", "-n", help="Tell what would happen, and change nothing."),
+        typer.Option("--dry-run", "-n", help="Only show what would happen."),
     ] = False,
     message: MessageOption = None,
     author: AuthorOption = None,
 ) -> None:
     """Merge a revision into a branch, by sample.
 
-    A branch that has nothing of its own moves forward without a commit. Conflicts change
-    nothing: they are shown, and the command exits with 1.
+    A branch without commits of its own is fast-forwarded. If there are conflicts, they are
+    shown, nothing is changed, and the command exits with 1.
 
     vstore merge labels --into main --theirs train/label
     """

@@ -1,11 +1,11 @@
-"""`vstore rebase`: make a branch's own commits again on top of another commit."""
+"""`vstore rebase`: replay a branch's own commits on top of another commit."""
 
 from typing import Annotated
 
 import typer
 
 from vstore.cli.author import find_author
-from vstore.cli.branch_updates import show_move
+from vstore.cli.branch_updates import show_update
 from vstore.cli.resolving import Ours, Theirs, conflicts_shown, resolution
 from vstore.cli.settings import Settings, command
 
@@ -16,17 +16,17 @@ app = typer.Typer(add_completion=False)
 @command
 def rebase(
     settings: Settings,
-    branch: Annotated[str, typer.Argument(metavar="BRANCH", help="The branch that moves.")],
+    branch: Annotated[str, typer.Argument(metavar="BRANCH", help="The branch to update.")],
     *,
     onto: Annotated[
-        str, typer.Option("--onto", metavar="REV", help="What its commits are made on top of.")
+        str, typer.Option("--onto", metavar="REV", help="The commit on top of which to replay.")
     ],
     ours: Ours = None,
     theirs: Theirs = None,
 ) -> None:
-    """Make the commits that only a branch has again on top of another commit.
+    """Replay a branch's own commits on top of another commit.
 
-    The branch moves once at the end, or not at all. Theirs is what is replayed.
+    The branch is updated once at the end, or not at all. "Theirs" are the replayed commits.
 
     vstore rebase labels --onto main
     """
@@ -34,4 +34,4 @@ def rebase(
     with conflicts_shown(settings):
         resolve = resolution(ours, theirs, repo=repo, sides=(branch, onto))
         commit = repo.rebase(branch, onto=onto, resolve=resolve)
-    show_move(settings, "Rebased", branch, commit)
+    show_update(settings, "Rebased", branch, commit)

@@ -1,4 +1,4 @@
-"""`vstore reflog`: the last moves of a branch."""
+"""`vstore reflog`: show the last updates of a branch."""
 
 from typing import Annotated
 
@@ -20,12 +20,14 @@ def reflog(
     settings: Settings,
     branch: Annotated[
         str | None,
-        typer.Argument(metavar="BRANCH", help="By default the default branch.", show_default=False),
+        typer.Argument(
+            metavar="BRANCH", help="The branch. Default: the default branch.", show_default=False
+        ),
     ] = None,
 ) -> None:
-    """Show the last moves of a branch, newest first.
+    """Show the last updates of a branch, newest first.
 
-    Each line begins with the revision that names where the branch was then.
+    Each line begins with a revision, such as main@{1}, that names what the branch was then.
 
     vstore reflog main
     """

@@ -1,10 +1,10 @@
-"""`vstore reset`: move a branch to any commit."""
+"""`vstore reset`: set a branch to any commit."""
 
 from typing import Annotated
 
 import typer
 
-from vstore.cli.branch_updates import show_move
+from vstore.cli.branch_updates import show_update
 from vstore.cli.settings import Settings, command
 
 app = typer.Typer(add_completion=False)
@@ -14,13 +14,13 @@ app = typer.Typer(add_completion=False)
 @command
 def reset(
     settings: Settings,
-    branch: Annotated[str, typer.Argument(metavar="BRANCH", help="The branch that moves.")],
+    branch: Annotated[str, typer.Argument(metavar="BRANCH", help="The branch to update.")],
     *,
-    to: Annotated[str, typer.Option("--to", metavar="REV", help="Where it moves to.")],
+    to: Annotated[str, typer.Option("--to", metavar="REV", help="The commit to set it to.")],
 ) -> None:
-    """Move a branch to any commit; vstore undo moves it back.
+    """Set a branch to any commit; vstore undo sets it back.
 
     vstore reset main --to main~1
     """
     commit = settings.open().reset(branch, to=to)
-    show_move(settings, "Reset", branch, commit)
+    show_update(settings, "Reset", branch, commit)

@@ -1,11 +1,11 @@
-"""`vstore revert`: undo the changes of one commit by another."""
+"""`vstore revert`: undo the changes of one commit with a new commit."""
 
 from typing import Annotated
 
 import typer
 
 from vstore.cli.author import find_author
-from vstore.cli.branch_updates import branch_of, show_move
+from vstore.cli.branch_updates import branch_of, show_update
 from vstore.cli.resolving import Into, Ours, Parent, Theirs, conflicts_shown, resolution
 from vstore.cli.settings import AuthorOption, Settings, command
 
@@ -16,7 +16,9 @@ app = typer.Typer(add_completion=False)
 @command
 def revert(  # noqa: PLR0913 - they are options, spelled out on the command line
     settings: Settings,
-    revision: Annotated[str, typer.Argument(metavar="REV", help="The commit.")],
+    revision: Annotated[
+        str, typer.Argument(metavar="REV", help="The commit whose changes to undo.")
+    ],
     *,
     into: Into = None,
     parent: Parent = 1,
@@ -25,14 +27,15 @@ def revert(  # noqa: PLR0913 - they are options, spelled out on the command line
     message: Annotated[
         str | None,
         typer.Option(  # -m is --parent, as it is in Git
-            "--message", metavar="TEXT", help="What the commit says.", show_default=False
+            "--message", metavar="TEXT", help="The commit message.", show_default=False
         ),
     ] = None,
     author: AuthorOption = None,
 ) -> None:
-    """Undo the changes of one commit by a new one.
+    """Undo the changes of one commit with a new commit.
 
-    What was changed since stays. Of a merge, what it brought to the named parent is undone.
+    Later changes stay. For a merge commit, undoes what the merge added to the parent given by
+    --parent.
 
     vstore revert main~3
     """
@@ -46,4 +49,4 @@ def revert(  # noqa: PLR0913 - they are options, spelled out on the command line
             message=message or "",
             resolve=resolution(ours, theirs, repo=repo, sides=(branch, revision)),
         )
-    show_move(settings, "Reverted on", branch, commit)
+    show_update(settings, "Reverted on", branch, commit)

@@ -1,4 +1,4 @@
-"""`vstore show`: a commit, or what stands at a path of it."""
+"""`vstore show`: show a commit, or what is at a path of it."""
 
 import shlex
 from typing import TYPE_CHECKING, Annotated, Any
@@ -34,7 +34,7 @@ def show(  # noqa: PLR0913 - they are options, spelled out on the command line
         str | None,
         typer.Argument(
             metavar="PATH",
-            help="A table, a column, an array or a group: train, train/image.",
+            help="A table, column, array or group: train, train/image.",
             show_default=False,
         ),
     ] = None,
@@ -42,25 +42,25 @@ def show(  # noqa: PLR0913 - they are options, spelled out on the command line
         str | None,
         typer.Argument(
             metavar="INDEX",
-            help="Samples as NumPy counts them: 17, 10:20, ::100, [3,5]; -- -1 for the last.",
+            help="Samples, indexed as in NumPy: 17, 10:20, ::100, [3,5]; -- -1 for the last.",
             show_default=False,
         ),
     ] = None,
     *,
     key: Annotated[
         str | None,
-        typer.Option("--key", "-k", metavar="KEY", help="The sample of this key."),
+        typer.Option("--key", "-k", metavar="KEY", help="Show the sample with this key."),
     ] = None,
     limit: Annotated[
         int,
-        typer.Option("--limit", "-n", metavar="N", min=1, help="Print at most so many."),
+        typer.Option("--limit", "-n", metavar="N", min=1, help="Print at most this many samples."),
     ] = 20,
     rev: Revision = None,
 ) -> None:
     """Show a commit, a table, a column or some samples.
 
-    Without a path the commit; with one what stands there; with an index the values. Images
-    are drawn on a terminal. With --json arrays come whole, as nested lists.
+    Without a path, shows the commit; with a path, what is there; with an index, the values.
+    Images are drawn on a terminal. With --json, arrays are written whole, as nested lists.
 
     vstore show s3://bucket/fashion@v1 train 10:20
     """
@@ -99,7 +99,7 @@ def _show_commit(repo: "Repository", commit: "Commit", settings: Settings) -> No
 
 
 def _position(snapshot: "Snapshot", path: str, key: str, index: str | None) -> int:
-    """Return where the sample with a key stands, in the table at a path or around it."""
+    """Return the position of the sample with a key, in the table at a path or around it."""
     if index is not None:
         raise InvalidInputError("an index and --key were given", hint="give one of the two")
     table = find_table(snapshot, path)

@@ -1,11 +1,11 @@
-"""`vstore squash`: put one commit in the place of several."""
+"""`vstore squash`: combine several commits into one."""
 
 from typing import Annotated
 
 import typer
 
 from vstore.cli.author import find_author
-from vstore.cli.branch_updates import show_move
+from vstore.cli.branch_updates import show_update
 from vstore.cli.settings import AuthorOption, Settings, command
 
 app = typer.Typer(add_completion=False)
@@ -15,21 +15,23 @@ app = typer.Typer(add_completion=False)
 @command
 def squash(
     settings: Settings,
-    branch: Annotated[str, typer.Argument(metavar="BRANCH", help="The branch that moves.")],
+    branch: Annotated[str, typer.Argument(metavar="BRANCH", help="The branch to update.")],
     *,
     since: Annotated[
         str,
-        typer.Option("--since", metavar="REV", help="The ancestor after which commits become one."),
+        typer.Option(
+            "--since", metavar="REV", help="The ancestor: all commits after it are combined."
+        ),
     ],
     message: Annotated[
-        str, typer.Option("--message", "-m", metavar="TEXT", help="What the new commit says.")
+        str, typer.Option("--message", "-m", metavar="TEXT", help="The new commit's message.")
     ],
     author: AuthorOption = None,
 ) -> None:
-    """Put one commit in the place of all that came after an ancestor.
+    """Combine all commits after an ancestor into one.
 
     vstore squash labels --since main --message "Label everything"
     """
     repo = settings.open(author=find_author(author))
     commit = repo.squash(branch, since=since, message=message)
-    show_move(settings, "Squashed", branch, commit)
+    show_update(settings, "Squashed", branch, commit)

@@ -1,4 +1,4 @@
-"""`vstore summary`: what a commit holds."""
+"""`vstore summary`: show the contents of a commit."""
 
 from typing import TYPE_CHECKING
 
@@ -27,9 +27,9 @@ def summary(
     *,
     rev: Revision = None,
 ) -> None:
-    """Show what a commit holds: tables, columns, sizes.
+    """Show the tables, columns and sizes of a commit.
 
-    Raw is the size of the arrays in memory, stored that of their encoded chunks.
+    "raw" is the size of an array in memory, "stored" the size of its encoded chunks.
     """
     repo, revision = settings.open_target(target, rev)
     found = repo.checkout(revision).summary()

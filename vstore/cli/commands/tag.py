@@ -21,7 +21,7 @@ app = typer.Typer(cls=ListByDefault, add_completion=False, help="List, create or
 @app.command("list")
 @command
 def list_tags(settings: Settings) -> None:
-    """List the tags, each with its commit, its day and its message."""
+    """List the tags, each with its commit, date and message."""
     tags = list(settings.open().tags.documents())
     if settings.as_json:
         write_json([_json(tag) for tag in tags])
@@ -45,16 +45,16 @@ def create(
         typer.Option(
             "--at",
             metavar="REV",
-            help="The commit: any revision. By default the default branch's head.",
+            help="The commit, as any revision. Default: the head of the default branch.",
             show_default=False,
         ),
     ] = None,
     message: Annotated[
-        str, typer.Option("--message", "-m", metavar="TEXT", help="What the tag says.")
+        str, typer.Option("--message", "-m", metavar="TEXT", help="The tag's message.")
     ] = "",
     author: AuthorOption = None,
 ) -> None:
-    """Create a tag at a commit. Tags do not move."""
+    """Create a tag at a commit. A tag is never updated."""
     repo = settings.open(author=find_author(author))
     commit = repo.tags.create(name, at=at, message=message)
     if settings.as_json:
@@ -72,7 +72,7 @@ def delete(
     settings: Settings,
     name: Annotated[str, typer.Argument(metavar="NAME", help="The tag.")],
 ) -> None:
-    """Delete a tag; vstore undo brings it back."""
+    """Delete a tag; vstore undo restores it."""
     repo = settings.open()
     tag = repo.tags.get(name)
     repo.tags.delete(name)
@@ -82,7 +82,7 @@ def delete(
     text = Text.assemble(
         *("Deleted tag ", (printable(name), "bold"), ", which was at "),
         (tag.commit[:SHORT], "yellow"),
-        f"; vstore undo {printable(name)} brings it back",
+        f"; vstore undo {printable(name)} restores it",
     )
     console().print(text, soft_wrap=True)
 

@@ -1,10 +1,10 @@
-"""`vstore undo`: take back the last move of a branch, or a deletion."""
+"""`vstore undo`: undo the last update of a branch, or a deletion."""
 
 from typing import Annotated
 
 import typer
 
-from vstore.cli.branch_updates import branch_of, show_move
+from vstore.cli.branch_updates import branch_of, show_update
 from vstore.cli.settings import Settings, command
 
 app = typer.Typer(add_completion=False)
@@ -18,14 +18,14 @@ def undo(
         str | None,
         typer.Argument(
             metavar="NAME",
-            help="A branch, or a branch or tag that was deleted; else the default branch.",
+            help="A branch, or a deleted branch or tag. Default: the default branch.",
             show_default=False,
         ),
     ] = None,
 ) -> None:
-    """Take back the last move of a branch, or the deletion of a branch or tag.
+    """Undo the last update of a branch, or the deletion of a branch or tag.
 
-    Whatever moved it: a commit, a merge, a reset. Undoing twice does it again.
+    Works for any update: a commit, a merge, a reset. Undoing twice restores the update.
 
     vstore undo main
     """
@@ -33,4 +33,4 @@ def undo(
     name = branch_of(repo, name)
     was_there = name in repo.branches
     commit = repo.undo(name)
-    show_move(settings, "Moved back" if was_there else "Brought back", name, commit)
+    show_update(settings, "Set back" if was_there else "Restored", name, commit)

@@ -1,4 +1,4 @@
-"""Verifying what is said of packs that were thinned out, and restoring that from a copy."""
+"""Verify the forwarding documents of repacked packs, and restore them from a copy."""
 
 from vstore.errors import FormatError
 from vstore.format import object_keys

@@ -16,7 +16,7 @@ from vstore.format.digest import Digest, parse_digest
 from vstore.format.page import Leaf, PackRef
 from vstore.format.tree import ArrayNode
 from vstore.format.zarr.metadata import ArrayMetadata
-from vstore.history.fence import condemned_among, find_collection, is_there
+from vstore.history.fence import find_collection, is_there, pending_among
 from vstore.maintenance.crawl import Kind, Task, crawl
 from vstore.maintenance.digest_set import DigestSet
 from vstore.maintenance.forwarding import Forwards
@@ -208,7 +208,7 @@ class _Run:
     def _may_be_gone(self, key: Key) -> bool:
         """Tell whether a collection is deleting an object that only logs refer to."""
         state = self.sweeping
-        return state is not None and bool(condemned_among(self.store, state, [key]))
+        return state is not None and bool(pending_among(self.store, state, [key]))
 
     def _is_listed(self, digest: Digest) -> bool:
         return self.inventory.commits.find(digest) is not None

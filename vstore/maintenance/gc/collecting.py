@@ -1,6 +1,6 @@
 """Garbage collection as a whole: one call does what is due, and says when the rest will be.
 
-docs/design/010-garbage-collection.md says why this is safe beside writers and readers.
+docs/design/010-garbage-collection.md says why writers and readers need not stop.
 """
 
 import time
@@ -12,11 +12,11 @@ from vstore.format import object_keys
 from vstore.format.collection import CollectionDocument
 from vstore.format.digest import RESTORE
 from vstore.maintenance.forwarding import Forwards
-from vstore.maintenance.gc.condemning import Census, CondemnedList, Condemning
 from vstore.maintenance.gc.gc_report import GcReport
 from vstore.maintenance.gc.leases import remove_journals, remove_lapsed, store_now
 from vstore.maintenance.gc.marking import Live, PackSpace
 from vstore.maintenance.gc.options import DEFAULT_GRACE, GcOptions
+from vstore.maintenance.gc.pending_list import Census, PendingList, Survey
 from vstore.maintenance.gc.repacking import Repacking, Thinned
 from vstore.maintenance.gc.roots import log_horizon, read_refs, remove_tombstones
 from vstore.maintenance.gc.state import TAKE_OVER_SECONDS, State
@@ -32,12 +32,12 @@ _NEVER = datetime.min.replace(tzinfo=UTC)
 def collect(
     store: ObjectStore, options: GcOptions = _PLAIN, *, progress: Progress = silent
 ) -> GcReport:
-    """Delete what was condemned long enough ago, and condemn what nothing needs now.
+    """Delete what has been pending for the grace period, and list what is garbage now.
 
     Raises:
         ConflictError: another collection is deleting right now.
-        CorruptionError: something that is needed is damaged or missing, so that nobody can
-            tell what it refers to; nothing was deleted.
+        CorruptionError: something reachable is damaged or missing, so that what it refers to
+            is unknown; nothing was deleted.
     """
     require_repository(store)
     state = State.read(store)
@@ -46,16 +46,16 @@ def collect(
     report = GcReport(url=store.url)
     state, report = _finish(store, state, options, report, progress)
     if state.pending is None:
-        state, report = _condemn(store, state, options, report, progress)
+        state, report = _list_garbage(store, state, options, report, progress)
     if state.pending is not None and _waits(options):
         state = _wait(store, state, options)
         state, report = _finish(store, state, options, report, progress)
-        report = replace(report, condemned=NOTHING, due=None)
+        report = replace(report, pending=NOTHING, due=None)
     return report
 
 
 def cancel(store: ObjectStore) -> GcReport:
-    """Pardon everything that is condemned.
+    """Cancel the pending deletion.
 
     Raises:
         ConflictError: it is being deleted already.
@@ -100,24 +100,24 @@ def _finish(
                 hint="try again in ten minutes, or if it is dead, with `repo.gc(take_over=True)`",
             )
     elif now < written + _grace(pending, options):
-        condemned = Amount(pending.objects, pending.nbytes)
+        listed = Amount(pending.objects, pending.nbytes)
         due = written + _grace(pending, options)
-        return state, replace(report, condemned=condemned, due=due)
+        return state, replace(report, pending=listed, due=due)
     state, swept = sweep(store, state, expire=options.expire, progress=progress)
     _remove_lists(store, epoch=pending.epoch)
     return state, replace(
         report,
         freed=swept.freed,
-        spared=swept.spared,
+        kept=swept.kept,
         commits=report.commits + swept.live.commits,
         documents=report.documents + swept.live.documents,
     )
 
 
-def _condemn(
+def _list_garbage(
     store: ObjectStore, state: State, options: GcOptions, report: GcReport, progress: Progress
 ) -> tuple[State, GcReport]:
-    """Find what nothing needs and publish the list of it."""
+    """Find what is unreachable and publish the list of it."""
     grace = DEFAULT_GRACE if options.grace is None else options.grace
     now = store_now(store)
     remove_lapsed(store, now, grace)
@@ -126,30 +126,26 @@ def _condemn(
     for note in refs.forgotten(log_horizon(now, options.expire)):
         store.delete(note)
     remove_tombstones(store, refs, now)
-    condemning = Condemning.begin(
-        store, refs, now, grace=grace, expire=options.expire, progress=progress
-    )
-    remove_journals(store, condemning.horizon)
+    survey = Survey.begin(store, refs, now, grace=grace, expire=options.expire, progress=progress)
+    remove_journals(store, survey.horizon)
     live, census = Live(), Census()
-    space, thinned = _mark(condemning, live, options)
-    found = CondemnedList(store)
-    for item in condemning.sort(live, census, thinned):
+    space, thinned = _mark(survey, live, options)
+    found = PendingList(store)
+    for item in survey.sort(live, census, thinned):
         found.add(item)
     found.flush()
     report = replace(report, repacked=None if options.repack is None else thinned.repacked)
     if not found.firsts:
         return state, _counted(report, live, census, space, None)
-    horizon = condemning.horizon if live.is_complete else _NEVER
+    horizon = survey.horizon if live.is_complete else _NEVER
     before = None if state.document is None else state.document.last_swept
     state = state.replace(found.document(grace, horizon, before=before))
     return state, _counted(report, live, census, space, state.modified() + grace)
 
 
-def _mark(
-    condemning: Condemning, live: Live, options: GcOptions
-) -> tuple[PackSpace | None, Thinned]:
-    """Find what is needed; thin out packs, or in a dry run count them, if that is asked for."""
-    store = condemning.store
+def _mark(survey: Survey, live: Live, options: GcOptions) -> tuple[PackSpace | None, Thinned]:
+    """Find what is reachable; repack packs, or count them in a dry run, if `options` say so."""
+    store = survey.store
     forwards = Forwards.read(store)
     if forwards.damaged:
         pack, detail = next(iter(forwards.damaged.items()))
@@ -161,14 +157,14 @@ def _mark(
         )
     is_repacking = options.repack is not None
     space = PackSpace(forwards) if options.measure or is_repacking else None
-    condemning.mark(live, space)
+    survey.mark(live, space)
     thinned = Thinned()
     for moved in list(forwards.needed(live.digests)):
         thinned.needed.add(moved.pack)
         live.digests.add(moved.into.digest)
-    # Where something could not be read, nobody can tell which chunks it needs.
+    # If something could not be read, the chunks that it needs are unknown.
     if options.repack is not None and space is not None and live.is_complete:
-        horizon, progress = condemning.horizon, condemning.progress
+        horizon, progress = survey.horizon, survey.progress
         repacking = Repacking(
             store, forwards, horizon, options.repack, progress, dry_run=options.dry_run
         )
@@ -181,7 +177,7 @@ def _counted(
 ) -> GcReport:
     return replace(
         report,
-        condemned=census.condemned,
+        pending=census.pending,
         due=due,
         young=census.young,
         live=census.live,
@@ -192,15 +188,15 @@ def _counted(
 
 
 def _preview(store: ObjectStore, state: State, options: GcOptions, progress: Progress) -> GcReport:
-    """Count what would be condemned, by this machine's clock, writing nothing at all."""
+    """Count what would be listed, by this machine's clock, writing nothing at all."""
     grace = DEFAULT_GRACE if options.grace is None else options.grace
     now = datetime.now(UTC)
-    condemning = Condemning.begin(
+    survey = Survey.begin(
         store, read_refs(store), now, grace=grace, expire=options.expire, progress=progress
     )
     live, census = Live(), Census()
-    space, thinned = _mark(condemning, live, options)
-    for _ in condemning.sort(live, census, thinned):
+    space, thinned = _mark(survey, live, options)
+    for _ in survey.sort(live, census, thinned):
         pass
     due = None
     if state.pending is not None and not state.pending.is_sweeping:
@@ -223,12 +219,12 @@ def _wait(store: ObjectStore, state: State, options: GcOptions) -> State:
 def _remove_lists(
     store: ObjectStore, *, epoch: str | None = None, older_than: datetime | None = None
 ) -> None:
-    """Remove lists of condemned objects: that of one collection, or those nobody knows."""
+    """Remove pending lists: that of one collection, or those that no state names."""
     named = State.read(store).pending
     for info in list(
         store.list_prefix(object_keys.COLLECTION if epoch is None else f"gc/{epoch}/")
     ):
-        found = object_keys.condemned_epoch(info.key)
+        found = object_keys.pending_epoch(info.key)
         if found is None or (named is not None and named.epoch == found):
             continue
         if older_than is None or info.modified < older_than:

@@ -1,4 +1,4 @@
-"""What a garbage collection examined, condemned and freed."""
+"""What a garbage collection examined, listed and freed."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -13,9 +13,9 @@ from vstore.wording import format_nbytes, plural
 @exported_from("vstore")
 @dataclass(frozen=True, slots=True)
 class Repacked:
-    """Packs that were thinned out: how much in them is dead and goes, and how much was kept.
+    """Packs that were replaced by smaller ones: how much in them is dead, and how much was kept.
 
-    What was kept is stored once more at once; the packs themselves go with what is condemned.
+    What is kept is stored once more at once; the old packs are pending deletion like the rest.
     """
 
     packs: int = 0
@@ -43,8 +43,8 @@ class Repacked:
 class DeadSpace:
     """Chunks that nothing needs in packs that something else needs.
 
-    A pack is named by its digest in every commit that uses it, so it stays whole unless it is
-    thinned out (`repack`).
+    Every commit that uses a pack names it by its digest, so a pack stays whole unless `repack`
+    replaces it.
     """
 
     nbytes: int
@@ -52,8 +52,8 @@ class DeadSpace:
     mostly_dead: int
 
 
-_LABELS = "freed", "condemned", "repacked"
-_DRY_LABELS = "to free", "to condemn", "to repack"
+_LABELS = "freed", "pending", "repacked"
+_DRY_LABELS = "to free", "to list", "to repack"
 
 
 @exported_from("vstore")
@@ -61,17 +61,17 @@ _DRY_LABELS = "to free", "to condemn", "to repack"
 class GcReport:
     """What one call of `gc` did.
 
-    `freed` was deleted now; `condemned` waits until `due`, on the store's clock, and is
-    deleted by the next call after that; `spared` was condemned and is needed again; `young`
-    is needed by nothing, but newer than the grace period, so that a transaction may be about
-    to commit it; `live` is needed. `repacked` says which packs were thinned out, or would be.
+    `freed` was deleted now. `pending` is listed for deletion: the first call after `due`, on
+    the store's clock, deletes it. `kept` was pending, but is needed again. `young` is
+    unreachable, but newer than the grace period, so that a transaction may be about to commit
+    it. `live` is reachable. `repacked` says which packs were replaced, or would be.
     """
 
     url: str
     dry_run: bool = False
     freed: Amount = NOTHING
-    spared: Amount = NOTHING
-    condemned: Amount = NOTHING
+    kept: Amount = NOTHING
+    pending: Amount = NOTHING
     due: datetime | None = None
     young: Amount = NOTHING
     live: Amount = NOTHING
@@ -83,7 +83,7 @@ class GcReport:
 
     def to_dict(self) -> dict[str, Any]:
         """Return the report as plain values."""
-        amounts = ("freed", "spared", "condemned", "young", "live")
+        amounts = ("freed", "kept", "pending", "young", "live")
         plain: dict[str, Any] = {"url": self.url, "dry_run": self.dry_run}
         for name in amounts:
             amount: Amount = getattr(self, name)
@@ -108,18 +108,22 @@ class GcReport:
         title = f"Garbage collection of {self.url}"
         lines = [f"{title} (dry run: nothing was changed)" if self.dry_run else title]
         if self.cancelled:
-            return [*lines, "  called off: nothing is condemned any more"]
-        freed, condemned, repacked = _DRY_LABELS if self.dry_run else _LABELS
+            return [*lines, "  cancelled: nothing is pending deletion any more"]
+        freed, pending, repacked = _DRY_LABELS if self.dry_run else _LABELS
         lines.append(f"  {freed:<11}{self.freed}")
-        if self.spared.objects:
-            lines.append(f"  spared     {self.spared}: condemned, but needed or written again")
-        if self.condemned.objects:
-            due = "" if self.due is None else f": may go after {format_time(self.due)[:19]}Z"
-            lines.append(f"  {condemned:<11}{self.condemned}{due}")
+        if self.kept.objects:
+            lines.append(f"  kept       {self.kept}: needed or written again")
+        if self.pending.objects:
+            due = (
+                ""
+                if self.due is None
+                else f": deleted by the first run after {format_time(self.due)[:19]}Z"
+            )
+            lines.append(f"  {pending:<11}{self.pending}{due}")
         if self.repacked is not None:
             lines.append(
                 f"  {repacked:<11}{plural(self.repacked.packs, 'pack')}: "
-                f"{format_nbytes(self.repacked.dead_nbytes)} in them dead, "
+                f"{format_nbytes(self.repacked.dead_nbytes)} of them dead, "
                 f"{format_nbytes(self.repacked.kept_nbytes)} stored once more"
             )
         if self.young.objects:

@@ -1,4 +1,4 @@
-"""Finding what is needed: everything that refs, their logs and young commits reach."""
+"""Find what is reachable from refs, their logs and young commits."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
@@ -22,7 +22,7 @@ from vstore.storage.store import ObjectStore
 
 @dataclass(slots=True, eq=False)
 class Live:
-    """What was found to be needed, and what that took."""
+    """What was found to be reachable, and what that took."""
 
     digests: DigestSet = field(default_factory=DigestSet)
     commits: int = 0
@@ -30,18 +30,18 @@ class Live:
     is_complete: bool = True
     """Whether nothing was missing or damaged."""
     known: "KnownCommits | None" = None
-    """Commits that need not be looked into, because all they reach is known not to be condemned."""
+    """Commits that need not be looked into, because all they reach is known not to be pending."""
 
 
 @dataclass(slots=True, eq=False)
 class KnownCommits:
-    """Commits that were there when a list of condemned objects was made."""
+    """Commits that were there when a pending list was made."""
 
     there: DigestSet = field(default_factory=DigestSet)
-    condemned: DigestSet = field(default_factory=DigestSet)
+    pending: DigestSet = field(default_factory=DigestSet)
 
     def __contains__(self, digest: Digest) -> bool:
-        return digest in self.there and digest not in self.condemned
+        return digest in self.there and digest not in self.pending
 
 
 def mark(
@@ -59,8 +59,8 @@ def mark(
     whole, then with the others.
 
     Raises:
-        CorruptionError: something is missing or damaged. Nobody can tell then what lies
-            behind it, and nothing may be deleted.
+        CorruptionError: something is missing or damaged. What it refers to is unknown then, and
+            nothing may be deleted.
     """
     visitor = _Marker(live, tolerate, space, progress)
     crawl(roots, DocumentReader(store), visitor)
@@ -87,7 +87,7 @@ class _Marker:
         self.progress(ProgressStep("walking commits", self.live.commits))
 
     def array(self, path: str, node: ArrayNode) -> None:
-        """Nothing to mark: an array stands inside its commit or its node."""
+        """Nothing to mark: an array is stored in its commit or its node."""
 
     def leaf(self, leaf: Leaf, node: ArrayNode, path: str) -> None:  # noqa: ARG002
         for pack in leaf.packs:
@@ -113,7 +113,7 @@ _ROWS = 1 << 18
 class PackSpace:
     """Which parts of each live pack are chunks that something needs: 24 bytes a chunk.
 
-    Of packs that were thinned out, where the chunks are now.
+    Chunks of repacked packs are counted where they are now.
     """
 
     def __init__(self, forwards: Forwards) -> None:

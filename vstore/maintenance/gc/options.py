@@ -15,15 +15,15 @@ DEFAULT_EXPIRE = timedelta(days=30)
 class GcOptions:
     """How garbage is collected.
 
-    `grace`: an object must have been needed by nothing for this long before it is condemned,
-    and is deleted this long after. None is 24 hours for a new list of condemned objects,
-    and what it was made with for one that waits.
-    `expire`: for how long the log of a branch keeps what the branch has left.
+    `grace`: an object must be unreachable for this long before it is listed for deletion,
+    and again before it is deleted. None is 24 hours for a new list, and for a pending one
+    the grace period it was made with.
+    `expire`: for how long the log of a branch keeps commits that the branch no longer reaches.
     `wait`: wait out the grace period and delete, in the same call.
     `take_over`: finish what a collection that died was deleting, without waiting until it
-    has been silent for ten minutes. Only for when it is certainly dead.
+    has been silent for ten minutes. Use it only if that process is certainly dead.
     `measure`: find out how much of the packs that stay is dead.
-    `repack`: thin out packs of which at least this share is dead, 0.5 for half of it.
+    `repack`: repack packs of which at least this share is dead, for instance 0.5.
     """
 
     grace: timedelta | None = None

@@ -1,4 +1,4 @@
-"""Thinning out packs: the first half, in which what is still needed is stored once more.
+"""Repack packs: the first half, in which what is still needed is stored once more.
 
 docs/design/011-repacking.md says why this is safe.
 """
@@ -23,15 +23,15 @@ MOST_NBYTES = 256 * 2**20
 """Larger packs stay as they are: they hold a single chunk as a rule, and are held in memory."""
 
 MOST_TIMES = 8
-"""How often what is left of a pack may be thinned out again: each adds a request to reading."""
+"""How often a pack may be repacked again: each time adds a request to reading."""
 
 
 @dataclass(slots=True, eq=False)
 class Thinned:
-    """What became of packs: `needed` are those whose chunks are found only by way of a document.
+    """What became of packs: the chunks of those in `needed` are found by forwarding documents.
 
     `moved` are packs, by key, whose live chunks were stored once more just now, each with the
-    digest of the document that says so.
+    digest of its forwarding document.
     """
 
     needed: set[Digest] = field(default_factory=set)
@@ -41,7 +41,7 @@ class Thinned:
 
 @dataclass(frozen=True, slots=True)
 class Repacking:
-    """Thins out packs that are older than `horizon` and of which at least `share` is dead."""
+    """Repacks packs that are older than `horizon` and of which at least `share` is dead."""
 
     store: ObjectStore
     forwards: Forwards
@@ -61,7 +61,7 @@ class Repacking:
                 thinned.moved[object_keys.pack(pack.digest)] = digest
                 thinned.needed.add(pack.digest)
             thinned.repacked += Repacked(1, pack.nbytes - kept, kept)
-            self.progress(ProgressStep("thinning out packs", thinned.repacked.packs))
+            self.progress(ProgressStep("repacking packs", thinned.repacked.packs))
 
     def _planned(self, space: PackSpace) -> Iterator[tuple[PackRef, forwarding.Runs]]:
         for pack in space.mostly_dead(self.share):
@@ -83,7 +83,7 @@ class Repacking:
     def _thin(self, pack: PackRef, runs: forwarding.Runs) -> str | None:
         """Store a pack of the parts, then the document; return its digest.
 
-        None where the pack is damaged: that is for fsck to report.
+        None if the pack is damaged: fsck reports that.
         """
         key, expected = object_keys.pack(pack.digest), bytes.fromhex(pack.digest)
         try:

@@ -41,7 +41,7 @@ class State:
 
     @property
     def pending(self) -> CollectionDocument | None:
-        """The collection that has condemned something and is not over."""
+        """The collection whose deletion is pending, None if there is none."""
         found = self.document
         return found if found is not None and found.is_pending else None
 
@@ -71,7 +71,7 @@ class State:
         return State(self.store, document, version)
 
     def entering(self, phase: Phase) -> "State":
-        """Write the same state in another phase, or anew in the same one."""
+        """Write the same state in another phase, or again in the same one."""
         if self.document is None:
             raise AssertionError
         token = secrets.token_hex(16)

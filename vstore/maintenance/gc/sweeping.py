@@ -1,4 +1,4 @@
-"""The second phase of garbage collection: deleting what is condemned and still not needed."""
+"""The second phase of garbage collection: deleting what is pending and still unreachable."""
 
 import time
 from collections.abc import Iterator
@@ -9,7 +9,7 @@ from itertools import groupby
 
 from vstore.errors import ConflictError, CorruptionError, NotFoundError
 from vstore.format import object_keys
-from vstore.format.collection import CollectionDocument, Condemned
+from vstore.format.collection import CollectionDocument, PendingObject
 from vstore.format.commit import Fence
 from vstore.format.digest import Digest, read_verified
 from vstore.history.fence import read_part
@@ -35,16 +35,16 @@ class Swept:
     """What one sweep did."""
 
     freed: Amount = NOTHING
-    spared: Amount = NOTHING
+    kept: Amount = NOTHING
     live: Live = field(default_factory=Live)
 
 
 def sweep(
     store: ObjectStore, state: State, *, expire: timedelta, progress: Progress
 ) -> tuple[State, Swept]:
-    """Delete what the collection of `state` condemned, except what is needed again.
+    """Delete what is on the pending list of `state`, except what is needed again.
 
-    Where parts of the list are gone, it deletes nothing more.
+    If parts of the list are gone, it deletes nothing more.
 
     Raises:
         ConflictError: another collection took over.
@@ -62,7 +62,7 @@ def sweep(
         heart.beat()
         progress(step)
 
-    _mark_branches(store, document.epoch, heart)
+    _fence_branches(store, document.epoch, heart)
     swept.live.known = _known_commits(store, document)
     now = store_now(store)
     refs = read_refs(store)
@@ -76,18 +76,18 @@ def sweep(
 
 
 def _thins(store: ObjectStore, document: CollectionDocument) -> bool:
-    return any(item.moved for item in _condemned(store, document, object_keys.PACKS))
+    return any(item.moved for item in _pending(store, document, object_keys.PACKS))
 
 
 def _is_whole(store: ObjectStore, document: CollectionDocument) -> bool:
     there = {info.key for info in store.list_prefix(f"{object_keys.COLLECTION}{document.epoch}/")}
     return all(
-        object_keys.condemned(document.epoch, n) in there for n in range(len(document.parts))
+        object_keys.pending_part(document.epoch, n) in there for n in range(len(document.parts))
     )
 
 
-def _mark_branches(store: ObjectStore, epoch: str, heart: Heartbeat) -> None:
-    """Rewrite every branch, so that nobody who read one before can move it without noticing."""
+def _fence_branches(store: ObjectStore, epoch: str, heart: Heartbeat) -> None:
+    """Rewrite every branch, so that a writer that read it before notices when it updates it."""
     refs = Refs(store)
     fence = Fence(epoch, open=True)
     for key, name in ref_names(store).items():
@@ -98,7 +98,7 @@ def _mark_branches(store: ObjectStore, epoch: str, heart: Heartbeat) -> None:
             branch = refs.find_branch(name)
             if branch is None or branch.document.fence == fence:
                 break
-            if refs.mark_branch(branch, fence) is not None:
+            if refs.fence_branch(branch, fence) is not None:
                 break
             time.sleep(min(1.0, 0.002 * 2 ** min(attempt, 9)))
         else:
@@ -117,17 +117,17 @@ def _known_commits(store: ObjectStore, document: CollectionDocument) -> KnownCom
         digest = object_keys.digest_at(info.key)
         if digest is not None and info.modified < horizon:
             known.there.add(digest)
-    for item in _condemned(store, document, object_keys.COMMITS):
+    for item in _pending(store, document, object_keys.COMMITS):
         digest = object_keys.digest_at(item.key)
         if digest is not None:
-            known.condemned.add(digest)
+            known.pending.add(digest)
     return known
 
 
-def _condemned(
+def _pending(
     store: ObjectStore, document: CollectionDocument, prefix: str
-) -> Iterator[Condemned]:
-    """Yield what is condemned below a prefix, reading the parts that can hold it."""
+) -> Iterator[PendingObject]:
+    """Yield what is pending below a prefix, reading the parts that can hold it."""
     for number, first in enumerate(document.parts):
         following = document.parts[number + 1 : number + 2]
         if following and following[0] < prefix:
@@ -153,15 +153,17 @@ class _Sweep:
     def run(self) -> None:
         with ThreadPoolExecutor(_DELETERS, thread_name_prefix="vstore-sweep") as pool:
             for prefix in _GROUPS:
-                items = _condemned(self.store, self.document, prefix)
+                items = _pending(self.store, self.document, prefix)
                 for folder, group in groupby(items, key=_folder):
                     self.heart.beat()
                     self._sweep_folder(folder, list(group), pool)
 
-    def _sweep_folder(self, folder: str, group: list[Condemned], pool: ThreadPoolExecutor) -> None:
-        """Delete from one folder what is there exactly as it was condemned."""
+    def _sweep_folder(
+        self, folder: str, group: list[PendingObject], pool: ThreadPoolExecutor
+    ) -> None:
+        """Delete from one folder what is there exactly as it was listed."""
         wanted = {item.key: item for item in group}
-        doomed: list[Condemned] = []
+        doomed: list[PendingObject] = []
         for info in self.store.list_prefix(folder):
             item = wanted.get(info.key)
             if item is None:
@@ -170,7 +172,7 @@ class _Sweep:
             if same and not self._is_needed(item):
                 doomed.append(item)
             else:
-                self.swept.spared += Amount(1, info.nbytes)
+                self.swept.kept += Amount(1, info.nbytes)
         for item in pool.map(self._delete, doomed):
             self.heart.beat()
             self.swept.freed += Amount(1, item.nbytes)
@@ -179,7 +181,7 @@ class _Sweep:
             ProgressStep("deleting", self._done, self.document.objects, self.swept.freed.nbytes)
         )
 
-    def _is_needed(self, item: Condemned) -> bool:
+    def _is_needed(self, item: PendingObject) -> bool:
         if self.lease is not None and datetime.fromisoformat(item.modified) >= self.lease:
             return True
         live = self.swept.live.digests
@@ -193,7 +195,7 @@ class _Sweep:
         return digest in live
 
     def _keep_way(self, pack: Digest) -> bool:
-        """Keep also what the chunks of a pack that was thinned out went into."""
+        """Keep also the pack to which a forwarding document leads."""
         moved = find_moved(self.store, pack)
         if moved is not None:
             self.swept.live.digests.add(moved.into.digest)
@@ -202,7 +204,7 @@ class _Sweep:
     def _is_elsewhere(self, pack: Digest, document: str) -> bool:
         """Make sure that all that is needed of a pack lies, whole, in the one it went into.
 
-        `document` is the digest of what was known of that when the pack was condemned. What
+        `document` is the digest of what was known of that when the pack was listed. What
         was committed since may need more of the pack than that.
         """
         moved = find_moved(self.store, pack)
@@ -219,13 +221,13 @@ class _Sweep:
             return False
         return True
 
-    def _delete(self, item: Condemned) -> Condemned:
+    def _delete(self, item: PendingObject) -> PendingObject:
         self.heart.require_fresh()
         self.store.delete(Key(item.key))
         return item
 
 
-def _folder(item: Condemned) -> str:
+def _folder(item: PendingObject) -> str:
     """Return the prefix that is listed just before the object is deleted."""
     if item.key.startswith(object_keys.COMMITS):
         return item.key[: len(object_keys.COMMITS) + 2]

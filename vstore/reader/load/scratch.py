@@ -77,7 +77,7 @@ class ScratchStore:
         try:
             file = self.open(object_keys.pack(ref.pack.digest))
         except NotFoundError:
-            return False  # the pack may have been thinned out; whoever reads it finds the way
+            return False  # the pack may have been repacked; its reader finds the new one
         return file.map_over(ref.offset, target.ctypes.data, target.nbytes)
 
 

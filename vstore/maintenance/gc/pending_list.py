@@ -1,4 +1,4 @@
-"""The first phase of garbage collection: finding what nothing needs, and publishing the list."""
+"""The first phase of garbage collection: finding what is unreachable, and listing it."""
 
 import secrets
 from collections.abc import Iterator
@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 from vstore.errors import FormatError, NotFoundError
 from vstore.format import collection, object_keys
-from vstore.format.collection import CollectionDocument, Condemned, CondemnedDocument
+from vstore.format.collection import CollectionDocument, PendingDocument, PendingObject
 from vstore.format.commit import FORMAT
 from vstore.format.digest import Digest
 from vstore.maintenance.gc.leases import oldest_lease
@@ -18,21 +18,21 @@ from vstore.maintenance.progress import NOTHING, Amount, Progress, ProgressStep
 from vstore.storage.store import ObjectInfo, ObjectStore
 
 PART_OBJECTS = 5000
-"""How many condemned objects one part of the list holds, and are held in memory."""
+"""How many objects one part of the pending list holds; as many are held in memory."""
 
 
 @dataclass(slots=True, eq=False)
 class Census:
-    """Everything in the store, sorted by whether it is needed."""
+    """Everything in the store, sorted by whether it is reachable."""
 
     live: Amount = NOTHING
     young: Amount = NOTHING
-    condemned: Amount = NOTHING
+    pending: Amount = NOTHING
 
 
 @dataclass(frozen=True, slots=True)
-class Condemning:
-    """What decides over an object: the time before which it must have been stored, and refs."""
+class Survey:
+    """What decides whether an object is garbage: refs, and a time it must be older than."""
 
     store: ObjectStore
     refs: RefsFound
@@ -51,7 +51,7 @@ class Condemning:
         grace: timedelta,
         expire: timedelta,
         progress: Progress,
-    ) -> "Condemning":
+    ) -> "Survey":
         """Take the time; `now` must have been taken before `refs` were read."""
         lease = oldest_lease(store, now, grace)
         horizon = now - grace if lease is None else min(now - grace, lease)
@@ -72,10 +72,10 @@ class Condemning:
         ]
         mark(self.store, young, live, tolerate=(NotFoundError, FormatError), space=space)
 
-    def sort(self, live: Live, census: Census, thinned: Thinned) -> Iterator[Condemned]:
-        """Count everything and yield, in key order, what is old and that nothing needs.
+    def sort(self, live: Live, census: Census, thinned: Thinned) -> Iterator[PendingObject]:
+        """Count everything and yield, in key order, what is old and unreachable.
 
-        So are packs whose live chunks are elsewhere now, as `thinned` says.
+        Packs whose live chunks are elsewhere now, as `thinned` says, are yielded too.
         """
         seen = 0
         for prefix in (
@@ -98,12 +98,12 @@ class Condemning:
                 elif info.modified >= self.horizon:
                     census.young += amount
                 else:
-                    census.condemned += amount
-                    yield Condemned(info.key, info.nbytes, info.modified.isoformat(), moved)
+                    census.pending += amount
+                    yield PendingObject(info.key, info.nbytes, info.modified.isoformat(), moved)
 
 
 def _listed(store: ObjectStore, prefix: str) -> Iterator[tuple[Digest, ObjectInfo]]:
-    """List objects that digests name; what else lies there is none of gc's business."""
+    """List objects that are named by digests; anything else there is not gc's to delete."""
     for info in store.list_prefix(prefix):
         find = object_keys.moved_at if prefix == object_keys.MOVED else object_keys.digest_at
         digest = find(info.key)
@@ -112,34 +112,34 @@ def _listed(store: ObjectStore, prefix: str) -> Iterator[tuple[Digest, ObjectInf
 
 
 @dataclass(slots=True, eq=False)
-class CondemnedList:
-    """Writes the list of condemned objects in parts.
+class PendingList:
+    """Writes the pending list in parts.
 
-    A list that no state comes to name is removed by a later collection.
+    A list that no state ever names is removed by a later collection.
     """
 
     store: ObjectStore
     epoch: str = field(default_factory=lambda: secrets.token_hex(8))
     firsts: list[str] = field(default_factory=list)
     amount: Amount = NOTHING
-    _pending: list[Condemned] = field(default_factory=list)
+    _buffer: list[PendingObject] = field(default_factory=list)
 
-    def add(self, found: Condemned) -> None:
+    def add(self, found: PendingObject) -> None:
         """Take the next object, in key order."""
-        self._pending.append(found)
+        self._buffer.append(found)
         self.amount += Amount(1, found.nbytes)
-        if len(self._pending) >= PART_OBJECTS:
+        if len(self._buffer) >= PART_OBJECTS:
             self.flush()
 
     def flush(self) -> None:
-        """Store what is pending."""
-        if not self._pending:
+        """Store what was added since the last part."""
+        if not self._buffer:
             return
-        part = CondemnedDocument(FORMAT, self.epoch, self._pending)
-        key = object_keys.condemned(self.epoch, len(self.firsts))
+        part = PendingDocument(FORMAT, self.epoch, self._buffer)
+        key = object_keys.pending_part(self.epoch, len(self.firsts))
         self.store.put(key, collection.encode(part))
-        self.firsts.append(self._pending[0].key)
-        self._pending = []
+        self.firsts.append(self._buffer[0].key)
+        self._buffer = []
 
     def document(
         self, grace: timedelta, horizon: datetime, *, before: str | None
