@@ -4,7 +4,17 @@ from vstore.reader.mixture import Mixture
 from vstore.reader.options import ReadOptions
 from vstore.reader.plan.drawing import balanced
 from vstore.reader.reader import Reader
+from vstore.reader.splitting import split
 from vstore.reader.statistics import ReaderStatistics
 from vstore.reader.windows import Windows, windows
 
-__all__ = ["Mixture", "ReadOptions", "Reader", "ReaderStatistics", "Windows", "balanced", "windows"]
+__all__ = [
+    "Mixture",
+    "ReadOptions",
+    "Reader",
+    "ReaderStatistics",
+    "Windows",
+    "balanced",
+    "split",
+    "windows",
+]

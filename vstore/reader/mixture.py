@@ -46,6 +46,8 @@ class Mixture:
     members: Sequence[Any]
     weights: Sequence[float] | None = None
     samples: int | Literal["shortest", "longest"] | None = None
+    label: str | None = None
+    """Under which name batches have the number of each sample's member: shape (batch,), int64."""
 
 
 class MixedStream:
@@ -63,6 +65,7 @@ class MixedStream:
         _check_columns(streams)
         self._streams = list(streams)
         self._names = _names(streams[0])
+        self._label = _checked_label(mixture.label, self._names)
         self._samples = _epoch_samples(mixture.samples, sizes, self._proportions)
         self._options = streams[0].options
         self.deal(Cursor())
@@ -149,7 +152,10 @@ class MixedStream:
         for _, share in self._shares(deal, mine):
             parts = [(i, *next(members[i])) for i, rows in enumerate(share) if rows]
             which = [run._replace(member=i) for i, _, runs in parts for run in runs]
-            yield _joined([batch for _, batch, _ in parts], self._names), which
+            batch = _joined([batch for _, batch, _ in parts], self._names)
+            if self._label is not None:
+                batch[self._label] = np.repeat(np.arange(len(share)), share)
+            yield batch, which
 
     def _describe(self, run: Run, index: int, column: str | None) -> str:
         words = self._streams[run.member].describe(run, index, column)
@@ -237,6 +243,13 @@ def _epoch_samples(given: Any, sizes: Sequence[int], proportions: Proportions) -
             f"samples is a number of 1 or more, 'shortest', 'longest' or None, not {given!r}"
         )
     return given
+
+
+def _checked_label(label: Any, names: Sequence[str]) -> str | None:
+    if label is not None and (not isinstance(label, str) or label in names):
+        msg = f"label is a name that no column has, for the members' numbers, not {label!r}"
+        raise InvalidInputError(msg)
+    return label
 
 
 def _names(stream: Stream) -> list[str]:

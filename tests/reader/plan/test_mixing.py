@@ -112,6 +112,19 @@ def test_it_resumes_at_every_batch(members: list[Any]) -> None:
     assert [numbers(batch) for batch in running] == following
 
 
+def test_batches_say_which_member_a_sample_is_from(members: list[Any]) -> None:
+    reader = Reader(Mixture(members, [1, 2], label="from"), batch_size=16, shuffle=True)
+    for batch in reader:
+        found = [n // 1000 for n in batch["x"][:, 0].tolist()]
+        assert batch["from"].dtype == np.int64
+        assert batch["from"].tolist() == found
+    single = Reader(Mixture(members, label="from"), batch_size=None)
+    assert all(sample["from"] == sample["x"][0] // 1000 for sample in single)
+    for label in ("x", 3):
+        with pytest.raises(vstore.InvalidInputError, match="name that no column has"):
+            Reader(Mixture(members, label=label), batch_size=16)  # type: ignore[arg-type]
+
+
 def test_the_order_is_known_without_reading(members: list[Any]) -> None:
     reader = Reader(Mixture(members, [1, 2]), batch_size=16, shuffle=True)
     read = [n for batch in reader for n in numbers(batch)]
