@@ -362,3 +362,94 @@ def test_an_error_names_column_position_and_key(table: Any, threads: int, bad: i
             list(reader)
         words = f"transforming {what} at position {bad} with the key 'key {bad}'."
         assert any(words in note for note in caught.value.__notes__)
+
+
+def patches(sample: dict[str, Any], generator: np.random.Generator) -> list[dict[str, Any]]:
+    tops = generator.integers(0, 4, int(sample["i"]) % 3)
+    return [{"i": sample["i"], "x": sample["image"][top : top + 2]} for top in tops]
+
+
+def test_one_sample_may_become_several_or_none(table: Any) -> None:
+    def reader(batch_size: int) -> Reader:
+        return Reader(table, batch_size=batch_size, shuffle=True, window=64, transforms=patches)
+
+    def listed(batches: Any) -> list[Any]:
+        return [
+            (i, x.tolist())
+            for batch in batches
+            for i, x in zip(batch["i"], batch["x"], strict=True)
+        ]
+
+    whole = listed(reader(32))
+    assert sorted(i for i, _ in whole) == sorted(i for i in range(SAMPLES) for _ in range(i % 3))
+    begun, resumed = reader(32), reader(8)
+    batches = iter(begun)
+    first = listed([next(batches), next(batches)])
+    resumed.load_state_dict(begun.state_dict())
+    assert first + listed(resumed) == whole
+
+
+def test_single_samples_become_one_each(table: Any) -> None:
+    reader = Reader(table, batch_size=None, transforms=patches)
+    with pytest.raises(vstore.InvalidInputError, match="samples of one"):
+        list(reader)
+
+
+@pytest.mark.parametrize("threads", [1, 4])
+def test_samples_that_fail_are_left_out_and_counted(table: Any, threads: int) -> None:
+    def picky(i: int) -> int:
+        return 1 // int(i % 10 != 3) * i
+
+    reader = Reader(table, batch_size=16, transforms={"i": picky}, on_error="skip", threads=threads)
+    batches = list(reader)
+    assert len(batches) == len(reader)
+    kept = [
+        [i for i in range(at, min(at + 16, SAMPLES)) if i % 10 != 3] for at in range(0, SAMPLES, 16)
+    ]
+    assert [batch["i"].tolist() for batch in batches] == kept
+    for batch in batches:
+        assert (batch["image"][:, 0, 0] == batch["i"] * 36).all()
+        assert (batch["i"] % 10 != 3).all()
+    assert reader.statistics.samples_skipped == 12
+    assert "12 samples skipped" in str(reader.statistics)
+    batches = list(Reader(table, ["i"], batch_size=16, on_error="skip", collate="tuple"))
+    assert sum(len(each) for (each,) in batches) == SAMPLES
+
+
+def test_a_batch_without_a_sample_left_is_an_error(table: Any) -> None:
+    def fail(i: int) -> int:
+        raise ValueError(i)
+
+    reader = Reader(table, ["i"], batch_size=8, transforms={"i": fail}, on_error="skip")
+    with pytest.raises(vstore.InvalidInputError, match=r"no sample of the batch .* position 0"):
+        list(reader)
+
+
+def test_pictures_that_cannot_be_decoded_are_named_or_left_out(
+    request: pytest.FixtureRequest,
+) -> None:
+    repo = vstore.create(f"memory://{request.node.name}")
+    broken = b"\xff\xd8\xff\xe0" + bytes(64)
+    photo = np.zeros((4, 4, 3), "uint8")
+    with repo.transaction("main", message="Add photos") as tx:
+        made = tx.create_table(
+            "t", {"photo": vstore.image(), "i": vstore.ndarray((), "int64")}, keys="str"
+        )
+        photos = [broken if i in (7, 30) else photo for i in range(40)]
+        made.extend({"photo": photos, "i": np.arange(40)}, keys=[f"p{i}" for i in range(40)])
+    data = repo.checkout("main")["t"]
+    with pytest.raises(vstore.CorruptionError, match=r"column 'photo' .* position 7 .* 'p7'"):
+        list(Reader(data, batch_size=4))
+    for options in ({}, {"transforms": {"photo": lambda p: p[:2]}}):
+        reader = Reader(data, batch_size=4, on_error="skip", **options)  # type: ignore[arg-type]
+        kept = np.concatenate([batch["i"] for batch in reader])
+        assert kept.tolist() == [i for i in range(40) if i not in (7, 30)]
+        assert reader.statistics.samples_skipped == 2
+
+
+@pytest.mark.parametrize(
+    "options", [{"on_error": "ignore"}, {"on_error": "skip", "batch_size": None}]
+)
+def test_what_becomes_of_errors_is_checked(table: Any, options: Any) -> None:
+    with pytest.raises(vstore.InvalidInputError, match="on_error"):
+        Reader(table, **{"batch_size": 4} | options)

@@ -15,11 +15,7 @@ from vstore.faces import exported_from, internals
 from vstore.format.table.names import SHAPE_SUFFIX
 from vstore.reader.load.buffers import Allocate, allocate
 from vstore.reader.load.disk_cache import DiskCache
-from vstore.reader.load.finishing import (
-    Collate,
-    Finisher,
-    Transforms,
-)
+from vstore.reader.load.finishing import Collate, Finisher, OnError, Transforms
 from vstore.reader.load.forms import NUMPY, Form, Library, Ragged
 from vstore.reader.mixture import MixedStream, Mixture
 from vstore.reader.plan.cursor import Cursor
@@ -51,6 +47,7 @@ class ReadOptions(TypedDict, total=False):
     transforms: Transforms
     collate: Collate
     ragged: Ragged | Mapping[str, Ragged] | None
+    on_error: OnError
     memory_nbytes: int
     threads: int | None
     requests: int | None
@@ -103,6 +100,7 @@ class Choices:
     transforms: Transforms = field(default_factory=dict)
     collate: Collate = "dict"
     ragged: Ragged | Mapping[str, Ragged] | None = None
+    on_error: OnError = "raise"
     memory_nbytes: int = MEMORY_NBYTES
     threads: int | None = None
     requests: int | None = None
@@ -275,7 +273,7 @@ class Choices:
                     column=name,
                 )
         singly = self.batch_size is None
-        return Finisher(library, self.transforms, self.collate, forms, singly)
+        return Finisher(library, self.transforms, self.collate, forms, singly, self.on_error)
 
     def _form(self, column: Column) -> Form:
         """Return the form of a column's samples where the user says nothing of it alone."""

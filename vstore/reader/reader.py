@@ -54,13 +54,16 @@ class Reader:
             Without `weights`, each epoch goes on among all samples where the one before ended, so
             that over time all come equally often.
         transforms: functions of one sample, by column, or one function of a whole sample, a
-            dict; they run on threads.
+            dict; they run on threads. One of whole samples may return a list of such, of any
+            length, and so several samples or none.
         collate: `"dict"`, `"tuple"`, or a function of a dict of columns, run on threads.
         ragged: what becomes of arrays and images of differing shape, for all columns or by
             column: `"list"`, or `"padded"` with zeros to one array, with their shapes under
             the column's name and `.shape`. Columns that are transformed may be named, too. If
             it is not given, such samples are a list where they come as they are stored, and
             one array where they were transformed, which has to give them one shape.
+        on_error: `"raise"` what a transform or decoding raises, or `"skip"` the sample: then
+            batches may be shorter, and `statistics.samples_skipped` counts.
         memory_nbytes: how much memory decoded chunks may take. They stay for later epochs.
         threads: how many threads decode and gather; one per core when None.
         requests: how many requests the store gets at a time.

@@ -17,7 +17,8 @@ class ReaderStatistics:
     `chunks_found` were in memory, `chunks_loaded` were not; `disk_hits` of these came from the
     cache on disk. The store got `requests` requests, which brought `nbytes` bytes; `hedged` of
     them were sent a second time, because they took much longer than others. `waited_seconds` is
-    how long the program waited for batches.
+    how long the program waited for batches, and `samples_skipped` how many samples were left out
+    with `on_error="skip"`.
     """
 
     chunks_found: int
@@ -27,6 +28,7 @@ class ReaderStatistics:
     nbytes: int
     hedged: int
     waited_seconds: float
+    samples_skipped: int = 0
 
     @classmethod
     def of(
@@ -36,6 +38,7 @@ class ReaderStatistics:
         disk: DiskCache | None,
         *,
         waited_seconds: float,
+        samples_skipped: int = 0,
     ) -> "ReaderStatistics":
         """Return what reading some columns has cost."""
         feeds = [{id(each): each for each in (c.feed, c.spare)} for c in channels]
@@ -43,7 +46,7 @@ class ReaderStatistics:
         found, loaded = (sum(each) for each in zip((0, 0), *counts, strict=True))
         hits = 0 if disk is None else disk.hits
         asked = meter.requests, meter.nbytes, meter.hedged
-        return cls(found, loaded, hits, *asked, waited_seconds)
+        return cls(found, loaded, hits, *asked, waited_seconds, samples_skipped)
 
     @classmethod
     def total(cls, parts: Iterable["ReaderStatistics"]) -> "ReaderStatistics":
@@ -53,10 +56,11 @@ class ReaderStatistics:
 
     def __str__(self) -> str:
         total = max(1, self.chunks_found + self.chunks_loaded)
+        skipped = f", {self.samples_skipped:,} samples skipped" if self.samples_skipped else ""
         return (
             f"{self.chunks_loaded:,} chunks loaded ({self.disk_hits:,} from the cache on disk), "
             f"{self.chunks_found:,} found in memory ({self.chunks_found / total:.0%}), "
             f"{self.nbytes / 1e6:,.1f} MB in {self.requests:,} requests "
             f"({self.hedged:,} sent twice), "
-            f"waited {self.waited_seconds:.2f} s"
+            f"waited {self.waited_seconds:.2f} s{skipped}"
         )

@@ -9,12 +9,12 @@ from typing import Any
 
 import numpy as np
 
-from vstore.errors import InvalidInputError
+from vstore.errors import FormatError, InvalidInputError
 from vstore.faces import internals
 from vstore.format.numbers import Positions
 from vstore.reader.load.buffers import BufferPool
 from vstore.reader.load.disk_cache import DiskCache
-from vstore.reader.load.engine import Batch, Channel, Finish, Pass, Resources
+from vstore.reader.load.engine import Batch, Channel, Finish, Pass, Resources, Unreadable
 from vstore.reader.load.finishing import Finisher
 from vstore.reader.load.hedging import Meter
 from vstore.reader.load.loading import fetch_all
@@ -96,6 +96,7 @@ class Stream:
         self._session: _Session | None = None
         self._channels: dict[str, Channel] = {}
         self._waited_seconds = 0.0
+        self._skipped = 0
         self._meter = Meter()
         self._disk: DiskCache | None = None
         if options.cache_dir is not None:
@@ -240,10 +241,22 @@ class Stream:
                 yield from made.batches(raw, is_ready)
             finally:
                 self._waited_seconds += made.waited_seconds
+                self._skipped += made.skipped
 
     def describe(self, run: Run, index: int, column: str | None) -> str:
         """Return words for a sample: its position in the table, and its key if it has one."""
         return self.source.describe(int(run.positions[index]), column)
+
+    def _fail(self, error: Exception, column: str, position: int) -> Any:
+        """Raise an error for a sample that cannot be decoded; unless those are left out."""
+        if self.options.finish.on_error == "skip":
+            return Unreadable(error)
+        words = self.source.describe(position, column)
+        if not isinstance(error, FormatError):
+            error.add_note(f"This happened while decoding {words}.")
+            raise error
+        code, hint = error.code, error.hint
+        raise type(error)(f"{words}: {error}", code=code, hint=hint, **error.fields) from error
 
     @contextmanager
     def reading(
@@ -256,7 +269,7 @@ class Stream:
 
         session = self._take_session()
         resources = self._resources(workers)
-        run = Pass(session.channels, parts, positions, session.pool, resources, finish)
+        run = Pass(session.channels, parts, positions, session.pool, resources, finish, self._fail)
         is_sound = False
         try:
             yield run
@@ -293,7 +306,11 @@ class Stream:
     def statistics(self) -> ReaderStatistics:
         """Return what reading has cost this process so far."""
         return ReaderStatistics.of(
-            self._channels.values(), self._meter, self._disk, waited_seconds=self._waited_seconds
+            self._channels.values(),
+            self._meter,
+            self._disk,
+            waited_seconds=self._waited_seconds,
+            samples_skipped=self._skipped,
         )
 
     def prefetch(self, progress: Callable[[int, int], None]) -> int:

@@ -53,7 +53,7 @@ def test_a_transform_of_whole_samples_sees_and_makes_all_columns(table: Any) -> 
 
 @pytest.mark.parametrize(
     "transform",
-    [lambda s: None, lambda s: {str(s["label"]): 1}, lambda s: [s]],
+    [lambda s: None, lambda s: {str(s["label"]): 1}, lambda s: [3]],
     ids=["nothing", "other names", "no dict"],
 )
 def test_a_transform_of_whole_samples_must_return_such(table: Any, transform: Any) -> None:

@@ -33,6 +33,9 @@ Raw = tuple[Batch, Runs]
 Finish = Callable[[Batch, Runs], Any]
 """Make of a batch what is to be done with it next; runs on a thread."""
 
+Fail = Callable[[Exception, str, int], Any]
+"""Raise an error, of the sample of a column at a position; or return what stands for it."""
+
 GROUP_NBYTES = 8 * 2**20
 """How much is gathered at a time at most: several small batches, or one, however large."""
 
@@ -41,6 +44,13 @@ GROUP_BATCHES = 16
 
 QUICK_ROWS = 4096
 """In what order so many samples come is known at once; the order of more is not waited for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Unreadable:
+    """Stands in a batch for a sample that cannot be decoded."""
+
+    error: Exception
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +137,7 @@ class Pass:
     pool: BufferPool
     resources: Resources
     finish: Finish
+    fail: Fail
     waited_seconds: float = field(init=False, default=0.0)
     _is_begun: bool = field(init=False, default=False)
     _row_nbytes: float = field(init=False)
@@ -281,7 +292,7 @@ class Pass:
         for loading in unit.awaited:
             loading.wait()
         values = {
-            name: self._column(channel, unit.parts[name], group)
+            name: self._column(name, channel, unit, group)
             for name, channel in self.channels.items()
         }
         fill_missing(values, self.channels)
@@ -296,14 +307,28 @@ class Pass:
             start = stop
         return batches
 
-    def _column(self, channel: Channel, part: Part, group: Group) -> Any:
+    def _column(self, name: str, channel: Channel, unit: _Unit, group: Group) -> Any:
         start, stop = group.start, group.start + group.rows
-        shape = channel.sample_shape
-        out: Any = []
+        shape, part = channel.sample_shape, unit.parts[name]
         if shape is not None:
             out = self.pool.lend((stop - start, *shape), channel.feed.dtype)
-        part.take(start, stop, out)
-        return out
+            part.take(start, stop, out)
+            return out
+        samples: list[Any] = []
+        try:
+            part.take(start, stop, samples)
+        except Exception:  # noqa: BLE001 - raised again for the sample that has it
+            return [self._sample(name, unit, i) for i in range(start, stop)]
+        return samples
+
+    def _sample(self, name: str, unit: _Unit, index: int) -> Any:
+        """Return one sample of a column, knowing which one it is that cannot be decoded."""
+        samples: list[Any] = []
+        try:
+            unit.parts[name].take(index, index + 1, samples)
+        except Exception as error:  # noqa: BLE001 - `fail` raises it
+            return self.fail(error, name, int(unit.positions[index]))
+        return samples[0]
 
 
 def fill_missing(values: Batch, channels: Mapping[str, Channel]) -> None:

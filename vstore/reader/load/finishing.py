@@ -3,7 +3,8 @@
 import inspect
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from itertools import chain
+from typing import Any, Literal, get_args
 
 from vstore.errors import InvalidInputError
 from vstore.reader.load.engine import Batch
@@ -12,6 +13,14 @@ from vstore.reader.load.forms import AS_STORED, NUMPY, Form, Library, Results, o
 Transform = Callable[..., Any]
 Transforms = Mapping[str, Transform] | Transform
 Collate = Literal["dict", "tuple"] | Callable[..., Any]
+OnError = Literal["raise", "skip"]
+
+
+class Skipped:
+    """Stands for a sample that is left out."""
+
+
+SKIPPED = Skipped()
 
 
 @dataclass(frozen=True)
@@ -30,11 +39,22 @@ class Finisher:
     collate: Collate = "dict"
     forms: Mapping[str, Form] = field(default_factory=dict)
     singly: bool = False
+    on_error: OnError = "raise"
 
     def __post_init__(self) -> None:
         if not callable(self.collate) and self.collate not in ("dict", "tuple"):
             msg = f"collate is 'dict', 'tuple' or a function of a batch, not {self.collate!r}"
             raise InvalidInputError(msg)
+        if self.on_error not in get_args(OnError):
+            raise InvalidInputError(f"on_error is 'raise' or 'skip', not {self.on_error!r}")
+        if self.singly and self.on_error == "skip":
+            raise InvalidInputError(
+                "on_error='skip' makes batches shorter, and batch_size=None makes none",
+                hint="give a batch_size",
+            )
+        self._check_transforms()
+
+    def _check_transforms(self) -> None:
         if callable(self.transforms):
             return
         if not isinstance(self.transforms, Mapping):
@@ -53,8 +73,8 @@ class Finisher:
 
     @property
     def calls(self) -> bool:
-        """Whether functions of the user are called."""
-        return bool(self.transforms) or callable(self.collate)
+        """Whether functions of the user are called, or samples may be left out."""
+        return bool(self.transforms) or callable(self.collate) or self.on_error == "skip"
 
     def __call__(self, batch: Batch, results: Sequence[Any] | None = None) -> Any:
         """Return the batch that the user, or `collate`, gets; given as columns by name.
@@ -82,25 +102,54 @@ class Finisher:
             made[name + suffix] = part
 
     def _changed(self, batch: Batch, results: Sequence[Any] | None) -> Batch:
-        """Return a batch with what became of its samples."""
-        if results is None or not self.transforms:
+        """Return a batch with what became of its samples, those left out that were skipped."""
+        if results is None:
+            return batch
+        kept = [i for i, result in enumerate(results) if result is not SKIPPED]
+        if len(kept) < len(results):
+            batch = {name: _picked(values, kept) for name, values in batch.items()}
+            results = [results[i] for i in kept]
+        if not self.transforms:
             return batch
         if not callable(self.transforms):
             values = zip(*results, strict=True)
             columns = dict(zip(self.transforms, values, strict=True))
             return batch | {name: Results(each) for name, each in columns.items()}
-        names = list(results[0]) if isinstance(results[0], dict) else []
-        for sample in results:
-            if not isinstance(sample, dict) or list(sample) != names:
+        samples = list(chain.from_iterable(map(self._listed, results)))
+        if not samples:
+            raise InvalidInputError("a transform of whole samples made none of a whole batch")
+        names = list(samples[0])
+        for sample in samples:
+            if list(sample) != names:
                 raise InvalidInputError(
                     "a transform of whole samples returns a dict with the same names for each, "
                     f"not {sample!r:.100}"
                 )
-        return {name: Results(sample[name] for sample in results) for name in names}
+        return {name: Results(sample[name] for sample in samples) for name in names}
+
+    def _listed(self, result: Any) -> list[dict[str, Any]]:
+        """Return the samples that a transform of whole samples made of one."""
+        samples = result if isinstance(result, list) else [result]
+        if self.singly and len(samples) != 1:
+            raise InvalidInputError(
+                f"a transform made {len(samples)} samples of one, where samples are given singly",
+                hint="give a batch_size",
+            )
+        for sample in samples:
+            if not isinstance(sample, dict):
+                raise InvalidInputError(
+                    "a transform of whole samples returns a dict with the same names for each, or "
+                    f"a list of such, not {sample!r:.100}"
+                )
+        return samples
 
 
 AS_ARRAYS = Finisher()
 """Leaves batches as they are."""
+
+
+def _picked(values: Any, kept: list[int]) -> Any:
+    return [values[i] for i in kept] if isinstance(values, list) else values[kept]
 
 
 def wants_generator(function: Callable[..., Any]) -> bool:

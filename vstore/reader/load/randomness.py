@@ -7,7 +7,7 @@ import struct
 import sys
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
@@ -23,19 +23,21 @@ SAMPLE, BATCH = range(2)
 """What a digest is for."""
 
 _MERSENNE_NBYTES = 2500
+_PLACE = struct.Struct("<3Q")
 
 
-class Draws(NamedTuple):
+class Draws:
     """The randomness of one epoch."""
 
-    seed: int
-    epoch: int
+    def __init__(self, seed: int, epoch: int) -> None:
+        numbers = struct.pack("<2Q", seed & (2**64 - 1), epoch)
+        self._begun = hashlib.blake2b(numbers, digest_size=32)
 
     def digest(self, purpose: int, member: int, place: int) -> Digest:
         """Return what to seed with for the sample at a place, or the batch that begins there."""
-        seed = self.seed & (2**64 - 1)
-        data = struct.pack("<5Q", seed, self.epoch, purpose, member, place)
-        return hashlib.blake2b(data, digest_size=32).digest()
+        begun = self._begun.copy()
+        begun.update(_PLACE.pack(purpose, member, place))
+        return begun.digest()
 
 
 def reseed_of(generator: Any) -> Reseed | None:
@@ -53,15 +55,14 @@ def reseed_of(generator: Any) -> Reseed | None:
 
 
 def _pcg(generator: np.random.PCG64) -> Reseed:
+    numbers: dict[str, int] = {}
+    state: Any = {"bit_generator": "PCG64", "state": numbers, "has_uint32": 0, "uinteger": 0}
+
     def reseed(digest: Digest) -> None:
         # The digest is as good a start as any that a seed sequence makes, and costs less.
-        numbers = [int.from_bytes(half, "little") for half in (digest[:16], digest[16:])]
-        generator.state = {
-            "bit_generator": "PCG64",
-            "state": {"state": numbers[0], "inc": numbers[1] | 1},
-            "has_uint32": 0,
-            "uinteger": 0,
-        }
+        numbers["state"] = int.from_bytes(digest[:16], "little")
+        numbers["inc"] = int.from_bytes(digest[16:], "little") | 1
+        generator.state = state
 
     return reseed
 

@@ -20,6 +20,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from vstore.reader.load.engine import GROUP_BATCHES, Raw
+from vstore.reader.load.finishing import SKIPPED
 from vstore.reader.load.hands import Hand
 from vstore.reader.load.randomness import own_generators, trace
 from vstore.reader.load.trial import Samples, Setting, Trial, watched
@@ -54,10 +55,14 @@ class _Job:
             if self.error is None or index < self.error[0]:
                 self.error = index, error
 
-    def count_down(self, seconds: float) -> bool:
-        """Count one part as finished; return whether that was the last."""
+    def count_seconds(self, seconds: float) -> None:
+        """Count how long a thread took."""
         with self.lock:
             self.seconds += seconds
+
+    def count_down(self) -> bool:
+        """Count one part as finished; return whether that was the last."""
+        with self.lock:
             self.unfinished -= 1
             return not self.unfinished
 
@@ -73,9 +78,11 @@ class Transforming:
         self._is_watched = True
         self._vain = 0
         self._seconds = 0.0
+        self._batch_seconds = PART_SECONDS
         self._queue: deque[_Job] = deque()
         self._threads = ThreadPoolExecutor(setting.threads, thread_name_prefix="vstore-transform")
         self.waited_seconds = 0.0
+        self.skipped = 0
 
     def close(self) -> None:
         """Stop, once threads are done with the samples that they are at."""
@@ -87,8 +94,11 @@ class Transforming:
         self, raw: Iterator[Raw], is_ready: Callable[[], bool]
     ) -> Generator[Any, None, None]:
         """Yield what becomes of batches; `is_ready` tells whether there is one without waiting."""
+        finisher = self._setting.finisher
+        is_each = bool(finisher.transforms) or finisher.on_error == "skip"
         jobs = (
-            _Job(Samples(self._setting, batch, runs), [None] * count(runs)) for batch, runs in raw
+            _Job(Samples(self._setting, batch, runs), [None] * (count(runs) if is_each else 0))
+            for batch, runs in raw
         )
         while True:
             if not self._queue and not self._begin_next(jobs):
@@ -98,6 +108,7 @@ class Transforming:
             started = time.perf_counter()
             self._finish(job)
             self.waited_seconds += time.perf_counter() - started
+            self.skipped += sum(result is SKIPPED for result in job.results)
             self._begin_ready(jobs, is_ready)
             made = [job.made]
             del job
@@ -127,8 +138,7 @@ class Transforming:
     def _begin_ready(self, jobs: Iterator[_Job], is_ready: Callable[[], bool]) -> None:
         """Begin as many batches that are read as threads have use for."""
         while not self._is_alone and is_ready():
-            usual = self._seconds * (len(self._queue[-1].results) if self._queue else 1)
-            together = max(1, min(GROUP_BATCHES, int(PART_SECONDS / max(1e-9, usual))))
+            together = max(1, min(GROUP_BATCHES, int(PART_SECONDS / self._batch_seconds)))
             if len(self._queue) > self._setting.threads * together:
                 return
             group: list[_Job] = []
@@ -146,43 +156,57 @@ class Transforming:
         """Have threads make some batches: several of them at a time, or parts of a single one."""
         for job in group:
             job.is_begun = True
-        if len(group) > 1:
-            self._threads.submit(self._make, group)
-            return
         job, stop = group[0], len(group[0].results)
         step = max(1, int(PART_SECONDS / max(1e-9, self._seconds)))
         parts = [(at, min(at + step, stop)) for at in range(job.tried, stop, step)]
-        parts = parts or [(stop, stop)]
+        if len(group) > 1 or len(parts) <= 1:
+            self._threads.submit(self._make, group)
+            return
         job.unfinished = len(parts)
         for part in parts:
             self._threads.submit(self._make_part, job, *part)
 
     def _make(self, group: list[_Job]) -> None:
+        """Make whole batches; runs on a thread."""
+        with self._watching(group):
+            for job in group:
+                self._transform(job, job.tried, len(job.results))
+                self._put_together(job)
         for job in group:
-            self._make_part(job, 0, len(job.results))
+            job.done.set()
 
     def _make_part(self, job: _Job, start: int, stop: int) -> None:
-        """Transform some samples of a batch; make it if they were the last. Runs on a thread."""
+        """Make a part of a batch, and the batch if it is the last part; runs on a thread."""
+        with self._watching([job]):
+            self._transform(job, start, stop)
+        if job.count_down():
+            with self._watching([job]):
+                self._put_together(job)
+            job.done.set()
+
+    def _transform(self, job: _Job, start: int, stop: int) -> None:
         started = time.perf_counter()
         index = start
         try:
             with self._hand() as hand:
-                with self._watching(job):
-                    for index in range(start, stop):
-                        if self._is_stopped:
-                            return
-                        job.results[index] = job.samples.transformed(hand, index)
-                if not job.count_down(time.perf_counter() - started):
-                    return
-                if job.error is None:
-                    with self._watching(job):
-                        job.made = job.samples.put_together(hand, job.results)
+                for index in range(start, stop):
+                    if self._is_stopped:
+                        return
+                    job.results[index] = job.samples.transformed(hand, index)
         except BaseException as error:  # noqa: BLE001 - raised again where the batch is awaited
             job.fail(index, error)
-            if not job.unfinished or job.count_down(0.0):
-                job.done.set()
-        else:
-            job.done.set()
+        job.count_seconds(time.perf_counter() - started)
+
+    def _put_together(self, job: _Job) -> None:
+        if job.error is not None or self._is_stopped:
+            return
+        started = time.perf_counter()
+        try:
+            with self._hand() as hand:
+                job.made = job.samples.put_together(hand, job.results)
+        except BaseException as error:  # noqa: BLE001 - as above
+            job.fail(len(job.results), error)
+        job.count_seconds(time.perf_counter() - started)
 
     @contextmanager
     def _hand(self) -> Generator[Hand, None, None]:
@@ -198,13 +222,12 @@ class Transforming:
             self._hands.append(hand)
 
     @contextmanager
-    def _watching(self, job: _Job) -> Generator[None, None, None]:
-        """Suspect a job if a global generator changes meanwhile."""
+    def _watching(self, jobs: list[_Job]) -> Generator[None, None, None]:
+        """Suspect jobs if a global generator changes meanwhile."""
         before = trace() if self._is_watched else None
-        try:
-            yield
-        finally:
-            if before is not None and trace() != before:
+        yield
+        if before is not None and trace() != before:
+            for job in jobs:
                 job.is_suspect = True
 
     def _finish(self, job: _Job) -> None:
@@ -220,6 +243,7 @@ class Transforming:
         made = len(job.results) - job.tried
         if made:
             self._seconds = (self._seconds + job.seconds / made) / 2
+        self._batch_seconds = max(1e-9, (self._batch_seconds + job.seconds) / 2)
 
     def _make_here(self, job: _Job) -> None:
         with own_generators() as lent, self._hand() as hand:

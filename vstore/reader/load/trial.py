@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from vstore.errors import InvalidInputError
 from vstore.reader.load.copies import NoCopyError, keeps_nothing
-from vstore.reader.load.engine import Batch
-from vstore.reader.load.finishing import Finisher
+from vstore.reader.load.engine import Batch, Unreadable
+from vstore.reader.load.finishing import SKIPPED, Finisher
 from vstore.reader.load.hands import Hand
 from vstore.reader.load.randomness import BATCH, SAMPLE, Draws, Reseed, own_generators, trace
 from vstore.reader.plan.runs import Run, Runs, spot
@@ -45,24 +46,40 @@ class Samples:
     runs: Runs
 
     def transformed(self, hand: Hand, index: int, lent: Sequence[Reseed] = ()) -> Any:
-        """Return what becomes of one, global generators that were lent seeded for it."""
+        """Return what becomes of one; global generators that were lent are seeded for it.
+
+        That is `SKIPPED` for one that fails, where such are left out.
+        """
+        skips = self.setting.finisher.on_error == "skip"
         run, inside = spot(self.runs, index)
         digest = b""
         if lent or hand.draws:
             digest = self.setting.draws.digest(SAMPLE, run.member, run.place(inside))
         try:
+            if skips and any(isinstance(v[index], Unreadable) for v in self.batch.values()):
+                return SKIPPED
             return hand.transform(self.batch, index, digest, lent)
         except Exception as error:
+            if skips:
+                return SKIPPED
             which = self.setting.describe(run, inside, hand.column)
             error.add_note(f"This happened while transforming {which}.")
             raise
 
     def put_together(self, hand: Hand, results: list[Any], lent: Sequence[Reseed] = ()) -> Any:
         """Return the batch that is made of what became of the samples."""
+        if results and all(result is SKIPPED for result in results):
+            raise self._none_left()
         made = self.setting.finisher(self.batch, results)
         first = self.runs[0]
         digest = self.setting.draws.digest(BATCH, first.member, first.first)
         return hand.collate(made, digest, lent)
+
+    def _none_left(self) -> Exception:
+        first = self.setting.describe(self.runs[0], 0, None)
+        return InvalidInputError(
+            f"no sample of the batch that begins with {first} could be made: all were skipped"
+        )
 
 
 class Trial:
