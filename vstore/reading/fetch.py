@@ -7,11 +7,12 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from vstore.errors import CorruptionError, NotFoundError
+from vstore.errors import CorruptionError, NotFoundError, StorageError, VstoreError
 from vstore.format import commit as commits
 from vstore.format import object_keys
 from vstore.format.commit import CommitDocument
 from vstore.format.digest import RESTORE, Digest, raw_digest, read_verified
+from vstore.history.documents import repository_not_found
 from vstore.history.forwarding import MOST_HOPS, Moves
 from vstore.lazy import lazy
 from vstore.reading import caches
@@ -132,7 +133,14 @@ class Fetcher:
         except NotFoundError as exc:
             raise self._missing(object_keys.index(digest)) from exc
 
-    def _missing(self, key: Key) -> CorruptionError:
+    def _missing(self, key: Key) -> VstoreError:
+        """Return the error for an object that is missing, or for a repository that is."""
+        try:
+            self.store.get(object_keys.REPOSITORY)
+        except NotFoundError:
+            return repository_not_found(self.store.url)
+        except StorageError:
+            pass  # a reader need not be allowed to read it
         return CorruptionError(
             f"{key} is missing from {self.store.url}", code="damaged-object", hint=RESTORE
         )
