@@ -23,6 +23,7 @@ from vstore.reader.plan.planner import Layout, Spans, works
 from vstore.reader.plan.progress import Progress
 from vstore.reader.plan.runs import Run
 from vstore.reader.plan.sample_deal import SampleDeal
+from vstore.reader.settings import group_of
 from vstore.reader.statistics import ReaderStatistics
 from vstore.reader.stream import Stream, as_read
 
@@ -85,8 +86,12 @@ class MixedStream:
 
     def at_rank(self, rank: int, world_size: int) -> None:
         """Become the part of another rank; epochs that begin from now on follow it."""
+        self.at_group(*group_of(rank, world_size, self._options.replication))
+
+    def at_group(self, rank: int, world_size: int) -> None:
+        """Become the part of another group of ranks that get the same samples."""
         for stream in self._streams:
-            stream.at_rank(rank, world_size)
+            stream.at_group(rank, world_size)
         self._options = self._streams[0].options
         self.deal(Cursor())
 

@@ -21,7 +21,7 @@ from vstore.reader.mixture import MixedStream, Mixture
 from vstore.reader.plan.cursor import Cursor
 from vstore.reader.plan.drawing import Weights
 from vstore.reader.plan.planner import Shuffle
-from vstore.reader.settings import CACHE_NBYTES, MEMORY_NBYTES, Options
+from vstore.reader.settings import CACHE_NBYTES, MEMORY_NBYTES, Options, group_of
 from vstore.reader.source import Source
 from vstore.reader.stream import Stream
 from vstore.reader.windows import Windows
@@ -40,6 +40,7 @@ class ReadOptions(TypedDict, total=False):
     drop_last: bool
     rank: int | None
     world_size: int | None
+    replication: int
     rows: Any
     keys: Sequence[Any] | None
     weights: Any
@@ -63,6 +64,7 @@ _INTEGERS = {
     "window_nbytes": (1, True),
     "rank": (0, True),
     "world_size": (1, True),
+    "replication": (1, False),
     "memory_nbytes": (1, False),
     "threads": (1, True),
     "requests": (1, True),
@@ -93,6 +95,7 @@ class Choices:
     drop_last: bool = False
     rank: int | None = None
     world_size: int | None = None
+    replication: int = 1
     rows: Any = None
     keys: Sequence[Any] | None = None
     weights: Any = None
@@ -215,6 +218,7 @@ class Choices:
 
     def _options(self, finisher: Finisher, allocate: Allocate, source: Source) -> Options:
         window = self.window
+        rank, world_size = group_of(self.rank or 0, self.world_size or 1, self.replication)
         if self.window_nbytes is not None:
             window = max(1, int(self.window_nbytes / max(1.0, source.sample_nbytes)))
         return Options(
@@ -226,8 +230,9 @@ class Choices:
             samples=self.samples,
             weights=self._drawing(source),
             drop_last=self.drop_last,
-            rank=self.rank or 0,
-            world_size=self.world_size or 1,
+            rank=rank,
+            world_size=world_size,
+            replication=self.replication,
             memory_nbytes=self.memory_nbytes,
             threads=self.threads,
             requests=self.requests,

@@ -40,6 +40,9 @@ class Reader:
         rank, world_size: which part of every global batch to read. All ranks get equally
             many batches, and each sample goes to one of them. The global batches are the
             same for every number of ranks with the same `batch_size * world_size`.
+        replication: how many neighboring ranks get the same samples, as those of one model that
+            is divided among them (tensor or sequence parallel) need. Groups of so many ranks
+            share the samples then, and `batch_size` is that of each group.
         rows: which samples: an index over positions, or a function that gets the columns
             by name and returns one, such as `lambda c: c["label"][:] == 3`. Positions of the
             shape (samples, width), or `Windows`, make one sample of every `width` rows: a batch

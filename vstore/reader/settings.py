@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from vstore.errors import InvalidInputError
 from vstore.reader.load.buffers import Allocate, allocate
 from vstore.reader.load.finishing import AS_ARRAYS, Finisher
 from vstore.reader.plan.drawing import Weights
@@ -35,6 +36,8 @@ class Options:
     drop_last: bool = False
     rank: int = 0
     world_size: int = 1
+    replication: int = 1
+    """How many neighboring ranks get the same samples; `rank` and `world_size` count groups."""
     memory_nbytes: int = MEMORY_NBYTES
     threads: int | None = None
     requests: int | None = None
@@ -42,3 +45,24 @@ class Options:
     cache_nbytes: int = CACHE_NBYTES
     finish: Finisher = AS_ARRAYS
     allocate: Allocate = allocate
+
+
+def group_of(rank: int, world_size: int, replication: int) -> tuple[int, int]:
+    """Return the number of a rank's group, and how many groups of that many ranks there are.
+
+    A process that is alone is a group.
+
+    >>> group_of(5, 8, 2), group_of(0, 1, 2)
+    ((2, 4), (0, 1))
+
+    Raises:
+        InvalidInputError: the ranks make no whole groups.
+    """
+    if world_size == 1:
+        return rank, world_size
+    if world_size % replication:
+        raise InvalidInputError(
+            f"{world_size} ranks make no whole groups of {replication}: replication is how many "
+            "neighboring ranks get the same samples, and divides the number of ranks"
+        )
+    return rank // replication, world_size // replication

@@ -36,7 +36,7 @@ from vstore.reader.plan.planner import (
 from vstore.reader.plan.progress import Progress
 from vstore.reader.plan.runs import Run, Runs
 from vstore.reader.plan.sample_deal import InterleavedOrder, SampleDeal
-from vstore.reader.settings import Options
+from vstore.reader.settings import Options, group_of
 from vstore.reader.source import Source
 from vstore.reader.statistics import ReaderStatistics
 
@@ -143,6 +143,10 @@ class Stream:
 
     def at_rank(self, rank: int, world_size: int) -> None:
         """Become the part of another rank; epochs that begin from now on follow it."""
+        self.at_group(*group_of(rank, world_size, self.options.replication))
+
+    def at_group(self, rank: int, world_size: int) -> None:
+        """Become the part of another group of ranks that get the same samples."""
         options = self.options
         if (rank, world_size) == (options.rank, options.world_size):
             return

@@ -40,7 +40,7 @@ class _Batches(IterableDataset[Any]):
         if info is None:
             raise AssertionError
         *place, rank, world_size = self._begin.tolist()
-        self._stream.at_rank(rank, world_size)
+        self._stream.at_group(rank, world_size)
         cursor = replace(Cursor(*place), worker=info.id, workers=info.num_workers)
         return self._stream.batches(self._stream.begin(cursor))
 

@@ -128,7 +128,7 @@ class StreamingDataset(IterableDataset[Any]):
                 )
             return
         if is_shared:
-            self._stream.at_rank(0, 1)
+            self._stream.at_group(0, 1)
             return
         is_told = self._sent_to == os.getpid() and get_worker_info() is not None
         if not is_told or is_distributed():
