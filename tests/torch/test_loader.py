@@ -173,3 +173,14 @@ def test_ranks_that_would_read_different_epochs_are_noticed(
     next(iter(first))
     with pytest.raises(vstore.InvalidInputError, match=r"epoch 1 in its pass 2 .* epoch 5"):
         numbers(first)
+
+
+@pytest.mark.parametrize("workers", [0, 1])
+def test_workers_leave_the_form_of_a_batch_alone(table: Any, workers: int) -> None:
+    def dated(batch: Any) -> Any:
+        return batch["i"], batch["i"].numpy().astype("datetime64[D]")
+
+    with loader(table, num_workers=workers, collate=dated) as made:
+        batch = next(iter(made))
+    assert isinstance(batch, tuple)
+    assert (batch[0].numpy().astype("datetime64[D]") == batch[1]).all()

@@ -110,6 +110,7 @@ class Loader:
             "prefetch_factor": as_integer("prefetch_factor", prefetch_factor, least=1),
             "multiprocessing_context": multiprocessing_context,
             "worker_init_fn": worker_init_fn,
+            "collate_fn": _unchanged,
         }
         memory = pinned if pin_memory and not self._workers else allocate
         self._stream = Choices.of(options).stream(data, columns, library=TORCH, allocate=memory)
@@ -218,3 +219,8 @@ def _followed(
 ) -> Generator[Any, None, None]:
     with closing(batches):
         yield from progress.follow(batches)
+
+
+def _unchanged(batch: Any) -> Any:
+    """Return a batch as it was made; torch would make lists of tuples, and refuse dates."""
+    return batch
