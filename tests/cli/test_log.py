@@ -165,9 +165,10 @@ def test_no_repository_named(run: Run) -> None:
 
 def test_messages_cannot_steer_the_terminal(run: Run) -> None:
     repo = vstore.create("repo", author="Eve\x1b[2J")
-    with repo.transaction("main", message="red \x1b[31m [bold]text[/bold]") as tx:
+    with repo.transaction("main", message="red \x1b[31m\u202e [bold]text[/bold]") as tx:
         tx.create_array("x", shape=(1,), dtype="int8")[:] = 1
     for arguments in (["log", "repo"], ["log", "repo", "--oneline"], ["show", "repo@main"]):
         shown = run(*arguments).out
         assert "\x1b" not in shown
-        assert "red ?[31m [bold]text[/bold]" in shown
+        assert "\u202e" not in shown
+        assert "red ?[31m? [bold]text[/bold]" in shown

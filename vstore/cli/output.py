@@ -21,7 +21,10 @@ PIPE_WIDTH = 1000
 """How wide lines may get where nobody reads them on a screen: nothing is cut there."""
 
 _PLAIN = (str, int, bool, type(None))
-_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+_MISLEADING = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff]"
+)
+"""Control characters, and those that change the direction of text or break its lines."""
 
 
 def console(*, stderr: bool = False) -> Console:
@@ -32,12 +35,12 @@ def console(*, stderr: bool = False) -> Console:
 
 
 def printable(text: str) -> str:
-    r"""Return text without what could steer a terminal.
+    r"""Return text without characters that control a terminal or the direction of text.
 
-    >>> printable("red \x1b[31m")
-    'red ?[31m'
+    >>> printable("red \x1b[31m"), printable("gpj.\u202eexe")
+    ('red ?[31m', 'gpj.?exe')
     """
-    return _CONTROL.sub("?", text)
+    return _MISLEADING.sub("?", text)
 
 
 def write_json(value: Any, *, is_compact: bool = False) -> None:
