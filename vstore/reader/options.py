@@ -285,7 +285,7 @@ class Choices:
         info = internals(column).info
         kind = self.ragged if info.kind.is_ragged and not isinstance(self.ragged, Mapping) else None
         dtype = column.dtype if info.kind.is_ragged else None
-        return Form(kind, info.shape, dtype, info.optional)
+        return Form(kind, info.shape, dtype, info.optional and not info.kind.is_plain)
 
     def _may_differ(self, name: str, columns: Mapping[str, Column]) -> bool:
         """Return whether the samples called `name` may be arrays that differ in shape."""

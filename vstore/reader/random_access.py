@@ -3,19 +3,22 @@
 import os
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from vstore.format.numbers import Positions
+from vstore.format.table.names import VALID_SUFFIX
 from vstore.reader.load.buffers import BufferPool
 from vstore.reader.load.disk_cache import DiskCache
 from vstore.reader.load.engine import Batch, Channel, fill_missing
-from vstore.reader.load.feeds import Part
+from vstore.reader.load.feeds import ABSENT, Feed, Part
 from vstore.reader.load.hedging import Meter
 from vstore.reader.load.loading import Loading
-from vstore.reader.load.session import Memory, open_channels
+from vstore.reader.load.session import Memory, Selection, open_channels
 from vstore.reader.settings import MEMORY_NBYTES
 from vstore.reader.source import Source
 from vstore.reader.statistics import ReaderStatistics
@@ -29,6 +32,7 @@ class _Session:
 
     pid: int
     channels: dict[str, Channel]
+    feeds: dict[str, tuple[Selection, Feed]]
     pool: BufferPool
     lock: threading.Lock
 
@@ -78,6 +82,21 @@ class RandomAccess:
             self._waited_seconds += time.perf_counter() - started
         return batch
 
+    def take_one(self, position: int) -> Batch:
+        """Return the sample at a position; one that is in memory costs next to nothing."""
+        session = self._opened()
+        with session.lock:
+            found: Batch = {}
+            for name, (selection, feed) in session.feeds.items():
+                value = feed.find(selection.row(position))
+                if value is ABSENT:
+                    break
+                found[name] = value
+            else:
+                return _filled(found, session.channels)
+        batch = self.take(np.array([position], np.int64))
+        return {name: values[0] for name, values in batch.items()}
+
     def statistics(self) -> ReaderStatistics:
         """Return what reading has cost this process so far."""
         channels = {} if self._session is None else self._session.channels
@@ -98,7 +117,11 @@ class RandomAccess:
             unit_rows=_ROWS_AT_A_TIME,
             rows_per_block=geometry.rows_per_chunk,
         )
-        self._session = _Session(os.getpid(), channels, pool, threading.Lock())
+        feeds = {
+            name: (self._source.selections[name.removesuffix(VALID_SUFFIX)], channel.feed)
+            for name, channel in channels.items()
+        }
+        self._session = _Session(os.getpid(), channels, feeds, pool, threading.Lock())
         return self._session
 
 
@@ -107,6 +130,14 @@ def _random_access(
 ) -> RandomAccess:
     cache = None if disk is None else DiskCache(*disk)
     return RandomAccess(source, memory_nbytes=memory_nbytes, disk=cache)
+
+
+def _filled(sample: Batch, channels: Mapping[str, Channel]) -> Batch:
+    """Return a sample with what stands for those of its columns that are missing."""
+    for name, channel in channels.items():
+        if channel.fill is not None and not sample[name + VALID_SUFFIX]:
+            sample[name] = np.full(channel.feed.row_shape or (), channel.fill, channel.feed.dtype)
+    return sample
 
 
 def _taken(channel: Channel, positions: Positions, pool: BufferPool) -> Any:

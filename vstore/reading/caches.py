@@ -70,6 +70,10 @@ class LruCache(Generic[K, V]):
             self._entries.move_to_end(name)
             return found[0]
 
+    def __contains__(self, name: object) -> bool:
+        """Return whether a value is kept, without using it."""
+        return name in self._entries
+
     def put(self, name: K, value: V) -> bool:
         """Keep a value instead of those used longest ago; return whether it is kept."""
         weight = self._weigh(value)

@@ -4,7 +4,8 @@ import sys
 from collections.abc import Iterator
 from typing import Any
 
-from torch.utils.data._utils.fetch import _IterableDatasetFetcher
+from torch.utils.data import Subset, default_collate
+from torch.utils.data._utils.fetch import _IterableDatasetFetcher, _MapDatasetFetcher
 
 from vstore.errors import InvalidInputError
 
@@ -47,3 +48,16 @@ def _callers() -> Iterator[Any]:
 
 def _is_theirs(caller: Any) -> bool:
     return type(caller).__module__.partition(".")[0] in _LIBRARIES
+
+
+def is_collated_by_torch() -> bool:
+    """Return whether what the caller gives goes to torch's own collation, and nowhere else.
+
+    That is so where a `DataLoader` with no `collate_fn` of the user asks, be it for a `Subset`.
+    """
+    frame = sys._getframe(2)  # noqa: SLF001 - a DataLoader does not say it otherwise
+    while frame.f_code is Subset.__getitems__.__code__ and frame.f_back is not None:
+        frame = frame.f_back
+    fetcher: Any = frame.f_locals.get("self")
+    is_fetching = frame.f_code is _MapDatasetFetcher.fetch.__code__
+    return is_fetching and fetcher.collate_fn is default_collate

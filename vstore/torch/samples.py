@@ -1,21 +1,22 @@
 """Samples by position: what a `DataLoader` with a sampler of its own wants."""
 
-import collections
 import operator
 import os
-from collections.abc import Iterator, Sequence
-from functools import lru_cache
-from typing import Any, SupportsIndex
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
-from torch.utils.data import Dataset, default_collate
-from torch.utils.data._utils.collate import default_collate_fn_map
+import torch
+from torch.utils.data import Dataset
 
-from vstore.errors import InvalidInputError
-from vstore.faces import exported_from
+from vstore.errors import InvalidInputError, advise
+from vstore.faces import exported_from, internals
 from vstore.format.table.names import VALID_SUFFIX
 from vstore.format.zarr.selection import positions as resolve
+from vstore.reader.load.finishing import Finisher, Transforms, wants_generator
+from vstore.reader.load.forms import AS_STORED, Form, Results, one_by_one
 from vstore.reader.options import as_cache, as_integer
 from vstore.reader.random_access import RandomAccess
 from vstore.reader.settings import CACHE_NBYTES, MEMORY_NBYTES
@@ -23,114 +24,174 @@ from vstore.reader.source import Source
 from vstore.reader.statistics import ReaderStatistics
 from vstore.reading.column import Column
 from vstore.reading.table import Table
-from vstore.torch.tensors import as_tensors
+from vstore.torch.callers import is_collated_by_torch
+from vstore.torch.sample import Whole, sample_type
+from vstore.torch.tensors import TORCH, as_tensors
 
 
-class Sample:
-    """Marks the named tuples that hold one sample, or one batch."""
+@dataclass(frozen=True)
+class _Making:
+    """How samples and batches are made of what was read.
 
-    __slots__ = ()
+    `forms` are those of the columns by the names that samples have for them, in order, masks
+    among them.
+    """
+
+    forms: Mapping[str, Form]
+    lists: frozenset[str]
+    as_dict: bool = False
+    transforms: Transforms = field(default_factory=dict)
+
+    def sample(self, values: Sequence[Any]) -> Any:
+        """Return a sample, given as it was read."""
+        if not self.transforms:
+            return self._put(self.forms, map(as_tensors, values))
+        return self._converted(self._changed(values))
+
+    def samples(self, columns: Sequence[Any]) -> list[Any]:
+        """Return several samples, given as columns."""
+        if self.transforms:
+            return [self._converted(made) for made in self._all_changed(columns)]
+        parts = [_rows(as_tensors(column)) for column in columns]
+        return [self._put(self.forms, values) for values in zip(*parts, strict=True)]
+
+    def batch(self, columns: Sequence[Any]) -> Any:
+        """Return a batch, given as columns."""
+        if not self.transforms:
+            return self._put(self.forms, map(as_tensors, columns))
+        changed = self._all_changed(columns)
+        made = dict(zip(self.forms, columns, strict=True))
+        if callable(self.transforms):
+            made = {name: Results(each[name] for each in changed) for name in changed[0]}
+        else:
+            made |= {name: Results(each[name] for each in changed) for name in self.transforms}
+        return self._put(made, [self._together(name, value) for name, value in made.items()])
+
+    def _together(self, name: str, values: Any) -> Any:
+        form = self.forms.get(name, AS_STORED)
+        try:
+            return form.of(name, values, TORCH)[""]
+        except InvalidInputError as error:
+            advise(error, "give the DataLoader a `collate_fn`, which gets a list of samples")
+            raise
+
+    def _put(self, names: Mapping[str, Any], values: Any) -> Any:
+        if self.as_dict:
+            return dict(zip(names, values, strict=True))
+        return (self._type if names is self.forms else sample_type(tuple(names)))(*values)
+
+    @cached_property
+    def _type(self) -> Any:
+        return sample_type(tuple(self.forms), self.lists)
+
+    def _converted(self, made: Mapping[str, Any]) -> Any:
+        values = [one_by_one([value], TORCH)[0] for value in made.values()]
+        if not callable(self.transforms):
+            return self._put(self.forms, values)
+        return self._put(made, values)
+
+    def _all_changed(self, columns: Sequence[Any]) -> list[Mapping[str, Any]]:
+        changed = [self._changed(values) for values in zip(*columns, strict=True)]
+        if any(list(each) != list(changed[0]) for each in changed):
+            raise _no_sample([list(each) for each in changed])
+        return changed
+
+    def _changed(self, values: Sequence[Any]) -> Mapping[str, Any]:
+        """Return what transforms make of a sample; a column that it lacks stays None."""
+        sample = dict(zip(self.forms, values, strict=True))
+        if callable(self.transforms):
+            made = self._called(self.transforms, sample)
+            if not isinstance(made, Mapping):
+                raise _no_sample(made)
+            return made
+        for name, transform in self.transforms.items():
+            if sample[name] is not None:
+                sample[name] = self._called(transform, sample[name])
+        return sample
+
+    def _called(self, transform: Any, value: Any) -> Any:
+        if wants_generator(transform):
+            return transform(value, _generator())
+        return transform(value)
 
 
-class Samples(Sequence[Any]):
-    """Samples that were read together; torch's own collation makes a batch of them at once."""
-
-    def __init__(self, kind: type, columns: Sequence[Any], length: int) -> None:
-        self._kind = kind
-        self._columns = columns
-        self._length = length
-
-    def __len__(self) -> int:
-        return self._length
-
-    def __getitem__(self, index: Any) -> Any:
-        if isinstance(index, slice):
-            return [self[i] for i in range(*index.indices(self._length))]
-        if not -self._length <= index < self._length:
-            raise IndexError(f"there are {self._length} samples, and none at {index}")
-        return self._kind(*(column[index] for column in self._columns))
-
-    def __iter__(self) -> Iterator[Any]:
-        return map(self._kind, *self._columns)
-
-    def together(self) -> Any:
-        """Return one tuple of whole columns."""
-        return self._kind(*self._columns)
+def _no_sample(made: Any) -> InvalidInputError:
+    return InvalidInputError(
+        "a transform of whole samples returns a dict with the same names for each, "
+        f"not {made!r:.100}"
+    )
 
 
-def _collate(batch: Sequence[Any], *, collate_fn_map: Any = None) -> Any:
-    """Make a batch of samples; those read together need not be put together again."""
-    del collate_fn_map
-    if isinstance(batch, Samples):
-        return batch.together()
-    return type(batch[0])(*(default_collate(list(each)) for each in zip(*batch, strict=True)))
+_generators: dict[tuple[int, int], np.random.Generator] = {}
 
 
-default_collate_fn_map[Sample] = _collate
+def _generator() -> np.random.Generator:
+    """Return the generator of this process, which follows from torch's seed in it."""
+    key = os.getpid(), torch.initial_seed()
+    if key not in _generators:
+        _generators.clear()
+        _generators[key] = np.random.default_rng(key[1])
+    return _generators[key]
 
 
-@lru_cache(maxsize=256)
-def _kind(fields: tuple[str, ...]) -> type:
-    """Return the named tuple of some fields, one and the same for equal fields."""
-    make: Any = collections.namedtuple
-    base = make("Sample", fields, rename=True)
-    methods = {"__slots__": (), "__reduce__": _reduce, "__module__": __name__}
-    return type("Sample", (Sample, base), methods)
-
-
-def _reduce(sample: Any) -> tuple[Any, ...]:
-    return _restored, (sample._fields, tuple(sample))
-
-
-def _restored(fields: tuple[str, ...], values: tuple[Any, ...]) -> Any:
-    return _kind(fields)(*values)
+def _rows(column: Any) -> Sequence[Any]:
+    return column.unbind(0) if isinstance(column, torch.Tensor) else column
 
 
 @exported_from("vstore.torch")
 class SampleDataset(Dataset[Any]):
-    """Samples of some columns by position, each a named tuple of tensors.
+    """Samples of some columns by position, each a named tuple of tensors, or a dict.
 
     Text and bytes come as `str` and `bytes`, images as tensors of shape (height, width[,
-    channels]), and a sample that a column lacks as None. Through a `DataLoader` a whole batch
-    is read at once; decoded chunks stay in memory, so that a global shuffle decodes each as
-    seldom as that memory allows. Works in worker processes however they are started.
+    channels]). A column of which samples may be missing is followed by a mask, `x_valid` in a
+    tuple and `x.valid` in a dict. Through a `DataLoader` a whole batch is read at once;
+    decoded chunks stay in memory, so that a global shuffle decodes each as seldom as that
+    memory allows. Works in worker processes however they are started.
     """
 
-    def __init__(self, access: RandomAccess, fields: Sequence[str]) -> None:
+    def __init__(self, access: RandomAccess, making: _Making) -> None:
         self._access = access
-        self._fields = tuple(fields)
-        self._kind = _kind(self._fields)
+        self._making = making
+        self._length = len(access)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return SampleDataset, (self._access, self._fields)
+        return SampleDataset, (self._access, self._making)
 
     def __len__(self) -> int:
-        return len(self._access)
+        return self._length
 
     @property
     def statistics(self) -> ReaderStatistics:
         """What reading has cost this process so far."""
         return self._access.statistics()
 
-    def __getitem__(self, index: SupportsIndex | slice) -> Any:
-        """Return one sample, or several for a slice.
+    def __getitem__(self, index: Any) -> Any:
+        """Return one sample, or a list of several for a slice, a list or an array of integers.
 
         Raises:
             OutOfBoundsError: a position outside the dataset.
         """
         if isinstance(index, slice):
-            return self.__getitems__(range(*index.indices(len(self))))
-        return self.__getitems__([index])[0]
+            return self.__getitems__(range(*index.indices(self._length)))
+        if isinstance(index, list | tuple | range | np.ndarray | torch.Tensor) and np.ndim(index):
+            return self.__getitems__(index)
+        position = _as_index(index)
+        if not 0 <= position < self._length:
+            position = int(resolve(np.array([position]), self._length)[0])
+        return self._making.sample(list(self._access.take_one(position).values()))
 
-    def __getitems__(self, indices: Sequence[SupportsIndex]) -> Samples:
-        """Return several samples, reading each chunk once."""
-        positions = resolve(np.array([_as_index(i) for i in indices], np.int64), len(self))
-        batch = self._access.take(positions)
-        columns = [
-            as_tensors(_marked(batch[name], batch.get(name + VALID_SUFFIX)))
-            for name in self._access.columns
-        ]
-        return Samples(self._kind, columns, len(positions))
+    def __getitems__(self, indices: Any) -> list[Any]:
+        """Return a list of several samples, reading each chunk once."""
+        columns = self._read(indices)
+        if is_collated_by_torch():
+            return [Whole(self._making.batch(columns))]
+        return self._making.samples(columns)
+
+    def _read(self, indices: Any) -> list[Any]:
+        if isinstance(indices, np.ndarray | torch.Tensor):
+            indices = indices.tolist()
+        asked = np.array([_as_index(i) for i in indices], np.int64)
+        return list(self._access.take(resolve(asked, self._length)).values())
 
 
 def _as_index(index: Any) -> int:
@@ -138,15 +199,8 @@ def _as_index(index: Any) -> int:
         return operator.index(index)
     except TypeError:
         raise InvalidInputError(
-            f"samples are indexed by integers or a slice, not by {index!r}"
+            f"samples are indexed by integers, a list of integers or a slice, not by {index!r}"
         ) from None
-
-
-def _marked(values: Any, valid: NDArray[np.bool_] | None) -> Any:
-    """Return a column of which some samples may be missing as a list with None for those."""
-    if valid is None or isinstance(values, list):
-        return values
-    return [value if there else None for value, there in zip(values, valid, strict=True)]
 
 
 @exported_from("vstore.torch")
@@ -156,6 +210,8 @@ def make_torch_dataset(  # noqa: PLR0913 - Hangar's four, and how much to keep w
     index_range: slice | None = None,
     field_names: Sequence[str] | None = None,
     *,
+    as_dict: bool = False,
+    transforms: Transforms | None = None,
     memory_nbytes: int = MEMORY_NBYTES,
     cache_dir: str | os.PathLike[str] | None = None,
     cache_nbytes: int = CACHE_NBYTES,
@@ -169,6 +225,12 @@ def make_torch_dataset(  # noqa: PLR0913 - Hangar's four, and how much to keep w
         index_range: the samples to use, by position, in order.
         field_names: the names of the fields of each sample; those of the columns when None,
             or `_0`, `_1`, ... for one that is no Python name.
+        as_dict: give samples and batches as dicts by name, as the Hugging Face Trainer wants
+            them, not as named tuples; any name will do then.
+        transforms: functions of one sample, by the name of a column, or one function of a whole
+            sample, a dict by name, that returns another; they get NumPy arrays. One with a
+            second parameter gets a `numpy.random.Generator` that follows from torch's seed in
+            the process.
         memory_nbytes: how much memory decoded chunks may take, in each process.
         cache_dir: a directory on this machine to keep stored chunks in, shared by all
             processes that name it; up to `cache_nbytes`.
@@ -191,10 +253,10 @@ def make_torch_dataset(  # noqa: PLR0913 - Hangar's four, and how much to keep w
         raise InvalidInputError(f"index_range must be a slice, not {index_range!r}")
     names = [f"{i}" for i in range(len(listed))]
     source = Source.of(dict(zip(names, listed, strict=True)), rows=index_range, keys=keys)
-    fields = _fields(listed, field_names)
+    making = _making(listed, field_names, as_dict=as_dict, transforms=transforms)
     memory_nbytes = as_integer("memory_nbytes", memory_nbytes, least=1)
     disk = as_cache(cache_dir, cache_nbytes)
-    return SampleDataset(RandomAccess(source, memory_nbytes=memory_nbytes, disk=disk), fields)
+    return SampleDataset(RandomAccess(source, memory_nbytes=memory_nbytes, disk=disk), making)
 
 
 def _listed(columns: Any) -> list[Column]:
@@ -211,13 +273,53 @@ def _listed(columns: Any) -> list[Column]:
     )
 
 
-def _fields(columns: Sequence[Column], given: Sequence[str] | None) -> tuple[str, ...]:
+def _making(
+    columns: Sequence[Column],
+    given: Sequence[str] | None,
+    *,
+    as_dict: bool,
+    transforms: Transforms | None,
+) -> _Making:
+    named = list(_named(columns, _names(columns, given), VALID_SUFFIX if as_dict else "_valid"))
+    names = tuple(name for name, _ in named)
+    if as_dict and len(set(names)) != len(names):
+        raise InvalidInputError(
+            f"two columns have one name among {', '.join(names)}",
+            code="name-taken",
+            hint="give `field_names`",
+        )
+    fields = names if as_dict else sample_type(names)._fields
+    if given is not None and fields != names:
+        raise InvalidInputError(f"field_names must be different Python names, not {names}")
+    forms = dict(zip(fields, (form for _, form in named), strict=True))
+    finisher = Finisher(TORCH, {} if transforms is None else transforms)
+    by_column = {} if callable(finisher.transforms) else finisher.transforms
+    unknown = set(by_column) - set(fields)
+    if unknown:
+        raise InvalidInputError(f"there is no column {min(unknown)!r} to transform")
+    lists = {n for n, form in forms.items() if form.dtype is None and n not in by_column}
+    return _Making(forms, frozenset(lists), as_dict, finisher.transforms)
+
+
+def _names(columns: Sequence[Column], given: Sequence[str] | None) -> tuple[str, ...]:
     if given is None:
-        return _kind(tuple(column.name for column in columns))._fields  # type: ignore[attr-defined, no-any-return]
-    fields = (given,) if isinstance(given, str) else tuple(given)
-    if len(fields) != len(columns):
-        msg = f"there are {len(columns)} columns and {len(fields)} field_names"
-        raise InvalidInputError(msg)
-    if _kind(fields)._fields != fields:  # type: ignore[attr-defined]
-        raise InvalidInputError(f"field_names must be different Python names, not {fields}")
-    return fields
+        return tuple(column.name for column in columns)
+    names = (given,) if isinstance(given, str) else tuple(given)
+    if len(names) != len(columns):
+        raise InvalidInputError(f"there are {len(columns)} columns and {len(names)} field_names")
+    return names
+
+
+def _named(
+    columns: Sequence[Column], names: Sequence[str], suffix: str
+) -> Iterator[tuple[str, Form]]:
+    """Yield the names and forms of columns, and of the masks that follow some of them."""
+    for column, name in zip(columns, names, strict=True):
+        info = internals(column).info
+        has_tensors = info.kind.is_plain and isinstance(
+            as_tensors(np.zeros(1, column.dtype)), torch.Tensor
+        )
+        dtype = column.dtype if has_tensors else None
+        yield name, Form(dtype=dtype, may_be_missing=info.optional and not info.kind.is_plain)
+        if info.optional:
+            yield name + suffix, Form(dtype=np.dtype(bool))

@@ -38,6 +38,9 @@ def as_dtype(
         return array
     if not array.size and is_plain:
         return np.zeros(array.shape, dtype)
+    is_of_another_library = array.dtype.kind == "V" and not issubclass(array.dtype.type, np.void)
+    if dtype.kind == "V" and is_of_another_library:
+        raise _misfit(array, dtype, name=name, of=of)
     converted = _converted(array, dtype, is_plain=is_plain)
     if converted is None:
         raise _misfit(array, dtype, name=name, of=of)

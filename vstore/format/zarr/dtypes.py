@@ -103,6 +103,8 @@ def _of_numpy(dtype: np.dtype[Any], *, depth: int) -> DataType:
     if name in _SIMPLE:
         return name
     describe = _DESCRIBE.get(dtype.kind)
+    if dtype.kind == "V" and not issubclass(dtype.type, np.void):
+        describe = None  # a type of another library, such as bfloat16, that says it is raw bytes
     if describe is None or dtype.hasobject or dtype.itemsize == 0 or depth > _MAX_NESTING:
         reason, hint = _explained(dtype)
         raise InvalidInputError(

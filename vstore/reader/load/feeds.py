@@ -17,6 +17,9 @@ from vstore.reader.load.loading import Loading, Receive, Request
 from vstore.reader.load.slots import SlotTable
 from vstore.reading.array import Load
 
+ABSENT: Any = object()
+"""Stands for a sample whose chunk is not in memory."""
+
 
 class Part(Protocol):
     """One column's samples of one unit, on their way into memory."""
@@ -51,6 +54,9 @@ class Feed(Protocol):
 
         With a `spare`, those for which there is no room come through that.
         """
+
+    def find(self, row: int) -> Any:
+        """Return a copy of the sample stored at `row`, or `ABSENT` if it is not in memory."""
 
     def statistics(self) -> tuple[int, int]:
         """Return how many chunks were found in memory, and how many were not."""
@@ -123,6 +129,14 @@ class DenseFeed:
             raise AssertionError("a part and the spare always have room")
         here = needed[self._table.slot_of[needed] >= 0]
         return SplitPart(self._pinned(rows[is_here], here, absent), beside, is_here)
+
+    def find(self, row: int) -> Any:
+        """Return a copy of the sample stored at `row`, or `ABSENT` if it is not in memory."""
+        number, inside = divmod(row, self._chunks.rows_per_chunk)
+        slot = self._table.find(number)
+        if slot < 0:
+            return ABSENT
+        return self._rows[slot * self._chunks.rows_per_chunk + inside].copy()
 
     def _pinned(self, rows: StoredRows, needed: ChunkNumbers, absent: ChunkNumbers) -> "DensePart":
         """Return samples whose chunks have slots."""
@@ -250,6 +264,11 @@ class SparseFeed:
         self._loaded += len(receive)
         requests = [Request(self._chunks, spread.chunks.tolist(), receive)] if receive else []
         return SparsePart(memory, spread.places(), requests)
+
+    def find(self, row: int) -> Any:
+        """Return `ABSENT`: nothing stays in memory."""
+        del row
+        return ABSENT
 
     def _picked(self, inside: Ints, target: NDArray[Any]) -> Receive:
         def receive(load: Load) -> None:

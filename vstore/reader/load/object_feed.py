@@ -12,7 +12,7 @@ from vstore.format.numbers import Ints, StoredRows
 from vstore.format.table.kinds import ColumnInfo, from_rows
 from vstore.format.table.names import VALID_SUFFIX
 from vstore.reader.load.chunks import OBJECT_NBYTES, SampleChunks
-from vstore.reader.load.feeds import Feed, Part, Spread
+from vstore.reader.load.feeds import ABSENT, Feed, Part, Spread
 from vstore.reader.load.loading import Loading, Receive, Request
 from vstore.reading.array import Load
 from vstore.reading.caches import LruCache
@@ -90,6 +90,18 @@ class ObjectFeed:
         requests = [Request(self._chunks, wanted, receive)] if wanted else []
         beside = {suffix: each.open(rows) for suffix, each in self._beside.items()}
         return ObjectPart(self._info, elements, spread.places(), requests, beside)
+
+    def find(self, row: int) -> Any:
+        """Return the sample stored at `row`, or `ABSENT` if it is not in memory."""
+        number, inside = divmod(row, self._chunks.rows_per_chunk)
+        if number not in self._cache:
+            return ABSENT
+        beside = {suffix: each.feed.find(row) for suffix, each in self._beside.items()}
+        chunk = self._cache.find(number)
+        if chunk is None or any(each is ABSENT for each in beside.values()):
+            return ABSENT
+        arrays = {suffix: np.asarray(each)[np.newaxis] for suffix, each in beside.items()}
+        return from_rows(self._info, chunk[inside : inside + 1].copy(), arrays)[0]
 
     def _kept(self, number: int, inside: Ints, target: NDArray[Any]) -> Receive:
         def receive(load: Load) -> None:

@@ -52,6 +52,12 @@ class Selection:
         live = positions if self.positions is None else self.positions[positions].reshape(-1)
         return self._stored(live)
 
+    def row(self, position: int) -> int:
+        """Return where in storage the sample at a position of the selection is."""
+        live = position if self.positions is None else int(self.positions[position])
+        row: int = self.rows.locate(live)
+        return row
+
     def _stored(self, live: Positions) -> StoredRows:
         stored: StoredRows = self.rows.locate(live)
         return stored

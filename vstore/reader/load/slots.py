@@ -67,6 +67,16 @@ class SlotTable:
         self.misses += len(absent)
         return absent
 
+    def find(self, chunk: int) -> int:
+        """Return the slot of a chunk that is decoded, used now; -1 if it is not."""
+        slot = int(self.slot_of[chunk])
+        if slot < 0 or slot in self._loading:
+            return -1
+        self.hits += 1
+        self._clock += 1
+        self._used[slot] = self._clock
+        return slot
+
     def unpin(self, chunks: ChunkNumbers) -> None:
         """Let chunks go when room is needed; forget those whose loading failed."""
         slots = self.slot_of[chunks]

@@ -65,6 +65,10 @@ class KnownFeed:
         del spare
         return KnownPart(self.values, rows)
 
+    def find(self, row: int) -> Any:
+        """Return a copy of the sample at `row`."""
+        return self.values[row].copy()
+
     def statistics(self) -> tuple[int, int]:
         """Return how many chunks were found in memory, and how many were not."""
         return 0, 0
