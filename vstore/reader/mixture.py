@@ -49,6 +49,12 @@ class Mixture:
     samples: int | Literal["shortest", "longest"] | None = None
     label: str | None = None
     """Under which name batches have the number of each sample's member: shape (batch,), int64."""
+    batching: Literal["mixed", "per_member"] = "mixed"
+    """Whether every batch has its share of each member, or all of one; then on all ranks of it.
+
+    With `"per_member"` the members take turns in proportion to their weights, and an epoch has
+    whole batches only: as many as its samples make.
+    """
 
 
 class MixedStream:
@@ -69,6 +75,9 @@ class MixedStream:
         self._label = _checked_label(mixture.label, self._names)
         self._samples = _epoch_samples(mixture.samples, sizes, self._proportions)
         self._options = streams[0].options
+        self._is_per_member = _is_per_member(mixture.batching)
+        if self._is_per_member and self._options.as_samples:
+            raise InvalidInputError("batching='per_member' makes batches: give a batch_size")
         self.deal(Cursor())
 
     def __len__(self) -> int:
@@ -99,7 +108,8 @@ class MixedStream:
     def identity(self) -> Identity:
         """What the order was made from."""
         identities = [stream.identity for stream in self._streams]
-        weights = (self._proportions.weights, [each.weights for each in identities])
+        members = [each.weights for each in identities]
+        weights = (self._proportions.weights, members, self._is_per_member)
         return replace(
             identities[0],
             data=digest_of(repr([each.data for each in identities]).encode()),
@@ -107,11 +117,28 @@ class MixedStream:
             weights=digest_of(repr(weights).encode()),
         )
 
+    @property
+    def _epoch_samples(self) -> int:
+        if not self._is_per_member:
+            return self._samples
+        batch = self._options.batch_size * self._options.world_size
+        return max(1, self._samples // batch) * batch
+
+    def _counts(self, places: Sequence[int], *, global_batch: int) -> Ints:
+        """Return how many samples of each member come before some places in the order."""
+        if not self._is_per_member:
+            return self._proportions.counts(places)
+        batch, rest = np.divmod(np.asarray(places, np.int64), global_batch)
+        before = self._proportions.counts(batch)
+        turn = self._proportions.counts(batch + 1) - before
+        counts: Ints = before * global_batch + turn * rest[:, None]
+        return counts
+
     def deal(self, cursor: Cursor) -> Deal:
         """Return how samples are dealt to ranks from a place on."""
         options = self._options
         return Deal(
-            samples=self._samples,
+            samples=self._epoch_samples,
             batch_size=options.batch_size,
             world_size=options.world_size,
             rank=options.rank,
@@ -124,6 +151,11 @@ class MixedStream:
         layout = self._streams[0].layout(cursor)
         batch = cursor.global_batch or self._options.batch_size * self._options.world_size
         options = self._options
+        if self._is_per_member and cursor.samples and batch != self.deal(cursor).global_batch:
+            raise InvalidInputError(
+                f"the state counts batches of {batch} samples of one member over all ranks, not "
+                f"{self.deal(cursor).global_batch}: go on with the same batch_size * world_size"
+            )
         ranks, each = (options.world_size, options.batch_size) if options.as_samples else (0, 1)
         layout = replace(layout, global_batch=batch)
         return Progress(cursor, self.deal(cursor), layout, ranks, each)
@@ -171,7 +203,10 @@ class MixedStream:
         for first in range(0, len(batches), _BATCHES_AT_ONCE):
             some = batches[first : first + _BATCHES_AT_ONCE]
             starts, stops = deal.spans(some)
-            counts = self._proportions.counts(stops) - self._proportions.counts(starts)
+            before, upto = (
+                self._counts(places, global_batch=deal.global_batch) for places in (starts, stops)
+            )
+            counts = upto - before
             yield from zip(some, counts.tolist(), strict=True)
 
     def _member(self, i: int, progress: Progress, mine: range) -> AbstractContextManager[Pass]:
@@ -183,15 +218,15 @@ class MixedStream:
 
     def _order(self, i: int, progress: Progress) -> tuple[RepeatedOrder, Spans]:
         """Return the order of one member in an epoch, and which part of it each batch has."""
-        deal, proportions = progress.deal, self._proportions
-        per_epoch = int(proportions.counts([self._samples])[0, i])
+        deal, batch = progress.deal, progress.deal.global_batch
+        per_epoch = int(self._counts([self._epoch_samples], global_batch=batch)[0, i])
         before = progress.begin.epoch * per_epoch
 
         def spans(batches: range) -> tuple[list[int], list[int]]:
             starts, stops = deal.spans(batches)
             return (
-                proportions.counts(starts)[:, i].tolist(),
-                proportions.counts(stops)[:, i].tolist(),
+                self._counts(starts, global_batch=batch)[:, i].tolist(),
+                self._counts(stops, global_batch=batch)[:, i].tolist(),
             )
 
         layout = self._layout(i, progress.layout)
@@ -199,7 +234,8 @@ class MixedStream:
 
     def _layout(self, i: int, whole: Layout) -> Layout:
         weight = self._proportions.weights[i]
-        batch = max(1, round(weight * whole.global_batch))
+        share = 1.0 if self._is_per_member else weight
+        batch = max(1, round(share * whole.global_batch))
         window = max(batch, round(weight * whole.window))
         return self._streams[i].layout(Cursor(global_batch=batch, window_samples=window))
 
@@ -248,6 +284,12 @@ def _epoch_samples(given: Any, sizes: Sequence[int], proportions: Proportions) -
             f"samples is a number of 1 or more, 'shortest', 'longest' or None, not {given!r}"
         )
     return given
+
+
+def _is_per_member(batching: Any) -> bool:
+    if batching not in ("mixed", "per_member"):
+        raise InvalidInputError(f"batching is 'mixed' or 'per_member', not {batching!r}")
+    return bool(batching == "per_member")
 
 
 def _checked_label(label: Any, names: Sequence[str]) -> str | None:

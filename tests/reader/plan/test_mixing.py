@@ -112,6 +112,59 @@ def test_it_resumes_at_every_batch(members: list[Any]) -> None:
     assert [numbers(batch) for batch in running] == following
 
 
+def test_a_batch_may_be_of_one_member_the_same_on_all_ranks(members: list[Any]) -> None:
+    mixture = Mixture(members, [1, 2], batching="per_member")
+    alone = Reader(mixture, batch_size=16, shuffle=True)
+    assert len(alone) == 400 // 16
+    seen: Counter[int] = Counter()
+    for epoch in range(8):
+        batches = [numbers(batch) for batch in alone]
+        sources = [{n // 1000 for n in batch} for batch in batches]
+        assert all(len(source) == 1 for source in sources)
+        assert [len(batch) for batch in batches] == [16] * 25
+        turns = [int(1 in source) for source in sources]
+        assert all(turns[i : i + 3].count(1) >= 1 for i in range(23))
+        assert turns.count(1) in (16, 17)
+        seen.update(n for batch in batches for n in batch)
+        order = [1000 * member + place for member, place in alone.order(epoch).tolist()]
+        assert order == [n for batch in batches for n in batch]
+    for some in (range(300), range(1000, 1100)):
+        assert max(seen[n] for n in some) - min(seen[n] for n in some) <= 1
+    parts = [
+        Reader(mixture, batch_size=8, shuffle=True, rank=rank, world_size=2) for rank in range(2)
+    ]
+    alone.set_epoch(0)
+    for one, first, second in zip(alone, *parts, strict=True):
+        assert sorted(numbers(one)) == sorted(numbers(first) + numbers(second))
+
+
+def test_batches_of_one_member_go_on_with_batches_as_large(members: list[Any]) -> None:
+    mixture = Mixture(members, [1, 2], batching="per_member")
+    running = Reader(mixture, batch_size=16, shuffle=True)
+    expected = [numbers(batch) for batch in running]
+    running.set_epoch(0)
+    batches = iter(running)
+    for taken in range(1, 25):
+        next(batches)
+        resumed = Reader(mixture, batch_size=16, shuffle=True)
+        resumed.load_state_dict(running.state_dict())
+        assert [numbers(batch) for batch in resumed] == expected[taken:]
+    other = Reader(mixture, batch_size=10, shuffle=True)
+    other.load_state_dict(running.state_dict())
+    with pytest.raises(vstore.InvalidInputError, match="not 10"):
+        next(iter(other))
+    mixed = Reader(Mixture(members, [1, 2]), batch_size=16, shuffle=True)
+    with pytest.raises(vstore.InvalidInputError, match="another batching"):
+        mixed.load_state_dict(running.state_dict())
+
+
+def test_another_batching_is_refused(members: list[Any]) -> None:
+    with pytest.raises(vstore.InvalidInputError, match="'mixed' or 'per_member'"):
+        Reader(Mixture(members, batching="one"), batch_size=4)  # type: ignore[arg-type]
+    with pytest.raises(vstore.InvalidInputError, match="give a batch_size"):
+        Reader(Mixture(members, batching="per_member"), batch_size=None)
+
+
 def test_batches_say_which_member_a_sample_is_from(members: list[Any]) -> None:
     reader = Reader(Mixture(members, [1, 2], label="from"), batch_size=16, shuffle=True)
     for batch in reader:

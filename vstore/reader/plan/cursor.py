@@ -95,8 +95,8 @@ def _difference(name: str, *, saved: Any, present: Any) -> str:
         )
     if name == "weights":
         return (
-            "the state was saved with other weights, and so another order: give the same weights, "
-            "or begin an epoch with the new ones by set_epoch()"
+            "the state was saved with other weights or another batching, and so another order: "
+            "give the same, or begin an epoch with the new ones by set_epoch()"
         )
     if name == "epoch_samples":
         name = "samples"
