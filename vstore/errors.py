@@ -92,7 +92,7 @@ class InvalidInputError(VstoreError, ValueError):
 
 @exported_from("vstore")
 class OutOfBoundsError(InvalidInputError, IndexError):
-    """A position lies outside the data."""
+    """A position is outside the data."""
 
     code = "out-of-bounds"
 

@@ -1,4 +1,4 @@
-"""How counts and sizes are written for people."""
+"""How counts and sizes are written for users."""
 
 _UNITS = ("B", "kB", "MB", "GB", "TB", "PB")
 

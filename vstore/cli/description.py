@@ -1,4 +1,4 @@
-"""What stands at a path, without its values."""
+"""What is at a path, without its values."""
 
 from typing import Any, TypeAlias
 

@@ -1,4 +1,4 @@
-"""The graph of commits beside a log, drawn in text as `git log --graph` does."""
+"""The graph of commits next to a log, drawn in text as `git log --graph` does."""
 
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
@@ -12,7 +12,7 @@ class Graph:
 
     Commits are given newest first, parents after their children. What is drawn for one
     stands in three parts: the lines above it, the line it stands on, and what goes on
-    beside it for as many lines as its text has.
+    next to it for as many lines as its text has.
     """
 
     def __init__(self) -> None:
@@ -27,7 +27,7 @@ class Graph:
             del self._lanes[again]
 
     def beside(self, commit: "Commit") -> str:
-        """Return what stands before the commit's first line."""
+        """Return what is before the commit's first line."""
         if commit.id not in self._lanes:
             self._lanes.append(commit.id)
         at = self._lanes.index(commit.id)
@@ -48,7 +48,7 @@ class Graph:
         return drawn
 
     def passing(self) -> str:
-        """Return what stands before lines of text between two commits."""
+        """Return what is before lines of text between two commits."""
         return " ".join("|" * len(self._lanes))
 
 

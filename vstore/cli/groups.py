@@ -43,7 +43,7 @@ class ListByDefault(TyperGroup):
     """A group whose `list` is meant where no other command is named, as in `vstore branch`."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> Any:
-        """Put the command's name, or `list`, in front of options that stand before it."""
+        """Put the command's name, or `list`, in front of options before it."""
         if args and args[0] in ctx.help_option_names:
             return super().parse_args(ctx, args)
         at = _first_word(args, self._options_with_value(ctx))

@@ -86,7 +86,7 @@ def lines(value: Any) -> str:
 
 
 def is_picture(value: Any) -> bool:
-    """Tell whether a value looks like an image: uint8, (height, width) or with channels."""
+    """Return whether a value looks like an image: uint8, (height, width) or with channels."""
     if not isinstance(value, np.ndarray) or value.dtype != np.uint8 or value.ndim not in (2, 3):
         return False
     return min(value.shape[:2]) >= 4 and (value.ndim == 2 or value.shape[2] in (1, 3, 4))

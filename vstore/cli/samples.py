@@ -133,7 +133,7 @@ def _show_grid(
 
 
 def _fitting(widths: Sequence[int], available: int) -> list[int]:
-    """Return the widths, the greatest cut down until all fit beside each other."""
+    """Return the widths, the greatest cut down until all fit next to each other."""
     limit = max(widths)
     room = available - 2 * len(widths)
     while limit > _MIN_WIDTH and sum(min(width, limit) for width in widths) > room:

@@ -53,13 +53,13 @@ def _is_address(text: str) -> bool:
 
 
 def _is_part_of_url(text: str, address: str, revision: str) -> bool:
-    """Tell whether the last `@` is none before a revision: `abfs://container@account/x`."""
+    """Return whether the last `@` is none before a revision: `abfs://container@account/x`."""
     host = address.partition("://")[2]
     return "://" in revision or ("://" in text and "/" not in host and "/" in revision)
 
 
 def is_repository(path: str) -> bool:
-    """Tell whether a directory on this machine holds a repository."""
+    """Return whether a directory on this machine holds a repository."""
     return (Path(path).expanduser() / object_keys.REPOSITORY).is_file()
 
 

@@ -63,7 +63,7 @@ class Alignment:
         return np.unique(rows[self._is_stable(rows)])
 
     def new_row(self, old_rows: StoredRows) -> StoredRows:
-        """Return where rows of the old state lie in the new one; -1 for removed ones."""
+        """Return where rows of the old state are in the new one; -1 for removed ones."""
         found = np.where(self._is_stable(old_rows), old_rows, -1)
         if len(self.moved_old):
             order = np.argsort(self.moved_old)
@@ -89,7 +89,7 @@ class Alignment:
 def align(old: StoredTable, new: StoredTable, lineage: Lineage | None = None) -> Alignment:
     """Return how the rows of two states of one table correspond.
 
-    `lineage` is where the states lie in history; without it one is taken to have come from
+    `lineage` is where the states are in history; without it one is taken to have come from
     the other, with no commit of another line between them.
     """
     if old.key_kind is not None and old.key_kind == new.key_kind:
@@ -134,7 +134,7 @@ def _align_by_place(old: StoredTable, new: StoredTable, places: Places) -> Align
 
 
 def live_rows(table: StoredTable, first: int = 0) -> StoredRows:
-    """Return where the live rows of a table lie in storage, those from `first` on.
+    """Return where the live rows of a table are in storage, those from `first` on.
 
     Raises:
         FormatError: there are more than `MOST_LISTED`, which no memory is taken for.
@@ -178,7 +178,7 @@ def _layout(table: StoredTable) -> tuple[str, int]:
 
 
 def _is_compacted(old: StoredTable, new: StoredTable) -> bool:
-    """Tell whether the new state was rewritten without the rows deleted in the old one alone."""
+    """Return whether the new state was rewritten without the rows deleted in the old one alone."""
     identity, layout = _layout(old)
     if identity != _layout(new)[0]:
         return False

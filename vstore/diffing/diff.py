@@ -158,7 +158,7 @@ class Diff:
         return _arrow().diff_reader(self).__arrow_c_stream__(requested_schema)
 
     def lines(self) -> Iterator[str]:
-        """Yield the difference for people to read, a line for each kind of change."""
+        """Yield the difference for users to read, a line for each kind of change."""
         yield from (f"{old} -> {new}: moved" for old, new in self.moved.items())
         yield from (f"{path}: group {status}" for path, status in self.groups.items())
         for table in self.tables.values():
@@ -178,7 +178,7 @@ class Diff:
 
 
 def is_below(place: str, path: str) -> bool:
-    """Tell whether a place in the tree is at or below a path."""
+    """Return whether a place in the tree is at or below a path."""
     return not path or f"{place}/".startswith(f"{path}/")
 
 

@@ -1,4 +1,4 @@
-"""Where samples without keys lie in commits of other lines of history.
+"""Where samples without keys are in commits of other lines of history.
 
 Along first parents a stored row stays the same sample. A merge puts the samples that its
 second parent added behind those of the first, so that they have other rows there than on
@@ -38,7 +38,7 @@ class UnknownPlaceError(VstoreError):
 class Places:
     """Which rows of two states are the same sample.
 
-    Those below `shared` lie at the same place. Beyond, row `old[i]` is row `new[i]`.
+    Those below `shared` are at the same place. Beyond, row `old[i]` is row `new[i]`.
     """
 
     shared: int
@@ -46,7 +46,7 @@ class Places:
     new: StoredRows
 
     def keep(self, count: int) -> bool:
-        """Tell whether the first `count` rows of the old state lie where they did, dead or not."""
+        """Return whether the first `count` old rows are where they were, dead or not."""
         beyond = np.arange(self.shared, count)
         return not len(np.setdiff1d(beyond, self.old[self.old == self.new]))
 

@@ -15,7 +15,7 @@ Child = Node | NodeRef
 class NodeChange:
     """A node before and after; None where it is not there.
 
-    The nodes below a table are not listed beside it. A table that moved is one change
+    The nodes below a table are not listed next to it. A table that moved is one change
     with two paths.
     """
 
@@ -31,13 +31,13 @@ class NodeChange:
 
     @property
     def is_table(self) -> bool:
-        """Tell whether this is a table, on the newest side that has it."""
+        """Return whether this is a table, on the newest side that has it."""
         node = self.new if self.new is not None else self.old
         return isinstance(node, GroupNode) and node.table is not None
 
     @property
     def is_array(self) -> bool:
-        """Tell whether this is a plain array, on the newest side that has it."""
+        """Return whether this is a plain array, on the newest side that has it."""
         return isinstance(self.new if self.new is not None else self.old, ArrayNode)
 
     @staticmethod
@@ -47,7 +47,7 @@ class NodeChange:
 
 
 def is_same(old: Child | None, new: Child | None) -> bool:
-    """Tell whether two nodes are known to be equal without loading either."""
+    """Return whether two nodes are known to be equal without loading either."""
     if isinstance(old, NodeRef) and isinstance(new, NodeRef):
         return old.digest == new.digest
     return old == new
@@ -100,7 +100,7 @@ def _loaded(tree: Tree, child: Child | None, path: str) -> Node | None:
 
 
 def _comparable(old: Node, new: Node) -> bool:
-    """Tell whether two nodes at one path are states of one thing."""
+    """Return whether two nodes at one path are states of one thing."""
     if isinstance(old, ArrayNode) or isinstance(new, ArrayNode):
         return type(old) is type(new)
     if (old.table is None) != (new.table is None):
@@ -109,7 +109,7 @@ def _comparable(old: Node, new: Node) -> bool:
 
 
 def _differs_itself(old: Node | None, new: Node | None) -> bool:
-    """Tell whether a node differs, rather than only what lies below it."""
+    """Return whether a node differs, rather than only what is below it."""
     node = new if new is not None else old
     if isinstance(node, ArrayNode) or (isinstance(node, GroupNode) and node.table is not None):
         return True

@@ -1,4 +1,4 @@
-"""What stands at a path, or in a sample, in a commit; as values that can be compared."""
+"""What is at a path, or in a sample, in a commit; as values that can be compared."""
 
 from dataclasses import dataclass, field
 from typing import Any

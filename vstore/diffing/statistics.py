@@ -70,7 +70,7 @@ class ValueStatistics:
 
 
 def is_measurable(dtype: np.dtype[Any]) -> bool:
-    """Tell whether values of a type have differences that are numbers."""
+    """Return whether values of a type have differences that are numbers."""
     return dtype.kind in _KINDS
 
 
@@ -231,7 +231,7 @@ def _coarse_enough(low: float, high: float) -> int:
 
 
 def _bins(values: NDArray[np.float64], exponent: int) -> NDArray[np.int64]:
-    """Return in which multiple of 2**exponent values lie, also where the quotient underflows."""
+    """Return in which multiple of 2**exponent values are, also where the quotient underflows."""
     scaled = np.floor(np.ldexp(values, -exponent))
     found: NDArray[np.int64] = scaled.astype(np.int64)
     found -= (scaled == 0) & (values < 0)

@@ -68,14 +68,14 @@ class TableDiff:
 
     @cached_property
     def added_rows(self) -> StoredRows:
-        """Where in the storage of the new state the samples lie that only it has."""
+        """Where in the storage of the new state the samples are that only it has."""
         if self.new is None:
             return no_rows()
         return live_rows(internals(self.new)) if self.alignment is None else self.alignment.added
 
     @cached_property
     def removed_rows(self) -> StoredRows:
-        """Where in the storage of the old state the samples lie that only it has."""
+        """Where in the storage of the old state the samples are that only it has."""
         if self.old is None:
             return no_rows()
         return live_rows(internals(self.old)) if self.alignment is None else self.alignment.removed
@@ -107,7 +107,7 @@ class TableDiff:
 
     @cached_property
     def changes(self) -> dict[str, tuple[StoredRows, StoredRows]]:
-        """By column, where the samples lie whose values differ: in the old and the new state."""
+        """By column, where the samples are whose values differ: in the old and the new state."""
         found: dict[str, tuple[StoredRows, StoredRows]] = {}
         for pair in self.columns:
             parts = list(self.changed_rows(pair))

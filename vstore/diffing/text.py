@@ -1,4 +1,4 @@
-"""Diffs for people to read; of samples as many names as fit are read, and all counted."""
+"""Diffs for users to read; of samples as many names as fit are read, and all counted."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any

@@ -31,7 +31,7 @@ _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*::?//")
 def export_refs(snapshot: Snapshot, path: str | os.PathLike[str], *, group: str = "") -> int:
     """Write a reference file, version 1, for a commit; return how many keys it has.
 
-    The file says where each chunk lies; no chunk is read or copied. It holds as long as the
+    The file says where each chunk is; no chunk is read or copied. It holds as long as the
     commit is kept, and readers of it check no digest. It appears whole or not at all.
 
     Args:
@@ -41,7 +41,7 @@ def export_refs(snapshot: Snapshot, path: str | os.PathLike[str], *, group: str 
 
     Raises:
         NotFoundError: there is no such group.
-        InvalidInputError: the repository lies in this process's memory, or there is no
+        InvalidInputError: the repository is in this process's memory, or there is no
             folder for the file.
 
     >>> import tempfile, vstore

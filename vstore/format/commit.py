@@ -169,7 +169,7 @@ class TagDocument(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Tombstone(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What lies in the place of a deleted branch or tag until its object is removed."""
+    """What is in the place of a deleted branch or tag until its object is removed."""
 
     format: int
     name: str
@@ -327,7 +327,7 @@ def ancestors_of(
 
 
 def merges_of(before: int | msgspec.UnsetType, *, parents: int) -> int | msgspec.UnsetType:
-    """Return how many merges a line has with a commit of so many parents on top of it.
+    """Return how many merges a line has with a commit of this many parents on top of it.
 
     `before` is the count of the first parent, and unknown where that is.
     """

@@ -39,7 +39,7 @@ def digest_of(data: bytes | bytearray | memoryview) -> Digest:
 
 
 def is_digest(text: str) -> bool:
-    """Tell whether `text` is spelled like a digest."""
+    """Return whether `text` is spelled like a digest."""
     return len(text) == 2 * DIGEST_NBYTES and _HEX.issuperset(text)
 
 
@@ -65,9 +65,9 @@ def read_verified(
 
 
 def read_settled(read: Callable[[], Data], expected: bytes, *, first: Data | None = None) -> Data:
-    """Return what `read` brings, right or wrong, once it is known to be what lies there.
+    """Return what `read` brings, right or wrong, once it is known to be what is there.
 
-    Bytes that are damaged where they lie come the same every time, bytes that are damaged
+    Bytes that are damaged where they are come the same every time, bytes that are damaged
     on their way here do not: no client notices either. So reading ends with bytes that have
     the digest `expected`, when the same wrong ones have come twice, or after `READS` times.
     `first` was read already.

@@ -1,7 +1,7 @@
 """The forwarding document of a repacked pack: where its chunks are now.
 
 `moved/<2 digits>/<digest>.json` is read only where the pack `<digest>` is missing. The bytes that
-were still needed lie in another pack, back to back; indexes go on naming the old one. Nothing
+were still needed are in another pack, back to back; indexes go on naming the old one. Nothing
 of this is trusted: each chunk has its own digest in the index.
 """
 
@@ -89,7 +89,7 @@ class Moved:
         return hash(self.digest)
 
     def offsets(self, offset: NDArray[np.int64], nbytes: NDArray[np.int64]) -> NDArray[np.int64]:
-        """Return where parts of the pack lie now, -1 for those that were left out."""
+        """Return where parts of the pack are now, -1 for those that were left out."""
         run = np.searchsorted(self._starts, offset, side="right") - 1
         if not len(self._starts):
             return np.full(len(offset), -1)
@@ -97,12 +97,12 @@ class Moved:
         return np.where(fits, offset + self._shifts[run], -1)
 
     def find(self, offset: int, nbytes: int) -> int | None:
-        """Return where a part of the pack lies now, None if it was left out."""
+        """Return where a part of the pack is now, None if it was left out."""
         found = int(self.offsets(np.array([offset]), np.array([nbytes]))[0])
         return None if found < 0 else found
 
     def place(self, ref: ChunkRef) -> ChunkRef | None:
-        """Return where a chunk of the pack lies now, None if it was left out."""
+        """Return where a chunk of the pack is now, None if it was left out."""
         found = self.find(ref.offset, ref.nbytes)
         return None if found is None else ref._replace(pack=self.into, offset=found)
 

@@ -1,4 +1,4 @@
-"""The index of one array: chunk number to where the chunk lies.
+"""The index of one array: chunk number to where the chunk is.
 
 A radix tree of pages with a fan-out of 512. Its form follows from its contents alone:
 the same chunks give the same pages, whatever the history, so equal digests mean equal
@@ -42,7 +42,7 @@ LoadPages = Callable[[Sequence[tuple[PageRef, int]]], Sequence[Page]]
 class Index(
     msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True, weakref=True
 ):
-    """The root of an array's index, as it stands in the array's node.
+    """The root of an array's index, as it is in the array's node.
 
     `chunks` and `stored` count the stored chunks and their bytes. The root page sits in
     `page` when it is small, else `ref` gives its digest and size.
@@ -96,7 +96,7 @@ def _root_ref(index: Index) -> PageRef:
 
 
 def locate(index: Index | None, numbers: ChunkNumbers, load: LoadPages) -> list[ChunkRef | None]:
-    """Return where each chunk lies, None for those not stored.
+    """Return where each chunk is, None for those not stored.
 
     `numbers` must be ascending. The pages of one level load together, so the depth is
     the tree's height.
@@ -177,7 +177,7 @@ def _walk(index: Index, load: LoadPages) -> Iterator[tuple[int, ChunkRef]]:
 def page_refs(index: Index | None, load: LoadPages) -> Iterator[tuple[PageRef, int]]:
     """Yield every page object of the index with its height, parents first, each once.
 
-    One page may stand in any number of places.
+    One page may be in any number of places.
     """
     if index is None:
         return

@@ -21,7 +21,7 @@ from vstore.format.seal import seal, unseal
 class Write(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """What became of one key of the Zarr hierarchy.
 
-    A chunk that was stored says where in the entry's pack it lies, and its digest; `on` is the
+    A chunk that was stored says where in the entry's pack it is, and its digest; `on` is the
     digest of what the writer had read there before ("" for nothing, None if it had not looked).
     Anything else says its bytes in base64. Neither: the key was deleted, or, where it ends
     in a slash, all below it.
@@ -63,7 +63,7 @@ class JournalEntry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
                 raise ValueError(f"the chunk of {write.key!r} lies outside the entry's pack")
 
     def ref(self, write: Write, *, what: str) -> ChunkRef:
-        """Return where the chunk of a write lies."""
+        """Return where the chunk of a write is."""
         if self.pack is None or write.chunk is None:
             raise FormatError(f"{what} has a chunk that lies nowhere")
         offset, nbytes, digest = write.chunk

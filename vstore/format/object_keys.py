@@ -1,4 +1,4 @@
-"""The one place that spells where objects lie below a repository's root."""
+"""The one place that spells the keys of objects, below a repository's root."""
 
 import re
 from typing import TypeGuard
@@ -48,17 +48,17 @@ _PENDING = re.compile(r"gc/([0-9a-f]+)/\d+\.json")
 
 
 def commit(digest: Digest) -> Key:
-    """Return where a commit lies."""
+    """Return the key of a commit."""
     return Key(f"{COMMITS}{digest}{_SUFFIX}")
 
 
 def index(digest: Digest) -> Key:
-    """Return where a part of a commit that is too large to sit inside it lies."""
+    """Return the key of a part of a commit that is too large to be stored inside it."""
     return Key(f"{INDEX}{digest[:2]}/{digest}{_SUFFIX}")
 
 
 def pack(digest: Digest) -> Key:
-    """Return where a pack lies."""
+    """Return the key of a pack."""
     return Key(f"{PACKS}{digest[:2]}/{digest}")
 
 
@@ -126,22 +126,22 @@ def journal_entry(token: str, name: str) -> Key:
 
 
 def branch(name: str) -> Key:
-    """Return where a branch lies, or raise `InvalidInputError`."""
+    """Return the key of a branch, or raise `InvalidInputError`."""
     return _ref(BRANCHES, name, what="branch")
 
 
 def tag(name: str) -> Key:
-    """Return where a tag lies, or raise `InvalidInputError`."""
+    """Return the key of a tag, or raise `InvalidInputError`."""
     return _ref(TAGS, name, what="tag")
 
 
 def deletion(ref: Key, stamp: str) -> Key:
-    """Return where the note lies that a branch or tag was deleted; stamps sort by time."""
+    """Return the key of the deletion record of a branch or tag; stamps sort by time."""
     return Key(f"{deletions(ref)}{stamp}{_SUFFIX}")
 
 
 def deletions(ref: Key) -> str:
-    """Return the prefix below which all notes on one branch or tag lie, and perhaps others."""
+    """Return the prefix of all deletion records of one branch or tag, and perhaps others."""
     return f"{DELETED}{ref.removeprefix('refs/').removesuffix(_SUFFIX)}/"
 
 
@@ -158,7 +158,7 @@ def find_deleted(key: Key) -> Key | None:
 
 
 def find_ref_name(key: Key) -> str | None:
-    """Return the name of the branch or tag that lies at `key`, None where none can.
+    """Return the name of the branch or tag at `key`, None if none can be there.
 
     >>> find_ref_name(branch("team/größe"))
     'team/größe'
@@ -222,7 +222,7 @@ def check_node_name(name: str, *, what: str) -> None:
 
 
 def is_path(path: object) -> TypeGuard[str]:
-    """Tell whether something may be the path of a node."""
+    """Return whether something may be the path of a node."""
     try:
         split_path(path)  # type: ignore[arg-type]
     except InvalidInputError:

@@ -2,7 +2,7 @@
 
 A page covers `FANOUT` slots. A leaf's slots are chunks, an inner page's slots are pages
 one level down. Slot numbers are relative to the page, so a page says nothing of where it
-lies and cannot claim a place outside its own range.
+is and cannot claim a place outside its own range.
 """
 
 import base64
@@ -30,7 +30,7 @@ class PackRef(NamedTuple):
 
 
 class ChunkRef(NamedTuple):
-    """Where the bytes of one encoded chunk lie, and their 32-byte digest."""
+    """Where the bytes of one encoded chunk are, and their 32-byte digest."""
 
     pack: PackRef
     offset: int
@@ -39,7 +39,7 @@ class ChunkRef(NamedTuple):
 
 
 class PageRef(NamedTuple):
-    """An index page: its digest and size, and how many chunks and bytes lie below it."""
+    """An index page: its digest and size, and how many chunks and bytes are below it."""
 
     digest: Digest
     nbytes: int

@@ -88,7 +88,7 @@ class ArrayNode:
 class GroupNode:
     """A group: its Zarr v3 metadata document and its children, some not loaded yet.
 
-    The document is empty where nobody wrote one: the group is there for what lies below it.
+    The document is empty where nobody wrote one: the group is there for what is below it.
     """
 
     metadata: dict[str, Any] = field(
@@ -197,7 +197,7 @@ class _Encoded:
 
 
 def encode(root: GroupNode, load: LoadDocuments) -> tuple[dict[str, Any], dict[Digest, bytes]]:
-    """Return the root's plain JSON and the objects that stand beside it, by digest."""
+    """Return the root's plain JSON and the objects that are next to it, by digest."""
     objects: dict[Digest, bytes] = {}
     return _encode(root, load, objects).value, objects
 

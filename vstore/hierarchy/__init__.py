@@ -1,1 +1,1 @@
-"""The Zarr hierarchy of a commit or a transaction: its keys, and what lies under each."""
+"""The Zarr hierarchy of a commit or a transaction: its keys, and what is under each."""

@@ -2,7 +2,7 @@
 
 Zarr writes numbers into attributes that JSON does not have (NaN and the infinities). They are
 kept as strings, and an extra member of the document, which no reader has to understand, says
-where they stand.
+where they are.
 """
 
 import json
@@ -112,7 +112,7 @@ def _as_strings(value: Any) -> Any:
 
 
 def _restored(value: Any, places: list[list[Any]]) -> Any:
-    """Return the value with numbers where a place says so and the string still stands there."""
+    """Return the value with numbers where a place says so and the string is still there."""
     if [] in places and isinstance(value, str):
         return _VALUES.get(value, value)
     if not places or not isinstance(value, (dict, list)):

@@ -1,4 +1,4 @@
-"""What stands where: the groups, arrays and loose objects of a commit or a transaction."""
+"""What is where: the groups, arrays and loose objects of a commit or a transaction."""
 
 from collections.abc import Iterable, Sequence
 from typing import Protocol
@@ -20,7 +20,7 @@ from vstore.writing.staged_tree import StagedTree
 from vstore.writing.transaction_table import TransactionTable
 
 Place = bytes | ChunkRef | None
-"""The bytes of an encoded chunk, or where they lie, or None where nothing is stored."""
+"""The bytes of an encoded chunk, or where they are, or None where nothing is stored."""
 
 
 class Chunks(Protocol):
@@ -28,7 +28,7 @@ class Chunks(Protocol):
 
     @property
     def metadata(self) -> ArrayMetadata:
-        """The array's metadata as it stands now."""
+        """The array's metadata as it is now."""
 
     @property
     def keys(self) -> ChunkKeys:
@@ -52,7 +52,7 @@ class Objects(Protocol):
 
 
 class Hierarchy(Protocol):
-    """The nodes of a commit, or of a transaction as they stand."""
+    """The nodes of a commit, or of a transaction as they are."""
 
     @property
     def fetcher(self) -> Fetcher:
@@ -180,7 +180,7 @@ class StoredHierarchy:
 
 
 class StagedHierarchy:
-    """The nodes of a transaction as they stand."""
+    """The nodes of a transaction as they are."""
 
     def __init__(self, staged: StagedTree) -> None:
         self._staged = staged
@@ -229,7 +229,7 @@ class StagedHierarchy:
         return self._staged.array(path)
 
     def is_table(self, path: str) -> bool:
-        """Tell whether there is a table at `path`."""
+        """Return whether there is a table at `path`."""
         node: Node | None = self.root
         here = ""
         for name in path.split("/") if path else ():

@@ -57,7 +57,7 @@ class StagedKeys(Keys):
         return target
 
     def place(self, key: str, ref: ChunkRef) -> None:
-        """Let what lies at `ref` stand under a key, without reading it if it is a chunk's."""
+        """Let what is at `ref` stand under a key, without reading it if it is a chunk's."""
         target = self.find_chunk(key)
         if target is None or target.number is None:
             self.set(key, bytes(self.hierarchy.fetcher.chunk(ref)))
@@ -209,7 +209,7 @@ class StagedKeys(Keys):
 
 
 def _is_path(path: str) -> bool:
-    """Tell whether vstore has nodes at such a path."""
+    """Return whether vstore has nodes at such a path."""
     try:
         return "/".join(split_path(path)) == path
     except InvalidInputError:

@@ -25,7 +25,7 @@ class Target:
 
     @property
     def is_document(self) -> bool:
-        """Tell whether the key is that of the node's own `zarr.json`."""
+        """Return whether the key is that of the node's own `zarr.json`."""
         if self.rest != (DOCUMENT,):
             return False
         return isinstance(self.node, ArrayNode) or bool(self.node.metadata)
@@ -54,7 +54,7 @@ class Keys:
         return Target(path, found, rest, number)
 
     def find(self, key: str) -> Place:
-        """Return the bytes under a key, or where they lie; None where there are none."""
+        """Return the bytes under a key, or where they are; None where there are none."""
         target = self.target(key)
         if target.is_document:
             return documents.render(self.document(target.path, target.node))
@@ -101,7 +101,7 @@ class Keys:
         yield from map(chunks.keys.key, chunks.numbers())
 
     def places(self, prefix: str) -> Iterator[tuple[str, bytes | ChunkRef]]:
-        """Yield every key that begins with `prefix` and the bytes there, or where they lie.
+        """Yield every key that begins with `prefix` and the bytes there, or where they are.
 
         The chunks of an array are looked up together.
         """

@@ -42,14 +42,14 @@ def _entry(digest: Digest, read: ReadCommit) -> tuple[int, float, Digest]:
 
 
 def is_touched(commit: Commit, state: State) -> bool:
-    """Tell whether a commit's state differs from that of every parent."""
+    """Return whether a commit's state differs from that of every parent."""
     here = state(commit.id)
     before = [state(parent) for parent in commit.parents] or [None]
     return all(other != here for other in before)
 
 
 def last_changed(start: Digest, read: ReadCommit, state: State) -> Commit | None:
-    """Return the commit that brought about what stands in `start`; None for nothing there.
+    """Return the commit that brought about what is in `start`; None for nothing there.
 
     A merge is passed through to a parent that holds the same.
     """

@@ -1,4 +1,4 @@
-"""Which objects a commit needs beside those of another one.
+"""Which objects a commit needs besides those of another one.
 
 Reads what differs and no more. What is yielded may include objects that both have, where
 something moved to another place in the tree; it never lacks one that only the first has.
@@ -110,7 +110,7 @@ class _Reader:
     def _fresh_below(
         self, page: Page, height: int, before: Page | None, before_height: int
     ) -> Iterator[Need]:
-        """Yield what lies below a page; `before` covers at least as much from the same start."""
+        """Yield what is below a page; `before` covers at least as much from the same start."""
         while isinstance(before, Inner) and before_height > height:
             before_height -= 1
             first = before.refs().get(0)

@@ -1,4 +1,4 @@
-"""Commits as people see them, and walks over the graph they form."""
+"""Commits as users see them, and walks over the graph they form."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -41,7 +41,7 @@ class Commit:
 
 
 def describe(digest: Digest, document: CommitDocument) -> Commit:
-    """Return a stored commit as people see it."""
+    """Return a stored commit as users see it."""
     return Commit(
         digest,
         tuple(Digest(parent) for parent in document.parents),

@@ -54,7 +54,7 @@ def read_again(
 ) -> tuple[T, Version]:
     """Return what is read, decoded, and its version; read again while it is refused.
 
-    At most until the same bytes came twice: what lies damaged comes the same every time.
+    At most until the same bytes came twice: what is damaged comes the same every time.
     """
     seen: set[bytes] = set()
     while True:

@@ -84,7 +84,7 @@ def find_collection(store: ObjectStore) -> CollectionDocument | None:
 
 
 def is_there(store: ObjectStore, key: Key) -> bool:
-    """Tell whether an object is listed; reads none of it."""
+    """Return whether an object is listed; reads none of it."""
     return any(info.key == key for info in store.list_prefix(key))
 
 
@@ -116,7 +116,7 @@ def fence_to_move(
         store: where the branch is.
         here: the fence of the branch as it was read for this update.
         begun: the fence it had before the first of `objects` was written.
-        objects: what the new commit needs beside the old; used only if a collection came by.
+        objects: what the new commit needs besides the old; used only if a collection came by.
 
     Raises:
         ConflictError: the collection deleted, or is about to delete, one of them.
@@ -228,7 +228,7 @@ def _is_kept(store: ObjectStore, need: Need) -> bool:
 
 
 def _is_found(store: ObjectStore, moves: Moves, there: set[Digest], ref: ChunkRef) -> bool:
-    """Tell whether the pack is there in which a chunk lies now; `there` are those that are."""
+    """Return whether a chunk's pack is there now; `there` are packs known to be."""
     while (place := moves.place(ref)).pack.digest not in there:
         if is_there(store, object_keys.pack(place.pack.digest)):
             there.add(place.pack.digest)

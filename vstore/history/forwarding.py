@@ -50,7 +50,7 @@ class Moves:
         self._lock = ForkSafeLock()
 
     def place(self, ref: ChunkRef) -> ChunkRef:
-        """Return where a chunk lies, as far as is known."""
+        """Return where a chunk is, as far as is known."""
         for _ in range(MOST_HOPS if self._known else 0):
             known = self._known.get(ref.pack.digest)
             there = None if known is None else known.place(ref)
@@ -60,14 +60,14 @@ class Moves:
         return ref
 
     def is_news(self, ref: ChunkRef, missed: ChunkRef) -> bool:
-        """Look again where a chunk lies that was missed; return whether that is elsewhere."""
+        """Look again where a chunk is that was missed; return whether that is elsewhere."""
         if self.place(ref) != missed:
             return True  # another thread found out
         self._look(missed.pack.digest)
         if self.place(ref) != missed:
             return True
         if missed.pack != ref.pack:
-            # What led there may have been written anew, or may not be needed any more.
+            # What led there may have been written again, or may not be needed any more.
             self._look(ref.pack.digest)
         return self.place(ref) != missed
 

@@ -2,7 +2,7 @@
 
 A commit counts the merges at or before it on its first-parent line. Where a commit and an
 ancestor on that line count the same, nothing was merged in between: the ancestor is all that
-can be reached at its generation, and what lies between need not be read.
+can be reached at its generation, and what is between need not be read.
 """
 
 import msgspec

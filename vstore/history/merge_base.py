@@ -19,7 +19,7 @@ _MOST_LINES = 6
 
 
 def is_ancestor(old: Digest, new: Digest, read: ReadCommit) -> bool:
-    """Tell whether `new` is `old` or descends from it.
+    """Return whether `new` is `old` or descends from it.
 
     Reads no commit older than `old`, and O(log n) of a line of n without merges.
     """

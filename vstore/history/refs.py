@@ -91,7 +91,7 @@ class Refs:
         return Branch(found[0], found[1])
 
     def stored(self, key: Key) -> tuple[StoredRef, Version] | None:
-        """Return the branch or tag that lies at a key, or what says that it was deleted."""
+        """Return the branch or tag that is at a key, or what says that it was deleted."""
         name = object_keys.find_ref_name(key)
         if name is None:
             return None

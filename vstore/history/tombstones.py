@@ -18,10 +18,10 @@ from vstore.history.fence import SLOW_SECONDS, Stopwatch
 from vstore.storage.store import Key, ObjectInfo, ObjectStore, Version
 
 Find = Callable[[str], tuple[BranchDocument | TagDocument | Tombstone, Version] | None]
-"""Return what lies in the place of a ref, None where there is nothing."""
+"""Return what is in the place of a ref, None where there is nothing."""
 
 TOMBSTONE_NBYTES = 250
-"""How long a tombstone is at most beside its name; a branch is longer, a tag as a rule."""
+"""How long a tombstone is at most besides its name; a branch is longer, a tag as a rule."""
 
 PATIENCE_SECONDS = 2 * SLOW_SECONDS
 """How long a deleted ref must be seen unchanged before another than its deleter removes it.

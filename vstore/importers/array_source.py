@@ -76,7 +76,7 @@ class ArraySource:
         """Yield the array in pieces of `rows` samples, never holding more than one.
 
         A column-major array (NumPy's "Fortran order") inside gzip or npz is read whole,
-        because its samples do not lie one behind the other.
+        because its samples are not one behind the other.
 
         Raises:
             InvalidInputError: the file is shorter or longer than its header says, or damaged.

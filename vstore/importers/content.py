@@ -33,7 +33,7 @@ class Content:
 
     @property
     def is_plain(self) -> bool:
-        """Whether the bytes lie in the file just as they are read."""
+        """Whether the bytes are in the file just as they are read."""
         return self.member is None and self.nbytes is not None
 
     @contextmanager

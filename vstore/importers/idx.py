@@ -16,7 +16,7 @@ _DTYPES: Final = {8: "u1", 9: "i1", 11: ">i2", 12: ">i4", 13: ">f4", 14: ">f8"}
 
 
 def is_idx(start: bytes) -> bool:
-    """Tell whether a file that starts so is IDX: two zeros, a known type, an axis or more."""
+    """Return whether a file that starts so is IDX: two zeros, a known type, an axis or more."""
     return len(start) >= 4 and start[:2] == b"\0\0" and start[2] in _DTYPES and start[3] > 0
 
 

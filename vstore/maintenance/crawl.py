@@ -34,7 +34,7 @@ class Task:
 
     @property
     def key(self) -> Key:
-        """Where the document lies."""
+        """Where the document is."""
         return (
             object_keys.commit(self.digest)
             if self.kind == "commit"

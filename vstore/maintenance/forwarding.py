@@ -20,7 +20,7 @@ class Digests(Protocol):
     """A set of digests."""
 
     def __contains__(self, digest: Digest, /) -> bool:
-        """Tell whether a digest is in the set."""
+        """Return whether a digest is in the set."""
 
 
 @dataclass(slots=True, eq=False)
@@ -55,7 +55,7 @@ class Forwards:
                 self.moved[pack] = moved
 
     def is_there(self, pack: Digest) -> bool:
-        """Tell whether a pack is there, as it was when that was asked first."""
+        """Return whether a pack is there, as it was when that was asked first."""
         if pack not in self._there:
             self._there[pack] = is_there(self.store, object_keys.pack(pack))
         return self._there[pack]
@@ -70,7 +70,7 @@ class Forwards:
             pack = moved.into.digest
 
     def place(self, ref: ChunkRef) -> ChunkRef:
-        """Return where a chunk lies; where it was left out, where it was last."""
+        """Return where a chunk is; where it was left out, where it was last."""
         for moved in self.way(ref.pack.digest):
             there = moved.place(ref)
             if there is None:
@@ -79,7 +79,7 @@ class Forwards:
         return ref
 
     def translated(self, leaf: Leaf) -> Leaf:
-        """Return a page that says where its chunks lie now, as far as they were not left out."""
+        """Return a page that says where its chunks are now, as far as they were not left out."""
         found = leaf
         for first, pack in enumerate(leaf.packs):
             position = first
@@ -111,14 +111,14 @@ class Forwards:
 
 
 def _pruned(leaf: Leaf) -> Leaf:
-    """Return a page without the packs in which none of its chunks lie."""
+    """Return a page without the packs in which none of its chunks are."""
     used = np.unique(leaf.pack)
     packs = tuple(leaf.packs[i] for i in used)
     return replace(leaf, packs=packs, pack=np.searchsorted(used, leaf.pack))
 
 
 def _follow(leaf: Leaf, position: int, moved: Moved) -> tuple[Leaf, int]:
-    """Let the chunks of one pack of a page lie where they went; return that pack's position."""
+    """Let the chunks of one pack of a page be where they went; return that pack's position."""
     packs: tuple[PackRef, ...] = (*leaf.packs, moved.into)
     mine = leaf.pack == position
     there = moved.offsets(leaf.offset, leaf.nbytes)

@@ -108,7 +108,7 @@ def _chunk(side: StoredArray | None, number: int) -> NDArray[Any] | None:
 
 
 def _origin(metadata: ArrayMetadata, number: int) -> NDArray[np.int64]:
-    """Return where in the array a chunk's first element lies."""
+    """Return where in the array a chunk's first element is."""
     origin = []
     for stride, length in zip(
         chunk_strides(metadata.shape, metadata.chunk_shape), metadata.chunk_shape, strict=True

@@ -23,7 +23,7 @@ class MergedColumn:
 
     @property
     def disagrees(self) -> bool:
-        """Tell whether both sides renamed it, to different names."""
+        """Return whether both sides renamed it, to different names."""
         return self.base not in (self.ours, self.theirs) and self.ours != self.theirs
 
     def without_values(self) -> "MergedColumn":
@@ -60,7 +60,7 @@ def _merged_name(base: str, ours: str | None, theirs: str | None) -> str:
 
 
 def is_same_form(ours: StoredTable, our_name: str, theirs: StoredTable, their_name: str) -> bool:
-    """Tell whether two columns hold samples of one kind, data type, shape and fill value."""
+    """Return whether two columns hold samples of one kind, data type, shape and fill value."""
     a, b = ours.infos[our_name], theirs.infos[their_name]
     if (a.kind, a.dtype, a.shape) != (b.kind, b.dtype, b.shape):
         return False

@@ -64,7 +64,7 @@ Resolution = Choice | Resolver | Mapping[str, Choice | Resolver]
 def resolver_for(resolution: Resolution | None) -> Callable[[Conflict], Choice | Use | None]:
     """Return a function that answers a conflict; None where nothing was said of it.
 
-    In a mapping the longest path that the conflict lies at or below decides.
+    In a mapping the longest path that the conflict is at or below decides.
     """
     if resolution is None:
         return lambda _: None

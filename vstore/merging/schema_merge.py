@@ -97,7 +97,7 @@ class SchemaMerge:
         return self._schema_conflict(column, note)
 
     def _merge_remade_column(self, column: MergedColumn) -> MergedColumn | None:
-        """Meet a column that was deleted on one side, and deleted and made anew on the other."""
+        """Meet a column that was deleted on one side, and deleted and made again on the other."""
         there, here = ("ours", "theirs") if column.theirs is None else ("theirs", "ours")
         note = f"the column was deleted in {here}, and made anew in {there}"
         replaced: list[MergedColumn] = []

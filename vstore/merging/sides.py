@@ -34,7 +34,7 @@ class Sides:
     grafts: Grafts = field(default_factory=dict)
 
     def lineage(self, fetcher: Fetcher, side: Digest | None) -> Lineage | None:
-        """Return how the base and one of the sides lie to each other in history."""
+        """Return how the base and one of the sides are related in history."""
         if self.base is None or side is None:
             return None
         return Lineage(fetcher, self.base, side, self.grafts)
@@ -68,24 +68,24 @@ class Side:
         return self._changes[pair]
 
     def touches(self, base: str, name: str) -> bool:
-        """Tell whether this side changed, renamed, retyped or extended a column."""
+        """Return whether this side changed, renamed, retyped or extended a column."""
         if base != name or self.has_other_attributes(base, name):
             return True
         return self.has_other_values(base, name)
 
     def has_other_attributes(self, base: str, name: str) -> bool:
-        """Tell whether the attributes of a column are others here than in the base."""
+        """Return whether the attributes of a column are others here than in the base."""
         sides = self.base.columns[base], self.table.columns[name]
         return sides[0].attributes != sides[1].attributes
 
     def has_other_values(self, base: str, name: str) -> bool:
-        """Tell whether this side changed, retyped or extended a column."""
+        """Return whether this side changed, retyped or extended a column."""
         if self.is_retyped(base, name):
             return True
         return bool(len(self.alignment.added) or len(self.changes(base, name)[0]))
 
     def changes_samples(self) -> bool:
-        """Tell whether this side changed or deleted samples of the base, or gave them columns."""
+        """Return whether this side changed or deleted samples of the base, or gave them columns."""
         if len(self.alignment.removed):
             return True
         return any(
@@ -97,7 +97,7 @@ class Side:
         )
 
     def is_retyped(self, base: str, name: str) -> bool:
-        """Tell whether a column has another form here than in the base."""
+        """Return whether a column has another form here than in the base."""
         old, new = stored(self.base, base).metadata, stored(self.table, name).metadata
         return schema(old) != schema(new)
 
@@ -126,7 +126,7 @@ class TableSides:
 
     @property
     def is_certain(self) -> bool:
-        """Tell whether it is known which samples of ours are those that theirs changed."""
+        """Return whether it is known which samples of ours are those that theirs changed."""
         if not self.t.alignment.is_certain:
             return False
         return self.o.alignment.is_certain or not self.t.changes_samples()

@@ -57,7 +57,7 @@ class TreeMerge:
             self._merge(change)
 
     def _at(self, path: str) -> str:
-        """Return where a node lies now that ours had at `path`."""
+        """Return where a node is now that ours had at `path`."""
         return self._moved.get(path, path)
 
     @cached_property
@@ -129,7 +129,7 @@ class TreeMerge:
             self._node_conflict(change.new_path, bare, "schema", note)
 
     def _is_in_place(self, change: NodeChange) -> bool:
-        """Tell whether theirs has every row of the base, and the same sample in it.
+        """Return whether theirs has every row of the base, and the same sample in it.
 
         A table without keys is not taken whole otherwise: along the line of ours a row stays
         the same sample, also one that is deleted, and is not used again.
@@ -267,7 +267,7 @@ class TreeMerge:
 
 
 def _may_hold_equal_rows(change: NodeChange) -> bool:
-    """Tell whether rows that both sides added may be equal and yet not the same.
+    """Return whether rows that both sides added may be equal and yet not the same.
 
     Without keys nothing but its place names a sample, so those of both sides are kept.
     """
@@ -276,7 +276,7 @@ def _may_hold_equal_rows(change: NodeChange) -> bool:
 
 
 def _are_laid_out_alike(old: Node | None, new: Node | None) -> bool:
-    """Tell whether a row of one number is one sample, as far as the nodes of a table tell."""
+    """Return whether a row of one number is one sample, as far as the nodes of a table tell."""
     tables = [node.table for node in (old, new) if isinstance(node, GroupNode)]
     forms = {(info.id, info.layout) if info and info.keys is None else None for info in tables}
     return len(tables) == 2 and len(forms) == 1 and None not in forms
@@ -299,7 +299,7 @@ def _is_group(node: Node | None) -> bool:
 
 
 def _are_mergeable(base: Node | None, ours: Any, theirs: Any) -> bool:
-    """Tell whether two tables name their samples alike and, with a base, are one table."""
+    """Return whether two tables name their samples alike and, with a base, are one table."""
     if ours.table.keys != theirs.table.keys:
         return False
     return base is None or bool(ours.table.id == theirs.table.id)

@@ -15,7 +15,7 @@ from vstore.reading.stored_table import StoredTable
 
 
 def matched(columns: Mapping[str, Column]) -> dict[str, Positions | None]:
-    """Return where each column's sample for each sample of the first column stands.
+    """Return where each column's sample for each sample of the first column is.
 
     None means in the same order. Samples are matched by key, and by position where the
     columns' tables have no keys.
@@ -44,7 +44,7 @@ def matched(columns: Mapping[str, Column]) -> dict[str, Positions | None]:
 
 
 def at_keys(columns: Mapping[str, Column], keys: Sequence[Any]) -> dict[str, Positions | None]:
-    """Return where the samples with some keys stand in each column's table.
+    """Return where the samples with some keys are in each column's table.
 
     Raises:
         NotFoundError: a table has no sample with a key.
@@ -73,7 +73,7 @@ def _has_keys(column: Column) -> bool:
 
 
 def _are_aligned(first: Column, column: Column) -> bool:
-    """Tell whether the i-th samples of two columns belong together for all i."""
+    """Return whether the i-th samples of two columns belong together for all i."""
     if internals(first).table is internals(column).table:
         return True
     if not (_has_keys(first) and _has_keys(column)):

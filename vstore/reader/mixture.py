@@ -242,7 +242,7 @@ class MixedStream:
     def order(self, epoch: int) -> Ints:
         """Return the (member, position) of the samples an epoch gives this rank, member by member.
 
-        Within a batch the samples of one member stand together.
+        Within a batch the samples of one member are together.
         """
         progress = self.begin(Cursor(epoch))
         batches = range(progress.deal.batches)

@@ -41,7 +41,7 @@ class Reader:
             many batches, and each sample goes to one of them. The global batches are the
             same for every number of ranks with the same `batch_size * world_size`.
         replication: how many neighboring ranks get the same samples, as those of one model that
-            is divided among them (tensor or sequence parallel) need. Groups of so many ranks
+            is divided among them (tensor or sequence parallel) need. Groups of this many ranks
             share the samples then, and `batch_size` is that of each group.
         rows: which samples: an index over positions, or a function that gets the columns
             by name and returns one, such as `lambda c: c["label"][:] == 3`. Positions of the

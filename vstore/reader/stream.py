@@ -188,7 +188,7 @@ class Stream:
         )
 
     def _rows_per_block(self, window: int) -> int:
-        """Return how many rows that lie side by side a window gets together."""
+        """Return how many rows that are side by side a window gets together."""
         geometry = self.source.geometry
         rows = int(window * self.source.rows_per_sample)
         most = min(rows // BLOCKS, int(BLOCK_NBYTES / max(1.0, geometry.row_nbytes)))
@@ -318,7 +318,7 @@ class Stream:
         )
 
     def prefetch(self, progress: Callable[[int, int], None]) -> int:
-        """Bring all chunks that the samples lie in to the cache on disk.
+        """Bring all chunks that the samples are in to the cache on disk.
 
         `progress` is called with how many chunks are done, and how many there are. Returns
         how many bytes were fetched.
@@ -371,12 +371,12 @@ class Stream:
         return _Session(os.getpid(), channels, pool)
 
     def threads(self, workers: int) -> int:
-        """Return how many threads one of so many workers uses."""
+        """Return how many threads one of this many workers uses."""
         cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
         return self.options.threads or max(1, (cores or 1) // workers)
 
     def _resources(self, workers: int) -> Resources:
-        """Return how much of the machine one of so many workers uses."""
+        """Return how much of the machine one of this many workers uses."""
         threads = self.threads(workers)
         window_nbytes = int(self.window * self.source.sample_nbytes)
         ahead = max(AHEAD_NBYTES, 2 * window_nbytes // self.options.world_size)

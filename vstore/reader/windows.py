@@ -84,7 +84,7 @@ def windows(episodes: "Column | ArrayLike", *, offsets: Sequence[int], pad: bool
         offsets: which rows a window has, counted from its own row within the episode:
             `range(-3, 1)` is a row and the three before it.
         pad: also make windows that reach over an end of the episode. The first or the last row
-            stands there for those that do not exist, and `valid` is False. Without it there are
+            is there for those that do not exist, and `valid` is False. Without it there are
             only windows that are whole.
 
     Returns:

@@ -37,7 +37,7 @@ class ChunkSource(Protocol):
 
     @property
     def metadata(self) -> ArrayMetadata:
-        """The array's shape, chunks, data type and codecs as they stand now."""
+        """The array's shape, chunks, data type and codecs as they are now."""
 
     def visit(self, numbers: Sequence[int], take: Take) -> None:
         """Call `take` once for each chunk number, on several threads and in any order."""
@@ -64,7 +64,7 @@ class StoredArray:
         self.visit_at(self.locate(numbers), take)
 
     def locate(self, numbers: Sequence[int]) -> list[ChunkRef | None]:
-        """Return where chunks lie, given in ascending order; None for those not stored."""
+        """Return where chunks are, given in ascending order; None for those not stored."""
         return locate(self.node.chunks, np.array(numbers, np.int64), self.fetcher.pages)
 
     def visit_at(self, refs: Sequence[ChunkRef | None], take: Take) -> None:
@@ -165,7 +165,7 @@ def read(source: ChunkSource, index: Any) -> Any:
     """Return the elements an index picks; a scalar where it picks one.
 
     Integers, slices and an ellipsis mean what they mean in NumPy; arrays of integers or
-    booleans may stand on any axis, several select their cross product.
+    booleans may be on any axis, several select their cross product.
 
     Raises:
         OutOfBoundsError: an integer outside the axis.
@@ -220,7 +220,7 @@ def _read_sparse(source: StoredArray, box: Sequence[range]) -> NDArray[Any]:
 
 
 def _single_row(index: Any, metadata: ArrayMetadata) -> int | None:
-    """Return the row that an index picks, if it is one that lies in one chunk."""
+    """Return the row that an index picks, if it is one that is in one chunk."""
     row = index[0] if type(index) is tuple and len(index) == 1 else index
     is_whole = metadata.shape and metadata.chunk_shape[1:] == metadata.shape[1:]
     return row if type(row) is int and is_whole and 0 <= row < metadata.shape[0] else None
@@ -262,7 +262,7 @@ class Array:
 
     @property
     def path(self) -> str:
-        """Where the array stands in the repository."""
+        """Where the array is in the repository."""
         return self._path
 
     @property

@@ -11,7 +11,7 @@ from vstore.reading.array import ChunkSource, Load, read
 
 
 def deleted_rows(marks: ChunkSource, counts: Sequence[int]) -> DeletedRows:
-    """Return the rows that an array marks, in blocks of which so many are."""
+    """Return the rows that an array marks, in blocks of which this many are."""
 
     def load(blocks: Sequence[int]) -> list[StoredRows]:
         length = marks.metadata.shape[0]

@@ -44,7 +44,7 @@ Handle = Callable[[int, memoryview | None], None]
 
 @dataclass(frozen=True, slots=True)
 class _Range:
-    """One request for several chunks that lie near each other in one pack."""
+    """One request for several chunks that are near each other in one pack."""
 
     key: Key
     start: int

@@ -97,7 +97,7 @@ class KeyIndexer(Lookup[SampleKey, Sample]):
         return row if row >= 0 else table.rows_below(key)
 
     def __contains__(self, key: object) -> bool:
-        """Tell whether a sample has this key; one lookup, and no sample is read."""
+        """Return whether a sample has this key; one lookup, and no sample is read."""
         return self._kind.fits(key) and bool(self._table.find_rows([key])[0] >= 0)
 
     def __iter__(self) -> Iterator[SampleKey]:
@@ -118,7 +118,7 @@ class KeyIndexer(Lookup[SampleKey, Sample]):
 
 
 def rows_of(table: _KeyedTable, keys: Any) -> StoredRows:
-    """Return where in storage the samples with some keys lie, or raise `NotFoundError`."""
+    """Return where in storage the samples with some keys are, or raise `NotFoundError`."""
     listed = as_list(keys, path=table.path)
     found = table.find_rows(listed)
     absent = np.flatnonzero(found < 0)

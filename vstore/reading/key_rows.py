@@ -1,4 +1,4 @@
-"""In which stored rows of a table keys lie, whether or not those rows are deleted."""
+"""In which stored rows of a table keys are, whether or not those rows are deleted."""
 
 from collections.abc import Iterator
 from functools import cached_property

@@ -35,7 +35,7 @@ class Lookup(Mapping[K, V]):
 
     @abstractmethod
     def __contains__(self, key: object) -> bool:
-        """Tell whether `[key]` leads to something, without reading it."""
+        """Return whether `[key]` leads to something, without reading it."""
 
     @overload
     def get(self, key: K) -> V | None: ...

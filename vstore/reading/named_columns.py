@@ -1,4 +1,4 @@
-"""What a table is to whoever goes by the names of its columns."""
+"""A table as a mapping from the names of its columns to the columns."""
 
 from abc import ABC, abstractmethod
 from collections.abc import ItemsView, KeysView, Mapping, ValuesView
@@ -41,5 +41,5 @@ class NamedColumns(ABC, Generic[C]):
         return self.columns.get(name, default)
 
     def __contains__(self, name: object) -> bool:
-        """Tell whether there is a column of this name."""
+        """Return whether there is a column of this name."""
         return name in self.columns

@@ -46,7 +46,7 @@ class Group(Lookup[str, Any]):
 
     @property
     def path(self) -> str:
-        """Where the group stands in the repository."""
+        """Where the group is in the repository."""
         return self._path
 
     @property
@@ -95,7 +95,7 @@ class Snapshot(Lookup[str, Any]):
     """A commit opened for reading: `snapshot["train"]["image"][10:20]`.
 
     It is a mapping of the names at its root; paths lead on, as in
-    `snapshot["train/image"]`. What stands there decides what `[...]` gives, so for a type
+    `snapshot["train/image"]`. What is there decides what `[...]` gives, so for a type
     checker that is `Any`; `table`, `array` and `group` say what is meant, and have types.
 
     Reading verifies every byte against the commit's digest. A snapshot pickles as the
@@ -210,7 +210,7 @@ class Snapshot(Lookup[str, Any]):
         return Array(source, path=path, reopen=self.array)
 
     def __contains__(self, path: object) -> bool:
-        """Tell whether a path leads to something, as `[path]` would."""
+        """Return whether a path leads to something, as `[path]` would."""
         return is_path(path) and self._tree.find(path) is not None
 
     def __iter__(self) -> Iterator[str]:

@@ -21,13 +21,13 @@ class ColumnTable(Protocol):
 
     @property
     def path(self) -> str:
-        """Where the table stands in the repository."""
+        """Where the table is in the repository."""
 
     def find_source(self, name: str) -> ChunkSource | None:
         """Return the chunks of an array of the table, None where there is none."""
 
     def positions(self, keys: Any) -> Positions:
-        """Return where the samples with some keys stand, or raise `NotFoundError`."""
+        """Return where the samples with some keys are, or raise `NotFoundError`."""
 
     def reopening(self) -> tuple[Any, ...]:
         """Return what a pickle of the table says: what opens it, and with which arguments."""

@@ -28,7 +28,7 @@ MOST_UNSTORED_KEYS = 2**28
 
 
 class OpenArray(Protocol):
-    """Opens the array that stands at a name below a table."""
+    """Opens the array that is at a name below a table."""
 
     def __call__(self, name: str) -> ChunkSource:
         """Return the chunks of the array called `name`."""
@@ -62,7 +62,7 @@ class StoredTable:
 
     @property
     def path(self) -> str:
-        """Where the table stands in the repository."""
+        """Where the table is in the repository."""
         return self._path
 
     @property
@@ -141,7 +141,7 @@ class StoredTable:
         return Rows(stored, deleted_rows(marks, info.deleted if info is not None else ()))
 
     def _companion(self, name: str, shape: tuple[int, ...], dtype: str) -> ChunkSource:
-        """Return an array that the table keeps beside its columns, in the form it must have."""
+        """Return an array that the table keeps next to its columns, in the form it must have."""
         if name not in self._node.children:
             raise FormatError(f"the table {self._path!r} lacks the array {name!r}")
         source = self._open(name)
@@ -221,7 +221,7 @@ class StoredTable:
         return IndexedKeys(keys, _keeping(index))
 
     def find_rows(self, keys: Sequence[Any]) -> StoredRows:
-        """Return where in storage the samples with some keys lie, -1 for keys of none."""
+        """Return where in storage the samples with some keys are, -1 for keys of none."""
         for key in keys:
             self.check_key(key)
         if self.key_kind is None:
@@ -233,11 +233,11 @@ class StoredTable:
         return found
 
     def rows_of(self, keys: Any) -> StoredRows:
-        """Return where in storage the samples with some keys lie, or raise `NotFoundError`."""
+        """Return where in storage the samples with some keys are, or raise `NotFoundError`."""
         return rows_of(self, keys)
 
     def positions(self, keys: Any) -> Positions:
-        """Return where the samples with some keys stand, or raise `NotFoundError`."""
+        """Return where the samples with some keys are, or raise `NotFoundError`."""
         return self.rows.position(self.rows_of(keys))
 
     def check_key(self, key: object) -> None:
@@ -245,7 +245,7 @@ class StoredTable:
         self._key_kind.check(key, self._path)
 
     def rows_below(self, prefix: object) -> StoredRows:
-        """Return where in storage the samples lie whose tuple keys begin with `prefix`.
+        """Return where in storage the samples are whose tuple keys begin with `prefix`.
 
         Raises:
             NotFoundError: there is none.

@@ -1,4 +1,4 @@
-"""What a commit holds, for people and as plain values."""
+"""What a commit holds, for users and as plain values."""
 
 import math
 from collections.abc import Sequence

@@ -35,7 +35,7 @@ class Table(NamedColumns[Column]):
 
     @property
     def path(self) -> str:
-        """Where the table stands in the repository."""
+        """Where the table is in the repository."""
         return self._internals.path
 
     @property
@@ -57,7 +57,7 @@ class Table(NamedColumns[Column]):
         return len(self._internals)
 
     def __contains__(self, name: object) -> bool:
-        """Tell whether there is a column of this name."""
+        """Return whether there is a column of this name."""
         return name in self._internals.infos
 
     @overload
@@ -91,15 +91,15 @@ class Table(NamedColumns[Column]):
         return KeyIndexer(self._internals)
 
     def position(self, key: SampleKey) -> int:
-        """Return where the sample with this key stands, or raise `NotFoundError`."""
+        """Return where the sample with this key is, or raise `NotFoundError`."""
         return int(self.positions([key])[0])
 
     def positions(self, keys: Any) -> Positions:
-        """Return where the samples with some keys stand, or raise `NotFoundError`."""
+        """Return where the samples with some keys are, or raise `NotFoundError`."""
         return self._internals.positions(keys)
 
     def has_key(self, key: SampleKey) -> bool:
-        """Tell whether a sample has this key."""
+        """Return whether a sample has this key."""
         return bool(self._internals.find_rows([key])[0] >= 0)
 
     def metadata(self, name: str) -> ArrayMetadata:

@@ -1,4 +1,4 @@
-"""The repository: opening, branches, publishing and rewriting; what stands behind its verbs.
+"""The repository: opening, branches, publishing and rewriting; what is behind its verbs.
 
 What a commit holds is read in `reading` and written in `writing`; here is what moves refs.
 """

@@ -32,7 +32,7 @@ else:
 class Wanted:
     """Which commits of a log are wanted: those that touched a path, or a sample there.
 
-    `skip` leaves out so many of these, `limit` ends after so many.
+    `skip` leaves out this many of these, `limit` ends after this many.
     """
 
     path: str | None = None

@@ -103,9 +103,12 @@ def checkout(
     storage_options: Mapping[str, Any] | None = None,
     as_of: datetime | None = None,
 ) -> Snapshot:
-    """Open a commit for reading in the fewest requests: one by id, two by branch.
+    """Open a commit for reading, in the fewest requests.
 
-    The revision may stand behind the address: `s3://bucket/fashion@v1`.
+    One by full hash, and one by branch, since a branch contains a copy of its commit if that
+    has at most 32 KiB. A tag or an abbreviated hash takes two or three more.
+
+    The revision may follow the address: `s3://bucket/fashion@v1`.
 
     >>> repo = create("memory://checkout-doc")
     >>> with repo.transaction("main", message="Start") as tx:

@@ -207,8 +207,8 @@ class Repository:
             path: only commits that changed what is at or below this path.
             sample: with the path of a table or of one column, only commits that changed
                 this sample (its key; its position without keys).
-            skip: leave out so many of these first.
-            limit: at most so many.
+            skip: leave out this many of these first.
+            limit: at most this many.
         """
         wanted = browsing.Wanted(path=path, sample=sample, skip=skip, limit=limit)
         return browsing.log(self._access, revision, wanted)

@@ -147,7 +147,7 @@ class Rewriter:
         return self._finish(self._store(new), f"squash: since {since[:12]}")
 
     def _squash_merged(self, since: Digest) -> Commit:
-        """Squash onto a commit that was merged: rows of its tables may lie elsewhere here."""
+        """Squash onto a commit that was merged: rows of its tables may be elsewhere here."""
         sides = Sides(since, since, self.branch.commit)
         options = replace(self.options, allow_empty=True)
         made = self._replay_with(sides, options, None, what="cannot squash")

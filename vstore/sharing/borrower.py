@@ -73,7 +73,7 @@ class Borrower:
             self._journal.take(entries, self.keys)
 
     def find(self, key: str) -> Place:
-        """Return the bytes under a key, or where they lie; takes note that they were read."""
+        """Return the bytes under a key, or where they are; takes note that they were read."""
         self.take()
         with self.lock:
             place = self.keys.find(key)
@@ -158,7 +158,7 @@ def _finished() -> ClosedError:
 def _packed(
     changes: Sequence[Change], digests: Sequence[bytes], is_chunk: Sequence[bool]
 ) -> tuple[PackRef | None, bytes, list[ChunkRef | None]]:
-    """Return the pack of the chunks among some changes, and where each lies in it."""
+    """Return the pack of the chunks among some changes, and where each is in it."""
     apart = [i for i, chunk in enumerate(is_chunk) if chunk]
     refs: list[ChunkRef | None] = [None] * len(changes)
     if not apart:

@@ -72,7 +72,7 @@ class Fork:
     """A part of a transaction, to write into here or elsewhere.
 
     Pickling it stores what was written so far, where nobody sees it, and carries where it
-    lies. So a worker gets a fork, writes, and returns it. A worker that dies leaves nothing
+    is. So a worker gets a fork, writes, and returns it. A worker that dies leaves nothing
     behind but objects that garbage collection removes; give its work to another.
     """
 

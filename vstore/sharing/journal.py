@@ -41,7 +41,7 @@ class Journal:
         self._store.delete(object_keys.journal_mark(self._token))
 
     def is_open(self) -> bool:
-        """Tell whether an entry that was written before will be taken."""
+        """Return whether an entry that was written before will be taken."""
         try:
             self._store.get(object_keys.journal_mark(self._token))
         except NotFoundError:

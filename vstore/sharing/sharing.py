@@ -26,7 +26,7 @@ class Shared:
 
     @property
     def is_here(self) -> bool:
-        """Tell whether this process made the transaction, and not one it was forked from."""
+        """Return whether this process made the transaction, and not one it was forked from."""
         return self._pid == os.getpid()
 
     def require_here(self) -> None:

@@ -100,7 +100,7 @@ class CountingStore:
             self._finished_depth = 0
 
     def summary(self) -> str:
-        """Return one line for people."""
+        """Return one line for users."""
         requests = self.requests
         verbs = Counter(request.verb for request in requests)
         parts = ", ".join(f"{n} {verb}" for verb, n in sorted(verbs.items()))

@@ -1,7 +1,7 @@
 """In which form a server compares the ETags that it gave: with their quotes, or only without.
 
-The standard writes an ETag in quotes wherever it stands. Ceph's gateway gives it so, and then
-compares what stands in `If-Match` with the bare hash, so that a swap at the right version is
+The standard writes an ETag in quotes wherever it is. Ceph's gateway gives it so, and then
+compares what is in `If-Match` with the bare hash, so that a swap at the right version is
 refused every time.
 """
 
@@ -13,7 +13,7 @@ from vstore.storage.failure import Kind, RequestFailedError
 from vstore.storage.store import Version
 
 SCRATCH = "probe/"
-"""Where throw-away objects lie, below a repository's root; garbage collection knows it too."""
+"""Where throw-away objects are, below a repository's root; garbage collection knows it too."""
 
 
 class EtagForm:

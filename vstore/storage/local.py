@@ -38,7 +38,7 @@ _CANNOT_LINK = (errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK, errno
 _durable: dict[str, tuple[int, int]] = {}
 """Directories whose entries in their parents this process flushed, by device and inode.
 
-Of the process and not of a store: a program that opens a repository anew for each commit
+Of the process and not of a store: a program that opens a repository again for each commit
 flushes them once all the same.
 """
 

@@ -94,7 +94,7 @@ class Board:
         return bool(self._numbers[_HAS_LAST])
 
     def begun(self, batches: int) -> Cursor:
-        """Return where the pass of workers began of which so many batches were taken.
+        """Return where the pass of workers began of which this many batches were taken.
 
         That is the last one, unless it gave fewer: then it was a look during another.
         """

@@ -56,7 +56,7 @@ def _as_objects(array: NDArray[Any]) -> Any:
 
 @cache
 def _has_tensors(dtype: np.dtype[Any]) -> bool:
-    """Tell whether torch has a type for the elements of an array."""
+    """Return whether torch has a type for the elements of an array."""
     if dtype.kind not in _KINDS:
         return False
     try:

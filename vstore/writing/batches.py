@@ -1,4 +1,4 @@
-"""Batches of samples as people give them, checked and turned into rows to store."""
+"""Batches of samples as users pass them, checked and turned into rows to store."""
 
 from collections.abc import Iterable, Iterator, Mapping, Set
 from typing import Any, NamedTuple

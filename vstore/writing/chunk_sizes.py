@@ -1,6 +1,6 @@
 """How many variable-length samples go into a chunk: decided once enough of them are known.
 
-The first batch alone may mislead: people append one sample at a time, and the first is
+The first batch alone may mislead: users append one sample at a time, and the first is
 often the shortest. Until the sizes are known a column's rows are few enough to be put
 into other chunks.
 """

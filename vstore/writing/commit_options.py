@@ -13,7 +13,7 @@ from vstore.format.digest import Digest
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CommitOptions:
-    """What a commit says beside its contents."""
+    """What a commit says besides its contents."""
 
     message: str
     author: Author
@@ -21,7 +21,7 @@ class CommitOptions:
     time: datetime | None = None
     allow_empty: bool = False
     merged: Sequence[Digest] = ()
-    """Commits that are parents beside the one that the transaction began at."""
+    """Commits that are parents besides the one that the transaction began at."""
 
     def __post_init__(self) -> None:
         check_message(self.message)

@@ -20,7 +20,7 @@ NewId = Callable[[str], str]
 
 
 def copied(node: Node, path: str, *, resolve: Resolve, new_id: NewId) -> Node:
-    """Return a node as it is to stand at another path.
+    """Return a node as it is to be at another path.
 
     Tables and columns get new ids: what becomes of a copy has nothing to do with what becomes
     of the original, so that a merge must not take one for the other. No chunk is looked at.
@@ -57,7 +57,7 @@ def _copied_column(node: Node, path: str, new_id: NewId) -> Node:
 
 
 def require_kept_here(store: ObjectStore, commit: Digest, *, of: str) -> None:
-    """Make sure that all that a commit needs lies in a store, and stays.
+    """Make sure that all that a commit needs is in a store, and stays.
 
     Raises:
         InvalidInputError: the commit, of the repository at `of`, is not there.

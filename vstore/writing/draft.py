@@ -39,7 +39,7 @@ class Contributions(Protocol):
 
 
 class Draft:
-    """A commit in the making: its nodes as they stand, and what writes and publishes it.
+    """A commit in the making: its nodes as they are, and what writes and publishes it.
 
     `branch` is the one that the commit is to move, None if it is to be on none; `label` says
     what the draft is for. `staged` has the verbs that stores and merges change nodes by;

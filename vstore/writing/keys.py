@@ -118,7 +118,7 @@ class KeySet:
     """Which live rows of a table in a transaction hold which keys.
 
     `before` finds what the table held when the transaction began, and is made when it is
-    first needed; what the transaction adds is kept beside it.
+    first needed; what the transaction adds is kept next to it.
     """
 
     def __init__(
@@ -210,7 +210,7 @@ class KeySet:
         return found
 
     def find(self, keys: Sequence[Any], *, path: str) -> StoredRows:
-        """Return in which rows the samples with some keys lie, -1 for keys of none."""
+        """Return in which rows the samples with some keys are, -1 for keys of none."""
         kind = self._kind(path)
         for key in keys:
             kind.check(key, path)
@@ -227,7 +227,7 @@ class KeySet:
         return self.kind
 
     def rows_below(self, prefix: object, *, path: str) -> StoredRows:
-        """Return in which rows the samples lie whose tuple keys begin with `prefix`.
+        """Return in which rows the samples are whose tuple keys begin with `prefix`.
 
         Raises:
             NotFoundError: there is none.
@@ -243,7 +243,7 @@ class KeySet:
         return found
 
     def rows(self, keys: Any, *, path: str) -> StoredRows:
-        """Return in which rows the samples with some keys lie, or raise `NotFoundError`."""
+        """Return in which rows the samples with some keys are, or raise `NotFoundError`."""
         self._kind(path)
         listed = as_list(keys, path=path)
         found = self.find(listed, path=path)
@@ -268,7 +268,7 @@ def index_metadata() -> ArrayMetadata:
 
 
 def add_entries(index: StagedArray, marks: Marks, blocks: ChunkNumbers, *, buckets: int) -> None:
-    """Put entries into an index that is to have so many buckets, at least as many as it has.
+    """Put entries into an index that is to have this many buckets, at least as many as it has.
 
     A bucket is read where it gets entries, or gives some to a new one.
     """
@@ -306,9 +306,9 @@ def _held(index: StagedArray, numbers: Ints) -> Iterator[tuple[Marks, ChunkNumbe
 
 
 def _write(index: StagedArray, emptied: Ints, marks: Marks, blocks: ChunkNumbers) -> None:
-    """Write all buckets that any of the entries lies in; these are all there are in them.
+    """Write all buckets that any of the entries is in; these are all there are in them.
 
-    `emptied` are buckets that had entries, and are left empty unless some lie there.
+    `emptied` are buckets that had entries, and are left empty unless some are there.
     """
     marks, blocks = key_index.distinct(marks, blocks)
     homes = key_index.bucket_of(marks, index.metadata.shape[0])

@@ -15,7 +15,7 @@ LEASE_SECONDS = 3600.0
 """The age at which a transaction takes a lease; most end long before and send no request."""
 
 RENEWAL_SECONDS = 900.0
-"""How long a lease stands before the next upload renews it."""
+"""How long a lease is valid before the next upload renews it."""
 
 
 class Lease:

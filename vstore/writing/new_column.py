@@ -33,7 +33,7 @@ MAX_KEYS = 2**13
 """How many keys a chunk holds at most."""
 
 OBJECT_NBYTES = 64
-"""What a variable-length sample counts for beside its own bytes: it is a Python object."""
+"""What a variable-length sample counts for besides its own bytes: it is a Python object."""
 
 
 def rows_per_chunk(row_nbytes: float, chunk_nbytes: int = CHUNK_NBYTES) -> int:
@@ -160,7 +160,7 @@ def keys_metadata(first: NDArray[Any]) -> ArrayMetadata:
 
 
 def companion_metadata(name: str, shape: Sequence[int], dtype: Any, rows: int) -> ArrayMetadata:
-    """Return the metadata of an array that a table keeps beside its columns."""
+    """Return the metadata of an array that a table keeps next to its columns."""
     names = ("sample", *(f"{name}_{i}" for i in range(len(shape))))
     return ArrayMetadata.create(
         shape=(0, *shape),

@@ -41,7 +41,7 @@ Encode = Callable[[], bytes | memoryview | None]
 class PendingChunk:
     """A chunk on its way into a pack.
 
-    `data` holds its bytes until its pack is stored; `ref` says where it lies once its
+    `data` holds its bytes until its pack is stored; `ref` says where it is once its
     pack is closed. Both None: the chunk holds nothing but the fill value.
     """
 
@@ -58,7 +58,7 @@ class PendingChunk:
 
 @dataclass(slots=True, eq=False)
 class Lane:
-    """The open pack of one array: its chunks lie together, in order."""
+    """The open pack of one array: its chunks are together, in order."""
 
     path: str
     chunks: list[PendingChunk] = field(default_factory=list)
@@ -77,7 +77,7 @@ class PackWriter:
     """Encodes, packs and uploads the chunks of one transaction.
 
     Peak memory is at most `RAW_NBYTES` of raw chunks, `OPEN_NBYTES` of encoded ones and
-    two copies of `UPLOADS` packs, each plus a chunk, beside what the fetcher keeps. Not safe
+    two copies of `UPLOADS` packs, each plus a chunk, besides what the fetcher keeps. Not safe
     for use by several threads.
     """
 
@@ -123,7 +123,7 @@ class PackWriter:
     def uninterrupted(self) -> Iterator[None]:
         """Refuse to go on, and to commit, if what runs inside does not come to its end.
 
-        Whoever catches the error and commits would commit half of a change.
+        Otherwise a caller who catches the error and commits would store half a change.
         """
         self._require_usable()
         try:

@@ -34,7 +34,7 @@ DIRTY_NBYTES = 64 * 2**20
 """How much decoded, changed data one array keeps before it goes to the codec."""
 
 OBJECT_NBYTES = 64
-"""What one variable-length element counts for beside its own length."""
+"""What one variable-length element counts for besides its own length."""
 
 
 class StagedArray:
@@ -82,7 +82,7 @@ class StagedArray:
             raise ClosedError(f"{self.path!r} was deleted or replaced in this transaction")
 
     def visit(self, numbers: Sequence[int], take: Take) -> None:
-        """Call `take` once for each chunk, as it stands in the transaction."""
+        """Call `take` once for each chunk, as it is in the transaction."""
         untouched: list[tuple[int, int]] = []
         for i, number in enumerate(numbers):
             load = self._load(number)
@@ -114,7 +114,7 @@ class StagedArray:
         """Store values, already of the array's data type, where an index points.
 
         Raises:
-            OutOfBoundsError: the index lies outside the array.
+            OutOfBoundsError: the index is outside the array.
             InvalidInputError: the values do not fit the selection.
         """
         self.store(*self.fit(index, values))
@@ -225,7 +225,7 @@ class StagedArray:
         )
 
     def encoded(self, number: int) -> bytes | ChunkRef | None:
-        """Return a chunk's encoded bytes or where they lie; None where nothing is stored."""
+        """Return a chunk's encoded bytes or where they are; None where nothing is stored."""
         if number in self._dirty:
             self._encode(number)
         if number not in self._staged:
@@ -237,7 +237,7 @@ class StagedArray:
         return chunk.resolved().ref if data is None else data
 
     def stored(self) -> list[int]:
-        """Return the numbers of the chunks that are stored and lie inside the array."""
+        """Return the numbers of the chunks that are stored and are inside the array."""
         self.flush()
         self._writer.drain()
         numbers = {number for number, _ in walk(self._index, self._fetcher.pages)}
@@ -281,7 +281,7 @@ class StagedArray:
                 self._staged[sum(map(operator.mul, place, new))] = chunk
 
     def _cut(self) -> None:
-        """Drop the chunks that lie outside, so that growing does not bring them back."""
+        """Drop the chunks that are outside, so that growing does not bring them back."""
         stored = [number for number, _ in walk(self._index, self._fetcher.pages)]
         for number in [*stored, *self._staged]:
             if not self._is_inside(number):
@@ -351,7 +351,7 @@ def _strides(metadata: ArrayMetadata) -> tuple[int, ...]:
 
 
 def _form(metadata: ArrayMetadata) -> bytes:
-    """Return what the chunks of an array depend on, beside its shape."""
+    """Return what the chunks of an array depend on, besides its shape."""
     whole = metadata.to_dict()
     parts = ("chunk_grid", "data_type", "fill_value", "codecs")
     return document.dumps([whole[part] for part in parts])
@@ -360,7 +360,7 @@ def _form(metadata: ArrayMetadata) -> bytes:
 def _keep_equal(before: dict[str, Any], after: dict[str, Any]) -> dict[str, Any]:
     """Return the old document where the new one says the same, so that digests stay.
 
-    Attributes are people's: there 1, 1.0 and true differ.
+    Attributes are users': there 1, 1.0 and true differ.
     """
     is_same = before == after and _attributes(before) == _attributes(after)
     return before if is_same else after

@@ -74,7 +74,7 @@ class StagedTable:
         return sorted(self.held.infos.keys() | self._pending.keys())
 
     def usable_arrays(self) -> TableArrays:
-        """Return the table's arrays as they stand, or refuse."""
+        """Return the table's arrays as they are, or refuse."""
         self.require_usable()
         return self.held
 
@@ -112,7 +112,7 @@ class StagedTable:
             raise column_not_found(self.path, name, self.names)
 
     def open_column(self, name: str) -> Column:
-        """Return a column as it stands now, for reading."""
+        """Return a column as it is now, for reading."""
         self.require_column(name)
         self.make(name, None)
         return self.held.column(name)

@@ -1,4 +1,4 @@
-"""The nodes of a transaction as they stand, and the tree that they become."""
+"""The nodes of a transaction as they are, and the tree that they become."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -23,7 +23,7 @@ from vstore.writing.staged_table import StagedTable
 from vstore.writing.table_arrays import Staging
 
 _IMPLIED = GroupNode(metadata={})
-"""A group that is there only for what lies below it."""
+"""A group that is there only for what is below it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,8 +39,8 @@ class Contents:
 class StagedTree:
     """The nodes that a transaction began with, as it made, put and deleted some since.
 
-    Paths are given as they are stored. What lies where is for the caller to check: these are
-    the verbs of merges and of Zarr stores, on which `Transaction` puts those of people. The
+    Paths are given as they are stored. What is where is for the caller to check: these are
+    the verbs of merges and of Zarr stores, on which `Transaction` puts those of users. The
     verbs that change something raise `ClosedError` once the transaction is finished.
     """
 
@@ -93,7 +93,7 @@ class StagedTree:
         return self._tree
 
     def is_table(self, path: str) -> bool:
-        """Tell whether there is a table at `path`."""
+        """Return whether there is a table at `path`."""
         if path in self._tables:
             return True
         node = self._tree.find(path)
@@ -176,7 +176,7 @@ class StagedTree:
         self._put[path] = changes or Changes(schema=True)
 
     def no_group_above(self, path: str) -> str | None:
-        """Return the table or array below which `path` lies; None where groups lead to it."""
+        """Return the table or array below which `path` is; None where groups lead to it."""
         names = path.split("/")
         for depth in range(1, len(names)):
             above = "/".join(names[:depth])
@@ -186,13 +186,13 @@ class StagedTree:
         return None
 
     def clear_above(self, path: str) -> None:
-        """Put a group in place of a table or array below which `path` lies."""
+        """Put a group in place of a table or array below which `path` is."""
         above = self.no_group_above(path)
         if above is not None:
             self.put_node(above, GroupNode())
 
     def put_group_document(self, path: str, metadata: Mapping[str, Any]) -> None:
-        """Put a group's metadata document at `path`; what lies below the group stays.
+        """Put a group's metadata document at `path`; what is below the group stays.
 
         An empty document stands for none. Groups above come into being without one.
         """
@@ -239,7 +239,7 @@ class StagedTree:
         )
 
     def delete(self, path: str) -> None:
-        """Delete the node at `path`, and what lies below it."""
+        """Delete the node at `path`, and what is below it."""
         self.require_open()
         self._tree = self._tree.put(path, None)
         self._forget(path)
@@ -264,7 +264,7 @@ class StagedTree:
             staged.update(parts)  # type: ignore[arg-type]
 
     def copy(self, old: str, new: str) -> None:
-        """Copy a node, as it stands, to where nothing is; no chunk is read or written twice."""
+        """Copy a node, as it is, to where nothing is; no chunk is read or written twice."""
         self.require_open()
         self.flush()
         tree, pages = self._with_chunks()
@@ -337,5 +337,5 @@ class StagedTree:
 
 
 def _below(path: str, paths: Iterable[str]) -> list[str]:
-    """Return those of the paths that are `path` or lie below it."""
+    """Return those of the paths that are `path` or are below it."""
     return [name for name in paths if f"{name}/".startswith(f"{path}/")]

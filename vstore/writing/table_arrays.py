@@ -51,7 +51,7 @@ class TableArrays:
     """The columns of a table, their companions, the keys and the deletion marks.
 
     Rows are counted as they are stored, deleted ones too, and values are given as the
-    elements that are stored: checking what people give is `TransactionTable`'s.
+    elements that are stored: checking what users pass is `TransactionTable`'s.
     """
 
     def __init__(
@@ -147,7 +147,7 @@ class TableArrays:
         yield from sorted(self._arrays.items())
 
     def column(self, name: str) -> Column:
-        """Return a column as it stands now, for reading."""
+        """Return a column as it is now, for reading."""
         info = self.infos[name]
         beside = {each.suffix: self[name + each.suffix] for each in info.companions}
         return Column(StoredColumn(name, self[name], info, self.rows, beside=beside))
@@ -315,7 +315,7 @@ class TableArrays:
             self.keys.rebase(self._keys_before)
 
     def reindex(self) -> None:
-        """Make the index of keys anew from the keys, whatever it says now."""
+        """Rebuild the key index from the keys, whatever it says now."""
         if KEY_INDEX in self._arrays:
             self._write_index()
             del self._arrays[KEY_INDEX]
@@ -333,7 +333,7 @@ class TableArrays:
                 yield marks, at // step
 
     def replace_column(self, name: str, spec: ColumnSpec, first: NDArray[Any]) -> None:
-        """Make a column's own array anew; its rows hold the fill value until written."""
+        """Rebuild a column's own array; its rows hold the fill value until written."""
         metadata = column_metadata(spec, first, name=name)
         self._new(name, metadata.resized((self.count, *metadata.shape[1:])), spec.info)
         self._has_new_schema = True

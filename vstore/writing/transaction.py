@@ -186,7 +186,7 @@ class Transaction(Lookup[str, Any]):
         return self._nodes.group(path)
 
     def __contains__(self, path: object) -> bool:
-        """Tell whether a path leads to something, as `[path]` would."""
+        """Return whether a path leads to something, as `[path]` would."""
         return self._nodes.has(path)
 
     def __iter__(self) -> Iterator[str]:
@@ -208,7 +208,7 @@ class Transaction(Lookup[str, Any]):
 
     @property
     def is_open(self) -> bool:
-        """Tell whether the transaction can still be changed."""
+        """Return whether the transaction can still be changed."""
         return self._internals.is_open
 
     def move(self, path: str, new_path: str) -> None:
@@ -222,7 +222,7 @@ class Transaction(Lookup[str, Any]):
         self._staged.move(old, new)
 
     def copy(self, path: str, new_path: str) -> None:
-        """Copy a table, array or group as it stands; no chunk is touched.
+        """Copy a table, array or group as it is; no chunk is touched.
 
         From then on the two have nothing to do with each other: what is changed in one is
         not changed in the other, also by merges.

@@ -40,7 +40,7 @@ class TransactionColumn:
     @overload
     def __getitem__(self, index: SelectOne) -> Any: ...
     def __getitem__(self, index: Any) -> Any:
-        """Return the samples an index picks, as they stand in the transaction."""
+        """Return the samples an index picks, as they are in the transaction."""
         return internals(self._table).open_column(self._name)[index]
 
     def __setitem__(self, index: Any, values: Any) -> None:
@@ -56,7 +56,7 @@ class TransactionColumn:
         return len(self._table)
 
     def __iter__(self) -> Iterator[Any]:
-        """Iterate over the samples as they stand, reading whole chunks at a time."""
+        """Iterate over the samples as they are, reading whole chunks at a time."""
         return iter(internals(self._table).open_column(self._name))
 
     @property

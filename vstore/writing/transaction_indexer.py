@@ -33,7 +33,7 @@ class _ChangedTable(Protocol):
 class StagedSamples:
     """Finds and reads the samples of a table in a transaction, as `KeyIndexer` wants it.
 
-    `arrays` returns the table's arrays as they stand, or refuses.
+    `arrays` returns the table's arrays as they are, or refuses.
     """
 
     def __init__(self, table: _ChangedTable, arrays: Callable[[], TableArrays]) -> None:
@@ -42,7 +42,7 @@ class StagedSamples:
 
     @property
     def path(self) -> str:
-        """Where the table stands in the repository."""
+        """Where the table is in the repository."""
         return self._table.path
 
     @property
@@ -71,7 +71,7 @@ class StagedSamples:
         return kind.from_stored(arrays.stored_keys(rows))
 
     def find_rows(self, keys: list[Any]) -> StoredRows:
-        """Return in which stored rows samples with some keys lie, -1 for keys of none."""
+        """Return in which stored rows samples with some keys are, -1 for keys of none."""
         arrays = self._arrays()
         if arrays.keys.kind is not None:
             return arrays.keys.find(keys, path=self.path)
@@ -80,11 +80,11 @@ class StagedSamples:
         return arrays.rows.find(keys)
 
     def rows_of(self, keys: Any) -> StoredRows:
-        """Return in which stored rows samples with some keys lie, or raise `NotFoundError`."""
+        """Return in which stored rows samples with some keys are, or raise `NotFoundError`."""
         return rows_of(self, keys)
 
     def rows_below(self, prefix: object) -> StoredRows:
-        """Return in which stored rows samples lie whose tuple keys begin with `prefix`."""
+        """Return in which stored rows samples are whose tuple keys begin with `prefix`."""
         return self._arrays().keys.rows_below(prefix, path=self.path)
 
     def at_rows(self, stored: int | StoredRows) -> Sample:

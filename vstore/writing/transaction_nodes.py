@@ -1,4 +1,4 @@
-"""What stands at the paths of a transaction, opened to read and to change."""
+"""What is at the paths of a transaction, opened to read and to change."""
 
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
@@ -43,7 +43,7 @@ class TransactionNodes:
         return TransactionArray(self.staged.array(joined), self._require_open)
 
     def has(self, path: object) -> bool:
-        """Tell whether `get` would return something."""
+        """Return whether `get` would return something."""
         self._enter()
         if not is_path(path):
             return False
@@ -70,7 +70,7 @@ class TransactionNodes:
         return names_in(path, self.group_node(path))
 
     def group_node(self, path: str) -> GroupNode:
-        """Return the group at a path as it stands."""
+        """Return the group at a path as it is."""
         self._enter()
         return require_kind(self.staged.nodes.get(path), GroupNode, path)
 
@@ -126,7 +126,7 @@ class TransactionGroup(Lookup[str, Any]):
 
     @property
     def path(self) -> str:
-        """Where the group stands in the repository."""
+        """Where the group is in the repository."""
         return self._path
 
     @property

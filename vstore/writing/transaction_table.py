@@ -47,7 +47,7 @@ class TransactionTable(NamedColumns[TransactionColumn]):
 
     @property
     def path(self) -> str:
-        """Where the table stands in the repository."""
+        """Where the table is in the repository."""
         return self._internals.path
 
     @property
@@ -149,7 +149,7 @@ class TransactionTable(NamedColumns[TransactionColumn]):
         return TransactionIndexer(self, self._internals.usable_arrays)
 
     def position(self, key: SampleKey) -> int:
-        """Return where the sample with this key stands, or raise `NotFoundError`."""
+        """Return where the sample with this key is, or raise `NotFoundError`."""
         row = rows_of(StagedSamples(self, self._internals.usable_arrays), [key])
         return int(self._internals.held.rows.position(row)[0])
 
@@ -181,7 +181,7 @@ class TransactionTable(NamedColumns[TransactionColumn]):
         return TransactionColumn(self, index)
 
     def __iter__(self) -> Iterator[dict[str, Any]]:
-        """Iterate over the samples as they stand, each a dict."""
+        """Iterate over the samples as they are, each a dict."""
         self._internals.require_usable()
         columns = {name: iter(self._internals.open_column(name)) for name in self._internals.names}
         for values in zip(*columns.values(), strict=True):
@@ -260,14 +260,14 @@ class TransactionTable(NamedColumns[TransactionColumn]):
     def compact(self) -> int:
         """Rewrite the table without its deleted samples; return how many rows that frees.
 
-        Positions stay, since deleted samples have none; chunks are written anew.
+        Positions stay, since deleted samples have none; chunks are written again.
         """
         self._internals.require_usable()
         with self._internals.staging.writer.uninterrupted():
             return self._internals.stored.compact()
 
     def reindex(self) -> None:
-        """Make the index of keys anew, where a verification found it to be wrong.
+        """Rebuild the key index, where a verification found it to be wrong.
 
         Reads all keys. Tables with few samples, or without keys, have no index.
         """

@@ -1,4 +1,4 @@
-"""Reading what lies under keys for an event loop: what is wanted at one time comes together."""
+"""Reading what is under keys for an event loop: what is wanted at one time comes together."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,30 +12,30 @@ from vstore.reading.fetch import Fetcher
 from vstore.zarr.gathering import Gathering, Give
 
 Data = bytes | memoryview | None
-"""What lies under a key."""
+"""What is under a key."""
 
 
 class Finding(Protocol):
-    """Knows what lies under keys."""
+    """Knows what is under keys."""
 
     @property
     def fetcher(self) -> Fetcher:
         """What reads chunks."""
 
     def find(self, key: str) -> Place:
-        """Return the bytes under a key, or where they lie; None where there are none."""
+        """Return the bytes under a key, or where they are; None where there are none."""
 
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """A key; `keep` if more of what lies there will be asked for."""
+    """A key; `keep` if more of what is there will be asked for."""
 
     key: str
     keep: bool = False
 
 
 class ChunkReader:
-    """Reads what lies under keys.
+    """Reads what is under keys.
 
     A digest verifies a whole chunk, so a part of one costs all of it; chunks read in parts
     are kept, up to `PARTLY_READ_NBYTES` or one chunk, for the parts that follow.
@@ -63,7 +63,7 @@ class ChunkReader:
         return found[0]
 
     def _read(self, wanted: Sequence[Wanted], give: Give[Data]) -> None:
-        """Give what lies under keys, each as soon as it is there; equal chunks are read once."""
+        """Give what is under keys, each as soon as it is there; equal chunks are read once."""
         missing: dict[bytes, tuple[ChunkRef, list[int]]] = {}
         for i, item in enumerate(wanted):
             place = self._source.find(item.key)

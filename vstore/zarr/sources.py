@@ -27,14 +27,14 @@ class Source(Protocol):
 
     @property
     def name(self) -> str:
-        """What people call it."""
+        """What users call it."""
 
     @property
     def identity(self) -> tuple[str, str]:
         """What is equal where two sources are the same."""
 
     def find(self, key: str) -> Place:
-        """Return the bytes under a key, or where they lie; None where there are none."""
+        """Return the bytes under a key, or where they are; None where there are none."""
 
     def list_prefix(self, prefix: str) -> Sequence[str]:
         """Return every key that begins with `prefix`."""
@@ -60,7 +60,7 @@ class CommitView:
         self._keys = Keys(StoredHierarchy(snapshot))
 
     def find(self, key: str) -> Place:
-        """Return the bytes under a key, or where they lie; None where there are none."""
+        """Return the bytes under a key, or where they are; None where there are none."""
         return self._keys.find(key)
 
     def list_prefix(self, prefix: str) -> Sequence[str]:
@@ -114,7 +114,7 @@ class OpenTransaction:
             yield self._keys
 
     def find(self, key: str) -> Place:
-        """Return the bytes under a key, or where they lie; None where there are none."""
+        """Return the bytes under a key, or where they are; None where there are none."""
         with self._up_to_date() as keys:
             return keys.find(key)
 
@@ -149,7 +149,7 @@ class Borrowed:
         self.name = f"{self.fetcher.store.url} (transaction of another process)"
 
     def find(self, key: str) -> Place:
-        """Return the bytes under a key, or where they lie; None where there are none."""
+        """Return the bytes under a key, or where they are; None where there are none."""
         return self.borrower.find(key)
 
     def list_prefix(self, prefix: str) -> Sequence[str]:

@@ -42,7 +42,7 @@ class VstoreBackendEntrypoint(BackendEntrypoint):
     supports_groups: ClassVar[bool] = True
 
     def guess_can_open(self, filename_or_obj: Any) -> bool:
-        """Tell whether this is a snapshot; addresses look like those of other engines."""
+        """Return whether this is a snapshot; addresses look like those of other engines."""
         return isinstance(filename_or_obj, Snapshot)
 
     def open_dataset(  # noqa: PLR0913 - xarray wants each by name

@@ -150,7 +150,7 @@ class ZarrStore(Store):
         return list(await asyncio.gather(*wanted))
 
     async def exists(self, key: str) -> bool:
-        """Tell whether anything is stored under a key."""
+        """Return whether anything is stored under a key."""
         return await self._find(key) is not None
 
     async def getsize(self, key: str) -> int:

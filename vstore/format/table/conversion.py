@@ -1,4 +1,4 @@
-"""Values as people give them, as arrays of the data type that is stored, if nothing is lost."""
+"""Values as users pass them, as arrays of the data type that is stored, if nothing is lost."""
 
 import math
 from collections.abc import Iterable
@@ -18,7 +18,7 @@ def as_dtype(
     """Return the values as an array of the column's data type, if that loses nothing.
 
     Numbers and times of another width are taken where every value stays what it is. Plain
-    Python numbers are taken as NumPy takes them beside an array: a float becomes a float
+    Python numbers are taken as NumPy takes them with an array: a float becomes a float
     of any width that can hold it. `name` is that of the column, or the path of the array.
 
     Raises:
@@ -172,7 +172,7 @@ def _number(array: NDArray[Any], dtype: np.dtype[Any], *, is_plain: bool) -> NDA
 
 
 def _keeps_integers(array: NDArray[Any], cast: NDArray[Any]) -> bool:
-    """Tell whether integers are the same as floats."""
+    """Return whether integers are the same as floats."""
     largest = 2 ** (np.finfo(cast.dtype).nmant + 1)
     large = (array > largest) | (array < -largest)
     return not large.any() or _are_equal(array[large].tolist(), cast.real[large].tolist())

@@ -1,11 +1,11 @@
 """The index of keys: from a sample's name to the chunks of the keys that may hold it.
 
-A table with many keys has an array of *buckets* beside it. A bucket lists marks of names,
+A table with many keys has an array of *buckets* next to it. A bucket lists marks of names,
 64-bit hashes, each with the number of a chunk of the array `sample` in which a key has that
 name. The buckets grow one by one, as linear hashing has it (Litwin, 1980): the number of
 rows says how many there are, and a new one takes its names from one other.
 
-Names that differ in their last two digits only lie in one bucket, so that keys counted up
+Names that differ in their last two digits only are in one bucket, so that keys counted up
 touch few of them.
 """
 
@@ -36,7 +36,7 @@ _LAST_DIGITS = re.compile(r"([0-9])([^0-9]*)([0-9])([^0-9]*)\Z")
 
 
 def bucket_count(rows: int) -> int:
-    """Return how many buckets a table of so many stored rows has; 0 where it has no index.
+    """Return how many buckets a table of this many stored rows has; 0 where it has no index.
 
     >>> bucket_count(16384), bucket_count(16385), bucket_count(100_000_000)
     (0, 17, 97657)
@@ -45,7 +45,7 @@ def bucket_count(rows: int) -> int:
 
 
 def bucket_of(marks: Marks, count: int) -> Ints:
-    """Return in which of `count` buckets each mark lies."""
+    """Return in which of `count` buckets each mark is."""
     whole = 1 << max(count - 1, 0).bit_length()
     hashes = (marks >> np.uint64(8)).astype(np.int64)
     found = hashes & (whole - 1)
@@ -105,7 +105,7 @@ def text_below(parts: Sequence[int | str]) -> str:
 
 
 def entries_below(stored: NDArray[Any], rows: StoredRows) -> tuple[Marks, StoredRows]:
-    """Return the marks of the shorter tuples that stored ones begin with, and where those lie."""
+    """Return the marks of the shorter tuples that stored ones begin with, and where those are."""
     known: dict[tuple[int | str, ...], int] = {}
     which: list[int] = []
     at: list[int] = []
@@ -128,7 +128,7 @@ def _parts(stored: str) -> tuple[int | str, ...]:
 
 
 def ranges(first: Ints, counts: Ints) -> Ints:
-    """Return the numbers from each first on, so many of each, one range after the other."""
+    """Return the numbers from each first on, this many of each, one range after the other."""
     ends = np.cumsum(counts)
     total = int(ends[-1]) if len(ends) else 0
     found: Ints = np.arange(total) + np.repeat(first - (ends - counts), counts)

@@ -52,7 +52,7 @@ class ColumnInfo(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_d
 
     @property
     def companions(self) -> tuple["Companion", ...]:
-        """The arrays that stand beside the column's own."""
+        """The arrays that are next to the column's own."""
         return (*self.kind.companions, VALID) if self.optional else self.kind.companions
 
     @property
@@ -63,7 +63,7 @@ class ColumnInfo(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_d
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Companion:
-    """An array with one element for each sample, beside the one of a column.
+    """An array with one element for each sample, next to that of a column.
 
     `shape` returns the shape of an element, and `of` the element of one sample; elements of
     missing samples are zero.

@@ -1,4 +1,4 @@
-"""Which rows of a table are alive, and where they lie."""
+"""Which rows of a table are alive, and where they are."""
 
 from collections.abc import Sequence
 from reprlib import repr as shortened
@@ -42,7 +42,7 @@ class Rows:
 
     @property
     def has_deleted(self) -> bool:
-        """Tell whether any row is deleted."""
+        """Return whether any row is deleted."""
         return len(self._deleted) > 0
 
     def deleted_in(self, blocks: ChunkNumbers) -> StoredRows:
@@ -50,7 +50,7 @@ class Rows:
         return self._deleted.within(blocks)
 
     def locate(self, index: Any) -> Any:
-        """Return where in storage the rows lie that an index over live rows picks.
+        """Return where in storage the rows are that an index over live rows picks.
 
         An integer gives an int, anything else a slice or an array.
 
@@ -69,7 +69,7 @@ class Rows:
         return self._stored(self._checked(index))
 
     def find(self, positions: Sequence[int]) -> StoredRows:
-        """Return where in storage the rows at some positions lie, -1 for those outside."""
+        """Return where in storage the rows at some positions are, -1 for those outside."""
         found = np.array(positions, np.int64)
         is_there = (found >= 0) & (found < len(self))
         found[~is_there] = -1
@@ -102,7 +102,7 @@ class Rows:
         return found
 
     def live(self) -> StoredRows:
-        """Return where every live row lies in storage, in order."""
+        """Return where every live row is in storage, in order."""
         return self._stored(np.arange(len(self), dtype=np.int64))
 
     def are_live(self, stored: StoredRows) -> NDArray[np.bool_]:
@@ -110,7 +110,7 @@ class Rows:
         return ~self._deleted.among(stored)
 
     def position(self, stored: StoredRows) -> Positions:
-        """Return the positions of live rows that lie at `stored`."""
+        """Return the positions of live rows that are at `stored`."""
         if not self.has_deleted:
             return stored
         blocks = np.minimum(stored // BLOCK_ROWS, len(self._deleted.counts))

@@ -1,4 +1,4 @@
-"""Keys of samples: how they are spelled by people, and how they are stored.
+"""Keys of samples: how they are spelled by users, and how they are stored.
 
 `int` keys are stored as int64, `str` keys as strings, tuples of the two as a string that
 is their JSON array.
@@ -60,7 +60,7 @@ class KeyKind:
         return f"<KeyKind {self.name!r}>"
 
     def fits(self, key: object) -> bool:
-        """Tell whether a key may name a sample."""
+        """Return whether a key may name a sample."""
         try:
             self.check(key, "")
         except InvalidInputError:

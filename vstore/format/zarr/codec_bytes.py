@@ -35,7 +35,7 @@ class BytesStage(Protocol):
     """A codec from bytes to bytes."""
 
     def encoded_nbytes(self, nbytes: int) -> int | None:
-        """Return what so many bytes become, or None if that depends on the bytes."""
+        """Return what this many bytes become, or None if that depends on the bytes."""
 
     def encode(self, data: Buffer) -> Buffer:
         """Return the encoded form."""

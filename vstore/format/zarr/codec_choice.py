@@ -115,7 +115,7 @@ def _lz4(width: int) -> dict[str, Any]:
 
 
 def _shuffle_width(dtype: np.dtype[Any]) -> int:
-    """Return how many bytes apart equal bytes of neighbouring elements lie, or 1 to not shuffle."""
+    """Return how many bytes apart equal bytes of neighbouring elements are, or 1 to not shuffle."""
     if dtype.kind in "OSV" or dtype.itemsize > _MAX_BLOSC_ITEMSIZE:
         return 1
     return 4 if dtype.kind == "U" else dtype.itemsize

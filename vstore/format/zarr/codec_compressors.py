@@ -251,7 +251,7 @@ class Lzma(Compressor, frozen=True, forbid_unknown_fields=True):
 
 
 def _decode_streams(start: Callable[[], Any], data: Buffer, limit: int) -> Buffer:
-    """Decode streams that lie back to back, making at most one byte more than `limit`."""
+    """Decode streams that are back to back, making at most one byte more than `limit`."""
     parts: list[bytes] = []
     room = limit
     rest: Any = data

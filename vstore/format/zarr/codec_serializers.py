@@ -55,7 +55,7 @@ class Raw:
         return self.stored == self.spec.dtype
 
     def encode(self, array: NDArray[Any]) -> Buffer:
-        """Return the bytes; those of the array itself if they lie in order."""
+        """Return the bytes; those of the array itself if they are in order."""
         ordered = np.ascontiguousarray(array, self.stored)
         return ordered.reshape(-1).view(np.uint8).data
 

@@ -95,7 +95,7 @@ def chunk_strides(shape: Sequence[int], chunk_shape: Sequence[int]) -> tuple[int
 
 
 def chunk_coordinates(number: int, strides: Sequence[int]) -> tuple[int, ...]:
-    """Return where in the grid a chunk stands, by its number.
+    """Return where in the grid a chunk is, by its number.
 
     >>> chunk_coordinates(21, (16, 4, 1))
     (1, 1, 1)
@@ -108,7 +108,7 @@ def chunk_coordinates(number: int, strides: Sequence[int]) -> tuple[int, ...]:
 
 
 def is_inside(place: Sequence[int], grid_shape: Sequence[int]) -> bool:
-    """Tell whether a place lies in a grid."""
+    """Return whether a place is in a grid."""
     return all(0 <= at < length for at, length in zip(place, grid_shape, strict=True))
 
 
@@ -153,7 +153,7 @@ def find_box(index: Any, shape: Sequence[int]) -> list[range] | None:
 
 
 def is_integer(item: Any) -> bool:
-    """Tell whether an item of an index stands for one position, and so drops its axis."""
+    """Return whether an item of an index stands for one position, and so drops its axis."""
     if isinstance(item, (bool, np.bool_)):
         return False
     try:

@@ -14,7 +14,7 @@ FEW = 16
 
 
 def is_sparse(ranges: Sequence[range], metadata: ArrayMetadata, stored: int) -> bool:
-    """Tell whether a box touches many chunks, far more than the array has stored."""
+    """Return whether a box touches many chunks, far more than the array has stored."""
     touched = math.prod(
         (box.stop - 1) // chunk - box.start // chunk + 1 if len(box) else 0
         for box, chunk in zip(ranges, metadata.chunk_shape, strict=True)

@@ -20,7 +20,7 @@ _LENGTH: Final = struct.Struct("<I")
 
 
 class Slices(NamedTuple):
-    """Where the samples of a chunk lie: `buffer[offset : offset + length]`."""
+    """Where the samples of a chunk are: `buffer[offset : offset + length]`."""
 
     offsets: NDArray[np.int64]
     lengths: NDArray[np.int64]
@@ -76,7 +76,7 @@ def decode(data: Buffer, count: int, *, is_text: bool) -> NDArray[Any]:
 
 
 def decode_slices(data: Buffer, count: int | None = None) -> Slices:
-    """Return where each sample lies, without copying any or making an object of it.
+    """Return where each sample is, without copying any or making an object of it.
 
     Raises:
         CorruptionError: The data are malformed, or hold another number of samples.

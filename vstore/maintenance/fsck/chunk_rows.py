@@ -25,7 +25,7 @@ _DECODES = ("data_type", "chunk_grid", "fill_value", "codecs")
 
 @dataclass(slots=True, eq=False)
 class ChunkRows:
-    """Every chunk that some page refers to, once: where it lies, its digest and its codecs."""
+    """Every chunk that some page refers to, once: where it is, its digest and its codecs."""
 
     decode: bool = False
     _packs: dict[Digest, int] = field(default_factory=dict)
@@ -36,7 +36,7 @@ class ChunkRows:
     _limit: int = _BATCH
 
     def add(self, leaf: Leaf, array: ArrayNode, packs: set[Digest]) -> None:
-        """Take those chunks of a page that lie in `packs`."""
+        """Take those chunks of a page that are in `packs`."""
         wanted = np.array([pack.digest in packs for pack in leaf.packs])[leaf.pack]
         if not wanted.any():
             return
@@ -113,7 +113,7 @@ class Chunk:
     codec: ChunkCodec | None
 
     def is_right(self, data: memoryview) -> bool:
-        """Tell whether bytes are the chunk's and, where that is asked for, decode."""
+        """Return whether bytes are the chunk's and, where that is asked for, decode."""
         if raw_digest(data) != self.digest:
             return False
         if self.codec is None:

@@ -45,7 +45,7 @@ class Findings:
             self.bad_chunks.update(found)
 
     def is_open(self, key: str) -> bool:
-        """Tell whether an object has a problem that was not repaired."""
+        """Return whether an object has a problem that was not repaired."""
         found = self.problems.get(key)
         return found is not None and not found.repaired
 
@@ -90,7 +90,7 @@ class Restorer:
 
 
 def _find(store: ObjectStore, key: Key, digest: Digest) -> bytes | None:
-    """Return an object as it lies there, None where there is none."""
+    """Return an object as it is there, None where there is none."""
     try:
         return read_settled(lambda: store.get(key), bytes.fromhex(digest))
     except NotFoundError:

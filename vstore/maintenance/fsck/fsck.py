@@ -138,7 +138,7 @@ def fsck(
 ) -> FsckReport:
     """Verify a repository.
 
-    Writes nothing, unless there is a copy to repair from. May run beside writers: what they
+    Writes nothing, unless there is a copy to repair from. May run while others write: what they
     are about to commit counts as unreferenced.
 
     Args:
@@ -206,7 +206,7 @@ class _Run:
         return self._report(refs, problems)
 
     def _may_be_gone(self, key: Key) -> bool:
-        """Tell whether a collection is deleting an object that only logs refer to."""
+        """Return whether a collection is deleting an object that only logs refer to."""
         state = self.sweeping
         return state is not None and bool(pending_among(self.store, state, [key]))
 

@@ -71,7 +71,7 @@ class FsckProblem:
     reaches: tuple[FsckReach, ...] = ()
 
     def lines(self) -> Iterator[str]:
-        """Yield the problem for people."""
+        """Yield the problem for users."""
         state = ", restored" if self.repaired else ""
         yield f"{self.fault}{state}: {self.key}{f' ({self.detail})' if self.detail else ''}"
         yield from (f"  reaches {reach}" for reach in self.reaches)

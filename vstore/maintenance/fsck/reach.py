@@ -77,7 +77,7 @@ class Attribution:
         yield from self._in_value(value, "", key, digest)
 
     def _in_value(self, value: object, path: str, key: str, commit: Digest) -> Iterator[_Found]:
-        """Yield what is bad in a node that stands in the object at `key`."""
+        """Yield what is bad in a node that is in the object at `key`."""
         loaded: list[NodeRef] = []
 
         def load(refs: Sequence[NodeRef]) -> list[bytes]:

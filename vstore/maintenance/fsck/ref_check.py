@@ -59,7 +59,7 @@ def check_refs(store: ObjectStore, restorer: Restorer) -> RefsChecked:
 
 
 def _has_history(store: ObjectStore) -> bool:
-    """Tell whether there is a commit that builds on another one.
+    """Return whether there is a commit that builds on another one.
 
     One that does not may be a first commit that never came to make its branch.
     """

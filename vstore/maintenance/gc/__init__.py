@@ -1,1 +1,1 @@
-"""Garbage collection beside live writers, and the repacking of packs."""
+"""Garbage collection with live writers, and the repacking of packs."""

@@ -20,7 +20,7 @@ _TOMBSTONE_AGE = timedelta(hours=1)
 class RefsFound:
     """All branches and tags, as they stood together at one moment.
 
-    `tombstones` are where those lie that say that they are deleted, and in which version.
+    `tombstones` are where those are that say that they are deleted, and in which version.
     """
 
     branches: tuple[Branch, ...]
@@ -108,7 +108,7 @@ def ref_names(store: ObjectStore) -> dict[Key, str]:
     """Return the names of all branches and tags, deleted ones included, by key.
 
     Raises:
-        FormatError: something else lies among them.
+        FormatError: something else is among them.
     """
     found: dict[Key, str] = {}
     for info in store.list_prefix("refs/"):

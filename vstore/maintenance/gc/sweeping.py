@@ -202,7 +202,7 @@ class _Sweep:
         return True
 
     def _is_elsewhere(self, pack: Digest, document: str) -> bool:
-        """Make sure that all that is needed of a pack lies, whole, in the one it went into.
+        """Make sure that all that is needed of a pack is, whole, in the one it went into.
 
         `document` is the digest of what was known of that when the pack was listed. What
         was committed since may need more of the pack than that.

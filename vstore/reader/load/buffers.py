@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Allocate = Callable[[int], NDArray[np.uint8]]
-"""Return fresh memory of so many bytes."""
+"""Return fresh memory of this many bytes."""
 
 _GRAIN = 4096
 _HUGE_PAGE_NBYTES = 2 * 2**20
@@ -26,7 +26,7 @@ _CUTS = 16
 
 
 def allocate(nbytes: int) -> NDArray[np.uint8]:
-    """Return fresh memory of so many bytes, in huge pages where it is large and there are any.
+    """Return fresh memory of this many bytes, in huge pages where it is large and there are any.
 
     The system gives it page by page, once something is written there.
     """

@@ -22,7 +22,7 @@ _EXPANSION = 3
 
 
 class Spot(NamedTuple):
-    """Where a chunk lies; without a reference where it is not stored, or is several chunks."""
+    """Where a chunk is; without a reference where it is not stored, or is several chunks."""
 
     number: int
     ref: ChunkRef | None = None
@@ -81,14 +81,14 @@ class SampleChunks:
         return stored * (1 if is_raw else _EXPANSION) + OBJECT_NBYTES
 
     def locate(self, numbers: Sequence[int]) -> list[Spot]:
-        """Return where chunks lie, given in ascending order."""
+        """Return where chunks are, given in ascending order."""
         if not self._is_whole:
             return [Spot(number) for number in numbers]
         refs = self._source.locate(numbers)
         return [Spot(number, ref) for number, ref in zip(numbers, refs, strict=True)]
 
     def show(self, spot: Spot, target: NDArray[Any]) -> bool:
-        """Show a chunk in place of an array's memory, where it lies in a local file as it is.
+        """Show a chunk in place of an array's memory, where it is in a local file as it is.
 
         Nothing is copied, and what is shown was verified. Returns False where it cannot be.
         """

@@ -36,7 +36,7 @@ class NoCopyError(InvalidInputError):
 
 
 def keeps_nothing(value: Any) -> bool:
-    """Tell whether callables keep nothing from call to call, so that threads may share them."""
+    """Return whether callables keep nothing from call to call, so that threads may share them."""
     return not any(_is_state(each) for each in _reachable(value))
 
 

@@ -69,7 +69,7 @@ class DiskCache:
         return data
 
     def has(self, digest: bytes) -> bool:
-        """Tell whether a chunk is here, without reading it."""
+        """Return whether a chunk is here, without reading it."""
         return self._path(digest).exists()
 
     def put(self, digest: bytes, data: bytes | memoryview) -> None:

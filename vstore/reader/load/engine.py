@@ -43,7 +43,7 @@ GROUP_BATCHES = 16
 """How many batches are gathered at a time at most: who keeps one keeps the memory of all."""
 
 QUICK_ROWS = 4096
-"""In what order so many samples come is known at once; the order of more is not waited for."""
+"""In what order this many samples come is known at once; the order of more is not waited for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +55,7 @@ class Unreadable:
 
 @dataclass(frozen=True, slots=True)
 class Channel:
-    """A column: where its samples lie, and two ways to read them.
+    """A column: where its samples are, and two ways to read them.
 
     What `feed` has no room for comes through `spare`. Where samples of one shape may be
     missing, their elements are `fill`, whatever is stored in their place. With a `width`, that
@@ -71,7 +71,7 @@ class Channel:
     width: int | None = None
 
     def chunks_of(self, positions: Positions) -> Iterator[tuple[SampleChunks, list[int]]]:
-        """Yield the stored arrays with the numbers of the chunks that some samples lie in."""
+        """Yield the stored arrays with the numbers of the chunks that some samples are in."""
         rows = self.rows(positions)
         for chunks in self.stored:
             yield chunks, np.unique(rows // chunks.rows_per_chunk).tolist()
@@ -229,7 +229,7 @@ class Pass:
                 self._queue.append((unit, group, future))
 
     def _may_open(self) -> bool:
-        """Tell whether to load further ahead, which must neither delay the first batch nor wait."""
+        """Return whether to load further ahead, without delaying the first batch or waiting."""
         if not self._is_begun or not self._is_planned:
             return False
         held = sum(unit.nbytes for unit in self._units)

@@ -64,9 +64,9 @@ class Feed(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Spread:
-    """Rows by the chunk they lie in.
+    """Rows by the chunk they are in.
 
-    The rows `order[cuts[j] : cuts[j + 1]]` lie in the chunk `chunks[j]`, at the same part
+    The rows `order[cuts[j] : cuts[j + 1]]` are in the chunk `chunks[j]`, at the same part
     of `inside`.
     """
 
@@ -77,7 +77,7 @@ class Spread:
 
     @classmethod
     def over(cls, rows: StoredRows, rows_per_chunk: int) -> "Spread":
-        """Return where rows lie in chunks of so many rows."""
+        """Return where rows are in chunks of this many rows."""
         order = np.argsort(rows, kind="stable")
         ordered = rows[order]
         number = ordered // rows_per_chunk
@@ -86,7 +86,7 @@ class Spread:
         return cls(number[first], order, cuts, ordered - number * rows_per_chunk)
 
     def places(self) -> Ints:
-        """Return where each row stands once all are put in the order of their chunks."""
+        """Return where each row is once all are put in the order of their chunks."""
         places = np.empty(len(self.order), np.int64)
         places[self.order] = np.arange(len(self.order))
         return places
@@ -163,7 +163,7 @@ def _into(target: NDArray[Any]) -> Receive:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class DensePart:
-    """Samples that lie in a `DenseFeed`'s memory."""
+    """Samples that are in a `DenseFeed`'s memory."""
 
     rows: NDArray[Any]
     index: Ints
@@ -189,7 +189,7 @@ class DensePart:
 
 @dataclass(frozen=True, eq=False)
 class SplitPart:
-    """Samples of which some lie in a `DenseFeed`'s memory and the others beside it."""
+    """Samples of which some are in a `DenseFeed`'s memory and the others next to it."""
 
     here: DensePart
     beside: Part

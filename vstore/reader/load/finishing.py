@@ -153,7 +153,7 @@ def _picked(values: Any, kept: list[int]) -> Any:
 
 
 def wants_generator(function: Callable[..., Any]) -> bool:
-    """Tell whether a function has two parameters that must be given."""
+    """Return whether a function has two parameters that must be given."""
     try:
         parameters = inspect.signature(function).parameters.values()
     except (TypeError, ValueError):

@@ -28,7 +28,7 @@ _LONGER = 4.0
 
 _LEAST_SECONDS = 0.3
 _SHARE = 20
-"""At most one request of so many is sent again."""
+"""At most one request of this many is sent again."""
 
 _IDLE_SECONDS = 5.0
 

@@ -124,7 +124,7 @@ class Loader:
         return loading
 
     def _begin(self, loading: Loading, request: Request) -> None:
-        """Find out where the chunks lie, then load them run by run."""
+        """Find out where the chunks are, then load them run by run."""
         spots = request.source.locate(request.numbers)
         for run in _runs(spots, self.run_nbytes):
             receive = [request.receive[i] for i in run]
@@ -170,7 +170,7 @@ class Loader:
 
 
 def _runs(spots: Sequence[Spot], run_nbytes: int) -> Iterator[list[int]]:
-    """Yield runs of chunks that lie near each other in one pack, each worth one request.
+    """Yield runs of chunks that are near each other in one pack, each worth one request.
 
     A run is given by places in `spots`; a chunk without a reference is a run of its own.
     """

@@ -25,7 +25,7 @@ class ShowingStore(Protocol):
     """A store whose chunks may be shown in memory instead of being read."""
 
     def show(self, ref: ChunkRef, target: NDArray[Any]) -> bool:
-        """Show a chunk's bytes in place of an array's memory, as they lie in the file.
+        """Show a chunk's bytes in place of an array's memory, as they are in the file.
 
         Returns False, changing nothing, where that is impossible.
         """
@@ -33,7 +33,7 @@ class ShowingStore(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class ScratchStore:
-    """The reading half of a local store, whose ranges lie in lent memory.
+    """The reading half of a local store, whose ranges are in lent memory.
 
     Files stay open: what they hold never changes, and opening one costs as much as reading
     from it.
@@ -68,7 +68,7 @@ class ScratchStore:
         return found
 
     def show(self, ref: ChunkRef, target: NDArray[Any]) -> bool:
-        """Show a chunk's bytes in place of an array's memory, as they lie in the file.
+        """Show a chunk's bytes in place of an array's memory, as they are in the file.
 
         Returns False, changing nothing, where that is impossible.
         """

@@ -48,7 +48,7 @@ class Selection:
         return None if self.positions is None or self.positions.ndim == 1 else len(self.positions.T)
 
     def locate(self, positions: Positions) -> StoredRows:
-        """Return where in storage the rows of the samples at some positions lie, in one row."""
+        """Return where in storage the rows of the samples at some positions are, in one row."""
         live = positions if self.positions is None else self.positions[positions].reshape(-1)
         return self._stored(live)
 

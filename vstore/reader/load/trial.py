@@ -171,7 +171,7 @@ def _contents(array: NDArray[Any]) -> tuple[Any, ...]:
 
 
 def is_same(one: Any, other: Any) -> bool:
-    """Tell whether two results are the same for all that is known.
+    """Return whether two results are the same for all that is known.
 
     >>> is_same({"x": [np.zeros(2)]}, {"x": [np.zeros(2)]}), is_same(1, 2)
     (True, False)

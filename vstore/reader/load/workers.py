@@ -11,7 +11,7 @@ Step = Callable[[Any], None]
 
 
 class Workers:
-    """At most so many threads, started as tasks come; tasks run in the order they came.
+    """At most this many threads, started as tasks come; tasks run in the order they came.
 
     An executor makes a future, with a lock and a condition, for every task. Where a task
     takes half a millisecond, that and its kin are a fifth of the time.

@@ -1,4 +1,4 @@
-"""Where a reader stands, as a small value that JSON can hold."""
+"""Where a reader is, as a small value that JSON can hold."""
 
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -53,7 +53,7 @@ def encode_state(cursor: Cursor, identity: Identity) -> dict[str, Any]:
 
 
 def decode_state(state: Any, identity: Identity, *, samples: int) -> Cursor:
-    """Return the place that a saved state stands for, in an epoch of so many samples.
+    """Return the place that a saved state stands for, in an epoch of this many samples.
 
     Raises:
         InvalidInputError: it is no state, or that of other data or another order.

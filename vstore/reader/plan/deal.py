@@ -56,7 +56,7 @@ class Deal:
         return self.batches
 
     def whole_span(self, batch: int) -> tuple[int, int]:
-        """Return from where to where in the order a global batch lies."""
+        """Return from where to where in the order a global batch is."""
         begin = self.start + batch * self.global_batch
         end = begin + self.global_batch
         if batch == self.batches - 1 and not self.drop_last:
@@ -64,7 +64,7 @@ class Deal:
         return begin, end
 
     def spans(self, batches: range) -> tuple[list[int], list[int]]:
-        """Return from where to where in the order this rank's parts of some batches lie."""
+        """Return from where to where in the order this rank's parts of some batches are."""
         number = np.asarray(batches, np.int64)
         begin = self.start + number * self.global_batch
         size = np.full(len(number), self.global_batch, np.int64)
@@ -76,7 +76,7 @@ class Deal:
         )
 
     def consumed(self, batches: int) -> int:
-        """Return how many samples of the epoch all ranks have taken after so many batches."""
+        """Return how many samples of the epoch all ranks have taken after this many batches."""
         return self.whole_span(batches - 1)[1] if batches else self.start
 
 

@@ -22,7 +22,7 @@ class Weights:
 
     @classmethod
     def of(cls, given: Any, *, samples: int) -> "Weights":
-        """Return the weights of so many samples.
+        """Return the weights of this many samples.
 
         Raises:
             InvalidInputError: they are not that many numbers of 0 or more, or all are 0.

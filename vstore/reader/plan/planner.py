@@ -2,7 +2,7 @@
 
 An order is laid out in *units*: runs of whole global batches whose samples come from few
 chunks, so that a reader needs only one unit, and the next, in memory. Every sample of a
-table stands exactly once in an epoch's order. The order depends on the number of ranks in
+table is exactly once in an epoch's order. The order depends on the number of ranks in
 no way; ranks take equal parts of each global batch.
 
 With `window` shuffling the blocks (the samples of one chunk) are dealt to units at random, to
@@ -39,7 +39,7 @@ class Layout:
 
     `starts` are the positions at which blocks begin, ascending from 0; `window` is about
     how many samples a unit holds, though never less than one global batch. With `weights`
-    each epoch has `samples` that are drawn anew: see `order_of`.
+    each epoch has `samples` that are drawn again: see `order_of`.
     """
 
     samples: int
@@ -73,7 +73,7 @@ class Order(Protocol):
 
 
 Spans = Callable[[range], tuple[list[int], list[int]]]
-"""Return from where to where in an order some batches lie."""
+"""Return from where to where in an order some batches are."""
 
 
 class EpochOrder:
@@ -225,7 +225,7 @@ def largest_divisor(number: int, *, at_most: int) -> int:
 def blocks_of(rows: StoredRows | None, stored: int, rows_per_block: int) -> Positions:
     """Return the positions at which blocks begin.
 
-    `rows` are where the samples lie in storage, in the order of their positions; None
+    `rows` are where the samples are in storage, in the order of their positions; None
     means all `stored` rows. A block is a run of samples from the same `rows_per_block` rows.
     """
     if rows is None:
@@ -307,7 +307,7 @@ class Work:
     def groups(self, rows: int, batches: int) -> Iterator[Group]:
         """Yield the batches in groups, parts of batches alone.
 
-        A group has at most so many samples, or one batch, and at most so many batches.
+        A group has at most this many samples, or one batch, and at most this many batches.
         """
         place = start = 0
         group: list[Piece] = []

@@ -64,7 +64,7 @@ class SampleDeal:
         return np.minimum(begin + self.rank, stop).tolist(), stop.tolist()
 
     def consumed(self, samples: int) -> int:
-        """Return how many samples all ranks have taken once each has taken so many."""
+        """Return how many samples all ranks have taken once each has taken this many."""
         return min(self.start + samples * self.world_size, self.stop)
 
 
