@@ -35,6 +35,9 @@ GC = ("tests/maintenance/gc/test_gc.py", "tests/maintenance/gc/test_gc_writers.p
 CONCURRENT = ("tests/repository/test_concurrent_commits.py",)
 PASSES = ("tests/torch/test_passes.py", "tests/torch/test_passes_machine.py")
 DAMAGE = ("tests/faults/test_damage.py",)
+TRANSFORMS = ("tests/reader/test_transforms.py",)
+HANDS = "vstore/reader/load/hands.py"
+TRANSFORMING = "vstore/reader/load/transforming.py"
 
 
 def _bug(name: str, tests: tuple[str, ...], files: str, old: str, new: str) -> Bug:
@@ -234,5 +237,43 @@ BUGS = (
     _bug(
         "the rank is that of when a dataset was made", PASSES, "vstore/torch/streaming.py",
         "self._stream.at_rank(*rank_and_world_size(None, None))", "pass",
+    ),
+    _bug(
+        "threads share what a transform keeps", TRANSFORMS, HANDS,
+        "return cls(*copied((finisher.transforms, finisher.collate)))",
+        "return cls.with_originals(finisher)",
+    ),
+    _bug(
+        "what a transform draws depends on the samples before", TRANSFORMS, HANDS,
+        "for reseed in self._reseed:", "for reseed in []:",
+    ),
+    _bug(
+        "columns of one sample draw one after the other", TRANSFORMS, HANDS,
+        "for reseed in self._reseed:",
+        "for reseed in [] if self.column not in (None, next(iter(self._by_column))) "
+        "else self._reseed:",
+    ),
+    _bug(
+        "what a sample draws depends on the batch it is in", TRANSFORMS,
+        "vstore/reader/load/trial.py",
+        "digest = self.setting.draws.digest(SAMPLE, run.member, run.place(inside))\n        try:",
+        "digest = self.setting.draws.digest(SAMPLE, run.member, inside)\n        try:",
+    ),
+    _bug(
+        "the program's own generator is not put back", TRANSFORMS,
+        "vstore/reader/load/randomness.py", "random.setstate(python_state)", "pass",
+    ),
+    _bug(
+        "what draws from a global generator seldom is not noticed", TRANSFORMS, TRANSFORMING,
+        "if job.is_suspect and self._is_watched:", "if False:",
+    ),
+    _bug(
+        "costly batches are made many at a time", TRANSFORMS, TRANSFORMING,
+        "together = max(1, min(GROUP_BATCHES, int(PART_SECONDS / self._batch_seconds)))",
+        "together = GROUP_BATCHES",
+    ),
+    _bug(
+        "a costly batch is not divided", TRANSFORMS, TRANSFORMING,
+        "step = max(1, int(PART_SECONDS / max(1e-9, self._seconds)))", "step = 1 << 30",
     ),
 )  # fmt: skip
