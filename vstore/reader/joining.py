@@ -9,6 +9,7 @@ from vstore.errors import InvalidInputError, NotFoundError
 from vstore.faces import internals
 from vstore.format.numbers import Positions
 from vstore.format.table.names import KEYS
+from vstore.format.table.sample_keys import find_key_kind
 from vstore.reading.array import StoredArray
 from vstore.reading.column import Column
 from vstore.reading.stored_table import StoredTable
@@ -46,13 +47,17 @@ def matched(columns: Mapping[str, Column]) -> dict[str, Positions | None]:
 def at_keys(columns: Mapping[str, Column], keys: Sequence[Any]) -> dict[str, Positions | None]:
     """Return where the samples with some keys are in each column's table.
 
+    Where keys are tuples, their beginning stands for all samples of the first column's table
+    whose keys begin so, in the table's order.
+
     Raises:
         NotFoundError: a table has no sample with a key.
     """
     if isinstance(keys, str | bytes):
         raise InvalidInputError(f"keys is a sequence of keys, not {keys!r}")
     by_table: dict[int, Positions] = {}
-    wanted = list(keys)
+    first = _table_of(next(iter(columns.values())))
+    wanted = list(keys) if first is None else _whole_keys(first, list(keys))
     for name, column in columns.items():
         table = internals(column).table
         if table is None:
@@ -65,6 +70,20 @@ def at_keys(columns: Mapping[str, Column], keys: Sequence[Any]) -> dict[str, Pos
 def _table_of(column: Column) -> StoredTable | None:
     table = internals(column).table
     return table if isinstance(table, StoredTable) else None
+
+
+def _whole_keys(table: StoredTable, keys: list[Any]) -> list[Any]:
+    """Return keys with those of all samples below it in the place of each beginning of keys."""
+    kind = find_key_kind(table.key_kind)
+    if kind is None or not kind.has_prefixes:
+        return keys
+    tuples = [key for key in keys if isinstance(key, tuple)]
+    exact = {key for key, row in zip(tuples, table.find_rows(tuples), strict=True) if row >= 0}
+    whole: list[Any] = []
+    for key in keys:
+        is_whole = isinstance(key, tuple) and key in exact
+        whole += [key] if is_whole else table.keys_of(table.rows_below(key)).tolist()
+    return whole
 
 
 def _has_keys(column: Column) -> bool:

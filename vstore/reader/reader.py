@@ -48,7 +48,8 @@ class Reader:
             shape (samples, width), or `Windows`, make one sample of every `width` rows: a batch
             has arrays of the shape (batch, width, ...), and lists of lists.
             For a `Mixture` a function, asked for each member, or a list of one choice for each.
-        keys: which samples, by their keys.
+        keys: which samples, by their keys. The beginning of tuple keys, such as their first part,
+            stands for all samples below it.
         weights: how often each sample is drawn, compared with the others: one number for each
             sample that is read, shape (samples,). Each epoch draws as many samples as there are,
             with replacement, anew. Needs `shuffle`. For a `Mixture`, a list with one such for
