@@ -1,5 +1,6 @@
 """What is at a path, or in a sample, in a commit; as values that can be compared."""
 
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -10,8 +11,9 @@ from vstore.errors import NotFoundError
 from vstore.faces import internals
 from vstore.format.digest import Digest
 from vstore.format.index import locate
+from vstore.format.numbers import StoredRows
 from vstore.format.object_keys import split_path
-from vstore.format.table.sample_keys import SampleKey
+from vstore.format.table.sample_keys import SampleKey, find_key_kind
 from vstore.format.tree import GroupNode, Node, NodeRef
 from vstore.reading.array import StoredArray, read
 from vstore.reading.fetch import Fetcher
@@ -41,7 +43,10 @@ class NodeStates:
 
 @dataclass(frozen=True, slots=True)
 class SampleStates:
-    """The values of one sample: of a whole table, or of one column."""
+    """The values of one sample: of a whole table, or of one column.
+
+    The beginning of tuple keys stands for all samples whose keys begin so.
+    """
 
     fetcher: Fetcher
     path: str
@@ -74,15 +79,32 @@ class SampleStates:
 
     def _state(self, digest: Digest, snapshot: Snapshot) -> Any:
         table, names = self._table(snapshot)
-        row = -1 if table is None else self._row(digest, table)
-        if table is None or row < 0:
+        if table is None:
             return None
-        found = {name: self._values(table, name, row) for name in names if name in table.infos}
-        return found or None
+        row = self._row(digest, table)
+        if row >= 0:
+            return self._sample(table, names, row) or None
+        below = self._below(table)
+        keys = table.keys_of(below).tolist() if len(below) else []
+        rows = zip(keys, below.tolist(), strict=True)
+        return {key: self._sample(table, names, each) for key, each in rows} or None
+
+    def _sample(self, table: StoredTable, names: list[str], row: int) -> dict[str, Any]:
+        return {name: self._values(table, name, row) for name in names if name in table.infos}
+
+    def _below(self, table: StoredTable) -> StoredRows:
+        """Return where the samples are whose tuple keys begin with the one that is asked for."""
+        kind = find_key_kind(table.key_kind)
+        if kind is not None and kind.has_prefixes:
+            with suppress(NotFoundError):
+                return table.rows_below(self.sample)
+        return np.zeros(0, np.int64)
 
     def _row(self, digest: Digest, table: StoredTable) -> int:
-        if table.key_kind is not None:
-            return int(table.find_rows([self.sample])[0])
+        kind = find_key_kind(table.key_kind)
+        if kind is not None:
+            is_beginning = kind.has_prefixes and not isinstance(self.sample, tuple)
+            return -1 if is_beginning else int(table.find_rows([self.sample])[0])
         table.check_key(self.sample)
         if not self.followed:
             begun, _ = self._table(Snapshot(self.fetcher, self.start))

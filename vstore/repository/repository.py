@@ -216,7 +216,8 @@ class Repository:
     def blame(self, path: str, sample: SampleKey, *, revision: str | None = None) -> Commit:
         """Return the commit that last changed a sample (its key; its position without keys).
 
-        `path` is a table, or one column of it.
+        `path` is a table, or one column of it. The beginning of tuple keys stands for all
+        samples whose keys begin so: the commit that last changed, added or deleted one of them.
 
         Raises:
             NotFoundError: there is no such sample.
