@@ -3,6 +3,7 @@
 import inspect
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from itertools import chain
 from typing import Any, Literal, get_args
 
@@ -66,7 +67,7 @@ class Finisher:
             if not callable(transform):
                 raise InvalidInputError(f"the transform of {name!r} is no function: {transform!r}")
 
-    @property
+    @cached_property
     def only_converts(self) -> bool:
         """Whether samples stay as they are."""
         return not (self.calls or any(form.is_array for form in self.forms.values()))
@@ -81,6 +82,9 @@ class Finisher:
 
         `results` is what became of each sample: a dict, or the values of the transformed columns.
         """
+        if self.only_converts:
+            converted = {name: self.library.convert(value) for name, value in batch.items()}
+            return tuple(converted.values()) if self.collate == "tuple" else converted
         made: Batch = {}
         for name, value in self._changed(batch, results).items():
             self._put(made, name, value)
