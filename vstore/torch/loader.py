@@ -114,8 +114,9 @@ class Loader:
         }
         memory = pinned if pin_memory and not self._workers else allocate
         self._stream = Choices.of(options).stream(data, columns, library=TORCH, allocate=memory)
-        self._alike = Alike(self._stream.identity.data)
-        self._passes = Passes(LocalPlace(), on_count=self._compare_ranks)
+        alike = Alike(self._stream.identity.data)
+        compare = alike.check_pass if self._given_ranks == (None, None) else None
+        self._passes = Passes(LocalPlace(), on_count=compare)
         self._source: tuple[_Batches, Any] | None = None
         self._is_lent = False
 
@@ -157,10 +158,6 @@ class Loader:
     def _settle_ranks(self) -> None:
         if self._given_ranks == (None, None):
             self._stream.at_rank(*rank_and_world_size(None, None))
-
-    def _compare_ranks(self, begin: Cursor) -> None:
-        if self._given_ranks == (None, None):
-            self._alike.check(begin.epoch)
 
     def __enter__(self) -> Self:
         return self

@@ -6,6 +6,7 @@ from torch import distributed
 from torch.distributed import distributed_c10d
 
 from vstore.errors import InvalidInputError
+from vstore.reader.plan.cursor import Cursor
 
 
 def rank_and_world_size(rank: int | None, world_size: int | None) -> tuple[int, int]:
@@ -75,6 +76,10 @@ class Alike:
     def __init__(self, data: str) -> None:
         self._data = data
         self._passes = 0
+
+    def check_pass(self, begin: Cursor) -> None:
+        """Do as `check` does for a pass that began there."""
+        self.check(begin.epoch)
 
     def check(self, epoch: int) -> None:
         """Compare the epoch of this rank's next pass that counts with that of the others.

@@ -3,6 +3,7 @@
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any, Unpack
 
 import numpy as np
@@ -101,13 +102,9 @@ class StreamingDataset(IterableDataset[Any]):
         self._sent_to = os.getpid()
 
     def _new_passes(self, board: Board) -> Passes:
-        alike = Alike(self._stream.identity.data)
-        return Passes(board, on_count=lambda begin: self._compare_ranks(alike, begin))
-
-    def _compare_ranks(self, alike: Alike, begin: Cursor) -> None:
-        is_alone = get_worker_info() is not None or is_shared_out()
-        if self._given_ranks == (None, None) and not is_alone:
-            alike.check(begin.epoch)
+        if self._given_ranks != (None, None):
+            return Passes(board)
+        return Passes(board, on_count=partial(_compare_ranks, Alike(self._stream.identity.data)))
 
     @property
     def _board(self) -> Board:
@@ -291,6 +288,11 @@ class StreamingDataset(IterableDataset[Any]):
     def statistics(self) -> ReaderStatistics:
         """What reading has cost this process so far."""
         return self._stream.statistics()
+
+
+def _compare_ranks(alike: Alike, begin: Cursor) -> None:
+    if get_worker_info() is None and not is_shared_out():
+        alike.check(begin.epoch)
 
 
 @dataclass(slots=True)
