@@ -31,7 +31,7 @@ Grafts = Mapping[Digest, tuple[Digest | None, Digest]]
 
 
 class UnknownPlaceError(VstoreError):
-    """History does not tell where samples are; taken for a conflict by whoever asked."""
+    """History does not say where samples are; callers take it for a conflict."""
 
 
 @dataclass(frozen=True)

@@ -117,8 +117,8 @@ class LogEntry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class Fence(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What a branch says of garbage collection: the last that it met, and whether that went on.
 
-    Collecting rewrites every branch with it before it deletes anything, so that whoever
-    read the branch before cannot move it without noticing.
+    A collection writes it into every branch before it deletes anything, so that a writer that
+    read the branch before notices when it updates the branch.
     """
 
     epoch: str
@@ -129,8 +129,8 @@ class Fence(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class BranchDocument(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """A branch as it is stored: where it points and its last moves, newest first.
 
-    `head` is a copy of the commit's bytes, as text, where they are not many: whoever reads
-    the branch needs no request for the commit.
+    `head` is a copy of the commit's bytes, as text, if they are few: then reading
+    the commit takes no request after reading the branch.
     """
 
     format: int

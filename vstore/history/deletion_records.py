@@ -23,7 +23,7 @@ from vstore.storage.store import Key, ObjectStore
 class DeletedRefs:
     """The notes of one repository. Each is written before its ref is deleted, and never changed.
 
-    So whoever looks for refs first and for notes afterwards finds what was deleted among
+    So a reader that looks for refs first and for notes afterwards finds a deleted ref among
     one or the other. Garbage collection keeps what a note names, and removes notes when the
     time is over for which logs keep what branches left.
     """

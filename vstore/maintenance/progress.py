@@ -1,4 +1,4 @@
-"""How far a long job is, told to whoever wants to show it."""
+"""How far a long job is, for a caller that shows it."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

@@ -145,7 +145,7 @@ def decode_or_fill(
 def prefetch_rows(sources: Sequence[ChunkSource | None], rows: StoredRows) -> None:
     """Bring what several arrays of a commit hold of some rows with one round of requests.
 
-    It stays with the fetcher for whoever reads it next. Nothing happens where it is much.
+    The fetcher keeps it for the next read. Nothing is read if it is too much to keep.
     """
     refs: list[ChunkRef] = []
     for source in sources:

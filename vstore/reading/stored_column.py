@@ -64,7 +64,7 @@ class StoredColumn:
         return [self.source, *self.beside.values()]
 
     def at_rows(self, stored: int | StoredRows) -> Any:
-        """Return the samples in stored rows; see `Rows`. Deleted ones are not told from others."""
+        """Return the samples in stored rows; see `Rows`. Deleted samples are included."""
         return self.at(stored, ())
 
     def at(self, stored: Any, rest: tuple[Any, ...]) -> Any:

@@ -44,7 +44,7 @@ def create(
     Args:
         url: a path, or any fsspec URL: `s3://bucket/name`, `gs://`, `az://`, `memory://`; or
             a store, as `vstore.storage.ObjectStore` says.
-        storage_options: passed to the filesystem, in fsspec's words.
+        storage_options: passed to the store's client, named as in fsspec.
         default_branch: the branch that the first commit makes.
         author: who commits through this handle, `"Ann Lee <ann@example.org>"`.
         unsafe_single_writer: write to a filesystem without conditional writes, promising

@@ -52,8 +52,7 @@ else:
 class Repository:
     """A repository in an object store.
 
-    Opening one makes no request; the first use does. Safe to use from several threads,
-    and pickles.
+    Opening it makes no request. Several threads can use it, and it can be pickled.
     """
 
     def __init__(self, store: ObjectStore, *, author: Author | None = None) -> None:
@@ -74,12 +73,12 @@ class Repository:
 
     @property
     def description(self) -> RepositoryDocument:
-        """The document that marks the repository, or `NotFoundError` where there is none."""
+        """The content of the repository file; raises `NotFoundError` if there is none."""
         return self._access.description
 
     @property
     def default_branch(self) -> str:
-        """The branch that is meant where none is named."""
+        """The branch that is used if none is named."""
         return self._access.default_branch
 
     @property
@@ -98,7 +97,7 @@ class Repository:
 
     @property
     def author(self) -> Author:
-        """Who commits: as given when the repository was opened, else the user's login name."""
+        """The author of commits, as passed to `open`; by default the user's login name."""
         return self._access.author()
 
     def resolve(self, revision: str | None = None, *, as_of: datetime | None = None) -> Digest:
@@ -109,13 +108,13 @@ class Repository:
         """Return a commit opened for reading.
 
         Args:
-            revision: a branch, a tag, a commit id or its unique prefix, with `~n` or `^n`
-                behind it for ancestors; the default branch when None.
+            revision: a branch, a tag, a commit id or a unique prefix of one, followed by `~n`
+                or `^n` for an ancestor. Default: the default branch.
             as_of: the state of the revision's first-parent line at this time.
 
         Raises:
-            NotFoundError: nothing is called that, or there is no repository.
-            InvalidInputError: the prefix is ambiguous, or the revision malformed.
+            NotFoundError: the revision or the repository does not exist.
+            InvalidInputError: the prefix is ambiguous, or the revision is malformed.
         """
         return browsing.snapshot(self._access, self.resolve(revision, as_of=as_of))
 
@@ -132,16 +131,15 @@ class Repository:
         """Begin changes that become one commit on `branch`.
 
         Args:
-            branch: the branch to move; the default branch, made by its first commit, when
-                None.
-            message: what the commit says.
-            author: `"Ann Lee <ann@example.org>"`; the repository's author when None.
-            metadata: anything JSON can hold.
-            time: the commit's time; now when None.
-            allow_empty: commit even where nothing was changed.
+            branch: the branch to update. Default: the default branch.
+            message: the commit message.
+            author: `"Ann Lee <ann@example.org>"`. Default: the repository's author.
+            metadata: any value that JSON can represent.
+            time: the commit's time. Default: now.
+            allow_empty: commit even if nothing was changed.
 
         Raises:
-            NotFoundError: no such branch, or there is no repository.
+            NotFoundError: the branch or the repository does not exist.
         """
         options = commit_options.CommitOptions(
             message=message,
@@ -162,22 +160,21 @@ class Repository:
         resolve: Resolution | None = None,
         dry_run: bool = False,
     ) -> Merged:
-        """Merge a revision into a branch (the default branch when None), by sample.
+        """Merge a revision into a branch, by sample.
 
-        Where the branch has nothing that the revision lacks it moves forward without a
-        commit; where it has all of it nothing happens.
+        A branch without commits of its own is fast-forwarded, without a merge commit. If the
+        branch has all commits of the revision already, nothing is changed.
 
         Args:
-            revision: what is merged.
-            into: the branch that moves.
-            message: what the merge commit says.
-            author: who merges.
-            resolve: `ours`, `theirs`, a function of the `Conflict`, or a mapping of paths
-                to these.
-            dry_run: tell what would happen, conflicts included, and change nothing.
+            revision: the revision to merge.
+            into: the branch to update. Default: the default branch.
+            message: the message of the merge commit.
+            author: the author of the merge commit.
+            resolve: `ours`, `theirs`, a function of the `Conflict`, or a dict of paths.
+            dry_run: report what would happen, including conflicts, and change nothing.
 
         Raises:
-            ConflictError: conflicts that `resolve` leaves, in `conflicts`; nothing changed.
+            ConflictError: conflicts remain, in `conflicts`; nothing was changed.
         """
         name = self.default_branch if into is None else into
         options = commit_options.CommitOptions(
@@ -199,25 +196,26 @@ class Repository:
         skip: int = 0,
         limit: int | None = None,
     ) -> Iterator[Commit]:
-        """Yield a commit and all it descends from, newest first.
+        """Yield a commit and all its ancestors, newest first.
 
         Args:
-            revision: where to begin, the default branch when None. `a..b` leaves out what
-                `a` descends from, `a...b` what both do.
-            path: only commits that changed what is at or below this path.
-            sample: with the path of a table or of one column, only commits that changed
-                this sample (its key; its position without keys).
-            skip: leave out this many of these first.
-            limit: at most this many.
+            revision: where to begin. Default: the default branch. The range `a..b` yields the
+                ancestors of `b` that are not ancestors of `a`, and `a...b` those of either
+                that are not ancestors of both.
+            path: yield only commits that changed something at or below this path.
+            sample: with the path of a table or a column, yield only commits that changed this
+                sample, given by key, or by position in a table without keys.
+            skip: skip this many of these commits first.
+            limit: yield at most this many.
         """
         wanted = browsing.Wanted(path=path, sample=sample, skip=skip, limit=limit)
         return browsing.log(self._access, revision, wanted)
 
     def blame(self, path: str, sample: SampleKey, *, revision: str | None = None) -> Commit:
-        """Return the commit that last changed a sample (its key; its position without keys).
+        """Return the commit that last changed a sample.
 
-        `path` is a table, or one column of it. The beginning of tuple keys stands for all
-        samples whose keys begin so: the commit that last changed, added or deleted one of them.
+        `path` is a table or a column. `sample` is a position in a table without keys. The
+        beginning of a tuple key selects all samples whose keys begin with it.
 
         Raises:
             NotFoundError: there is no such sample.
@@ -225,10 +223,10 @@ class Repository:
         return browsing.blame(self._access, path, sample, revision=revision)
 
     def diff(self, old: str, new: str | None = None) -> Diff:
-        """Return what differs between two revisions; `new` is the default branch when None.
+        """Return the differences between two revisions; `new` defaults to the default branch.
 
-        `old` may be `a..b`, the same as `diff(a, b)`, or `a...b`: what `b` changed since it
-        parted from `a`.
+        `old` may be a range: `a..b` means `diff(a, b)`, and `a...b` means what `b` changed since
+        its last common commit with `a`.
 
         >>> import vstore
         >>> repo = vstore.create("memory://diff-doc")
@@ -250,7 +248,7 @@ class Repository:
         parent: int = 1,
         resolve: Resolution | None = None,
     ) -> Commit:
-        """Make the changes of one commit again on a branch; of a merge, against `parent`."""
+        """Apply the changes of one commit to a branch; for a merge, compared with `parent`."""
         rewriter = self._rewriter(into)
         picked = self._access.resolve_kept(revision)
         return rewriter.cherry_pick(picked, parent=parent, resolve=resolve)
@@ -264,27 +262,27 @@ class Repository:
         message: str = "",
         resolve: Resolution | None = None,
     ) -> Commit:
-        """Undo the changes of one commit by a new one; of a merge, against `parent`."""
+        """Undo the changes of one commit with a new one; for a merge, compared with `parent`."""
         rewriter = self._rewriter(into, message=message)
         reverted = self._access.resolve_kept(revision)
         return rewriter.revert(reverted, parent=parent, resolve=resolve)
 
     def rebase(self, branch: str, *, onto: str, resolve: Resolution | None = None) -> Commit:
-        """Make the commits that only `branch` has again on top of `onto`; move the branch."""
+        """Replay the branch's own commits on top of `onto`, and update the branch."""
         return self._rewriter(branch).rebase(self._access.resolve_kept(onto), resolve=resolve)
 
     def reset(self, branch: str, *, to: str) -> Commit:
-        """Move a branch to any commit; `undo` moves it back."""
+        """Set a branch to any commit; `undo` sets it back."""
         return self._rewriter(branch).reset(self.resolve(to))
 
     def undo(self, name: str | None = None) -> Commit:
-        """Move a branch to where it was before its last move; bring it back if it was deleted.
+        """Undo the last update of a branch, or the deletion of a branch or tag.
 
-        So too a tag that was deleted, where no branch has its name.
+        A deleted tag is restored if there is no branch of that name.
 
         Raises:
-            NotFoundError: the branch has not moved, or nothing of that name was deleted.
-            ConflictError: the branch moved just now, or garbage collection deleted the commit.
+            NotFoundError: there is no update to undo, or nothing of that name was deleted.
+            ConflictError: the branch was updated just now, or gc deleted the commit.
         """
         name = self.default_branch if name is None else name
         if self._access.refs.find_branch(name) is not None:
@@ -299,15 +297,15 @@ class Repository:
         author: Author | str | None = None,
         metadata: Mapping[str, Any] | None = None,
     ) -> Commit:
-        """Put a commit with another message, author or metadata in the head's place.
+        """Replace the head commit to change its message, author or metadata.
 
-        What is not given stays as it is.
+        What you do not pass stays as it is.
         """
         rewriter = self._rewriter(branch, message=message, author=author, metadata=metadata)
         return rewriter.amend(keeps_author=author is None)
 
     def squash(self, branch: str, *, since: str, message: str) -> Commit:
-        """Put one commit in the place of all that came after `since` on a branch."""
+        """Combine all commits of a branch after `since` into one."""
         return self._rewriter(branch, message=message).squash(self.resolve(since))
 
     def _rewriter(
@@ -325,7 +323,7 @@ class Repository:
         return rewriting.Rewriter(access.fetcher, access.refs, access.branch(branch), options)
 
     def commit(self, revision: str | None = None) -> Commit:
-        """Return what a commit says, its contents left unopened."""
+        """Return a commit's author, time, message and so on, without opening its contents."""
         digest = self.resolve(revision)
         return describe(digest, self._access.fetcher.commit(digest))
 
@@ -340,10 +338,10 @@ class Repository:
         progress: Progress = silent,
         checkpoint: Checkpoint | None = None,
     ) -> FsckReport:
-        """Verify the repository and name what damage reaches; see `FsckOptions`.
+        """Verify the repository and list the samples that damage affects; see `FsckOptions`.
 
-        `repair_from` is a copy, or its address, from which what is missing or damaged is
-        restored. `checkpoint` is given a cursor every few seconds, to `resume` from.
+        `repair_from` is a copy of the repository, or its address, to restore objects from.
+        `checkpoint` receives a cursor every few seconds, from which a later call can `resume`.
         """
         copy = _store_of(repair_from)
         options = fsck.FsckOptions(
@@ -372,7 +370,7 @@ class Repository:
 
         Raises:
             ConflictError: another collection is deleting.
-            CorruptionError: something needed is missing or damaged; nothing was deleted.
+            CorruptionError: something reachable is missing or damaged; nothing was deleted.
         """
         if cancel:
             return collecting.cancel(self.store)
@@ -388,7 +386,7 @@ class Repository:
         return collecting.collect(self.store, options, progress=progress)
 
     def probe(self) -> ProbeReport:
-        """Try whether the store keeps the promises that commits rest on, with its own objects."""
+        """Check that the store provides the guarantees commits depend on."""
         return probe.probe(self.store)
 
     def __repr__(self) -> str:

@@ -37,7 +37,7 @@ class Journal:
         self._store.put(object_keys.journal_mark(self._token), encode_mark(begun))
 
     def close(self) -> None:
-        """Say that it takes none any more: whoever looks after writing one finds out."""
+        """Say that it takes none any more: a worker that looks after writing one finds out."""
         self._store.delete(object_keys.journal_mark(self._token))
 
     def is_open(self) -> bool:

@@ -1,6 +1,6 @@
 """A transaction that other processes write into: what they write comes back by a journal.
 
-Whoever holds the transaction lends it out, as `Terms` that pickle. A process that gets them
+The owner of the transaction lends it out, as `Terms` that pickle. A process that gets them
 borrows it: it begins with what was there when it was lent, and stores each of its writes at
 once, where no commit sees them, with an entry in the journal. The lender takes the entries
 before it commits and whenever it looks; so do borrowers when they read.
@@ -87,7 +87,7 @@ class Loan:
             self._journal.take(entries, self._keys)
 
     def release(self) -> None:
-        """Remove the journal, as far as the store allows; whoever still writes is told."""
+        """Remove the journal, as far as the store allows; a worker that still writes is told."""
         if self._is_open:
             with suppress(StorageError):
                 self._journal.remove()

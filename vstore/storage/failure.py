@@ -11,7 +11,7 @@ from vstore.errors import NotFoundError, StorageError, VstoreError
 
 
 class Kind(Enum):
-    """What a failed request means to whoever sent it."""
+    """What a failed request means to its sender."""
 
     MISSING = auto()
     """There is no such object."""

@@ -228,8 +228,8 @@ class LocalStore:
     def _make_ready(self, folder: str) -> None:
         """Make a directory, at or below the root, that survives a power cut with what is in it.
 
-        Each parent is flushed once, even where the directory is there: whoever made it may
-        not have come to that yet.
+        Each parent is flushed once, even if the directory is there: the process that
+        made it may not have flushed it yet.
         """
         if folder in _durable and _durable[folder] == _identity(folder):
             return

@@ -224,8 +224,8 @@ class Transaction(Lookup[str, Any]):
     def copy(self, path: str, new_path: str) -> None:
         """Copy a table, array or group as it is; no chunk is touched.
 
-        From then on the two have nothing to do with each other: what is changed in one is
-        not changed in the other, also by merges.
+        The copy is independent of the original: changes to one, also by merges, do not
+        change the other.
 
         Raises:
             NotFoundError: nothing is at `path`.

@@ -14,7 +14,7 @@ Give = Callable[[int, R], None]
 class Gathering(Generic[T, R]):
     """Calls a function, on a thread, for all that was asked for since the loop came round.
 
-    Whoever asked has the result as soon as the function gives it, not when all are there.
+    A caller has its result as soon as the function gives it, not when all are there.
     """
 
     def __init__(
@@ -60,7 +60,7 @@ class Gathering(Generic[T, R]):
     ) -> None:
         try:
             self._run(items, give)
-        except BaseException as exc:  # noqa: BLE001 - whoever waits gets it
+        except BaseException as exc:  # noqa: BLE001 - its caller gets it
             call(_fail, futures, exc)
 
 

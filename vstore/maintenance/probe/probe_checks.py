@@ -216,7 +216,7 @@ def _swap(key: Key, expected: Version, store: ObjectStore, body: bytes) -> Versi
 
 
 def loses_no_update(at: Scratch) -> Result:
-    """Whoever reads, adds and swaps until it works adds as often as it was told."""
+    """Clients that read, add and swap until it works add as often as they were told."""
     key = at.key("counter")
     at.created(key, b"0 start")
 

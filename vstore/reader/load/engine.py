@@ -31,7 +31,7 @@ Raw = tuple[Batch, Runs]
 """A batch as arrays and lists by column, and which samples it has."""
 
 Finish = Callable[[Batch, Runs], Any]
-"""Make of a batch what is to be done with it next; runs on a thread."""
+"""Convert a batch into what the user receives; runs on a thread."""
 
 Fail = Callable[[Exception, str, int], Any]
 """Raise an error, of the sample of a column at a position; or return what stands for it."""

@@ -148,7 +148,7 @@ class HedgedStore:
     def _answer(self, ask: Callable[[], Any]) -> _Answer:
         try:
             return _Answer(self._timed(ask), None)
-        except BaseException as error:  # noqa: BLE001 - raised again by whoever asked
+        except BaseException as error:  # noqa: BLE001 - raised again for its caller
             return _Answer(None, error)
 
     def _timed(self, ask: Callable[[], Any]) -> Any:
