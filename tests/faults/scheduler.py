@@ -15,6 +15,7 @@ from concurrent.futures import Future
 from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field
 from functools import cached_property
+from types import SimpleNamespace
 from typing import Any
 from unittest.mock import patch
 
@@ -231,7 +232,7 @@ class _Clock:
         self._scheduler.pause(seconds)
 
 
-_POOLS = ("reading.fetch", "writing.packs", "maintenance.crawl", "maintenance.gc.sweeping")
+_POOLS = ("writing.packs", "maintenance.crawl", "maintenance.gc.sweeping")
 _CLOCKS = ("history.fence", "maintenance.gc.collecting", "maintenance.gc.sweeping")
 
 
@@ -241,6 +242,7 @@ def deterministic(scheduler: Scheduler) -> Iterator[None]:
     clock = _Clock(scheduler)
     replaced: Mapping[str, Any] = {
         **{f"vstore.{module}.ThreadPoolExecutor": _OnTheSpot for module in _POOLS},
+        "vstore.reading.fetch.futures": SimpleNamespace(ThreadPoolExecutor=_OnTheSpot),
         **{f"vstore.{module}.time": clock for module in _CLOCKS},
         "vstore.history.refs._token": lambda: f"{scheduler.random.getrandbits(128):032x}",
         "vstore.repository.branch_update._wait": lambda attempt: 0.0,
