@@ -74,9 +74,9 @@ class Passes:
                     self._looks.append(progress)
                 yield batch
                 if given == look:
-                    self._count(progress, choice)
-            if given < look:
-                self._count(progress, choice)
+                    break
+            self._count(progress, choice)
+            yield from batches
         finally:
             self._leave(progress)
             close = getattr(batches, "close", None)

@@ -22,7 +22,7 @@ from vstore.reader.load.chunks import SampleChunks
 from vstore.reader.load.feeds import Feed, Part
 from vstore.reader.load.loading import Loader, Loading
 from vstore.reader.load.windows import KnownFeed, WindowPart
-from vstore.reader.plan.planner import Group, Work
+from vstore.reader.plan.planner import Group, Piece, Work
 from vstore.reader.plan.runs import Run, Runs
 
 T = TypeVar("T")
@@ -138,6 +138,8 @@ class Pass:
     resources: Resources
     finish: Finish
     fail: Fail
+    tells_runs: bool = True
+    """Whether `finish` is told which samples a batch has; else it gets no runs."""
     waited_seconds: float = field(init=False, default=0.0)
     _is_begun: bool = field(init=False, default=False)
     _row_nbytes: float = field(init=False)
@@ -160,7 +162,7 @@ class Pass:
 
     def __iter__(self) -> Iterator[Any]:
         """Yield the batches in order."""
-        begun: list[tuple[Batch, Run]] = []
+        begun: list[tuple[Batch, Runs]] = []
         while True:
             self._fill()
             if not self._queue:
@@ -301,11 +303,15 @@ class Pass:
         for piece in group.pieces:
             stop = start + piece.size
             batch = {name: value[start:stop] for name, value in values.items()}
-            positions = unit.positions[group.start + start : group.start + stop]
-            run = Run(positions, unit.work.begin + piece.start, piece.step)
-            batches.append(self.finish(batch, (run,)) if piece.is_whole else (batch, run))
+            runs = self._runs(unit, piece, group.start + start, group.start + stop)
+            batches.append(self.finish(batch, runs) if piece.is_whole else (batch, runs))
             start = stop
         return batches
+
+    def _runs(self, unit: _Unit, piece: Piece, start: int, stop: int) -> Runs:
+        if not self.tells_runs:
+            return ()
+        return (Run(unit.positions[start:stop], unit.work.begin + piece.start, piece.step),)
 
     def _column(self, name: str, channel: Channel, unit: _Unit, group: Group) -> Any:
         start, stop = group.start, group.start + group.rows
@@ -340,11 +346,11 @@ def fill_missing(values: Batch, channels: Mapping[str, Channel]) -> None:
                 values[name][~valid] = channel.fill
 
 
-def _joined(parts: list[tuple[Batch, Run]]) -> Raw:
+def _joined(parts: list[tuple[Batch, Runs]]) -> Raw:
     """Return a batch from the parts that came from different units."""
     joined: Batch = {}
     for name, first in parts[0][0].items():
         values = [part[name] for part, _ in parts]
         is_list = isinstance(first, list)
         joined[name] = list(chain.from_iterable(values)) if is_list else np.concatenate(values)
-    return joined, [run for _, run in parts]
+    return joined, [run for _, runs in parts for run in runs]

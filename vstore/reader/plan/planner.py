@@ -252,6 +252,8 @@ class Piece(NamedTuple):
     @property
     def size(self) -> int:
         """How many samples it has."""
+        if self.step == 1:
+            return self.stop - self.start
         return len(range(self.start, self.stop, self.step))
 
     @property

@@ -67,13 +67,17 @@ class Progress:
 
     def follow(self, batches: Iterator[Any]) -> Generator[Any, None, None]:
         """Yield the batches of the pass, or their samples, and count them."""
-        skipped = self.begin.taken % self.each
-        for batch in batches:
-            given = [batch] if self.each == 1 else samples_of(batch)
-            for one in given[skipped:]:
+        if self.each == 1:
+            for batch in batches:
                 self.given += 1
-                yield one
-            skipped = 0
+                yield batch
+        else:
+            skipped = self.begin.taken % self.each
+            for batch in batches:
+                for sample in samples_of(batch)[skipped:]:
+                    self.given += 1
+                    yield sample
+                skipped = 0
         self.is_over = True
 
 
