@@ -24,7 +24,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 BIN = Path(sys.executable).parent
-FOR_DEVELOPERS = {"bench", "dev", "docs", "examples", "lint", "package", "test"}
+FOR_DEVELOPERS = {"bench", "dev", "docs", "frameworks", "examples", "lint", "package", "test"}
 OLDEST = ROOT / "constraints-oldest.txt"
 TESTED = ROOT / "constraints.txt"
 

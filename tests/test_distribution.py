@@ -15,7 +15,7 @@ import pytest
 from vstore.version import DISTRIBUTION
 
 ROOT = Path(__file__).parents[1]
-FOR_DEVELOPERS = {"bench", "dev", "docs", "examples", "lint", "package", "test"}
+FOR_DEVELOPERS = {"bench", "dev", "docs", "frameworks", "examples", "lint", "package", "test"}
 
 
 @pytest.fixture(scope="module")

@@ -1,70 +1,53 @@
-"""The real frameworks, on one rank and on two: every sample comes once an epoch."""
+"""The real frameworks, killed and resumed: every sample comes once an epoch, on every rank."""
 
-import json
-import os
+import re
 import subprocess
 import sys
-from itertools import chain
+from importlib.util import find_spec
 from pathlib import Path
 
-import numpy as np
 import pytest
-
-import vstore
 
 pytest.importorskip("torch")
 
-SAMPLES = 200
-SCRIPT = Path(__file__).with_name("framework_ranks.py")
+from benchmarks.frameworks.runs import WAYS, Way, make_data, run
 
 pytestmark = pytest.mark.slow
+
+PAGE = Path(__file__).parents[2] / "docs/guides/frameworks.md"
+BLOCK = re.compile(r"^```python\n(.*?)^```", re.MULTILINE | re.DOTALL)
+SECTIONS = dict(
+    part.split("\n", 1) for part in PAGE.read_text(encoding="utf-8").split("\n## ")[1:-1]
+)
 
 
 @pytest.fixture(scope="module")
 def url(tmp_path_factory: pytest.TempPathFactory) -> str:
-    folder = str(tmp_path_factory.mktemp("frameworks") / "repo")
-    repo = vstore.create(folder)
-    with repo.transaction("main", message="Count") as tx:
-        made = tx.create_table("t", {"i": vstore.ndarray((), "int64", rows_per_chunk=16)})
-        made.extend({"i": np.arange(SAMPLES)})
-    return folder
+    return make_data(tmp_path_factory.mktemp("frameworks"))
 
 
-def given(ranks: int, *arguments: str, folder: Path) -> list[list[int]]:
-    """Run the program on so many ranks; return what each was given."""
-    launcher = ["-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={ranks}"]
-    command = [
-        sys.executable,
-        *(launcher if ranks > 1 else []),
-        str(SCRIPT),
-        *arguments,
-        str(folder),
-    ]
-    environment = os.environ | {"OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""}
-    run = subprocess.run(
-        command, capture_output=True, text=True, timeout=300, env=environment, check=False
+@pytest.mark.parametrize("ranks", [1, 2])
+@pytest.mark.parametrize(
+    ("way", "workers"), [(way, workers) for way in WAYS for workers in way.workers]
+)
+def test_every_sample_comes_once(
+    url: str, way: Way, workers: int, ranks: int, tmp_path: Path
+) -> None:
+    if way.missing:
+        pytest.skip(f"{', '.join(way.missing)} missing")
+    outcome = run(way, url, tmp_path, ranks=ranks, workers=workers)
+    assert outcome.is_right, outcome
+
+
+@pytest.mark.parametrize("section", SECTIONS)
+def test_the_guide_runs(section: str, tmp_path: Path) -> None:
+    code = BLOCK.findall(PAGE.read_text(encoding="utf-8"))[0] + "".join(
+        BLOCK.findall(SECTIONS[section])
     )
-    assert run.returncode == 0, run.stderr[-3000:]
-    return [json.loads((folder / f"{rank}.json").read_text()) for rank in range(ranks)]
-
-
-@pytest.mark.parametrize("ranks", [1, 2])
-@pytest.mark.parametrize("workers", [0, 2])
-@pytest.mark.parametrize("kind", ["batches", "samples", "shards", "loader"])
-def test_accelerate(url: str, kind: str, workers: int, ranks: int, tmp_path: Path) -> None:
-    pytest.importorskip("accelerate")
-    found = given(ranks, "accelerate", url, kind, str(workers), folder=tmp_path)
-    assert sorted(chain.from_iterable(found)) == list(range(SAMPLES))
-    assert len({len(each) for each in found}) == 1
-
-
-@pytest.mark.parametrize("ranks", [1, 2])
-@pytest.mark.parametrize("workers", [0, 2])
-def test_the_trainer_of_transformers(url: str, workers: int, ranks: int, tmp_path: Path) -> None:
-    pytest.importorskip("transformers")
-    pytest.importorskip("accelerate")
-    found = given(ranks, "trainer", url, "samples", str(workers), folder=tmp_path)
-    epochs = [[each[: len(each) // 2], each[len(each) // 2 :]] for each in found]
-    for epoch in zip(*epochs, strict=True):
-        assert sorted(chain.from_iterable(epoch)) == list(range(SAMPLES))
-    assert epochs[0][0] != epochs[0][1]
+    for name in re.findall(r"^(?:import|from) (\w+)", code, re.MULTILINE):
+        if find_spec(name) is None:
+            pytest.skip(f"{name} missing")
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr[-3000:]

@@ -1,0 +1,1 @@
+"""Real training frameworks, killed and resumed in the middle of an epoch."""
