@@ -59,8 +59,6 @@ WAYS = [
     *(Way("torchdata", "with_torchdata", name, ("torchdata",)) for name in ("batches", "samples")),
     Way("MONAI", "with_monai", "Loader", ("monai",)),
     Way("Keras", "with_keras", "Loader", ("keras",)),
-    # A StatefulDataLoader's workers lose the place that was loaded to Keras's look at a batch.
-    Way("Keras", "with_keras", "samples", ("keras", "torchdata"), workers=(0,)),
     Way("JAX", "with_jax", "Reader", ("jax",), workers=(0,)),
     Way("JAX", "with_jax", "Loader", ("jax",)),
     Way("Grain", "with_grain", "source", ("grain",)),
