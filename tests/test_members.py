@@ -111,11 +111,13 @@ MEMBERS = {
         "differing edges elements max_abs mean_abs new new_histogram old old_histogram "
         "samples shift to_dict unmatched"
     ),
-    "vstore.reader.Mixture": "members samples weights",
+    "vstore.reader.Mixture": "batching label members samples weights",
     "vstore.reader.Reader": "epoch load_state_dict order prefetch set_epoch state_dict statistics",
     "vstore.reader.ReaderStatistics": (
-        "chunks_found chunks_loaded disk_hits hedged nbytes of requests total waited_seconds"
+        "chunks_found chunks_loaded disk_hits hedged nbytes of requests samples_skipped total "
+        "waited_seconds"
     ),
+    "vstore.reader.Windows": "checked count index positions valid",
     "vstore.storage.CountingStore": (
         "compare_and_swap count delete delete_if_version depth get get_range get_versioned "
         "is_local list_prefix nbytes_received nbytes_sent put put_if_absent requests reset "

@@ -17,6 +17,7 @@ VstoreError
 └── MissingExtraError (ImportError)     an optional dependency is not installed
 """
 
+import copyreg
 from collections.abc import Mapping
 from typing import Any
 
@@ -58,7 +59,8 @@ class VstoreError(Exception):
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Pickle everything, whatever arguments a class takes, so that no worker loses any."""
-        return _restored, (type(self), self.args, self.__dict__.copy())
+        make = copyreg.__newobj__  # type: ignore[attr-defined]
+        return make, (type(self), *self.args), self.__dict__.copy()
 
 
 def advise(error: VstoreError, hint: str) -> None:
@@ -75,12 +77,6 @@ def circumstances(error: VstoreError) -> tuple[str, ...]:
 
 def _as_note(hint: str) -> str:
     return f"Hint: {hint}"
-
-
-def _restored(cls: type[VstoreError], args: tuple[Any, ...], state: dict[str, Any]) -> VstoreError:
-    error = cls.__new__(cls, *args)
-    error.__dict__.update(state)
-    return error
 
 
 @exported_from("vstore")

@@ -216,6 +216,23 @@ def test_single_samples_go_through_any_loader(
             assert found == dataset.order(epoch).tolist()
 
 
+@pytest.mark.parametrize("workers", [0, 2])
+def test_a_look_at_a_batch_of_single_samples_leaves_no_trace(table: Any, workers: int) -> None:
+    def loader() -> Any:
+        return DataLoader(dataset, batch_size=16, num_workers=workers)
+
+    dataset = streaming(table, batch_size=None, transforms={"i": abs})  # brings fewer together
+    expected = [numbers(loader()) for _ in range(2)]
+    dataset.set_epoch(0)
+    next(iter(loader()))
+    assert numbers(loader()) == expected[0]
+    next(iter(loader()))
+    assert numbers(loader()) == expected[1]
+    state = dataset.state_dict() if not workers else None
+    next(iter(loader()))
+    assert state is None or dataset.state_dict() == state
+
+
 def test_single_samples_of_workers_are_no_place(table: Any) -> None:
     dataset = streaming(table, batch_size=None)
     next(iter(DataLoader(dataset, batch_size=32, num_workers=2)))

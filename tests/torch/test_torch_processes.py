@@ -240,7 +240,7 @@ def test_worker_processes_share_a_cache_on_disk(table: Any, tmp_path: Any) -> No
         make_torch_dataset(table["label"], cache_dir=3)  # type: ignore[arg-type]
 
 
-def test_samples_that_are_missing_are_none(table: Any) -> None:
+def test_samples_that_are_missing_come_with_a_mask(table: Any) -> None:
     repo = vstore.create("memory://torch-missing")
     with repo.transaction("main", message="x") as tx:
         optional = vstore.ndarray((2,), "float32").as_optional()
@@ -248,15 +248,15 @@ def test_samples_that_are_missing_are_none(table: Any) -> None:
         made.append({"x": [1, 2], "n": 1})
         made.append({"n": 2})
     dataset = make_torch_dataset(repo.checkout("main")["t"]["x"])
-    assert dataset[1].x is None
-    assert dataset[0].x.tolist() == [1, 2]
+    assert (dataset[1].x.tolist(), bool(dataset[1].x_valid)) == ([0, 0], False)
+    assert (dataset[0].x.tolist(), bool(dataset[0].x_valid)) == ([1, 2], True)
 
 
 @pytest.mark.parametrize("index", ["a", 1.5, None])
 def test_samples_are_found_by_whole_numbers(table: Any, index: Any) -> None:
     dataset = make_torch_dataset(table["label"])
     assert int(dataset[torch.tensor(3)].label) == int(dataset[np.int64(3)].label) == 3
-    with pytest.raises(vstore.InvalidInputError, match="whole numbers"):
+    with pytest.raises(vstore.InvalidInputError, match="integers"):
         dataset[index]
 
 

@@ -63,19 +63,31 @@ class Passes:
         self._looks: list[Progress] = []
 
     def follow(
-        self, progress: Progress, batches: Iterator[Any], *, choice: int, look: int = LOOK
+        self,
+        progress: Progress,
+        batches: Iterator[Any],
+        *,
+        choice: int,
+        look: int = LOOK,
+        at_once: Callable[[], int] = lambda: 1,
     ) -> Generator[Any, None, None]:
-        """Yield the batches of a pass that began after the choice of that number."""
-        given = 0
+        """Yield the batches of a pass that began after the choice of that number.
+
+        It counts once more than `look` times as many were asked for as `at_once` says, which is
+        called while the first is asked for.
+        """
+        given, most = 0, look
         try:
             for batch in batches:
                 given += 1
                 if given == 1:
+                    most = look * at_once()
                     self._looks.append(progress)
                 yield batch
-                if given == look:
+                if given == most:
                     break
-            self._count(progress, choice)
+            if given or not progress.deal.batches:  # a worker may have no part in a pass
+                self._count(progress, choice)
             yield from batches
         finally:
             self._leave(progress)

@@ -28,6 +28,18 @@ def refuse_batching() -> None:
         )
 
 
+def asked_at_once() -> int:
+    """Return how many samples a `DataLoader` takes at a time, where one asks; else 1.
+
+    Called by the generator that it takes them from.
+    """
+    asking = sys._getframe(2).f_locals  # noqa: SLF001 - it does not say it when it begins
+    caller = asking.get("self")
+    if isinstance(caller, _IterableDatasetFetcher) and caller.auto_collation:
+        return max(1, len(asking["possibly_batched_index"]))
+    return 1
+
+
 def is_shared_out() -> bool:
     """Return whether Accelerate or the Trainer of Transformers shares out what is read here.
 

@@ -20,7 +20,7 @@ from vstore.reader.plan.cursor import Cursor, decode_state, encode_state
 from vstore.reader.progress import progress_bar
 from vstore.reader.statistics import ReaderStatistics
 from vstore.torch.board import LOOK, Board
-from vstore.torch.callers import is_shared_out, refuse_batching
+from vstore.torch.callers import asked_at_once, is_shared_out, refuse_batching
 from vstore.torch.ranks import Alike, is_distributed, rank_and_world_size
 from vstore.torch.tensors import TORCH, pinned, require_accelerator
 
@@ -150,7 +150,8 @@ class StreamingDataset(IterableDataset[Any]):
             return self._iterate_in_worker(info)
         choice, cursor = self._passes.place.read()
         progress = self._stream.begin(cursor)
-        return self._passes.follow(progress, self._stream.iterate(progress), choice=choice)
+        given = self._stream.iterate(progress)
+        return self._passes.follow(progress, given, choice=choice, at_once=asked_at_once)
 
     def _iterate_in_worker(self, info: WorkerInfo) -> Iterator[Any]:
         here = self._in_worker
@@ -159,7 +160,9 @@ class StreamingDataset(IterableDataset[Any]):
         here.loaded = None
         here.begun = progress = self._stream.begin(cursor)
         batches = self._stream.iterate(progress)
-        return self._passes.follow(progress, batches, choice=choice, look=LOOK)
+        return self._passes.follow(
+            progress, batches, choice=choice, look=LOOK, at_once=asked_at_once
+        )
 
     def _begin_in_worker(self, info: WorkerInfo) -> tuple[int, Cursor]:
         """Return where the next pass of this worker begins, and after which choice."""
