@@ -86,7 +86,8 @@ class Passes:
                 yield batch
                 if given == most:
                     break
-            if given or not progress.deal.batches:  # a worker may have no part in a pass
+            has_part = given or progress.begin.taken or not progress.deal.batches
+            if has_part:  # a worker may have none in a short pass
                 self._count(progress, choice)
             yield from batches
         finally:
