@@ -238,7 +238,7 @@ def test_a_rewrite_that_did_not_arrive_before_others_came_changes_nothing(
         append(branched, 3)
         return lost_request(send)
 
-    with pytest.raises(vstore.ConflictError, match="moved meanwhile"):
+    with pytest.raises(vstore.ConflictError, match="updated meanwhile"):
         REWRITES[rewrite](faulty(branched, fault))
     assert numbers(branched) == [0, 1, 2, 3]
 

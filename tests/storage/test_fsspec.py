@@ -120,7 +120,7 @@ def test_an_unknown_protocol_is_said() -> None:
 
 
 def test_options_that_do_not_fit_are_said(tmp_path: Path) -> None:
-    with pytest.raises(InvalidInputError, match="storage_options"):
+    with pytest.raises(InvalidInputError, match="takes no storage options"):
         open_store(tmp_path, storage_options={"key": "x"})
 
 

@@ -242,7 +242,7 @@ class TestOtherRequests:
     @pytest.mark.parametrize("engine", ["obstore"])  # botocore follows the bucket
     def test_a_bucket_elsewhere_is_said(self, store: ObjectStore, relay: Relay) -> None:
         relay.fail_next(refusal(301, "PermanentRedirect"))
-        with pytest.raises(StorageError, match=r"another region.*AWS_DEFAULT_REGION"):
+        with pytest.raises(StorageError, match=r"(?s)another region.*AWS_DEFAULT_REGION"):
             store.put(REF, b"")
 
 

@@ -180,7 +180,7 @@ def test_columns_of_them_are_renamed_dropped_and_compacted(repo: Repository) -> 
 def test_no_column_takes_the_name_of_a_companion(repo: Repository) -> None:
     with (
         repo.transaction("main", message="Add") as tx,
-        pytest.raises(vstore.InvalidInputError, match="taken"),
+        pytest.raises(vstore.InvalidInputError, match="reserved"),
     ):
         tx["t"].add_column("x.imaginary", percent())
 

@@ -138,7 +138,7 @@ def test_what_is_no_table() -> None:
     repository = repositories.in_memory()
     fill(repository)
     snapshot = repository.checkout()
-    with pytest.raises(vstore.InvalidInputError, match="first dimension is called 'sample'"):
+    with pytest.raises(vstore.InvalidInputError, match="first dimension called 'sample'"):
         snapshot.table("climate")
     with pytest.raises(vstore.InvalidInputError, match="is an array"):
         snapshot.table("climate/x")
