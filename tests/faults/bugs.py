@@ -276,4 +276,9 @@ BUGS = (
         "a costly batch is not divided", TRANSFORMS, TRANSFORMING,
         "step = max(1, int(PART_SECONDS / max(1e-9, self._seconds)))", "step = 1 << 30",
     ),
+    _bug(
+        "samples added on both sides lose their values in a column of one side",
+        ("tests/merging/test_merge_columns.py",), "vstore/merging/sample_merge.py",
+        "self._fill_new_columns(pairs[:, 0], pairs[:, 1])", "pass",
+    ),
 )  # fmt: skip

@@ -249,3 +249,40 @@ def test_picking_what_made_a_column_that_was_renamed_since_makes_no_second_one()
     found = repo.checkout("main")["t"]
     assert list(found.columns) == ["m"]
     assert found["m"][:].tolist() == [1, 2]
+
+
+@pytest.mark.parametrize("is_optional", [False, True])
+@pytest.mark.parametrize("value", [0, 5])
+def test_samples_added_on_both_sides_get_their_values_in_a_column_of_one_side(
+    value: int, is_optional: bool
+) -> None:
+    repo = vstore.create(f"memory://{uuid4().hex}")
+    with repo.transaction("main", message="Start") as tx:
+        tx.create_array("x", shape=(1,), dtype="int8")
+    repo.branches.create("side")
+    more = vstore.ndarray((), "int16")
+    columns = {"n": vstore.ndarray((), "int64"), "o": more.as_optional() if is_optional else more}
+    batch = {"n": [1, 2], "o": [value, value]}
+    with repo.transaction("side", message="Make") as tx:
+        tx.create_table("t", columns, keys="str").extend(batch, keys=["a", "b"])
+    with repo.transaction("main", message="Make") as tx:
+        table = tx.create_table("t", {"n": vstore.ndarray((), "int64")}, keys="str")
+        table.extend({"n": [2, 1, 3]}, keys=["b", "a", "c"])
+    repo.merge("side", into="main")
+    found = repo.checkout("main")["t"]["o"]
+    assert [found[0], found[1]] == [value, value]
+    assert found[2] is None if is_optional else found[2] == 0
+
+
+def test_samples_brought_back_on_both_sides_get_their_values_in_a_column_of_one_side(
+    repo: Repository,
+) -> None:
+    with repo.transaction("main", message="Delete") as tx:
+        tx["t"].delete(keys=["b"])
+    repo.branches.create("side")
+    for branch in ("main", "side"):
+        repo.revert("main" if branch == "main" else "side", into=branch)
+    with repo.transaction("side", message="Score") as tx:
+        tx["t"].add_column("score", vstore.ndarray((), "int64"), [1, 2, 3, 4])
+    repo.merge("side", into="main")
+    assert column(repo, "score") == [1, 2, 3, 4]

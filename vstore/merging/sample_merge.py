@@ -231,6 +231,13 @@ class SampleMerge:
                 self._write(column, lost, lost)
                 if column.ours is not None and len(back):
                     self._settle(column, back, back, None)
+        self._fill_new_columns(back, back)
+
+    def _fill_new_columns(self, our_rows: StoredRows, their_rows: StoredRows) -> None:
+        """Give samples that both sides added or brought back their values in theirs' columns."""
+        for column in self.columns:
+            if column.ours is None and column.theirs is not None and column.is_taken:
+                self._write(column, our_rows, their_rows)
 
     def _without_doubles(self, added: StoredRows) -> StoredRows:
         """Compare samples that both sides added under one key; return the others."""
@@ -250,6 +257,7 @@ class SampleMerge:
         for column in self.columns:
             if column.ours is not None and column.theirs is not None and column.has_values:
                 self._settle(column, pairs[:, 0], pairs[:, 1], None)
+        self._fill_new_columns(pairs[:, 0], pairs[:, 1])
         return np.setdiff1d(added, pairs[:, 1])
 
     def _append(self, their_rows: StoredRows) -> None:
