@@ -228,8 +228,8 @@ class Stream:
         order, workers = self.epoch_order(progress), progress.begin.workers
         parts = works(order.edges, progress.deal.spans, progress.mine, step=progress.deal.step)
         if not options.finish.calls:
-            finish = finished(options.finish)
-            with self.reading(order, parts, finish, workers=workers, tells_runs=False) as run:
+            with self.reading(order, parts, finished(options.finish), workers=workers) as run:
+                run.tells_runs = False
                 yield from run
             return
         threads = self.threads(workers)
@@ -265,13 +265,7 @@ class Stream:
 
     @contextmanager
     def reading(
-        self,
-        order: Order,
-        parts: Iterator[Work],
-        finish: Finish,
-        *,
-        workers: int,
-        tells_runs: bool = True,
+        self, order: Order, parts: Iterator[Work], finish: Finish, *, workers: int
     ) -> Generator[Pass, None, None]:
         """Lend a pass that yields what `finish` makes of the batches of some units of an order."""
 
@@ -280,16 +274,7 @@ class Stream:
 
         session = self._take_session()
         resources = self._resources(workers)
-        run = Pass(
-            session.channels,
-            parts,
-            positions,
-            session.pool,
-            resources,
-            finish,
-            self._fail,
-            tells_runs,
-        )
+        run = Pass(session.channels, parts, positions, session.pool, resources, finish, self._fail)
         is_sound = False
         try:
             yield run

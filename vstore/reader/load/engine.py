@@ -138,7 +138,7 @@ class Pass:
     resources: Resources
     finish: Finish
     fail: Fail
-    tells_runs: bool = True
+    tells_runs: bool = field(init=False, default=True)
     """Whether `finish` is told which samples a batch has; else it gets no runs."""
     waited_seconds: float = field(init=False, default=0.0)
     _is_begun: bool = field(init=False, default=False)
