@@ -153,7 +153,7 @@ try:
             print("running", flush=True)
 except KeyboardInterrupt:
     del batch
-deadline = time.monotonic() + 2  # one that was interrupted while it started ends by itself
+deadline = time.monotonic() + 10  # one that was interrupted while it started ends by itself
 while True:
     names = [t.name for t in threading.enumerate() if t.name.startswith("vstore-")]
     if not names or time.monotonic() > deadline:

@@ -1,7 +1,6 @@
 """The loader knows its place, with any number of worker processes."""
 
 import json
-from collections.abc import Iterator
 from itertools import islice
 from typing import Any
 
@@ -27,14 +26,6 @@ def table(tmp_path_factory: pytest.TempPathFactory) -> Any:
         made = tx.create_table("t", {"i": vstore.ndarray((), "int64", rows_per_chunk=16)})
         made.extend({"i": np.arange(SAMPLES)})
     return repo.checkout("main")["t"]
-
-
-@pytest.fixture(autouse=True)
-def one_thread() -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 def loader(data: Any, **options: Any) -> Loader:

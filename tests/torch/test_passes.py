@@ -1,7 +1,7 @@
 """Each pass over a dataset is one epoch for all its workers, however it was looked at before."""
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -28,14 +28,6 @@ def table(tmp_path_factory: pytest.TempPathFactory) -> Any:
         made = tx.create_table("t", {"i": vstore.ndarray((), "int64", rows_per_chunk=16)})
         made.extend({"i": np.arange(SAMPLES)})
     return repo.checkout("main")["t"]
-
-
-@pytest.fixture(autouse=True)
-def one_thread() -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 def streaming(table: Any, **options: Any) -> StreamingDataset:

@@ -8,7 +8,6 @@ knows a place in an epoch and nothing else.
 import json
 import os
 import random
-from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass, field
 from itertools import islice
@@ -41,14 +40,6 @@ def table(tmp_path_factory: pytest.TempPathFactory) -> Any:
         made = tx.create_table("t", {"i": vstore.ndarray((), "int64", rows_per_chunk=8)})
         made.extend({"i": np.arange(SAMPLES)})
     return repo.checkout("main")["t"]
-
-
-@pytest.fixture(autouse=True)
-def one_thread() -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 @dataclass

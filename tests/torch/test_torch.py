@@ -2,7 +2,6 @@
 
 import pickle
 import warnings
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -49,14 +48,6 @@ def table(tmp_path_factory: pytest.TempPathFactory) -> vstore.Table:
     found = repo.checkout("main")["train"]
     assert isinstance(found, vstore.Table)
     return found
-
-
-@pytest.fixture(autouse=True)
-def one_thread() -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 def streaming(table: vstore.Table, **options: Any) -> StreamingDataset:

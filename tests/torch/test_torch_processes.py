@@ -3,7 +3,7 @@
 import copy
 import json
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -35,14 +35,6 @@ def table(tmp_path_factory: pytest.TempPathFactory) -> Any:
         for i in range(SAMPLES):
             made.append({"label": i, "text": str(i)} if i % 5 else {"label": i})
     return repo.checkout("main")["train"]
-
-
-@pytest.fixture(autouse=True)
-def one_thread() -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 def streaming(table: Any, **options: Any) -> StreamingDataset:
