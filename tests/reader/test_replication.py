@@ -1,5 +1,6 @@
 """Neighboring ranks get the same samples, and groups of them share all samples."""
 
+from importlib import import_module
 from typing import Any
 
 import numpy as np
@@ -74,7 +75,8 @@ def test_a_process_alone_is_a_group_and_ranks_make_whole_groups(table: Any) -> N
 def test_torch_follows_the_ranks_of_its_launcher(
     table: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    torch = pytest.importorskip("vstore.torch")
+    pytest.importorskip("torch")
+    torch = import_module("vstore.torch")
     options = {"batch_size": 4, "shuffle": True, "seed": 9, "replication": 2}
     made = [torch.StreamingDataset(table, **options), torch.Loader(table, **options)]
     made.append(torch.Loader(table, num_workers=1, multiprocessing_context="fork", **options))
