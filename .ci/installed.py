@@ -98,7 +98,7 @@ def check(extras: set[str], attempt: Callable[[], object]) -> None:
     except MissingExtraError as error:
         if extras & EXTRAS or error.extra not in extras:
             raise
-        if f"pip install '{DISTRIBUTION}[{error.extra}]'" not in str(error):
+        if f"pip install '{DISTRIBUTION}[{error.extra}]'" not in (error.hint or ""):
             raise SystemExit(f"no advice: {error}") from error
     else:
         if not extras & EXTRAS:
