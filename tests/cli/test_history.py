@@ -160,6 +160,24 @@ class TestBlame:
         assert "Change" in run("log", "repo", "--path", "t", "--sample", text).out
         assert "got 'x y'" in run.fails("blame", "repo@main", "t", "x y")
 
+    def test_of_each_sample_below_the_beginning_of_tuples(self, run: Run) -> None:
+        repo = vstore.create("repo")
+        with repo.transaction("main", message="Start") as tx:
+            table = tx.create_table("t", {"x": vstore.ndarray((), "int8")}, keys="tuple")
+            table.extend({"x": np.arange(3)}, keys=[("a", 1), ("b", 1), ("a", 2)])
+        with repo.transaction("main", message="Change") as tx:
+            tx["t"]["x"][2] = 9
+        first, second = run("blame", "repo@main", "t", '["a"]').out.splitlines()
+        assert "('a', 1)" in first
+        assert first.rstrip().endswith("Start")
+        assert "('a', 2)" in second
+        assert second.rstrip().endswith("Change")
+        found = run("blame", "repo@main", "t/x", '["a"]', "--json").json["t/x"]
+        assert [(each["key"], each["message"]) for each in found] == [
+            (["a", 1], "Start"),
+            (["a", 2], "Change"),
+        ]
+
     def test_of_nothing(self, run: Run, repo: vstore.Repository) -> None:
         assert "there is no sample 'k99'" in run.fails("blame", "repo@main", "train", "k99")
         assert "there is no 'nope'" in run.fails("blame", "repo@main", "nope", "k1")

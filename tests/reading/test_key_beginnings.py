@@ -47,7 +47,29 @@ def test_the_history_of_all_samples_below_a_beginning() -> None:
     assert log("p2") == ["Add to the second", "Add"]
     assert log("p3") == ["Delete of the third", "Change the first"]
     assert log(("p1", 1)) == ["Add"]
-    assert repo.blame("t", "p2").message == "Add to the second"
-    assert repo.blame("t/x", "p1").message == "Change the first"
+
+
+def test_each_sample_below_a_beginning_is_blamed_on_a_commit_of_its_own() -> None:
+    repo = vstore.create("memory://beginnings-blame")
+    with repo.transaction("main", message="Add") as tx:
+        table = tx.create_table("t", {"x": vstore.ndarray((), "int64")}, keys="tuple")
+        table.extend({"x": range(5)}, keys=[("p1", 0), ("p2", 0), ("p1", 1), ("p1", 2), ("p3",)])
+    repo.branches.create("side", at="main")
+    for branch, position in (("main", 0), ("side", 2)):
+        with repo.transaction(branch, message=f"Change on {branch}") as tx:
+            tx["t"]["x"][position] = 9
+    repo.merge("side", into="main")
+    with repo.transaction("main", message="Add one and delete one") as tx:
+        tx["t"].extend({"x": [4]}, keys=[("p1", 9)])
+        tx["t"].delete(keys=[("p1", 2)])
+
+    def blame(sample: Any, path: str = "t") -> list[str]:
+        return [commit.message for commit in repo.blame(path, sample)]
+
+    each = ["Change on main", "Change on side", "Add one and delete one"]
+    assert blame("p1") == blame(("p1",)) == blame("p1", "t/x") == each
+    assert blame("p2") == ["Add"]
+    assert repo.blame("t", ("p1", 1)).message == "Change on side"
+    assert repo.blame("t", ("p3",)).message == "Add"
     with pytest.raises(vstore.NotFoundError, match="no sample"):
         repo.blame("t", "p4")

@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 import vstore
 from vstore.errors import InvalidInputError, NotFoundError
+from vstore.faces import internals
 from vstore.lazy import lazy
 
 if TYPE_CHECKING:
@@ -31,6 +32,13 @@ def parse_key(text: str, kind: str | None, *, path: str) -> "SampleKey":
         words = "positions" if keys is None else keys.spelled
         raise InvalidInputError(f"the samples of {path!r} are named by {words}; got {text!r}")
     return found
+
+
+def keys_below(table: "vstore.Table", beginning: "SampleKey") -> "list[SampleKey]":
+    """Return the keys of all samples whose tuple keys begin so, in order."""
+    stored = internals(table)
+    keys: list[SampleKey] = stored.keys_of(stored.rows_below(beginning)).tolist()
+    return keys
 
 
 def find_table(snapshot: "Snapshot", path: str) -> "vstore.Table":

@@ -77,6 +77,11 @@ class SampleStates:
             del self.known[_KEPT:]
         return state
 
+    def has_several(self, digest: Digest) -> bool:
+        """Return whether the samples of a commit are meant whose keys begin alike."""
+        table, _ = self._table(Snapshot(self.fetcher, digest))
+        return table is not None and self._row(digest, table) < 0 < len(self._below(table))
+
     def _state(self, digest: Digest, snapshot: Snapshot) -> Any:
         table, names = self._table(snapshot)
         if table is None:

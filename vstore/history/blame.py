@@ -1,7 +1,7 @@
 """Which commits touched a node, and which one last changed a sample."""
 
 import heapq
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from vstore.format.commit import parse_time
@@ -63,3 +63,25 @@ def last_changed(start: Digest, read: ReadCommit, state: State) -> Commit | None
         if same is None:
             return describe(digest, document)
         digest = Digest(same)
+
+
+def last_changed_each(start: Digest, read: ReadCommit, state: State) -> list[Commit]:
+    """Do as `last_changed` does for each sample of a state that holds several, by their keys.
+
+    The commits are in the order of the samples.
+    """
+    here: Mapping[Any, Any] = state(start)
+    found: dict[Any, Commit] = {}
+    unsettled = [(start, list(here))]
+    while unsettled:
+        digest, keys = unsettled.pop()
+        document = read(digest)
+        for parent in map(Digest, document.parents):
+            before = state(parent) or {}
+            same = {key for key in keys if before.get(key) == here[key]}
+            if same:
+                unsettled.append((parent, list(same)))
+                keys = [key for key in keys if key not in same]
+        if keys:
+            found |= dict.fromkeys(keys, describe(digest, document))
+    return [found[key] for key in here]

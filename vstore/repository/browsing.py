@@ -7,7 +7,12 @@ from itertools import islice
 from typing import TYPE_CHECKING
 
 from vstore.errors import InvalidInputError, NotFoundError
-from vstore.history.blame import commits_between, is_touched, last_changed
+from vstore.history.blame import (
+    commits_between,
+    is_touched,
+    last_changed,
+    last_changed_each,
+)
 from vstore.lazy import lazy
 
 if TYPE_CHECKING:
@@ -72,10 +77,17 @@ def _touching(access: Access, revision: str | None, wanted: Wanted) -> Iterator[
     return (commit for commit in found if is_touched(commit, states))
 
 
-def blame(access: Access, path: str, sample: SampleKey, *, revision: str | None) -> Commit:
-    """Return the commit that last changed a sample, or raise `NotFoundError`."""
+def blame(
+    access: Access, path: str, sample: SampleKey, *, revision: str | None
+) -> Commit | list[Commit]:
+    """Return the commit that last changed a sample, or raise `NotFoundError`.
+
+    For the beginning of tuple keys, that is a list with the commit of each sample.
+    """
     start = access.resolve(revision)
     states = node_states.SampleStates(access.fetcher, path, sample, start)
+    if states.has_several(start):
+        return last_changed_each(start, access.fetcher.commit, states)
     found = last_changed(start, access.fetcher.commit, states)
     if found is None:
         raise NotFoundError(f"there is no sample {sample!r} at {path!r}", code="sample-not-found")

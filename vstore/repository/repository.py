@@ -211,11 +211,12 @@ class Repository:
         wanted = browsing.Wanted(path=path, sample=sample, skip=skip, limit=limit)
         return browsing.log(self._access, revision, wanted)
 
-    def blame(self, path: str, sample: SampleKey, *, revision: str | None = None) -> Commit:
+    def blame(self, path: str, sample: SampleKey, *, revision: str | None = None) -> Commit | Any:
         """Return the commit that last changed a sample.
 
-        `path` is a table or a column. `sample` is a position in a table without keys. The
-        beginning of a tuple key selects all samples whose keys begin with it.
+        `path` is a table or a column. `sample` is a position in a table without keys. For the
+        beginning of tuple keys the result is a list: the commit that last changed each of the
+        samples below it, in the order of `table.loc[beginning]`.
 
         Raises:
             NotFoundError: there is no such sample.

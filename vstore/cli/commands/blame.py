@@ -1,6 +1,6 @@
 """`vstore blame`: show which commit last changed a sample."""
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.table import Table as Grid
@@ -8,8 +8,11 @@ from rich.text import Text
 
 from vstore.cli.commits import SHORT, commit_json, subject
 from vstore.cli.output import console, printable, write_json
-from vstore.cli.sample_key import find_table, parse_key
+from vstore.cli.sample_key import find_table, keys_below, parse_key
 from vstore.cli.settings import Settings, TargetArgument, command
+
+if TYPE_CHECKING:
+    import vstore
 
 app = typer.Typer(add_completion=False)
 
@@ -24,7 +27,8 @@ def blame(
         str,
         typer.Argument(
             metavar="SAMPLE",
-            help="The sample's key, or its position in a table without keys. Tuples are JSON.",
+            help="The sample's key, or its position in a table without keys. Tuples are JSON; "
+            "the beginning of one selects all samples below it.",
         ),
     ],
 ) -> None:
@@ -39,16 +43,29 @@ def blame(
     path = path.strip("/")
     names = [path] if path != table.path else [f"{path}/{name}" for name in table.columns]
     found = {name: repo.blame(name, key, revision=snapshot.commit.id) for name in names}
+    several = isinstance(found[names[0]], list)
+    keys = keys_below(table, key) if several else []
     if settings.as_json:
-        write_json({name: commit_json(commit) for name, commit in found.items()})
+        write_json({name: _as_json(blamed, keys) for name, blamed in found.items()})
         return
     grid = Grid.grid(padding=(0, 2, 0, 0))
-    for name, commit in found.items():
-        grid.add_row(
-            Text(printable(name), "bold"),
-            Text(commit.id[:SHORT], "yellow"),
-            f"{commit.time:%Y-%m-%d}",
-            Text(printable(commit.author.name)),
-            Text(subject(commit), overflow="ellipsis", no_wrap=True),
-        )
+    for name, blamed in found.items():
+        for i, commit in enumerate(blamed if several else [blamed]):
+            grid.add_row(Text(printable(name), "bold"), *_cells(commit, keys[i : i + 1]))
     console().print(grid)
+
+
+def _as_json(blamed: Any, keys: list[Any]) -> Any:
+    if not isinstance(blamed, list):
+        return commit_json(blamed)
+    return [{"key": key, **commit_json(each)} for key, each in zip(keys, blamed, strict=True)]
+
+
+def _cells(commit: "vstore.Commit", keys: list[Any]) -> list[Text]:
+    return [
+        *(Text(printable(str(key))) for key in keys),
+        Text(commit.id[:SHORT], "yellow"),
+        Text(f"{commit.time:%Y-%m-%d}"),
+        Text(printable(commit.author.name)),
+        Text(subject(commit), overflow="ellipsis", no_wrap=True),
+    ]
