@@ -64,7 +64,9 @@ def test_each_sample_below_a_beginning_is_blamed_on_a_commit_of_its_own() -> Non
         tx["t"].delete(keys=[("p1", 2)])
 
     def blame(sample: Any, path: str = "t") -> list[str]:
-        return [commit.message for commit in repo.blame(path, sample)]
+        commits = repo.blame(path, sample)
+        assert isinstance(commits, list)
+        return [commit.message for commit in commits]
 
     each = ["Change on main", "Change on side", "Add one and delete one"]
     assert blame("p1") == blame(("p1",)) == blame("p1", "t/x") == each

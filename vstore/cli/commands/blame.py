@@ -43,14 +43,14 @@ def blame(
     path = path.strip("/")
     names = [path] if path != table.path else [f"{path}/{name}" for name in table.columns]
     found = {name: repo.blame(name, key, revision=snapshot.commit.id) for name in names}
-    several = isinstance(found[names[0]], list)
-    keys = keys_below(table, key) if several else []
+    has_several = any(isinstance(blamed, list) for blamed in found.values())
+    keys = keys_below(table, key) if has_several else []
     if settings.as_json:
         write_json({name: _as_json(blamed, keys) for name, blamed in found.items()})
         return
     grid = Grid.grid(padding=(0, 2, 0, 0))
     for name, blamed in found.items():
-        for i, commit in enumerate(blamed if several else [blamed]):
+        for i, commit in enumerate(blamed if isinstance(blamed, list) else [blamed]):
             grid.add_row(Text(printable(name), "bold"), *_cells(commit, keys[i : i + 1]))
     console().print(grid)
 
