@@ -239,6 +239,27 @@ BUGS = (
         "self._stream.at_rank(*rank_and_world_size(None, None))", "pass",
     ),
     _bug(
+        "a place does not count samples that were left out",
+        ("tests/reader/test_transforms.py", "tests/torch/test_statistics.py"),
+        "vstore/reader/plan/progress.py",
+        "self.given += 1\n                    if sample is not GAP:\n",
+        "self.given += sample is not GAP\n                    if sample is not GAP:\n",
+    ),
+    _bug(
+        "large single samples come as batches of one", ("tests/reader/test_single_samples.py",),
+        "vstore/reader/plan/progress.py", "if not self.each:\n            for",
+        "if self.each < 2:\n            for",
+    ),
+    _bug(
+        "a worker that begins forgets what those before it have cost",
+        ("tests/torch/test_statistics.py",), "vstore/torch/tally.py",
+        "self._before = _read(self._path)", "self._before = _NOTHING",
+    ),
+    _bug(
+        "a forked worker counts what its parent read", ("tests/torch/test_statistics.py",),
+        "vstore/reader/statistics.py", "if self._pid == os.getpid():", "if True:",
+    ),
+    _bug(
         "threads share what a transform keeps", TRANSFORMS, HANDS,
         "return cls(*copied((finisher.transforms, finisher.collate)))",
         "return cls.with_originals(finisher)",

@@ -113,3 +113,20 @@ def test_a_mixture_gives_samples_too(table: Any) -> None:
     alone.load_state_dict(state)
     with pytest.raises(vstore.InvalidInputError, match="as many ranks"):
         iter(alone)
+
+
+@pytest.mark.parametrize("at_once", [1, 2, 3])
+def test_large_samples_come_one_by_one_too(at_once: int) -> None:
+    repo = vstore.create(f"memory://large-{at_once}")
+    side = int((2**20 / at_once) ** 0.5)
+    with repo.transaction("main", message="Add") as tx:
+        spec = {"x": vstore.ndarray((side, side), "uint8"), "i": vstore.ndarray((), "int64")}
+        tx.create_table("t", spec).extend({"x": np.zeros((5, side, side), "u1"), "i": range(5)})
+    first = reader(repo.checkout("main")["t"])
+    samples = iter(first)
+    begun = [next(samples)]
+    again = reader(repo.checkout("main")["t"])
+    again.load_state_dict(first.state_dict())
+    begun += again
+    assert [sample["x"].shape for sample in begun] == [(side, side)] * 5
+    assert numbers(begun) == first.order(0).tolist()

@@ -1,11 +1,13 @@
 """Functions of the user: what they draw, what they keep, where they run, and how they fail."""
 
+import json
 import random
 import threading
 import time
 import warnings
 from collections.abc import Callable, Iterator
 from functools import partial
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -424,6 +426,40 @@ def test_samples_that_fail_are_left_out_and_counted(table: Any, threads: int) ->
     assert sum(len(each) for (each,) in batches) == SAMPLES
 
 
+@pytest.mark.parametrize("collate", ["dict", "tuple"])
+@pytest.mark.parametrize("ranks", [1, 3])
+def test_single_samples_that_fail_are_left_out_and_places_count_them(
+    table: Any, ranks: int, collate: Any
+) -> None:
+    def picky(i: int) -> int:
+        return 1 // int(not 40 <= i < 80 and i % 10 != 3) * i
+
+    def reader(rank: int) -> Reader:
+        options: dict[str, Any] = {"on_error": "skip", "collate": collate, "shuffle": True}
+        return Reader(
+            table, ["i"], batch_size=None, transforms={"i": picky}, rank=rank,
+            world_size=ranks, **options,
+        )  # fmt: skip
+
+    def numbers(samples: Any) -> list[int]:
+        return [int(each[0] if collate == "tuple" else each["i"]) for each in samples]
+
+    kept = {i for i in range(SAMPLES) if not 40 <= i < 80 and i % 10 != 3}
+    whole = [reader(rank) for rank in range(ranks)]
+    found = [numbers(each) for each in whole]
+    assert sorted(chain.from_iterable(found)) == sorted(kept)
+    assert sum(each.statistics.samples_skipped for each in whole) == SAMPLES - len(kept)
+    for taken in (0, 1, 5, len(found[0])):
+        first, second = reader(0), reader(0)
+        samples = iter(first)
+        begun = numbers(next(samples) for _ in range(taken))
+        second.load_state_dict(json.loads(json.dumps(first.state_dict())))
+        assert begun + numbers(second) == found[0]
+    mixed = Reader(Mixture([table, table]), ["i"], batch_size=None, on_error="skip",
+                   transforms={"i": picky})  # fmt: skip
+    assert sorted(int(each["i"]) for each in mixed) == sorted([*kept, *kept])
+
+
 def test_a_batch_without_a_sample_left_is_an_error(table: Any) -> None:
     def fail(i: int) -> int:
         raise ValueError(i)
@@ -456,7 +492,7 @@ def test_pictures_that_cannot_be_decoded_are_named_or_left_out(
 
 
 @pytest.mark.parametrize(
-    "options", [{"on_error": "ignore"}, {"on_error": "skip", "batch_size": None}]
+    "options", [{"on_error": "ignore"}, {"on_error": None}, {"on_error": True}]
 )
 def test_what_becomes_of_errors_is_checked(table: Any, options: Any) -> None:
     with pytest.raises(vstore.InvalidInputError, match="on_error"):

@@ -93,6 +93,11 @@ class MixedStream:
         """Whether batches are given, not single samples."""
         return not self._options.as_samples
 
+    @property
+    def may_have_gaps(self) -> bool:
+        """Whether single samples are given, and may be left out."""
+        return self._streams[0].may_have_gaps
+
     def at_rank(self, rank: int, world_size: int) -> None:
         """Become the part of another rank; epochs that begin from now on follow it."""
         self.at_group(*group_of(rank, world_size, self._options.replication))
@@ -156,7 +161,7 @@ class MixedStream:
                 f"the state counts batches of {batch} samples of one member over all ranks, not "
                 f"{self.deal(cursor).global_batch}: go on with the same batch_size * world_size"
             )
-        ranks, each = (options.world_size, options.batch_size) if options.as_samples else (0, 1)
+        ranks, each = (options.world_size, options.batch_size) if options.as_samples else (0, 0)
         layout = replace(layout, global_batch=batch)
         return Progress(cursor, self.deal(cursor), layout, ranks, each)
 

@@ -16,12 +16,11 @@ from vstore.reader.load.buffers import BufferPool
 from vstore.reader.load.disk_cache import DiskCache
 from vstore.reader.load.engine import Batch, Channel, fill_missing
 from vstore.reader.load.feeds import ABSENT, Feed, Part
-from vstore.reader.load.hedging import Meter
 from vstore.reader.load.loading import Loading
 from vstore.reader.load.session import Memory, Selection, open_channels
 from vstore.reader.settings import MEMORY_NBYTES
 from vstore.reader.source import Source
-from vstore.reader.statistics import ReaderStatistics
+from vstore.reader.statistics import Costs, ReaderStatistics
 
 _ROWS_AT_A_TIME = 1024
 
@@ -52,13 +51,12 @@ class RandomAccess:
     ) -> None:
         self._source = source
         self._memory_nbytes = memory_nbytes
-        self._disk = disk
+        self._costs = Costs(disk)
         self._session: _Session | None = None
-        self._meter = Meter()
-        self._waited_seconds = 0.0
 
     def __reduce__(self) -> tuple[Any, ...]:
-        disk = None if self._disk is None else (self._disk.directory, self._disk.nbytes)
+        cache = self._costs.disk
+        disk = None if cache is None else (cache.directory, cache.nbytes)
         return _random_access, (self._source, self._memory_nbytes, disk)
 
     def __len__(self) -> int:
@@ -79,7 +77,7 @@ class RandomAccess:
                 for name, channel in session.channels.items()
             }
             fill_missing(batch, session.channels)
-            self._waited_seconds += time.perf_counter() - started
+            self._costs.waited_seconds += time.perf_counter() - started
         return batch
 
     def take_one(self, position: int) -> Batch:
@@ -99,10 +97,7 @@ class RandomAccess:
 
     def statistics(self) -> ReaderStatistics:
         """Return what reading has cost this process so far."""
-        channels = {} if self._session is None else self._session.channels
-        return ReaderStatistics.of(
-            channels.values(), self._meter, self._disk, waited_seconds=self._waited_seconds
-        )
+        return self._costs.statistics()
 
     def _opened(self) -> _Session:
         session = self._session
@@ -110,13 +105,16 @@ class RandomAccess:
             return session
         pool = BufferPool()
         geometry = self._source.geometry
+        costs = self._costs
+        costs.settle()
         channels = open_channels(
             self._source.columns,
             self._source.selections,
-            Memory(pool, self._memory_nbytes, self._meter, self._disk),
+            Memory(pool, self._memory_nbytes, costs.meter, costs.disk),
             unit_rows=_ROWS_AT_A_TIME,
             rows_per_block=geometry.rows_per_chunk,
         )
+        costs.count_opened(channels)
         feeds = {
             name: (self._source.selections[name.removesuffix(VALID_SUFFIX)], channel.feed)
             for name, channel in channels.items()

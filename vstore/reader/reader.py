@@ -67,7 +67,8 @@ class Reader:
             it is not given, such samples are a list where they come as they are stored, and
             one array where they were transformed, which has to give them one shape.
         on_error: `"raise"` what a transform or decoding raises, or `"skip"` the sample: then
-            batches may be shorter, and `statistics.samples_skipped` counts.
+            batches may be shorter, single samples fewer, and `statistics.samples_skipped`
+            counts.
         memory_nbytes: how much memory decoded chunks may take. They stay for later epochs.
         threads: how many threads decode and gather; one per core when None.
         requests: how many requests the store gets at a time.

@@ -16,7 +16,6 @@ from vstore.reader.load.buffers import BufferPool
 from vstore.reader.load.disk_cache import DiskCache
 from vstore.reader.load.engine import Batch, Channel, Finish, Pass, Resources, Unreadable
 from vstore.reader.load.finishing import Finisher
-from vstore.reader.load.hedging import Meter
 from vstore.reader.load.loading import fetch_all
 from vstore.reader.load.randomness import Draws
 from vstore.reader.load.session import Memory, open_channels, stored_array
@@ -38,7 +37,7 @@ from vstore.reader.plan.runs import Run, Runs
 from vstore.reader.plan.sample_deal import InterleavedOrder, SampleDeal
 from vstore.reader.settings import Options, group_of
 from vstore.reader.source import Source
-from vstore.reader.statistics import ReaderStatistics
+from vstore.reader.statistics import Costs, ReaderStatistics
 
 WINDOW_NBYTES = 64 * 2**20
 """How much a window holds when it is not given: at least four global batches."""
@@ -94,13 +93,8 @@ class Stream:
         self.source = source
         self.options = options
         self._session: _Session | None = None
-        self._channels: dict[str, Channel] = {}
-        self._waited_seconds = 0.0
-        self._skipped = 0
-        self._meter = Meter()
-        self._disk: DiskCache | None = None
-        if options.cache_dir is not None:
-            self._disk = DiskCache(options.cache_dir, options.cache_nbytes)
+        cache = options.cache_dir
+        self._costs = Costs(None if cache is None else DiskCache(cache, options.cache_nbytes))
         if options.samples and not len(source):
             raise InvalidInputError(f"no sample is there to make an epoch of {options.samples:,}")
         self._starts: dict[int, Positions] = {}
@@ -141,6 +135,11 @@ class Stream:
         """Whether batches are given, not single samples."""
         return not self.options.as_samples
 
+    @property
+    def may_have_gaps(self) -> bool:
+        """Whether single samples are given, and may be left out."""
+        return self.options.as_samples and self.options.finish.on_error == "skip"
+
     def at_rank(self, rank: int, world_size: int) -> None:
         """Become the part of another rank; epochs that begin from now on follow it."""
         self.at_group(*group_of(rank, world_size, self.options.replication))
@@ -151,7 +150,7 @@ class Stream:
         if (rank, world_size) == (options.rank, options.world_size):
             return
         if world_size != options.world_size:
-            self._session = None
+            self._keep(None)
         self.options = replace(options, rank=rank, world_size=world_size)
         self.deal(Cursor())
 
@@ -241,12 +240,11 @@ class Stream:
         self, setting: Setting, raw: Iterator[Any], is_ready: Callable[[], bool]
     ) -> Generator[Any, None, None]:
         """Yield what the user's functions make of batches."""
-        with closing(Transforming(setting)) as made:
+        with closing(Transforming(setting, self._costs.count_skipped)) as made:
             try:
                 yield from made.batches(raw, is_ready)
             finally:
-                self._waited_seconds += made.waited_seconds
-                self._skipped += made.skipped
+                self._costs.waited_seconds += made.waited_seconds
 
     def describe(self, run: Run, index: int, column: str | None) -> str:
         """Return words for a sample: its position in the table, and its key if it has one."""
@@ -289,9 +287,9 @@ class Stream:
                 is_sound = False
                 run.close()
                 raise
-            self._waited_seconds += run.waited_seconds
+            self._costs.waited_seconds += run.waited_seconds
             if is_sound:
-                self._session = session
+                self._keep(session)
 
     def order(self, epoch: int) -> Positions:
         """Return the positions of the samples that an epoch gives this rank, without reading."""
@@ -305,18 +303,12 @@ class Stream:
         """Return a place in an epoch that moves on with the batches."""
         options = self.options
         ranks = cursor.ranks if cursor.samples else options.world_size * options.as_samples
-        each = options.batch_size if options.as_samples else 1
+        each = options.batch_size if options.as_samples else 0
         return Progress(cursor, self.deal(cursor), self.layout(cursor), ranks, each)
 
     def statistics(self) -> ReaderStatistics:
         """Return what reading has cost this process so far."""
-        return ReaderStatistics.of(
-            self._channels.values(),
-            self._meter,
-            self._disk,
-            waited_seconds=self._waited_seconds,
-            samples_skipped=self._skipped,
-        )
+        return self._costs.statistics()
 
     def prefetch(self, progress: Callable[[int, int], None]) -> int:
         """Bring all chunks that the samples are in to the cache on disk.
@@ -327,7 +319,7 @@ class Stream:
         Raises:
             InvalidInputError: there is no cache.
         """
-        if self._disk is None:
+        if self._costs.disk is None:
             raise InvalidInputError(
                 "there is no cache to fill",
                 code="no-cache",
@@ -350,7 +342,13 @@ class Stream:
                 progress=progress,
             )
         finally:
-            self._session = session
+            self._keep(session)
+
+    def _keep(self, session: _Session | None) -> None:
+        """Keep what is open for the next pass, and let go of what was kept before."""
+        before, self._session = self._session, session
+        if before is not None:
+            self._costs.count_closed(before.channels)
 
     def _take_session(self) -> _Session:
         """Return what is open in this process, for one user at a time."""
@@ -359,16 +357,18 @@ class Stream:
             return session
         keep = min(KEEP_NBYTES, max(LEAST_KEPT_NBYTES, self.options.memory_nbytes // 8))
         pool = BufferPool(keep_nbytes=keep, allocate=self.options.allocate)
+        costs = self._costs
+        costs.settle()
         share = -(-self.window // self.options.world_size)
         channels = open_channels(
             self.source.columns,
             self.source.selections,
-            Memory(pool, self.options.memory_nbytes, self._meter, self._disk),
+            Memory(pool, self.options.memory_nbytes, costs.meter, costs.disk),
             unit_rows=math.ceil(share * self.source.rows_per_sample),
             rows_per_block=self._rows_per_block(self.window),
             known=self.source.known,
         )
-        self._channels = channels
+        costs.count_opened(channels)
         return _Session(os.getpid(), channels, pool)
 
     def threads(self, workers: int) -> int:

@@ -8,19 +8,15 @@ down where, and the others read that.
 import contextlib
 import json
 import os
-import secrets
-import shutil
 import sys
-import tempfile
-import weakref
 from dataclasses import astuple
-from pathlib import Path
 from typing import Any
 
 import torch
 from torch.utils.data import get_worker_info
 
 from vstore.reader.plan.cursor import Cursor
+from vstore.torch.folder import SharedFolder
 
 _CHOICE, _COUNTED, _WORKERS, _HAS_LAST, _HAS_TRAINED = range(5)
 _PLACE, _LAST, _TRAINED = slice(5, 10), slice(10, 15), slice(15, 20)
@@ -38,15 +34,14 @@ class Board:
 
     def __init__(self) -> None:
         self._numbers = _in_shared_memory(torch.zeros(_SIZE, dtype=torch.int64))
-        self._folder = Path(tempfile.gettempdir()) / f"vstore-{secrets.token_hex(16)}"
-        weakref.finalize(self, _remove, self._folder, os.getpid())
+        self.folder = SharedFolder()
 
     def __getstate__(self) -> dict[str, Any]:
-        return {"numbers": self._numbers, "folder": self._folder}
+        return {"numbers": self._numbers, "folder": self.folder}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self._numbers = _in_shared_memory(state["numbers"])
-        self._folder = state["folder"]
+        self.folder = state["folder"]
 
     def read(self) -> tuple[int, Cursor]:
         """Return where the next pass begins, and the number of the last choice."""
@@ -72,8 +67,7 @@ class Board:
 
     def agree(self, number: int, workers: int) -> tuple[int, Cursor]:
         """Do as `read` does, for all workers of a loader alike, in its `number`-th pass."""
-        self._folder.mkdir(mode=0o700, exist_ok=True)
-        record = self._folder / f"{_loader()}-{number}"
+        record = self.folder.file(f"{_loader()}-{number}")
         if not record.exists():
             choice, cursor = self.read()
             mine = record.with_name(f"{record.name}-{os.getpid()}")
@@ -137,8 +131,3 @@ def _numbers(cursor: Cursor) -> torch.Tensor:
 def _in_shared_memory(tensor: torch.Tensor) -> torch.Tensor:
     tensor.share_memory_()  # type: ignore[no-untyped-call]
     return tensor
-
-
-def _remove(folder: Path, pid: int) -> None:
-    if os.getpid() == pid:
-        shutil.rmtree(folder, ignore_errors=True)

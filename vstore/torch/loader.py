@@ -19,15 +19,18 @@ from vstore.reader.plan.cursor import Cursor, decode_state, encode_state
 from vstore.reader.plan.progress import Progress
 from vstore.reader.statistics import ReaderStatistics
 from vstore.reader.stream import Stream
+from vstore.torch.folder import SharedFolder
 from vstore.torch.ranks import Alike, rank_and_world_size
+from vstore.torch.tally import Tally
 from vstore.torch.tensors import TORCH, pinned, require_accelerator
 
 
 class _Batches(IterableDataset[Any]):
     """What worker processes iterate over: from the place that the loader wrote down."""
 
-    def __init__(self, stream: Stream | MixedStream) -> None:
+    def __init__(self, stream: Stream | MixedStream, tally: Tally) -> None:
         self._stream = stream
+        self._tally = tally
         self._begin = torch.zeros(7, dtype=torch.int64)
         self._begin.share_memory_()  # type: ignore[no-untyped-call]
 
@@ -42,7 +45,8 @@ class _Batches(IterableDataset[Any]):
         *place, rank, world_size = self._begin.tolist()
         self._stream.at_group(rank, world_size)
         cursor = replace(Cursor(*place), worker=info.id, workers=info.num_workers)
-        return self._stream.batches(self._stream.begin(cursor))
+        batches = self._stream.batches(self._stream.begin(cursor))
+        return self._tally.follow(batches, self._stream.statistics)
 
 
 @exported_from("vstore.torch")
@@ -119,6 +123,7 @@ class Loader:
         self._passes = Passes(LocalPlace(), on_count=compare)
         self._source: tuple[_Batches, Any] | None = None
         self._is_lent = False
+        self._tally = Tally(SharedFolder())
 
     def __len__(self) -> int:
         """Return how many batches, or samples, an epoch has on this rank."""
@@ -149,7 +154,7 @@ class Loader:
         """Return the workers that live on; others where a pass that is going on has those."""
         if keep and self._source is not None:
             return self._source
-        batches = _Batches(self._stream)
+        batches = _Batches(self._stream, self._tally)
         loader: Any = DataLoader(batches, batch_size=None, persistent_workers=keep, **self._options)
         if keep:
             self._source = batches, loader
@@ -207,8 +212,8 @@ class Loader:
 
     @property
     def statistics(self) -> ReaderStatistics:
-        """What reading has cost this process so far, workers left out."""
-        return self._stream.statistics()
+        """What reading has cost so far, worker processes included."""
+        return self._tally.total(self._stream.statistics())
 
 
 def _followed(

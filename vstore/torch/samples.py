@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch.utils.data import Dataset
+from torch.utils.data import Dataset, get_worker_info
 
 from vstore.errors import InvalidInputError, advise
 from vstore.faces import exported_from, internals
@@ -25,7 +25,9 @@ from vstore.reader.statistics import ReaderStatistics
 from vstore.reading.column import Column
 from vstore.reading.table import Table
 from vstore.torch.callers import is_collated_by_torch
+from vstore.torch.folder import SharedFolder
 from vstore.torch.sample import Whole, sample_type
+from vstore.torch.tally import Tally
 from vstore.torch.tensors import TORCH, as_tensors
 
 
@@ -149,21 +151,22 @@ class SampleDataset(Dataset[Any]):
     memory allows. Works in worker processes however they are started.
     """
 
-    def __init__(self, access: RandomAccess, making: _Making) -> None:
+    def __init__(self, access: RandomAccess, making: _Making, tally: Tally | None = None) -> None:
         self._access = access
         self._making = making
+        self._tally = Tally(SharedFolder()) if tally is None else tally
         self._length = len(access)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return SampleDataset, (self._access, self._making)
+        return SampleDataset, (self._access, self._making, self._tally)
 
     def __len__(self) -> int:
         return self._length
 
     @property
     def statistics(self) -> ReaderStatistics:
-        """What reading has cost this process so far."""
-        return self._access.statistics()
+        """What reading has cost so far, worker processes included."""
+        return self._tally.total(self._access.statistics())
 
     def __getitem__(self, index: Any) -> Any:
         """Return one sample, or a list of several for a slice, a list or an array of integers.
@@ -178,7 +181,9 @@ class SampleDataset(Dataset[Any]):
         position = _as_index(index)
         if not 0 <= position < self._length:
             position = int(resolve(np.array([position]), self._length)[0])
-        return self._making.sample(list(self._access.take_one(position).values()))
+        values = list(self._access.take_one(position).values())
+        self._note()
+        return self._making.sample(values)
 
     def __getitems__(self, indices: Any) -> list[Any]:
         """Return a list of several samples, reading each chunk once."""
@@ -191,7 +196,13 @@ class SampleDataset(Dataset[Any]):
         if isinstance(indices, np.ndarray | torch.Tensor):
             indices = indices.tolist()
         asked = np.array([_as_index(i) for i in indices], np.int64)
-        return list(self._access.take(resolve(asked, self._length)).values())
+        columns = list(self._access.take(resolve(asked, self._length)).values())
+        self._note()
+        return columns
+
+    def _note(self) -> None:
+        if get_worker_info() is not None:
+            self._tally.note(self._access.statistics)
 
 
 def _as_index(index: Any) -> int:

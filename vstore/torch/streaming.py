@@ -22,6 +22,7 @@ from vstore.reader.statistics import ReaderStatistics
 from vstore.torch.board import LOOK, Board
 from vstore.torch.callers import asked_at_once, is_shared_out, refuse_batching
 from vstore.torch.ranks import Alike, is_distributed, rank_and_world_size
+from vstore.torch.tally import Tally
 from vstore.torch.tensors import TORCH, pinned, require_accelerator
 
 if TYPE_CHECKING:
@@ -81,7 +82,8 @@ class StreamingDataset(IterableDataset[Any]):
             library=TORCH,
             allocate=pinned if pin_memory else allocate,
         )
-        self._passes = self._new_passes(Board())
+        board = Board()
+        self._passes, self._tally = self._new_passes(board), Tally(board.folder)
         self._in_worker = _InWorker()
         self._sent_to: int | None = None
 
@@ -91,13 +93,14 @@ class StreamingDataset(IterableDataset[Any]):
             "stream": self._stream,
             "ranks": self._given_ranks,
             "board": self._board,
+            "tally": self._tally,
             "loaded": self._in_worker.loaded,
         }
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self._stream = state["stream"]
         self._given_ranks = state["ranks"]
-        self._passes = self._new_passes(state["board"])
+        self._passes, self._tally = self._new_passes(state["board"]), state["tally"]
         self._in_worker = _InWorker(state["loaded"])
         self._sent_to = os.getpid()
 
@@ -159,7 +162,7 @@ class StreamingDataset(IterableDataset[Any]):
         here.number += 1
         here.loaded = None
         here.begun = progress = self._stream.begin(cursor)
-        batches = self._stream.iterate(progress)
+        batches = self._tally.follow(self._stream.iterate(progress), self._stream.statistics)
         return self._passes.follow(
             progress, batches, choice=choice, look=LOOK, at_once=asked_at_once
         )
@@ -242,6 +245,12 @@ class StreamingDataset(IterableDataset[Any]):
 
     def _after(self, batches: int) -> Cursor:
         batches = as_integer("batches", batches, least=0)
+        if self._stream.may_have_gaps:
+            raise InvalidInputError(
+                "a number of samples is no place where some may have been skipped",
+                code="batches-unknown",
+                hint="call `dataset.state_dict()` without a number, or use `vstore.torch.Loader`",
+            )
         told = self._passes.told
         if self._board.has_begun and not self._passes.is_going:
             if not self._stream.makes_batches:
@@ -289,8 +298,8 @@ class StreamingDataset(IterableDataset[Any]):
 
     @property
     def statistics(self) -> ReaderStatistics:
-        """What reading has cost this process so far."""
-        return self._stream.statistics()
+        """What reading has cost so far, worker processes included."""
+        return self._tally.total(self._stream.statistics())
 
 
 def _compare_ranks(alike: Alike, begin: Cursor) -> None:

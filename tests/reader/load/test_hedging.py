@@ -126,7 +126,7 @@ def test_a_reader_does_not_wait_for_a_straggler() -> None:
     store = Stalling(made.store, {14})
     table = vstore.Repository(store).checkout("main")["t"]
     reader = Reader(table, batch_size=64, shuffle=True, window=128)
-    reader._stream._meter.requests = MANY  # type: ignore[union-attr]
+    reader._stream._costs.meter.requests = MANY  # type: ignore[union-attr]
     seen = np.concatenate([batch["x"] for batch in reader])
     assert (np.sort(seen[:, 0]) == np.sort(values[:, 0])).all()
     hedged = reader.statistics.hedged

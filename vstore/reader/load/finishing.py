@@ -10,6 +10,7 @@ from typing import Any, Literal, get_args
 from vstore.errors import InvalidInputError
 from vstore.reader.load.engine import Batch
 from vstore.reader.load.forms import AS_STORED, NUMPY, Form, Library, Results, one_by_one
+from vstore.reader.plan.progress import WithGaps
 
 Transform = Callable[..., Any]
 Transforms = Mapping[str, Transform] | Transform
@@ -48,11 +49,6 @@ class Finisher:
             raise InvalidInputError(msg)
         if self.on_error not in get_args(OnError):
             raise InvalidInputError(f"on_error is 'raise' or 'skip', not {self.on_error!r}")
-        if self.singly and self.on_error == "skip":
-            raise InvalidInputError(
-                "on_error='skip' makes batches shorter, and batch_size=None makes none",
-                hint="give a batch_size",
-            )
         self._check_transforms()
 
     def _check_transforms(self) -> None:
@@ -85,6 +81,19 @@ class Finisher:
         if self.only_converts:
             converted = {name: self.library.convert(value) for name, value in batch.items()}
             return tuple(converted.values()) if self.collate == "tuple" else converted
+        if results is not None and any(result is SKIPPED for result in results):
+            return self._without_skipped(batch, results)
+        return self._together(batch, results)
+
+    def _without_skipped(self, batch: Batch, results: Sequence[Any]) -> Any:
+        kept = [i for i, result in enumerate(results) if result is not SKIPPED]
+        made: Any = {}
+        if kept:
+            remaining = {name: _picked(values, kept) for name, values in batch.items()}
+            made = self._together(remaining, [results[i] for i in kept])
+        return WithGaps(made, kept, len(results)) if self.singly else made
+
+    def _together(self, batch: Batch, results: Sequence[Any] | None) -> Any:
         made: Batch = {}
         for name, value in self._changed(batch, results).items():
             self._put(made, name, value)
@@ -106,14 +115,8 @@ class Finisher:
             made[name + suffix] = part
 
     def _changed(self, batch: Batch, results: Sequence[Any] | None) -> Batch:
-        """Return a batch with what became of its samples, those left out that were skipped."""
-        if results is None:
-            return batch
-        kept = [i for i, result in enumerate(results) if result is not SKIPPED]
-        if len(kept) < len(results):
-            batch = {name: _picked(values, kept) for name, values in batch.items()}
-            results = [results[i] for i in kept]
-        if not self.transforms:
+        """Return a batch with what became of its samples."""
+        if results is None or not self.transforms:
             return batch
         if not callable(self.transforms):
             values = zip(*results, strict=True)

@@ -70,8 +70,10 @@ class _Job:
 class Transforming:
     """The functions of a user at work in one pass. Iterate over `batches` once, then close it."""
 
-    def __init__(self, setting: Setting) -> None:
+    def __init__(self, setting: Setting, count_skipped: Callable[[int], None]) -> None:
+        """Begin; `count_skipped` is told of samples that are left out, batch by batch."""
         self._setting = setting
+        self._count_skipped = count_skipped
         self._hands: list[Hand] = []
         self._trial: Trial | None = None
         self._is_alone = self._is_stopped = False
@@ -82,7 +84,6 @@ class Transforming:
         self._queue: deque[_Job] = deque()
         self._threads = ThreadPoolExecutor(setting.threads, thread_name_prefix="vstore-transform")
         self.waited_seconds = 0.0
-        self.skipped = 0
 
     def close(self) -> None:
         """Stop, once threads are done with the samples that they are at."""
@@ -108,7 +109,8 @@ class Transforming:
             started = time.perf_counter()
             self._finish(job)
             self.waited_seconds += time.perf_counter() - started
-            self.skipped += sum(result is SKIPPED for result in job.results)
+            if finisher.on_error == "skip":
+                self._count_skipped(sum(result is SKIPPED for result in job.results))
             self._begin_ready(jobs, is_ready)
             made = [job.made]
             del job

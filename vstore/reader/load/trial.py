@@ -68,7 +68,8 @@ class Samples:
 
     def put_together(self, hand: Hand, results: list[Any], lent: Sequence[Reseed] = ()) -> Any:
         """Return the batch that is made of what became of the samples."""
-        if results and all(result is SKIPPED for result in results):
+        is_empty = bool(results) and all(result is SKIPPED for result in results)
+        if is_empty and not self.setting.finisher.singly:
             raise self._none_left()
         made = self.setting.finisher(self.batch, results)
         first = self.runs[0]
@@ -78,7 +79,9 @@ class Samples:
     def _none_left(self) -> Exception:
         first = self.setting.describe(self.runs[0], 0, None)
         return InvalidInputError(
-            f"no sample of the batch that begins with {first} could be made: all were skipped"
+            f"no sample of the batch that begins with {first} could be made: all were skipped",
+            hint="choose a larger batch_size, or `batch_size=None` for single samples, of which "
+            "any number may be skipped",
         )
 
 
