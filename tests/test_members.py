@@ -114,7 +114,7 @@ MEMBERS = {
     "vstore.reader.Mixture": "batching label members samples weights",
     "vstore.reader.Reader": "epoch load_state_dict order prefetch set_epoch state_dict statistics",
     "vstore.reader.ReaderStatistics": (
-        "chunks_found chunks_loaded disk_hits hedged nbytes of requests samples_skipped total "
+        "chunks_found chunks_loaded disk_hits hedged nbytes requests samples_skipped total "
         "waited_seconds"
     ),
     "vstore.reader.Windows": "checked count index positions valid",
