@@ -27,7 +27,7 @@ MEMBERS = {
     "vstore.BranchDocument": "commit fence format head log name token",
     "vstore.Branches": "create delete deleted log rename restore",
     "vstore.Changes": "added changed removed schema",
-    "vstore.Column": "attributes dtype encoded kind metadata name shape",
+    "vstore.Column": "attributes dtype encoded kind lengths metadata name shape shapes",
     "vstore.ColumnInfo": "companions dtype id kind kind_name optional shape suffixes",
     "vstore.ColumnKind": (
         "companions data_type decode dtype encode format_of is_measured is_plain is_ragged "

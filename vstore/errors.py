@@ -219,6 +219,7 @@ CODES: Mapping[type[VstoreError], Mapping[str, str]] = {
         "name-taken": "two columns of a batch have one name",
         "no-batch-size": "no batch size was given",
         "no-cache": "a cache was to be filled, and there is none",
+        "no-shapes": "the samples of a column have no shape that is stored apart from them",
         "no-whole-batch": "there are fewer samples than a batch holds",
         "not-a-group": "a node below which something was to go is not a group",
         "not-a-revision": "a text cannot name a commit",

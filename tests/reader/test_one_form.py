@@ -160,7 +160,7 @@ def test_no_column_takes_the_name_of_what_comes_with_another(points: Any, reques
     given = {"p": points["p"], "p.shape": points["y"]}
     Reader(given, batch_size=2)
     for ragged in ("padded", {"p": "padded"}):
-        with pytest.raises(vstore.InvalidInputError, match=r"shapes of 'p'"):
+        with pytest.raises(vstore.InvalidInputError, match=r"part of 'p' is called 'p.shape'"):
             Reader(given, batch_size=2, ragged=ragged)  # type: ignore[arg-type]
     with pytest.raises(vstore.InvalidInputError, match=r"'p.valid' is the mask"):
         Reader({"p": points["p"], "p.valid": points["y"]}, batch_size=2)

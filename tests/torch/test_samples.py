@@ -1,5 +1,6 @@
 """Samples by position: lists for `collate_fn`, dicts, transforms, and one form on every path."""
 
+import pickle
 import random
 from typing import Any
 
@@ -181,3 +182,38 @@ def test_names_that_would_be_two_are_refused(table: Any) -> None:
         make_torch_dataset(twice, field_names=["a", "b"], transforms={"i": abs})
     with pytest.raises(vstore.InvalidInputError, match="integers"):
         named["a b"]
+
+
+@pytest.mark.parametrize("as_dict", [False, True])
+@pytest.mark.parametrize("transforms", [None, {"words": lambda words: words + 1}])
+def test_a_batch_has_the_chosen_form_and_a_sample_its_own(
+    table: Any, as_dict: bool, transforms: Any
+) -> None:
+    options: dict[str, Any] = {"as_dict": as_dict, "transforms": transforms}
+    columns = [table["i"], table["words"], table["photo"]]
+    listed = make_torch_dataset(columns, **options)
+    dataset = make_torch_dataset(columns, ragged="flat", **options)
+    for i in (0, 7, -1):
+        assert plain(dataset[i]) == plain(listed[i])
+    assert plain(dataset[3:9]) == plain(listed[3:9])
+    for number, batch in enumerate(DataLoader(dataset, batch_size=5)):
+        fields = batch if as_dict else batch._asdict()
+        dot = "." if as_dict else "_"
+        words = [each["words"] if as_dict else each.words for each in listed[number * 5 :][:5]]
+        assert torch.equal(fields["words"], torch.cat(words))
+        assert fields[f"words{dot}offsets"].diff().tolist() == list(map(len, words))
+        assert (f"words{dot}shape" in fields) == bool(transforms)
+        assert fields[f"photo{dot}shape"].shape == (len(words), 3)
+
+
+def test_samples_that_were_not_read_together_make_the_same_batch(table: Any) -> None:
+    columns = [table["i"], table["words"]]
+    kinds: list[Any] = ["flat", "padded", "list"]
+    for ragged in kinds:
+        dataset = make_torch_dataset(columns, ragged=ragged)
+        whole = list(DataLoader(dataset, batch_size=6))
+        apart = list(DataLoader(ConcatDataset([dataset]), batch_size=6))
+        assert [each._fields for each in whole] == [each._fields for each in apart]
+        assert [plain(list(each)) for each in whole] == [plain(list(each)) for each in apart]
+        again = pickle.loads(pickle.dumps(dataset))
+        assert plain(list(next(iter(DataLoader(again, batch_size=6))))) == plain(list(whole[0]))

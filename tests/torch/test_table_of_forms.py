@@ -38,11 +38,17 @@ ROWS: dict[str, tuple[Any, Any, dict[str, Any]]] = {
     'shapes that differ, `ragged="padded"`': (*RAGGED, {"ragged": "padded"}),
     '`image()`, `ragged="padded"`': (*PHOTOS, {"ragged": "padded"}),
     'shapes that differ, `ragged="nested"`': (*RAGGED, {"ragged": "nested"}),
+    'shapes that differ, `ragged="flat"`': (*RAGGED, {"ragged": "flat"}),
+    '`image()`, `ragged="flat"`': (*PHOTOS, {"ragged": "flat"}),
     "transformed to one shape": (*RAGGED, {"transforms": {"x": lambda x: x[:1]}}),
     "transformed to shapes that differ": (*RAGGED, {"transforms": {"x": lambda x: x + 1}}),
     'the same, `ragged="list"`': (
         *RAGGED,
         {"transforms": {"x": lambda x: x + 1}, "ragged": "list"},
+    ),
+    'the same, `ragged="flat"`': (
+        *RAGGED,
+        {"transforms": {"x": lambda x: x + 1}, "ragged": "flat"},
     ),
     "transformed to text": (*RAGGED, {"transforms": {"x": str}}),
     "optional text, transformed to arrays": (
@@ -100,7 +106,7 @@ def test_the_table_has_these_rows() -> None:
 
 @pytest.mark.parametrize("row", ROWS)
 def test_what_the_guide_tells_of_a_column_is_so(row: str) -> None:
-    spec, values, options = ROWS[row]
+    spec, values, _ = ROWS[row]
     repo = vstore.create(f"memory://forms-{list(ROWS).index(row)}")
     with repo.transaction("main", message="Add samples") as tx:
         tx.create_table("t", {"x": spec}).extend({"x": values})
@@ -110,10 +116,27 @@ def test_what_the_guide_tells_of_a_column_is_so(row: str) -> None:
     cells = [forms(row, make, table, size) for size in (2, None) for make in readers]
     assert cells == expected
     assert [forms(row, loaded, table, size) for size in (2, None)] == expected[1::2]
-    if "ragged" not in options:
-        dataset = make_torch_dataset(
-            table, as_dict=True, transforms=options.get("transforms"), field_names=["x"]
-        )
-        name = "x.valid" if row.startswith("the mask") else "x"
-        samples = [dataset[i][name] for i in range(4)]
-        assert {form(each) for each in samples if each is not None} == {expected[3]}
+    by_position(row, table, expected[1], expected[3])
+
+
+def by_position(row: str, table: Any, batch: str, sample: str) -> None:
+    """Check a map-style dataset: in it, samples are what they are whatever becomes of a batch."""
+    name = "x.valid" if row.startswith("the mask") else "x"
+    options = ROWS[row][2]
+    for as_dict in (True, False):
+        dataset = make_torch_dataset(table, as_dict=as_dict, field_names=["x"], **options)
+        given = [dataset[i] for i in range(4)]
+        values = [each[name] if as_dict else each[name == "x.valid"] for each in given]
+        found = {form(each) for each in values if each is not None}
+        assert sample in (*found, "refused")
+        assert len(found) == 1
+        try:
+            batches = list(DataLoader(dataset, batch_size=2))
+        except vstore.InvalidInputError:
+            assert batch == "refused"
+            continue
+        made = [each[name] if as_dict else each[name == "x.valid"] for each in batches]
+        assert {form(each) for each in made} == {batch}
+        if options.get("ragged") == "flat":
+            offsets = "x.offsets" if as_dict else "x_offsets"
+            assert all(offsets in (each if as_dict else each._fields) for each in batches)

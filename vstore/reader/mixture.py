@@ -3,7 +3,6 @@
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, closing
 from dataclasses import dataclass, replace
-from itertools import chain
 from typing import Any, Literal
 
 import numpy as np
@@ -13,7 +12,7 @@ from vstore.faces import exported_from, internals
 from vstore.format.digest import digest_of
 from vstore.format.numbers import Ints
 from vstore.format.table.names import VALID_SUFFIX
-from vstore.reader.load.engine import Batch, Pass, Raw
+from vstore.reader.load.engine import Batch, Pass, Raw, one_behind_the_other
 from vstore.reader.load.randomness import Draws
 from vstore.reader.load.trial import Setting
 from vstore.reader.plan.cursor import Cursor, Identity
@@ -336,12 +335,4 @@ def _check_columns(streams: Sequence[Stream]) -> None:
 
 def _joined(parts: list[Batch], names: Sequence[str]) -> Batch:
     """Return the parts of one batch as one."""
-    joined: Batch = {}
-    for name in names:
-        values = [part[name] for part in parts]
-        if len(values) == 1:
-            joined[name] = values[0]
-            continue
-        is_list = isinstance(values[0], list)
-        joined[name] = list(chain.from_iterable(values)) if is_list else np.concatenate(values)
-    return joined
+    return {name: one_behind_the_other([part[name] for part in parts]) for name in names}

@@ -6,17 +6,17 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from numbers import Number
 from pathlib import Path
-from typing import Any, Literal, TypedDict, get_args
+from typing import Any, Literal, TypedDict
 
 import numpy as np
 
 from vstore.errors import InvalidInputError
-from vstore.faces import exported_from, internals
-from vstore.format.table.names import SHAPE_SUFFIX
+from vstore.faces import exported_from
+from vstore.reader.chosen_forms import forms_of
 from vstore.reader.load.buffers import Allocate, allocate
 from vstore.reader.load.disk_cache import DiskCache
 from vstore.reader.load.finishing import Collate, Finisher, OnError, Transforms
-from vstore.reader.load.forms import NUMPY, Form, Library, Ragged
+from vstore.reader.load.forms import NUMPY, Library, Ragged
 from vstore.reader.mixture import MixedStream, Mixture
 from vstore.reader.plan.cursor import Cursor
 from vstore.reader.plan.drawing import Weights
@@ -25,7 +25,6 @@ from vstore.reader.settings import CACHE_NBYTES, MEMORY_NBYTES, Options, group_o
 from vstore.reader.source import Source
 from vstore.reader.stream import Stream
 from vstore.reader.windows import Windows
-from vstore.reading.column import Column
 
 
 @exported_from("vstore.reader")
@@ -250,50 +249,15 @@ class Choices:
         return Weights.of(self.weights, samples=len(source))
 
     def _finisher(self, source: Source, library: Library) -> Finisher:
-        columns = source.columns
-        forms = {name: self._form(column) for name, column in columns.items()}
-        if isinstance(self.ragged, Mapping):
-            for name, kind in self.ragged.items():
-                if not self._may_differ(name, columns):
-                    raise InvalidInputError(
-                        f"there is no column {name!r} of arrays that differ in shape"
-                    )
-                forms[name] = replace(forms.get(name, Form()), kind=kind)
-        known = [kind for kind in get_args(Ragged) if kind != "nested" or library.nest is not None]
-        for name, form in forms.items():
-            if form.kind not in (None, *known):
-                msg = f"ragged is one of {', '.join(known)} here, not {form.kind!r}"
-                raise InvalidInputError(msg)
-            if form.is_array and self.batch_size is None:
-                raise InvalidInputError(
-                    f"ragged={form.kind!r} makes one array of a batch, and batch_size=None gives "
-                    "single samples"
-                )
-            if form.kind == "padded" and name + SHAPE_SUFFIX in columns:
-                raise InvalidInputError(
-                    f"the shapes of {name!r} are called {name + SHAPE_SUFFIX!r}, as another column "
-                    "is",
-                    code="name-taken",
-                    hint="give the columns other names, or leave that one out",
-                    column=name,
-                )
         singly = self.batch_size is None
+        forms = forms_of(source.columns, self.ragged, self.transforms, library)
+        chosen = next((form.kind for form in forms.values() if form.is_array), None)
+        if singly and chosen:
+            raise InvalidInputError(
+                f"ragged={chosen!r} makes one array of a batch, and batch_size=None gives "
+                "single samples"
+            )
         return Finisher(library, self.transforms, self.collate, forms, singly, self.on_error)
-
-    def _form(self, column: Column) -> Form:
-        """Return the form of a column's samples where the user says nothing of it alone."""
-        info = internals(column).info
-        kind = self.ragged if info.kind.is_ragged and not isinstance(self.ragged, Mapping) else None
-        dtype = column.dtype if info.kind.is_ragged else None
-        return Form(kind, info.shape, dtype, info.optional and not info.kind.is_plain)
-
-    def _may_differ(self, name: str, columns: Mapping[str, Column]) -> bool:
-        """Return whether the samples called `name` may be arrays that differ in shape."""
-        if callable(self.transforms):
-            return isinstance(name, str)
-        return name in self.transforms or (
-            name in columns and internals(columns[name]).info.kind.is_ragged
-        )
 
 
 def _samples_at_once(source: Source, finisher: Finisher) -> int:

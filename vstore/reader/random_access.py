@@ -3,7 +3,7 @@
 import os
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ from vstore.reader.load.disk_cache import DiskCache
 from vstore.reader.load.engine import Batch, Channel, fill_missing
 from vstore.reader.load.feeds import ABSENT, Feed, Part
 from vstore.reader.load.loading import Loading
+from vstore.reader.load.object_feed import ObjectPart
 from vstore.reader.load.session import Memory, Selection, open_channels
 from vstore.reader.settings import MEMORY_NBYTES
 from vstore.reader.source import Source
@@ -48,8 +49,11 @@ class RandomAccess:
         *,
         memory_nbytes: int = MEMORY_NBYTES,
         disk: DiskCache | None = None,
+        flat: Collection[str] = (),
     ) -> None:
+        """Take samples of a source; those of `flat` columns one behind the other."""
         self._source = source
+        self._flat = flat
         self._memory_nbytes = memory_nbytes
         self._costs = Costs(disk)
         self._session: _Session | None = None
@@ -57,7 +61,7 @@ class RandomAccess:
     def __reduce__(self) -> tuple[Any, ...]:
         cache = self._costs.disk
         disk = None if cache is None else (cache.directory, cache.nbytes)
-        return _random_access, (self._source, self._memory_nbytes, disk)
+        return _random_access, (self._source, self._memory_nbytes, disk, self._flat)
 
     def __len__(self) -> int:
         return len(self._source)
@@ -105,11 +109,10 @@ class RandomAccess:
             return session
         pool = BufferPool()
         geometry = self._source.geometry
-        costs = self._costs
+        source, costs = self._source, self._costs
         costs.settle()
         channels = open_channels(
-            self._source.columns,
-            self._source.selections,
+            source.wanted(flat=self._flat),
             Memory(pool, self._memory_nbytes, costs.meter, costs.disk),
             unit_rows=_ROWS_AT_A_TIME,
             rows_per_block=geometry.rows_per_chunk,
@@ -124,10 +127,10 @@ class RandomAccess:
 
 
 def _random_access(
-    source: Source, memory_nbytes: int, disk: tuple[Path, int] | None
+    source: Source, memory_nbytes: int, disk: tuple[Path, int] | None, flat: Collection[str]
 ) -> RandomAccess:
     cache = None if disk is None else DiskCache(*disk)
-    return RandomAccess(source, memory_nbytes=memory_nbytes, disk=cache)
+    return RandomAccess(source, memory_nbytes=memory_nbytes, disk=cache, flat=flat)
 
 
 def _filled(sample: Batch, channels: Mapping[str, Channel]) -> Batch:
@@ -144,6 +147,8 @@ def _taken(channel: Channel, positions: Positions, pool: BufferPool) -> Any:
         raise AssertionError("the spare feed always has room")
     try:
         _load(part)
+        if channel.flat and isinstance(part, ObjectPart):
+            return part.flat(0, len(positions))
         shape = channel.sample_shape
         out: Any = [] if shape is None else pool.lend((len(positions), *shape), channel.feed.dtype)
         part.take(0, len(positions), out)

@@ -65,7 +65,9 @@ class Reader:
             column: `"list"`, or `"padded"` with zeros to one array, with their shapes under
             the column's name and `.shape`. Columns that are transformed may be named, too. If
             it is not given, such samples are a list where they come as they are stored, and
-            one array where they were transformed, which has to give them one shape.
+            one array where they were transformed, which has to give them one shape. `"flat"`
+            puts all samples one behind the other in one array; where each begins, and last
+            where all end, is under the column's name and `.offsets`.
         on_error: `"raise"` what a transform or decoding raises, or `"skip"` the sample: then
             batches may be shorter, single samples fewer, and `statistics.samples_skipped`
             counts.

@@ -1,6 +1,6 @@
 """What is read: columns of equal length, and some of their samples."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from multiprocessing.context import get_spawning_popen
@@ -16,7 +16,7 @@ from vstore.format.digest import digest_of
 from vstore.format.numbers import Positions
 from vstore.format.table.names import VALID_SUFFIX
 from vstore.reader.joining import at_keys, matched
-from vstore.reader.load.session import Geometry, Selection, stored_array
+from vstore.reader.load.session import Geometry, Selection, Wanted, stored_array
 from vstore.reader.windows import WINDOW, WINDOW_VALID, Windows, resolved
 from vstore.reading.column import Column
 from vstore.reading.snapshot import Snapshot
@@ -101,6 +101,10 @@ class Source:
     def geometry(self) -> Geometry:
         """How the columns are best read together."""
         return Geometry.of(self.columns)
+
+    def wanted(self, *, flat: Collection[str] = ()) -> Wanted:
+        """Return what is to be opened; of `flat` columns, samples come one behind the other."""
+        return Wanted(self.columns, self.selections, self.known, flat)
 
     @property
     def width(self) -> int | None:

@@ -361,12 +361,10 @@ class Stream:
         costs.settle()
         share = -(-self.window // self.options.world_size)
         channels = open_channels(
-            self.source.columns,
-            self.source.selections,
+            self.source.wanted(flat=self.options.finish.flat),
             Memory(pool, self.options.memory_nbytes, costs.meter, costs.disk),
             unit_rows=math.ceil(share * self.source.rows_per_sample),
             rows_per_block=self._rows_per_block(self.window),
-            known=self.source.known,
         )
         costs.count_opened(channels)
         return _Session(os.getpid(), channels, pool)

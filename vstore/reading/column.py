@@ -6,7 +6,7 @@ from typing import Any, NoReturn, overload
 import numpy as np
 from numpy.typing import NDArray
 
-from vstore.errors import NotFoundError
+from vstore.errors import InvalidInputError, NotFoundError
 from vstore.faces import exported_from
 from vstore.format.zarr.metadata import ArrayMetadata
 from vstore.format.zarr.selection import SelectMany, SelectOne, split
@@ -57,6 +57,27 @@ class Column:
         """(samples, *shape of one sample); None for an axis that differs between samples."""
         shape = None if self._internals.info.kind.is_plain else self._internals.info.shape
         return (len(self), *(self.metadata.shape[1:] if shape is None else shape))
+
+    @property
+    def shapes(self) -> NDArray[np.int64]:
+        """The shape of each sample, shape (samples, axes); zeros for one that is missing.
+
+        Values are not read. Text, bytes and images have no shapes apart from their values, and
+        raise an error.
+        """
+        return self._internals.shapes()
+
+    @property
+    def lengths(self) -> NDArray[np.int64]:
+        """How long each sample is along its first axis, shape (samples,); see `shapes`."""
+        shapes = self._internals.shapes()
+        if not shapes.shape[1]:
+            raise InvalidInputError(
+                f"samples of the column {self.name!r} are single elements, which have no length",
+                code="no-shapes",
+                column=self.name,
+            )
+        return shapes[:, 0]
 
     @property
     def dtype(self) -> np.dtype[Any]:

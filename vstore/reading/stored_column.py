@@ -7,9 +7,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vstore.errors import FormatError, InvalidInputError
-from vstore.format.numbers import Positions, StoredRows
+from vstore.format.numbers import Ints, Positions, StoredRows
 from vstore.format.table.kinds import ColumnInfo, from_rows
-from vstore.format.table.names import VALID_SUFFIX
+from vstore.format.table.names import SHAPE_SUFFIX, VALID_SUFFIX
 from vstore.format.table.rows import Rows
 from vstore.reading.array import ChunkSource, read
 
@@ -82,6 +82,30 @@ class StoredColumn:
         if isinstance(stored, int):
             return self._samples(slice(stored, stored + 1))[0]
         return self._samples(stored)
+
+    def shapes(self) -> Ints:
+        """Return the shape of each sample, shape (samples, axes); zeros where one is missing.
+
+        Raises:
+            InvalidInputError: shapes are not stored apart from the samples.
+        """
+        live = self.rows.locate(slice(None))
+        if self.info.kind.is_plain:
+            found = np.array([self.source.metadata.shape[1:]], np.int64)
+            found = np.repeat(found, len(self.rows), axis=0)
+        elif SHAPE_SUFFIX in self.beside:
+            found = read(self.beside[SHAPE_SUFFIX], (live,))
+        else:
+            raise InvalidInputError(
+                f"the {self.info.kind_name} column {self.name!r} has no shapes apart from its "
+                "samples",
+                code="no-shapes",
+                hint="store them in a column of their own, or read the samples",
+                column=self.name,
+            )
+        if self.valid is not None:
+            found[~read(self.valid, (live,))] = 0
+        return found
 
     def _samples(self, stored: Any) -> NDArray[Any]:
         elements = read(self.source, (stored,))

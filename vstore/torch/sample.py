@@ -9,6 +9,9 @@ from typing import Any
 from torch.utils.data import default_collate
 from torch.utils.data._utils.collate import default_collate_fn_map
 
+from vstore.reader.load.forms import Form, Results
+from vstore.torch.tensors import TORCH
+
 
 class Sample:
     """Marks the named tuples that hold one sample, or one batch."""
@@ -23,35 +26,50 @@ class Whole:
     batch: Any
 
 
+Forms = frozenset[tuple[str, Form, bool]]
+"""The forms of fields that torch's own collation makes no tensor of; and which were transformed."""
+
+
 @lru_cache(maxsize=256)
-def sample_type(fields: tuple[str, ...], lists: frozenset[str] = frozenset()) -> Any:
+def sample_type(fields: tuple[str, ...], forms: Forms = frozenset()) -> Any:
     """Return the named tuple of some fields, one and the same for equal ones.
 
-    Of several samples torch's own collation makes a list of those fields that are `lists`.
+    Of several samples torch's own collation makes what `forms` says, where it says something.
     """
     make: Any = collections.namedtuple
     base = make("Sample", fields, rename=True)
-    methods = {"__slots__": (), "__reduce__": _reduce, "__module__": __name__, "_lists": lists}
+    methods = {"__slots__": (), "__reduce__": _reduce, "__module__": __name__, "_forms": forms}
     return type("Sample", (Sample, base), methods)
 
 
 def _reduce(sample: Any) -> tuple[Any, ...]:
-    return _restored, (sample._fields, sample._lists, tuple(sample))  # noqa: SLF001 - fields have all other names
+    return _restored, (sample._fields, sample._forms, tuple(sample))  # noqa: SLF001 - fields have all other names
 
 
-def _restored(fields: tuple[str, ...], lists: frozenset[str], values: tuple[Any, ...]) -> Any:
-    return sample_type(fields, lists)(*values)
+def _restored(fields: tuple[str, ...], forms: Forms, values: tuple[Any, ...]) -> Any:
+    return sample_type(fields, forms)(*values)
 
 
 def _collate(samples: Sequence[Any], *, collate_fn_map: Any = None) -> Any:
     """Make a batch of samples that were not read together."""
     del collate_fn_map
     kind = type(samples[0])
-    lists = kind._lists  # noqa: SLF001 - fields have all other names
-    columns = zip(kind._fields, zip(*samples, strict=True), strict=True)
-    return kind(
-        *(list(each) if name in lists else default_collate(list(each)) for name, each in columns)
-    )
+    forms = {name: each for name, *each in kind._forms}  # noqa: SLF001 - fields have all other names
+    made: dict[str, Any] = {}
+    for name, values in zip(kind._fields, zip(*samples, strict=True), strict=True):
+        if name in forms:
+            form, is_transformed = forms[name]
+            parts = form.of(name, Results(values) if is_transformed else list(values), TORCH)
+            made |= {name + field_suffix(suffix): part for suffix, part in parts.items()}
+        else:
+            made[name] = default_collate(list(values))
+    batch = kind if len(made) == len(samples[0]) else sample_type(tuple(made))
+    return batch(*made.values())
+
+
+def field_suffix(suffix: str) -> str:
+    """Return what follows a field's name in a named tuple for a part of a batch, as `.valid`."""
+    return suffix.replace(".", "_")
 
 
 def _taken_out(samples: Sequence[Whole], *, collate_fn_map: Any = None) -> Any:

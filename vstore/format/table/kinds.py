@@ -17,6 +17,7 @@ from vstore.errors import FormatError, InvalidInputError
 from vstore.faces import exported_from
 from vstore.format.table import images
 from vstore.format.table.conversion import not_optional
+from vstore.format.table.flat import Flat, decode_flat
 from vstore.format.table.names import SHAPE_SUFFIX, VALID_SUFFIX
 from vstore.format.table.ragged import decode_ragged, encode_ragged
 from vstore.format.zarr.dtypes import BYTES as BYTES_TYPE
@@ -106,6 +107,12 @@ class ColumnKind:
     """Return a sample, given the `ColumnInfo`, its element and those of its companions.
 
     None where elements are the samples, as they always are for a plain kind.
+    """
+
+    flatten: Callable[[ColumnInfo, NDArray[Any], Mapping[str, NDArray[Any]]], Flat] | None = None
+    """Return samples as one array, given their elements and those of the companions by suffix.
+
+    It makes no object of a sample. None where there is no way but `decode`.
     """
 
     companions: tuple[Companion, ...] = ()
@@ -257,6 +264,11 @@ def _from_ragged(info: ColumnInfo, element: bytes, shape: NDArray[Any]) -> NDArr
     return decode_ragged(element, _ragged_dtype(info), info.shape or (), tuple(shape.tolist()))
 
 
+def _flat(info: ColumnInfo, elements: NDArray[Any], beside: Mapping[str, NDArray[Any]]) -> Flat:
+    shapes, valid = beside[SHAPE_SUFFIX], beside.get(VALID_SUFFIX)
+    return decode_flat(elements, _ragged_dtype(info), info.shape or (), shapes, valid)
+
+
 NDARRAY = ColumnKind(name="ndarray", is_told_by_dtype=True, is_measured=True)
 
 TEXT = ColumnKind(name="text", data_type=STRING_TYPE, encode=_text)
@@ -268,6 +280,7 @@ RAGGED = ColumnKind(
     data_type=BYTES_TYPE,
     encode=_ragged,
     decode=_from_ragged,
+    flatten=_flat,
     companions=(Companion(SHAPE_SUFFIX, "int64", lambda info: (len(info.shape or ()),), np.shape),),
     dtype=_ragged_dtype,
     is_ragged=True,

@@ -5,4 +5,5 @@ DELETED = "sample.deleted"
 KEY_INDEX = "sample.index"
 
 SHAPE_SUFFIX = ".shape"
+OFFSETS_SUFFIX = ".offsets"
 VALID_SUFFIX = ".valid"

@@ -6,7 +6,7 @@ chunks and gather batches, so that nothing here needs a lock.
 
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from itertools import chain
@@ -16,11 +16,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vstore.format.numbers import Positions, StoredRows
+from vstore.format.table.flat import Flat
 from vstore.format.table.names import VALID_SUFFIX
 from vstore.reader.load.buffers import BufferPool
 from vstore.reader.load.chunks import SampleChunks
 from vstore.reader.load.feeds import Feed, Part
 from vstore.reader.load.loading import Loader, Loading
+from vstore.reader.load.object_feed import ObjectPart
 from vstore.reader.load.windows import KnownFeed, WindowPart
 from vstore.reader.plan.planner import Group, Piece, Work
 from vstore.reader.plan.runs import Run, Runs
@@ -59,7 +61,8 @@ class Channel:
 
     What `feed` has no room for comes through `spare`. Where samples of one shape may be
     missing, their elements are `fill`, whatever is stored in their place. With a `width`, that
-    many of the rows make one sample.
+    many of the rows make one sample. Where they are `flat`, those that differ in shape are
+    taken one behind the other.
     """
 
     feed: Feed
@@ -69,6 +72,7 @@ class Channel:
     stored: tuple[SampleChunks, ...]
     fill: Any = None
     width: int | None = None
+    flat: bool = False
 
     def chunks_of(self, positions: Positions) -> Iterator[tuple[SampleChunks, list[int]]]:
         """Yield the stored arrays with the numbers of the chunks that some samples are in."""
@@ -322,6 +326,8 @@ class Pass:
             return out
         samples: list[Any] = []
         try:
+            if channel.flat and isinstance(part, ObjectPart):
+                return part.flat(start, stop)
             part.take(start, stop, samples)
         except Exception:  # noqa: BLE001 - raised again for the sample that has it
             return [self._sample(name, unit, i) for i in range(start, stop)]
@@ -348,9 +354,16 @@ def fill_missing(values: Batch, channels: Mapping[str, Channel]) -> None:
 
 def _joined(parts: list[tuple[Batch, Runs]]) -> Raw:
     """Return a batch from the parts that came from different units."""
-    joined: Batch = {}
-    for name, first in parts[0][0].items():
-        values = [part[name] for part, _ in parts]
-        is_list = isinstance(first, list)
-        joined[name] = list(chain.from_iterable(values)) if is_list else np.concatenate(values)
+    joined = {name: one_behind_the_other([part[name] for part, _ in parts]) for name in parts[0][0]}
     return joined, [run for _, runs in parts for run in runs]
+
+
+def one_behind_the_other(parts: Sequence[Any]) -> Any:
+    """Return several parts of a column as one."""
+    kinds = {type(part) for part in parts}
+    if len(parts) == 1:
+        return parts[0]
+    if kinds == {Flat}:
+        return Flat.joined(parts)
+    # Samples that cannot be decoded may have made a list of one part.
+    return list(chain.from_iterable(parts)) if kinds <= {Flat, list} else np.concatenate(parts)

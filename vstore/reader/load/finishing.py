@@ -7,7 +7,10 @@ from functools import cached_property
 from itertools import chain
 from typing import Any, Literal, get_args
 
+import numpy as np
+
 from vstore.errors import InvalidInputError
+from vstore.format.table.flat import Flat
 from vstore.reader.load.engine import Batch
 from vstore.reader.load.forms import AS_STORED, NUMPY, Form, Library, Results, one_by_one
 from vstore.reader.plan.progress import WithGaps
@@ -67,6 +70,14 @@ class Finisher:
     def only_converts(self) -> bool:
         """Whether samples stay as they are."""
         return not (self.calls or any(form.is_array for form in self.forms.values()))
+
+    @property
+    def flat(self) -> frozenset[str]:
+        """The columns whose samples are wanted one behind the other, and nothing else of them."""
+        if callable(self.transforms):
+            return frozenset()
+        chosen = {name for name, form in self.forms.items() if form.kind == "flat"}
+        return frozenset(chosen - set(self.transforms))
 
     @property
     def calls(self) -> bool:
@@ -156,7 +167,8 @@ AS_ARRAYS = Finisher()
 
 
 def _picked(values: Any, kept: list[int]) -> Any:
-    return [values[i] for i in kept] if isinstance(values, list) else values[kept]
+    is_array = isinstance(values, np.ndarray | Flat)
+    return values[kept] if is_array else [values[i] for i in kept]
 
 
 def wants_generator(function: Callable[..., Any]) -> bool:

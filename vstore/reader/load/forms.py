@@ -8,10 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vstore.errors import InvalidInputError
-from vstore.format.table.names import SHAPE_SUFFIX
+from vstore.format.table.flat import Flat, offsets_of
+from vstore.format.table.names import OFFSETS_SUFFIX, SHAPE_SUFFIX
 
 Shape = tuple[int | None, ...]
-Ragged = Literal["list", "padded", "nested"]
+Ragged = Literal["list", "padded", "nested", "flat"]
 
 IMAGE_AXES = 3
 """Images that are padded have an axis for channels, also where there is one channel."""
@@ -74,7 +75,22 @@ class Form:
     @property
     def is_array(self) -> bool:
         """Whether samples of differing shape become one array."""
-        return self.kind in ("padded", "nested")
+        return self.kind in ("padded", "nested", "flat")
+
+    @property
+    def suffixes(self) -> tuple[str, ...]:
+        """What the names of further parts of a batch end with, of samples as they are stored."""
+        return {"padded": (SHAPE_SUFFIX,), "flat": self._flat_suffixes}.get(self.kind or "", ())
+
+    @property
+    def _flat_suffixes(self) -> tuple[str, ...]:
+        return (OFFSETS_SUFFIX,) if self._is_of_rows else (OFFSETS_SUFFIX, SHAPE_SUFFIX)
+
+    @property
+    def _is_of_rows(self) -> bool:
+        """Whether stored samples differ in the length of their first axis alone."""
+        first, *others = self.shape or (0,)
+        return first is None and None not in others
 
     def of(self, name: str, samples: Any, library: Library) -> dict[str, Any]:
         """Return the samples in this form, by suffix of the column's name.
@@ -82,17 +98,35 @@ class Form:
         Raises:
             InvalidInputError: they have no such form.
         """
+        if isinstance(samples, Flat):
+            return self._flat(samples, library, are_stored=True)
         if self.is_array and isinstance(samples, list):
-            present = self._present(name, samples)
-            if self.kind == "nested" and library.nest is not None:
-                return {"": library.nest(present, self.shape)}
-            convert = library.convert
-            return {"": convert(padded(present)), SHAPE_SUFFIX: convert(shapes_of(present))}
+            return self._array(name, samples, library)
         if not isinstance(samples, Results):
             return {"": library.convert(samples)}
         if self.kind == "list" or self.may_be_missing:
             return {"": library.convert(list(samples))}
         return {"": library.convert(_stacked(name, samples, library))}
+
+    def _array(self, name: str, samples: list[Any], library: Library) -> dict[str, Any]:
+        """Return samples that differ in shape as one array."""
+        present = self._present(name, samples)
+        if self.kind == "nested" and library.nest is not None:
+            return {"": library.nest(present, self.shape)}
+        if self.kind == "flat":
+            are_stored = not isinstance(samples, Results)
+            return self._flat(Flat.of(present), library, are_stored=are_stored)
+        convert = library.convert
+        return {"": convert(padded(present)), SHAPE_SUFFIX: convert(shapes_of(present))}
+
+    def _flat(self, samples: Flat, library: Library, *, are_stored: bool) -> dict[str, Any]:
+        """Return samples one behind the other: along their first axis, or element by element."""
+        parts = {"": samples.values, OFFSETS_SUFFIX: samples.offsets, SHAPE_SUFFIX: samples.shapes}
+        if are_stored and self.shape is not None and self._is_of_rows:
+            offsets = offsets_of(parts.pop(SHAPE_SUFFIX)[:, 0])
+            values = samples.values.reshape(offsets[-1], *self.shape[1:])
+            parts = {"": values, OFFSETS_SUFFIX: offsets}
+        return {suffix: library.convert(part) for suffix, part in parts.items()}
 
     def _present(self, name: str, samples: list[Any]) -> list[NDArray[Any]]:
         """Return the samples as arrays of one data type, an empty one for each that is missing."""

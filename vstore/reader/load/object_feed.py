@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vstore.format.numbers import Ints, StoredRows
+from vstore.format.table.flat import Flat
 from vstore.format.table.kinds import ColumnInfo, from_rows
 from vstore.format.table.names import VALID_SUFFIX
 from vstore.reader.load.chunks import OBJECT_NBYTES, SampleChunks
@@ -143,9 +144,19 @@ class ObjectPart:
 
     def take(self, start: int, stop: int, out: list[Any]) -> None:
         """Decode samples into the end of a list, None where one is missing."""
-        elements = self.elements[self.index[start:stop]]
+        out.extend(from_rows(self.info, *self._stored(start, stop)).tolist())
+
+    def flat(self, start: int, stop: int) -> Flat:
+        """Return samples one behind the other, where their kind can be."""
+        flatten = self.info.kind.flatten
+        if flatten is None:
+            raise AssertionError(f"samples of the kind {self.info.kind_name!r} are not flat")
+        return flatten(self.info, *self._stored(start, stop))
+
+    def _stored(self, start: int, stop: int) -> tuple[NDArray[Any], dict[str, NDArray[Any]]]:
+        """Return the elements of samples, and those of the companions by suffix."""
         beside = {suffix: each.taken(start, stop) for suffix, each in self.beside.items()}
-        out.extend(from_rows(self.info, elements, beside).tolist())
+        return self.elements[self.index[start:stop]], beside
 
     def close(self) -> None:
         """Let go of the memory."""

@@ -1,7 +1,7 @@
 """What one process holds to read some columns: open columns, and memory for their chunks."""
 
 import itertools
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -115,23 +115,32 @@ class Memory:
     disk: DiskCache | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What is read: columns, which samples of each, and what batches have besides.
+
+    Columns that are `known` are in memory: an array with one row for each sample. Of those that
+    are `flat`, samples that differ in shape are taken one behind the other.
+    """
+
+    columns: Mapping[str, Column]
+    selections: Mapping[str, Selection]
+    known: Mapping[str, NDArray[Any]]
+    flat: Collection[str] = ()
+
+
 def open_channels(
-    columns: Mapping[str, Column],
-    selections: Mapping[str, Selection],
-    memory: Memory,
-    *,
-    unit_rows: int,
-    rows_per_block: int,
-    known: Mapping[str, NDArray[Any]] | None = None,
+    wanted: Wanted, memory: Memory, *, unit_rows: int, rows_per_block: int
 ) -> dict[str, Channel]:
     """Open columns for this process, dividing the memory for decoded chunks among them.
 
     A column of which samples may be missing is followed by one that says which are there.
-    Last come the columns that are `known`, in memory: an array with one row for each sample.
+    Last come the columns that are known.
     Connections and locks are new, so that nothing is shared with the process that this one
     was forked from.
     """
     opening = _Opening(memory)
+    columns, selections = wanted.columns, wanted.selections
     arrays: dict[str, SampleChunks] = {}
     for name, column in columns.items():
         for suffix, source in (("", internals(column).source), *internals(column).beside.items()):
@@ -150,7 +159,8 @@ def open_channels(
             made[""] = opening.objects(
                 internals(column).info, arrays[name], locate, budgets[name], made
             )
-        channels[name] = made[""]
+        can_be_flat = internals(column).info.kind.flatten is not None
+        channels[name] = replace(made[""], flat=can_be_flat and name in wanted.flat)
         if VALID_SUFFIX in made:
             if internals(column).info.kind.is_plain:
                 channels[name] = replace(made[""], fill=column.metadata.fill_value)
@@ -162,7 +172,7 @@ def open_channels(
                 for each in (name, name + VALID_SUFFIX)
                 if each in channels
             }
-    return channels | {name: in_memory(values) for name, values in (known or {}).items()}
+    return channels | {name: in_memory(values) for name, values in wanted.known.items()}
 
 
 @dataclass(slots=True, eq=False)

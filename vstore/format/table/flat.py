@@ -1,0 +1,124 @@
+"""Samples that differ in shape, one behind the other: no Python object for each."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, overload
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vstore.errors import FormatError
+from vstore.format.numbers import Ints
+from vstore.format.table.ragged import Shape
+
+_MOST_ELEMENTS = 2.0**62
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Flat:
+    """Arrays of one data type, which may be indexed and iterated over as a list of them.
+
+    The elements of sample i, in C order, are `values[offsets[i] : offsets[i + 1]]`, and its
+    shape is `shapes[i]`. One that is not `valid` is missing: it has no elements, and is None.
+    """
+
+    values: NDArray[Any]
+    offsets: Ints
+    shapes: Ints
+    valid: NDArray[np.bool_] | None = None
+
+    @classmethod
+    def of(cls, arrays: Sequence[NDArray[Any]]) -> "Flat":
+        """Return arrays of one data type and number of axes, at least one of them.
+
+        >>> flat = Flat.of([np.array([1, 2]), np.array([3])])
+        >>> flat.values.tolist(), flat.offsets.tolist()
+        ([1, 2, 3], [0, 2, 3])
+        """
+        shapes = np.array([each.shape for each in arrays], np.int64).reshape(len(arrays), -1)
+        values = np.concatenate([each.reshape(-1) for each in arrays])
+        return cls(values, offsets_of(shapes.prod(axis=1)), shapes)
+
+    @classmethod
+    def joined(cls, parts: "Sequence[Flat]") -> "Flat":
+        """Return the samples of several as those of one."""
+        counts = np.concatenate([np.diff(part.offsets) for part in parts])
+        masks = [part.valid for part in parts if part.valid is not None]
+        return cls(
+            np.concatenate([part.values for part in parts]),
+            offsets_of(counts),
+            np.concatenate([part.shapes for part in parts]),
+            np.concatenate(masks) if len(masks) == len(parts) else None,
+        )
+
+    def __len__(self) -> int:
+        return len(self.shapes)
+
+    def __iter__(self) -> Iterator[Any]:
+        return (self[i] for i in range(len(self)))
+
+    @overload
+    def __getitem__(self, index: int) -> Any: ...
+    @overload
+    def __getitem__(self, index: slice | list[int]) -> "Flat": ...
+    def __getitem__(self, index: int | slice | list[int]) -> Any:
+        """Return a sample; or those that a slice or a list of places picks."""
+        if isinstance(index, list):
+            return Flat.joined([self[i : i + 1] for i in index] or [self[:0]])
+        if isinstance(index, slice):
+            start, stop, _ = index.indices(len(self))
+            offsets = self.offsets[start : stop + 1]
+            return Flat(
+                self.values[offsets[0] : offsets[-1]],
+                offsets - offsets[0],
+                self.shapes[index],
+                None if self.valid is None else self.valid[index],
+            )
+        if self.valid is not None and not self.valid[index]:
+            return None
+        elements = self.values[self.offsets[index] : self.offsets[index + 1]]
+        return elements.reshape(self.shapes[index])
+
+
+def offsets_of(counts: Ints) -> Ints:
+    """Return where each of some runs begins, given how long they are; last, where all end."""
+    return np.concatenate([np.zeros(1, np.int64), np.cumsum(counts)])
+
+
+def decode_flat(
+    elements: NDArray[Any],
+    dtype: np.dtype[Any],
+    expected: Shape,
+    shapes: Ints,
+    valid: NDArray[np.bool_] | None,
+) -> Flat:
+    """Return the arrays whose elements are given as bytes, in memory of their own.
+
+    Raises:
+        FormatError: some bytes are not an array of the shape that is said, or the column holds
+            none such; the first one's number is `at` among the fields.
+    """
+    if valid is not None and not valid.all():
+        elements, shapes = elements.copy(), shapes.copy()
+        elements[~valid] = b""
+        shapes[~valid] = [length or 0 for length in expected]
+    parts = elements.tolist()
+    counts = shapes.prod(axis=1)
+    _check(parts, counts * dtype.itemsize, expected, shapes)
+    stored = np.frombuffer(bytearray().join(parts), dtype.newbyteorder("<"))
+    return Flat(stored.astype(dtype, copy=False), offsets_of(counts), shapes, valid)
+
+
+def _check(parts: Sequence[bytes], nbytes: Ints, expected: Shape, shapes: Ints) -> None:
+    is_wrong = np.fromiter(map(len, parts), np.int64, len(parts)) != nbytes
+    is_wrong |= (shapes < 0).any(axis=1)
+    # A product that overflowed may be anything.
+    is_wrong |= shapes.prod(axis=1, dtype=np.float64) > _MOST_ELEMENTS
+    for axis, length in enumerate(expected):
+        if length is not None:
+            is_wrong |= shapes[:, axis] != length
+    if is_wrong.any():
+        at = int(is_wrong.argmax())
+        shape = tuple(shapes[at].tolist())
+        msg = f"a sample of {len(parts[at])} bytes cannot have the shape {shape}"
+        raise FormatError(msg, at=at)
