@@ -30,7 +30,7 @@ MEMBERS = {
     "vstore.Column": "attributes dtype encoded kind lengths metadata name shape shapes",
     "vstore.ColumnInfo": "companions dtype id kind kind_name optional shape suffixes",
     "vstore.ColumnKind": (
-        "companions data_type decode dtype encode format_of is_measured is_plain is_ragged "
+        "companions data_type decode dtype encode flatten format_of is_measured is_plain is_ragged "
         "is_told_by_dtype may_be name nothing stored_as"
     ),
     "vstore.ColumnSpec": (
