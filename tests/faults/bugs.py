@@ -266,23 +266,36 @@ BUGS = (
     ),
     _bug(
         "what a transform draws depends on the samples before", TRANSFORMS, HANDS,
-        "for reseed in self._reseed:", "for reseed in []:",
+        "return [*self._reseed, *lent]", "return [*lent]",
     ),
     _bug(
         "columns of one sample draw one after the other", TRANSFORMS, HANDS,
-        "for reseed in self._reseed:",
-        "for reseed in [] if self.column not in (None, next(iter(self._by_column))) "
-        "else self._reseed:",
+        "for reseed in reseeds:\n                    reseed(digest)\n                made",
+        "for reseed in [] if made else reseeds:\n                    reseed(digest)\n"
+        "                made",
     ),
     _bug(
         "what a sample draws depends on the batch it is in", TRANSFORMS,
         "vstore/reader/load/trial.py",
-        "digest = self.setting.draws.digest(SAMPLE, run.member, run.place(inside))\n        try:",
-        "digest = self.setting.draws.digest(SAMPLE, run.member, inside)\n        try:",
+        "places = run.places[", "places = range(len(run.positions))[",
+    ),
+    _bug(
+        "a column that does not draw hides one that does", TRANSFORMS,
+        "vstore/reader/load/trial.py", "self._drawn = self.drawn", "pass",
+    ),
+    _bug(
+        "a second global generator is not noticed", TRANSFORMS, TRANSFORMING,
+        "has_drawn = drawn_since(before) - self._drawn", "has_drawn = frozenset()",
+    ),
+    _bug(
+        "half of a number is left from the sample before",
+        ("tests/reader/load/test_randomness.py",),
+        "vstore/reader/load/randomness.py", "self._left[:] = _NOTHING_LEFT", "pass",
     ),
     _bug(
         "the program's own generator is not put back", TRANSFORMS,
-        "vstore/reader/load/randomness.py", "random.setstate(python_state)", "pass",
+        "vstore/reader/load/randomness.py",
+        "stack.callback(lambda: random.setstate(python_state))", "pass",
     ),
     _bug(
         "what draws from a global generator seldom is not noticed", TRANSFORMS, TRANSFORMING,

@@ -67,6 +67,21 @@ def seldom(sample: dict[str, Any]) -> dict[str, Any]:
     return {"i": sample["i"], "x": random.random() if sample["i"] % 50 == 49 else 0.0}
 
 
+def seldom_besides(sample: dict[str, Any]) -> dict[str, Any]:
+    more = random.random() if sample["i"] % 50 == 49 else 0.0
+    return {"i": sample["i"], "x": np.random.normal() + more}
+
+
+class GlobalNoise:
+    """Keeps something, and draws from a global generator."""
+
+    def __init__(self) -> None:
+        self.scale = 2.0
+
+    def __call__(self, sample: dict[str, Any]) -> dict[str, Any]:
+        return {"i": sample["i"], "x": self.scale * np.random.normal()}
+
+
 class Noise:
     """Draws from a generator of its own."""
 
@@ -108,6 +123,8 @@ RANDOM: list[Any] = [
     pytest.param(lambda: of_numpy, id="NumPy's global generator"),
     pytest.param(lambda: of_python, id="Python's global generator"),
     pytest.param(lambda: seldom, id="a global generator, seldom"),
+    pytest.param(lambda: seldom_besides, id="two global generators, one of them seldom"),
+    pytest.param(GlobalNoise, id="an object that draws from a global generator"),
     pytest.param(Noise, id="a generator of its own"),
     pytest.param(lambda: Noise().__call__, id="a method"),
     pytest.param(lambda: partial(Noise()), id="a partial function"),
@@ -162,10 +179,26 @@ def test_the_programs_own_generators_go_on_as_if_nothing_had_been_read(
 
     drawn, found = program(reader())
     unread = [{"i": np.arange(0), "x": []}] * (SAMPLES // 8)
-    if make() is not seldom:  # what is drawn before that is noticed is lost
+    if make() not in (seldom, seldom_besides):  # what is drawn before that is noticed is lost
         assert drawn == program(iter(unread))[0]
     assert found == program(reader())[1]
     assert found == by_sample(reader())
+
+
+@pytest.mark.parametrize("threads", [1, 3])
+def test_a_column_that_draws_is_noticed_next_to_one_that_does_not(table: Any, threads: int) -> None:
+    def read() -> list[Any]:
+        transforms = {"image": lambda _: np.random.normal(), "mask": lambda value: value}
+        reader = Reader(table, batch_size=16, transforms=transforms, threads=threads)
+        return [batch["image"].tolist() for batch in reader]
+
+    np.random.seed(1)
+    first = read()
+    drawn = np.random.normal()
+    np.random.seed(1)
+    assert np.random.normal() == drawn
+    np.random.seed(2)
+    assert read() == first
 
 
 def test_mixtures_draw_alike_whatever_the_batch(table: Any) -> None:

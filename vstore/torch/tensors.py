@@ -10,7 +10,7 @@ from torch.utils.data import get_worker_info
 
 from vstore.errors import InvalidInputError
 from vstore.reader.load.buffers import allocate
-from vstore.reader.load.forms import Library, is_array
+from vstore.reader.load.forms import Library, is_array, stacked
 
 _KINDS = frozenset("biufc")
 
@@ -68,8 +68,8 @@ def _has_tensors(dtype: np.dtype[Any]) -> bool:
 
 def stacked_tensors(samples: list[Any]) -> Any:
     """Return samples of one shape as one tensor, or as one array."""
-    is_torch = all(isinstance(sample, torch.Tensor) for sample in samples)
-    return torch.stack(samples) if is_torch else np.stack(samples)
+    is_torch = all(issubclass(kind, torch.Tensor) for kind in set(map(type, samples)))
+    return torch.stack(samples) if is_torch else stacked(samples)
 
 
 def is_array_or_tensor(value: Any) -> bool:

@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import chain
+from operator import itemgetter
 from typing import Any, Literal, get_args
 
 import numpy as np
@@ -92,12 +93,14 @@ class Finisher:
         if self.only_converts:
             converted = {name: self.library.convert(value) for name, value in batch.items()}
             return tuple(converted.values()) if self.collate == "tuple" else converted
-        if results is not None and any(result is SKIPPED for result in results):
+        if self.on_error == "skip" and results is not None:
             return self._without_skipped(batch, results)
         return self._together(batch, results)
 
     def _without_skipped(self, batch: Batch, results: Sequence[Any]) -> Any:
         kept = [i for i, result in enumerate(results) if result is not SKIPPED]
+        if len(kept) == len(results):
+            return self._together(batch, results)
         made: Any = {}
         if kept:
             remaining = {name: _picked(values, kept) for name, values in batch.items()}
@@ -133,33 +136,37 @@ class Finisher:
             values = zip(*results, strict=True)
             columns = dict(zip(self.transforms, values, strict=True))
             return batch | {name: Results(each) for name, each in columns.items()}
-        samples = list(chain.from_iterable(map(self._listed, results)))
+        samples = self._listed(results)
         if not samples:
             raise InvalidInputError("a transform of whole samples made none of a whole batch")
-        names = list(samples[0])
-        for sample in samples:
-            if list(sample) != names:
-                raise InvalidInputError(
-                    "a transform of whole samples returns a dict with the same names for each, "
-                    f"not {sample!r:.100}"
-                )
-        return {name: Results(sample[name] for sample in samples) for name in names}
+        names = tuple(samples[0])
+        if set(map(tuple, samples)) != {names}:
+            raise _no_sample(next(sample for sample in samples if tuple(sample) != names))
+        return {name: Results(map(itemgetter(name), samples)) for name in names}
 
-    def _listed(self, result: Any) -> list[dict[str, Any]]:
-        """Return the samples that a transform of whole samples made of one."""
-        samples = result if isinstance(result, list) else [result]
-        if self.singly and len(samples) != 1:
+    def _listed(self, results: Sequence[Any]) -> Sequence[dict[str, Any]]:
+        """Return the samples that a transform of whole samples made, of some of them several."""
+        if set(map(type, results)) <= {dict}:
+            return results
+        several = [result if isinstance(result, list) else [result] for result in results]
+        if self.singly and any(len(each) != 1 for each in several):
+            count = next(len(each) for each in several if len(each) != 1)
             raise InvalidInputError(
-                f"a transform made {len(samples)} samples of one, where samples are given singly",
+                f"a transform made {count} samples of one, where samples are given singly",
                 hint="give a batch_size",
             )
+        samples = list(chain.from_iterable(several))
         for sample in samples:
             if not isinstance(sample, dict):
-                raise InvalidInputError(
-                    "a transform of whole samples returns a dict with the same names for each, or "
-                    f"a list of such, not {sample!r:.100}"
-                )
+                raise _no_sample(sample)
         return samples
+
+
+def _no_sample(made: Any) -> InvalidInputError:
+    return InvalidInputError(
+        "a transform of whole samples returns a dict with the same names for each, or a list of "
+        f"such, not {made!r:.100}"
+    )
 
 
 AS_ARRAYS = Finisher()

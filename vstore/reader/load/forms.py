@@ -38,18 +38,33 @@ def is_array(value: Any) -> bool:
     return isinstance(value, np.ndarray | int | float | complex)
 
 
+def stacked(samples: list[Any]) -> NDArray[Any]:
+    """Return samples of one shape as one array.
+
+    >>> stacked([np.zeros(2), np.ones(2)]).tolist(), stacked([1, 2]).tolist()
+    ([[0.0, 0.0], [1.0, 1.0]], [1, 2])
+    """
+    kinds = set(map(type, samples))
+    if kinds == {np.ndarray} and samples[0].ndim:
+        # `np.stack` makes a view of each first, which costs more than copying small ones.
+        return np.concatenate(samples).reshape(len(samples), *samples[0].shape)
+    if len(kinds) == 1 and issubclass(kinds.pop(), np.number | int | float | complex):
+        return np.array(samples)
+    return np.stack(samples)
+
+
 @dataclass(frozen=True, slots=True)
 class Library:
     """What the user computes with.
 
     `convert` makes of an array or a list what that library has, `is_array` says whether
-    values like one can be stacked, `stack` makes one array of several of one shape, and `nest`
-    one of several that differ in shape.
+    values of one's type can be stacked, `stack` makes one array of several of one shape, and
+    `nest` one of several that differ in shape.
     """
 
     convert: Callable[[Any], Any] = unchanged
     is_array: Callable[[Any], bool] = is_array
-    stack: Callable[[list[Any]], Any] = np.stack
+    stack: Callable[[list[Any]], Any] = stacked
     nest: Callable[[list[NDArray[Any]], Shape | None], Any] | None = None
 
 
@@ -175,16 +190,20 @@ def one_by_one(samples: list[Any], library: Library) -> list[Any]:
 
 def _stacked(name: str, samples: list[Any], library: Library) -> Any:
     """Return transformed samples as one array, or as a list where none is an array."""
-    are_arrays = {library.is_array(sample) for sample in samples}
+    is_array = {
+        kind: library.is_array(value)
+        for kind, value in dict(zip(map(type, samples), samples, strict=True)).items()
+    }
+    are_arrays = set(is_array.values())
     if are_arrays <= {False}:
         return list(samples)
     if are_arrays == {True}:
-        shapes = {tuple(np.shape(sample)) for sample in samples}
+        shapes = {tuple(getattr(sample, "shape", ())) for sample in samples}
         if len(shapes) == 1:
             return library.stack(list(samples))
         problem = f"arrays of the shapes {', '.join(map(str, sorted(shapes)[:4]))}"
     else:
-        other = next(sample for sample in samples if not library.is_array(sample))
+        other = next(sample for sample in samples if not is_array[type(sample)])
         problem = f"arrays and {type(other).__name__}"
     raise InvalidInputError(
         f"a transform made {problem} of samples of {name!r}, and the form of a batch must not "

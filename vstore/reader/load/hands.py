@@ -55,37 +55,72 @@ class Hand:
         """Whether there are generators to seed, besides global ones."""
         return bool(self._reseed)
 
-    def transform(self, batch: Batch, index: int, digest: Digest, lent: Sequence[Reseed]) -> Any:
-        """Return what becomes of a sample of a batch: a dict, or the values of some columns.
+    def at_work_on(self, batch: Batch, lent: Sequence[Reseed]) -> Callable[[int, Digest], Any]:
+        """Return what makes of a batch's sample, by its number, a dict or values of some columns.
 
         `lent` are the generators of others that are to be seeded, too.
         """
         if self._whole is not None:
-            sample = {name: self._own(values[index]) for name, values in batch.items()}
-            return self._call(self._whole, sample, digest, lent)
-        made = []
-        for name, call in self._by_column.items():
-            self.column = name
-            value = self._own(batch[name][index])
-            made.append(None if value is None else self._call(call, value, digest, lent))
-        self.column = None
-        return made
+            return self._whole_samples(self._whole, batch, lent)
+        return self._columns(batch, lent)
 
-    def _own(self, value: Any) -> Any:
-        return value.copy() if self.spares and isinstance(value, np.ndarray) else value
+    def _whole_samples(
+        self, call: "_Call", batch: Batch, lent: Sequence[Reseed]
+    ) -> Callable[[int, Digest], Any]:
+        columns, spares = list(batch.items()), self.spares
+        reseeds, function, more = self._to_seed(lent), call.function, self._more(call)
+
+        def changed(index: int, digest: Digest) -> Any:
+            sample = {name: values[index] for name, values in columns}
+            if spares:
+                sample = {name: _copy(value) for name, value in sample.items()}
+            for reseed in reseeds:
+                reseed(digest)
+            return function(sample, *more)
+
+        return changed
+
+    def _columns(self, batch: Batch, lent: Sequence[Reseed]) -> Callable[[int, Digest], Any]:
+        calls = [
+            (name, batch[name], call.function, self._more(call))
+            for name, call in self._by_column.items()
+        ]
+        reseeds, spares = self._to_seed(lent), self.spares
+
+        def changed(index: int, digest: Digest) -> Any:
+            made: list[Any] = []
+            for name, values, function, more in calls:
+                self.column = name
+                value = values[index]
+                if value is None:
+                    made.append(None)
+                    continue
+                for reseed in reseeds:
+                    reseed(digest)
+                made.append(function(_copy(value) if spares else value, *more))
+            self.column = None
+            return made
+
+        return changed
+
+    def _to_seed(self, lent: Sequence[Reseed]) -> list[Reseed]:
+        return [*self._reseed, *lent]
+
+    def _more(self, call: "_Call") -> tuple[Any, ...]:
+        return (self._generator,) if call.wants_generator else ()
 
     def collate(self, batch: Any, digest: Digest, lent: Sequence[Reseed]) -> Any:
         """Return what becomes of a batch."""
-        return batch if self._collate is None else self._call(self._collate, batch, digest, lent)
+        call = self._collate
+        if call is None:
+            return batch
+        for reseed in self._to_seed(lent):
+            reseed(digest)
+        return call.function(batch, *self._more(call))
 
-    def _call(self, call: "_Call", value: Any, digest: Digest, lent: Sequence[Reseed]) -> Any:
-        for reseed in self._reseed:
-            reseed(digest)
-        for reseed in lent:
-            reseed(digest)
-        return (
-            call.function(value, self._generator) if call.wants_generator else call.function(value)
-        )
+
+def _copy(value: Any) -> Any:
+    return value.copy() if isinstance(value, np.ndarray) else value
 
 
 class _Call:

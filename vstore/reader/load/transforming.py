@@ -22,7 +22,7 @@ from typing import Any
 from vstore.reader.load.engine import GROUP_BATCHES, Raw
 from vstore.reader.load.finishing import SKIPPED
 from vstore.reader.load.hands import Hand
-from vstore.reader.load.randomness import own_generators, trace
+from vstore.reader.load.randomness import drawn_since, own_generators, trace
 from vstore.reader.load.trial import Samples, Setting, Trial, watched
 from vstore.reader.plan.runs import count
 
@@ -76,6 +76,7 @@ class Transforming:
         self._count_skipped = count_skipped
         self._hands: list[Hand] = []
         self._trial: Trial | None = None
+        self._drawn: frozenset[int] = frozenset()
         self._is_alone = self._is_stopped = False
         self._is_watched = True
         self._vain = 0
@@ -133,7 +134,7 @@ class Transforming:
         self._trial = trial = Trial(job.samples, len(job.results))
         job.tried = len(trial.results)
         job.results[: job.tried] = trial.results
-        self._is_alone, self._seconds = trial.is_alone, trial.seconds
+        self._is_alone, self._drawn, self._seconds = trial.is_alone, trial.drawn, trial.seconds
         self._hands.append(trial.hand)
         self.waited_seconds += time.perf_counter() - started
 
@@ -191,10 +192,11 @@ class Transforming:
         index = start
         try:
             with self._hand() as hand:
-                for index in range(start, stop):
-                    if self._is_stopped:
-                        return
-                    job.results[index] = job.samples.transformed(hand, index)
+                made = job.samples.transform(
+                    hand, range(start, stop), is_stopped=lambda: self._is_stopped
+                )
+                for index, result in enumerate(made, start):
+                    job.results[index] = result
         except BaseException as error:  # noqa: BLE001 - raised again where the batch is awaited
             job.fail(index, error)
         job.count_seconds(time.perf_counter() - started)
@@ -228,7 +230,7 @@ class Transforming:
         """Suspect jobs if a global generator changes meanwhile."""
         before = trace() if self._is_watched else None
         yield
-        if before is not None and trace() != before:
+        if before is not None and drawn_since(before):
             for job in jobs:
                 job.is_suspect = True
 
@@ -248,27 +250,36 @@ class Transforming:
         self._batch_seconds = max(1e-9, (self._batch_seconds + job.seconds) / 2)
 
     def _make_here(self, job: _Job) -> None:
-        with own_generators() as lent, self._hand() as hand:
-            for index in range(job.tried, len(job.results)):
-                job.results[index] = job.samples.transformed(hand, index, lent)
-            job.made = job.samples.put_together(hand, job.results, lent)
+        """Make a batch on this thread; once more if functions draw from what is not lent yet."""
+        before = trace()
+        has_drawn: frozenset[int] = frozenset()
+        while True:
+            with own_generators(self._drawn) as lent, self._hand() as hand:
+                indices = range(job.tried, len(job.results))
+                job.results[job.tried :] = job.samples.transform(hand, indices, lent=lent)
+                job.made = job.samples.put_together(hand, job.results, lent)
+            has_drawn = drawn_since(before) - self._drawn
+            if not has_drawn:
+                return
+            self._drawn |= has_drawn
 
     def _settle(self, job: _Job) -> None:
         """Make a batch again, to learn whether the functions draw from global generators."""
         for other in self._queue:
             other.done.wait()
         results = []
-        has_drawn = False
+        drawn: frozenset[int] = frozenset()
         with own_generators() as lent, self._hand() as hand:
             for index in range(len(job.results)):
-                result, drew, _ = watched(job.samples, hand, index, lent)
-                results.append(result)
-                has_drawn |= drew
+                seen = watched(job.samples, hand, index, lent)
+                results.append(seen.result)
+                drawn |= seen.drawn
             before = trace()
             made = job.samples.put_together(hand, results, lent)
-            has_drawn |= trace() != before
+            drawn |= drawn_since(before)
         self._vain += len(results)
-        self._is_watched = has_drawn or self._vain < TRUSTED
-        if has_drawn:
+        self._is_watched = bool(drawn) or self._vain < TRUSTED
+        if drawn:
+            self._drawn |= drawn
             self._is_alone = True
             job.made, job.error = made, None

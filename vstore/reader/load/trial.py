@@ -2,9 +2,10 @@
 
 import time
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from itertools import repeat
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,7 +15,17 @@ from vstore.reader.load.copies import NoCopyError, keeps_nothing
 from vstore.reader.load.engine import Batch, Unreadable
 from vstore.reader.load.finishing import SKIPPED, Finisher
 from vstore.reader.load.hands import Hand
-from vstore.reader.load.randomness import BATCH, SAMPLE, Draws, Reseed, own_generators, trace
+from vstore.reader.load.randomness import (
+    ALL,
+    BATCH,
+    SAMPLE,
+    Digest,
+    Draws,
+    Reseed,
+    drawn_since,
+    own_generators,
+    trace,
+)
 from vstore.reader.plan.runs import Run, Runs, spot
 
 Describe = Callable[[Run, int, str | None], str]
@@ -45,26 +56,48 @@ class Samples:
     batch: Batch
     runs: Runs
 
-    def transformed(self, hand: Hand, index: int, lent: Sequence[Reseed] = ()) -> Any:
-        """Return what becomes of one; global generators that were lent are seeded for it.
+    def transform(
+        self,
+        hand: Hand,
+        indices: range,
+        *,
+        lent: Sequence[Reseed] = (),
+        is_stopped: Callable[[], bool] | None = None,
+    ) -> Iterator[Any]:
+        """Yield what becomes of some samples; global generators that were lent are seeded for each.
 
-        That is `SKIPPED` for one that fails, where such are left out.
+        That is `SKIPPED` for one that fails, where such are left out. It ends early once it
+        is stopped.
         """
+        changed = hand.at_work_on(self.batch, lent)
+        seeded = self._digests(indices) if lent or hand.draws else repeat(b"")
         skips = self.setting.finisher.on_error == "skip"
-        run, inside = spot(self.runs, index)
-        digest = b""
-        if lent or hand.draws:
-            digest = self.setting.draws.digest(SAMPLE, run.member, run.place(inside))
-        try:
-            if skips and any(isinstance(v[index], Unreadable) for v in self.batch.values()):
-                return SKIPPED
-            return hand.transform(self.batch, index, digest, lent)
-        except Exception as error:
-            if skips:
-                return SKIPPED
-            which = self.setting.describe(run, inside, hand.column)
-            error.add_note(f"This happened while transforming {which}.")
-            raise
+        for index, digest in zip(indices, seeded, strict=False):
+            if is_stopped is not None and is_stopped():
+                return
+            try:
+                if skips and self._is_unreadable(index):
+                    made: Any = SKIPPED
+                else:
+                    made = changed(index, digest)
+            except Exception as error:
+                if not skips:
+                    which = self.setting.describe(*spot(self.runs, index), hand.column)
+                    error.add_note(f"This happened while transforming {which}.")
+                    raise
+                made = SKIPPED
+            yield made
+
+    def _is_unreadable(self, index: int) -> bool:
+        return any(isinstance(values[index], Unreadable) for values in self.batch.values())
+
+    def _digests(self, indices: range) -> Iterator[Digest]:
+        """Yield what to seed generators with for some samples."""
+        begin = 0
+        for run in self.runs:
+            places = run.places[max(0, indices.start - begin) : max(0, indices.stop - begin)]
+            yield from self.setting.draws.digests(SAMPLE, run.member, places)
+            begin += len(run.positions)
 
     def put_together(self, hand: Hand, results: list[Any], lent: Sequence[Reseed] = ()) -> Any:
         """Return the batch that is made of what became of the samples."""
@@ -73,8 +106,8 @@ class Samples:
             raise self._none_left()
         made = self.setting.finisher(self.batch, results)
         first = self.runs[0]
-        digest = self.setting.draws.digest(BATCH, first.member, first.first)
-        return hand.collate(made, digest, lent)
+        digests = self.setting.draws.digests(BATCH, first.member, first.places[:1])
+        return hand.collate(made, digests[0], lent)
 
     def _none_left(self) -> Exception:
         first = self.setting.describe(self.runs[0], 0, None)
@@ -88,14 +121,16 @@ class Samples:
 class Trial:
     """The first samples of a pass, transformed on the thread that iterates, under watch.
 
-    `is_alone` tells whether functions are to stay on that thread: they draw from global
-    generators, cannot be copied, or make of a sample what depends on those before.
+    `drawn` says which global generators functions draw from. `is_alone` tells whether functions
+    are to stay on that thread: they draw from global generators, cannot be copied, or make of a
+    sample what depends on those before.
     """
 
     def __init__(self, samples: Samples, most: int) -> None:
         finisher = samples.setting.finisher
         self.results: list[Any] = []
         self.is_alone = False
+        self.drawn: frozenset[int] = frozenset()
         self._keeps = not keeps_nothing((finisher.transforms, finisher.collate))
         self.hand = self._made_hand(finisher)
         started = time.perf_counter()
@@ -112,55 +147,77 @@ class Trial:
         try:
             return Hand.with_copies(finisher)
         except NoCopyError as error:
-            warnings.warn(
+            self._call_in_order(
                 f"a transform keeps something that cannot be copied for each thread ({error}): it "
-                "runs on one thread, the one that iterates",
-                stacklevel=2,
+                "runs on one thread, the one that iterates"
             )
-            self._keeps, self.is_alone = False, True
             return Hand.with_originals(finisher)
 
+    def _call_in_order(self, why: str) -> None:
+        """Have each sample made once, after those before it, with all that may be drawn from."""
+        warnings.warn(why, stacklevel=2)
+        self._keeps, self.is_alone, self.drawn = False, True, ALL
+
     def _try(self, samples: Samples, index: int, lent: Sequence[Reseed]) -> None:
-        setting = samples.setting
-        result, drew, spoiled = watched(samples, self.hand, index, lent)
-        self.hand.spares |= spoiled
-        if drew:
-            self.is_alone = True
-        self.results.append(result)
-        if not self._keeps or self.is_alone:
+        seen = watched(samples, self.hand, index, lent)
+        self.hand.spares |= seen.is_spoiled
+        self.drawn |= seen.drawn
+        self.is_alone |= bool(seen.drawn)
+        self.results.append(seen.result)
+        if not self._keeps:
             return
-        fresh = Hand.with_copies(setting.finisher)
-        other, _, _ = watched(samples, fresh, index, lent)
-        if not is_same(result, other):
-            self.is_alone = True
-            warnings.warn(
+        fresh = Hand.with_copies(samples.setting.finisher)
+        if not is_same(seen.result, watched(samples, fresh, index, lent).result):
+            self._call_in_order(
                 "what a transform makes of a sample depends on the samples before it: it runs on "
-                "one thread, and a pass that is resumed gets other data",
-                stacklevel=2,
+                "one thread, and a pass that is resumed gets other data"
             )
 
 
-def watched(
-    samples: Samples, hand: Hand, index: int, lent: Sequence[Reseed]
-) -> tuple[Any, bool, bool]:
-    """Return what becomes of a sample, and what was noticed meanwhile.
+class Seen(NamedTuple):
+    """What became of a sample, and what was noticed meanwhile.
 
-    That is whether a global generator was drawn from, and whether functions changed the sample
+    That is which global generators were drawn from, and whether functions changed the sample
     in place, or rather the copy of it that they got.
     """
+
+    result: Any
+    drawn: frozenset[int]
+    is_spoiled: bool
+
+
+def watched(samples: Samples, hand: Hand, index: int, lent: Sequence[Reseed]) -> Seen:
+    """Return what becomes of a sample, and what was noticed meanwhile."""
     own = {name: [_copy(values[index])] for name, values in samples.batch.items()}
     run, inside = spot(samples.runs, index)
     one = Samples(samples.setting, own, [run.one(inside)])
-    digest = samples.setting.draws.digest(SAMPLE, run.member, run.place(inside))
-    for reseed in lent:
-        reseed(digest)
-    before = trace()
-    result = one.transformed(hand, 0, lent)
-    drew = trace() != before
-    spoiled = any(
+    watch = _Watch(lent)
+    (result,) = one.transform(hand, range(1), lent=[watch.seed])
+    is_spoiled = any(
         not is_same(own[name][0], values[index]) for name, values in samples.batch.items()
     )
-    return result, drew, spoiled
+    return Seen(result, watch.drawn, is_spoiled)
+
+
+class _Watch:
+    """Notices what is drawn from the global generators each time after they are seeded."""
+
+    def __init__(self, lent: Sequence[Reseed]) -> None:
+        self._lent = lent
+        self._before = trace()
+        self._drawn: frozenset[int] = frozenset()
+
+    def seed(self, digest: Digest) -> None:
+        """Seed all that was lent, for another call."""
+        self._drawn = self.drawn
+        for reseed in self._lent:
+            reseed(digest)
+        self._before = trace()
+
+    @property
+    def drawn(self) -> frozenset[int]:
+        """Which generators were drawn from."""
+        return self._drawn | drawn_since(self._before)
 
 
 def _copy(value: Any) -> Any:

@@ -18,13 +18,14 @@ class Run(NamedTuple):
     step: int = 1
     member: int = 0
 
-    def place(self, index: int) -> int:
-        """Return where in the order a sample is."""
-        return self.first + index * self.step
+    @property
+    def places(self) -> range:
+        """Where in the order the samples are."""
+        return range(self.first, self.first + len(self.positions) * self.step, self.step)
 
     def one(self, index: int) -> "Run":
         """Return a run of one of the samples."""
-        return self._replace(positions=self.positions[index : index + 1], first=self.place(index))
+        return self._replace(positions=self.positions[index : index + 1], first=self.places[index])
 
 
 Runs = Sequence[Run]
