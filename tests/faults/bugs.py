@@ -25,6 +25,8 @@ class Bug:
 
 
 LOCAL = "vstore/storage/local.py"
+FOLDER = "vstore/storage/folder.py"
+DISK_CACHE = "vstore/reader/load/disk_cache.py"
 REMOTE = "vstore/storage/remote.py"
 S3FS = "vstore/storage/s3fs_client.py"
 PUBLISHING = "vstore/repository/publishing.py"
@@ -32,6 +34,8 @@ UPDATE = "vstore/repository/branch_update.py"
 FETCH = "vstore/reading/fetch.py"
 POWER_CUT = ("tests/faults/test_powercut.py",)
 GC = ("tests/maintenance/gc/test_gc.py", "tests/maintenance/gc/test_gc_writers.py")
+LINKS = ("tests/storage/test_links.py",)
+CACHE = ("tests/reader/load/test_disk_cache.py",)
 CONCURRENT = ("tests/repository/test_concurrent_commits.py",)
 PASSES = ("tests/torch/test_passes.py", "tests/torch/test_passes_machine.py")
 DAMAGE = ("tests/faults/test_damage.py",)
@@ -45,22 +49,54 @@ def _bug(name: str, tests: tuple[str, ...], files: str, old: str, new: str) -> B
 
 
 BUGS = (
-    _bug("a file is not flushed", POWER_CUT, LOCAL, "os.fsync(file.fileno())", "pass"),
-    _bug("no folder is flushed", POWER_CUT, LOCAL, "os.fsync(descriptor)", "pass"),
+    _bug("a file is not flushed", POWER_CUT, LOCAL, "os.fsync(descriptor)", "pass"),
+    _bug("no folder is flushed", POWER_CUT, FOLDER, "os.fsync(descriptor)", "pass"),
     _bug(
         "the parent of a new folder is not flushed", POWER_CUT, LOCAL,
-        "_require_directory(folder)\n            _flush_directory(parent)",
-        "_require_directory(folder)",
+        "            folder.flush()\n            _durable", "            _durable",
     ),
     _bug(
         "a ref is renamed without the lock", ("tests/storage/test_local.py",), LOCAL,
-        "as (temporary, path), self._locked():\n            if not self._is_at",
-        "as (temporary, path):\n            if not self._is_at",
+        "as (temporary, place), self._locked():\n            if not self._is_at",
+        "as (temporary, place):\n            if not self._is_at",
     ),
     _bug(
         "an object is written where readers see it grow", ("tests/storage/test_local.py",), LOCAL,
-        "as (temporary, path):\n            os.replace(temporary, path)",
-        "as (temporary, path), open(path, 'wb') as file:\n            file.write(data)",
+        "as (temporary, place):\n            temporary.replace(place)",
+        "as (_, place), open(f'{place.folder.path}/{place.name}', 'wb') as file:\n"
+        "            file.write(data)",
+    ),
+    _bug(
+        "a folder is entered through a link", LINKS, FOLDER,
+        "os.open(name, _PASSING | _NOFOLLOW,", "os.open(name, _PASSING,",
+    ),
+    _bug(
+        "a link is locked", LINKS, FOLDER, "flags = os.O_RDWR | _COMMON |", "flags = os.O_RDWR |",
+    ),
+    _bug(
+        "files of any name are swept", ("tests/storage/test_local.py",), FOLDER,
+        "is_ours = names.fullmatch(entry.name) and entry", "is_ours = entry",
+    ),
+    _bug(
+        "every reader can take the lock", LINKS, FOLDER,
+        "self._keep_to_writers(descriptor)\n", "pass\n",
+    ),
+    _bug(
+        "a lock is waited for without end", LINKS, "vstore/storage/local_lock.py",
+        "> LOCK_SECONDS", "> 100 * LOCK_SECONDS",
+    ),
+    _bug(
+        "the cache keeps files of any size", CACHE, DISK_CACHE,
+        "if status.st_size != nbytes:", "if False:",
+    ),
+    _bug(
+        "the cache uses a folder of others", CACHE, DISK_CACHE,
+        "if not self.is_shared and others_may_write(", "if False and others_may_write(",
+    ),
+    _bug(
+        "each user of files has a budget of its own", ("tests/storage/test_open_files.py",),
+        "vstore/storage/open_files.py", "while len(_order) > most:",
+        "while sum(owner == id(self) for owner, _ in _order) > most:",
     ),
     _bug(
         "obstore swaps without If-Match",

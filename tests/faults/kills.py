@@ -1,6 +1,5 @@
 """Killing a process with SIGKILL before, during and after each change it makes to a disk."""
 
-import io
 import multiprocessing
 import os
 import shutil
@@ -22,6 +21,7 @@ from vstore.importers import import_into, open_rows
 from vstore.maintenance.fsck.fsck import FsckOptions, fsck
 from vstore.maintenance.gc.collecting import collect
 from vstore.maintenance.gc.options import GcOptions
+from vstore.storage import folder as folders
 from vstore.storage import local
 from vstore.storage.local import LocalStore
 
@@ -63,13 +63,8 @@ class Killer:
 
     def install(self) -> None:
         """Stand between local stores and the system, for the rest of this process."""
-        local.os = _System(self)  # type: ignore[assignment, attr-defined]
-        local.open = self._open  # type: ignore[attr-defined]
-
-    def _open(self, path: str, mode: str, **named: Any) -> Any:
-        assert mode == "xb"
-        self.point()
-        return _HalfFile(path, self)
+        for module in (local, folders):
+            module.os = _System(self)  # type: ignore[attr-defined]
 
 
 class _System:
@@ -78,23 +73,21 @@ class _System:
     def __init__(self, killer: Killer) -> None:
         for name in MUTATING:
             setattr(self, name, killer.around(getattr(os, name)))
+        self.write = killer.around(_write_half)
+        self._killer = killer
 
     def __getattr__(self, name: str) -> Any:
         return getattr(os, name)
 
+    def open(self, path: str, flags: int, *arguments: int, dir_fd: int | None = None) -> int:
+        if flags & os.O_CREAT:
+            self._killer.point()
+        return os.open(path, flags, *arguments, dir_fd=dir_fd)
 
-class _HalfFile(io.FileIO):
-    """A file that takes at most half of what it is given at a time, as the system may."""
 
-    def __init__(self, path: str, killer: Killer) -> None:
-        super().__init__(path, "xb")
-        self._killer = killer
-
-    def write(self, data: Any) -> int:
-        self._killer.point()
-        written = super().write(data[: max(1, len(data) // 2)] if len(data) > 64 else data)
-        self._killer.point()
-        return written
+def _write_half(descriptor: int, data: Any) -> int:
+    """Write at most half of what is given, as the system may."""
+    return os.write(descriptor, data[: max(1, len(data) // 2)] if len(data) > 64 else data)
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,6 @@ flushed, or anything shorter; a name is there if its directory was flushed since
 """
 
 import errno
-import io
 import os
 import random
 import threading
@@ -18,7 +17,7 @@ from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
-from vstore.storage import local
+from vstore.storage import folder, local
 
 
 @dataclass(eq=False)
@@ -69,7 +68,7 @@ class ForgetfulDisk:
         """Write down what local stores do."""
         with (
             patch.object(local, "os", _System(self)),
-            patch.object(local, "open", self._open, create=True),
+            patch.object(folder, "os", _System(self)),
         ):
             yield
 
@@ -129,26 +128,16 @@ class ForgetfulDisk:
         assert isinstance(folder, _Folder)
         return folder, os.path.basename(path)
 
-    def _open(self, path: str, mode: str, **_: Any) -> Any:
-        assert mode == "xb"
-        with self.change():
-            opened = _WatchedFile(path, self)
-            folder, name = self._place(path)
-            folder.change(name, opened.file)
-        return opened
+    def create(self, path: str) -> None:
+        """Write down that a file was made."""
+        folder, name = self._place(path)
+        folder.change(name, _File())
 
-
-class _WatchedFile(io.FileIO):
-    def __init__(self, path: str, disk: ForgetfulDisk) -> None:
-        super().__init__(path, "xb")
-        self.file = _File()
-        self._disk = disk
-
-    def write(self, data: Any) -> int:
-        with self._disk.change():
-            written = super().write(data)
-            self.file.data += bytes(data[:written])
-        return written
+    def write(self, path: str, data: bytes) -> None:
+        """Write down what was written to a file."""
+        entry = self._entry(path)
+        assert isinstance(entry, _File)
+        entry.data += data
 
 
 class _System:
@@ -160,29 +149,51 @@ class _System:
     def __getattr__(self, name: str) -> Any:
         return getattr(os, name)
 
-    def mkdir(self, path: str) -> None:
+    def open(self, path: str, flags: int, mode: int = 0o777, *, dir_fd: int | None = None) -> int:
+        whole = _path(path, dir_fd)
+        if not flags & os.O_CREAT or os.path.lexists(whole):
+            return os.open(path, flags, mode, dir_fd=dir_fd)
         with self._disk.change():
-            os.mkdir(path)
-            self._disk.note("mkdir", path)
+            opened = os.open(path, flags, mode, dir_fd=dir_fd)
+            self._disk.create(whole)
+        return opened
 
-    def link(self, source: str, target: str) -> None:
+    def write(self, descriptor: int, data: Any) -> int:
         with self._disk.change():
-            os.link(source, target)
-            self._disk.note("link", source, target)
+            written = os.write(descriptor, data)
+            self._disk.write(_path(".", descriptor), bytes(data[:written]))
+        return written
 
-    def replace(self, source: str, target: str) -> None:
+    def mkdir(self, path: str, mode: int = 0o777, *, dir_fd: int | None = None) -> None:
         with self._disk.change():
-            os.replace(source, target)
-            self._disk.note("replace", source, target)
+            os.mkdir(path, mode, dir_fd=dir_fd)
+            self._disk.note("mkdir", _path(path, dir_fd))
 
-    def unlink(self, path: str) -> None:
+    def link(self, source: str, target: str, *, src_dir_fd: int, dst_dir_fd: int, **_: Any) -> None:
         with self._disk.change():
-            os.unlink(path)
-            self._disk.note("unlink", path)
+            os.link(source, target, src_dir_fd=src_dir_fd, dst_dir_fd=dst_dir_fd)
+            self._disk.note("link", _path(source, src_dir_fd), _path(target, dst_dir_fd))
+
+    def replace(self, source: str, target: str, *, src_dir_fd: int, dst_dir_fd: int) -> None:
+        with self._disk.change():
+            os.replace(source, target, src_dir_fd=src_dir_fd, dst_dir_fd=dst_dir_fd)
+            self._disk.note("replace", _path(source, src_dir_fd), _path(target, dst_dir_fd))
+
+    def unlink(self, path: str, *, dir_fd: int | None = None) -> None:
+        with self._disk.change():
+            os.unlink(path, dir_fd=dir_fd)
+            self._disk.note("unlink", _path(path, dir_fd))
 
     def fsync(self, descriptor: int) -> None:
         with self._disk.change():
-            self._disk.flush(os.readlink(f"/proc/self/fd/{descriptor}"))
+            self._disk.flush(_path(".", descriptor))
+
+
+def _path(name: str, descriptor: int | None) -> str:
+    """Return the whole path of a name in a directory that is open, or of what is open."""
+    if descriptor is None:
+        return name
+    return os.path.normpath(os.path.join(os.readlink(f"/proc/self/fd/{descriptor}"), name))
 
 
 def _write(folder: _Folder, into: Path, chance: random.Random) -> None:

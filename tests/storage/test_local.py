@@ -36,7 +36,7 @@ class TestLocalStoreWithoutLinks(SharedStoreContract):
 
     @pytest.fixture
     def store(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ObjectStore:
-        def refuse(*_: object) -> None:
+        def refuse(*_: object, **__: object) -> None:
             raise OSError(errno.EOPNOTSUPP, "Operation not supported")
 
         monkeypatch.setattr(os, "link", refuse)
@@ -122,12 +122,14 @@ def test_temporary_files_are_not_listed_and_old_ones_are_swept(
     store.put(Key("k"), b"1")
     temporary = tmp_path / "repo/.vstore/tmp"
     assert os.listdir(temporary) == []
-    (temporary / "young").write_bytes(b"")
-    (temporary / "old").write_bytes(b"")
-    os.utime(temporary / "old", (0, 0))
+    young, old, other = "0" * 32, "1" * 32, "not-ours"
+    for name in (young, old, other):
+        (temporary / name).write_bytes(b"")
+    for name in (old, other):
+        os.utime(temporary / name, (0, 0))
     assert keys(store) == ["k"]
     LocalStore(tmp_path / "repo").put(Key("k"), b"2")
-    assert os.listdir(temporary) == ["young"]
+    assert set(os.listdir(temporary)) == {young, other}
 
 
 def test_file_permissions_follow_the_umask(store: LocalStore, tmp_path: Path) -> None:
@@ -159,7 +161,7 @@ def test_too_long_a_name_is_said(store: LocalStore) -> None:
 
 
 def test_a_read_only_directory_is_said(store: LocalStore, monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(*_: object) -> None:
+    def refuse(*_: object, **__: object) -> None:
         raise OSError(errno.EROFS, "Read-only file system", "packs")
 
     store.put(Key("packs/1"), b"1")

@@ -53,6 +53,7 @@ class ReadOptions(TypedDict, total=False):
     requests: int | None
     cache_dir: str | os.PathLike[str] | None
     cache_nbytes: int
+    cache_shared: bool
 
 
 _INTEGERS = {
@@ -108,6 +109,7 @@ class Choices:
     requests: int | None = None
     cache_dir: str | os.PathLike[str] | None = None
     cache_nbytes: int = CACHE_NBYTES
+    cache_shared: bool = False
 
     @classmethod
     def of(cls, options: Mapping[str, Any]) -> "Choices":
@@ -143,7 +145,7 @@ class Choices:
             raise InvalidInputError("collate makes batches, and batch_size=None makes none")
         if not isinstance(self.drop_last, bool):
             raise InvalidInputError(f"drop_last is True or False, not {self.drop_last!r}")
-        as_cache(self.cache_dir, self.cache_nbytes)
+        as_cache(self.cache_dir, self.cache_nbytes, is_shared=self.cache_shared)
 
     def stream(
         self,
@@ -237,6 +239,7 @@ class Choices:
             requests=self.requests,
             cache_dir=None if self.cache_dir is None else Path(self.cache_dir).absolute(),
             cache_nbytes=self.cache_nbytes,
+            cache_shared=self.cache_shared,
             finish=finisher,
             allocate=allocate,
         )
@@ -298,14 +301,18 @@ def as_shuffle(value: Any) -> Shuffle:
     return mode
 
 
-def as_cache(directory: Any, nbytes: Any) -> DiskCache | None:
+def as_cache(directory: Any, nbytes: Any, *, is_shared: Any = False) -> DiskCache | None:
     """Return the cache that a user's choices mean, or raise `InvalidInputError`."""
     nbytes = as_integer("cache_nbytes", nbytes, least=1)
+    if not isinstance(is_shared, bool):
+        raise InvalidInputError(f"cache_shared is True or False, not {is_shared!r}")
     if directory is None:
         return None
     if not isinstance(directory, str | os.PathLike):
         raise InvalidInputError(f"cache_dir is a directory, not {directory!r}")
-    return DiskCache(Path(directory).absolute(), nbytes)
+    cache = DiskCache(Path(directory).absolute(), nbytes, is_shared)
+    cache.check()
+    return cache
 
 
 def as_integer(name: str, value: Any, *, least: int) -> int:

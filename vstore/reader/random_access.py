@@ -5,7 +5,6 @@ import threading
 import time
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -59,9 +58,8 @@ class RandomAccess:
         self._session: _Session | None = None
 
     def __reduce__(self) -> tuple[Any, ...]:
-        cache = self._costs.disk
-        disk = None if cache is None else (cache.directory, cache.nbytes)
-        return _random_access, (self._source, self._memory_nbytes, disk, self._flat)
+        arguments = (self._source, self._memory_nbytes, self._costs.disk, self._flat)
+        return _random_access, arguments
 
     def __len__(self) -> int:
         return len(self._source)
@@ -127,10 +125,9 @@ class RandomAccess:
 
 
 def _random_access(
-    source: Source, memory_nbytes: int, disk: tuple[Path, int] | None, flat: Collection[str]
+    source: Source, memory_nbytes: int, disk: DiskCache | None, flat: Collection[str]
 ) -> RandomAccess:
-    cache = None if disk is None else DiskCache(*disk)
-    return RandomAccess(source, memory_nbytes=memory_nbytes, disk=cache, flat=flat)
+    return RandomAccess(source, memory_nbytes=memory_nbytes, disk=disk, flat=flat)
 
 
 def _filled(sample: Batch, channels: Mapping[str, Channel]) -> Batch:

@@ -75,7 +75,8 @@ class Reader:
         threads: how many threads decode and gather; one per core when None.
         requests: how many requests the store gets at a time.
         cache_dir: a directory on this machine to keep stored chunks in, shared by all
-            processes that name it; up to `cache_nbytes`.
+            processes that name it; up to `cache_nbytes`. Only this user can read it.
+        cache_shared: use a directory that other users may write to, and let them read it.
 
     A transform or `collate` with a second parameter gets a `numpy.random.Generator`. That,
     other generators that a transform keeps, and the global ones of Python, NumPy and torch

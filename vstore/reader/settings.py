@@ -43,6 +43,7 @@ class Options:
     requests: int | None = None
     cache_dir: Path | None = None
     cache_nbytes: int = CACHE_NBYTES
+    cache_shared: bool = False
     finish: Finisher = AS_ARRAYS
     allocate: Allocate = allocate
 

@@ -93,8 +93,10 @@ class Stream:
         self.source = source
         self.options = options
         self._session: _Session | None = None
-        cache = options.cache_dir
-        self._costs = Costs(None if cache is None else DiskCache(cache, options.cache_nbytes))
+        cache, nbytes = options.cache_dir, options.cache_nbytes
+        self._costs = Costs(
+            None if cache is None else DiskCache(cache, nbytes, options.cache_shared)
+        )
         if options.samples and not len(source):
             raise InvalidInputError(f"no sample is there to make an epoch of {options.samples:,}")
         self._starts: dict[int, Positions] = {}

@@ -2,37 +2,33 @@
 
 import errno
 import os
+import re
 import stat
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
+from typing import NamedTuple
 from uuid import uuid4
 
 from blake3 import blake3
 
-from vstore.errors import (
-    InvalidInputError,
-    NotFoundError,
-    StorageError,
-    UnknownOutcomeError,
-    UnsupportedStoreError,
-)
+from vstore.errors import InvalidInputError, NotFoundError, UnknownOutcomeError
 from vstore.faces import exported_from
+from vstore.storage.folder import Folder, make_folders, refuse_link
 from vstore.storage.local_file import OpenFile, translated
+from vstore.storage.local_lock import hold_lock
 from vstore.storage.ranges import check_range, too_short
 from vstore.storage.store import Key, ObjectInfo, Version
-
-try:
-    import fcntl
-except ImportError:  # Windows
-    fcntl = None  # type: ignore[assignment]
 
 _PRIVATE = ".vstore"
 """The one directory below the root that holds no objects: the lock file and temporary files."""
 
+_TEMPORARY = re.compile("[0-9a-f]{32}")
 _STALE_SECONDS = 24 * 3600
-_READ = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0)
+_MOST_PARTS = 256
+"""How deep objects may be below the root."""
+
 _CANNOT_LINK = (errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK, errno.EXDEV)
 
 _durable: dict[str, tuple[int, int]] = {}
@@ -52,7 +48,8 @@ class LocalStore:
     one leaves nothing that can be read or listed. Replacing and conditional deleting happen
     under a lock that the kernel drops when its process dies. An object's version is the BLAKE3
     of its content, so restored or copied files never look changed or unchanged by accident.
-    Symbolic links below the root are never followed.
+    Symbolic links below the root are never followed, even if one is put there meanwhile: names
+    are looked up in directories that are open already.
     """
 
     def __init__(self, root: str | os.PathLike[str]) -> None:
@@ -77,8 +74,8 @@ class LocalStore:
 
     def get(self, key: Key) -> bytes:
         """Return the whole object, or raise `NotFoundError`."""
-        with translated(key, "read"), self._opened(key) as (descriptor, nbytes):
-            return _read(descriptor, 0, nbytes)
+        with translated(key, "read"), self._opened(key) as descriptor:
+            return _read(descriptor, 0, os.fstat(descriptor).st_size)
 
     def get_versioned(self, key: Key) -> tuple[bytes, Version]:
         """Return the object and the digest of its content, or raise `NotFoundError`."""
@@ -90,7 +87,8 @@ class LocalStore:
         check_range(key, start, nbytes)
         if nbytes == 0:
             return b""
-        with translated(key, "read"), self._opened(key) as (descriptor, size):
+        with translated(key, "read"), self._opened(key) as descriptor:
+            size = os.fstat(descriptor).st_size
             if start + nbytes > size:
                 raise too_short(key, start, nbytes, found=max(0, size - start))
             found = _read(descriptor, start, nbytes)
@@ -100,19 +98,18 @@ class LocalStore:
 
     def open(self, key: Key) -> OpenFile:
         """Return the object, open for reading, or raise `NotFoundError`."""
-        with translated(key, "read"):
-            path = self._require_file(key)
-            return OpenFile(key, os.open(path, _READ))
+        with translated(key, "read"), self._place(key) as place:
+            return OpenFile(key, place.folder.open_file(place.name))
 
     def put(self, key: Key, data: bytes) -> None:
         """Store an object whole or not at all, replacing what is there."""
-        with self._written(key, data) as (temporary, path):
-            os.replace(temporary, path)
+        with self._written(key, data) as (temporary, place):
+            temporary.replace(place)
 
     def put_if_absent(self, key: Key, data: bytes) -> Version | None:
         """Create the object and return its version; return None, changing nothing, if it exists."""
-        with self._written(key, data) as (temporary, path):
-            if not self._link(temporary, path):
+        with self._written(key, data) as (temporary, place):
+            if not self._link(temporary, place):
                 return None
         return _version(data)
 
@@ -120,80 +117,95 @@ class LocalStore:
         """Replace the object if its version is `expected` and return the new version."""
         if not self._is_at(key, expected):
             return None
-        with self._written(key, data) as (temporary, path), self._locked():
+        with self._written(key, data) as (temporary, place), self._locked():
             if not self._is_at(key, expected):
                 return None
-            os.replace(temporary, path)
+            temporary.replace(place)
         return _version(data)
 
     def delete(self, key: Key) -> None:
         """Delete the object; deleting what is not there is not an error."""
-        path = self._path(key)
-        with suppress(NotFoundError), translated(key, "delete"):
-            found = self._refuse_links(path)
+        with suppress(NotFoundError), translated(key, "delete"), self._place(key) as place:
+            found = place.folder.find(place.name)
+            if found is not None and stat.S_ISLNK(found.st_mode):
+                raise refuse_link(place.folder.path, place.name)
             if found is not None and stat.S_ISREG(found.st_mode):
                 with self._locked():
-                    _unlink(path)
+                    place.folder.remove(place.name)
 
     def delete_if_version(self, key: Key, expected: Version) -> bool:
         """Delete the object if its version is `expected`; return whether it was."""
         with translated(key, "delete"):
             if not self._is_at(key, expected):
                 return False
-            with self._locked():
+            with self._locked(), self._place(key) as place:
                 if not self._is_at(key, expected):
                     return False
-                path = self._path(key)
-                _unlink(path)
-                _flush_directory(os.path.dirname(path))
+                place.folder.remove(place.name)
+                place.folder.flush()
                 return True
 
     def list_prefix(self, prefix: str) -> Iterator[ObjectInfo]:
         """List the objects whose keys start with `prefix`, at any depth, in key order."""
-        folder = prefix.rpartition("/")[0]
-        with translated(Key(prefix), "list"):
-            path = self._path(Key(folder)) if folder else self._root
-            try:
-                self._refuse_links(path)
-            except (FileNotFoundError, NotADirectoryError):
-                return
-            yield from _walk(path, f"{folder}/" if folder else "", prefix)
+        above = prefix.rpartition("/")[0]
+        pending: list[str | ObjectInfo] = [f"{above}/" if above else ""]
+        if above:
+            self._parts(above)
+        while pending:
+            found = pending.pop()
+            if isinstance(found, ObjectInfo):
+                yield found
+            else:
+                with translated(Key(prefix), "list"):
+                    pending.extend(reversed(self._list(found, prefix)))
 
-    def _path(self, key: Key) -> str:
-        parts = key.split("/")
-        if parts[0] == _PRIVATE or any(part in ("", ".", "..") for part in parts) or "\0" in key:
-            raise InvalidInputError(f"{key!r} cannot name an object in a local store")
-        return os.path.join(self._root, *parts)
+    def _list(self, folder: str, prefix: str) -> list[str | ObjectInfo]:
+        """Return a directory's objects, and its directories by name, in the order of their keys.
 
-    def _refuse_links(self, path: str) -> os.stat_result | None:
-        """Return what `path` is, refusing any symbolic link between the root and it.
-
-        Checked by name on each use: it keeps a crafted repository from reaching outside, not
-        someone who can rewrite the directory while it is being read.
+        A directory sorts as its name and a slash, which is where the keys inside it belong.
         """
-        found, here = None, self._root
-        for part in path[len(self._root) :].split(os.sep)[1:]:
-            here = f"{here}{os.sep}{part}"
-            found = os.lstat(here)
-            if stat.S_ISLNK(found.st_mode):
-                raise StorageError(
-                    f"{here} is a symbolic link; a store does not follow links below its root",
-                    hint="replace the link with what it points to",
-                )
-        return found
+        names, found = folder.split("/")[:-1], dict[str, str | ObjectInfo]()
+        if len(names) >= _MOST_PARTS:
+            return []
+        try:
+            with (
+                Folder.open(self._root) as root,
+                root.descend(names) as opened,
+                opened.entries() as entries,
+            ):
+                for entry in entries:
+                    is_folder = entry.is_dir(follow_symlinks=False)
+                    name = folder + entry.name + "/" * is_folder
+                    is_wanted = name.startswith(prefix) or prefix.startswith(name)
+                    if is_folder and is_wanted and name != f"{_PRIVATE}/":
+                        found[name] = name
+                    elif is_wanted and entry.is_file(follow_symlinks=False):
+                        with suppress(FileNotFoundError):
+                            found[name] = _info(name, entry.stat(follow_symlinks=False))
+        except (FileNotFoundError, NotADirectoryError):
+            return []
+        return [found[name] for name in sorted(found)]
 
-    def _require_file(self, key: Key) -> str:
-        path = self._path(key)
-        found = self._refuse_links(path)
-        if found is None or not stat.S_ISREG(found.st_mode):
-            raise NotFoundError(f"{self._root} holds no object {key!r}")
-        return path
+    def _parts(self, key: str) -> list[str]:
+        parts = key.split("/")
+        is_outside = parts[0] == _PRIVATE or any(part in ("", ".", "..") for part in parts)
+        if is_outside or "\0" in key or len(parts) > _MOST_PARTS:
+            raise InvalidInputError(f"{key!r} cannot name an object in a local store")
+        return parts
 
     @contextmanager
-    def _opened(self, key: Key) -> Iterator[tuple[int, int]]:
-        descriptor = os.open(self._require_file(key), _READ)
+    def _place(self, key: Key) -> Iterator["_Place"]:
+        """Yield the directory of an object, open, and its name there."""
+        *above, name = self._parts(key)
+        with Folder.open(self._root) as root, root.descend(above) as folder:
+            yield _Place(folder, name)
+
+    @contextmanager
+    def _opened(self, key: Key) -> Iterator[int]:
+        with self._place(key) as place:
+            descriptor = place.folder.open_file(place.name)
         try:
-            yield descriptor, os.fstat(descriptor).st_size
+            yield descriptor
         finally:
             os.close(descriptor)
 
@@ -204,96 +216,115 @@ class LocalStore:
             return False
 
     @contextmanager
-    def _written(self, key: Key, data: bytes) -> Iterator[tuple[str, str]]:
-        """Yield a flushed temporary file and the path it is for; flush that path's directory."""
-        path = self._path(key)
+    def _written(self, key: Key, data: bytes) -> Iterator[tuple["_Place", "_Place"]]:
+        """Yield a flushed temporary file and the place it is for; flush that directory."""
+        *above, name = self._parts(key)
         with translated(key, "write"):
-            folder = os.path.dirname(path)
-            self._make_ready(folder)
-            self._refuse_links(folder)
-            temporary = self._write_temporary(data)
-            try:
-                yield temporary, path
-            finally:
-                with suppress(FileNotFoundError):
-                    os.unlink(temporary)
-        try:
-            _flush_directory(folder)
-        except OSError as failure:
-            raise UnknownOutcomeError(
-                f"{key!r} was written, but whether it would survive a power cut is unknown: "
-                f"flushing {folder} failed ({failure.strerror})"
-            ) from failure
+            make_folders(self._root)
+            with (
+                Folder.open(self._root) as root,
+                _made(root, above) as folder,
+                self._temporaries(root) as temporaries,
+            ):
+                temporary = _Place(temporaries, _write_temporary(temporaries, data))
+                try:
+                    yield temporary, _Place(folder, name)
+                finally:
+                    temporaries.remove(temporary.name)
+                try:
+                    folder.flush()
+                except OSError as failure:
+                    raise UnknownOutcomeError(
+                        f"{key!r} was written, but whether it would survive a power cut is "
+                        f"unknown: flushing {folder.path} failed ({failure.strerror})"
+                    ) from failure
 
-    def _make_ready(self, folder: str) -> None:
-        """Make a directory, at or below the root, that survives a power cut with what is in it.
+    @contextmanager
+    def _temporaries(self, root: Folder) -> Iterator[Folder]:
+        """Yield the directory for temporary files, rid of what killed writers left behind."""
+        with root.enter_or_make(_PRIVATE) as private, private.enter_or_make("tmp") as folder:
+            if not self._swept:
+                self._swept = True
+                folder.sweep(_TEMPORARY, before=time.time() - _STALE_SECONDS)
+            yield folder
 
-        Each parent is flushed once, even if the directory is there: the process that
-        made it may not have flushed it yet.
-        """
-        if folder in _durable and _durable[folder] == _identity(folder):
-            return
-        if folder == self._root:
-            _make_directories(folder)
-        else:
-            parent = os.path.dirname(folder)
-            self._make_ready(parent)
-            self._refuse_links(parent)
-            with suppress(FileExistsError):
-                os.mkdir(folder)
-            _require_directory(folder)
-            _flush_directory(parent)
-        identity = _identity(folder)
-        if identity is not None:
-            _durable[folder] = identity
-
-    def _write_temporary(self, data: bytes) -> str:
-        folder = os.path.join(self._root, _PRIVATE, "tmp")
-        _make_directories(folder)
-        if not self._swept:
-            self._swept = True
-            _sweep(folder)
-        temporary = os.path.join(folder, uuid4().hex)
-        try:
-            with open(temporary, "xb", buffering=0) as file:
-                view = memoryview(data)
-                while view:
-                    view = view[file.write(view) :]
-                os.fsync(file.fileno())
-        except BaseException:
-            with suppress(FileNotFoundError):
-                os.unlink(temporary)
-            raise
-        return temporary
-
-    def _link(self, temporary: str, path: str) -> bool:
+    def _link(self, temporary: "_Place", place: "_Place") -> bool:
         """Give the file its name unless the name is taken; return whether it was given."""
         try:
-            os.link(temporary, path)
+            temporary.folder.link(temporary.name, place.folder, place.name)
         except FileExistsError:
             return False
         except OSError as failure:
             if failure.errno not in _CANNOT_LINK:
                 raise
             with self._locked():
-                if os.path.lexists(path):
+                if place.folder.find(place.name) is not None:
                     return False
-                os.replace(temporary, path)
+                temporary.replace(place)
         return True
 
     @contextmanager
     def _locked(self) -> Iterator[None]:
         """Hold the store's lock; it belongs to the open file, so threads exclude each other too."""
-        if fcntl is None:
-            raise UnsupportedStoreError("a local store needs flock, which this system lacks")
-        path = os.path.join(self._root, _PRIVATE, "lock")
-        _make_directories(os.path.dirname(path))
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+        with Folder.open(self._root) as root, root.enter_or_make(_PRIVATE) as private:
+            descriptor = private.open_lock("lock")
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            hold_lock(descriptor, os.path.join(self._root, _PRIVATE, "lock"))
             yield
         finally:
             os.close(descriptor)
+
+
+class _Place(NamedTuple):
+    """A name in an open directory."""
+
+    folder: Folder
+    name: str
+
+    def replace(self, other: "_Place") -> None:
+        """Move what is here there, in place of what has that name."""
+        self.folder.replace(self.name, other.folder, other.name)
+
+
+@contextmanager
+def _made(folder: Folder, names: list[str]) -> Iterator[Folder]:
+    """Yield a directory below another that survives a power cut with what is in it.
+
+    Each parent is flushed once, even if the directory is there: the process that made it may
+    not have flushed it yet.
+    """
+    if not names:
+        yield folder
+        return
+    with folder.enter_or_make(names[0]) as below:
+        identity = below.identity
+        if _durable.get(below.path) != identity:
+            folder.flush()
+            _durable[below.path] = identity
+        with _made(below, names[1:]) as found:
+            yield found
+
+
+def _write_temporary(folder: Folder, data: bytes) -> str:
+    """Return the name of a new file that holds `data`, flushed."""
+    name = uuid4().hex
+    descriptor = folder.create_file(name)
+    try:
+        view = memoryview(data)
+        while view:
+            view = view[os.write(descriptor, view) :]
+        os.fsync(descriptor)
+    except BaseException:
+        folder.remove(name)
+        raise
+    finally:
+        os.close(descriptor)
+    return name
+
+
+def _info(name: str, status: os.stat_result) -> ObjectInfo:
+    modified = datetime.fromtimestamp(status.st_mtime, UTC)
+    return ObjectInfo(Key(name), status.st_size, modified)
 
 
 def _version(data: bytes) -> Version:
@@ -310,74 +341,3 @@ def _read(descriptor: int, start: int, nbytes: int) -> bytes:
         found = os.pread(descriptor, nbytes, start)
         parts.append(found)
     return b"".join(parts)
-
-
-def _unlink(path: str) -> None:
-    with suppress(FileNotFoundError):
-        os.unlink(path)
-
-
-def _identity(folder: str) -> tuple[int, int] | None:
-    """Return what tells a directory from another of its name; None where there is none."""
-    try:
-        found = os.stat(folder)
-    except (FileNotFoundError, NotADirectoryError):
-        return None
-    return (found.st_dev, found.st_ino) if stat.S_ISDIR(found.st_mode) else None
-
-
-def _make_directories(folder: str) -> None:
-    """Create a directory and its parents, flushing each parent that gained an entry."""
-    if os.path.isdir(folder):
-        return
-    parent = os.path.dirname(folder)
-    if parent != folder:
-        _make_directories(parent)
-    with suppress(FileExistsError):
-        os.mkdir(folder)
-        _flush_directory(parent)
-    _require_directory(folder)
-
-
-def _require_directory(folder: str) -> None:
-    if not os.path.isdir(folder):
-        raise StorageError(f"{folder} is in the way: a directory of that name is needed")
-
-
-def _flush_directory(folder: str) -> None:
-    descriptor = os.open(folder, os.O_RDONLY | getattr(os, "O_DIRECTORY", 0))
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
-def _sweep(folder: str) -> None:
-    """Remove what killed writers left behind, once it is too old to be in use."""
-    oldest = time.time() - _STALE_SECONDS
-    for entry in list(os.scandir(folder)):
-        with suppress(OSError):
-            if entry.stat(follow_symlinks=False).st_mtime < oldest:
-                os.unlink(entry.path)
-
-
-def _walk(folder: str, parent: str, prefix: str) -> Iterator[ObjectInfo]:
-    """Yield the regular files below `folder` in the order of their whole keys.
-
-    A directory sorts as its name and a slash, which is where the keys inside it belong.
-    """
-    try:
-        with os.scandir(folder) as found:
-            entries = [(parent + e.name + "/" * e.is_dir(follow_symlinks=False), e) for e in found]
-    except (FileNotFoundError, NotADirectoryError):
-        return
-    for name, entry in sorted(entries, key=lambda item: item[0]):
-        if not (name.startswith(prefix) or prefix.startswith(name)) or name == f"{_PRIVATE}/":
-            continue
-        if name.endswith("/"):
-            yield from _walk(entry.path, name, prefix)
-        elif entry.is_file(follow_symlinks=False):
-            with suppress(FileNotFoundError):
-                status = entry.stat(follow_symlinks=False)
-                modified = datetime.fromtimestamp(status.st_mtime, UTC)
-                yield ObjectInfo(Key(name), status.st_size, modified)

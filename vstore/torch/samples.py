@@ -115,6 +115,7 @@ def make_torch_dataset(  # noqa: PLR0913 - Hangar's four, and how much to keep w
     memory_nbytes: int = MEMORY_NBYTES,
     cache_dir: str | os.PathLike[str] | None = None,
     cache_nbytes: int = CACHE_NBYTES,
+    cache_shared: bool = False,
 ) -> SampleDataset:
     """Return a map-style dataset over one or several columns of a commit.
 
@@ -136,7 +137,8 @@ def make_torch_dataset(  # noqa: PLR0913 - Hangar's four, and how much to keep w
             Samples are what they are without.
         memory_nbytes: how much memory decoded chunks may take, in each process.
         cache_dir: a directory on this machine to keep stored chunks in, shared by all
-            processes that name it; up to `cache_nbytes`.
+            processes that name it; up to `cache_nbytes`. Only this user can read it.
+        cache_shared: use a directory that other users may write to, and let them read it.
 
     Raises:
         InvalidInputError: the columns differ in length, or an argument makes no sense.
@@ -159,7 +161,7 @@ def make_torch_dataset(  # noqa: PLR0913 - Hangar's four, and how much to keep w
     fields = field_columns(listed, field_names, as_dict=as_dict)
     making = Making.of(fields, as_dict=as_dict, transforms=transforms or {}, ragged=ragged)
     memory_nbytes = as_integer("memory_nbytes", memory_nbytes, least=1)
-    disk = as_cache(cache_dir, cache_nbytes)
+    disk = as_cache(cache_dir, cache_nbytes, is_shared=cache_shared)
     flat = [i for i, field in zip(names, fields, strict=True) if field in making.flat]
     access = RandomAccess(source, memory_nbytes=memory_nbytes, disk=disk, flat=flat)
     return SampleDataset(access, making)

@@ -112,7 +112,7 @@ class SampleChunks:
         """Take from disk what is there, and put there what is not."""
         wanted: list[int] = []
         for i, spot in enumerate(spots):
-            data = None if spot.ref is None else disk.find(spot.ref.digest)
+            data = None if spot.ref is None else disk.find(spot.ref.digest, spot.ref.nbytes)
             if data is None:
                 wanted.append(i)
             else:

@@ -1,7 +1,5 @@
 """Reading ranges of local files into memory that is used again, or showing them in place."""
 
-from collections import OrderedDict
-from dataclasses import dataclass, field
 from typing import Any, Protocol, cast, runtime_checkable
 
 import numpy as np
@@ -13,11 +11,10 @@ from vstore.format.page import ChunkRef
 from vstore.reader.load.buffers import BufferPool
 from vstore.storage.local import LocalStore
 from vstore.storage.local_file import OpenFile
+from vstore.storage.open_files import OpenFiles
 from vstore.storage.store import Key, ObjectStore
 
 _BYTES = np.dtype(np.uint8)
-_MOST_FILES = 64
-"""How many files stay open at a time."""
 
 
 @runtime_checkable
@@ -31,17 +28,13 @@ class ShowingStore(Protocol):
         """
 
 
-@dataclass(frozen=True, slots=True)
 class ScratchStore:
-    """The reading half of a local store, whose ranges are in lent memory.
+    """The reading half of a local store, whose ranges are in lent memory, and files stay open."""
 
-    Files stay open: what they hold never changes, and opening one costs as much as reading
-    from it.
-    """
-
-    inner: LocalStore
-    pool: BufferPool
-    _files: OrderedDict[Key, OpenFile] = field(default_factory=OrderedDict)
+    def __init__(self, inner: LocalStore, pool: BufferPool) -> None:
+        self.inner = inner
+        self.pool = pool
+        self._files = OpenFiles(inner.open)
 
     @property
     def url(self) -> str:
@@ -60,12 +53,7 @@ class ScratchStore:
 
     def open(self, key: Key) -> OpenFile:
         """Return an object, open for reading. Safe to use from several threads."""
-        found = self._files.get(key)
-        if found is None:
-            found = self._files.setdefault(key, self.inner.open(key))
-            if len(self._files) > _MOST_FILES:
-                self._files.popitem(last=False)
-        return found
+        return self._files.get(key)
 
     def show(self, ref: ChunkRef, target: NDArray[Any]) -> bool:
         """Show a chunk's bytes in place of an array's memory, as they are in the file.
