@@ -353,6 +353,11 @@ BUGS = (
         "is_wrong |= shapes.prod(axis=1, dtype=np.float64) > _MOST_ELEMENTS", "pass",
     ),
     _bug(
+        "keys are those of all samples, not of the chosen ones",
+        ("tests/reader/test_keys.py",), "vstore/reader/source.py",
+        "label: self.keys.selection}", "label: Selection(self.keys.selection.rows)}",
+    ),
+    _bug(
         "a costly batch is not divided", TRANSFORMS, TRANSFORMING,
         "step = max(1, int(PART_SECONDS / max(1e-9, self._seconds)))", "step = 1 << 30",
     ),

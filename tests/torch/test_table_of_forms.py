@@ -57,7 +57,21 @@ ROWS: dict[str, tuple[Any, Any, dict[str, Any]]] = {
         {"transforms": {"x": letters}},
     ),
     "the mask of an optional column": (vstore.text().as_optional(), ["a", None, "b", None], {}),
+    "keys, `int` or none": (*TEXT, {"key_label": "key"}),
+    "keys, `str`": (*TEXT, {"key_label": "key"}),
+    "keys, `tuple`": (*TEXT, {"key_label": "key"}),
 }
+KEYS: dict[str, tuple[Any, Any]] = {
+    "keys, `str`": ("str", list("abcd")),
+    "keys, `tuple`": ("tuple", [("a", i) for i in range(4)]),
+}
+
+
+def looked_at(row: str) -> str:
+    """Return the name that a batch has for what a row of the table is about."""
+    if row.startswith("keys"):
+        return "key"
+    return "x.valid" if row.startswith("the mask") else "x"
 
 
 def told() -> dict[str, list[str]]:
@@ -76,19 +90,20 @@ def form(value: Any) -> str:
         kinds = {form(each) for each in value if each is not None}
         assert len(kinds) == 1
         return f"list of {kinds.pop()}"
-    names = {np.ndarray: "array", np.void: "record", str: "str", bytes: "bytes", dict: "dict"}
+    names: dict[type, str] = {np.ndarray: "array", np.void: "record"}
+    names |= {kind: kind.__name__ for kind in (str, bytes, dict, tuple)}
     return next((name for kind, name in names.items() if isinstance(value, kind)), "scalar")
 
 
 def forms(row: str, make: Any, data: Any, batch_size: int | None) -> str:
     """Return what all that a reader gives has in common; None stands for missing samples."""
-    name = "x.valid" if row.startswith("the mask") else "x"
+    name = looked_at(row)
     found = set()
     try:
         for collate in ("dict", "tuple"):
             made = make(data, batch_size=batch_size, collate=collate, **ROWS[row][2])
             for given in made:
-                value = given[name] if collate == "dict" else given[name == "x.valid"]
+                value = given[name] if collate == "dict" else given[name != "x"]
                 found.add("missing" if value is None else form(value))
     except vstore.InvalidInputError:
         return "refused"
@@ -97,7 +112,9 @@ def forms(row: str, make: Any, data: Any, batch_size: int | None) -> str:
 
 
 def loaded(data: Any, **options: Any) -> Any:
-    return DataLoader(StreamingDataset(data, **options), batch_size=None)
+    # Torch makes a list of a tuple, as the guide says, unless it is told to do nothing.
+    keys: Any = {"collate_fn": lambda batch: batch} if "key_label" in options else {}
+    return DataLoader(StreamingDataset(data, **options), batch_size=None, **keys)
 
 
 def test_the_table_has_these_rows() -> None:
@@ -109,7 +126,8 @@ def test_what_the_guide_tells_of_a_column_is_so(row: str) -> None:
     spec, values, _ = ROWS[row]
     repo = vstore.create(f"memory://forms-{list(ROWS).index(row)}")
     with repo.transaction("main", message="Add samples") as tx:
-        tx.create_table("t", {"x": spec}).extend({"x": values})
+        kind, keys = KEYS.get(row, (None, None))
+        tx.create_table("t", {"x": spec}, keys=kind).extend({"x": values}, keys=keys)
     table = repo.checkout("main")["t"]
     expected = told()[row]
     readers: list[Any] = [Reader, StreamingDataset]
@@ -121,12 +139,12 @@ def test_what_the_guide_tells_of_a_column_is_so(row: str) -> None:
 
 def by_position(row: str, table: Any, batch: str, sample: str) -> None:
     """Check a map-style dataset: in it, samples are what they are whatever becomes of a batch."""
-    name = "x.valid" if row.startswith("the mask") else "x"
+    name = looked_at(row)
     options = ROWS[row][2]
     for as_dict in (True, False):
         dataset = make_torch_dataset(table, as_dict=as_dict, field_names=["x"], **options)
         given = [dataset[i] for i in range(4)]
-        values = [each[name] if as_dict else each[name == "x.valid"] for each in given]
+        values = [each[name] if as_dict else each[name != "x"] for each in given]
         found = {form(each) for each in values if each is not None}
         assert sample in (*found, "refused")
         assert len(found) == 1
@@ -135,7 +153,7 @@ def by_position(row: str, table: Any, batch: str, sample: str) -> None:
         except vstore.InvalidInputError:
             assert batch == "refused"
             continue
-        made = [each[name] if as_dict else each[name == "x.valid"] for each in batches]
+        made = [each[name] if as_dict else each[name != "x"] for each in batches]
         assert {form(each) for each in made} == {batch}
         if options.get("ragged") == "flat":
             offsets = "x.offsets" if as_dict else "x_offsets"

@@ -11,7 +11,6 @@ from vstore.errors import InvalidInputError
 from vstore.faces import exported_from, internals
 from vstore.format.digest import digest_of
 from vstore.format.numbers import Ints
-from vstore.format.table.names import VALID_SUFFIX
 from vstore.reader.load.engine import Batch, Pass, Raw, one_behind_the_other
 from vstore.reader.load.randomness import Draws
 from vstore.reader.load.trial import Setting
@@ -70,7 +69,7 @@ class MixedStream:
             raise InvalidInputError("every member of a mixture needs a sample, or the weight 0")
         _check_columns(streams)
         self._streams = list(streams)
-        self._names = _names(streams[0])
+        self._names = streams[0].source.names
         self._label = _checked_label(mixture.label, self._names)
         self._samples = _epoch_samples(mixture.samples, sizes, self._proportions)
         self._options = streams[0].options
@@ -303,20 +302,18 @@ def _checked_label(label: Any, names: Sequence[str]) -> str | None:
     return label
 
 
-def _names(stream: Stream) -> list[str]:
-    """Return the names of what a batch holds before it is finished."""
-    names: list[str] = []
-    for name, column in stream.source.columns.items():
-        names += [name] if internals(column).valid is None else [name, name + VALID_SUFFIX]
-    return [*names, *stream.source.known]
-
-
 def _check_columns(streams: Sequence[Stream]) -> None:
     """Raise unless the members have the same columns of the same kinds."""
     first = streams[0].source.columns
     if len({(each.source.width, *each.source.known) for each in streams}) > 1:
         raise InvalidInputError(
             "the members differ in their rows: give all of them windows of one width, or none"
+        )
+    kinds_of_keys = {each.source.keys.kind for each in streams if each.source.keys is not None}
+    if len(kinds_of_keys) > 1:
+        found = ", ".join(sorted(str(kind) for kind in kinds_of_keys))
+        raise InvalidInputError(
+            f"the members differ in their keys ({found}), and a batch has keys of one kind"
         )
     for stream in streams[1:]:
         columns = stream.source.columns

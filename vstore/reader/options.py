@@ -42,6 +42,7 @@ class ReadOptions(TypedDict, total=False):
     replication: int
     rows: Any
     keys: Sequence[Any] | None
+    key_label: str | None
     weights: Any
     samples: int | None
     transforms: Transforms
@@ -98,6 +99,7 @@ class Choices:
     replication: int = 1
     rows: Any = None
     keys: Sequence[Any] | None = None
+    key_label: str | None = None
     weights: Any = None
     samples: int | None = None
     transforms: Transforms = field(default_factory=dict)
@@ -204,7 +206,7 @@ class Choices:
         ]
 
     def _source(self, data: Any, columns: Sequence[str] | None) -> Source:
-        source = Source.of(data, columns, rows=self.rows, keys=self.keys)
+        source = Source.of(data, columns, rows=self.rows, keys=self.keys, key_label=self.key_label)
         by_column = self.transforms if isinstance(self.transforms, Mapping) else {}
         unknown = set(by_column) - set(source.columns)
         if unknown:

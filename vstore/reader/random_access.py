@@ -31,7 +31,8 @@ class _Session:
 
     pid: int
     channels: dict[str, Channel]
-    feeds: dict[str, tuple[Selection, Feed]]
+    feeds: dict[str, tuple[Selection | None, Feed]]
+    """By name where the samples are, None for what is in memory, and what takes them."""
     pool: BufferPool
     lock: threading.Lock
 
@@ -88,7 +89,7 @@ class RandomAccess:
         with session.lock:
             found: Batch = {}
             for name, (selection, feed) in session.feeds.items():
-                value = feed.find(selection.row(position))
+                value = feed.find(position if selection is None else selection.row(position))
                 if value is ABSENT:
                     break
                 found[name] = value
@@ -107,17 +108,17 @@ class RandomAccess:
             return session
         pool = BufferPool()
         geometry = self._source.geometry
-        source, costs = self._source, self._costs
+        costs, wanted = self._costs, self._source.wanted(flat=self._flat)
         costs.settle()
         channels = open_channels(
-            source.wanted(flat=self._flat),
+            wanted,
             Memory(pool, self._memory_nbytes, costs.meter, costs.disk),
             unit_rows=_ROWS_AT_A_TIME,
             rows_per_block=geometry.rows_per_chunk,
         )
         costs.count_opened(channels)
         feeds = {
-            name: (self._source.selections[name.removesuffix(VALID_SUFFIX)], channel.feed)
+            name: (wanted.selections.get(name.removesuffix(VALID_SUFFIX)), channel.feed)
             for name, channel in channels.items()
         }
         self._session = _Session(os.getpid(), channels, feeds, pool, threading.Lock())

@@ -44,12 +44,16 @@ class Reader:
             is divided among them (tensor or sequence parallel) need. Groups of this many ranks
             share the samples then, and `batch_size` is that of each group.
         rows: which samples: an index over positions, or a function that gets the columns
-            by name and returns one, such as `lambda c: c["label"][:] == 3`. Positions of the
+            by name and returns one, such as `lambda c: c["label"][:] == 3`; the keys of all
+            samples are `c.sample_keys()`. Positions of the
             shape (samples, width), or `Windows`, make one sample of every `width` rows: a batch
             has arrays of the shape (batch, width, ...), and lists of lists.
             For a `Mixture` a function, asked for each member, or a list of one choice for each.
         keys: which samples, by their keys. The beginning of tuple keys, such as their first part,
             stands for all samples below it.
+        key_label: under which name batches have the samples' keys, such as `"key"`: an array of
+            int keys, a list of others. Samples that have no keys are named by their positions in
+            the table. If there are several tables, they are the keys of the first column's.
         weights: how often each sample is drawn, compared with the others: one number for each
             sample that is read, shape (samples,). Each epoch draws as many samples as there are,
             with replacement, anew. Needs `shuffle`. For a `Mixture`, a list with one such for

@@ -1,7 +1,7 @@
 """What is read: columns of equal length, and some of their samples."""
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from multiprocessing.context import get_spawning_popen
 from typing import Any
@@ -16,6 +16,7 @@ from vstore.format.digest import digest_of
 from vstore.format.numbers import Positions
 from vstore.format.table.names import VALID_SUFFIX
 from vstore.reader.joining import at_keys, matched
+from vstore.reader.key_column import KeyColumn, sample_keys
 from vstore.reader.load.session import Geometry, Selection, Wanted, stored_array
 from vstore.reader.windows import WINDOW, WINDOW_VALID, Windows, resolved
 from vstore.reading.column import Column
@@ -35,6 +36,8 @@ class Source:
     selections: Mapping[str, Selection]
     known: Mapping[str, NDArray[Any]] = field(default_factory=dict)
     """What batches have besides, in memory: an array with one row for each sample, by name."""
+    keys: KeyColumn | None = None
+    """The samples' keys, where batches have them. The order does not depend on it."""
 
     @classmethod
     def of(
@@ -44,6 +47,7 @@ class Source:
         *,
         rows: Any = None,
         keys: Sequence[Any] | None = None,
+        key_label: str | None = None,
     ) -> "Source":
         """Return some columns of a table, of a mapping or of a sequence of columns.
 
@@ -53,6 +57,7 @@ class Source:
             rows: which samples, in which order: an index over positions, windows of them, or
                 a function of the columns by name that returns one.
             keys: which samples, in which order, by their keys.
+            key_label: under which name batches have the samples' keys.
 
         Raises:
             InvalidInputError: there is no column, or they differ in length and have no keys.
@@ -69,11 +74,10 @@ class Source:
         else:
             picked, known = _at_rows(data, columns, rows)
             places = {name: _through(places, picked) for name, places in matched(columns).items()}
-        found = cls(
-            columns,
-            {name: Selection(internals(c).rows, places[name]) for name, c in columns.items()},
-            known,
-        )
+        selections = {n: Selection(internals(c).rows, places[n]) for n, c in columns.items()}
+        found = cls(columns, selections, known)
+        if key_label is not None:
+            found = replace(found, keys=found._key_column(key_label))
         if not len(found) and (rows is not None or keys is not None):
             most = len(next(iter(columns.values())))
             raise InvalidInputError(f"none of the {most:,} samples was chosen: nothing to read")
@@ -102,9 +106,29 @@ class Source:
         """How the columns are best read together."""
         return Geometry.of(self.columns)
 
+    def _key_column(self, label: str) -> KeyColumn:
+        first = next(iter(self.columns))
+        keys = KeyColumn(label, self.columns[first], self.selections[first])
+        return keys.checked(self.names)
+
+    @property
+    def names(self) -> list[str]:
+        """The names of what a batch holds as it is read, in order."""
+        names: list[str] = []
+        for name, column in self.columns.items():
+            names += [name] if internals(column).valid is None else [name, name + VALID_SUFFIX]
+        return [*names, *([] if self.keys is None else [self.keys.label]), *self.known]
+
     def wanted(self, *, flat: Collection[str] = ()) -> Wanted:
         """Return what is to be opened; of `flat` columns, samples come one behind the other."""
-        return Wanted(self.columns, self.selections, self.known, flat)
+        if self.keys is None:
+            return Wanted(self.columns, self.selections, self.known, flat)
+        label, column = self.keys.label, self.keys.opened()
+        if column is None:
+            known = {label: self.keys.positions(), **self.known}
+            return Wanted(self.columns, self.selections, known, flat)
+        selections = {**self.selections, label: self.keys.selection}
+        return Wanted({**self.columns, label: column}, selections, self.known, flat)
 
     @property
     def width(self) -> int | None:
@@ -198,7 +222,11 @@ def _column_not_found(name: str, columns: Iterable[str]) -> NotFoundError:
 
 
 class _ByName(dict[str, Column]):
-    """Columns by name, for a user's function."""
+    """Columns by name, for a user's function, and the keys of their samples."""
+
+    def sample_keys(self) -> NDArray[Any]:
+        """Return the keys of all samples in order; positions where the samples have no keys."""
+        return sample_keys(next(iter(self.values())))
 
     def __missing__(self, name: str) -> Column:
         raise _column_not_found(name, self)

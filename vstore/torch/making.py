@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
@@ -14,6 +14,7 @@ from vstore.faces import internals
 from vstore.format.table.flat import Flat
 from vstore.format.table.names import VALID_SUFFIX
 from vstore.reader.chosen_forms import forms_of
+from vstore.reader.key_column import KeyColumn
 from vstore.reader.load.finishing import Finisher, Transforms, wants_generator
 from vstore.reader.load.forms import AS_STORED, Form, Ragged, Results, one_by_one
 from vstore.reading.column import Column
@@ -60,6 +61,14 @@ class Making:
         _check_different([*forms, *parts])
         lists = {name for name, column in columns.items() if not _has_tensors(column)}
         return cls(forms, frozenset(lists - set(by_column)), as_dict, transforms, own)
+
+    def with_keys(self, keys: KeyColumn) -> "Making":
+        """Return how samples are made that have their keys, too."""
+        keys.checked([*self.forms, *(n + s for n, f in self.forms.items() for s in f.suffixes)])
+        if not self.as_dict and sample_type((keys.label,))._fields != (keys.label,):
+            raise InvalidInputError(f"key_label must be a Python name, not {keys.label!r}")
+        lists = self.lists | {keys.label} if keys.is_listed else self.lists
+        return replace(self, forms={**self.forms, keys.label: AS_STORED}, lists=lists)
 
     def __reduce__(self) -> tuple[Any, ...]:
         # The type of samples is made where it is needed.

@@ -112,6 +112,7 @@ def make_torch_dataset(  # noqa: PLR0913 - Hangar's four, and how much to keep w
     as_dict: bool = False,
     transforms: Transforms | None = None,
     ragged: Ragged | Mapping[str, Ragged] | None = None,
+    key_label: str | None = None,
     memory_nbytes: int = MEMORY_NBYTES,
     cache_dir: str | os.PathLike[str] | None = None,
     cache_nbytes: int = CACHE_NBYTES,
@@ -135,6 +136,8 @@ def make_torch_dataset(  # noqa: PLR0913 - Hangar's four, and how much to keep w
         ragged: what a batch of torch's own collation has of arrays and images that differ in
             shape, for all columns or by name, as of a `StreamingDataset`; a list when None.
             Samples are what they are without.
+        key_label: the name of a last field that has the samples' keys, or, where they have none,
+            their positions in the table of the first column.
         memory_nbytes: how much memory decoded chunks may take, in each process.
         cache_dir: a directory on this machine to keep stored chunks in, shared by all
             processes that name it; up to `cache_nbytes`. Only this user can read it.
@@ -157,9 +160,12 @@ def make_torch_dataset(  # noqa: PLR0913 - Hangar's four, and how much to keep w
     if index_range is not None and not isinstance(index_range, slice):
         raise InvalidInputError(f"index_range must be a slice, not {index_range!r}")
     names = [f"{i}" for i in range(len(listed))]
-    source = Source.of(dict(zip(names, listed, strict=True)), rows=index_range, keys=keys)
+    by_name = dict(zip(names, listed, strict=True))
+    source = Source.of(by_name, rows=index_range, keys=keys, key_label=key_label)
     fields = field_columns(listed, field_names, as_dict=as_dict)
     making = Making.of(fields, as_dict=as_dict, transforms=transforms or {}, ragged=ragged)
+    if source.keys is not None:
+        making = making.with_keys(source.keys)
     memory_nbytes = as_integer("memory_nbytes", memory_nbytes, least=1)
     disk = as_cache(cache_dir, cache_nbytes, is_shared=cache_shared)
     flat = [i for i, field in zip(names, fields, strict=True) if field in making.flat]
