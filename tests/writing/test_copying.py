@@ -183,3 +183,30 @@ def test_a_commit_that_garbage_collection_deleted_cannot_be_copied_from(repo: Re
         with pytest.raises(vstore.InvalidInputError, match="is not in"):
             tx.copy_from(lost, "data/field", "back")
         tx.discard()
+
+
+@pytest.mark.parametrize("verb", ["copy", "move"])
+@pytest.mark.parametrize("chunks", [10, 400])
+@pytest.mark.parametrize("is_new", [True, False])
+def test_what_was_changed_is_read_and_changed_where_it_went(
+    verb: str, chunks: int, is_new: bool
+) -> None:
+    repository = repositories.in_memory()
+    values = np.arange(chunks)
+    tx = repository.transaction(message="Change")
+    tx.create_array("a", shape=(chunks,), dtype="int64", chunk_shape=(1,))[:] = values
+    if not is_new:
+        tx.commit()
+        tx = repository.transaction(message="Change")
+        tx["a"][:5] = values[:5] = 7
+    getattr(tx, verb)("a", "b")
+    np.testing.assert_array_equal(tx["b"][:], values)
+    if verb == "copy":
+        tx["a"][0] = -1
+        tx.copy("b", "c")
+        np.testing.assert_array_equal(tx["c"][:], values)
+    tx["b"][-1] = values[-1] = 99
+    np.testing.assert_array_equal(tx["b"][:], values)
+    tx.commit()
+    np.testing.assert_array_equal(repository.checkout()["b"][:], values)
+    assert repository.fsck(mode="full").is_sound

@@ -318,8 +318,9 @@ def test_a_commit_is_never_older_than_its_parent() -> None:
     future = datetime.now(UTC) + timedelta(days=400)
     with repository.transaction("main", message="1", time=future, allow_empty=True):
         pass
-    with repository.transaction("main", message="2", allow_empty=True) as tx:
-        pass
+    tx = repository.transaction("main", message="2", allow_empty=True)
+    with pytest.warns(UserWarning, match="still to come"):
+        tx.commit()
     made_now = internals(tx).commit_made
     assert made_now is not None
     assert made_now.time == future

@@ -17,6 +17,7 @@ from vstore.format.commit import (
 from vstore.format.digest import Digest, digest_of
 from vstore.history.commits import ReadCommit
 from vstore.reading.fetch import Fetcher
+from vstore.writing.clock import CommitClock
 from vstore.writing.commit_options import CommitOptions
 from vstore.writing.packs import PackWriter
 from vstore.writing.staged_tree import Contents
@@ -35,6 +36,7 @@ class CommitWriter:
         self._parent = None if base is None else fetcher.commit(base)
         now = datetime.now(UTC)
         self._began = now if self._parent is None else max(now, parse_time(self._parent.time))
+        self._clock = CommitClock(fetcher, self._parent)
         self._last: Digest | None = None
 
     def write(
@@ -46,7 +48,21 @@ class CommitWriter:
         """
         if self._is_unchanged(contents) and not self._options.allow_empty:
             return None
-        return self._store(contents, self._options, meanwhile)
+        if self._options.time is None:
+            self._clock.prepare()
+        made = self._store(contents, self._options, meanwhile)
+        time = self._find_right_time(*made)
+        if time is not None:
+            made = self._store(contents, replace(self._options, time=time))
+        return made
+
+    def _find_right_time(self, digest: Digest, made: CommitDocument) -> datetime | None:
+        """Return when a commit was made if the clock that dated it is wrong."""
+        if self._options.time is not None:
+            return None
+        found = self._clock.find_right_time(object_keys.commit(digest), parse_time(made.time))
+        parents = (parse_time(self._fetcher.commit(Digest(name)).time) for name in made.parents)
+        return None if found is None else max([found, *parents])
 
     def write_part(self, contents: Contents) -> Digest:
         """Store a commit that no branch is to name; the same one for the same contents."""
@@ -64,13 +80,13 @@ class CommitWriter:
         digest = digest_of(data)
         if digest == self._last:
             return digest, new
-        self._last = digest
         for name, part in contents.parts.items():
             self._writer.upload(object_keys.index(name), part)
         self._writer.upload(object_keys.commit(digest), data)
         if meanwhile is not None:
             meanwhile()
         self._writer.finish()
+        self._last = digest
         self._fetcher.remember_commit(digest, new)
         return digest, new
 

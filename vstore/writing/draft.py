@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Protocol
 
-from vstore.errors import ClosedError
+from vstore.errors import ClosedError, StorageError
 from vstore.format.commit import Changes, CommitDocument
 from vstore.format.digest import Digest
 from vstore.history.commits import Commit, describe
@@ -43,7 +43,8 @@ class Draft:
 
     `branch` is the one that the commit is to move, None if it is to be on none; `label` says
     what the draft is for. `staged` has the verbs that stores and merges change nodes by;
-    `commit_made` is the commit, once there is one.
+    `commit_made` is the commit, once there is one; `has_failed` says that it could not be made
+    so far.
     """
 
     def __init__(
@@ -60,6 +61,7 @@ class Draft:
         self.branch = None if publish is None else publish.branch
         self.label = label
         self.is_open = True
+        self.has_failed = False
         self.contributions: Contributions | None = None
         self.commit_made: Commit | None = None
         self._publish = publish
@@ -100,7 +102,7 @@ class Draft:
     def checkpoint(self) -> Digest:
         """Store what the transaction holds as a commit that no branch names, and go on."""
         self.require_open()
-        with self._writer.uninterrupted():
+        with self._writer.to_its_end(unless=StorageError):
             return self._commits.write_part(self.staged.encode())
 
     def adopt(self, digest: Digest, changes: Mapping[str, Changes]) -> None:
@@ -108,11 +110,22 @@ class Draft:
         self.staged.adopt(digest, changes)
 
     def commit(self) -> Commit | None:
-        """Make the commit and move the branch; return None where nothing was changed."""
-        written = self.write()
-        if written is None:
-            return None
-        self.commit_made = (self._publish or describe)(*written)
+        """Make the commit and move the branch; return None where nothing was changed.
+
+        Where the store fails before the branch was touched the draft stays open, to be tried
+        again.
+        """
+        try:
+            written = self._write()
+            if written is not None:
+                self.commit_made = (self._publish or describe)(*written)
+        except StorageError:
+            self.has_failed = True
+            raise
+        except BaseException:
+            self.close()
+            raise
+        self.close()
         return self.commit_made
 
     def write(self) -> tuple[Digest, CommitDocument] | None:
@@ -120,13 +133,22 @@ class Draft:
 
         The transaction is finished afterwards, whether or not this raises.
         """
-        self.require_open()
         try:
-            self.take_contributions(last=True)
-            meanwhile = None if self._publish is None else self._publish.prepare
-            return self._commits.write(self.staged.encode(), meanwhile=meanwhile)
+            return self._write()
         finally:
             self.close()
+
+    def _write(self) -> tuple[Digest, CommitDocument] | None:
+        self.require_open()
+        self.take_contributions(last=True)
+        meanwhile = None if self._publish is None else self._publish.prepare
+        return self._commits.write(self.staged.encode(), meanwhile=meanwhile)
+
+    @property
+    def would_be_lost(self) -> bool:
+        """Whether there is work that no commit has, and of which its owner was not told."""
+        is_changed = self.contributions is not None or self.staged.is_changed
+        return self.is_open and self.branch is not None and is_changed and not self.has_failed
 
     def close(self) -> None:
         """Finish the transaction; what was not committed is given up."""

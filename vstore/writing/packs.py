@@ -66,6 +66,14 @@ class Lane:
 
 
 @dataclass(slots=True, eq=False)
+class _Upload:
+    """An object on its way to the store; what `start` does can be done again."""
+
+    start: "Callable[[], Future[None]]"
+    future: "Future[None]"
+
+
+@dataclass(slots=True, eq=False)
 class _Submitted:
     lane: Lane
     chunk: PendingChunk
@@ -92,10 +100,12 @@ class PackWriter:
         self._queued_nbytes = 0
         self._lanes: dict[str, Lane] = {}
         self._by_digest: dict[bytes, PendingChunk] = {}
-        self._uploads: list[Future[None]] = []
+        self._uploads: deque[_Upload] = deque()
+        self._failed: list[_Upload] = []
         self._placing: list[Future[None]] = []
         self._closed = False
         self._interruption: BaseException | None = None
+        self._depth = 0
         self.stored_nbytes = 0
 
     def submit(
@@ -103,7 +113,7 @@ class PackWriter:
     ) -> PendingChunk:
         """Take one chunk of the array at `path`; `known` is what its base commit holds there."""
         self._require_usable()
-        self._check_uploads()
+        self._note_failures()
         chunk = PendingChunk()
         chunk.future = self._encoder_pool().submit(_encode, encode)
         lane = self._lanes.setdefault(path, Lane(path))
@@ -123,14 +133,30 @@ class PackWriter:
     def uninterrupted(self) -> Iterator[None]:
         """Refuse to go on, and to commit, if what runs inside does not come to its end.
 
-        Otherwise a caller who catches the error and commits would store half a change.
+        Otherwise a caller who catches the error and commits would store half a change. What
+        could not be uploaded is tried again before anything is changed.
         """
         self._require_usable()
+        if not self._depth:
+            self._note_failures()
+            if self._failed:
+                self.finish()
+        with self.to_its_end():
+            yield
+
+    @contextmanager
+    def to_its_end(self, *, unless: type[Exception] | tuple[()] = ()) -> Iterator[None]:
+        """Do as `uninterrupted` where nothing is changed; `unless` leaves all as it was."""
+        self._depth += 1
         try:
             yield
+        except unless:
+            raise
         except BaseException as exc:
             self._interruption = self._interruption or exc
             raise
+        finally:
+            self._depth -= 1
 
     def _require_usable(self) -> None:
         if self._interruption is not None:
@@ -189,13 +215,29 @@ class PackWriter:
 
     def upload(self, key: Key, data: bytes) -> None:
         """Store an immutable object in the background."""
-        self._uploads.append(self._uploader_pool().submit(self._store.put, key, data))
+        self._start(lambda: self._uploader_pool().submit(self._store.put, key, data))
+
+    def _start(self, start: "Callable[[], Future[None]]") -> None:
+        self._uploads.append(_Upload(start, start()))
 
     def finish(self) -> None:
-        """Wait until all uploads are stored, or raise what the first failed one raised."""
-        for upload in self._uploads:
-            upload.result()
-        self._uploads.clear()
+        """Wait until all uploads are stored, or raise what the first failed one raised.
+
+        Those that failed are kept; the next call tries them again.
+        """
+        while self._failed:
+            self._start(self._failed[-1].start)
+            self._failed.pop()
+        error: BaseException | None = None
+        while self._uploads:
+            error = self._uploads[0].future.exception() or error
+            self._note_result(self._uploads.popleft())
+        if error is not None:
+            raise error
+
+    def _note_result(self, upload: _Upload) -> None:
+        if upload.future.exception() is not None:
+            self._failed.append(upload)
 
     def close(self) -> None:
         """Give up what is not uploaded yet and stop the threads."""
@@ -225,7 +267,7 @@ class PackWriter:
         chunk, future = item.chunk, item.chunk.future
         if future is None:
             raise AssertionError
-        with self.uninterrupted():
+        with self.to_its_end():
             encoded = future.result()
         chunk.future = None
         if encoded is None:
@@ -256,16 +298,21 @@ class PackWriter:
 
     def _close_pack(self, chunks: list[PendingChunk]) -> None:
         """Let a thread make a pack of chunks and store it."""
-        self._slots.acquire()
+        if len(self._failed) >= UPLOADS:
+            self.finish()
         placed: Future[None] = Future()
-        try:
-            self.stored_nbytes += sum(len(chunk.data or b"") for chunk in chunks)
-            upload = self._uploader_pool().submit(self._store_pack, chunks, placed)
-        except BaseException:
-            self._slots.release()
-            raise
+
+        def start() -> "Future[None]":
+            self._slots.acquire()
+            try:
+                return self._uploader_pool().submit(self._store_pack, chunks, placed)
+            except BaseException:
+                self._slots.release()
+                raise
+
+        self.stored_nbytes += sum(len(chunk.data or b"") for chunk in chunks)
+        self._start(start)
         self._placing.append(placed)
-        self._uploads.append(upload)
 
     def _store_pack(self, chunks: list[PendingChunk], placed: "Future[None]") -> None:
         try:
@@ -274,7 +321,8 @@ class PackWriter:
             except BaseException as exc:
                 placed.set_exception(exc)
                 raise
-            placed.set_result(None)
+            if not placed.done():
+                placed.set_result(None)
             self._store.put(object_keys.pack(pack.digest), data)
             self._lease.keep()
             for chunk in chunks:
@@ -293,10 +341,11 @@ class PackWriter:
             offset += nbytes
         return pack, data
 
-    def _check_uploads(self) -> None:
-        for upload in [upload for upload in self._uploads if upload.done()]:
-            upload.result()
+    def _note_failures(self) -> None:
+        """Set uploads aside that are over."""
+        for upload in [upload for upload in self._uploads if upload.future.done()]:
             self._uploads.remove(upload)
+            self._note_result(upload)
 
 
 def _encode(encode: Encode) -> tuple[bytes, bytes] | None:

@@ -341,6 +341,11 @@ class StagedArray:
             node = replace(node, metadata=_keep_equal(self._base.metadata, node.metadata))
         return node, pages
 
+    @property
+    def is_touched(self) -> bool:
+        """Whether any chunk was written."""
+        return bool(self._dirty or self._staged)
+
     def touched(self) -> Iterator[int]:
         """Yield the numbers of the chunks that were written."""
         yield from sorted(self._dirty.keys() | self._staged.keys())

@@ -154,6 +154,11 @@ class StagedTable:
         """The group's node; its children are as they were."""
         return self.held.node
 
+    @property
+    def is_changed(self) -> bool:
+        """Whether anything of the table was changed."""
+        return bool(self._pending) or self.changes() != Changes()
+
     def changes(self) -> Changes:
         """Return how many samples were added, changed and removed."""
         return self.held.changes()

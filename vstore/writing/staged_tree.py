@@ -63,7 +63,6 @@ class StagedTree:
         self._arrays: dict[str, StagedArray] = {}
         self._schema: set[str] = set()
         self._put: dict[str, Changes] = {}
-        self._kept: dict[Digest, bytes] = {}
         self._tree = Tree(_IMPLIED, self._load_documents)
         if base is not None:
             self._tree = self._read_tree(base, what=what)
@@ -264,11 +263,18 @@ class StagedTree:
             staged.update(parts)  # type: ignore[arg-type]
 
     def copy(self, old: str, new: str) -> None:
-        """Copy a node, as it is, to where nothing is; no chunk is read or written twice."""
+        """Copy a node, as it is, to where nothing is; no chunk is read or written twice.
+
+        What the copy refers to is stored when this returns, so that it can be read.
+        """
         self.require_open()
         self.flush()
-        tree, pages = self._with_chunks()
-        self._kept |= pages
+        tree, pages = self._with_chunks(below=old)
+        for name, page in pages.items():
+            if name not in self._stored_nodes:
+                self._staging.writer.upload(object_keys.index(name), page)
+        self._staging.writer.finish()
+        self._stored_nodes |= pages.keys()
         self.put_copy(new, tree.get(old), tree)
 
     def put_copy(self, path: str, node: Node, tree: Tree) -> None:
@@ -296,12 +302,22 @@ class StagedTree:
 
     # What is committed --------------------------------------------------------------
 
+    @property
+    def is_changed(self) -> bool:
+        """Whether anything was changed, as far as can be told without work."""
+        return bool(
+            self._schema
+            or self._put
+            or any(table.is_changed for table in self._tables.values())
+            or any(array.is_touched for array in self._arrays.values())
+        )
+
     def encode(self) -> Contents:
         """Send all that is still held to the codec, and return what a commit would hold."""
         changes = self.flush()
         tree, pages = self._with_chunks()
         value, objects = trees.encode(tree.root, tree.load)
-        parts = (self._kept | pages | objects).items()
+        parts = (pages | objects).items()
         fresh = {name: part for name, part in parts if name not in self._stored_nodes}
         return Contents(value, changes, fresh)
 
@@ -319,23 +335,26 @@ class StagedTree:
         self._staging.writer.seal()
         return {path: change for path, change in changes.items() if change != Changes()}
 
-    def _with_chunks(self) -> tuple[Tree, dict[Digest, bytes]]:
-        """Return the nodes with the chunks that were written, and the new pages that hold them."""
+    def _with_chunks(self, *, below: str = "") -> tuple[Tree, dict[Digest, bytes]]:
+        """Return the nodes with the chunks that were written, and the new pages that hold them.
+
+        Of those at and below a path only, if one is given.
+        """
         tree, pages = self._tree, dict[Digest, bytes]()
-        for path, table in self._tables.items():
-            children = {}
+        for path in _below(below, self._tables):
+            table, children = self._tables[path], {}
             for name, array in table.arrays():
                 node, fresh = array.finish()
                 children[name] = node
                 pages |= fresh
             tree = tree.put(path, replace(table.node, children=children))
-        for path, array in self._arrays.items():
-            node, fresh = array.finish()
+        for path in _below(below, self._arrays):
+            node, fresh = self._arrays[path].finish()
             tree = tree.put(path, node)
             pages |= fresh
         return tree, pages
 
 
 def _below(path: str, paths: Iterable[str]) -> list[str]:
-    """Return those of the paths that are `path` or are below it."""
-    return [name for name in paths if f"{name}/".startswith(f"{path}/")]
+    """Return those of the paths that are `path` or are below it; all where it is empty."""
+    return [name for name in paths if not path or f"{name}/".startswith(f"{path}/")]

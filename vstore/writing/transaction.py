@@ -1,5 +1,6 @@
 """Changes that become one commit, or nothing."""
 
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Protocol, Self
@@ -52,7 +53,9 @@ class Transaction(Lookup[str, Any]):
     so far. For a type checker `[...]` gives `Any`; `table`, `array` and `group` say what is
     meant, and have types.
 
-    As a context manager it commits on a normal exit and discards on an exception. Data
+    As a context manager it commits on a normal exit and discards on an exception. One that
+    is forgotten with changes that were neither committed nor discarded gives a
+    `ResourceWarning`. Data
     streams to the store while it is written; memory stays bounded as
     `vstore.writing.packs` says. Not safe for use by several threads.
     """
@@ -316,9 +319,23 @@ class Transaction(Lookup[str, Any]):
 
         Raises:
             ConflictError: the branch moved since the transaction began; nothing changed.
+            StorageError: the store failed before the branch moved. The transaction stays
+                open with all that it holds: mend the store, and commit again.
             UnknownOutcomeError: the store did not say whether the branch moved.
         """
         return self._internals.commit()
+
+    def __del__(self) -> None:
+        """Say that work is lost where nobody committed or discarded it."""
+        draft = self.__dict__.get("_internals")
+        if draft is not None and draft.would_be_lost:
+            warnings.warn(
+                f"{self!r} was forgotten, and what it holds is lost: call `commit()` or "
+                "`discard()`, or use it in a `with` statement",
+                ResourceWarning,
+                stacklevel=2,
+                source=self,
+            )
 
     def __repr__(self) -> str:
         state = "open" if self.is_open else "finished"
