@@ -178,3 +178,42 @@ def test_printing_a_large_new_table_reads_no_keys() -> None:
     fresh, store = counted(repo)
     assert str(fresh.diff("main~1", "main")) == "t: table added, 50,000 samples"
     assert not [request for request in store.requests if "packs/" in request.key]
+
+
+def test_attributes_of_a_table_without_samples_did_not_change() -> None:
+    repo = new_repository()
+    with repo.transaction("main", message="Start") as tx:
+        columns = {"n": vstore.ndarray((), "int64")}
+        tx.create_table("t", columns, attributes={"unit": "m"}).append({"n": 1})
+    with repo.transaction("main", message="Delete") as tx:
+        tx["t"].delete([0])
+    assert repo.diff("main~1", "main").tables["t"].attributes == {}
+    assert repo.diff("main", "main~1").tables["t"].attributes == {}
+
+
+def both_made(columns: list[dict[str, Any]], keys: list[Any]) -> vstore.TableDiff:
+    """Return the difference between two tables that two branches made at one path."""
+    repo = new_repository()
+    with repo.transaction("main", message="Start") as tx:
+        tx.create_array("a", shape=(1,), dtype="int8")
+    for branch, each, key_kind in zip(("one", "other"), columns, keys, strict=True):
+        repo.branches.create(branch, at="main")
+        with repo.transaction(branch, message="Make") as tx:
+            names = {"str": ["a"], "int": [1], None: None}[key_kind]
+            tx.create_table("t", each, keys=key_kind).extend({"n": [1]}, keys=names)
+    return repo.diff("one", "other").tables["t"]
+
+
+@pytest.mark.parametrize("keys", [("str", "int"), ("str", None), (None, "int")])
+def test_tables_that_name_samples_differently_have_none_in_common(keys: Any) -> None:
+    names = {"str": "a", "int": 1, None: 0}
+    column = {"n": vstore.ndarray((), "int64")}
+    diff = both_made([column, column], keys)
+    assert (diff.removed, diff.added, diff.changed) == ([names[keys[0]]], [names[keys[1]]], {})
+
+
+def test_a_column_that_samples_may_lack_on_one_side_alone_is_of_another_form() -> None:
+    column = vstore.ndarray((), "int64")
+    diff = both_made([{"n": column}, {"n": column.as_optional()}], ["str", "str"])
+    assert [pair.name for pair in diff.retyped] == ["n"]
+    assert diff.changed == {}

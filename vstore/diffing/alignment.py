@@ -92,8 +92,9 @@ def align(old: StoredTable, new: StoredTable, lineage: Lineage | None = None) ->
     `lineage` is where the states are in history; without it one is taken to have come from
     the other, with no commit of another line between them.
     """
-    if old.key_kind is not None and old.key_kind == new.key_kind:
-        return _align_by_key(old, new)
+    if old.key_kind is not None or new.key_kind is not None:
+        is_alike = old.key_kind == new.key_kind
+        return _align_by_key(old, new) if is_alike else _strangers(old, new)
     if _layout(old) == _layout(new):
         return _align_through_merges(old, new, None if new.node.table is None else lineage)
     if lineage is None or lineage.is_one_line:
@@ -102,6 +103,12 @@ def align(old: StoredTable, new: StoredTable, lineage: Lineage | None = None) ->
         if _is_compacted(new, old):
             return _align_compacted(new, old).reversed()
     return _align_by_order(old, new)
+
+
+def _strangers(old: StoredTable, new: StoredTable) -> Alignment:
+    """Match no sample with another, in tables that name their samples differently."""
+    sides = old.rows, new.rows
+    return Alignment(live_rows(old), live_rows(new), no_rows(), no_rows(), 0, no_rows(), sides)
 
 
 def _align_through_merges(old: StoredTable, new: StoredTable, lineage: Lineage | None) -> Alignment:

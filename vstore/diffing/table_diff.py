@@ -172,7 +172,7 @@ class TableDiff:
 
     @cached_property
     def retyped(self) -> list[ColumnPair]:
-        """The columns whose data type, sample shape, chunks or codecs differ."""
+        """The columns whose data type, sample shape, optionality, chunks or codecs differ."""
         if self.old is None or self.new is None:
             return []
         old, new = self.old, self.new
@@ -207,7 +207,8 @@ class TableDiff:
     def attributes(self) -> dict[str, AttributeChange]:
         """The attributes of the table and, as `column.name`, of its columns that differ."""
         old, new = self.old, self.new
-        found = attribute_changes(old.attributes if old else {}, new.attributes if new else {})
+        before, after = (None if table is None else table.attributes for table in (old, new))
+        found = attribute_changes(before, after)
         if self._only is not None:
             found = {}
         for pair in self.columns:
@@ -273,4 +274,4 @@ def _present(samples: NDArray[Any]) -> NDArray[np.bool_]:
 
 def _form(table: StoredTable, name: str) -> tuple[object, ...]:
     info = table.infos[name]
-    return info.kind, info.dtype, info.shape, schema(stored(table, name).metadata)
+    return info.kind, info.dtype, info.shape, info.optional, schema(stored(table, name).metadata)
