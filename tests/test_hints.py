@@ -128,6 +128,15 @@ a, b = repo.checkout()["keyed"], repo.checkout()["other"]
          before=CHANGE + "values = np.array([1.0, 2.0])"),
     Case("masked-values", "tx['train'].extend({'label': values, 'name': ['x', 'y']})",
          before=CHANGE + "values = np.ma.MaskedArray([1, 2], [True, False])"),
+    Case("missing-positions", "table['label'][positions]",
+         before="positions = np.ma.MaskedArray([0, 1], [False, True])", helps=False),
+    Case("missing-samples", "np.asarray(table['age'])", before="""
+with repo.transaction(message="Second") as tx:
+    column = vstore.ndarray((), "int64").as_optional()
+    tx.create_table("people", {"age": column}).extend({"age": [1, None]})
+table = repo.checkout()["people"]
+"""),
+    Case("missing-values", "tx['grid'][0] = None", before=CHANGE),
     Case("missing-keys", "table.extend(values)", helps=False,
          before=CHANGE + "table, values, keys = tx['keyed'], {'x': [1]}, ['b']"),
     Case("no-batch-size", "vstore.reader.Reader(table)", around="vstore.reader.Reader(table, {})"),
@@ -168,6 +177,10 @@ a, b = repo.checkout()["keyed"], repo.checkout()["other"]
          "tx.create_table('b', {'x': vstore.ndarray((), 'int64', codecs='best')})",
          before=CHANGE),
     Case("unsupported-dtype", "tx.create_array('b', shape=(1,), dtype=object)", before=CHANGE),
+    Case("unsupported-dtype", "vstore.ndarray((), str)"),
+    Case("unsupported-dtype", "vstore.ndarray((), None)"),
+    Case("unsupported-tensor", "tx['train'].extend({'label': tensor, 'name': ['x']})",
+         before=CHANGE + "import torch\ntensor = torch.ones(1, device='meta')"),
     Case("unsupported-dtype", "tx.create_array('b', shape=(1,), dtype='(2,)i4')", before=CHANGE),
     Case("broken-transaction", "tx['tenths'].extend({'x': [0.5]})", before=TENTHS + INEXACT),
     Case("format-too-new", "repo.transaction(message='m')", before="""

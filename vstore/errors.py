@@ -217,6 +217,9 @@ CODES: Mapping[type[VstoreError], Mapping[str, str]] = {
         "lossy-conversion": "values do not fit the data type without loss",
         "masked-values": "a masked array was given where every value counts",
         "missing-keys": "no keys were given for samples that need them",
+        "missing-positions": "some of the positions in an index are missing",
+        "missing-samples": "an array without a mask was asked for, and samples are missing",
+        "missing-values": "some values are missing where every value counts",
         "name-taken": "two columns of a batch have one name",
         "no-batch-size": "no batch size was given",
         "no-cache": "a cache was to be filled, and there is none",
@@ -241,6 +244,7 @@ CODES: Mapping[type[VstoreError], Mapping[str, str]] = {
         "unexpected-keys": "keys were given for samples that have none",
         "unknown-preset": "a preset of codecs does not exist",
         "unsupported-dtype": "a data type cannot be stored",
+        "unsupported-tensor": "a tensor has no form in NumPy",
         "wrong-kind": "what is at the path is of another kind than wanted",
     },
     OutOfBoundsError: {

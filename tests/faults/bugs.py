@@ -3,26 +3,9 @@
 They are put into a copy, one at a time, to see that the suite notices: `injection.py`.
 """
 
-from dataclasses import dataclass
-
-
-@dataclass(frozen=True, slots=True)
-class Edit:
-    """A text that stands once in the files of a pattern, and what is to stand there."""
-
-    files: str
-    old: str
-    new: str
-
-
-@dataclass(frozen=True, slots=True)
-class Bug:
-    """A mistake, and the parts of the suite that are there to notice it."""
-
-    name: str
-    edits: tuple[Edit, ...]
-    tests: tuple[str, ...]
-
+from tests.faults.edits_of_source import Bug, Edit
+from tests.faults.edits_of_source import bug as _bug
+from tests.faults.value_bugs import VALUE_BUGS
 
 LOCAL = "vstore/storage/local.py"
 FOLDER = "vstore/storage/folder.py"
@@ -43,10 +26,6 @@ DAMAGE = ("tests/faults/test_damage.py",)
 TRANSFORMS = ("tests/reader/test_transforms.py",)
 HANDS = "vstore/reader/load/hands.py"
 TRANSFORMING = "vstore/reader/load/transforming.py"
-
-
-def _bug(name: str, tests: tuple[str, ...], files: str, old: str, new: str) -> Bug:
-    return Bug(name, (Edit(files, old, new),), tests)
 
 
 BUGS = (
@@ -394,4 +373,5 @@ BUGS = (
         "vstore/writing/staged_tree.py",
         "self._staging.writer.upload(object_keys.index(name), page)", "pass",
     ),
+    *VALUE_BUGS,
 )  # fmt: skip

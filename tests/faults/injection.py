@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from tests.faults.bugs import Bug, Edit
+from tests.faults.edits_of_source import Bug, Edit
 
 ROOT = Path(__file__).parents[2]
 COPIED = ("vstore", "tests", "localstack", "benchmarks", "pyproject.toml", "README.md")

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults.bugs import BUGS, Bug, Edit
+from tests.faults.bugs import BUGS
+from tests.faults.edits_of_source import Bug, Edit
 from tests.faults.injection import ROOT, StaleEditError, edited, hunt
 
 CHEAP = (

@@ -32,6 +32,8 @@ HINTS: Mapping[str, str | None] = {
     "lossy-conversion": None,
     "masked-values": None,
     "missing-keys": "give one for each sample with --keys",
+    "missing-positions": None,
+    "missing-samples": None,
     "no-conditional-writes": "if only one process ever writes there, give --unsafe-single-writer",
     "no-credentials": (
         "set them in the environment, or give --option NAME=VALUE; `--option anon=true` reads "
@@ -57,6 +59,8 @@ HINTS: Mapping[str, str | None] = {
     "text-in-number-column": None,
     "time-without-zone": None,
     "unexpected-keys": "leave --keys out",
+    "unsupported-dtype": None,
+    "unsupported-tensor": None,
     "wrong-region": (
         "set AWS_DEFAULT_REGION to its region, or give `--option client_kwargs.region_name=eu-"
         "west-1`"

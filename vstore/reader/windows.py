@@ -10,6 +10,7 @@ from vstore.errors import InvalidInputError
 from vstore.faces import exported_from
 from vstore.format.numbers import Positions
 from vstore.format.table.names import VALID_SUFFIX
+from vstore.format.zarr.index_arrays import index_array
 from vstore.format.zarr.selection import positions as resolve
 from vstore.reading.column import Column
 
@@ -37,7 +38,7 @@ class Windows(NamedTuple):
         Raises:
             InvalidInputError: they differ in shape, or are no positions and no mask.
         """
-        positions, valid = np.asarray(self.positions), np.asarray(self.valid)
+        positions, valid = index_array(self.positions), index_array(self.valid)
         if valid.dtype != bool or valid.shape != positions.shape or positions.ndim != 2:
             raise InvalidInputError(
                 "windows are positions and a mask of one shape, (samples, width), not of "
@@ -66,7 +67,9 @@ def resolved(rows: Any, size: int) -> Positions:
 def _as_windows(rows: Any) -> NDArray[Any] | None:
     """Return rows as an array of two axes, None where they have another number of axes."""
     try:
-        array = np.asarray(rows)
+        array = index_array(rows)
+    except InvalidInputError:
+        raise
     except ValueError:
         raise InvalidInputError(
             f"rows are positions, or windows of them that are equally wide, not {rows!r:.100}"

@@ -11,6 +11,7 @@ from vstore.faces import exported_from
 from vstore.format.zarr.metadata import ArrayMetadata
 from vstore.format.zarr.selection import SelectMany, SelectOne, split
 from vstore.reading.array import read
+from vstore.reading.masked import unmasked
 from vstore.reading.stored_column import StoredColumn
 
 _WAVE_NBYTES = 32 * 2**20
@@ -24,7 +25,8 @@ class Column:
     gives arrays; `text` and `bytes` give object arrays of `str` and `bytes`; samples of
     differing shapes and images give an object array of arrays. One integer gives one
     sample. Where samples are missing, a column of fixed shape gives a masked array, any
-    other None in their places; one missing sample is None.
+    other None in their places; one missing sample is None. `numpy.asarray(column)` has
+    NaN or NaT for them, and where there is no such value it raises `InvalidInputError`.
     """
 
     def __init__(self, stored: StoredColumn) -> None:
@@ -150,7 +152,7 @@ class Column:
     def __array__(self, dtype: Any = None, *, copy: bool | None = None) -> NDArray[Any]:
         if copy is False:
             raise ValueError("reading a stored column always copies")
-        return np.asarray(self[:], dtype=dtype)
+        return unmasked(self[:], dtype, name=self.name)
 
     def __repr__(self) -> str:
         return f"<vstore.Column {self.name!r} {self.kind} {self.shape} {self.dtype}>"

@@ -12,6 +12,7 @@ from vstore.format.table.kinds import ColumnInfo, from_rows
 from vstore.format.table.names import SHAPE_SUFFIX, VALID_SUFFIX
 from vstore.format.table.rows import Rows
 from vstore.reading.array import ChunkSource, read
+from vstore.reading.masked import masked
 
 _WAVE_NBYTES = 32 * 2**20
 
@@ -133,5 +134,4 @@ class StoredColumn:
         valid = read(self.valid, (stored,))
         if isinstance(stored, int):
             return values if valid else None
-        mask = np.broadcast_to(~valid.reshape(-1, *[1] * (values.ndim - 1)), values.shape)
-        return np.ma.MaskedArray(values, mask)
+        return masked(values, valid)

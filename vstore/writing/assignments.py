@@ -8,9 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vstore.errors import InvalidInputError
-from vstore.format.table.conversion import as_dtype
+from vstore.format.missing import given, is_missing
 from vstore.format.table.kinds import ColumnInfo
 from vstore.format.table.names import VALID_SUFFIX
+from vstore.format.zarr.conversion import as_elements
 from vstore.format.zarr.selection import Selection
 from vstore.writing.batches import SampleForm, as_rows, as_samples
 from vstore.writing.staged_array import StagedArray
@@ -50,7 +51,7 @@ def assignments(target: Target, stored: Any, rest: Sequence[Any], values: Any) -
     kind = target.info.kind
     if kind.is_plain and not (target.info.optional and not rest):
         array = target.arrays[""]
-        fitting = as_dtype(values, target.form.dtype, name=target.name)
+        fitting = as_elements(values, target.form.data_type, name=target.name)
         fitting = kind.encode(target.info, fitting, target.name)
         found = [_fitted(array, (stored, *rest), fitting)]
         if target.info.optional:
@@ -77,18 +78,19 @@ def _samples(target: Target, stored: Any, values: Any) -> Any:
     if isinstance(stored, int):
         return [values]
     wanted = _count(stored, target.arrays[""].metadata.shape[0])
-    if values is None or isinstance(values, (str, bytes, bytearray, memoryview)):
+    if is_missing(values) or isinstance(values, (str, bytes, bytearray, memoryview)):
         return [values] * wanted
     if target.info.kind.is_plain and _shape(values) == target.form.shape:
         return [values] * wanted
-    is_masked = isinstance(values, np.ma.MaskedArray) and values.ndim
-    samples = values if is_masked else as_samples(values, name=target.name)
+    samples = values if given(values).has_missing else as_samples(values, name=target.name)
     if len(samples) != wanted:
         raise InvalidInputError(f"{len(samples)} samples for {wanted} places in {target.name!r}")
     return samples
 
 
 def _shape(values: Any) -> tuple[int, ...] | None:
+    if isinstance(values, list | tuple) and any(map(is_missing, values)):
+        return None
     try:
         return tuple(np.shape(values))
     except ValueError:  # samples among which some are None

@@ -7,20 +7,27 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vstore.errors import InvalidInputError
-from vstore.format.table.conversion import as_dtype
+from vstore.format.missing import given, is_missing
 from vstore.format.table.kinds import ColumnInfo, to_rows
 from vstore.format.table.names import VALID_SUFFIX
+from vstore.format.zarr.conversion import as_elements
+from vstore.format.zarr.dtypes import DataType, dtype_from
 
 Batch = Mapping[str, Any]
 
 
 class SampleForm(NamedTuple):
-    """The data type and shape of one sample of a column of fixed shape."""
+    """The Zarr data type and shape of one sample of a column of fixed shape."""
 
-    dtype: np.dtype[Any]
+    data_type: DataType
     shape: tuple[int, ...]
     fill: Any
     """The elements of a missing sample."""
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """The data type of the array that holds samples: object where they differ in length."""
+        return dtype_from(self.data_type)
 
 
 def batches(samples: Any) -> Iterator[Batch]:
@@ -108,8 +115,13 @@ def batch_of_one(sample: Batch, infos: Mapping[str, ColumnInfo]) -> dict[str, An
             single[name] = held
         else:
             # Plain Python numbers stay such, so that they fit a column of any width.
-            single[name] = np.asarray(value)[np.newaxis] if hasattr(value, "dtype") else [value]
+            single[name] = np.asarray(value)[np.newaxis] if _is_array(value) else [value]
     return single
+
+
+def _is_array(value: Any) -> bool:
+    is_array = isinstance(value, np.ndarray | np.generic)
+    return is_array and not isinstance(value, np.ma.MaskedArray)
 
 
 def as_rows(name: str, info: ColumnInfo, form: SampleForm, values: Any) -> dict[str, NDArray[Any]]:
@@ -136,7 +148,7 @@ def as_rows(name: str, info: ColumnInfo, form: SampleForm, values: Any) -> dict[
 
 
 def _plain_samples(name: str, form: SampleForm, values: Any) -> NDArray[Any]:
-    array = as_dtype(values, form.dtype, name=name)
+    array = as_elements(values, form.data_type, name=name)
     if not array.ndim:
         raise _no_list(values, name)
     if not len(array) and not hasattr(values, "dtype"):
@@ -152,31 +164,44 @@ def _without_missing(
     name: str, info: ColumnInfo, form: SampleForm, values: Any
 ) -> tuple[Any, NDArray[np.bool_]]:
     """Return the values, and which are there; a plain kind gets a fill value for the others."""
-    if isinstance(values, np.ma.MaskedArray) and not info.kind.is_plain:
-        values = _with_none(name, values)
-    if isinstance(values, np.ma.MaskedArray):
-        mask = np.ma.getmaskarray(values)
-        valid = np.asarray(~mask.all(axis=tuple(range(1, mask.ndim))), bool)
-        if mask[valid].any():
-            raise InvalidInputError(
-                f"the samples of the column {name!r} are there or missing as a whole; some of "
-                "these are masked in part"
-            )
-        return np.asarray(values.data), valid
-    if isinstance(values, np.ndarray) and not values.dtype.hasobject:
+    found = given(values)
+    if not found.has_missing and _is_numeric(found.values):
+        return _times_there(found.values)
+    samples = as_samples(found.values, name=name)
+    has_nan = not info.kind.is_plain or form.dtype.kind not in "fc"
+    absent = np.array([is_missing(sample, nan=has_nan) for sample in samples], bool)
+    if found.missing is not None:
+        absent |= _whole(name, found.missing)
+    if info.kind.is_plain and _is_numeric(found.values):
+        return found.values, ~absent & _times_there(found.values)[1]
+    if not absent.any():
+        return found.values, ~absent
+    filler = _filler(form) if info.kind.is_plain else None
+    return [
+        filler if gone else sample for sample, gone in zip(samples, absent, strict=True)
+    ], ~absent
+
+
+def _is_numeric(values: Any) -> bool:
+    return isinstance(values, np.ndarray) and not values.dtype.hasobject and values.ndim > 0
+
+
+def _times_there(values: NDArray[Any]) -> tuple[NDArray[Any], NDArray[np.bool_]]:
+    """Return an array, and which of its samples are there: not those of nothing but NaT."""
+    if values.dtype.kind not in "mM" or not values.size:
         return values, np.ones(len(values), bool)
-    samples = as_samples(values, name=name)
-    valid = np.array([sample is not None for sample in samples], bool)
-    if valid.all() or not info.kind.is_plain:
-        return values, valid
-    filler = _filler(form)
-    return [filler if sample is None else sample for sample in samples], valid
+    return values, ~np.isnat(values).all(axis=tuple(range(1, values.ndim)))
 
 
-def _with_none(name: str, values: NDArray[Any]) -> list[Any]:
-    masked = np.ma.getmaskarray(values)
-    samples = as_samples(values.data, name=name)
-    return [None if missing else one for one, missing in zip(samples, masked, strict=True)]
+def _whole(name: str, missing: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Return which samples are missing, or raise where some are in part."""
+    absent = np.asarray(missing.all(axis=tuple(range(1, missing.ndim))), bool)
+    if missing[~absent].any():
+        raise InvalidInputError(
+            f"the samples of the column {name!r} are there or missing as a whole; some of "
+            "these are masked in part"
+        )
+    return absent
 
 
 def _filler(form: SampleForm) -> NDArray[Any]:

@@ -7,8 +7,10 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from vstore.errors import InvalidInputError
-from vstore.format.table.conversion import as_dtype
 from vstore.format.table.specs import ColumnSpec, as_storable
+from vstore.format.zarr.conversion import as_dtype
+from vstore.format.zarr.dtypes import data_type_of
+from vstore.format.zarr.fill_value import coerce_fill_value
 from vstore.reading.array import read
 from vstore.writing.packs import PackWriter
 from vstore.writing.table_arrays import TableArrays
@@ -33,7 +35,7 @@ def cast_column(stored: TableArrays, name: str, dtype: DTypeLike, *, writer: Pac
 
     # NumPy calls some conversions safe that are not, so every value is looked at first.
     first = [values for _, values in waves()][:1]
-    fill = np.asarray(old.fill_value).astype(new)[()]
+    fill = coerce_fill_value(data_type_of(new), old.fill_value)
     spec = ColumnSpec(info, new, old.shape[1:], fill, attributes=dict(old.attributes))
     with writer.uninterrupted():
         stored.replace_column(name, spec, first[0] if first else np.zeros(0, new))

@@ -17,7 +17,7 @@ from vstore.format.table.kinds import ColumnInfo
 from vstore.format.table.specs import ColumnSpec
 from vstore.format.tree import ArrayNode, GroupNode
 from vstore.format.zarr.dtypes import data_type_of
-from vstore.format.zarr.fill_value import default_fill_value
+from vstore.format.zarr.fill_value import coerce_fill_value, default_fill_value
 from vstore.reading.column import Column, column_not_found
 from vstore.writing.assignments import Target
 from vstore.writing.batches import (
@@ -103,7 +103,7 @@ class StagedTable:
             spec = self._pending[name]
             return form_of(spec)
         metadata = self.held[name].metadata
-        return SampleForm(metadata.dtype, metadata.shape[1:], metadata.fill_value)
+        return SampleForm(metadata.data_type, metadata.shape[1:], metadata.fill_value)
 
     def require_column(self, name: str) -> None:
         """Raise `NotFoundError` where there is no such column."""
@@ -166,10 +166,11 @@ class StagedTable:
 
 def form_of(spec: ColumnSpec) -> SampleForm:
     """Return what one sample of a column that is declared so is like."""
-    fill = spec.fill_value
-    if fill is None and not spec.dtype.hasobject:
-        fill = default_fill_value(data_type_of(spec.dtype))
-    return SampleForm(spec.dtype, tuple(length or 0 for length in spec.shape), fill)
+    data_type = spec.info.kind.data_type or data_type_of(spec.dtype)
+    fill = default_fill_value(data_type)
+    if spec.fill_value is not None:
+        fill = coerce_fill_value(data_type, spec.fill_value)
+    return SampleForm(data_type, tuple(length or 0 for length in spec.shape), fill)
 
 
 def _repeated(value: Any, count: int) -> Any:

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vstore.faces import exported_from, internals
-from vstore.format.table.conversion import as_dtype
+from vstore.format.zarr.conversion import as_elements
 from vstore.format.zarr.selection import SelectMany, SelectOne
 from vstore.reading.array import Array
 from vstore.writing.staged_array import StagedArray
@@ -89,4 +89,5 @@ class TransactionArray(Array):
     def __setitem__(self, index: Any, values: Any) -> None:
         """Change the elements an index picks; values broadcast as in NumPy."""
         self._require_usable()
-        self._staged.write(index, as_dtype(values, self.dtype, name=self.path, of="array"))
+        data_type = self._staged.metadata.data_type
+        self._staged.write(index, as_elements(values, data_type, name=self.path, of="array"))

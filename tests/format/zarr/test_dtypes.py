@@ -70,7 +70,7 @@ class TestDataTypeOf:
         ("dtype", "words"),
         [
             (object, "object"),
-            (np.dtype(object), "use 'string'"),
+            (np.dtype(object), "vstore.text"),
             ([("a", object)], "objects have no fixed form"),
             (np.longdouble, "float128"),
             ("U", "give a length"),

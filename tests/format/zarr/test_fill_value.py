@@ -1,3 +1,4 @@
+import datetime as dt
 import json
 import struct
 from typing import Any
@@ -200,6 +201,15 @@ class TestCoerce:
             ("S3", b"abc", np.bytes_(b"abc")),
             ("string", "x", "x"),
             ("bytes", b"x", b"x"),
+            ("float64", 5, np.float64(5)),
+            ("datetime64[D]", dt.date(2020, 1, 2), np.datetime64("2020-01-02")),
+            (
+                "datetime64[us]",
+                dt.datetime(2020, 1, 2, tzinfo=dt.UTC),
+                np.datetime64("2020-01-02", "us"),
+            ),
+            ("datetime64[s]", "2020-01-02T00:00:00+02:00", np.datetime64("2020-01-01T22:00:00")),
+            ("timedelta64[ms]", dt.timedelta(seconds=1.5), np.timedelta64(1500, "ms")),
         ],
     )
     def test_takes_what_the_type_holds(self, dtype: Any, value: Any, expected: Any) -> None:
@@ -225,6 +235,31 @@ class TestCoerce:
             ("string", b"x"),
             ("bytes", "x"),
             ("string", None),
+            ("datetime64[ns]", np.datetime64("3000-01-01")),
+            ("datetime64[ns]", "3000-01-01"),
+            ("datetime64[s]", "soon"),
+            ("datetime64[s]", 5.5),
+            ("datetime64[s]", True),
+            ("datetime64[D]", dt.datetime(2020, 1, 1, 12, 34, tzinfo=dt.UTC)),
+            ("datetime64[s]", np.datetime64("2020-01-01T00:00:00.500")),
+            ("datetime64[s]", dt.timedelta(1)),
+            ("timedelta64[s]", dt.date(2020, 1, 1)),
+            ("timedelta64[s]", np.timedelta64(1500, "ms")),
+            ("timedelta64[s]", dt.timedelta(milliseconds=1500)),
+            ("float64", 1 + 2j),
+            ("float64", "1.5"),
+            ("float64", True.__class__),
+            ("float32", np.complex64(1 + 2j)),
+            ("float32", 1e300),
+            ("float32", 2**24 + 1),
+            ("float16", 70000.0),
+            ("float16", 1e-9),
+            ("complex64", 1e300),
+            ("bool", np.nan),
+            ("U3", 12),
+            ("U3", "ab\0"),
+            ([("s", "S2")], (b"abcdef",)),
+            ([("s", "S2")], ("ab",)),
         ],
     )
     def test_refuses_what_would_be_changed(self, dtype: Any, value: Any) -> None:

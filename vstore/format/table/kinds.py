@@ -15,11 +15,12 @@ from numpy.typing import NDArray
 
 from vstore.errors import FormatError, InvalidInputError
 from vstore.faces import exported_from
+from vstore.format.missing import is_missing, plain
 from vstore.format.table import images
-from vstore.format.table.conversion import not_optional
 from vstore.format.table.flat import Flat, decode_flat
 from vstore.format.table.names import SHAPE_SUFFIX, VALID_SUFFIX
 from vstore.format.table.ragged import decode_ragged, encode_ragged
+from vstore.format.zarr.conversion import not_optional
 from vstore.format.zarr.dtypes import BYTES as BYTES_TYPE
 from vstore.format.zarr.dtypes import STRING as STRING_TYPE
 from vstore.format.zarr.dtypes import DataType, dtype_from
@@ -176,12 +177,14 @@ def to_rows(
     there = range(len(samples)) if valid is None else np.flatnonzero(valid).tolist()
     elements = np.full(len(samples), info.kind.nothing, object)
     for i in there:
-        elements[i] = encode(info, samples[i], name)
+        if is_missing(samples[i], nan=True):
+            raise not_optional(name)
+        elements[i] = encode(info, plain(samples[i]), name)
     rows: dict[str, NDArray[Any]] = {"": elements}
     for companion in info.kind.companions:
         shape = companion.shape(info)
         made = np.zeros((len(samples), *shape), companion.dtype)
-        own = [companion.of(samples[i]) for i in there]
+        own = [companion.of(plain(samples[i])) for i in there]
         made[slice(None) if valid is None else valid] = np.reshape(own, (len(own), *shape))
         rows[companion.suffix] = made
     return rows
@@ -221,8 +224,6 @@ def from_rows(
 
 
 def _text(_: ColumnInfo, sample: Any, name: str) -> str:
-    if sample is None:
-        raise not_optional(name)
     if not isinstance(sample, str):
         raise InvalidInputError(f"the column {name!r} holds text; got {type(sample).__name__}")
     try:
@@ -233,8 +234,6 @@ def _text(_: ColumnInfo, sample: Any, name: str) -> str:
 
 
 def _bytes(_: ColumnInfo, sample: Any, name: str) -> bytes:
-    if sample is None:
-        raise not_optional(name)
     if not isinstance(sample, (bytes, bytearray, memoryview)):
         raise InvalidInputError(f"the column {name!r} holds bytes; got {type(sample).__name__}")
     return bytes(sample)
@@ -243,8 +242,6 @@ def _bytes(_: ColumnInfo, sample: Any, name: str) -> bytes:
 def _image(_: ColumnInfo, sample: Any, name: str) -> bytes:
     if isinstance(sample, (bytes, bytearray, memoryview)):
         return images.encoded_image(bytes(sample), name=name)
-    if sample is None:
-        raise not_optional(name)
     return images.encode_image(np.asarray(sample), name=name)
 
 

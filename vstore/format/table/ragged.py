@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vstore.errors import FormatError, InvalidInputError
-from vstore.format.table.conversion import as_dtype
+from vstore.format.zarr.conversion import as_dtype
 
 Shape = tuple[int | None, ...]
 """The shape of a sample; None for an axis of any length."""

@@ -11,7 +11,7 @@ from numpy.typing import DTypeLike
 from vstore.errors import InvalidInputError
 from vstore.faces import exported_from
 from vstore.format.table.kinds import BYTES, IMAGE, NDARRAY, RAGGED, TEXT, ColumnInfo, ColumnKind
-from vstore.format.zarr.dtypes import data_type_of
+from vstore.format.zarr.dtypes import STRING, data_type_of
 
 
 @exported_from("vstore")
@@ -118,11 +118,14 @@ def _variable(
 
 def as_storable(dtype: DTypeLike) -> np.dtype[Any]:
     """Return a NumPy data type that Zarr has too, or raise `InvalidInputError`."""
+    if isinstance(dtype, str) and dtype == STRING:
+        return np.dtype(np.dtypes.StringDType())
     try:
         resolved = np.dtype(dtype)
     except (TypeError, ValueError) as exc:
         raise InvalidInputError(f"{dtype!r} is not a NumPy data type") from exc
-    data_type_of(resolved)
+    given: Any = dtype
+    data_type_of(resolved if given is not None else None)
     return resolved
 
 

@@ -83,7 +83,9 @@ def data_type_of(dtype: Any) -> DataType:
     if isinstance(dtype, Mapping):
         return _of_numpy(_dtype_of_caller(dtype), depth=0)
     if dtype is None:
-        raise InvalidInputError("no dtype was given", hint="give one, such as 'float64'")
+        raise InvalidInputError(
+            "no dtype was given", code="unsupported-dtype", hint="give one, such as `'float64'`"
+        )
     try:
         parsed = np.dtype(dtype)
     except (TypeError, ValueError) as error:
@@ -119,9 +121,17 @@ def _of_numpy(dtype: np.dtype[Any], *, depth: int) -> DataType:
 def _explained(dtype: np.dtype[Any]) -> tuple[str, str]:
     """Return why a data type cannot be stored, and what to use instead."""
     if dtype.hasobject:
-        return "objects have no fixed form", "use 'string', 'bytes' or a fixed-width dtype"
+        return (
+            "objects have no fixed form",
+            "describe a column with `vstore.text()` or `vstore.bytes_()`, or give a dtype of "
+            "fixed width, such as `'float64'`; for an array of text give `'T'`",
+        )
     if dtype.itemsize == 0:
-        return "its elements have no bytes", "give a length, such as 'U8', or use 'string'"
+        return (
+            "its elements have no bytes",
+            "give a length, such as `'U8'`; for text of any length give `'T'`, or describe a "
+            "column with `vstore.text()`",
+        )
     return "Zarr has no data type for it", "convert to one of " + ", ".join(_SIMPLE)
 
 

@@ -9,8 +9,10 @@ from typing import Any, Final
 import numpy as np
 
 from vstore.errors import FormatError, InvalidInputError
+from vstore.format.zarr.conversion import as_dtype, as_elements
 from vstore.format.zarr.dtypes import STRING, DataType, dtype_from, is_variable_length
 
+_NAME: Final = "fill value"
 _NOT_A_TIME: Final = -(2**63)
 _SPECIAL_FLOATS: Final = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
 
@@ -31,35 +33,31 @@ def coerce_fill_value(data_type: DataType, value: Any) -> Any:
     Raises:
         InvalidInputError: The data type cannot hold the value without changing it.
     """
-    if is_variable_length(data_type):
-        if data_type == STRING and isinstance(value, str):
-            return str(value)
-        if data_type != STRING and isinstance(value, bytes):
-            return bytes(value)
-        raise InvalidInputError(f"fill value {value!r} is no element of {data_type!r}")
-    dtype = dtype_from(data_type)
     try:
-        return _cast(dtype, value)
+        if is_variable_length(data_type):
+            return _one(as_elements([value], data_type, name=_NAME))
+        return _exactly(dtype_from(data_type), value)
     except (TypeError, ValueError, OverflowError) as error:
-        raise InvalidInputError(f"fill value {value!r} does not fit {dtype}: {error}") from error
+        words = data_type if is_variable_length(data_type) else dtype_from(data_type)
+        raise InvalidInputError(f"the fill value {value!r} does not fit {words}") from error
 
 
-def _cast(dtype: np.dtype[Any], value: Any) -> Any:
-    if dtype.kind == "V":
-        given = np.asarray(value, dtype) if not isinstance(value, bytes) else _raw(dtype, value)
-        return given.reshape(())[()]
-    given = np.asarray(value)
-    if given.ndim:
+def _exactly(dtype: np.dtype[Any], value: Any) -> Any:
+    if dtype.kind == "V" and isinstance(value, bytes):
+        return _raw(dtype, value)[0]
+    if dtype.names is not None and type(value) is int and not value:
+        return np.zeros((), dtype)[()]
+    if dtype.kind in "biu" and isinstance(value, int | float | np.number):
+        with np.errstate(invalid="ignore"):
+            cast = np.asarray(value).astype(dtype)
+        return _one(cast if cast == value else as_dtype([value], dtype, name=_NAME))
+    return _one(as_dtype([value], dtype, name=_NAME))
+
+
+def _one(elements: Any) -> Any:
+    if np.size(elements) != 1:
         raise ValueError("a fill value is one element")
-    if dtype.kind in "mM" and given.dtype.kind in "iu":
-        given = given.astype("int64")
-    with np.errstate(all="ignore"):
-        cast = given.astype(dtype)
-    if dtype.kind in "biu" and given.dtype.kind not in "US" and cast != given:
-        raise ValueError("the value would be changed")
-    if dtype.kind in "US" and cast != given.astype(dtype.kind):
-        raise ValueError("the value is too long")
-    return cast[()]
+    return elements.reshape(())[()]
 
 
 def _raw(dtype: np.dtype[Any], value: bytes) -> np.ndarray[Any, Any]:

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from vstore.errors import InvalidInputError, OutOfBoundsError
 from vstore.format.numbers import Positions
+from vstore.format.zarr.index_arrays import index_array, missing_positions
 
 Places = slice | Positions
 
@@ -156,6 +157,8 @@ def is_integer(item: Any) -> bool:
     """Return whether an item of an index stands for one position, and so drops its axis."""
     if isinstance(item, (bool, np.bool_)):
         return False
+    if item is np.ma.masked:
+        raise missing_positions(item)
     try:
         return np.ndim(item) == 0
     except ValueError as exc:
@@ -213,7 +216,7 @@ def slice_indices(item: slice, size: int) -> tuple[int, int, int]:
 
 
 def _positions(item: Any, size: int, axis: int) -> Positions:
-    array = np.asarray(item)
+    array = index_array(item)
     if array.ndim == 1 and array.size == 0 and array.dtype == np.float64:
         array = array.astype(np.int64)
     if array.ndim != 1 or array.dtype.kind not in "bui":

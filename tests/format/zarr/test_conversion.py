@@ -10,7 +10,7 @@ from hypothesis.extra import numpy as hnp
 
 import vstore
 from tests.repositories import assert_same_bits
-from vstore.format.table.conversion import as_dtype
+from vstore.format.zarr.conversion import as_dtype
 
 quick = settings(max_examples=200, deadline=None)
 

@@ -1,0 +1,67 @@
+"""Bugs that would lose values or what is missing, each as an edit of the source."""
+
+from tests.faults.edits_of_source import Bug, bug
+
+INDICES = ("tests/reading/test_missing_in_indices.py",)
+MISSING = ("tests/writing/test_missing_values.py",)
+VALUES = ("tests/format/zarr/test_conversion.py", "tests/format/zarr/test_fill_value.py")
+CONVERSION = "vstore/format/zarr/conversion.py"
+PYTHON_VALUES = "vstore/format/zarr/python_values.py"
+INDEX_ARRAYS = "vstore/format/zarr/index_arrays.py"
+MASKED = "vstore/reading/masked.py"
+BATCHES = "vstore/writing/batches.py"
+
+VALUE_BUGS: tuple[Bug, ...] = (
+    bug(
+        "a mask picks what is missing", INDICES, INDEX_ARRAYS,
+        "return array & ~found.missing", "return array",
+    ),
+    bug(
+        "missing positions are what lies below the mask", INDICES, INDEX_ARRAYS,
+        'if array.dtype.kind != "b":', "if False:",
+    ),
+    bug(
+        "NumPy's functions lose the mask of a column", INDICES, MASKED,
+        "if func in _FUNCTIONS:", "if False:",
+    ),
+    bug(
+        "an array without a mask shows fill values", MISSING, MASKED,
+        "if not isinstance(samples, np.ma.MaskedArray) or not np.ma.is_masked(samples):",
+        "if True:",
+    ),
+    bug(
+        "what another library calls missing is a value", MISSING, "vstore/format/missing.py",
+        'return kind.__name__ in ("NAType", "NaTType") and kind.__module__.startswith("pandas")',
+        "return False",
+    ),
+    bug(
+        "a masked array loses its mask in a column", MISSING, BATCHES,
+        "absent |= _whole(name, found.missing)", "_whole(name, found.missing)",
+    ),
+    bug(
+        "a masked sample is what lies below its mask", MISSING, BATCHES,
+        "return is_array and not isinstance(value, np.ma.MaskedArray)", "return is_array",
+    ),
+    bug(
+        "integers in lists are rounded", VALUES, CONVERSION,
+        "return cast if _keeps_integers(array, cast) else None",
+        "return cast if is_plain or _keeps_integers(array, cast) else None",
+    ),
+    bug(
+        "integers among floats are rounded", VALUES, CONVERSION,
+        "if converted is None or (is_plain and not _are_kept(values, converted)):",
+        "if converted is None:",
+    ),
+    bug(
+        "small numbers become zero", VALUES, CONVERSION,
+        " & ((cast == 0) == (array == 0))", "",
+    ),
+    bug(
+        "times are cut to the unit of the column", VALUES, PYTHON_VALUES,
+        "if not is_same:", "if False:",
+    ),
+    bug(
+        "numbers become text", ("tests/format/zarr/test_conversion.py",), PYTHON_VALUES,
+        "if not isinstance(element, kind):", "element = kind(element)\n        if False:",
+    ),
+)  # fmt: skip
