@@ -248,7 +248,20 @@ BUGS = (
     ),
     _bug(
         "workers of a loader do not agree on where a pass begins", PASSES,
-        "vstore/torch/board.py", "if not record.exists():", "if True:",
+        "vstore/torch/board.py", "record = self.folder.file(_pass(number))",
+        'record = self.folder.file(f"{_pass(number)}-{worker}")',
+    ),
+    _bug(
+        "workers ahead of a look are taken for a pass", PASSES, "vstore/torch/asks.py",
+        "asks - ahead > 1", "asks - ahead > 0",
+    ),
+    _bug(
+        "one worker alone knows how often it was asked", PASSES, "vstore/torch/asks.py",
+        "self._worker * _RECORD.size", "0",
+    ),
+    _bug(
+        "a look throws away the place that workers loaded", PASSES, "vstore/torch/board.py",
+        "is_loaded = self._goes_on(cursor, worker, workers)", "is_loaded = False",
     ),
     _bug(
         "the rank is that of when a dataset was made", PASSES, "vstore/torch/streaming.py",

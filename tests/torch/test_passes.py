@@ -1,6 +1,7 @@
 """Each pass over a dataset is one epoch for all its workers, however it was looked at before."""
 
 import json
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -223,6 +224,76 @@ def test_a_look_at_a_batch_of_single_samples_leaves_no_trace(table: Any, workers
     state = dataset.state_dict() if not workers else None
     next(iter(loader()))
     assert state is None or dataset.state_dict() == state
+
+
+@pytest.mark.parametrize("factor", [1, 4])
+@pytest.mark.parametrize("workers", [1, 2])
+@pytest.mark.parametrize("persistent", [False, True])
+def test_a_look_leaves_no_trace_however_far_workers_are_ahead(
+    table: Any, workers: int, factor: int, persistent: bool
+) -> None:
+    for batch_size, samples in ((BATCH, SAMPLES), (None, 50)):
+        dataset = streaming(table, batch_size=batch_size, rows=slice(samples))
+        expected = [dataset.order(epoch).tolist() for epoch in range(2)]
+        through = DataLoader(
+            dataset,
+            batch_size=None if batch_size else 5,
+            num_workers=workers,
+            prefetch_factor=factor,
+            persistent_workers=persistent,
+        )
+        for order in expected:
+            for _ in range(2):
+                next(iter(through))
+            found = numbers(through)
+            assert sorted(found) == sorted(order)
+            assert batch_size is None or found == order
+        assert dataset._passes.place.read()[1].epoch == 2
+
+
+@pytest.mark.parametrize("samples", [1, 5, 6, 11, 21])
+@pytest.mark.parametrize("workers", [1, 2])
+def test_few_batches_are_an_epoch_too(table: Any, samples: int, workers: int) -> None:
+    for batch_size in (5, None):
+        dataset = streaming(table, batch_size=batch_size, rows=slice(samples))
+        for epoch in range(3):
+            found = numbers(
+                DataLoader(dataset, batch_size=None if batch_size else 5, num_workers=workers)
+            )
+            assert found == dataset.order(epoch).tolist()
+
+
+@pytest.mark.parametrize("batch_size", [BATCH, None])
+@pytest.mark.parametrize("looks", [1, 3])
+@pytest.mark.parametrize("persistent", [False, True])
+def test_a_look_keeps_a_place_that_worker_processes_loaded(
+    table: Any, batch_size: int | None, looks: int, persistent: bool
+) -> None:
+    loaders = pytest.importorskip("torchdata.stateful_dataloader")
+
+    def loader() -> Any:
+        dataset = streaming(table, batch_size=batch_size)
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", ".*set_vital.*")
+            return loaders.StatefulDataLoader(
+                dataset,
+                batch_size=None if batch_size else 10,
+                num_workers=2,
+                persistent_workers=persistent,
+            )
+
+    first = loader()
+    whole = numbers(first)
+    assert sorted(whole) == list(range(SAMPLES))
+    batches = iter(first)
+    begun = numbers(next(batches) for _ in range(4))
+    second = loader()
+    second.load_state_dict(first.state_dict())
+    for _ in range(looks):
+        next(iter(second))
+    assert sorted(begun + numbers(second)) == list(range(SAMPLES))
+    assert sorted(numbers(second)) == list(range(SAMPLES))
+    assert numbers(second) != numbers(second)
 
 
 def test_single_samples_of_workers_are_no_place(table: Any) -> None:

@@ -69,7 +69,7 @@ class Kind:
 
     def least_counted(self) -> int:
         """Return how many batches make a pass count for certain."""
-        return 3 * self.workers + 1 if self.is_blind else 2
+        return 2 * self.workers + 2 if self.is_blind else 2
 
 
 KINDS = [

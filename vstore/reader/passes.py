@@ -12,8 +12,17 @@ from typing import Any, Protocol
 from vstore.reader.plan.cursor import Cursor
 from vstore.reader.plan.progress import Progress
 
-LOOK = 1
-"""How many batches a pass may give before it counts."""
+
+class Counts(Protocol):
+    """When a pass counts."""
+
+    def __call__(self, asked: int, *, is_over: bool) -> bool:
+        """Return whether it does once this many batches were asked for, or none is left."""
+
+
+def at_second(asked: int, *, is_over: bool) -> bool:
+    """Return whether a pass counts whose batches are taken as soon as they are asked for."""
+    return is_over or asked > 1
 
 
 class Place(Protocol):
@@ -68,26 +77,26 @@ class Passes:
         batches: Iterator[Any],
         *,
         choice: int,
-        look: int = LOOK,
+        counts: Counts = at_second,
         at_once: Callable[[], int] = lambda: 1,
     ) -> Generator[Any, None, None]:
         """Yield the batches of a pass that began after the choice of that number.
 
-        It counts once more than `look` times as many were asked for as `at_once` says, which is
-        called while the first is asked for.
+        `counts` says when it counts. `at_once`, which is called while the first is asked for,
+        says how many of what is given are asked for at a time.
         """
-        given, most = 0, look
+        given, each, is_counted = 0, 1, False
         try:
             for batch in batches:
                 given += 1
                 if given == 1:
-                    most = look * at_once()
+                    each = at_once()
                     self._looks.append(progress)
                 yield batch
-                if given == most:
+                is_counted = not given % each and counts(given // each + 1, is_over=False)
+                if is_counted:
                     break
-            has_part = given or progress.begin.taken or not progress.deal.batches
-            if has_part:  # a worker may have none in a short pass
+            if is_counted or counts(given // each + 1, is_over=True):
                 self._count(progress, choice)
             yield from batches
         finally:

@@ -9,24 +9,23 @@ import contextlib
 import json
 import os
 import sys
-from dataclasses import astuple
+from dataclasses import astuple, replace
 from typing import Any
 
 import torch
 from torch.utils.data import get_worker_info
 
 from vstore.reader.plan.cursor import Cursor
+from vstore.torch.asks import PREFETCH_FACTOR, Asks
+from vstore.torch.callers import prefetch_factor
 from vstore.torch.folder import SharedFolder
 
 _CHOICE, _COUNTED, _WORKERS, _HAS_LAST, _HAS_TRAINED = range(5)
 _PLACE, _LAST, _TRAINED = slice(5, 10), slice(10, 15), slice(15, 20)
 _SIZE = 20
 
-LOOK = 3
-"""How many batches a worker may be asked for before its pass counts.
-
-A `DataLoader` asks each for two ahead, and for another one when the first was taken.
-"""
+_FEW = 3
+"""How many batches each worker may have been asked for before it is known that a pass counts."""
 
 
 class Board:
@@ -35,13 +34,16 @@ class Board:
     def __init__(self) -> None:
         self._numbers = _in_shared_memory(torch.zeros(_SIZE, dtype=torch.int64))
         self.folder = SharedFolder()
+        self._prefetch_factor = PREFETCH_FACTOR
 
     def __getstate__(self) -> dict[str, Any]:
-        return {"numbers": self._numbers, "folder": self.folder}
+        factor = prefetch_factor() or self._prefetch_factor
+        return {"numbers": self._numbers, "folder": self.folder, "prefetch_factor": factor}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self._numbers = _in_shared_memory(state["numbers"])
         self.folder = state["folder"]
+        self._prefetch_factor = state["prefetch_factor"]
 
     def read(self) -> tuple[int, Cursor]:
         """Return where the next pass begins, and the number of the last choice."""
@@ -65,21 +67,49 @@ class Board:
             self._numbers[_TRAINED] = _numbers(begin)
             self._numbers[_HAS_TRAINED] = 1
 
-    def agree(self, number: int, workers: int) -> tuple[int, Cursor]:
+    def keep_loaded(self, cursor: Cursor) -> None:
+        """Keep the place that a worker was told to go on at, until a pass counts.
+
+        A loader tells only the workers of its next pass, and that may be a look.
+        """
+        record = self.folder.file(_loaded(cursor.worker, cursor.workers))
+        record.write_text(json.dumps([int(self._numbers[_CHOICE]), *astuple(cursor)]))
+
+    def agree(self, number: int, worker: int, workers: int) -> tuple[int, Cursor]:
         """Do as `read` does, for all workers of a loader alike, in its `number`-th pass."""
-        record = self.folder.file(f"{_loader()}-{number}")
+        record = self.folder.file(_pass(number))
         if not record.exists():
             choice, cursor = self.read()
             mine = record.with_name(f"{record.name}-{os.getpid()}")
-            mine.write_text(json.dumps([choice, *_place(cursor)]))
+            is_loaded = self._goes_on(cursor, worker, workers)
+            mine.write_text(json.dumps([choice, is_loaded, *_place(cursor)]))
             with contextlib.suppress(FileExistsError):
                 os.link(mine, record)
             mine.unlink()
-        choice, *place = json.loads(record.read_text())
+        choice, is_loaded, *place = json.loads(record.read_text())
+        if is_loaded:
+            return choice, self._loaded(worker, workers)[1]
         if choice == self._numbers[_CHOICE]:
             self._numbers[_LAST] = torch.tensor(place)
             self._numbers[_WORKERS] = workers
             self._numbers[_HAS_LAST] = 1
+        return choice, replace(Cursor(*place), worker=worker, workers=workers)
+
+    def asks(self, number: int, worker: int, workers: int) -> Asks:
+        """Return what the workers of a loader are asked for in its `number`-th pass."""
+        factor = prefetch_factor() or self._prefetch_factor
+        return Asks(self.folder.file(f"asks-{_pass(number)}"), worker, workers, factor)
+
+    def _goes_on(self, upcoming: Cursor, worker: int, workers: int) -> bool:
+        """Return whether workers were told of a place that is still where the next pass begins."""
+        if not self.folder.files(_loaded(worker, workers)):
+            return False
+        choice, cursor = self._loaded(worker, workers)
+        is_chosen = choice == self._numbers[_CHOICE] or upcoming == Cursor(cursor.epoch)
+        return is_chosen and int(self._numbers[_COUNTED]) <= cursor.epoch
+
+    def _loaded(self, worker: int, workers: int) -> tuple[int, Cursor]:
+        choice, *place = json.loads(self.folder.file(_loaded(worker, workers)).read_text())
         return choice, Cursor(*place)
 
     @property
@@ -96,7 +126,7 @@ class Board:
         if not self._numbers[_HAS_TRAINED]:
             return last
         trained = self._cursor(_TRAINED)
-        is_look = last.epoch > trained.epoch and batches > LOOK * self._numbers[_WORKERS]
+        is_look = last.epoch > trained.epoch and batches > _FEW * self._numbers[_WORKERS]
         return trained if is_look or trained.epoch > last.epoch else last
 
     def _cursor(self, where: slice) -> Cursor:
@@ -118,6 +148,16 @@ def _loader() -> str:
         frame = frame.f_back
     info = get_worker_info()
     return "" if info is None else f"{os.getppid()}-{info.seed - info.id}"
+
+
+def _pass(number: int) -> str:
+    """Return a name for the `number`-th pass of the loader that this worker process works for."""
+    return f"{_loader()}-{number}"
+
+
+def _loaded(worker: int, workers: int) -> str:
+    """Return the name of the file with the place that a worker was told to go on at."""
+    return f"loaded-{worker}-of-{workers}"
 
 
 def _place(cursor: Cursor) -> tuple[int, ...]:

@@ -6,6 +6,7 @@ from typing import Any
 
 from torch.utils.data import Subset, default_collate
 from torch.utils.data._utils.fetch import _IterableDatasetFetcher, _MapDatasetFetcher
+from torch.utils.data.dataloader import _BaseDataLoaderIter
 
 from vstore.errors import InvalidInputError
 
@@ -49,6 +50,18 @@ def is_shared_out() -> bool:
     if not any(library in sys.modules for library in _LIBRARIES):
         return False
     return any(type(caller).__name__ in _SHARING and _is_theirs(caller) for caller in _callers())
+
+
+def prefetch_factor() -> int | None:
+    """Return how many batches a `DataLoader` asks each worker for ahead; None if not known.
+
+    It is known while the `DataLoader` starts a worker, and in a forked one.
+    """
+    for caller in _callers():
+        if isinstance(caller, _BaseDataLoaderIter):
+            factor: int | None = getattr(caller, "_prefetch_factor", None)
+            return factor
+    return None
 
 
 def _callers() -> Iterator[Any]:

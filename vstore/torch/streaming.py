@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, Unpack
 
@@ -19,7 +19,7 @@ from vstore.reader.passes import Passes
 from vstore.reader.plan.cursor import Cursor, decode_state, encode_state
 from vstore.reader.progress import progress_bar
 from vstore.reader.statistics import ReaderStatistics
-from vstore.torch.board import LOOK, Board
+from vstore.torch.board import Board
 from vstore.torch.callers import asked_at_once, is_shared_out, refuse_batching
 from vstore.torch.ranks import Alike, is_distributed, rank_and_world_size
 from vstore.torch.tally import Tally
@@ -159,20 +159,24 @@ class StreamingDataset(IterableDataset[Any]):
     def _iterate_in_worker(self, info: WorkerInfo) -> Iterator[Any]:
         here = self._in_worker
         choice, cursor = self._begin_in_worker(info)
+        asks = self._board.asks(here.number, info.id, info.num_workers)
         here.number += 1
         here.loaded = None
         here.begun = progress = self._stream.begin(cursor)
         batches = self._tally.follow(self._stream.iterate(progress), self._stream.statistics)
         return self._passes.follow(
-            progress, batches, choice=choice, look=LOOK, at_once=asked_at_once
+            progress,
+            batches,
+            choice=choice,
+            counts=asks.count,
+            at_once=asked_at_once,
         )
 
     def _begin_in_worker(self, info: WorkerInfo) -> tuple[int, Cursor]:
         """Return where the next pass of this worker begins, and after which choice."""
         loaded = self._in_worker.loaded
         if loaded is None:
-            choice, cursor = self._board.agree(self._in_worker.number, info.num_workers)
-            return choice, replace(cursor, worker=info.id, workers=info.num_workers)
+            return self._board.agree(self._in_worker.number, info.id, info.num_workers)
         if (loaded.worker, loaded.workers) != (info.id, info.num_workers):
             raise InvalidInputError(
                 f"the state is that of worker {loaded.worker} of {loaded.workers}; this "
@@ -286,6 +290,8 @@ class StreamingDataset(IterableDataset[Any]):
             self._passes.go_to(cursor)
         else:
             self._in_worker.loaded, self._in_worker.begun = cursor, None
+            if get_worker_info() is not None:
+                self._board.keep_loaded(cursor)
 
     def prefetch(self, *, progress: bool = True) -> int:
         """Fill the cache on disk with everything that will be read; return the bytes fetched.
