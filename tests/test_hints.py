@@ -126,6 +126,14 @@ a, b = repo.checkout()["keyed"], repo.checkout()["other"]
 """),
     Case("lossy-conversion", "tx['train'].extend({'label': values, 'name': ['x', 'y']})",
          before=CHANGE + "values = np.array([1.0, 2.0])"),
+    Case("lossy-masks", "xarray.open_dataset(repo.checkout(), engine=E, group='t').load()",
+         around="xarray.open_dataset(repo.checkout(), engine=E, group='t', {}).load()", before="""
+import xarray
+from vstore.zarr.xarray_backend import VstoreBackendEntrypoint as E
+with repo.transaction(message="Second") as tx:
+    column = vstore.ndarray((), "int64").as_optional()
+    tx.create_table("t", {"x": column}).extend({"x": [2**53 + 1, None]})
+"""),
     Case("masked-values", "tx['train'].extend({'label': values, 'name': ['x', 'y']})",
          before=CHANGE + "values = np.ma.MaskedArray([1, 2], [True, False])"),
     Case("missing-positions", "table['label'][positions]",

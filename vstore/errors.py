@@ -215,6 +215,7 @@ CODES: Mapping[type[VstoreError], Mapping[str, str]] = {
         "inexact-codec": "a codec of the array would change values",
         "key-exists": "a sample has the key already",
         "lossy-conversion": "values do not fit the data type without loss",
+        "lossy-masks": "an optional column has integers that its floats in xarray cannot hold",
         "masked-values": "a masked array was given where every value counts",
         "missing-keys": "no keys were given for samples that need them",
         "missing-positions": "some of the positions in an index are missing",

@@ -30,6 +30,7 @@ HINTS: Mapping[str, str | None] = {
     "group-not-empty": None,
     "key-exists": None,
     "lossy-conversion": None,
+    "lossy-masks": None,
     "masked-values": None,
     "missing-keys": "give one for each sample with --keys",
     "missing-positions": None,
