@@ -195,12 +195,12 @@ BUGS = (
     ),
     _bug(
         "deleted here and changed there is no conflict", ("tests/merging/test_merge_samples.py",),
-        "vstore/merging/*.py", "contested = self._changed_among(removed_t, self.sides.o)",
+        "vstore/merging/*.py", "contested = self._changed_among(gone, self.sides.o)",
         "contested = no_rows()",
     ),
     _bug(
         "of two values of one sample, ours is taken", ("tests/merging/test_merge_samples.py",),
-        "vstore/merging/*.py", "if contested.any():", "if False:",
+        "vstore/merging/*.py", "if collide.any():", "if False:",
     ),
     _bug(
         "a ref is deleted without a tombstone", ("tests/faults/test_deleting_refs.py",),
@@ -356,8 +356,8 @@ BUGS = (
     ),
     _bug(
         "samples added on both sides lose their values in a column of one side",
-        ("tests/merging/test_merge_columns.py",), "vstore/merging/sample_merge.py",
-        "self._fill_new_columns(pairs[:, 0], pairs[:, 1])", "pass",
+        ("tests/merging/test_merge_columns.py",), "vstore/merging/cell_merge.py",
+        "(False, True): _take", "(False, True): _leave",
     ),
     _bug(
         "what could not be uploaded is forgotten by the next try", AGAIN,

@@ -66,17 +66,38 @@ def test_a_new_column_there_and_new_samples_here_stay_aligned(repo: Repository) 
     assert column(repo, "word") == ["w", "x", "y", "z", "new"]
 
 
-def test_one_new_column_with_one_schema_on_both_sides_is_united(repo: Repository) -> None:
-    diverge(repo, make("score", "int64", [1, 0, 3, 0]), make("score", "int64", [0, 2, 3, 0]))
+def test_one_new_column_with_one_schema_and_equal_values_is_united(repo: Repository) -> None:
+    diverge(repo, make("score", "int64", [1, 0, 3, 0]), make("score", "int64", [1, 0, 3, 0]))
     repo.merge("side", into="main")
-    assert column(repo, "score") == [1, 2, 3, 0]
+    assert column(repo, "score") == [1, 0, 3, 0]
 
 
 def test_one_new_column_with_other_values_on_both_sides_conflicts_there(repo: Repository) -> None:
     diverge(repo, make("score", "int64", [1, 0, 3, 0]), make("score", "int64", [9, 2, 3, 0]))
-    (conflict,) = refused(repo).conflicts
-    assert (conflict.path, conflict.sample) == ("t/score", "a")
-    assert (conflict.ours, conflict.theirs) == (1, 9)
+    found = {c.sample: (c.path, c.kind, c.ours, c.theirs) for c in refused(repo).conflicts}
+    assert found == {"a": ("t/score", "added", 1, 9), "b": ("t/score", "added", 0, 2)}
+
+
+@pytest.mark.parametrize("is_optional", [False, True])
+@pytest.mark.parametrize("given_in", ["ours", "theirs"])
+@pytest.mark.parametrize("winner", ["ours", "theirs"])
+def test_a_new_column_with_values_on_one_side_and_without_on_the_other_is_a_conflict(
+    repo: Repository, given_in: str, winner: Any, *, is_optional: bool
+) -> None:
+    spec = vstore.ndarray((), "int64", fill_value=1)
+    spec = spec.as_optional() if is_optional else spec
+
+    def add(values: list[int] | None) -> Change:
+        return lambda tx: tx["t"].add_column("score", spec, values)
+
+    values = [5, 6, 7, 1]
+    sides = [values if side == given_in else None for side in ("ours", "theirs")]
+    diverge(repo, *map(add, sides))
+    conflicting = set("abcd") if is_optional else set("abc")
+    assert {conflict.sample for conflict in refused(repo).conflicts} == conflicting
+    repo.merge("side", into="main", resolve=winner)
+    unset = [None] * 4 if is_optional else [1] * 4
+    assert column(repo, "score") == (values if winner == given_in else unset)
 
 
 def test_one_new_column_with_two_schemas_is_a_conflict(repo: Repository) -> None:
@@ -176,10 +197,11 @@ def test_a_wider_type_there_and_nothing_here_is_taken(repo: Repository) -> None:
     assert column(repo) == [0, 1, 2, 3]
 
 
-def test_a_wider_type_here_and_a_change_there_is_a_conflict(repo: Repository) -> None:
+def test_a_change_goes_through_a_wider_type_of_the_other_side(repo: Repository) -> None:
     diverge(repo, lambda tx: tx["t"].cast("n", "float64"), change_one)
-    (conflict,) = refused(repo).conflicts
-    assert (conflict.path, conflict.kind) == ("t/n", "schema")
+    repo.merge("side", into="main")
+    assert repo.checkout("main")["t"]["n"].dtype == np.float64
+    assert column(repo) == [0, 11, 2, 3]
 
 
 def test_columns_renamed_differently_are_a_conflict(repo: Repository) -> None:

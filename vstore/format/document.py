@@ -52,6 +52,21 @@ _CANONICAL = json.JSONEncoder(
 )
 
 
+def is_same(one: Any, other: Any) -> bool:
+    """Return whether two JSON values are one: 1, 1.0 and true are three, and NaN is itself.
+
+    >>> is_same({"a": [1]}, {"a": [1]}), is_same(1, 1.0), is_same(1, True), is_same(0.0, -0.0)
+    (True, False, False, False)
+    """
+    if isinstance(one, Mapping) and isinstance(other, Mapping):
+        return one.keys() == other.keys() and all(is_same(one[name], other[name]) for name in one)
+    if isinstance(one, (list, tuple)) and isinstance(other, (list, tuple)):
+        return len(one) == len(other) and all(map(is_same, one, other))
+    if type(one) is not type(other):
+        return False
+    return repr(one) == repr(other) if isinstance(one, float) else bool(one == other)
+
+
 def plain_object(value: Any, *, what: str) -> dict[str, Any]:
     """Return a caller's mapping as it reads back from JSON.
 

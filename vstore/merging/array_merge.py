@@ -1,6 +1,7 @@
 """Three-way merge of a plain array: by chunk, and element by element inside one."""
 
-from collections.abc import Sequence
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -11,97 +12,83 @@ from vstore.format import document
 from vstore.format.index import changed, locate
 from vstore.format.zarr.metadata import ArrayMetadata
 from vstore.format.zarr.selection import chunk_strides
-from vstore.merging.conflicts import Conflict, Conflicts, merge_attributes
+from vstore.merging.attributes import AttributeMerge
+from vstore.merging.conflicts import Answers, Conflict, Conflicts
 from vstore.reading.array import StoredArray
 from vstore.writing.staged_array import StagedArray
 
 
-def merge_arrays(
-    path: str, sides: Sequence[StoredArray | None], staged: StagedArray, conflicts: Conflicts
-) -> bool:
-    """Put what theirs changed into `staged`, which begins as ours.
+@dataclass(frozen=True)
+class ArrayMerge:
+    """A plain array in the base (None where both sides made it), ours and theirs.
 
-    `sides` are base (None where both made the array), ours and theirs. Returns False,
-    having done nothing, where a side changed the array's shape or type.
+    `staged` begins as ours and becomes the result; `unmake` takes the array out of it.
     """
-    base, ours, theirs = sides
-    if ours is None or theirs is None:
-        return False
-    forms = {_form(side.metadata) for side in sides if side is not None}
-    if len(forms) > 1:
-        return False
-    _merge_array_attributes(path, [base, ours, theirs], staged, conflicts)
-    load = ours.fetcher.pages
-    before = base.node.chunks if base is not None else None
-    mine = set(changed(before, ours.node.chunks, load))
-    for number in changed(before, theirs.node.chunks, load):
-        if number in mine:
-            _merge_chunk(path, number, (base, ours, theirs), staged, conflicts)
-        else:
-            ref = locate(theirs.node.chunks, np.array([number]), load)[0]
-            staged.adopt(number, ref)
-    return True
 
+    path: str
+    base: StoredArray | None
+    ours: StoredArray
+    theirs: StoredArray
+    staged: StagedArray
+    unmake: Callable[[], None]
 
-def _form(metadata: ArrayMetadata) -> bytes:
-    form = metadata.to_dict()
-    form.pop("attributes")
-    return document.dumps(form)
+    def merge_attributes(self, conflicts: Conflicts) -> None:
+        """Put the attributes that theirs changed into the result."""
+        AttributeMerge(
+            self.path,
+            {} if self.base is None else self.base.metadata.attributes,
+            self.ours.metadata.attributes,
+            self.theirs.metadata.attributes,
+            lambda: self.staged.metadata.attributes,
+            self.staged.set_attributes,
+        ).run(conflicts)
 
+    def merge_elements(self, conflicts: Conflicts) -> None:
+        """Put the elements that theirs changed into the result; all sides have one form."""
+        load = self.ours.fetcher.pages
+        before = self.base.node.chunks if self.base is not None else None
+        mine = set(changed(before, self.ours.node.chunks, load))
+        for number in changed(before, self.theirs.node.chunks, load):
+            if number in mine:
+                self._merge_chunk(number, conflicts)
+            else:
+                ref = locate(self.theirs.node.chunks, np.array([number]), load)[0]
+                self.staged.adopt(number, ref)
 
-def _merge_array_attributes(
-    path: str, sides: Sequence[StoredArray | None], staged: StagedArray, conflicts: Conflicts
-) -> None:
-    values = [side.metadata.attributes if side is not None else {} for side in sides]
-    merged, disagreed = merge_attributes(*values)
-    if merged != values[1]:
-        staged.set_attributes(merged)
-    for name in disagreed:
-
-        def take(value: Any, name: str = name) -> None:
-            staged.set_attributes(staged.metadata.attributes | {name: value})
-
-        note = f"the attribute {name!r} was set differently on both sides"
-        base, ours, theirs = (side.get(name) for side in values)
-        conflicts.add(Conflict(path, "attribute", name, base, ours, theirs, note, take))
-
-
-def _merge_chunk(
-    path: str,
-    number: int,
-    sides: tuple[StoredArray | None, StoredArray, StoredArray],
-    staged: StagedArray,
-    conflicts: Conflicts,
-) -> None:
-    base, ours, theirs = (_chunk(side, number) for side in sides)
-    if ours is None or theirs is None:
-        return
-    apart = differing_elements(ours, theirs)
-    if base is None:
+    def _merge_chunk(self, number: int, conflicts: Conflicts) -> None:
+        ours, theirs = _chunk(self.ours, number), _chunk(self.theirs, number)
+        apart = differing_elements(ours, theirs)
         mine, others = apart, apart
-    else:
-        mine, others = differing_elements(base, ours), differing_elements(base, theirs)
-    origin = _origin(sides[1].metadata, number)
-    plain = np.argwhere(others & ~mine) + origin
-    if len(plain):
-        inside = tuple((plain - origin).T)
-        staged.write_points(plain, theirs[inside])
-    for point in np.argwhere(others & mine & apart):
-        where = tuple(int(i) for i in point + origin)
-        inside = tuple(point)
-        old = None if base is None else base[inside]
+        base = None if self.base is None else _chunk(self.base, number)
+        if base is not None:
+            mine, others = differing_elements(base, ours), differing_elements(base, theirs)
+        origin = _origin(self.ours.metadata, number)
+        plain = np.argwhere(others & ~mine) + origin
+        if len(plain):
+            inside = tuple((plain - origin).T)
+            self.staged.write_points(plain, theirs[inside])
+        for point in np.argwhere(others & mine & apart):
+            where, inside = tuple(int(i) for i in point + origin), tuple(point)
+            old = None if base is None else base[inside]
+            conflicts.add(
+                Conflict(self.path, "changed", where, old, ours[inside], theirs[inside]),
+                self._answers(where, old, theirs[inside]),
+            )
 
-        def take(value: Any, where: tuple[int, ...] = where) -> None:
-            staged.write(where, np.asarray(value, staged.metadata.dtype))
+    def _answers(self, where: tuple[int, ...], base: Any, theirs: Any) -> Answers:
+        def put(value: Any) -> None:
+            self.staged.write(where, np.asarray(value, self.staged.metadata.dtype))
 
-        conflicts.add(
-            Conflict(path, "changed", where, old, ours[inside], theirs[inside], take=take)
-        )
+        keep = self.unmake if self.base is None else lambda: put(base)
+        return Answers(lambda: put(theirs), keep, put)
 
 
-def _chunk(side: StoredArray | None, number: int) -> NDArray[Any] | None:
-    if side is None:
-        return None
+def form_of(array: StoredArray) -> bytes:
+    """Return all that an array is but its attributes and elements, as a canonical document."""
+    return document.dumps(array.metadata.with_attributes({}).to_dict())
+
+
+def _chunk(side: StoredArray, number: int) -> NDArray[Any]:
     found: list[NDArray[Any]] = []
     side.visit([number], lambda _, load: found.append(load(None)))
     return found[0]

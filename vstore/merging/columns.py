@@ -1,11 +1,13 @@
 """Which columns of base, ours and theirs are the same, and what the result calls them."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
-from vstore.diffing.columns import pair_columns, stored
+from vstore.diffing.columns import pair_columns
 from vstore.format.table.kinds import ColumnInfo
-from vstore.reading.stored_table import StoredTable
+from vstore.merging.conflicts import Choice
+
+Presence = tuple[bool, bool, bool]
 
 
 @dataclass
@@ -16,19 +18,20 @@ class MergedColumn:
     ours: str | None
     theirs: str | None
     name: str
-    has_values: bool = True
-    """Whether its values are still to be merged."""
-    is_taken: bool = True
-    """Whether new samples of theirs bring their values for it."""
+    winner: Choice | None = None
+    """Whose cells samples get that both sides have; None where they are merged one by one."""
+    is_settled: bool = False
+    """Whether a conflict about it is resolved: what does not fit the result is left out."""
 
     @property
-    def disagrees(self) -> bool:
-        """Return whether both sides renamed it, to different names."""
-        return self.base not in (self.ours, self.theirs) and self.ours != self.theirs
+    def presence(self) -> Presence:
+        """Whether base, ours and theirs have the column."""
+        return self.base is not None, self.ours is not None, self.theirs is not None
 
-    def without_values(self) -> "MergedColumn":
-        """Return the column with its values settled."""
-        return replace(self, has_values=False)
+    @property
+    def is_dropped(self) -> bool:
+        """Whether the base has the column, and a side does not."""
+        return self.base is not None and None in (self.ours, self.theirs)
 
 
 def triples(
@@ -38,7 +41,7 @@ def triples(
     o = {pair.old: pair.new for pair in pair_columns(base, ours) if pair.old is not None}
     t = {pair.old: pair.new for pair in pair_columns(base, theirs) if pair.old is not None}
     for name in base:
-        yield MergedColumn(name, o[name], t[name], _merged_name(name, o[name], t[name]))
+        yield MergedColumn(name, o[name], t[name], o[name] or t[name] or name)
     new_o = ours.keys() - set(o.values())
     new_t = theirs.keys() - set(t.values())
     same = {ours[name].id: name for name in new_o if ours[name].id}
@@ -51,24 +54,3 @@ def triples(
         yield MergedColumn(
             None, name if name in new_o else None, name if name in new_t else None, name
         )
-
-
-def _merged_name(base: str, ours: str | None, theirs: str | None) -> str:
-    if ours is None or ours == base:
-        return theirs if theirs is not None else (ours or base)
-    return ours
-
-
-def is_same_form(ours: StoredTable, our_name: str, theirs: StoredTable, their_name: str) -> bool:
-    """Return whether two columns hold samples of one kind, data type, shape and fill value."""
-    a, b = ours.infos[our_name], theirs.infos[their_name]
-    if (a.kind, a.dtype, a.shape) != (b.kind, b.dtype, b.shape):
-        return False
-    forms = [
-        (document["data_type"], document["shape"][1:], document["fill_value"])
-        for document in (
-            stored(ours, our_name).metadata.to_dict(),
-            stored(theirs, their_name).metadata.to_dict(),
-        )
-    ]
-    return bool(forms[0] == forms[1])

@@ -1,7 +1,7 @@
 """Conflicts as values, and how they are resolved."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Literal
 
 from vstore.errors import ConflictError, InvalidInputError
@@ -37,15 +37,6 @@ class Conflict:
     ours: Any = None
     theirs: Any = None
     note: str = ""
-    take: Callable[[Any], None] = field(repr=False, compare=False, default=lambda _: None)
-    """Put a value (theirs, or a resolver's own) in the place of ours."""
-    keep: Callable[[], None] | None = field(repr=False, compare=False, default=None)
-    """Put what the base had in the place of ours, where that is more than one value."""
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        """Pickle what collided; a merge that is over can be told nothing any more."""
-        values = (self.base, self.ours, self.theirs)
-        return Conflict, (self.path, self.kind, self.sample, *values, self.note)
 
     def __str__(self) -> str:
         where = self.path if self.sample is None else f"{self.path} of sample {self.sample!r}"
@@ -56,12 +47,34 @@ class Conflict:
         return {"path": self.path, "kind": self.kind, "sample": self.sample, "note": str(self)}
 
 
+@dataclass(frozen=True, slots=True)
+class Answers:
+    """What a merge does for each answer to a conflict; for `ours` it does nothing."""
+
+    theirs: Callable[[], None]
+    """Put what theirs has in the place of ours, also where it has nothing."""
+    base: Callable[[], None]
+    """Put what the base had in the place of ours, so that whoever differs from it conflicts."""
+    value: Callable[[Any], None] | None = None
+    """Put a resolver's own value there, where the thing has a value."""
+
+
+@dataclass(frozen=True, slots=True)
+class AsItWas:
+    """The answer that keeps what the base had: that of a merge of several bases."""
+
+
 Resolver = Callable[[Conflict], Choice | Use]
 Resolution = Choice | Resolver | Mapping[str, Choice | Resolver]
 """`ours`, `theirs`, a function of the conflict, or one of these for each path."""
 
 
-def resolver_for(resolution: Resolution | None) -> Callable[[Conflict], Choice | Use | None]:
+Answer = Choice | Use | AsItWas | None
+
+
+def resolver_for(
+    resolution: Resolution | Callable[[Conflict], Answer] | None,
+) -> Callable[[Conflict], Answer]:
     """Return a function that answers a conflict; None where nothing was said of it.
 
     In a mapping the longest path that the conflict is at or below decides.
@@ -88,10 +101,10 @@ def _constant(choice: str) -> Callable[[Conflict], Choice]:
     raise InvalidInputError(f"resolve takes 'ours', 'theirs' or a function, not {choice!r}")
 
 
-def _by_path(paths: Mapping[str, Any]) -> Callable[[Conflict], Choice | Use | None]:
+def _by_path(paths: Mapping[str, Any]) -> Callable[[Conflict], Answer]:
     resolvers = {path.strip("/"): resolver_for(value) for path, value in paths.items()}
 
-    def resolve(conflict: Conflict) -> Choice | Use | None:
+    def resolve(conflict: Conflict) -> Answer:
         fitting = [
             path for path in resolvers if f"{conflict.path}/".startswith(f"{path}/") or not path
         ]
@@ -103,21 +116,32 @@ def _by_path(paths: Mapping[str, Any]) -> Callable[[Conflict], Choice | Use | No
 class Conflicts:
     """Collects conflicts while a merge is computed, resolving those it can."""
 
-    def __init__(self, resolution: Resolution | None) -> None:
-        self._resolve = resolver_for(resolution)
+    def __init__(self, resolve: Callable[[Conflict], Answer]) -> None:
+        self._resolve = resolve
         self.found: list[Conflict] = []
         self.unresolved: list[Conflict] = []
 
-    def add(self, conflict: Conflict) -> None:
-        """Take a conflict: resolve it now, or keep it as unresolved."""
+    def add(self, conflict: Conflict, answers: Answers) -> None:
+        """Take a conflict: resolve it now, or keep it as unresolved.
+
+        Raises:
+            InvalidInputError: the resolver answers with what is no answer to this conflict.
+        """
         self.found.append(conflict)
         answer = self._resolve(conflict)
         if answer is None:
             self.unresolved.append(conflict)
-        elif isinstance(answer, Use):
-            conflict.take(answer.value)
         elif answer == "theirs":
-            conflict.take(conflict.theirs)
+            answers.theirs()
+        elif isinstance(answer, AsItWas):
+            answers.base()
+        elif isinstance(answer, Use):
+            if answers.value is None:
+                raise InvalidInputError(
+                    f"the conflict at {conflict.path!r} is not about a value ({conflict.note}): a "
+                    f"resolver answers 'ours' or 'theirs', not {answer!r}"
+                )
+            answers.value(answer.value)
         elif answer != "ours":
             raise InvalidInputError(
                 f"a resolver answers 'ours', 'theirs' or Use(value), not {answer!r}"
@@ -140,24 +164,3 @@ def conflict_error(what: str, conflicts: list[Conflict]) -> ConflictError:
     )
     error.conflicts = tuple(conflicts)
     return error
-
-
-def merge_attributes(
-    base: Mapping[str, Any], ours: Mapping[str, Any], theirs: Mapping[str, Any]
-) -> tuple[dict[str, Any], list[str]]:
-    """Return the attributes merged by name, and the names on which the sides disagree.
-
-    >>> merge_attributes({"a": 1}, {"a": 1, "b": 2}, {"a": 3})
-    ({'a': 3, 'b': 2}, [])
-    """
-    missing = object()
-    merged: dict[str, Any] = {}
-    disagreed: list[str] = []
-    for name in sorted(base.keys() | ours.keys() | theirs.keys()):
-        b, o, t = (side.get(name, missing) for side in (base, ours, theirs))
-        value = t if o == b else o
-        if o not in (b, t) and t != b:
-            disagreed.append(name)
-        if value is not missing:
-            merged[name] = value
-    return merged, disagreed

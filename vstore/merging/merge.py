@@ -1,6 +1,6 @@
 """Merging commits: from three of them to one that is stored, but named by no branch yet."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Literal
@@ -12,7 +12,14 @@ from vstore.format.digest import Digest
 from vstore.format.tree import GroupNode, Tree
 from vstore.history.commits import Commit
 from vstore.history.merge_base import merge_bases
-from vstore.merging.conflicts import Choice, Conflict, Conflicts, Resolution, Use
+from vstore.merging.conflicts import (
+    Answer,
+    AsItWas,
+    Conflict,
+    Conflicts,
+    Resolution,
+    resolver_for,
+)
 from vstore.merging.sides import Sides
 from vstore.merging.tree_merge import TreeMerge
 from vstore.reading.fetch import Fetcher
@@ -41,14 +48,14 @@ def replay(
     sides: Sides,
     options: CommitOptions,
     *,
-    resolve: Resolution | None = None,
+    resolve: Resolution | Callable[[Conflict], Answer] | None = None,
 ) -> tuple[Transaction, Conflicts]:
     """Begin a transaction at `ours` holding what `theirs` changed since `base`.
 
     Conflicts that `resolve` leaves are in the second result.
     """
     transaction = Transaction(fetcher, sides.ours, options, label="of a merge")
-    conflicts = Conflicts(resolve)
+    conflicts = Conflicts(resolver_for(resolve))
     merge = TreeMerge(
         fetcher,
         sides,
@@ -107,18 +114,11 @@ def _virtual_base(
             fetcher,
             Sides(below, first, other),
             quiet,
-            resolve=_as_it_was,
+            resolve=lambda _: AsItWas(),
         )
         written = internals(transaction).write()
         first = first if written is None else written[0]
     return first
-
-
-def _as_it_was(conflict: Conflict) -> Choice | Use:
-    if conflict.keep is None:
-        return Use(conflict.base)
-    conflict.keep()
-    return "ours"
 
 
 def write_merge(

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from vstore.diffing.nodes import NodeChange
-from vstore.merging.conflicts import Conflict, Conflicts
+from vstore.format.object_keys import split_path
+from vstore.merging.conflicts import Answers, Conflict, Conflicts
 from vstore.writing.staged_tree import StagedTree
 
 
@@ -80,10 +81,13 @@ class TableMoves:
         elif ours != theirs:
             note = f"moved to {ours!r} in ours and to {theirs!r} in theirs"
 
-            def take(path: Any) -> None:
-                wanted[ours] = path
+            def value(path: Any) -> None:
+                wanted[ours] = "/".join(split_path(path)) or ours
 
-            self.conflicts.add(Conflict(base, "schema", None, base, ours, theirs, note, take))
+            self.conflicts.add(
+                Conflict(base, "schema", None, base, ours, theirs, note),
+                Answers(lambda: value(theirs), lambda: value(base), value),
+            )
 
     def _is_taken(self, path: str) -> bool:
         is_there = self.staged.nodes.find(path) is not None
@@ -93,23 +97,31 @@ class TableMoves:
         """Meet a table that theirs moved to where ours has something else."""
         others: list[dict[str, str]] = []
 
-        def take(_: Any) -> None:
-            place = self._place_in_theirs(new)
+        def leave(place: str | None) -> None:
             if place is None:
                 self.staged.clear_above(new)
                 self.staged.put_node(new, None)
             others.append({} if place is None else {new: place})
 
+        mine = next((c for c in self.mine.values() if c.new and c.new_path == new), None)
         note = f"moved from {old!r} in theirs to where ours has something else"
-        self.conflicts.add(Conflict(new, "schema", None, note=note, take=take))
+        self.conflicts.add(
+            Conflict(new, "schema", None, note=note),
+            Answers(lambda: leave(self._place_in_theirs(mine)), lambda: leave(_old_place(mine))),
+        )
         return others[0] if others else None
 
-    def _place_in_theirs(self, path: str) -> str | None:
-        """Return where theirs has a table that ours moved to `path`; None if ours alone has it."""
-        mine = next(
-            (c for c in self.mine.values() if c.new is not None and c.new_path == path), None
-        )
-        if mine is None or mine.old is None or mine.old_path == path:
+    def _place_in_theirs(self, mine: NodeChange | None) -> str | None:
+        """Return where theirs has a table that ours moved; None if ours alone has it."""
+        place = _old_place(mine)
+        if mine is None or place is None:
             return None
         other = next((c for c in self.theirs if key_of(c) == key_of(mine)), None)
-        return mine.old_path if other is None else other.new_path
+        return place if other is None else other.new_path
+
+
+def _old_place(mine: NodeChange | None) -> str | None:
+    """Return where the base has a table that ours moved; None for what was not moved."""
+    if mine is None or mine.old is None or mine.old_path == mine.new_path:
+        return None
+    return mine.old_path

@@ -8,12 +8,13 @@ from typing import Any
 import numpy as np
 
 from vstore.diffing.alignment import Alignment, align, no_rows
-from vstore.diffing.columns import ColumnPair, changed_rows, pair_columns, schema, stored
+from vstore.diffing.columns import ColumnPair, changed_rows, pair_columns
 from vstore.diffing.lineage import Grafts, Lineage
 from vstore.format.digest import Digest
+from vstore.format.document import is_same
 from vstore.format.numbers import StoredRows
+from vstore.merging.cells import Cells, Form
 from vstore.merging.conflicts import Conflicts
-from vstore.reading.array import read
 from vstore.reading.fetch import Fetcher
 from vstore.reading.stored_table import StoredTable
 from vstore.writing.staged_table import StagedTable
@@ -54,35 +55,56 @@ class Side:
         return align(self.base, self.table, self.lineage)
 
     @cached_property
-    def _changes(self) -> dict[ColumnPair, tuple[StoredRows, StoredRows]]:
+    def _changes(self) -> dict[tuple[str, str], tuple[StoredRows, StoredRows]]:
         return {}
 
-    def changes(self, base: str | None, name: str | None) -> tuple[StoredRows, StoredRows]:
-        """Return the rows, of the base and of this side, that differ in a column."""
+    def changes(self, base: str, name: str) -> tuple[StoredRows, StoredRows]:
+        """Return the rows, of the base and of this side, whose cells in a column differ."""
+        if (base, name) not in self._changes:
+            self._changes[base, name] = self._find_changes(base, name)
+        return self._changes[base, name]
+
+    def _find_changes(self, base: str, name: str) -> tuple[StoredRows, StoredRows]:
+        if self.has_other_form(base, name):
+            return self._changes_among(base, name, self.base.rows.live())
         pair = ColumnPair(base, name)
-        if pair not in self._changes:
-            parts = list(changed_rows(self.base, self.table, pair, self.alignment))
-            old = np.concatenate([no_rows(), *(old for old, _ in parts)])
-            new = np.concatenate([no_rows(), *(new for _, new in parts)])
-            self._changes[pair] = old, new
-        return self._changes[pair]
+        parts = list(changed_rows(self.base, self.table, pair, self.alignment))
+        old = np.concatenate([no_rows(), *(old for old, _ in parts)])
+        return old, np.concatenate([no_rows(), *(new for _, new in parts)])
+
+    def changed_among(self, base: str, name: str, rows: StoredRows) -> StoredRows:
+        """Return those of some rows of the base whose cells in a column differ on this side."""
+        if self.has_other_form(base, name):
+            return self._changes_among(base, name, rows)[0]
+        return np.intersect1d(rows, self.changes(base, name)[0])
+
+    def _changes_among(
+        self, base: str, name: str, rows: StoredRows
+    ) -> tuple[StoredRows, StoredRows]:
+        """Compare cells of a column that was cast, in the form that it has on this side."""
+        there = self.alignment.new_row(rows)
+        old, new = rows[there >= 0], there[there >= 0]
+        differing = [np.zeros(0, bool)]
+        for before, after in waves(old, new):
+            cells, now = (Cells.read(self.base, base, before), Cells.read(self.table, name, after))
+            differing.append(now.are_others_than(cells))
+        which = np.concatenate(differing)
+        return old[which], new[which]
 
     def touches(self, base: str, name: str) -> bool:
-        """Return whether this side changed, renamed, retyped or extended a column."""
-        if base != name or self.has_other_attributes(base, name):
-            return True
-        return self.has_other_values(base, name)
+        """Return whether this side changed, renamed, cast or extended a column."""
+        return (
+            base != name
+            or self.has_other_attributes(base, name)
+            or self.has_other_form(base, name)
+            or len(self.alignment.added) > 0
+            or len(self.changes(base, name)[0]) > 0
+        )
 
     def has_other_attributes(self, base: str, name: str) -> bool:
         """Return whether the attributes of a column are others here than in the base."""
         sides = self.base.columns[base], self.table.columns[name]
-        return sides[0].attributes != sides[1].attributes
-
-    def has_other_values(self, base: str, name: str) -> bool:
-        """Return whether this side changed, retyped or extended a column."""
-        if self.is_retyped(base, name):
-            return True
-        return bool(len(self.alignment.added) or len(self.changes(base, name)[0]))
+        return not is_same(sides[0].attributes, sides[1].attributes)
 
     def changes_samples(self) -> bool:
         """Return whether this side changed or deleted samples of the base, or gave them columns."""
@@ -90,16 +112,40 @@ class Side:
             return True
         return any(
             pair.old is None
-            or self.is_retyped(pair.old, pair.new)
+            or self.has_other_form(pair.old, pair.new)
             or len(self.changes(pair.old, pair.new)[0])
             for pair in pair_columns(self.base.infos, self.table.infos)
             if pair.new is not None
         )
 
-    def is_retyped(self, base: str, name: str) -> bool:
-        """Return whether a column has another form here than in the base."""
-        old, new = stored(self.base, base).metadata, stored(self.table, name).metadata
-        return schema(old) != schema(new)
+    def has_other_form(self, base: str, name: str) -> bool:
+        """Return whether a column was cast: its samples are of another form than in the base."""
+        return Form.of(self.base, base) != Form.of(self.table, name)
+
+
+@dataclass(frozen=True)
+class Samples:
+    """Samples that a merge looks at together: in which rows the sides have them, if at all.
+
+    `result` are their rows in the result, which begins with the rows of ours.
+    """
+
+    base: StoredRows | None
+    ours: StoredRows | None
+    theirs: StoredRows
+    result: StoredRows
+
+    def __len__(self) -> int:
+        return len(self.theirs)
+
+    def __getitem__(self, which: Any) -> "Samples":
+        base, ours = (None if rows is None else rows[which] for rows in (self.base, self.ours))
+        return Samples(base, ours, self.theirs[which], self.result[which])
+
+    def parts(self) -> Iterator["Samples"]:
+        """Yield them in parts that are small enough to be held."""
+        for start in range(0, len(self), _WAVE_ROWS):
+            yield self[start : start + _WAVE_ROWS]
 
 
 @dataclass(frozen=True)
@@ -136,15 +182,19 @@ class TableSides:
         """The rows of the base that hold a sample."""
         return self.base.rows.live()
 
-    def parts(self, theirs: str) -> list[str]:
-        """Return the suffixes of the arrays that a column of theirs consists of."""
-        return list(self.theirs.infos[theirs].suffixes)
+    def kept(self, base_rows: StoredRows) -> Samples:
+        """Return those of some samples of the base that both sides still have."""
+        ours, theirs = (side.alignment.new_row(base_rows) for side in (self.o, self.t))
+        there = (ours >= 0) & (theirs >= 0)
+        return Samples(base_rows[there], ours[there], theirs[there], ours[there])
 
-    def take(self, theirs: str, name: str, rows: StoredRows, their_rows: StoredRows) -> None:
-        """Write rows of one array of theirs into rows of an array of the result."""
-        source = stored(self.theirs, theirs)
-        for to, start in waves(rows, their_rows):
-            self.staged.stored.write_rows(name, to, read(source, (start,)))
+    @cached_property
+    def in_place(self) -> int:
+        """How many rows, from the first, are the same samples in the base and on both sides."""
+        tables = (self.base.node.table, self.ours.node.table, self.theirs.node.table)
+        if len({table.layout for table in tables if table is not None}) > 1:
+            return 0
+        return min(self.o.alignment.shared, self.t.alignment.shared)
 
 
 def sample_names(table: StoredTable, rows: StoredRows) -> list[Any]:

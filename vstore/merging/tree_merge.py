@@ -14,10 +14,12 @@ from vstore.errors import NotFoundError
 from vstore.format.commit import Changes
 from vstore.format.digest import Digest
 from vstore.format.tree import ArrayNode, GroupNode, Node, TableInfo, Tree, replaced
-from vstore.merging.array_merge import merge_arrays
-from vstore.merging.conflicts import Conflict, Conflicts, merge_attributes
+from vstore.merging.array_merge import ArrayMerge, form_of
+from vstore.merging.attributes import AttributeMerge
+from vstore.merging.conflicts import Answers, Conflict, Conflicts, Kind
 from vstore.merging.moves import TableMoves, key_of
 from vstore.merging.prefetch import prefetch
+from vstore.merging.rules import Verdict, verdict
 from vstore.merging.sample_merge import SampleMerge
 from vstore.merging.schema_merge import SchemaMerge
 from vstore.merging.sides import Sides, TableSides
@@ -72,12 +74,12 @@ class TreeMerge:
         node = self.staged.nodes.find(path)
         if isinstance(node, GroupNode) and node.table is None and node.children:
             return
-        if mine is None:
+        if mine is None or self._is_only_compacted(mine, self.ours, self.commits.ours):
             if node is not None:
                 self.staged.put_node(path, None)
             return
         note = "deleted in theirs, changed in ours"
-        self._node_conflict(path, None, "deleted", note)
+        self._node_conflict(path, (change.old, None), "deleted", note)
 
     def _merge(self, change: NodeChange) -> None:
         mine = self._mine.get(key_of(change))
@@ -89,10 +91,26 @@ class TreeMerge:
             as_was = NodeChange(change.old_path, change.old_path, change.old, change.old)
             self._merge_both(change, as_was)
         elif mine.new is None:
-            note = "deleted in ours, changed in theirs"
-            self._node_conflict(change.new_path, change.new, "deleted", note)
+            if not self._is_only_compacted(change, self.theirs, self.commits.theirs):
+                note = "deleted in ours, changed in theirs"
+                self._node_conflict(change.new_path, (change.old, change.new), "deleted", note)
         else:
             self._merge_both(change, mine)
+
+    def _is_only_compacted(self, change: NodeChange, tree: Tree, side: Digest | None) -> bool:
+        """Return whether a table's rows were rewritten, and nothing else of it is another."""
+        old, new = change.old, change.new
+        if not _is_table(old) or not _is_table(new) or change.old_path != change.new_path:
+            return False
+        assert isinstance(old, GroupNode)
+        assert isinstance(new, GroupNode)
+        if old.table is None or new.table is None or old.table.layout == new.table.layout:
+            return False
+        before = Table(self._open(self.base, change.old_path, old))
+        after = Table(self._open(tree, change.new_path, new))
+        diff = TableDiff(change.path, before, after, lineage=self._lineage(side))
+        alignment = diff.alignment
+        return not diff and alignment is not None and alignment.is_certain
 
     def _add(self, change: NodeChange, mine: NodeChange | None) -> None:
         if self._is_shut_out(change):
@@ -106,7 +124,7 @@ class TreeMerge:
             self._merge_both(change, mine)
         elif there != change.new:
             note = "made in theirs where ours has something else"
-            self._node_conflict(change.new_path, change.new, "schema", note)
+            self._node_conflict(change.new_path, (None, change.new), "schema", note)
 
     def _is_shut_out(self, change: NodeChange) -> bool:
         """Meet what theirs made below a path at which ours has no group."""
@@ -115,7 +133,7 @@ class TreeMerge:
             return False
         if not any(conflict.path == above for conflict in self.conflicts.found):
             note = f"made in theirs below {above!r}, which is no group in ours"
-            self._node_conflict(change.new_path, change.new, "schema", note)
+            self._node_conflict(change.new_path, (None, change.new), "schema", note)
         return True
 
     def _add_group(self, change: NodeChange, new: GroupNode, there: Node | None) -> None:
@@ -126,7 +144,7 @@ class TreeMerge:
             self._merge_group(change.new_path, GroupNode(), there, new)
         else:
             note = "a group in theirs, something else in ours"
-            self._node_conflict(change.new_path, bare, "schema", note)
+            self._node_conflict(change.new_path, (None, bare), "schema", note)
 
     def _is_in_place(self, change: NodeChange) -> bool:
         """Return whether theirs has every row of the base, and the same sample in it.
@@ -171,29 +189,22 @@ class TreeMerge:
             base = change.old if isinstance(change.old, GroupNode) else GroupNode()
             self._merge_group(path, base, ours, theirs)
         else:
-            self._node_conflict(path, theirs, "schema", "made differently on both sides")
+            note = "made differently on both sides"
+            self._node_conflict(path, (change.old, theirs), "schema", note)
 
     def _merge_group(
         self, path: str, base: Node | None, ours: Node | None, theirs: Node | None
     ) -> None:
         if theirs is not None and ours is not None and theirs.metadata and not ours.metadata:
             self.staged.put_group_document(path, theirs.metadata | {"attributes": {}})
-        sides = [NodeChange.attributes(node) for node in (base, ours, theirs)]
-        merged, disagreed = merge_attributes(*sides)
-        if merged != sides[1]:
-            self._set_group_attributes(path, merged)
-        for name in disagreed:
-
-            def take(value: Any, name: str = name) -> None:
-                held = NodeChange.attributes(self.staged.nodes.get(path))
-                self._set_group_attributes(path, held | {name: value})
-
-            b, o, t = (side.get(name) for side in sides)
-            note = f"the attribute {name!r} was set differently on both sides"
-            self.conflicts.add(Conflict(path, "attribute", name, b, o, t, note, take))
-
-    def _set_group_attributes(self, path: str, attributes: dict[str, Any]) -> None:
-        self.staged.set_group_attributes(path, attributes)
+        AttributeMerge(
+            path,
+            NodeChange.attributes(base),
+            NodeChange.attributes(ours),
+            NodeChange.attributes(theirs),
+            lambda: NodeChange.attributes(self.staged.nodes.get(path)),
+            lambda attributes: self.staged.set_group_attributes(path, attributes),
+        ).run(self.conflicts)
 
     def _merge_table(self, path: str, base: Node | None, ours: Any, theirs: Any) -> None:
         if not isinstance(base, GroupNode):
@@ -210,11 +221,10 @@ class TreeMerge:
             (self._lineage(self.commits.ours), self._lineage(self.commits.theirs)),
         )
         if sides.is_certain:
-            columns = SchemaMerge(sides).run()
-            SampleMerge(sides, columns).run()
+            SampleMerge(sides, SchemaMerge(sides).run()).run()
             return
         note = "which samples are which is not known any more; with keys it would be"
-        self._node_conflict(path, _relaid(ours, theirs), "changed", note)
+        self._node_conflict(path, (base, _relaid(ours, theirs)), "changed", note)
 
     def _lineage(self, side: Digest | None) -> Lineage | None:
         return self.commits.lineage(self.fetcher, side)
@@ -234,20 +244,39 @@ class TreeMerge:
         before = base if isinstance(base, ArrayNode) else None
         sides = [
             StoredArray(self.fetcher, node, path=path, keeps_chunks=True)
-            if node is not None
-            else None
-            for node in (before, ours, theirs)
+            for node in (before or ours, ours, theirs)
         ]
-        if not merge_arrays(path, sides, self.staged.array(path), self.conflicts):
+        states = [(form_of(side), side.node.chunks) for side in sides]
+        found = verdict(None if before is None else states[0], *states[1:])
+        if found is Verdict.CONFLICT and len({form for form, _ in states}) > 1:
             note = "given another shape or type on one side and changed on the other"
-            self._node_conflict(path, theirs, "schema", note)
-
-    def _node_conflict(self, path: str, theirs: Node | None, kind: Any, note: str) -> None:
-        def take(_: Any) -> None:
-            self.staged.clear_above(path)
+            self._node_conflict(path, (base, theirs), "schema", note)
+            return
+        if found is Verdict.THEIRS:
             self.staged.put_node(path, theirs)
+            self.staged.array(path).set_attributes(sides[1].metadata.attributes)
 
-        self.conflicts.add(Conflict(path, kind, note=note, take=take))
+        def unmake() -> None:
+            self.staged.put_node(path, None)
+
+        known = None if before is None else sides[0]
+        merge = ArrayMerge(path, known, sides[1], sides[2], self.staged.array(path), unmake)
+        merge.merge_attributes(self.conflicts)
+        if found is Verdict.CONFLICT:
+            merge.merge_elements(self.conflicts)
+
+    def _node_conflict(
+        self, path: str, others: tuple[Node | None, Node | None], kind: Kind, note: str
+    ) -> None:
+        """Meet a node that cannot be merged; `others` are that of the base and that of theirs."""
+
+        def put(node: Node | None) -> None:
+            self.staged.clear_above(path)
+            self.staged.put_node(path, node)
+
+        base, theirs = others
+        answers = Answers(lambda: put(theirs), lambda: put(base))
+        self.conflicts.add(Conflict(path, kind, note=note), answers)
 
     def _counted(self, change: NodeChange) -> Changes:
         """Return how many samples a node that is taken whole changes."""

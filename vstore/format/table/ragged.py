@@ -28,6 +28,20 @@ def encode_ragged(sample: Any, dtype: np.dtype[Any], expected: Shape, *, name: s
     return array.astype(dtype.newbyteorder("<"), order="C").tobytes()
 
 
+def set_shapes(expected: Shape, shapes: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return the shapes of samples where those that nobody set are given as zeros.
+
+    A sample that nobody set has no elements: axes of any length are 0 long, and the others as
+    long as the column says.
+
+    >>> set_shapes((None, 4), np.array([[0, 0], [2, 4]])).tolist()
+    [[0, 4], [2, 4]]
+    """
+    unset = np.array([length or 0 for length in expected], np.int64)
+    is_set = shapes.any(axis=-1, keepdims=True)
+    return np.where(is_set, shapes, unset)
+
+
 def decode_ragged(
     element: bytes, dtype: np.dtype[Any], expected: Shape, shape: tuple[int, ...]
 ) -> NDArray[Any]:
@@ -36,6 +50,8 @@ def decode_ragged(
     Raises:
         FormatError: the bytes are not an array of that shape, or the column holds none such.
     """
+    if not element and not any(shape):
+        shape = tuple(length or 0 for length in expected)
     count = int(np.prod(shape, dtype=object))
     fits = all(want in (None, got) for want, got in zip(expected, shape, strict=True))
     if not fits or min(shape, default=0) < 0 or count * dtype.itemsize != len(element):

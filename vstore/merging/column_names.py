@@ -1,0 +1,113 @@
+"""What the columns of a merged table are called, where both sides give names."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from vstore.merging.columns import MergedColumn
+from vstore.merging.conflicts import Answers, Conflict
+from vstore.merging.moves import settle
+from vstore.merging.rules import Verdict, verdict
+from vstore.merging.sides import TableSides
+from vstore.writing.new_column import check_column_name
+
+
+@dataclass
+class ColumnNames:
+    """Gives columns of the result the names that they have in theirs."""
+
+    sides: TableSides
+    columns: Sequence[MergedColumn]
+    lost: list[MergedColumn] = field(init=False, default_factory=list)
+    """Columns of ours that gave up their names, and the result."""
+
+    def merge(self) -> None:
+        """Rename what theirs renamed, all at once."""
+        wanted: dict[str, str] = {}
+        for column in self.columns:
+            if all(column.presence):
+                self._want(column, wanted)
+        infos = self.sides.staged.stored.infos
+        moves = settle(wanted, infos.__contains__, self._make_room)
+        self.sides.staged.stored.rename_columns(moves)
+        for column in self.columns:
+            if column.ours is not None:
+                column.name = moves.get(column.ours, column.ours)
+
+    def _want(self, column: MergedColumn, wanted: dict[str, str]) -> None:
+        base, ours, theirs = column.base or "", column.ours or "", column.theirs or ""
+        found = verdict(base, ours, theirs)
+        if found is Verdict.THEIRS:
+            wanted[ours] = theirs
+        if found is not Verdict.CONFLICT:
+            return
+
+        def value(name: Any) -> None:
+            check_column_name(name)
+            wanted[ours] = name
+
+        note = f"renamed to {ours!r} in ours and to {theirs!r} in theirs"
+        self.sides.conflicts.add(
+            Conflict(f"{self.sides.path}/{base}", "schema", None, base, ours, theirs, note),
+            Answers(lambda: value(theirs), lambda: value(base), value),
+        )
+
+    def _make_room(self, old: str, new: str) -> dict[str, str] | None:
+        """Meet a column that theirs renamed to what ours calls another."""
+        there = next(column for column in self.columns if column.ours == new)
+        more: list[dict[str, str]] = []
+        self.sides.conflicts.add(
+            Conflict(
+                f"{self.sides.path}/{new}",
+                "schema",
+                note=f"renamed from {old!r} in theirs, where ours has another column {new!r}",
+            ),
+            Answers(
+                lambda: more.append(self._leave(there, new, there.theirs)),
+                lambda: more.append(self._leave(there, new, there.base)),
+            ),
+        )
+        return more[0] if more else None
+
+    def is_free(self, column: MergedColumn) -> bool:
+        """Return whether a column of theirs can have its name; meet one of ours that has it."""
+        if column.name not in self.sides.staged.stored.infos:
+            return True
+        there = next(c for c in self.columns if c.ours is not None and c.name == column.name)
+        freed: list[bool] = []
+
+        def leave(place: str | None, *, is_taken: bool) -> None:
+            self._give_up(there, column.name, place)
+            freed.append(is_taken)
+
+        self.sides.conflicts.add(
+            Conflict(
+                f"{self.sides.path}/{column.name}",
+                "schema",
+                note=f"made in theirs, where ours has another column {column.name!r}",
+            ),
+            Answers(
+                lambda: leave(there.theirs, is_taken=True),
+                lambda: leave(there.base, is_taken=False),
+            ),
+        )
+        return freed == [True]
+
+    def _leave(self, there: MergedColumn, name: str, place: str | None) -> dict[str, str]:
+        """Return what a column of ours is to be called instead; drop one with no other name."""
+        if place is not None and place != name:
+            return {name: place}
+        self.sides.staged.stored.drop_column(name)
+        self.lost.append(there)
+        return {}
+
+    def _give_up(self, there: MergedColumn, name: str, place: str | None) -> None:
+        """Rename a column of ours, or drop it where there is no other name for it."""
+        stored = self.sides.staged.stored
+        for old, new in self._leave(there, name, place).items():
+            if new in stored.infos:
+                stored.drop_column(old)
+                self.lost.append(there)
+            else:
+                stored.rename_column(old, new)
+                there.name = new
