@@ -143,7 +143,7 @@ def test_workers_lose_nothing_of_an_error(cls: type[VstoreError], renew) -> None
 
 
 def test_conflicts_of_a_merge_survive_pickling() -> None:
-    conflict = Conflict("train/label", "changed", "a", 1, 2, 3, take=lambda _: None)
+    conflict = Conflict("train/label", "changed", "a", 1, 2, 3, "note")
     error = pickle.loads(pickle.dumps(conflict_error("cannot merge", [conflict])))
     assert error.code == "merge-conflict"
     assert error.conflicts == (conflict,)

@@ -37,7 +37,7 @@ MEMBERS = {
         "as_optional attributes codecs dtype fill_value info rows_per_chunk shape with_id"
     ),
     "vstore.Commit": "author changes id message metadata parents time title",
-    "vstore.Conflict": "base keep kind note ours path sample take theirs to_dict",
+    "vstore.Conflict": "base kind note ours path sample theirs to_dict",
     "vstore.DeadSpace": "mostly_dead nbytes packs",
     "vstore.DeletedDocument": "branch format ref tag time",
     "vstore.Diff": (

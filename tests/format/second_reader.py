@@ -299,8 +299,9 @@ class SecondReader:
 
 def ragged(elements: Any, column: Json, shapes: Any, live: Any) -> list[NDArray[Any]]:
     dtype = dtype_of(column["dtype"]).newbyteorder("<")
+    unset = [length or 0 for length in column["shape"]]
     return [
-        np.frombuffer(element, dtype).reshape(shape)
+        np.frombuffer(element, dtype).reshape(shape if any(shape) else unset)
         for element, shape in zip(elements, shapes[live], strict=True)
     ]
 

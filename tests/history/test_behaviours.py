@@ -32,7 +32,7 @@ BEHAVIOURS = {
     6: [(SAMPLES, "test_deleted_on_both_sides_is_gone")],
     7: [
         (COLUMNS, "test_one_new_column_with_two_schemas_is_a_conflict"),
-        (COLUMNS, "test_one_new_column_with_one_schema_on_both_sides_is_united"),
+        (COLUMNS, "test_one_new_column_with_one_schema_and_equal_values_is_united"),
     ],
     8: [
         (COLUMNS, "test_a_column_made_anew_differently_on_both_sides_is_a_conflict"),

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from vstore.faces import exported_from
+from vstore.format.document import is_same
 
 
 @exported_from("vstore")
@@ -19,12 +20,12 @@ class AttributeChange:
 def attribute_changes(
     old: Mapping[str, Any] | None, new: Mapping[str, Any] | None
 ) -> dict[str, AttributeChange]:
-    """Return the attributes that differ, by name."""
+    """Return the attributes that differ, by name; 1, 1.0 and true do."""
     a, b = old or {}, new or {}
     return {
         name: AttributeChange(a.get(name), b.get(name))
         for name in sorted(a.keys() | b.keys())
-        if name not in a or name not in b or a[name] != b[name]
+        if name not in a or name not in b or not is_same(a[name], b[name])
     }
 
 

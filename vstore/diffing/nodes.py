@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from vstore.faces import exported_from
-from vstore.format.tree import ArrayNode, GroupNode, Node, NodeRef, Tree
+from vstore.format.tree import ArrayNode, GroupNode, Node, NodeRef, Tree, is_same_document
+from vstore.format.zarr.attributes import attributes_of
 
 Child = Node | NodeRef
 
@@ -43,7 +44,7 @@ class NodeChange:
     @staticmethod
     def attributes(node: Node | None) -> dict[str, Any]:
         """Return a node's attributes."""
-        return dict(node.metadata.get("attributes", {})) if node is not None else {}
+        return attributes_of(node.metadata) if node is not None else {}
 
 
 def is_same(old: Child | None, new: Child | None) -> bool:
@@ -113,7 +114,7 @@ def _differs_itself(old: Node | None, new: Node | None) -> bool:
     node = new if new is not None else old
     if isinstance(node, ArrayNode) or (isinstance(node, GroupNode) and node.table is not None):
         return True
-    return old is None or new is None or old.metadata != new.metadata
+    return old is None or new is None or not is_same_document(old.metadata, new.metadata)
 
 
 def _children(node: Node | None) -> Mapping[str, Child]:

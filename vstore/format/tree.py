@@ -17,6 +17,7 @@ from vstore.errors import FormatError, InvalidInputError, NotFoundError
 from vstore.format import document
 from vstore.format.deleted_rows import BLOCK_ROWS
 from vstore.format.digest import Digest, digest_of, parse_digest
+from vstore.format.document import is_same
 from vstore.format.index import Index
 from vstore.format.object_keys import OBJECTS, check_node_name, split_path
 from vstore.format.table.kinds import ColumnInfo
@@ -75,7 +76,12 @@ class NodeRef(NamedTuple):
     nbytes: int
 
 
-@dataclass(frozen=True, slots=True)
+def is_same_document(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
+    """Return whether two metadata documents say the same; in attributes 1, 1.0 and true differ."""
+    return one == other and is_same(one.get("attributes"), other.get("attributes"))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class ArrayNode:
     """An array: its Zarr v3 metadata document and the index of its chunks."""
 
@@ -83,8 +89,16 @@ class ArrayNode:
     chunks: Index | None = None
     column: ColumnInfo | None = None
 
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, ArrayNode):
+            return NotImplemented
+        rest = self.chunks == other.chunks and self.column == other.column
+        return rest and is_same_document(self.metadata, other.metadata)
 
-@dataclass(frozen=True, slots=True)
+    __hash__ = None  # type: ignore[assignment]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class GroupNode:
     """A group: its Zarr v3 metadata document and its children, some not loaded yet.
 
@@ -96,6 +110,14 @@ class GroupNode:
     )
     children: Mapping[str, "Node | NodeRef"] = field(default_factory=dict)
     table: TableInfo | None = None
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, GroupNode):
+            return NotImplemented
+        rest = self.table == other.table and self.children == other.children
+        return rest and is_same_document(self.metadata, other.metadata)
+
+    __hash__ = None  # type: ignore[assignment]
 
 
 Node = ArrayNode | GroupNode

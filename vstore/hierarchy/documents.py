@@ -1,23 +1,15 @@
-"""The `zarr.json` documents of groups and arrays: what Zarr writes to what vstore keeps, and back.
-
-Zarr writes numbers into attributes that JSON does not have (NaN and the infinities). They are
-kept as strings, and an extra member of the document, which no reader has to understand, says
-where they are.
-"""
+"""The `zarr.json` documents of groups and arrays: what Zarr writes to what is kept, and back."""
 
 import json
-import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from vstore.errors import FormatError, InvalidInputError
 from vstore.format import document
+from vstore.format.zarr.attributes import NONFINITE, attributes_of, with_attributes
 from vstore.format.zarr.metadata import ArrayMetadata, GroupMetadata
 
 NAME = "zarr.json"
-
-_NONFINITE = "vstore.nonfinite"
-_VALUES = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
 
 
 def find_document(data: bytes) -> dict[str, Any] | None:
@@ -71,57 +63,15 @@ def consolidated(group: Mapping[str, Any], below: Mapping[str, Any]) -> bytes:
 
 def as_written(kept: Mapping[str, Any]) -> dict[str, Any]:
     """Return a document as Zarr wrote it."""
-    value = dict(kept)
-    marks = value.pop(_NONFINITE, None)
-    if isinstance(marks, Mapping):
-        value["attributes"] = _restored(value.get("attributes", {}), list(marks["attributes"]))
-    return value
+    value = {name: member for name, member in kept.items() if name != NONFINITE}
+    return value | {"attributes": attributes_of(kept)} if "attributes" in kept else value
 
 
 def _plain(value: Mapping[str, Any], path: str) -> dict[str, Any]:
-    attributes = value.get("attributes", {})
-    places = [list(place) for place in _nonfinite(attributes)]
-    plain = dict(value)
-    if places:
-        plain["attributes"] = _as_strings(attributes)
-        plain[_NONFINITE] = {"must_understand": False, "attributes": places}
+    """Return a document as it is stored, which has nothing that JSON lacks."""
+    plain = with_attributes(value, value["attributes"]) if "attributes" in value else dict(value)
     document.dumps(plain, what=f"metadata of {path!r}")
     return plain
-
-
-def _nonfinite(value: Any) -> Iterator[tuple[Any, ...]]:
-    if isinstance(value, float) and not math.isfinite(value):
-        yield ()
-    for step, child in _items(value):
-        yield from ((step, *rest) for rest in _nonfinite(child))
-
-
-def _items(value: Any) -> Iterator[tuple[Any, Any]]:
-    if isinstance(value, dict):
-        yield from value.items()
-    elif isinstance(value, list):
-        yield from enumerate(value)
-
-
-def _as_strings(value: Any) -> Any:
-    if isinstance(value, float) and not math.isfinite(value):
-        return next(name for name, each in _VALUES.items() if repr(each) == repr(value))
-    if isinstance(value, dict):
-        return {name: _as_strings(child) for name, child in value.items()}
-    return [_as_strings(child) for child in value] if isinstance(value, list) else value
-
-
-def _restored(value: Any, places: list[list[Any]]) -> Any:
-    """Return the value with numbers where a place says so and the string is still there."""
-    if [] in places and isinstance(value, str):
-        return _VALUES.get(value, value)
-    if not places or not isinstance(value, (dict, list)):
-        return value
-    restored = {
-        step: _restored(child, [place[1:] for place in places if place and place[0] == step])
-        for step, child in _items(value)
-    }
-    return restored if isinstance(value, dict) else list(restored.values())
 
 
 def _widen_empty_chunks(value: dict[str, Any]) -> None:

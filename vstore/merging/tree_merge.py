@@ -14,6 +14,7 @@ from vstore.errors import NotFoundError
 from vstore.format.commit import Changes
 from vstore.format.digest import Digest
 from vstore.format.tree import ArrayNode, GroupNode, Node, TableInfo, Tree, replaced
+from vstore.format.zarr.attributes import with_attributes
 from vstore.merging.array_merge import ArrayMerge, form_of
 from vstore.merging.attributes import AttributeMerge
 from vstore.merging.conflicts import Answers, Conflict, Conflicts, Kind
@@ -196,7 +197,7 @@ class TreeMerge:
         self, path: str, base: Node | None, ours: Node | None, theirs: Node | None
     ) -> None:
         if theirs is not None and ours is not None and theirs.metadata and not ours.metadata:
-            self.staged.put_group_document(path, theirs.metadata | {"attributes": {}})
+            self.staged.put_group_document(path, with_attributes(theirs.metadata, {}))
         AttributeMerge(
             path,
             NodeChange.attributes(base),
@@ -209,7 +210,7 @@ class TreeMerge:
     def _merge_table(self, path: str, base: Node | None, ours: Any, theirs: Any) -> None:
         if not isinstance(base, GroupNode):
             base = GroupNode(
-                ours.metadata | {"attributes": {}}, {}, TableInfo(keys=ours.table.keys)
+                with_attributes(ours.metadata, {}), {}, TableInfo(keys=ours.table.keys)
             )
         sides = TableSides(
             path,

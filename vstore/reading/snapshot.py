@@ -12,6 +12,7 @@ from vstore.format.commit import CommitDocument, format_time
 from vstore.format.digest import Digest
 from vstore.format.object_keys import is_path, path_below
 from vstore.format.tree import ArrayNode, GroupNode, Node, Tree, names_in
+from vstore.format.zarr.attributes import attributes_of
 from vstore.history.commits import Commit, describe
 from vstore.reading.array import Array, StoredArray
 from vstore.reading.fetch import Fetcher
@@ -52,7 +53,7 @@ class Group(Lookup[str, Any]):
     @property
     def attributes(self) -> dict[str, Any]:
         """The group's attributes, as a copy."""
-        return dict(self._node.metadata.get("attributes", {}))
+        return attributes_of(self._node.metadata)
 
     @property
     def _node(self) -> GroupNode:
@@ -223,7 +224,7 @@ class Snapshot(Lookup[str, Any]):
     @property
     def attributes(self) -> dict[str, Any]:
         """The attributes of the root group, as a copy."""
-        return dict(self._tree.root.metadata.get("attributes", {}))
+        return attributes_of(self._tree.root.metadata)
 
     @property
     def tables(self) -> dict[str, Table]:

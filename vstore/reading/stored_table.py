@@ -16,6 +16,7 @@ from vstore.format.table.names import DELETED, KEY_INDEX, KEYS
 from vstore.format.table.rows import Rows
 from vstore.format.table.sample_keys import INT, KeyKind, find_key_kind
 from vstore.format.tree import ArrayNode, GroupNode
+from vstore.format.zarr.attributes import attributes_of
 from vstore.reading.array import ChunkSource, StoredArray, prefetch_rows, read
 from vstore.reading.column import Column
 from vstore.reading.deleted_samples import deleted_rows
@@ -68,7 +69,7 @@ class StoredTable:
     @property
     def attributes(self) -> dict[str, Any]:
         """The table's attributes, as a copy."""
-        return dict(self._node.metadata.get("attributes", {}))
+        return attributes_of(self._node.metadata)
 
     @property
     def node(self) -> GroupNode:

@@ -10,12 +10,12 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from vstore.errors import InvalidInputError
-from vstore.format import document
 from vstore.format.index import MAX_HEIGHT, span
 from vstore.format.object_keys import check_node_name
 from vstore.format.table.kinds import NDARRAY, TEXT, ColumnInfo, reserved_suffixes
 from vstore.format.table.names import KEYS
 from vstore.format.table.specs import ColumnSpec, as_storable
+from vstore.format.zarr.attributes import plain_attributes
 from vstore.format.zarr.codecs import choose, preset
 from vstore.format.zarr.dtypes import data_type_of
 from vstore.format.zarr.metadata import ArrayMetadata
@@ -83,7 +83,7 @@ def column_metadata(spec: ColumnSpec, first: NDArray[Any], *, name: str) -> Arra
 def check_spec(spec: ColumnSpec, name: str) -> None:
     """Raise `InvalidInputError` unless a column can be made as described."""
     if spec.attributes is not None:
-        document.plain_object(spec.attributes, what=f"attributes of the column {name!r}")
+        plain_attributes(spec.attributes, what=f"attributes of the column {name!r}")
     try:
         column_metadata(spec, np.zeros(0, spec.dtype), name=name)
     except InvalidInputError as exc:

@@ -192,6 +192,8 @@ class StagedArray:
         rows = self.metadata.chunk_shape[0]
         start, stop = self.metadata.shape[0], self.metadata.shape[0] + len(values)
         self._resize((stop, *self.metadata.shape[1:]))
+        if 0 in self.metadata.shape[1:]:  # there is no element, and no chunk for any
+            return
         done = min(-start % rows, len(values))
         if done:
             self.write(slice(start, start + done), values[:done])

@@ -11,11 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vstore.errors import ClosedError
-from vstore.format import document
 from vstore.format.commit import Changes
 from vstore.format.table.kinds import ColumnInfo
 from vstore.format.table.specs import ColumnSpec
 from vstore.format.tree import ArrayNode, GroupNode
+from vstore.format.zarr.attributes import plain_attributes
 from vstore.format.zarr.dtypes import data_type_of
 from vstore.format.zarr.fill_value import coerce_fill_value, default_fill_value
 from vstore.reading.column import Column, column_not_found
@@ -134,7 +134,7 @@ class StagedTable:
         self.require_usable()
         if column is not None:
             self.require_column(column)
-        plain = document.plain_object(attributes, what="attributes")
+        plain = plain_attributes(attributes)
         self.stored.set_attributes(plain, column=column)
 
     def set_document(self, metadata: Mapping[str, Any]) -> None:

@@ -7,13 +7,14 @@ from typing import Any
 import msgspec
 
 from vstore.errors import InvalidInputError, NotFoundError
-from vstore.format import document, object_keys
+from vstore.format import object_keys
 from vstore.format import tree as trees
 from vstore.format.commit import Changes
 from vstore.format.digest import Digest
 from vstore.format.table.sample_keys import STR, KeyKindName
 from vstore.format.table.specs import ColumnSpec, bytes_
 from vstore.format.tree import ArrayNode, GroupNode, Node, NodeRef, TableInfo, Tree, new_id
+from vstore.format.zarr.attributes import attributes_of, plain_attributes, with_attributes
 from vstore.format.zarr.metadata import ArrayMetadata
 from vstore.reading.fetch import Fetcher
 from vstore.writing.copying import copied
@@ -201,7 +202,7 @@ class StagedTree:
             raise InvalidInputError(f"{path!r} is an array, not a group")
         group = replace(node or GroupNode(), metadata=dict(metadata))
         if group.table is not None:
-            self.table(path).set_attributes(group.metadata.get("attributes", {}))
+            self.table(path).set_attributes(attributes_of(group.metadata))
         self._tree = self._tree.put(path, group, above=_IMPLIED)
         self._schema.add(path)
 
@@ -232,10 +233,8 @@ class StagedTree:
         node = self._tree.get(path)
         if not isinstance(node, GroupNode):
             raise InvalidInputError(f"{path!r} is not a group")
-        plain = document.plain_object(attributes, what="attributes")
-        self.put_group_document(
-            path, (node.metadata or GroupNode().metadata) | {"attributes": plain}
-        )
+        before = node.metadata or GroupNode().metadata
+        self.put_group_document(path, with_attributes(before, plain_attributes(attributes)))
 
     def delete(self, path: str) -> None:
         """Delete the node at `path`, and what is below it."""

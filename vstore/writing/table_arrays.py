@@ -20,6 +20,7 @@ from vstore.format.table.rows import Rows
 from vstore.format.table.sample_keys import INT, find_key_kind
 from vstore.format.table.specs import ColumnSpec
 from vstore.format.tree import ArrayNode, GroupNode, rewritten
+from vstore.format.zarr.attributes import attributes_of, with_attributes
 from vstore.format.zarr.metadata import ArrayMetadata
 from vstore.reading.array import StoredArray, read
 from vstore.reading.column import Column
@@ -202,14 +203,14 @@ class TableArrays:
         """Return the attributes of the table, or of one of its columns, as a copy."""
         if column is not None:
             return dict(self[column].metadata.attributes)
-        return dict(self.node.metadata.get("attributes", {}))
+        return attributes_of(self.node.metadata)
 
     def set_attributes(self, attributes: Mapping[str, Any], *, column: str | None = None) -> None:
         """Replace the attributes of the table, or of one of its columns."""
         if column is not None:
             self[column].set_attributes(attributes)
         else:
-            metadata = self.node.metadata | {"attributes": dict(attributes)}
+            metadata = with_attributes(self.node.metadata, attributes)
             self.node = replace(self.node, metadata=metadata)
         self._has_new_schema = True
 

@@ -11,12 +11,12 @@ from vstore import optional
 from vstore.diffing.diff import Diff
 from vstore.errors import InvalidInputError
 from vstore.faces import exported_from, internals
-from vstore.format import document
 from vstore.format.digest import Digest
 from vstore.format.object_keys import split_path
 from vstore.format.table.sample_keys import KEY_KINDS, KeyKindName
 from vstore.format.table.specs import ColumnSpec
 from vstore.format.tree import GroupNode
+from vstore.format.zarr.attributes import plain_attributes, with_attributes
 from vstore.history.commits import Commit
 from vstore.reading.fetch import Fetcher
 from vstore.reading.lookup import Lookup
@@ -125,7 +125,7 @@ class Transaction(Lookup[str, Any]):
         if keys is not None and keys not in KEY_KINDS:
             known = " or ".join(map(repr, KEY_KINDS))
             raise InvalidInputError(f"keys is None, {known}, not {keys!r}")
-        metadata = GroupNode().metadata | {"attributes": _json_object(attributes)}
+        metadata = with_attributes(GroupNode().metadata, _attributes(attributes))
         made = self._staged.make_table(path, columns, keys=keys, metadata=metadata)
         return TransactionTable(made)
 
@@ -156,7 +156,7 @@ class Transaction(Lookup[str, Any]):
             codecs=codecs,
             fill_value=fill_value,
             dimension_names=dimension_names,
-            attributes=_json_object(attributes),
+            attributes=_attributes(attributes),
         )
         return TransactionArray(
             self._staged.make_array(path, metadata), self._internals.require_open
@@ -342,6 +342,6 @@ class Transaction(Lookup[str, Any]):
         return f"<vstore.Transaction {self._internals.label}, {state}>"
 
 
-def _json_object(value: Mapping[str, Any] | None) -> dict[str, Any]:
+def _attributes(value: Mapping[str, Any] | None) -> dict[str, Any]:
     """Return attributes as they read back from JSON, or raise `InvalidInputError`."""
-    return document.plain_object({} if value is None else value, what="attributes")
+    return plain_attributes({} if value is None else value)

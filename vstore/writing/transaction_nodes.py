@@ -8,6 +8,7 @@ from vstore.faces import exported_from
 from vstore.format import object_keys
 from vstore.format.object_keys import is_path, path_below, split_path
 from vstore.format.tree import ArrayNode, GroupNode, names_in
+from vstore.format.zarr.attributes import attributes_of
 from vstore.reading.lookup import Lookup, require_kind
 from vstore.writing.staged_tree import StagedTree
 from vstore.writing.transaction_arrays import TransactionArray, TransactionColumn
@@ -132,7 +133,7 @@ class TransactionGroup(Lookup[str, Any]):
     @property
     def attributes(self) -> dict[str, Any]:
         """The group's attributes, as a copy."""
-        return dict(self._nodes.group_node(self._path).metadata.get("attributes", {}))
+        return attributes_of(self._nodes.group_node(self._path).metadata)
 
     def set_attributes(self, attributes: Mapping[str, Any]) -> None:
         """Replace the attributes of the group."""

@@ -15,7 +15,7 @@ from vstore.errors import AlreadyExistsError, InvalidInputError
 from vstore.faces import exported_from
 from vstore.format.numbers import StoredRows
 from vstore.format.table.names import KEYS
-from vstore.format.table.sample_keys import SampleKey
+from vstore.format.table.sample_keys import SampleKey, as_list
 from vstore.format.table.specs import ColumnSpec
 from vstore.format.zarr.selection import SelectMany, SelectOne, split
 from vstore.reading.key_indexer import rows_of
@@ -71,8 +71,8 @@ class TransactionTable(NamedColumns[TransactionColumn]):
 
         Every batch gives every column, all of one length, and may leave out or set to None
         what is optional; an iterable may be larger than memory. Where the table has keys
-        they come in `keys`, or in each batch as `sample`. A batch is checked whole before
-        any of it is taken.
+        they come in `keys`, or in each batch as `sample`; a batch without any column has a
+        sample for each key. A batch is checked whole before any of it is taken.
 
         Raises:
             InvalidInputError: a column missing, unknown, of another length, data type or
@@ -98,9 +98,11 @@ class TransactionTable(NamedColumns[TransactionColumn]):
             self._extend(batch, None)
 
     def append(self, sample: Batch, *, key: SampleKey | None = None) -> None:
-        """Add one sample: a mapping of column names to values."""
+        """Add one sample: a mapping of column names to values; optional ones may be left out."""
         infos = {name: self._internals.info(name) for name in self._internals.names}
-        single = batch_of_one(sample, infos)
+        single = batch_of_one(sample, infos) or {
+            name: [None] for name, info in infos.items() if info.optional
+        }
         self.extend(single, keys=None if key is None else [key])
 
     def _extend(self, batch: Batch, keys: Sequence[SampleKey] | None) -> None:
@@ -109,7 +111,9 @@ class TransactionTable(NamedColumns[TransactionColumn]):
             keys = values.pop(KEYS, None)
         infos = {name: self._internals.info(name) for name in self._internals.names}
         check_columns(values, infos, path=self.path)
-        count = common_length(values, path=self.path)
+        if not values and keys is not None:
+            keys = as_list(keys, path=self.path)
+        count = common_length(values, path=self.path) if values else len(keys or ())
         checked_keys = self._internals.held.keys.check(keys, count, path=self.path)
         ready = {name: self._internals.ready(name, value) for name, value in values.items()}
         if count == 0:

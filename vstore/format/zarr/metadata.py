@@ -11,6 +11,7 @@ from msgspec import Meta
 
 from vstore.errors import FormatError, InvalidInputError
 from vstore.faces import exported_from
+from vstore.format.zarr.attributes import NONFINITE, attributes_of, with_attributes
 from vstore.format.zarr.codec_choice import preset
 from vstore.format.zarr.codec_pipeline import Pipeline, build
 from vstore.format.zarr.codec_spec import MAX_CHUNK_NBYTES, ArraySpec, convert, parse_named
@@ -149,7 +150,7 @@ class ArrayMetadata:
             fill_value=fill_value,
             codecs=tuple(_codec_document(each) for each in parsed.codecs),
             dimension_names=names,
-            attributes=parsed.attributes,
+            attributes=attributes_of(document),
             chunk_key_encoding=_chunk_key_encoding(parsed.chunk_key_encoding),
             extra_fields=extra_fields,
             pipeline=pipeline,
@@ -167,12 +168,11 @@ class ArrayMetadata:
             "chunk_key_encoding": self.chunk_key_encoding,
             "fill_value": encode_fill_value(self.data_type, self.fill_value),
             "codecs": list(self.codecs),
-            "attributes": self.attributes,
         }
         if self.dimension_names is not None:
             document["dimension_names"] = list(self.dimension_names)
         document |= {"zarr_format": 3, "node_type": "array", "storage_transformers": []}
-        return document | self.extra_fields
+        return with_attributes(document | self.extra_fields, self.attributes)
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, ArrayMetadata):
@@ -265,6 +265,7 @@ def _parse(document: Mapping[str, Any], kind: Any) -> tuple[Any, dict[str, Any]]
         raise FormatError("expected an object")
     known = set(kind.__struct_fields__)
     extra = {name: value for name, value in document.items() if name not in known}
+    extra.pop(NONFINITE, None)
     for name, value in extra.items():
         if not isinstance(value, Mapping) or value.get("must_understand") is not False:
             raise FormatError(f"{name}: vstore does not know this member and must understand it")
@@ -289,13 +290,13 @@ class GroupMetadata:
         Raises:
             FormatError: The document is malformed.
         """
-        parsed, extra_fields = _parse(document, _GroupDocument)
-        return cls(attributes=parsed.attributes, extra_fields=extra_fields)
+        _, extra_fields = _parse(document, _GroupDocument)
+        return cls(attributes=attributes_of(document), extra_fields=extra_fields)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the document, in the form that vstore writes."""
-        document = {"attributes": self.attributes, "zarr_format": 3, "node_type": "group"}
-        return document | self.extra_fields
+        document = {"zarr_format": 3, "node_type": "group"} | self.extra_fields
+        return with_attributes(document, self.attributes)
 
     def with_attributes(self, attributes: Mapping[str, Any]) -> "GroupMetadata":
         """Return the metadata with these attributes instead of its own."""
