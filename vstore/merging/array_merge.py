@@ -46,9 +46,10 @@ class ArrayMerge:
     def merge_elements(self, conflicts: Conflicts) -> None:
         """Put the elements that theirs changed into the result; all sides have one form."""
         load = self.ours.fetcher.pages
-        before = self.base.node.chunks if self.base is not None else None
-        mine = set(changed(before, self.ours.node.chunks, load))
-        for number in changed(before, self.theirs.node.chunks, load):
+        before = self.ours.node.chunks if self.base is None else self.base.node.chunks
+        theirs = list(changed(before, self.theirs.node.chunks, load))
+        mine = set(theirs if self.base is None else changed(before, self.ours.node.chunks, load))
+        for number in theirs:
             if number in mine:
                 self._merge_chunk(number, conflicts)
             else:
@@ -71,7 +72,14 @@ class ArrayMerge:
             where, inside = tuple(int(i) for i in point + origin), tuple(point)
             old = None if base is None else base[inside]
             conflicts.add(
-                Conflict(self.path, "changed", where, old, ours[inside], theirs[inside]),
+                Conflict(
+                    self.path,
+                    "added" if base is None else "changed",
+                    where,
+                    old,
+                    ours[inside],
+                    theirs[inside],
+                ),
                 self._answers(where, old, theirs[inside]),
             )
 
@@ -86,6 +94,15 @@ class ArrayMerge:
 def form_of(array: StoredArray) -> bytes:
     """Return all that an array is but its attributes and elements, as a canonical document."""
     return document.dumps(array.metadata.with_attributes({}).to_dict())
+
+
+def is_same_array(one: StoredArray, other: StoredArray) -> bool:
+    """Return whether two states of an array say the same, however its chunks are packed."""
+    if form_of(one) != form_of(other):
+        return False
+    attributes = [array.metadata.attributes for array in (one, other)]
+    apart = changed(one.node.chunks, other.node.chunks, one.fetcher.pages)
+    return document.is_same(*attributes) and next(iter(apart), None) is None
 
 
 def _chunk(side: StoredArray, number: int) -> NDArray[Any]:

@@ -1,6 +1,6 @@
 """Several things getting new names at once, where names may be taken."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -103,24 +103,30 @@ class TableMoves:
                 self.staged.put_node(new, None)
             others.append({} if place is None else {new: place})
 
-        mine = next((c for c in self.mine.values() if c.new and c.new_path == new), None)
+        mine = found_at(new, self.mine.values())
         note = f"moved from {old!r} in theirs to where ours has something else"
         self.conflicts.add(
             Conflict(new, "schema", None, note=note),
-            Answers(lambda: leave(self._place_in_theirs(mine)), lambda: leave(_old_place(mine))),
+            Answers(lambda: leave(place_in(self.theirs, mine)), lambda: leave(old_place(mine))),
         )
         return others[0] if others else None
 
-    def _place_in_theirs(self, mine: NodeChange | None) -> str | None:
-        """Return where theirs has a table that ours moved; None if ours alone has it."""
-        place = _old_place(mine)
-        if mine is None or place is None:
-            return None
-        other = next((c for c in self.theirs if key_of(c) == key_of(mine)), None)
-        return place if other is None else other.new_path
+
+def found_at(path: str, changes: Iterable[NodeChange]) -> NodeChange | None:
+    """Return the change that led to what is at a path."""
+    return next((c for c in changes if c.new is not None and c.new_path == path), None)
 
 
-def _old_place(mine: NodeChange | None) -> str | None:
+def place_in(theirs: Sequence[NodeChange], mine: NodeChange | None) -> str | None:
+    """Return where theirs has a table that ours moved; None if ours alone has it."""
+    place = old_place(mine)
+    if mine is None or place is None:
+        return None
+    other = next((change for change in theirs if key_of(change) == key_of(mine)), None)
+    return place if other is None else other.new_path
+
+
+def old_place(mine: NodeChange | None) -> str | None:
     """Return where the base has a table that ours moved; None for what was not moved."""
     if mine is None or mine.old is None or mine.old_path == mine.new_path:
         return None

@@ -13,17 +13,25 @@ from vstore.diffing.table_diff import TableDiff
 from vstore.errors import NotFoundError
 from vstore.format.commit import Changes
 from vstore.format.digest import Digest
-from vstore.format.tree import ArrayNode, GroupNode, Node, TableInfo, Tree, replaced
+from vstore.format.tree import (
+    ArrayNode,
+    GroupNode,
+    Node,
+    TableInfo,
+    Tree,
+    is_same_document,
+    replaced,
+)
 from vstore.format.zarr.attributes import with_attributes
-from vstore.merging.array_merge import ArrayMerge, form_of
+from vstore.merging.array_merge import ArrayMerge, form_of, is_same_array
 from vstore.merging.attributes import AttributeMerge
 from vstore.merging.conflicts import Answers, Conflict, Conflicts, Kind
-from vstore.merging.moves import TableMoves, key_of
+from vstore.merging.moves import TableMoves, key_of, old_place, place_in
 from vstore.merging.prefetch import prefetch
 from vstore.merging.rules import Verdict, verdict
 from vstore.merging.sample_merge import SampleMerge
 from vstore.merging.schema_merge import SchemaMerge
-from vstore.merging.sides import Sides, TableSides
+from vstore.merging.sides import Side, Sides, TableSides
 from vstore.reading.array import StoredArray
 from vstore.reading.fetch import Fetcher
 from vstore.reading.stored_table import StoredTable
@@ -46,7 +54,7 @@ class TreeMerge:
 
     def run(self) -> None:
         """Merge every node that theirs changed; conflicts go to `conflicts`."""
-        changes = list(changed_nodes(self.base, self.theirs))
+        changes = self._theirs
         met = [(self._mine[key_of(c)], c) for c in changes if key_of(c) in self._mine]
         prefetch(self.fetcher, (self.ours, self.theirs), met)
         removals = [c for c in changes if c.new is None]
@@ -64,6 +72,10 @@ class TreeMerge:
         return self._moved.get(path, path)
 
     @cached_property
+    def _theirs(self) -> list[NodeChange]:
+        return list(changed_nodes(self.base, self.theirs))
+
+    @cached_property
     def _mine(self) -> dict[tuple[bool, str], NodeChange]:
         return {key_of(change): change for change in changed_nodes(self.base, self.ours)}
 
@@ -75,7 +87,7 @@ class TreeMerge:
         node = self.staged.nodes.find(path)
         if isinstance(node, GroupNode) and node.table is None and node.children:
             return
-        if mine is None or self._is_only_compacted(mine, self.ours, self.commits.ours):
+        if mine is None or self._is_as_before(mine, self.ours, self.commits.ours):
             if node is not None:
                 self.staged.put_node(path, None)
             return
@@ -92,26 +104,27 @@ class TreeMerge:
             as_was = NodeChange(change.old_path, change.old_path, change.old, change.old)
             self._merge_both(change, as_was)
         elif mine.new is None:
-            if not self._is_only_compacted(change, self.theirs, self.commits.theirs):
+            if not self._is_as_before(change, self.theirs, self.commits.theirs):
                 note = "deleted in ours, changed in theirs"
                 self._node_conflict(change.new_path, (change.old, change.new), "deleted", note)
         else:
             self._merge_both(change, mine)
 
-    def _is_only_compacted(self, change: NodeChange, tree: Tree, side: Digest | None) -> bool:
-        """Return whether a table's rows were rewritten, and nothing else of it is another."""
+    def _is_as_before(self, change: NodeChange, tree: Tree, side: Digest | None) -> bool:
+        """Return whether a node says the same as in the base, however it is stored."""
         old, new = change.old, change.new
-        if not _is_table(old) or not _is_table(new) or change.old_path != change.new_path:
+        if change.old_path != change.new_path:
             return False
-        assert isinstance(old, GroupNode)
-        assert isinstance(new, GroupNode)
-        if old.table is None or new.table is None or old.table.layout == new.table.layout:
+        if isinstance(old, ArrayNode) and isinstance(new, ArrayNode):
+            sides = [StoredArray(self.fetcher, node, path=change.path) for node in (old, new)]
+            return is_same_array(*sides)
+        if not isinstance(old, GroupNode) or not isinstance(new, GroupNode):
             return False
-        before = Table(self._open(self.base, change.old_path, old))
-        after = Table(self._open(tree, change.new_path, new))
-        diff = TableDiff(change.path, before, after, lineage=self._lineage(side))
-        alignment = diff.alignment
-        return not diff and alignment is not None and alignment.is_certain
+        if old.table is None or new.table is None:
+            return is_same_document(old.metadata, new.metadata)
+        base = self._open(self.base, change.old_path, old)
+        table = self._open(tree, change.new_path, new)
+        return Side(base, table, self._lineage(side)).is_as_before()
 
     def _add(self, change: NodeChange, mine: NodeChange | None) -> None:
         if self._is_shut_out(change):
@@ -124,8 +137,26 @@ class TreeMerge:
         elif mine is not None and mine.new is not None:
             self._merge_both(change, mine)
         elif there != change.new:
-            note = "made in theirs where ours has something else"
-            self._node_conflict(change.new_path, (None, change.new), "schema", note)
+            self._meet_other(change.new_path, change.new)
+
+    def _meet_other(self, path: str, new: Node | None) -> None:
+        """Meet what theirs made where ours has something else, perhaps moved there."""
+        mine = next(
+            (c for c in self._mine.values() if c.new is not None and c.new_path == path), None
+        )
+
+        def put(node: Node | None, place: str | None) -> None:
+            if place is not None and self.staged.nodes.find(place) is None:
+                self.staged.move(path, place)
+            self.staged.put_node(path, node)
+
+        note = "made in theirs where ours has something else"
+        self.conflicts.add(
+            Conflict(path, "schema", note=note),
+            Answers(
+                lambda: put(new, place_in(self._theirs, mine)), lambda: put(None, old_place(mine))
+            ),
+        )
 
     def _is_shut_out(self, change: NodeChange) -> bool:
         """Meet what theirs made below a path at which ours has no group."""
@@ -273,7 +304,7 @@ class TreeMerge:
 
         def put(node: Node | None) -> None:
             self.staged.clear_above(path)
-            self.staged.put_node(path, node)
+            self.staged.put_node(path, _by_itself(node))
 
         base, theirs = others
         answers = Answers(lambda: put(theirs), lambda: put(base))
@@ -318,6 +349,11 @@ def _relaid(ours: GroupNode, theirs: GroupNode) -> GroupNode:
         return theirs
     layout = replaced(ours.table.layout, theirs.table.layout)
     return replace(theirs, table=msgspec.structs.replace(theirs.table, layout=layout))
+
+
+def _by_itself(node: Node | None) -> Node | None:
+    """Return a node without what is below it, unless that is a part of it."""
+    return GroupNode(node.metadata) if isinstance(node, GroupNode) and _is_group(node) else node
 
 
 def _is_table(node: Node | None) -> bool:
