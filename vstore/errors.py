@@ -311,6 +311,7 @@ CODES: Mapping[type[VstoreError], Mapping[str, str]] = {
     },
     FormatError: {
         "malformed": "a stored document is malformed",
+        "duplicate-key": "several samples have one key",
         "format-too-new": "a newer vstore wrote the document",
         "malformed-key-index": "the key index of a table is malformed",
         "unknown-object": "the repository has an object of an unknown kind",

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from vstore.errors import FormatError, NotFoundError
 from vstore.faces import internals
-from vstore.format.numbers import Positions, StoredRows
+from vstore.format.numbers import Ints, Positions, StoredRows
 from vstore.format.table.key_index import bucket_count
 from vstore.format.table.kinds import ColumnInfo
 from vstore.format.table.names import DELETED, KEY_INDEX, KEYS
@@ -23,6 +23,7 @@ from vstore.reading.deleted_samples import deleted_rows
 from vstore.reading.key_indexer import rows_of
 from vstore.reading.key_rows import IndexedKeys, KeyRows, NoKeys, ScannedKeys
 from vstore.reading.stored_column import StoredColumn
+from vstore.reading.text_labels import TextLabels
 
 MOST_UNSTORED_KEYS = 2**28
 """How many rows beyond those whose keys are stored a table has at most."""
@@ -190,6 +191,9 @@ class StoredTable:
         """
         if KEYS not in self._node.children and not self.rows.stored:
             return None
+        labels = self._open(KEYS) if KEYS in self._node.children else None
+        if labels is not None and labels.metadata.dtype.kind == "U":
+            return TextLabels(labels)
         source = self._companion(KEYS, (self.rows.stored,), str(self._key_kind.dtype))
         self._check_stored_keys(source)
         return source
@@ -229,9 +233,23 @@ class StoredTable:
             return self.rows.find(keys)
         which, rows = self.key_rows.find(self._key_kind.to_stored(keys))
         live = self.rows.are_live(rows)
+        self._check_distinct(keys, which[live])
         found = np.full(len(keys), -1, np.int64)
         found[which[live]] = rows[live]
         return found
+
+    def _check_distinct(self, keys: Sequence[Any], which: Ints) -> None:
+        """Raise if a key was found in several samples, as labels that xarray wrote may be."""
+        numbers, counts = np.unique(which, return_counts=True)
+        if len(numbers) < len(which):
+            twice = numbers[counts > 1][0]
+            raise FormatError(
+                f"{counts.max()} samples of {self._path!r} are called {keys[twice]!r}: a key names "
+                "one sample",
+                code="duplicate-key",
+                hint="select samples by their positions",
+                path=self._path,
+            )
 
     def rows_of(self, keys: Any) -> StoredRows:
         """Return where in storage the samples with some keys are, or raise `NotFoundError`."""

@@ -7,7 +7,7 @@ from vstore.format.table.kinds import ColumnInfo, kind_of_array
 from vstore.format.table.names import KEYS
 from vstore.format.table.sample_keys import INT, STR
 from vstore.format.tree import ArrayNode, GroupNode, Node, TableInfo
-from vstore.format.zarr.dtypes import STRING
+from vstore.format.zarr.dtypes import FIXED_TEXT, STRING
 from vstore.format.zarr.metadata import ArrayMetadata
 
 
@@ -46,7 +46,7 @@ def as_table(group: GroupNode, children: Mapping[str, Node], *, path: str) -> Gr
     }
     if keys is None:
         return GroupNode(group.metadata, nodes, TableInfo())
-    kind = {"int64": INT, STRING: STR}.get(_name(keys))
+    kind = {"int64": INT, STRING: STR, FIXED_TEXT: STR}.get(_name(keys))
     if keys.ndim != 1 or kind is None:
         raise InvalidInputError(
             f"the array 'sample' of {path!r} must hold one string or int64 for each sample, not "

@@ -16,6 +16,7 @@ DataType: TypeAlias = "str | dict[str, Any]"
 
 STRING: Final = "string"
 BYTES: Final = "variable_length_bytes"
+FIXED_TEXT: Final = "fixed_length_utf32"
 
 _SIMPLE: Final = {
     str(np.dtype(name)): np.dtype(name)
