@@ -245,9 +245,8 @@ class StoredTable:
             twice = numbers[counts > 1][0]
             raise FormatError(
                 f"{counts.max()} samples of {self._path!r} are called {keys[twice]!r}: a key names "
-                "one sample",
+                "one sample, and positions name them all",
                 code="duplicate-key",
-                hint="select samples by their positions",
                 path=self._path,
             )
 
