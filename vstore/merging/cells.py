@@ -18,10 +18,10 @@ from vstore.errors import InvalidInputError
 from vstore.faces import internals
 from vstore.format import document
 from vstore.format.numbers import StoredRows
-from vstore.format.table.conversion import as_dtype
 from vstore.format.table.kinds import ColumnInfo
 from vstore.format.table.names import SHAPE_SUFFIX, VALID_SUFFIX
 from vstore.format.table.ragged import set_shapes
+from vstore.format.zarr.conversion import as_dtype
 from vstore.format.zarr.metadata import ArrayMetadata
 from vstore.reading.array import read
 from vstore.reading.stored_table import StoredTable
@@ -130,7 +130,11 @@ class Cells:
         made = dict(form.unset(len(self)).rows)
         for suffix, rows in self.rows.items():
             if suffix != VALID_SUFFIX:
-                made[suffix][there] = as_dtype(rows[there], made[suffix].dtype, name="")
+                dtype = made[suffix].dtype
+                found = rows[there]
+                made[suffix][there] = (
+                    found if found.dtype == dtype else as_dtype(found, dtype, name="")
+                )
         if form.info.optional:
             made[VALID_SUFFIX] = there
         return Cells(form, made)
