@@ -352,7 +352,7 @@ BUGS = (
     ),
     _bug(
         "a costly batch is not divided", TRANSFORMS, TRANSFORMING,
-        "step = max(1, int(PART_SECONDS / max(1e-9, self._seconds)))", "step = 1 << 30",
+        "max(1, int(PART_SECONDS / max(1e-9, self._seconds)))", "1 << 30",
     ),
     _bug(
         "samples added on both sides lose their values in a column of one side",

@@ -16,7 +16,7 @@ from collections import deque
 from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from vstore.reader.load.engine import GROUP_BATCHES, Raw
@@ -29,42 +29,29 @@ from vstore.reader.plan.runs import count
 PART_SECONDS = 0.005
 """How long a thread works at a time, about: less, and passing work on would cost as much."""
 
+CHEAP_SECONDS = 0.001
+"""What takes less for several batches together is done where they are asked for."""
+
 TRUSTED = 256
 """After how many samples that were suspected in vain the watch ends."""
 
 
 @dataclass(slots=True, eq=False)
 class _Job:
-    """A batch on its way. Of its samples the first may have been tried; threads do the others."""
+    """A batch on its way. Of its samples the first may have been tried; threads do the others.
+
+    It is `done` together with others, or once its last part is.
+    """
 
     samples: Samples
     results: list[Any]
     tried: int = 0
-    is_begun: bool = False
+    done: threading.Event | None = None
     unfinished: int = 1
     seconds: float = 0.0
     is_suspect: bool = False
     error: tuple[int, BaseException] | None = None
     made: Any = None
-    done: threading.Event = field(default_factory=threading.Event)
-    lock: threading.Lock = field(default_factory=threading.Lock)
-
-    def fail(self, index: int, error: BaseException) -> None:
-        """Remember an error, that of the first sample that has one."""
-        with self.lock:
-            if self.error is None or index < self.error[0]:
-                self.error = index, error
-
-    def count_seconds(self, seconds: float) -> None:
-        """Count how long a thread took."""
-        with self.lock:
-            self.seconds += seconds
-
-    def count_down(self) -> bool:
-        """Count one part as finished; return whether that was the last."""
-        with self.lock:
-            self.unfinished -= 1
-            return not self.unfinished
 
 
 class Transforming:
@@ -82,7 +69,9 @@ class Transforming:
         self._vain = 0
         self._seconds = 0.0
         self._batch_seconds = PART_SECONDS
+        self._together, self._is_cheap = 1, False
         self._queue: deque[_Job] = deque()
+        self._lock = threading.Lock()
         self._threads = ThreadPoolExecutor(setting.threads, thread_name_prefix="vstore-transform")
         self.waited_seconds = 0.0
 
@@ -126,7 +115,8 @@ class Transforming:
         if self._trial is None:
             self._try(job)
         if not self._is_alone:
-            self._begin([job])
+            # What is waited for, and not divided, is nowhere made sooner.
+            self._begin([job], here=len(self._parts(job)) <= 1)
         return True
 
     def _try(self, job: _Job) -> None:
@@ -140,9 +130,9 @@ class Transforming:
 
     def _begin_ready(self, jobs: Iterator[_Job], is_ready: Callable[[], bool]) -> None:
         """Begin as many batches that are read as threads have use for."""
-        while not self._is_alone and is_ready():
-            together = max(1, min(GROUP_BATCHES, int(PART_SECONDS / self._batch_seconds)))
-            if len(self._queue) > self._setting.threads * together:
+        while not self._is_alone:
+            together, is_cheap = self._together, self._is_cheap
+            if len(self._queue) > (0 if is_cheap else self._setting.threads * together):
                 return
             group: list[_Job] = []
             while len(group) < together and is_ready():
@@ -153,64 +143,82 @@ class Transforming:
             if not group:
                 return
             self._queue += group
-            self._begin(group)
+            self._begin(group, here=is_cheap)
 
-    def _begin(self, group: list[_Job]) -> None:
-        """Have threads make some batches: several of them at a time, or parts of a single one."""
+    def _begin(self, group: list[_Job], *, here: bool) -> None:
+        """Have threads make some batches: several of them at a time, or parts of a single one.
+
+        Cheap ones are made `here`: to pass them on would take longer.
+        """
+        done = threading.Event()
         for job in group:
-            job.is_begun = True
-        job, stop = group[0], len(group[0].results)
-        step = max(1, int(PART_SECONDS / max(1e-9, self._seconds)))
-        parts = [(at, min(at + step, stop)) for at in range(job.tried, stop, step)]
-        if len(group) > 1 or len(parts) <= 1:
+            job.done = done
+        parts = self._parts(group[0])
+        if here:
+            self._make(group)
+        elif len(group) > 1 or len(parts) <= 1:
             self._threads.submit(self._make, group)
-            return
-        job.unfinished = len(parts)
-        for part in parts:
-            self._threads.submit(self._make_part, job, *part)
+        else:
+            group[0].unfinished = len(parts)
+            for part in parts:
+                self._threads.submit(self._make_part, group[0], *part)
+
+    def _parts(self, job: _Job) -> list[tuple[int, int]]:
+        """Return from where to where the samples of a batch are divided among threads."""
+        stop, step = len(job.results), max(1, int(PART_SECONDS / max(1e-9, self._seconds)))
+        return [(at, min(at + step, stop)) for at in range(job.tried, stop, step)]
 
     def _make(self, group: list[_Job]) -> None:
         """Make whole batches; runs on a thread."""
-        with self._watching(group):
+        with self._watching(group), self._hand() as hand:
             for job in group:
-                self._transform(job, job.tried, len(job.results))
-                self._put_together(job)
-        for job in group:
-            job.done.set()
+                if len(job.results) > job.tried:
+                    self._transform(job, hand, range(job.tried, len(job.results)))
+                self._put_together(job, hand)
+        self._set_done(group[0])
 
     def _make_part(self, job: _Job, start: int, stop: int) -> None:
         """Make a part of a batch, and the batch if it is the last part; runs on a thread."""
-        with self._watching([job]):
-            self._transform(job, start, stop)
-        if job.count_down():
-            with self._watching([job]):
-                self._put_together(job)
+        with self._watching([job]), self._hand() as hand:
+            self._transform(job, hand, range(start, stop))
+        with self._lock:
+            job.unfinished -= 1
+        if not job.unfinished:
+            with self._watching([job]), self._hand() as hand:
+                self._put_together(job, hand)
+            self._set_done(job)
+
+    def _set_done(self, job: _Job) -> None:
+        if job.done is not None:
             job.done.set()
 
-    def _transform(self, job: _Job, start: int, stop: int) -> None:
+    def _transform(self, job: _Job, hand: Hand, indices: range) -> None:
         started = time.perf_counter()
-        index = start
+        index = indices.start
         try:
-            with self._hand() as hand:
-                made = job.samples.transform(
-                    hand, range(start, stop), is_stopped=lambda: self._is_stopped
-                )
-                for index, result in enumerate(made, start):
-                    job.results[index] = result
+            made = job.samples.transform(hand, indices, is_stopped=lambda: self._is_stopped)
+            for index, result in enumerate(made, index):  # noqa: B020 - goes on from the first
+                job.results[index] = result
         except BaseException as error:  # noqa: BLE001 - raised again where the batch is awaited
-            job.fail(index, error)
-        job.count_seconds(time.perf_counter() - started)
+            self._fail(job, index, error)
+        with self._lock:
+            job.seconds += time.perf_counter() - started
 
-    def _put_together(self, job: _Job) -> None:
+    def _put_together(self, job: _Job, hand: Hand) -> None:
         if job.error is not None or self._is_stopped:
             return
         started = time.perf_counter()
         try:
-            with self._hand() as hand:
-                job.made = job.samples.put_together(hand, job.results)
+            job.made = job.samples.put_together(hand, job.results)
         except BaseException as error:  # noqa: BLE001 - as above
-            job.fail(len(job.results), error)
-        job.count_seconds(time.perf_counter() - started)
+            self._fail(job, len(job.results), error)
+        job.seconds += time.perf_counter() - started
+
+    def _fail(self, job: _Job, index: int, error: BaseException) -> None:
+        """Remember an error, that of the first sample that has one."""
+        with self._lock:
+            if job.error is None or index < job.error[0]:
+                job.error = index, error
 
     @contextmanager
     def _hand(self) -> Generator[Hand, None, None]:
@@ -236,10 +244,11 @@ class Transforming:
 
     def _finish(self, job: _Job) -> None:
         """Wait for a batch, or make it here."""
-        if not job.is_begun:
+        if job.done is None:
             self._make_here(job)
             return
-        job.done.wait()
+        if not job.done.is_set():
+            job.done.wait()
         if job.is_suspect and self._is_watched:
             self._settle(job)
         if job.error is not None:
@@ -247,7 +256,14 @@ class Transforming:
         made = len(job.results) - job.tried
         if made:
             self._seconds = (self._seconds + job.seconds / made) / 2
-        self._batch_seconds = max(1e-9, (self._batch_seconds + job.seconds) / 2)
+        self._weigh(job.seconds)
+
+    def _weigh(self, seconds: float) -> None:
+        """Decide how batches are made from how long one took."""
+        # A thread that had to wait for the interpreter took longer than its work does.
+        self._batch_seconds = max(1e-9, min(seconds, 2 * self._batch_seconds))
+        self._together = max(1, min(GROUP_BATCHES, int(PART_SECONDS / self._batch_seconds)))
+        self._is_cheap = self._together * self._batch_seconds < CHEAP_SECONDS
 
     def _make_here(self, job: _Job) -> None:
         """Make a batch on this thread; once more if functions draw from what is not lent yet."""
@@ -266,7 +282,8 @@ class Transforming:
     def _settle(self, job: _Job) -> None:
         """Make a batch again, to learn whether the functions draw from global generators."""
         for other in self._queue:
-            other.done.wait()
+            if other.done is not None:
+                other.done.wait()
         results = []
         drawn: frozenset[int] = frozenset()
         with own_generators() as lent, self._hand() as hand:

@@ -105,9 +105,13 @@ class Samples:
         if is_empty and not self.setting.finisher.singly:
             raise self._none_left()
         made = self.setting.finisher(self.batch, results)
+        return hand.collate(made, self._digest if lent or hand.draws else b"", lent)
+
+    @property
+    def _digest(self) -> Digest:
+        """What to seed generators with for the batch."""
         first = self.runs[0]
-        digests = self.setting.draws.digests(BATCH, first.member, first.places[:1])
-        return hand.collate(made, digests[0], lent)
+        return self.setting.draws.digests(BATCH, first.member, first.places[:1])[0]
 
     def _none_left(self) -> Exception:
         first = self.setting.describe(self.runs[0], 0, None)
