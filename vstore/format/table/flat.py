@@ -1,5 +1,6 @@
 """Samples that differ in shape, one behind the other: no Python object for each."""
 
+import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, overload
@@ -9,7 +10,7 @@ from numpy.typing import NDArray
 
 from vstore.errors import FormatError
 from vstore.format.numbers import Ints
-from vstore.format.table.ragged import Shape
+from vstore.format.table.ragged import Shape, set_shapes
 
 _MOST_ELEMENTS = 2.0**62
 
@@ -55,7 +56,7 @@ class Flat:
         return len(self.shapes)
 
     def __iter__(self) -> Iterator[Any]:
-        return (self[i] for i in range(len(self)))
+        return iter(self.tolist())
 
     @overload
     def __getitem__(self, index: int) -> Any: ...
@@ -79,6 +80,22 @@ class Flat:
         elements = self.values[self.offsets[index] : self.offsets[index + 1]]
         return elements.reshape(self.shapes[index])
 
+    def tolist(self) -> list[Any]:
+        """Return the samples as a list of arrays, which share the memory of `values`.
+
+        >>> Flat.of([np.array([1, 2]), np.array([3])]).tolist()
+        [array([1, 2]), array([3])]
+        """
+        edges = self.offsets.tolist()
+        samples: list[Any] = [self.values[a:b] for a, b in itertools.pairwise(edges)]
+        if self.shapes.shape[1] != 1:
+            shapes = map(tuple, self.shapes.tolist())
+            samples = [part.reshape(shape) for part, shape in zip(samples, shapes, strict=True)]
+        if self.valid is not None:
+            for index in np.flatnonzero(~self.valid).tolist():
+                samples[index] = None
+        return samples
+
 
 def offsets_of(counts: Ints) -> Ints:
     """Return where each of some runs begins, given how long they are; last, where all end."""
@@ -101,8 +118,8 @@ def decode_flat(
     if valid is not None and not valid.all():
         elements, shapes = elements.copy(), shapes.copy()
         elements[~valid] = b""
-        shapes[~valid] = [length or 0 for length in expected]
-    parts = elements.tolist()
+        shapes[~valid] = 0
+    parts, shapes = elements.tolist(), set_shapes(expected, shapes)
     counts = shapes.prod(axis=1)
     _check(parts, counts * dtype.itemsize, expected, shapes)
     stored = np.frombuffer(bytearray().join(parts), dtype.newbyteorder("<"))

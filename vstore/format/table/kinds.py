@@ -190,6 +190,10 @@ def to_rows(
     return rows
 
 
+_MANY = 8
+"""From this many samples on it costs less to decode them together than one by one."""
+
+
 def from_rows(
     info: ColumnInfo,
     elements: NDArray[Any],
@@ -198,7 +202,7 @@ def from_rows(
     """Return stored elements of variable length as the samples that a reader gets.
 
     `beside` has the elements of the column's companions by suffix. Samples that are missing
-    are not decoded, and are None.
+    are not decoded, and are None. Arrays may share memory, though no element.
 
     Raises:
         FormatError: an element is damaged; its number is `at` among the fields.
@@ -208,8 +212,12 @@ def from_rows(
         if valid is not None:
             elements[~valid] = None
         return elements
-    parts = [beside[companion.suffix] for companion in info.kind.companions]
     samples = np.empty(len(elements), object)
+    if info.kind.flatten is not None and len(elements) >= _MANY:
+        for i, sample in enumerate(info.kind.flatten(info, elements, beside).tolist()):
+            samples[i] = sample
+        return samples
+    parts = [beside[companion.suffix] for companion in info.kind.companions]
     for i, stored in enumerate(zip(elements, *parts, strict=True)):
         if valid is None or valid[i]:
             try:

@@ -1,5 +1,6 @@
 """Arrays that differ in shape to bytes and back."""
 
+import math
 from typing import Any
 
 import numpy as np
@@ -52,9 +53,9 @@ def decode_ragged(
     """
     if not element and not any(shape):
         shape = tuple(length or 0 for length in expected)
-    count = int(np.prod(shape, dtype=object))
     fits = all(want in (None, got) for want, got in zip(expected, shape, strict=True))
-    if not fits or min(shape, default=0) < 0 or count * dtype.itemsize != len(element):
+    nbytes = math.prod(shape) * dtype.itemsize
+    if not fits or min(shape, default=0) < 0 or nbytes != len(element):
         raise FormatError(f"a sample of {len(element)} bytes cannot have the shape {shape}")
-    stored = np.frombuffer(element, dtype.newbyteorder("<")).reshape(shape)
+    stored: NDArray[Any] = np.ndarray(shape, dtype.newbyteorder("<"), element)
     return stored.astype(dtype)

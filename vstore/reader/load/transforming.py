@@ -69,7 +69,7 @@ class Transforming:
         self._vain = 0
         self._seconds = 0.0
         self._batch_seconds = PART_SECONDS
-        self._together, self._is_cheap = 1, False
+        self._weigh(PART_SECONDS)
         self._queue: deque[_Job] = deque()
         self._lock = threading.Lock()
         self._threads = ThreadPoolExecutor(setting.threads, thread_name_prefix="vstore-transform")
@@ -256,7 +256,7 @@ class Transforming:
         made = len(job.results) - job.tried
         if made:
             self._seconds = (self._seconds + job.seconds / made) / 2
-        self._weigh(job.seconds)
+        self._weigh(job.seconds + job.tried * self._seconds)
 
     def _weigh(self, seconds: float) -> None:
         """Decide how batches are made from how long one took."""
