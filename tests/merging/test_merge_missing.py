@@ -14,10 +14,10 @@ PIXELS = [np.full((2, 3), value, "uint8") for value in (1, 2)]
 
 KINDS: dict[str, tuple[vstore.ColumnSpec, Any, Any]] = {
     "number": (vstore.ndarray((), "int64"), 1, 2),
-    "float": (vstore.ndarray((), "float64"), 1.0, float("nan")),
+    "float": (vstore.ndarray((), "float64"), 1.0, -0.0),
     "vector": (vstore.ndarray((2,), "float32"), [1, 1], [2, 2]),
     "nothing": (vstore.ndarray((0,), "float32"), [], []),
-    "time": (vstore.ndarray((), "datetime64[s]"), np.datetime64(1, "s"), np.datetime64("NaT", "s")),
+    "time": (vstore.ndarray((), "datetime64[s]"), np.datetime64(1, "s"), np.datetime64(0, "s")),
     "text": (vstore.text(), "a", ""),
     "bytes": (vstore.bytes_(), b"a", b""),
     "ragged": (vstore.ndarray((None, 2), "int8"), [[1, 1]], np.zeros((0, 2), "int8")),
