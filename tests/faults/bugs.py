@@ -23,12 +23,40 @@ CONCURRENT = ("tests/repository/test_concurrent_commits.py",)
 AGAIN = ("tests/writing/test_committing_again.py",)
 PASSES = ("tests/torch/test_passes.py", "tests/torch/test_passes_machine.py")
 DAMAGE = ("tests/faults/test_damage.py",)
+PATCHES = ("tests/writing/test_patches.py",)
+PATCHING = "vstore/writing/patching.py"
 TRANSFORMS = ("tests/reader/test_transforms.py",)
 HANDS = "vstore/reader/load/hands.py"
 TRANSFORMING = "vstore/reader/load/transforming.py"
 
 
 BUGS = (
+    _bug(
+        "patches are laid over each other backwards", PATCHES, "vstore/reading/assembly.py",
+        "zip(patches, parts, strict=True)", "reversed(list(zip(patches, parts, strict=True)))",
+    ),
+    _bug(
+        "a patch drops the rows of those that it takes in", PATCHES, PATCHING,
+        "rows = np.union1d(rows, rows_of(kept.pop().rows))", "kept.pop()",
+    ),
+    _bug(
+        "patches pile up", PATCHES, PATCHING,
+        "last <= 2 * nbytes or small > MOST_KEPT", "False",
+    ),
+    _bug(
+        "a write in one transaction makes the one before it be forgotten", PATCHES,
+        PATCHING, "self._rows.append(rows)\n            self._before.append(chunk[rows])",
+        "self._rows, self._before = [rows], [chunk[rows]]",
+    ),
+    _bug(
+        "Zarr gets a chunk without its patches", PATCHES, "vstore/hierarchy/nodes.py",
+        "self._whole(place) if isinstance(place, Patched) else place",
+        "place.whole if isinstance(place, Patched) else place",
+    ),
+    _bug(
+        "what only patches need is not collected as needed", PATCHES, "vstore/format/page.py",
+        "packs.setdefault(patch.ref.pack, len(packs)),", "0,",
+    ),
     _bug("a file is not flushed", POWER_CUT, LOCAL, "os.fsync(descriptor)", "pass"),
     _bug("no folder is flushed", POWER_CUT, FOLDER, "os.fsync(descriptor)", "pass"),
     _bug(

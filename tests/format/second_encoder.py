@@ -60,6 +60,11 @@ class Chunk:
     offset: int
     nbytes: int
     digest: bytes
+    patches: tuple[tuple[list[list[int]], "Chunk"], ...] = ()
+
+    @property
+    def stored(self) -> int:
+        return self.nbytes + sum(patch.nbytes for _, patch in self.patches)
 
 
 def runs(slots: list[int]) -> list[list[int]]:
@@ -88,13 +93,21 @@ def leaf_page(chunks: dict[int, Chunk]) -> Json:
         else:
             extents.append([packs.index(list(chunk.pack)), chunk.offset, 1])
         before = chunk
-    return {
+    patches: list[list[Any]] = []
+    for i, number in enumerate(sorted(chunks)):
+        for rows, patch in chunks[number].patches:
+            if list(patch.pack) not in packs:
+                packs.append(list(patch.pack))
+            place = [packs.index(list(patch.pack)), patch.offset, patch.nbytes]
+            patches.append([i, rows, *place, patch.digest.hex()])
+    page = {
         "at": runs(sorted(chunks)),
         "digests": base64.b64encode(b"".join(chunks[i].digest for i in sorted(chunks))).decode(),
         "extents": extents,
         "nbytes": [chunks[i].nbytes for i in sorted(chunks)],
         "packs": packs,
     }
+    return page | {"patches": patches} if patches else page
 
 
 def pages_of(chunks: dict[int, Chunk], height: int, objects: dict[str, bytes]) -> Json:
@@ -112,7 +125,7 @@ def pages_of(chunks: dict[int, Chunk], height: int, objects: dict[str, bytes]) -
         "chunks": [len(below[slot]) for slot in sorted(below)],
         "digests": base64.b64encode(b"".join(blake3(data).digest() for data in encoded)).decode(),
         "nbytes": [len(data) for data in encoded],
-        "stored": [sum(c.nbytes for c in below[slot].values()) for slot in sorted(below)],
+        "stored": [sum(c.stored for c in below[slot].values()) for slot in sorted(below)],
     }
 
 
@@ -125,7 +138,7 @@ def index_of(chunks: dict[int, Chunk], objects: dict[str, bytes]) -> Json:
     sums = {
         "height": height,
         "chunks": len(chunks),
-        "stored": sum(chunk.nbytes for chunk in chunks.values()),
+        "stored": sum(chunk.stored for chunk in chunks.values()),
     }
     if len(data) <= 8192:
         return sums | {"page": root}

@@ -181,6 +181,12 @@ class SecondReader:
                 below = parse(self._part([name.hex(), nbytes]))
                 yield from self._page(below, height - 1, base + slot * 512**height)
             return
+        patches: dict[int, list[tuple[list[list[int]], Chunk]]] = {}
+        for of, rows, pack, offset, nbytes, name in page.get("patches", []):
+            place = page["packs"][pack]
+            require(offset + nbytes <= place[1], "a patch lies outside its pack")
+            patch = Chunk((place[0], place[1]), offset, nbytes, bytes.fromhex(name))
+            patches.setdefault(slots[of], []).append((rows, patch))
         at = iter(zip(slots, digests, page["nbytes"], strict=True))
         for pack, start, count in page["extents"]:
             offset = start
@@ -188,7 +194,8 @@ class SecondReader:
                 slot, name, nbytes = next(at)
                 place = page["packs"][pack]
                 require(offset + nbytes <= place[1], "a chunk lies outside its pack")
-                yield base + slot, Chunk((place[0], place[1]), offset, nbytes, name)
+                over = tuple(patches.get(slot, ()))
+                yield base + slot, Chunk((place[0], place[1]), offset, nbytes, name, over)
                 offset += nbytes
 
     def array(self, node: Node) -> NDArray[Any]:
@@ -205,6 +212,12 @@ class SecondReader:
             if chunk is None:
                 continue
             decoded = decode_chunk(self._chunk(chunk), metadata, chunk_shape)
+            for runs, patch in chunk.patches:
+                picked = [row for first, count in runs for row in range(first, first + count)]
+                require(picked == sorted({*picked}), "the rows of a patch are out of order")
+                shape_of_patch = (len(picked), *chunk_shape[1:])
+                decoded = decoded.copy()
+                decoded[picked] = decode_chunk(self._chunk(patch), metadata, shape_of_patch)
             places = tuple(
                 slice(i * size, min((i + 1) * size, n))
                 for i, size, n in zip(coordinates, chunk_shape, shape, strict=True)

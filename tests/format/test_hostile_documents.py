@@ -57,6 +57,13 @@ def test_only_what_json_has_is_written(value: object) -> None:
         document.dumps({"value": value})
 
 
+def patch(changes: Mapping[int, Any]) -> dict[str, Any]:
+    members: list[Any] = [0, [[3, 1]], 0, 10, 5, ZEROS]
+    for place, value in changes.items():
+        members[place] = value
+    return {"patches": [members]}
+
+
 def leaf(changes: Mapping[str, Any]) -> bytes:
     fields: dict[str, Any] = {
         "at": [[0, 1]],
@@ -72,6 +79,17 @@ def test_a_well_formed_page_is_read() -> None:
     found = page.decode_page(leaf({}), height=0, what="page")
     assert isinstance(found, page.Leaf)
     assert found.ref(0) == page.ChunkRef(page.PackRef(Digest(ZEROS), 100), 0, 10, bytes(32))
+
+
+def test_a_patch_of_a_chunk_is_read() -> None:
+    found = page.decode_page(leaf(patch({})), height=0, what="page")
+    assert isinstance(found, page.Leaf)
+    place = found.ref(0)
+    assert isinstance(place, page.Patched)
+    pack = page.PackRef(Digest(ZEROS), 100)
+    assert place.patches == (page.Patch(((3, 1),), page.ChunkRef(pack, 10, 5, bytes(32))),)
+    assert place.nbytes == 15
+    assert page.encode_leaf({0: place}) == leaf(patch({}))
 
 
 @pytest.mark.parametrize(
@@ -101,6 +119,26 @@ def test_a_well_formed_page_is_read() -> None:
         {"digests": ""},
         {"digests": "?" * 44},
         {"more": 1},
+        patch({0: 1}),
+        patch({0: -1}),
+        patch({0: 2**70}),
+        patch({1: []}),
+        patch({1: [[-1, 1]]}),
+        patch({1: [[0, 0]]}),
+        patch({1: [[0, 2**53]]}),
+        patch({1: [[3, 1], [4, 1]]}),
+        patch({1: [[3, 2], [1, 1]]}),
+        patch({2: 1}),
+        patch({2: -1}),
+        patch({3: 96}),
+        patch({3: -1}),
+        patch({3: 2**63 - 1}),
+        patch({4: 101}),
+        patch({4: -1}),
+        patch({5: "../" * 21 + "a"}),
+        patch({5: "00"}),
+        {"patches": [[0, [[3, 1]], 0, 10, 5, ZEROS]] * 65},
+        {"patches": [[0, [[3, 1]], 0, 10, 5]]},
     ],
 )
 def test_a_page_that_contradicts_itself_is_refused(changes: Mapping[str, Any]) -> None:

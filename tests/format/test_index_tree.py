@@ -9,11 +9,20 @@ from hypothesis import strategies as st
 
 from vstore.format.digest import Digest, digest_of, raw_digest
 from vstore.format.index import Index, changed, locate, page_refs, update, walk
-from vstore.format.page import ChunkRef, PackRef, Page, PageRef, decode_page
+from vstore.format.page import (
+    ChunkRef,
+    PackRef,
+    Page,
+    PageRef,
+    Patch,
+    Patched,
+    StoredChunk,
+    decode_page,
+)
 
 quick = settings(max_examples=150, deadline=None)
 
-Model = dict[int, ChunkRef]
+Model = dict[int, StoredChunk]
 
 
 @pytest.fixture(autouse=True)
@@ -38,7 +47,7 @@ class Store:
         ]
 
     def update(
-        self, index: Index | None, changes: dict[int, ChunkRef | None], limit: int | None = None
+        self, index: Index | None, changes: dict[int, StoredChunk | None], limit: int | None = None
     ) -> Index | None:
         found, written = update(index, changes, self.load, limit=limit)
         for digest, data in written.items():
@@ -56,13 +65,16 @@ def ref(pack: int, place: int, content: int) -> ChunkRef:
     )
 
 
-refs = st.builds(ref, st.integers(0, 2), st.integers(0, 3), st.integers(0, 3))
+wholes = st.builds(ref, st.integers(0, 2), st.integers(0, 3), st.integers(0, 3))
+runs = st.sampled_from([((0, 1),), ((3, 2),), ((0, 1), (2, 1))])
+patches = st.lists(st.builds(Patch, runs, wholes), min_size=1, max_size=3).map(tuple)
+refs = st.one_of(wholes, st.builds(Patched, wholes, patches))
 numbers = st.one_of(st.integers(0, 20), st.integers(0, 300), st.integers(0, 4**6))
 models = st.dictionaries(numbers, refs, max_size=40)
 changes_of = st.dictionaries(numbers, st.none() | refs, max_size=12)
 
 
-def applied(model: Model, changes: dict[int, ChunkRef | None], limit: int | None) -> Model:
+def applied(model: Model, changes: dict[int, StoredChunk | None], limit: int | None) -> Model:
     merged = {number: new for number, new in (model | changes).items() if new is not None}
     return {number: new for number, new in merged.items() if limit is None or number < limit}
 
@@ -70,7 +82,7 @@ def applied(model: Model, changes: dict[int, ChunkRef | None], limit: int | None
 @quick
 @given(models, st.lists(changes_of, max_size=4), st.none() | st.integers(0, 300))
 def test_updates_lead_to_the_same_form_as_building_anew(
-    model: Model, edits: list[dict[int, ChunkRef | None]], limit: int | None
+    model: Model, edits: list[dict[int, StoredChunk | None]], limit: int | None
 ) -> None:
     store = Store()
     index = store.built(model)
@@ -85,7 +97,7 @@ def test_updates_lead_to_the_same_form_as_building_anew(
 @quick
 @given(models, changes_of, st.integers(0, 300))
 def test_a_limit_and_changes_at_once(
-    model: Model, changes: dict[int, ChunkRef | None], limit: int
+    model: Model, changes: dict[int, StoredChunk | None], limit: int
 ) -> None:
     store = Store()
     found = store.update(store.built(model), changes, limit)
@@ -117,7 +129,9 @@ def test_walking_yields_every_chunk_in_order(model: Model) -> None:
 
 @quick
 @given(models, changes_of)
-def test_differences_are_found_both_ways(model: Model, changes: dict[int, ChunkRef | None]) -> None:
+def test_differences_are_found_both_ways(
+    model: Model, changes: dict[int, StoredChunk | None]
+) -> None:
     store = Store()
     other = applied(model, changes, None)
     ours, theirs = store.built(model), store.built(other)
@@ -162,7 +176,7 @@ def test_one_change_reads_and_writes_one_page_a_level() -> None:
 
 def test_differences_are_found_without_reading_what_is_equal() -> None:
     store = Store()
-    model = {number: ref(0, number % 4, number) for number in range(4**5)}
+    model: Model = {number: ref(0, number % 4, number) for number in range(4**5)}
     ours = store.built(model)
     theirs = store.update(ours, {777: ref(1, 0, 99)})
     store.read.clear()

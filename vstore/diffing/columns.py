@@ -6,11 +6,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from vstore.diffing.alignment import Alignment, no_rows
-from vstore.diffing.values import differing_rows
 from vstore.errors import FormatError
 from vstore.format.index import changed
 from vstore.format.numbers import StoredRows
 from vstore.format.table.kinds import ColumnInfo
+from vstore.format.zarr.differing import differing_rows
 from vstore.format.zarr.metadata import ArrayMetadata
 from vstore.reading.array import StoredArray, read
 from vstore.reading.stored_table import StoredTable

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from vstore.diffing.values import differing_elements
 from vstore.faces import exported_from
+from vstore.format.zarr.differing import differing_elements
 
 BINS = 64
 """How many bins a histogram has at most."""

@@ -20,11 +20,11 @@ from vstore.format.digest import Digest, digest_of, parse_digest
 from vstore.format.numbers import ChunkNumbers, Ints
 from vstore.format.page import (
     FANOUT,
-    ChunkRef,
     Inner,
     Leaf,
     Page,
     PageRef,
+    StoredChunk,
     decode_page,
     encode_inner,
     encode_leaf,
@@ -95,13 +95,13 @@ def _root_ref(index: Index) -> PageRef:
     return PageRef(Digest(index.ref[0]), index.ref[1], index.chunks, index.stored)
 
 
-def locate(index: Index | None, numbers: ChunkNumbers, load: LoadPages) -> list[ChunkRef | None]:
+def locate(index: Index | None, numbers: ChunkNumbers, load: LoadPages) -> list[StoredChunk | None]:
     """Return where each chunk is, None for those not stored.
 
     `numbers` must be ascending. The pages of one level load together, so the depth is
     the tree's height.
     """
-    found: list[ChunkRef | None] = [None] * len(numbers)
+    found: list[StoredChunk | None] = [None] * len(numbers)
     if index is None or not len(numbers):
         return found
     where = np.arange(len(numbers))
@@ -132,7 +132,9 @@ def _children(page: Page, numbers: ChunkNumbers, height: int) -> Iterator[tuple[
             yield page.children[at[i]], slice(bounds[i], bounds[i + 1])
 
 
-def _take(page: Page, numbers: ChunkNumbers, positions: Ints, found: list[ChunkRef | None]) -> None:
+def _take(
+    page: Page, numbers: ChunkNumbers, positions: Ints, found: list[StoredChunk | None]
+) -> None:
     if not isinstance(page, Leaf):
         raise FormatError("an index page is higher than its parent says")
     at = np.searchsorted(page.slots, numbers)
@@ -141,7 +143,7 @@ def _take(page: Page, numbers: ChunkNumbers, positions: Ints, found: list[ChunkR
             found[position] = page.ref(i)
 
 
-def walk(index: Index | None, load: LoadPages) -> Iterator[tuple[int, ChunkRef]]:
+def walk(index: Index | None, load: LoadPages) -> Iterator[tuple[int, StoredChunk]]:
     """Yield every chunk's number and place, in order.
 
     Raises:
@@ -160,7 +162,7 @@ def walk(index: Index | None, load: LoadPages) -> Iterator[tuple[int, ChunkRef]]
         raise FormatError(f"an array stores more chunks than the {index.chunks:,} it says")
 
 
-def _walk(index: Index, load: LoadPages) -> Iterator[tuple[int, ChunkRef]]:
+def _walk(index: Index, load: LoadPages) -> Iterator[tuple[int, StoredChunk]]:
     stack: list[tuple[Page, int, int]] = [(root_page(index, load), index.height, 0)]
     while stack:
         page, height, base = stack.pop()
@@ -250,7 +252,7 @@ def _open(child: Any, height: int, load: LoadPages) -> dict[int, Any]:
 
 def update(
     index: Index | None,
-    changes: Mapping[int, ChunkRef | None],
+    changes: Mapping[int, StoredChunk | None],
     load: LoadPages,
     *,
     limit: int | None = None,
@@ -323,13 +325,13 @@ class _Editor:
         slots: dict[int, Any],
         height: int,
         base: int,
-        changes: list[tuple[int, ChunkRef | None]],
+        changes: list[tuple[int, StoredChunk | None]],
     ) -> dict[int, Any]:
         """Return the slots of a page after the changes that fall into it."""
         if height == 0:
             return self._edit_leaf(slots, base, changes)
         step = span(height - 1)
-        groups: dict[int, list[tuple[int, ChunkRef | None]]] = {}
+        groups: dict[int, list[tuple[int, StoredChunk | None]]] = {}
         for number, ref in changes:
             groups.setdefault((number - base) // step, []).append((number, ref))
         edited: dict[int, Any] = {}
@@ -342,7 +344,7 @@ class _Editor:
         return edited
 
     def _edit_leaf(
-        self, slots: dict[int, Any], base: int, changes: list[tuple[int, ChunkRef | None]]
+        self, slots: dict[int, Any], base: int, changes: list[tuple[int, StoredChunk | None]]
     ) -> dict[int, Any]:
         edited = slots | {number - base: ref for number, ref in changes}
         limit = self.limit
@@ -353,7 +355,7 @@ class _Editor:
         }
 
     def _edit_child(
-        self, child: Any, height: int, base: int, changes: list[tuple[int, ChunkRef | None]]
+        self, child: Any, height: int, base: int, changes: list[tuple[int, StoredChunk | None]]
     ) -> PageRef | None:
         if self.limit is not None and base >= self.limit:
             return None

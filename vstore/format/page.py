@@ -7,7 +7,7 @@ is and cannot claim a place outside its own range.
 
 import base64
 import binascii
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -16,10 +16,13 @@ import numpy as np
 
 from vstore.errors import FormatError
 from vstore.format import document
-from vstore.format.digest import DIGEST_NBYTES, Digest, parse_digest
+from vstore.format.digest import DIGEST_NBYTES, Digest, parse_digest, raw_digest
 from vstore.format.numbers import Ints
 
 FANOUT = 512
+
+MOST_PATCHES = 64
+"""How many patches a chunk has at most."""
 
 
 class PackRef(NamedTuple):
@@ -37,6 +40,50 @@ class ChunkRef(NamedTuple):
     nbytes: int
     digest: bytes
 
+    @property
+    def parts(self) -> "tuple[ChunkRef, ...]":
+        """What is stored: this one chunk."""
+        return (self,)
+
+
+Runs = tuple[tuple[int, int], ...]
+"""Rows of a chunk, as ascending runs `(first, count)` with gaps between them."""
+
+
+class Patch(NamedTuple):
+    """Some rows of a chunk, stored in their own right: encoded as a chunk of that many rows."""
+
+    rows: Runs
+    ref: ChunkRef
+
+
+@dataclass(frozen=True, slots=True)
+class Patched:
+    """A chunk of which some rows were stored again since: each patch covers what is before it."""
+
+    whole: ChunkRef
+    patches: tuple[Patch, ...]
+
+    @property
+    def parts(self) -> tuple[ChunkRef, ...]:
+        """What is stored: the whole chunk, then the patches in their order."""
+        return (self.whole, *(patch.ref for patch in self.patches))
+
+    @property
+    def nbytes(self) -> int:
+        """How many bytes are stored."""
+        return sum(part.nbytes for part in self.parts)
+
+    @property
+    def digest(self) -> bytes:
+        """What tells it from every other chunk, patched or not."""
+        parts = [f"{patch.rows} {patch.ref.digest.hex()}" for patch in self.patches]
+        return raw_digest("\n".join([self.whole.digest.hex(), *parts]).encode())
+
+
+StoredChunk = ChunkRef | Patched
+"""Where a chunk is."""
+
 
 class PageRef(NamedTuple):
     """An index page: its digest and size, and how many chunks and bytes are below it."""
@@ -47,12 +94,22 @@ class PageRef(NamedTuple):
     stored: int
 
 
-class _LeafDocument(msgspec.Struct, forbid_unknown_fields=True):
+class _PatchDocument(msgspec.Struct, forbid_unknown_fields=True, array_like=True):
+    of: int
+    rows: list[tuple[int, int]]
+    pack: int
+    offset: int
+    nbytes: int
+    digest: str
+
+
+class _LeafDocument(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
     at: list[tuple[int, int]]
     packs: list[tuple[str, int]]
     extents: list[tuple[int, int, int]]
     nbytes: list[int]
     digests: str
+    patches: list[_PatchDocument] = []
 
 
 class _InnerDocument(msgspec.Struct, forbid_unknown_fields=True):
@@ -65,7 +122,12 @@ class _InnerDocument(msgspec.Struct, forbid_unknown_fields=True):
 
 @dataclass(frozen=True, slots=True)
 class Leaf:
-    """A page of chunks: parallel arrays, in slot order."""
+    """A page of chunks.
+
+    `pack`, `offset`, `nbytes` and `digests` are parallel: first an entry for each occupied
+    slot, in order, then one for each patch. The i-th patch is of the chunk in the occupied
+    slot `patched[i]` and holds the rows `patch_rows[i]`.
+    """
 
     slots: Ints
     packs: tuple[PackRef, ...]
@@ -73,9 +135,22 @@ class Leaf:
     offset: Ints
     nbytes: Ints
     digests: bytes
+    patched: tuple[int, ...] = ()
+    patch_rows: tuple[Runs, ...] = ()
 
-    def ref(self, i: int) -> ChunkRef:
+    def ref(self, i: int) -> StoredChunk:
         """Return the chunk in the page's i-th occupied slot."""
+        if i not in self.patched:
+            return self.part(i)
+        patches = tuple(
+            Patch(self.patch_rows[j], self.part(len(self.slots) + j))
+            for j, of in enumerate(self.patched)
+            if of == i
+        )
+        return Patched(self.part(i), patches)
+
+    def part(self, i: int) -> ChunkRef:
+        """Return the i-th entry: what is stored of a chunk whole, or as a patch."""
         return ChunkRef(
             self.packs[self.pack[i]],
             int(self.offset[i]),
@@ -83,7 +158,11 @@ class Leaf:
             self.digests[DIGEST_NBYTES * i : DIGEST_NBYTES * (i + 1)],
         )
 
-    def refs(self) -> dict[int, ChunkRef]:
+    def parts(self) -> Iterator[ChunkRef]:
+        """Yield every entry: all that is stored of all chunks."""
+        return map(self.part, range(len(self.pack)))
+
+    def refs(self) -> dict[int, StoredChunk]:
         """Return every chunk by its slot."""
         return {int(slot): self.ref(i) for i, slot in enumerate(self.slots)}
 
@@ -103,28 +182,44 @@ class Inner:
 Page = Leaf | Inner
 
 
-def encode_leaf(chunks: dict[int, ChunkRef]) -> bytes:
+def encode_leaf(chunks: dict[int, StoredChunk]) -> bytes:
     """Return the page that holds `chunks`, by slot."""
     slots = sorted(chunks)
+    wholes = [chunks[slot].parts[0] for slot in slots]
     packs: dict[PackRef, int] = {}
     extents: list[list[int]] = []
     end = (-1, -1)
-    for slot in slots:
-        ref = chunks[slot]
+    for ref in wholes:
         pack = packs.setdefault(ref.pack, len(packs))
         if end == (pack, ref.offset):
             extents[-1][2] += 1
         else:
             extents.append([pack, ref.offset, 1])
         end = (pack, ref.offset + ref.nbytes)
+    patches = [
+        _PatchDocument(
+            i,
+            list(patch.rows),
+            packs.setdefault(patch.ref.pack, len(packs)),
+            *patch.ref[1:3],
+            patch.ref.digest.hex(),
+        )
+        for i, slot in enumerate(slots)
+        for patch in _patches(chunks[slot])
+    ]
     page = _LeafDocument(
         at=_runs(slots),
         packs=[(pack.digest, pack.nbytes) for pack in packs],
         extents=[(pack, offset, count) for pack, offset, count in extents],
-        nbytes=[chunks[slot].nbytes for slot in slots],
-        digests=_join(chunks[slot].digest for slot in slots),
+        nbytes=[ref.nbytes for ref in wholes],
+        digests=_join(ref.digest for ref in wholes),
+        patches=patches,
     )
     return document.dumps(page)
+
+
+def _patches(place: StoredChunk) -> tuple[Patch, ...]:
+    return place.patches if isinstance(place, Patched) else ()
 
 
 def encode_inner(children: dict[int, PageRef]) -> bytes:
@@ -171,7 +266,46 @@ def _decode_leaf(page: _LeafDocument, what: str) -> Leaf:
     offset = np.repeat(start - before[first], counts) + before
     if (offset + nbytes > pack_size[pack]).any():
         raise FormatError(f"{what}: a chunk lies outside its pack")
-    return Leaf(slots, packs, pack, offset, nbytes, _split(page.digests, len(slots), what))
+    whole = Leaf(slots, packs, pack, offset, nbytes, _split(page.digests, len(slots), what))
+    return _with_patches(whole, page.patches, what) if page.patches else whole
+
+
+def _with_patches(leaf: Leaf, patches: Sequence[_PatchDocument], what: str) -> Leaf:
+    of = [patch.of for patch in patches]
+    pack, offset, nbytes = (
+        _sizes([getattr(patch, name) for patch in patches], len(patches), what)
+        for name in ("pack", "offset", "nbytes")
+    )
+    if of != sorted(of) or not 0 <= of[0] <= of[-1] < len(leaf.slots):
+        raise FormatError(f"{what}: the patches are of no chunk, or out of order")
+    if max(map(of.count, set(of))) > MOST_PATCHES:
+        raise FormatError(f"{what}: a chunk has more than {MOST_PATCHES} patches")
+    if (pack >= len(leaf.packs)).any():
+        raise FormatError(f"{what}: a patch lies in a pack that is not listed")
+    if (offset + nbytes > np.array([each.nbytes for each in leaf.packs])[pack]).any():
+        raise FormatError(f"{what}: a patch lies outside its pack")
+    digests = (parse_digest(patch.digest, what=f"{what}: patch") for patch in patches)
+    return Leaf(
+        leaf.slots,
+        leaf.packs,
+        np.concatenate([leaf.pack, pack]),
+        np.concatenate([leaf.offset, offset]),
+        np.concatenate([leaf.nbytes, nbytes]),
+        leaf.digests + b"".join(map(bytes.fromhex, digests)),
+        tuple(of),
+        tuple(_checked_runs(patch.rows, what) for patch in patches),
+    )
+
+
+def _checked_runs(runs: list[tuple[int, int]], what: str) -> Runs:
+    end = -1
+    for first, count in runs:
+        if first <= end or count < 1:
+            raise FormatError(f"{what}: the rows [{first}, {count}] of a patch are out of order")
+        end = first + count
+    if not 0 < end < 2**53:
+        raise FormatError(f"{what}: a patch has no rows, or too many")
+    return tuple(runs)
 
 
 def _decode_inner(page: _InnerDocument, what: str) -> Inner:

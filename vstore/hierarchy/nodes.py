@@ -3,15 +3,16 @@
 from collections.abc import Iterable, Sequence
 from typing import Protocol
 
-import numpy as np
-
 from vstore.faces import internals
-from vstore.format.index import locate, walk
+from vstore.format.index import walk
 from vstore.format.object_keys import OBJECTS
-from vstore.format.page import ChunkRef
+from vstore.format.page import ChunkRef, Patched
 from vstore.format.tree import ArrayNode, GroupNode, Node, NodeRef
 from vstore.format.zarr.metadata import ArrayMetadata
 from vstore.hierarchy.chunk_keys import ChunkKeys
+from vstore.reading import caches
+from vstore.reading.array import StoredArray
+from vstore.reading.caches import LruCache
 from vstore.reading.fetch import Fetcher
 from vstore.reading.snapshot import Snapshot
 from vstore.reading.table import Table
@@ -78,19 +79,32 @@ class Hierarchy(Protocol):
 class StoredChunks:
     """The chunks of an array in a commit."""
 
-    def __init__(self, fetcher: Fetcher, node: ArrayNode) -> None:
-        self._fetcher = fetcher
-        self._index = node.chunks
-        self.metadata = ArrayMetadata.from_dict(node.metadata)
+    def __init__(self, fetcher: Fetcher, node: ArrayNode, path: str) -> None:
+        self._array = StoredArray(fetcher, node, path=path)
+        self._encoded: LruCache[bytes, bytes] = LruCache(caches.PARTLY_READ_NBYTES, len)
+        self.metadata = self._array.metadata
         self.keys = ChunkKeys.of(self.metadata)
 
     def numbers(self) -> Sequence[int]:
         """Return the numbers of the stored chunks, in order."""
-        return [number for number, _ in walk(self._index, self._fetcher.pages)]
+        return [n for n, _ in walk(self._array.node.chunks, self._array.fetcher.pages)]
 
     def places(self, numbers: Sequence[int]) -> Sequence[Place]:
-        """Return where chunks are, by their numbers in ascending order."""
-        return locate(self._index, np.array(numbers, np.int64), self._fetcher.pages)
+        """Return where chunks are, by their numbers in ascending order.
+
+        Of a chunk that has patches no bytes are stored that are the whole of it: it is encoded.
+        """
+        return [
+            self._whole(place) if isinstance(place, Patched) else place
+            for place in self._array.locate(numbers)
+        ]
+
+    def _whole(self, place: Patched) -> bytes:
+        data = self._encoded.find(place.digest)
+        if data is None:
+            data = self._array.encoded(place)
+            self._encoded.put(place.digest, data)
+        return data
 
 
 class StagedChunks:
@@ -167,7 +181,7 @@ class StoredHierarchy:
             node = self._nodes[path]
             if not isinstance(node, ArrayNode):
                 raise TypeError(path)
-            self._chunks[path] = StoredChunks(self.fetcher, node)
+            self._chunks[path] = StoredChunks(self.fetcher, node, path)
         return self._chunks[path]
 
     def objects(self) -> TableObjects:

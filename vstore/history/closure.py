@@ -148,9 +148,9 @@ class _Reader:
 
 def _fresh_packs(page: Leaf, before: Page | None) -> Iterator[Need]:
     """Yield packs with those chunks in them that the page before did not have."""
-    same = set(before.refs().values()) if isinstance(before, Leaf) else set()
+    same = set(before.parts()) if isinstance(before, Leaf) else set()
     fresh: dict[PackRef, list[ChunkRef]] = {}
-    for ref in page.refs().values():
+    for ref in page.parts():
         if ref not in same:
             fresh.setdefault(ref.pack, []).append(ref)
     for pack, chunks in fresh.items():

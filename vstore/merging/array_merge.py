@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from vstore.diffing.values import differing_elements
 from vstore.format import document
 from vstore.format.index import changed, locate
+from vstore.format.zarr.differing import differing_elements
 from vstore.format.zarr.metadata import ArrayMetadata
 from vstore.format.zarr.selection import chunk_strides
 from vstore.merging.attributes import AttributeMerge

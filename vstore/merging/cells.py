@@ -13,7 +13,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vstore.diffing.columns import stored
-from vstore.diffing.values import Mask, differing_elements
 from vstore.errors import InvalidInputError
 from vstore.faces import internals
 from vstore.format import document
@@ -22,6 +21,7 @@ from vstore.format.table.kinds import ColumnInfo
 from vstore.format.table.names import SHAPE_SUFFIX, VALID_SUFFIX
 from vstore.format.table.ragged import set_shapes
 from vstore.format.zarr.conversion import as_dtype
+from vstore.format.zarr.differing import Mask, differing_elements
 from vstore.format.zarr.metadata import ArrayMetadata
 from vstore.reading.array import read
 from vstore.reading.stored_table import StoredTable

@@ -8,6 +8,7 @@ import numpy as np
 
 from vstore.diffing.nodes import NodeChange
 from vstore.format.index import Index, changed, locate
+from vstore.format.numbers import ChunkNumbers
 from vstore.format.page import ChunkRef
 from vstore.format.table.names import KEY_INDEX, KEYS
 from vstore.format.tree import ArrayNode, GroupNode, Node, Tree
@@ -60,13 +61,18 @@ def _compared(fetcher: Fetcher, name: str, sides: _Sides) -> Iterator[ChunkRef]:
     numbers = by_us & by_them
     if name == KEY_INDEX:
         where = np.array(sorted(by_them), np.int64)
-        yield from (ref for ref in locate(sides.ours, where, fetcher.pages) if ref is not None)
+        yield from _parts(sides.ours, where, fetcher)
         return
     if name:
         numbers = by_us | by_them if by_them or name == KEYS else set()
     where = np.array(sorted(numbers), np.int64)
     for index in (sides.base, sides.ours, sides.theirs):
-        yield from (ref for ref in locate(index, where, fetcher.pages) if ref is not None)
+        yield from _parts(index, where, fetcher)
+
+
+def _parts(index: Index | None, numbers: ChunkNumbers, fetcher: Fetcher) -> Iterator[ChunkRef]:
+    for place in locate(index, numbers, fetcher.pages):
+        yield from () if place is None else place.parts
 
 
 def _arrays(

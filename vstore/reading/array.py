@@ -14,22 +14,20 @@ from vstore.errors import VstoreError
 from vstore.faces import exported_from
 from vstore.format.index import locate, walk
 from vstore.format.numbers import StoredRows
-from vstore.format.page import ChunkRef
+from vstore.format.page import ChunkRef, StoredChunk
 from vstore.format.tree import ArrayNode
 from vstore.format.zarr.codecs import ChunkCodec
 from vstore.format.zarr.metadata import ArrayMetadata
 from vstore.format.zarr.selection import ChunkPart, SelectMany, SelectOne, find_box, select
 from vstore.format.zarr.sparse import is_sparse, parts_in
-from vstore.reading.fetch import Fetcher
+from vstore.reading.assembly import Assembly, Load, PatchCodecs, Take
+from vstore.reading.fetch import Fetcher, Handle
 
 MOST_PREFETCHED = 64
 """Of how many chunks rows may be that are brought together."""
 
-Load = Callable[[NDArray[Any] | None], NDArray[Any]]
-"""Decode a chunk, straight into an array of the chunk's shape if one is given."""
-
-Take = Callable[[int, Load], None]
-"""Receive the i-th chunk that was asked for."""
+Each = Callable[[Sequence[ChunkRef | None], Handle], None]
+"""Hand over the verified bytes of all that is asked for, from any thread."""
 
 
 class ChunkSource(Protocol):
@@ -58,29 +56,39 @@ class StoredArray:
         self._keeps_chunks = keeps_chunks
         self.metadata = ArrayMetadata.from_dict(node.metadata)
         self.codec = ChunkCodec(self.metadata)
+        self._patches = PatchCodecs(self.metadata)
 
     def visit(self, numbers: Sequence[int], take: Take) -> None:
         """Fetch, verify and decode the chunks; raises `CorruptionError` naming the array."""
         self.visit_at(self.locate(numbers), take)
 
-    def locate(self, numbers: Sequence[int]) -> list[ChunkRef | None]:
+    def locate(self, numbers: Sequence[int]) -> list[StoredChunk | None]:
         """Return where chunks are, given in ascending order; None for those not stored."""
         return locate(self.node.chunks, np.array(numbers, np.int64), self.fetcher.pages)
 
-    def visit_at(self, refs: Sequence[ChunkRef | None], take: Take) -> None:
-        """Do as `visit` does for chunks that were located before."""
-
-        def handle(i: int, data: memoryview | None) -> None:
-            take(i, lambda out: self._decode(data, out))
-
+    def visit_at(
+        self, places: Sequence[StoredChunk | None], take: Take, *, each: Each | None = None
+    ) -> None:
+        """Do as `visit` does for chunks that were located before; `each` brings their bytes."""
+        assembly = Assembly(self.codec, self._patches, places, take)
         try:
-            self.fetcher.each(refs, handle, keep=self._keeps_chunks)
+            if each is not None:
+                each(assembly.refs, assembly.handle)
+            else:
+                self.fetcher.each(assembly.refs, assembly.handle, keep=self._keeps_chunks)
         except VstoreError as exc:
             exc.add_note(f"while reading {self.path!r}")
             raise
 
-    def _decode(self, data: memoryview | None, out: NDArray[Any] | None) -> NDArray[Any]:
-        return decode_or_fill(self.codec, data, out)
+    def encoded(self, place: StoredChunk) -> bytes:
+        """Return a chunk's bytes as one whole chunk has them."""
+        found: list[bytes] = []
+
+        def take(_: int, load: Load) -> None:
+            found.append(bytes(self.codec.encode(load(None))))
+
+        self.visit_at([place], take)
+        return found[0]
 
     def visit_kept(self, numbers: Sequence[int], take: Take) -> None:
         """Do as `visit` does, but keep the chunks that are given without a target, read-only.
@@ -129,19 +137,6 @@ def _copied(chunk: NDArray[Any], out: NDArray[Any] | None) -> NDArray[Any]:
     return out
 
 
-def decode_or_fill(
-    codec: ChunkCodec, data: memoryview | bytes | None, out: NDArray[Any] | None
-) -> NDArray[Any]:
-    """Return the decoded chunk, or a chunk of the fill value where nothing is stored."""
-    if data is not None:
-        return codec.decode(data, out)
-    chunk = codec.fill()
-    if out is None:
-        return chunk
-    out[...] = chunk
-    return out
-
-
 def prefetch_rows(sources: Sequence[ChunkSource | None], rows: StoredRows) -> None:
     """Bring what several arrays of a commit hold of some rows with one round of requests.
 
@@ -155,7 +150,8 @@ def prefetch_rows(sources: Sequence[ChunkSource | None], rows: StoredRows) -> No
             numbers = sorted(part.number for part in islice(parts, MOST_PREFETCHED + 1))
             if len(refs) + len(numbers) > MOST_PREFETCHED:
                 return
-            refs += [ref for ref in source.locate(numbers) if ref is not None]
+            for place in source.locate(numbers):
+                refs += () if place is None else place.parts
     if len(refs) > 1:
         fetchers = [source.fetcher for source in sources if isinstance(source, StoredArray)]
         fetchers[0].prefetch(refs)

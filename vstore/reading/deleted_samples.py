@@ -7,7 +7,8 @@ import numpy as np
 
 from vstore.format.deleted_rows import BLOCK_ROWS, DeletedRows
 from vstore.format.numbers import StoredRows
-from vstore.reading.array import ChunkSource, Load, read
+from vstore.reading.array import ChunkSource, read
+from vstore.reading.assembly import Load
 
 
 def deleted_rows(marks: ChunkSource, counts: Sequence[int]) -> DeletedRows:

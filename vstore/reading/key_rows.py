@@ -11,7 +11,8 @@ from vstore.errors import FormatError
 from vstore.format.numbers import ChunkNumbers, Ints, StoredRows
 from vstore.format.table import key_index
 from vstore.format.table.key_index import Marks
-from vstore.reading.array import ChunkSource, Load, read
+from vstore.reading.array import ChunkSource, read
+from vstore.reading.assembly import Load
 
 _BUCKETS_AT_ONCE = 256
 _CHUNKS_AT_ONCE = 16

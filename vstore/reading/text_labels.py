@@ -7,7 +7,8 @@ from numpy.typing import NDArray
 
 from vstore.format.zarr.dtypes import STRING
 from vstore.format.zarr.metadata import ArrayMetadata
-from vstore.reading.array import ChunkSource, Load, Take
+from vstore.reading.array import ChunkSource
+from vstore.reading.assembly import Load, Take
 
 
 class TextLabels:

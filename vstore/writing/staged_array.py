@@ -1,9 +1,9 @@
 """One array being changed: what its base commit holds, and what is written over it."""
 
-import operator
 from collections import OrderedDict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -12,11 +12,10 @@ from numpy.typing import NDArray
 from vstore.errors import ClosedError, InvalidInputError
 from vstore.format import document
 from vstore.format.digest import Digest
-from vstore.format.index import Index, locate, update, walk
-from vstore.format.page import ChunkRef
+from vstore.format.page import ChunkRef, StoredChunk
 from vstore.format.table.kinds import ColumnInfo
 from vstore.format.tree import ArrayNode
-from vstore.format.zarr.codecs import ChunkCodec
+from vstore.format.zarr.differing import differing_rows
 from vstore.format.zarr.metadata import ArrayMetadata
 from vstore.format.zarr.selection import (
     ChunkPart,
@@ -26,15 +25,16 @@ from vstore.format.zarr.selection import (
     is_inside,
     select,
 )
-from vstore.reading.array import Load, StoredArray, Take, decode_or_fill
+from vstore.reading.assembly import Take
 from vstore.reading.fetch import Fetcher
-from vstore.writing.packs import PackWriter, PendingChunk
+from vstore.writing.encoded_chunks import EncodedChunks, held_nbytes, strides
+from vstore.writing.packs import PackWriter
+from vstore.writing.patching import TouchedRows
+
+SHARDING = "sharding_indexed"
 
 DIRTY_NBYTES = 64 * 2**20
 """How much decoded, changed data one array keeps before it goes to the codec."""
-
-OBJECT_NBYTES = 64
-"""What one variable-length element counts for besides its own length."""
 
 
 class StagedArray:
@@ -43,6 +43,9 @@ class StagedArray:
     Changed chunks are kept decoded, up to `DIRTY_NBYTES`, so that several writes into
     one chunk encode it once.
     """
+
+    has_patches = False
+    """Whether rows of a stored chunk may be stored in their own right."""
 
     def __init__(
         self,
@@ -59,16 +62,12 @@ class StagedArray:
         self.column = base.column if base is not None else column
         self._writer = writer
         self._fetcher = fetcher
-        self._codec = ChunkCodec(metadata)
         self._base = base
-        self._index: Index | None = base.chunks if base is not None else None
-        self._stored = (
-            StoredArray(fetcher, base, path=path, keeps_chunks=True) if base is not None else None
-        )
+        self._encoded = EncodedChunks(writer, fetcher, path, metadata, base=base)
         self._dirty: OrderedDict[int, NDArray[Any]] = OrderedDict()
         self._sizes: dict[int, int] = {}
         self._dirty_nbytes = 0
-        self._staged: dict[int, PendingChunk] = {}
+        self._touched: dict[int, TouchedRows | None] = {}
         self._is_deleted = False
         self.node = base
 
@@ -83,32 +82,14 @@ class StagedArray:
 
     def visit(self, numbers: Sequence[int], take: Take) -> None:
         """Call `take` once for each chunk, as it is in the transaction."""
-        untouched: list[tuple[int, int]] = []
+        rest: list[int] = []
         for i, number in enumerate(numbers):
-            load = self._load(number)
-            if load is None:
-                untouched.append((i, number))
+            if number in self._dirty:
+                take(i, partial(_copied, self._dirty[number]))
             else:
-                take(i, load)
-        if not untouched:
-            return
-        if self._stored is None:
-            for i, _ in untouched:
-                take(i, lambda out: decode_or_fill(self._codec, None, out))
-            return
-        positions = [i for i, _ in untouched]
-        self._stored.visit(
-            [number for _, number in untouched], lambda j, load: take(positions[j], load)
-        )
-
-    def _load(self, number: int) -> Load | None:
-        if number in self._dirty:
-            chunk = self._dirty[number]
-            return lambda out: _copied(chunk, out)
-        if number in self._staged:
-            data = self._writer.data_of(self._staged[number])
-            return lambda out: decode_or_fill(self._codec, data, out)
-        return None
+                rest.append(i)
+        if rest:
+            self._encoded.visit([numbers[i] for i in rest], lambda j, load: take(rest[j], load))
 
     def write(self, index: Any, values: NDArray[Any]) -> None:
         """Store values, already of the array's data type, where an index points.
@@ -137,6 +118,7 @@ class StagedArray:
             for part in selection.parts():
                 chunk, new = self._writable(part), values[part.outside]
                 growth = self._growth(part, chunk, new)
+                self._note_touched(part, chunk, new)
                 chunk[part.inside] = new
                 self._touch(part.number, chunk, growth)
 
@@ -144,13 +126,24 @@ class StagedArray:
         """Return by how much a held chunk will grow, None where that takes a look at all of it."""
         if part.number not in self._sizes or not all(isinstance(i, slice) for i in part.inside):
             return None
-        return _held_nbytes(new) - _held_nbytes(chunk[part.inside])
+        return held_nbytes(new) - held_nbytes(chunk[part.inside])
+
+    def _note_touched(self, part: ChunkPart, chunk: NDArray[Any], new: NDArray[Any]) -> None:
+        """Note which rows of a chunk are about to differ from what the base commit has."""
+        if part.is_whole or not self._is_patchable:
+            self._touched[part.number] = None
+            return
+        touched = self._touched.setdefault(part.number, TouchedRows())
+        if touched is not None:
+            inside = part.inside[0]
+            rows = np.arange(len(chunk))[inside if isinstance(inside, slice) else np.ravel(inside)]
+            touched.note(rows[differing_rows(chunk[part.inside], new)], chunk)
 
     def _writable(self, part: ChunkPart) -> NDArray[Any]:
         if part.number in self._dirty:
             return self._dirty[part.number]
         if part.is_whole:
-            return self._codec.fill()
+            return self._encoded.codec.fill()
         return self._chunk(part.number)
 
     def _chunk(self, number: int) -> NDArray[Any]:
@@ -162,7 +155,7 @@ class StagedArray:
         self._dirty[number] = chunk
         self._dirty.move_to_end(number)
         before = self._sizes.get(number, 0)
-        nbytes = _held_nbytes(chunk) if growth is None else before + growth
+        nbytes = held_nbytes(chunk) if growth is None else before + growth
         self._dirty_nbytes += nbytes - before
         self._sizes[number] = nbytes
         while self._dirty_nbytes > DIRTY_NBYTES and len(self._dirty) > 1:
@@ -180,13 +173,13 @@ class StagedArray:
     def tail(self) -> list[ChunkRef]:
         """Return the stored chunks that appending a row would change."""
         shape, rows = self.metadata.shape, self.metadata.chunk_shape[0]
-        if self._index is None or shape[0] % rows == 0:
+        if self._encoded.is_new or shape[0] % rows == 0:
             return []
         last = select(shape[0] - 1, shape, self.metadata.chunk_shape)
         numbers = [part.number for part in last.parts()]
-        untouched = [n for n in numbers if n not in self._dirty and n not in self._staged]
-        found = locate(self._index, np.array(untouched, np.int64), self._fetcher.pages)
-        return [ref for ref in found if ref is not None]
+        untouched = [n for n in numbers if n not in self._dirty and n not in self._encoded]
+        found = self._encoded.places(untouched)
+        return [part for place in found if place is not None for part in place.parts]
 
     def _append(self, values: NDArray[Any]) -> None:
         rows = self.metadata.chunk_shape[0]
@@ -201,7 +194,8 @@ class StagedArray:
                 self._encode((start + done - 1) // rows)
         while len(values) - done >= rows and self._is_one_chunk_wide:
             number = (start + done) // rows
-            self._submit(number, values[done : done + rows])
+            self._touched[number] = None
+            self._encoded.submit(number, values[done : done + rows])
             done += rows
         if done < len(values):
             self.write(slice(start + done, stop), values[done:])
@@ -210,49 +204,35 @@ class StagedArray:
     def _is_one_chunk_wide(self) -> bool:
         return self.metadata.shape[1:] == self.metadata.chunk_shape[1:]
 
-    def adopt(self, number: int, ref: ChunkRef | None) -> None:
+    def adopt(self, number: int, place: StoredChunk | None) -> None:
         """Take a chunk that is stored already, in place of what is there; None empties it."""
-        if number in self._dirty:
-            self._dirty_nbytes -= self._sizes.pop(number, 0)
-            del self._dirty[number]
-        self._staged[number] = PendingChunk(ref=ref)
+        self._forget(number)
+        self._encoded.adopt(number, place)
 
     def put_encoded(self, number: int, data: bytes) -> None:
         """Take a chunk that is encoded already, as it is, in place of what is there."""
+        self._forget(number)
+        self._encoded.put(number, data)
+
+    def _forget(self, number: int) -> None:
+        self._touched[number] = None
         if number in self._dirty:
             self._dirty_nbytes -= self._sizes.pop(number, 0)
             del self._dirty[number]
-        self._staged[number] = self._writer.submit(
-            self.path, lambda: data, nbytes=len(data), known=self._known(number)
-        )
 
     def encoded(self, number: int) -> bytes | ChunkRef | None:
         """Return a chunk's encoded bytes or where they are; None where nothing is stored."""
         if number in self._dirty:
             self._encode(number)
-        if number not in self._staged:
-            return self._known(number)
-        chunk = self._staged[number]
-        if chunk.future is not None:
-            self._writer.drain()
-        data = chunk.resolved().data
-        return chunk.resolved().ref if data is None else data
+        return self._encoded.encoded(number)
 
     def stored(self) -> list[int]:
         """Return the numbers of the chunks that are stored and are inside the array."""
         self.flush()
-        self._writer.drain()
-        numbers = {number for number, _ in walk(self._index, self._fetcher.pages)}
-        for number, chunk in self._staged.items():
-            held = chunk.resolved()
-            if held.data is None and held.ref is None:
-                numbers.discard(number)
-            else:
-                numbers.add(number)
-        return [number for number in sorted(numbers) if self._is_inside(number)]
+        return [number for number in self._encoded.numbers() if self._is_inside(number)]
 
     def _is_inside(self, number: int) -> bool:
-        place = chunk_coordinates(number, _strides(self.metadata))
+        place = chunk_coordinates(number, strides(self.metadata))
         return is_inside(place, self.metadata.grid_shape)
 
     def set_metadata(self, metadata: ArrayMetadata) -> None:
@@ -263,31 +243,18 @@ class StagedArray:
             self.flush()
         self.metadata = metadata
         if not is_same_form:
-            self._codec = ChunkCodec(metadata)
-        if not is_same_form or _strides(before) != _strides(metadata):
-            self._renumber(before)
+            self._encoded.set_form(metadata)
+        if not is_same_form or strides(before) != strides(metadata):
+            self._encoded.renumber(before, metadata)
+            self._touched.clear()
         elif any(n < m for n, m in zip(metadata.grid_shape, before.grid_shape, strict=True)):
             self._cut()
 
-    def _renumber(self, before: ArrayMetadata) -> None:
-        """Give every chunk the number that its place has now."""
-        stored = walk(self._index, self._fetcher.pages)
-        chunks = {number: PendingChunk(ref=ref) for number, ref in stored} | self._staged
-        self._index, self._stored, self._staged = None, None, {}
-        if before.ndim != self.metadata.ndim:
-            return
-        old, new = _strides(before), _strides(self.metadata)
-        for number, chunk in sorted(chunks.items()):
-            place = chunk_coordinates(number, old)
-            if is_inside(place, self.metadata.grid_shape):
-                self._staged[sum(map(operator.mul, place, new))] = chunk
-
     def _cut(self) -> None:
         """Drop the chunks that are outside, so that growing does not bring them back."""
-        stored = [number for number, _ in walk(self._index, self._fetcher.pages)]
-        for number in [*stored, *self._staged]:
+        for number in self._encoded.numbers():
             if not self._is_inside(number):
-                self._staged[number] = PendingChunk()
+                self.adopt(number, None)
 
     def write_points(self, points: NDArray[np.int64], values: NDArray[Any]) -> None:
         """Store one value at each point, given by its indices, of shape (n, ndim)."""
@@ -298,7 +265,16 @@ class StagedArray:
             here = numbers == number
             chunk = self._dirty[number] if number in self._dirty else self._chunk(number)
             chunk[tuple((points[here] % chunk_shape).T)] = values[here]
+            self._touched[number] = None
             self._touch(number, chunk)
+
+    def rewrite_patched(self) -> None:
+        """Store the chunks that have patches whole again."""
+        self.flush()
+        for number in self._encoded.patched():
+            chunk = self._chunk(number)
+            self._touched[number] = None
+            self._encoded.submit(number, chunk)
 
     def grow(self, rows: int) -> None:
         """Make the array at least `rows` long; new elements hold the fill value."""
@@ -315,19 +291,22 @@ class StagedArray:
     def _encode(self, number: int) -> None:
         chunk = self._dirty.pop(number)
         self._dirty_nbytes -= self._sizes.pop(number, 0)
-        self._submit(number, chunk)
+        touched = self._touched.get(number)
+        rows = None if touched is None else touched.differing(chunk)
+        is_whole = rows is not None and len(rows) and self._is_completed(number)
+        self._encoded.submit(number, chunk, None if is_whole else rows)
 
-    def _submit(self, number: int, chunk: NDArray[Any]) -> None:
-        codec = self._codec
-        self._staged[number] = self._writer.submit(
-            self.path,
-            lambda: None if codec.is_fill(chunk) else codec.encode(chunk),
-            nbytes=_held_nbytes(chunk),
-            known=self._known(number),
-        )
+    @property
+    def _is_patchable(self) -> bool:
+        is_sharded = any(codec["name"] == SHARDING for codec in self.metadata.codecs)
+        could_be = self.has_patches and not self._encoded.is_new
+        return could_be and self._is_one_chunk_wide and not is_sharded
 
-    def _known(self, number: int) -> ChunkRef | None:
-        return locate(self._index, np.array([number]), self._fetcher.pages)[0]
+    def _is_completed(self, number: int) -> bool:
+        """Return whether the rows that fill a chunk up came since the base commit."""
+        stop = (number + 1) * self.metadata.chunk_shape[0]
+        before = self._base.metadata["shape"][0] if self._base is not None else 0
+        return before < stop <= self.metadata.shape[0]
 
     def flush(self) -> None:
         """Send every changed chunk to the codec, in order."""
@@ -336,8 +315,7 @@ class StagedArray:
 
     def finish(self) -> tuple[ArrayNode, dict[Digest, bytes]]:
         """Return the array's node and the index pages to store; the writer is sealed before."""
-        changes = {number: chunk.resolved().ref for number, chunk in self._staged.items()}
-        index, pages = update(self._index, changes, self._fetcher.pages)
+        index, pages = self._encoded.updated()
         node = ArrayNode(self.metadata.to_dict(), index, self.column)
         if self._base is not None:
             node = replace(node, metadata=_keep_equal(self._base.metadata, node.metadata))
@@ -346,15 +324,11 @@ class StagedArray:
     @property
     def is_touched(self) -> bool:
         """Whether any chunk was written."""
-        return bool(self._dirty or self._staged)
+        return bool(self._dirty or len(self._encoded))
 
     def touched(self) -> Iterator[int]:
         """Yield the numbers of the chunks that were written."""
-        yield from sorted(self._dirty.keys() | self._staged.keys())
-
-
-def _strides(metadata: ArrayMetadata) -> tuple[int, ...]:
-    return chunk_strides(metadata.shape, metadata.chunk_shape)
+        yield from sorted({*self._dirty, *self._encoded})
 
 
 def _form(metadata: ArrayMetadata) -> bytes:
@@ -382,9 +356,3 @@ def _copied(chunk: NDArray[Any], out: NDArray[Any] | None) -> NDArray[Any]:
         return chunk.copy()
     out[...] = chunk
     return out
-
-
-def _held_nbytes(chunk: NDArray[Any]) -> int:
-    if not chunk.dtype.hasobject:
-        return chunk.nbytes
-    return OBJECT_NBYTES * chunk.size + sum(map(len, chunk.ravel()))

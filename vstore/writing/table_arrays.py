@@ -90,7 +90,9 @@ class TableArrays:
     def _staged(self, name: str, child: ArrayNode) -> StagedArray:
         staging, metadata = self._staging, ArrayMetadata.from_dict(child.metadata)
         path = f"{self.path}/{name}"
-        return StagedArray(staging.writer, staging.fetcher, path, metadata, base=child)
+        array = StagedArray(staging.writer, staging.fetcher, path, metadata, base=child)
+        array.has_patches = True
+        return array
 
     def _new(self, name: str, metadata: ArrayMetadata, info: ColumnInfo | None) -> StagedArray:
         staging, path = self._staging, f"{self.path}/{name}"
@@ -340,10 +342,15 @@ class TableArrays:
         self._has_new_schema = True
 
     def compact(self) -> int:
-        """Rewrite every array without the deleted rows; return how many those were."""
+        """Rewrite every array without the deleted rows; return how many those were.
+
+        Chunks that have patches are stored whole.
+        """
         live = self.rows.live()
         freed = self.count - len(live)
         if not freed:
+            for array in self._arrays.values():
+                array.rewrite_patched()
             return 0
         self._carried = self.changes()
         for name in self._row_arrays():

@@ -264,7 +264,8 @@ class TransactionTable(NamedColumns[TransactionColumn]):
     def compact(self) -> int:
         """Rewrite the table without its deleted samples; return how many rows that frees.
 
-        Positions stay, since deleted samples have none; chunks are written again.
+        Positions stay, since deleted samples have none; chunks are written again. Where no sample
+        is deleted, those chunks alone that appending and changing left in pieces are.
         """
         self._internals.require_usable()
         with self._internals.staging.writer.uninterrupted():

@@ -43,9 +43,9 @@ class ChunkRows:
         numbers = np.array(
             [self._packs.setdefault(pack.digest, len(self._packs)) for pack in leaf.packs]
         )
-        rows = np.empty((len(leaf.slots), _COLUMNS), np.uint64)
+        rows = np.empty((len(leaf.pack), _COLUMNS), np.uint64)
         rows[:, _PACK] = numbers[leaf.pack]
-        rows[:, _CODEC] = self._codec(array) if self.decode else 0
+        rows[:, _CODEC] = self._codecs_of(leaf, array) if self.decode else 0
         rows[:, _OFFSET] = leaf.offset
         rows[:, _NBYTES] = leaf.nbytes
         rows[:, _DIGEST:] = np.frombuffer(leaf.digests, ">u8").reshape(len(rows), -1)
@@ -54,11 +54,17 @@ class ChunkRows:
         if self._pending > self._limit:
             self._limit = 2 * len(self.sorted()) + _BATCH
 
-    def _codec(self, array: ArrayNode) -> int:
-        name = json.dumps({key: array.metadata.get(key) for key in _DECODES}, sort_keys=True)
+    def _codecs_of(self, leaf: Leaf, array: ArrayNode) -> list[int]:
+        """Return the number of the codec of each entry: a patch has one by its count of rows."""
+        sizes = [sum(count for _, count in rows) for rows in leaf.patch_rows]
+        return [self._codec(array)] * len(leaf.slots) + [self._codec(array, n) for n in sizes]
+
+    def _codec(self, array: ArrayNode, rows: int | None = None) -> int:
+        form: dict[str, Any] = {key: array.metadata.get(key) for key in _DECODES}
+        name = json.dumps(form | {"rows": rows}, sort_keys=True)
         number = self._codecs.setdefault(name, len(self._codecs))
         if number == len(self._known):
-            self._known.append(_codec_or_none(array))
+            self._known.append(_codec_or_none(array, rows))
         return number
 
     def sorted(self) -> Rows:
@@ -75,9 +81,10 @@ class ChunkRows:
         return ChunksByPack(rows, starts.tolist(), self._packs, self._known, self.decode)
 
 
-def _codec_or_none(array: ArrayNode) -> ChunkCodec | None:
+def _codec_or_none(array: ArrayNode, rows: int | None) -> ChunkCodec | None:
     try:
-        return ChunkCodec(ArrayMetadata.from_dict(array.metadata))
+        metadata = ArrayMetadata.from_dict(array.metadata)
+        return ChunkCodec(metadata if rows is None else metadata.rechunked(rows))
     except VstoreError:
         return None  # reported as malformed metadata where the array was met
 

@@ -146,10 +146,11 @@ class Attribution:
 
     def _in_opened(self, page: Page, height: int) -> Iterator[_Bad]:
         if isinstance(page, Leaf):
-            for slot, ref in page.refs().items():
-                place = self.forwards.place(ref)
-                if self._is_bad(place):
-                    yield _Bad(slot, slot + 1, object_keys.pack(place.pack.digest))
+            for slot, stored in page.refs().items():
+                places = map(self.forwards.place, stored.parts)
+                damaged = next(filter(self._is_bad, places), None)
+                if damaged is not None:
+                    yield _Bad(slot, slot + 1, object_keys.pack(damaged.pack.digest))
             return
         step = span(height - 1)
         for slot, child in page.refs().items():

@@ -9,10 +9,12 @@ from numpy.typing import NDArray
 
 from vstore.errors import InvalidInputError
 from vstore.format.digest import raw_digest
-from vstore.format.page import ChunkRef
+from vstore.format.page import ChunkRef, StoredChunk
 from vstore.reader.load.disk_cache import DiskCache
 from vstore.reader.load.scratch import ShowingStore
-from vstore.reading.array import Load, StoredArray, Take, decode_or_fill, read
+from vstore.reading.array import StoredArray, read
+from vstore.reading.assembly import Load, Take
+from vstore.reading.fetch import Handle
 
 OBJECT_NBYTES = 64
 """What Python adds to each sample that is an object."""
@@ -25,7 +27,12 @@ class Spot(NamedTuple):
     """Where a chunk is; without a reference where it is not stored, or is several chunks."""
 
     number: int
-    ref: ChunkRef | None = None
+    ref: StoredChunk | None = None
+
+    @property
+    def whole(self) -> ChunkRef | None:
+        """Where the chunk is without its patches."""
+        return None if self.ref is None else self.ref.parts[0]
 
 
 class SampleChunks:
@@ -93,7 +100,9 @@ class SampleChunks:
         Nothing is copied, and what is shown was verified. Returns False where it cannot be.
         """
         store: object = self._source.fetcher.store
-        if spot.ref is None or not self._is_showable or not isinstance(store, ShowingStore):
+        if not isinstance(spot.ref, ChunkRef) or not self._is_showable:
+            return False
+        if not isinstance(store, ShowingStore):
             return False
         is_shown = store.show(spot.ref, target)
         return is_shown and raw_digest(target.reshape(-1).view(np.uint8).data) == spot.ref.digest
@@ -106,25 +115,28 @@ class SampleChunks:
         elif self._disk is None:
             self._source.visit_at([spot.ref for spot in spots], take)
         else:
-            self._visit_cached(spots, take, self._disk)
+            each = partial(self._each_cached, self._disk)
+            self._source.visit_at([spot.ref for spot in spots], take, each=each)
 
-    def _visit_cached(self, spots: Sequence[Spot], take: Take, disk: DiskCache) -> None:
+    def _each_cached(
+        self, disk: DiskCache, refs: Sequence[ChunkRef | None], handle: Handle
+    ) -> None:
         """Take from disk what is there, and put there what is not."""
         wanted: list[int] = []
-        for i, spot in enumerate(spots):
-            data = None if spot.ref is None else disk.find(spot.ref.digest, spot.ref.nbytes)
+        for i, ref in enumerate(refs):
+            data = None if ref is None else disk.find(ref.digest, ref.nbytes)
             if data is None:
                 wanted.append(i)
             else:
-                take(i, partial(decode_or_fill, self._source.codec, data))
+                handle(i, memoryview(data))
 
-        def handle(j: int, data: memoryview | None) -> None:
-            ref = spots[wanted[j]].ref
+        def arrived(j: int, data: memoryview | None) -> None:
+            ref = refs[wanted[j]]
             if data is not None and ref is not None:
                 disk.put(ref.digest, data)
-            take(wanted[j], partial(decode_or_fill, self._source.codec, data))
+            handle(wanted[j], data)
 
-        self._source.fetcher.each([spots[i].ref for i in wanted], handle)
+        self._source.fetcher.each([refs[i] for i in wanted], arrived)
 
     def fetch(self, spots: Sequence[Spot]) -> int:
         """Bring the chunks that are not on disk there, decoding none; return their bytes."""
@@ -136,14 +148,14 @@ class SampleChunks:
                 hint="give the reader a cache, as in "
                 "`vstore.reader.Reader(table, batch_size=256, cache_dir='cache')`",
             )
-        refs = [spot.ref for spot in spots]
-        refs = [ref for ref in refs if ref is not None and not disk.has(ref.digest)]
+        parts = [part for spot in spots if spot.ref is not None for part in spot.ref.parts]
+        refs = [part for part in parts if not disk.has(part.digest)]
         fetched = 0
 
         def handle(i: int, data: memoryview | None) -> None:
             nonlocal fetched
             ref = refs[i]
-            if data is not None and ref is not None:
+            if data is not None:
                 disk.put(ref.digest, data)
                 fetched += len(data)
 

@@ -15,7 +15,7 @@ from vstore.reader.load.buffers import BufferPool, allocate
 from vstore.reader.load.chunks import SampleChunks
 from vstore.reader.load.loading import Loading, Receive, Request
 from vstore.reader.load.slots import SlotTable
-from vstore.reading.array import Load
+from vstore.reading.assembly import Load
 
 ABSENT: Any = object()
 """Stands for a sample whose chunk is not in memory."""

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from vstore.reader.load.chunks import SampleChunks, Spot
 from vstore.reader.load.workers import Workers
-from vstore.reading.array import Load
+from vstore.reading.assembly import Load
 from vstore.reading.fetch import MAX_GAP_NBYTES
 
 Receive = Callable[[Load], None]
@@ -180,8 +180,8 @@ def _runs(spots: Sequence[Spot], run_nbytes: int) -> Iterator[list[int]]:
     run: list[int] = []
     low = high = 0
     for i in sorted(range(len(spots)), key=lambda i: _position(spots[i])):
-        ref = spots[i].ref
-        before = spots[run[-1]].ref if run else None
+        ref = spots[i].whole
+        before = spots[run[-1]].whole if run else None
         if (
             ref is None
             or before is None
@@ -200,7 +200,7 @@ def _runs(spots: Sequence[Spot], run_nbytes: int) -> Iterator[list[int]]:
 
 
 def _position(spot: Spot) -> tuple[str, int, int]:
-    ref = spot.ref
+    ref = spot.whole
     return ("", 0, spot.number) if ref is None else (ref.pack.digest, ref.offset, spot.number)
 
 

@@ -15,7 +15,7 @@ from vstore.format.table.names import VALID_SUFFIX
 from vstore.reader.load.chunks import OBJECT_NBYTES, SampleChunks
 from vstore.reader.load.feeds import ABSENT, Feed, Part, Spread
 from vstore.reader.load.loading import Loading, Receive, Request
-from vstore.reading.array import Load
+from vstore.reading.assembly import Load
 from vstore.reading.caches import LruCache
 
 
