@@ -136,6 +136,10 @@ with repo.transaction(message="Second") as tx:
 """),
     Case("masked-values", "tx['train'].extend({'label': values, 'name': ['x', 'y']})",
          before=CHANGE + "values = np.ma.MaskedArray([1, 2], [True, False])"),
+    Case("not-texts", "tx.create_table('x', {'tags': vstore.texts()}).append({'tags': 'night'})",
+         before=CHANGE),
+    Case("not-texts", "table['label'].contains('night')"),
+    Case("unsupported-dtype", "vstore.ndarray((None, 2), 'T')"),
     Case("missing-positions", "table['label'][positions]",
          before="positions = np.ma.MaskedArray([0, 1], [False, True])", helps=False),
     Case("missing-samples", "np.asarray(table['age'])", before="""

@@ -27,11 +27,11 @@ MEMBERS = {
     "vstore.BranchDocument": "commit fence format head log name token",
     "vstore.Branches": "create delete deleted log rename restore",
     "vstore.Changes": "added changed removed schema",
-    "vstore.Column": "attributes dtype encoded kind lengths metadata name shape shapes",
+    "vstore.Column": "attributes contains dtype encoded kind lengths metadata name shape shapes",
     "vstore.ColumnInfo": "companions dtype id kind kind_name optional shape suffixes",
     "vstore.ColumnKind": (
-        "companions data_type decode dtype encode flatten format_of is_measured is_plain is_ragged "
-        "is_told_by_dtype may_be name nothing stored_as"
+        "companions data_type decode dtype encode flatten format_of is_collection is_measured "
+        "is_plain is_ragged is_told_by_dtype may_be name nothing stored_as"
     ),
     "vstore.ColumnSpec": (
         "as_optional attributes codecs dtype fill_value info rows_per_chunk shape with_id"
@@ -96,7 +96,7 @@ MEMBERS = {
         "fork get group is_open items keys merge move store table values"
     ),
     "vstore.TransactionArray": "attributes dtype metadata ndim path shape",
-    "vstore.TransactionColumn": "dtype shape",
+    "vstore.TransactionColumn": "contains dtype shape",
     "vstore.TransactionGroup": (
         "array attributes get group items keys path set_attributes table values"
     ),

@@ -50,7 +50,7 @@ if TYPE_CHECKING:
     from vstore.format.digest import Digest
     from vstore.format.table.kinds import ColumnInfo, ColumnKind
     from vstore.format.table.sample_keys import KeyKindName, SampleKey
-    from vstore.format.table.specs import ColumnSpec, bytes_, image, ndarray, text
+    from vstore.format.table.specs import ColumnSpec, bytes_, image, ndarray, text, texts
     from vstore.format.zarr.metadata import ArrayMetadata
     from vstore.history.commits import Commit
     from vstore.maintenance.fsck.fsck import FsckCursor, FsckOptions
@@ -164,6 +164,7 @@ __all__ = [
     "ndarray",
     "open",
     "text",
+    "texts",
 ]
 
 # Names are looked up when they are first used, so that a program pays for what it uses.
@@ -243,6 +244,7 @@ _HOMES = {
     "ValueStatistics": "vstore.diffing.statistics",
     "VstoreError": "vstore.errors",
     "bytes_": "vstore.format.table.specs",
+    "texts": "vstore.format.table.specs",
     "checkout": "vstore.repository.opening",
     "create": "vstore.repository.opening",
     "image": "vstore.format.table.specs",

@@ -231,6 +231,7 @@ CODES: Mapping[type[VstoreError], Mapping[str, str]] = {
         "not-a-table": "what is at the path is not a table",
         "not-an-ancestor": "a commit is not an ancestor of the branch",
         "not-nestable": "samples do not make a nested tensor",
+        "not-texts": "a sample is no list of texts, or a column holds none",
         "not-readable": "what was given is neither a table nor columns",
         "part-of-a-table": "what was to change by itself belongs to a table",
         "pickled-file": "a file holds Python objects, which vstore does not unpickle",

@@ -323,6 +323,7 @@ KINDS: dict[str, Callable[..., Any]] = {
     "ndarray": lambda elements, *_: elements,
     "ragged": ragged,
     "text": lambda elements, *_: elements.tolist(),
+    "texts": lambda elements, *_: [parse(each) if each else [] for each in elements],
     "bytes": lambda elements, *_: elements.tolist(),
     "image": lambda elements, *_: elements.tolist(),
 }

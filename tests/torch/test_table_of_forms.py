@@ -32,6 +32,7 @@ ROWS: dict[str, tuple[Any, Any, dict[str, Any]]] = {
     "text of fixed length": (vstore.ndarray((), "U4"), np.array(["a", "b", "c", "d"]), {}),
     "records": (vstore.ndarray((), RECORD), np.zeros(4, RECORD), {}),
     "`text()`": (*TEXT, {}),
+    "`texts()`": (vstore.texts(), [["a"], ["b", "c"], ["d"], ["e", "f"]], {}),
     "`bytes_()`": (vstore.bytes_(), [b"a", b"", b"b", b"c"], {}),
     "`image()`": (*PHOTOS, {}),
     "shapes that differ": (*RAGGED, {}),

@@ -45,6 +45,7 @@ HINTS: Mapping[str, str | None] = {
         "this one may help"
     ),
     "part-of-a-table": None,
+    "not-texts": None,
     "path-exists": "add to a table with --append, or choose another --table",
     "pending-deletion": "cancel the deletion first with `vstore gc --cancel`",
     "repository-exists": None,

@@ -40,13 +40,28 @@ def given(values: Any) -> Given:
         InvalidInputError: a tensor that NumPy cannot have.
     """
     if isinstance(values, np.ma.MaskedArray):
-        return Given(values.data, np.ma.getmaskarray(values))
+        return Given(values.data, _flat(np.ma.getmaskarray(values)))
     if isinstance(values, np.ndarray):
         return _of_array(values)
     for is_one, of_one in _LIBRARIES:
         if is_one(values):
             return of_one(values)
     return Given(values)
+
+
+def _flat(mask: NDArray[Any]) -> Mask:
+    """Return a mask with one element for each record, which are masked as a whole."""
+    if mask.dtype.names is None:
+        return mask
+    fields = np.stack([_flat(mask[name]) for name in mask.dtype.names])
+    whole: Mask = fields.all(axis=0)
+    if (fields.any(axis=0) != whole).any():
+        raise InvalidInputError(
+            "records are there or missing as a whole; some of these are masked in part",
+            code="masked-values",
+            hint="give the fields that are masked a value",
+        )
+    return whole
 
 
 def is_missing(sample: Any, *, nan: bool = False) -> bool:

@@ -46,7 +46,7 @@ class Column:
 
     @property
     def kind(self) -> str:
-        """One of `ndarray`, `ragged`, `text`, `bytes` and `image`."""
+        """One of `ndarray`, `ragged`, `text`, `texts`, `bytes` and `image`."""
         return self._internals.info.kind_name
 
     @property
@@ -127,6 +127,25 @@ class Column:
         """Return samples as they are stored: for images the encoded bytes, undecoded."""
         stored = self._internals.rows.locate(index)
         return read(self._internals.source, (stored,))
+
+    def contains(self, text: str) -> NDArray[np.bool_]:
+        """Return a mask of the samples whose lists of texts have one; missing samples have none.
+
+        Reads the column.
+
+        Raises:
+            InvalidInputError: the column holds no lists of texts.
+        """
+        if not self._internals.info.kind.is_collection or not isinstance(text, str):
+            raise InvalidInputError(
+                f"whether a sample contains {text!r} is asked of lists of texts; the column "
+                f"{self.name!r} is {self.kind}",
+                code="not-texts",
+                hint="compare its samples, as in `table['name'][:] == 'night'`",
+                column=self.name,
+            )
+        found = (sample is not None and text in sample for sample in self)
+        return np.fromiter(found, bool, len(self))
 
     def __iter__(self) -> Iterator[Any]:
         """Iterate over the samples, reading whole chunks at a time."""

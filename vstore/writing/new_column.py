@@ -111,8 +111,7 @@ def check_specs(columns: Mapping[str, ColumnSpec]) -> None:
         check_column_name(name)
         if not isinstance(spec, ColumnSpec):
             raise InvalidInputError(
-                f"the column {name!r} is described by vstore.ndarray, text, bytes_ or image; "
-                f"got {spec!r}"
+                f"the column {name!r} is described by vstore.ndarray, text or another; got {spec!r}"
             )
         check_spec(spec, name)
 

@@ -52,6 +52,10 @@ class TransactionColumn:
         """
         self._table.assign(index, {self._name: values})
 
+    def contains(self, text: str) -> NDArray[np.bool_]:
+        """Return a mask of the samples whose lists of texts have one; see `Column.contains`."""
+        return internals(self._table).open_column(self._name).contains(text)
+
     def __len__(self) -> int:
         return len(self._table)
 

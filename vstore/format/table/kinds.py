@@ -20,10 +20,11 @@ from vstore.format.table import images
 from vstore.format.table.flat import Flat, decode_flat
 from vstore.format.table.names import SHAPE_SUFFIX, VALID_SUFFIX
 from vstore.format.table.ragged import decode_ragged, encode_ragged
+from vstore.format.table.texts import decode_texts, encode_texts
 from vstore.format.zarr.conversion import not_optional
 from vstore.format.zarr.dtypes import BYTES as BYTES_TYPE
 from vstore.format.zarr.dtypes import STRING as STRING_TYPE
-from vstore.format.zarr.dtypes import DataType, dtype_from
+from vstore.format.zarr.dtypes import DataType, dtype_from, is_variable_length
 
 
 @exported_from("vstore")
@@ -46,6 +47,8 @@ class ColumnInfo(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_d
     def __post_init__(self) -> None:
         if self.kind_name not in KINDS:
             raise ValueError(f"a column is one of {', '.join(KINDS)}, not {self.kind_name!r}")
+        if self.dtype is not None and is_variable_length(self.dtype):
+            raise ValueError("samples that differ in shape have a data type of fixed width")
 
     @property
     def kind(self) -> "ColumnKind":
@@ -124,6 +127,9 @@ class ColumnKind:
 
     is_ragged: bool = False
     """Whether samples are arrays that differ in shape."""
+
+    is_collection: bool = False
+    """Whether samples hold texts that can be asked for."""
 
     is_told_by_dtype: bool = False
     """Whether its data type and shape tell more of a column than the name of its kind."""
@@ -305,7 +311,16 @@ IMAGE = ColumnKind(
     stored_as="the files of the images, not decoded",
 )
 
-KINDS = {kind.name: kind for kind in (NDARRAY, RAGGED, TEXT, BYTES, IMAGE)}
+TEXTS = ColumnKind(
+    name="texts",
+    data_type=BYTES_TYPE,
+    encode=lambda _, sample, name: encode_texts(sample, name=name),
+    decode=lambda _, element: decode_texts(element),
+    is_collection=True,
+    stored_as="the texts of each sample as a JSON array",
+)
+
+KINDS = {kind.name: kind for kind in (NDARRAY, RAGGED, TEXT, TEXTS, BYTES, IMAGE)}
 """Every kind by the name that is stored."""
 
 _OF_ELEMENTS = {STRING_TYPE: TEXT, BYTES_TYPE: BYTES}

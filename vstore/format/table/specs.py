@@ -10,14 +10,23 @@ from numpy.typing import DTypeLike
 
 from vstore.errors import InvalidInputError
 from vstore.faces import exported_from
-from vstore.format.table.kinds import BYTES, IMAGE, NDARRAY, RAGGED, TEXT, ColumnInfo, ColumnKind
+from vstore.format.table.kinds import (
+    BYTES,
+    IMAGE,
+    NDARRAY,
+    RAGGED,
+    TEXT,
+    TEXTS,
+    ColumnInfo,
+    ColumnKind,
+)
 from vstore.format.zarr.dtypes import STRING, data_type_of
 
 
 @exported_from("vstore")
 @dataclass(frozen=True, slots=True)
 class ColumnSpec:
-    """What a column is to hold; made by `ndarray`, `text`, `bytes_` and `image`.
+    """What a column is to hold; made by `ndarray`, `text`, `texts`, `bytes_` and `image`.
 
     `codecs` is a preset (`auto`, `fast`, `balanced`, `small`, `none`) or a list of
     Zarr v3 codec documents; `rows_per_chunk` a power of two, chosen by size when None.
@@ -57,7 +66,7 @@ def ndarray(
     """Describe a column of arrays of one data type.
 
     `shape` is one sample's shape, `()` for scalars. None stands for an axis whose length
-    differs from sample to sample.
+    differs from sample to sample. Lists of strings of any length are a column of `texts`.
 
     >>> ndarray((28, 28), "uint8").shape
     (28, 28)
@@ -66,6 +75,8 @@ def ndarray(
     """
     resolved = as_storable(dtype)
     lengths = _axis_lengths(shape)
+    if None in lengths and data_type_of(resolved) == STRING:
+        return _list_of_texts(lengths, fill_value, codecs, rows_per_chunk, attributes)
     if None in lengths:
         info = ColumnInfo(RAGGED.name, dtype=data_type_of(resolved), shape=lengths)
     else:
@@ -82,6 +93,21 @@ def text(
 ) -> ColumnSpec:
     """Describe a column of strings."""
     return _variable(TEXT, codecs, rows_per_chunk, attributes)
+
+
+@exported_from("vstore")
+def texts(
+    *,
+    codecs: Any = "auto",
+    rows_per_chunk: int | None = None,
+    attributes: dict[str, Any] | None = None,
+) -> ColumnSpec:
+    """Describe a column of lists of strings, such as the tags of each sample.
+
+    A sample is read as a list of `str`, perhaps empty; `column.contains("night")` is a mask of
+    the samples whose lists have a string.
+    """
+    return _variable(TEXTS, codecs, rows_per_chunk, attributes)
 
 
 @exported_from("vstore")
@@ -106,6 +132,23 @@ def image(
     read as uint8 arrays.
     """
     return _variable(IMAGE, "none", rows_per_chunk, attributes)
+
+
+def _list_of_texts(
+    lengths: tuple[int | None, ...],
+    fill_value: Any,
+    codecs: Any,
+    rows_per_chunk: int | None,
+    attributes: dict[str, Any] | None,
+) -> ColumnSpec:
+    if len(lengths) != 1 or fill_value is not None:
+        raise InvalidInputError(
+            "strings of any length come in lists with one axis and without a fill value",
+            code="unsupported-dtype",
+            hint="describe the column with `vstore.texts()`, or give strings a length, as in "
+            "`vstore.ndarray((None, 2), 'U30')`",
+        )
+    return _variable(TEXTS, codecs, rows_per_chunk, attributes)
 
 
 def _variable(

@@ -349,15 +349,7 @@ def fill_missing(values: Batch, channels: Mapping[str, Channel]) -> None:
         if channel.fill is not None:
             valid = values[name + VALID_SUFFIX]
             if not valid.all():
-                values[name] = _filled(values[name], valid, channel.fill)
-
-
-def _filled(samples: Any, valid: NDArray[np.bool_], fill: Any) -> Any:
-    """Return samples with a value in the places of those that are missing."""
-    if isinstance(samples, list):
-        return [each if there else fill for each, there in zip(samples, valid, strict=True)]
-    samples[~valid] = fill
-    return samples
+                values[name][~valid] = channel.fill
 
 
 def _joined(parts: list[tuple[Batch, Runs]]) -> Raw:

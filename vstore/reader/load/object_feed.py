@@ -106,7 +106,7 @@ class ObjectFeed:
 
     def _kept(self, number: int, inside: Ints, target: NDArray[Any]) -> Receive:
         def receive(load: Load) -> None:
-            chunk = load(None)
+            chunk = _one_axis(load(None))
             target[:] = chunk[inside]
             self._cache.add(number, chunk)
 
@@ -164,6 +164,19 @@ class ObjectPart:
             each.part.close()
 
 
+def _one_axis(chunk: NDArray[Any]) -> NDArray[Any]:
+    """Return a chunk with one object for each sample: an array, where samples have axes."""
+    if chunk.ndim == 1:
+        return chunk
+    samples = np.empty(len(chunk), object)
+    for i, sample in enumerate(chunk):
+        samples[i] = sample
+    return samples
+
+
 def objects_nbytes(chunk: NDArray[Any]) -> int:
     """Return about how much memory a chunk of text or bytes takes."""
-    return sum(map(len, chunk.tolist())) + OBJECT_NBYTES * chunk.size
+    samples = chunk.tolist()
+    if samples and isinstance(samples[0], np.ndarray):
+        return sum(map(objects_nbytes, samples))
+    return sum(map(len, samples)) + OBJECT_NBYTES * chunk.size

@@ -162,7 +162,7 @@ def open_channels(
         can_be_flat = internals(column).info.kind.flatten is not None
         channels[name] = replace(made[""], flat=can_be_flat and name in wanted.flat)
         if VALID_SUFFIX in made:
-            if internals(column).info.kind.is_plain:
+            if internals(column).info.kind.is_plain and not arrays[name].dtype.hasobject:
                 channels[name] = replace(made[""], fill=column.metadata.fill_value)
             channels[name + VALID_SUFFIX] = made[VALID_SUFFIX]
         width = selections[name].width

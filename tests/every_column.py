@@ -1,0 +1,75 @@
+"""Every column that can be declared, with samples that are easy to get wrong."""
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+import vstore
+from tests.format.zarr.samples import FIXED_DTYPES, array_of, dtype_id, is_same
+
+SHAPES: list[tuple[int | None, ...]] = [(), (2,), (0,), (None,), (None, 2), (2, None)]
+COUNT = 8
+"""How many samples there are of each column."""
+
+
+@dataclass(frozen=True)
+class EveryColumn:
+    """A column, and what its samples are made from."""
+
+    name: str
+    dtype: Any
+    shape: tuple[int | None, ...] | None = None
+
+    @cached_property
+    def spec(self) -> vstore.ColumnSpec:
+        """The column as it is declared."""
+        if self.shape is not None:
+            return vstore.ndarray(self.shape, self.dtype)
+        return {"text": vstore.text, "texts": vstore.texts, "bytes": vstore.bytes_,
+                "image": vstore.image}[self.dtype]()  # fmt: skip
+
+    def samples(self, *, seed: int = 0) -> list[Any]:
+        """Return samples as a list; other seeds give others."""
+        if self.shape is not None and self.name.startswith("T"):
+            values = array_of("string", (COUNT, 8), seed).tolist()
+            return [self._shaped(value, i) for i, value in enumerate(values)]
+        if self.shape is not None:
+            shapes = [
+                tuple((i + seed) % 4 if length is None else length for length in self.shape)
+                for i in range(COUNT)
+            ]
+            return [array_of(self.dtype, shape, seed + i)[()] for i, shape in enumerate(shapes)]
+        rows = array_of("variable_length_bytes", (COUNT,), seed).tolist()
+        if self.dtype == "bytes":
+            return rows
+        if self.dtype == "image":
+            return [array_of("uint8", (2, 3 + i, 3), seed + i) for i in range(COUNT)]
+        texts = [row.decode("latin-1") for row in rows]
+        if self.dtype == "text":
+            return texts
+        return [texts[:i] for i in range(COUNT)]
+
+    def _shaped(self, value: list[str], i: int) -> Any:
+        if self.shape == ():
+            return value[0]
+        return value[:i] if self.shape == (None,) else value[: self.shape[0]]
+
+    def is_same(self, found: Any, expected: Any) -> bool:
+        """Return whether two samples are equal, bit for bit; None stands for a missing one."""
+        if found is None or expected is None:
+            return found is None and expected is None
+        if isinstance(expected, list | str | bytes):
+            own = found.tolist() if isinstance(found, np.ndarray) else found
+            return bool(own == expected)
+        return is_same(np.asarray(found), np.asarray(expected))
+
+
+EVERY_COLUMN = [
+    EveryColumn(f"{dtype_id(dtype)}-{shape}", dtype, shape)
+    for shape in SHAPES
+    for dtype in FIXED_DTYPES
+]
+EVERY_COLUMN += [EveryColumn(f"T-{shape}", "T", shape) for shape in [(), (2,), (0,), (None,)]]
+EVERY_COLUMN += [EveryColumn(kind, kind) for kind in ("text", "texts", "bytes", "image")]
