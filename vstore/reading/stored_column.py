@@ -99,9 +99,8 @@ class StoredColumn:
         else:
             raise InvalidInputError(
                 f"the {self.info.kind_name} column {self.name!r} has no shapes apart from its "
-                "samples",
+                "samples: read those, or store lengths in a column of their own",
                 code="no-shapes",
-                hint="store them in a column of their own, or read the samples",
                 column=self.name,
             )
         if self.valid is not None:
