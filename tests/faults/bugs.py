@@ -26,6 +26,7 @@ DAMAGE = ("tests/faults/test_damage.py",)
 PATCHES = ("tests/writing/test_patches.py",)
 PATCHING = "vstore/writing/patching.py"
 TRANSFORMS = ("tests/reader/test_transforms.py",)
+PACKING = ("tests/reader/test_packing.py",)
 HANDS = "vstore/reader/load/hands.py"
 TRANSFORMING = "vstore/reader/load/transforming.py"
 
@@ -377,6 +378,31 @@ BUGS = (
         "keys are those of all samples, not of the chosen ones",
         ("tests/reader/test_keys.py",), "vstore/reader/source.py",
         "label: self.keys.selection}", "label: Selection(self.keys.selection.rows)}",
+    ),
+    _bug(
+        "a piece of a sequence begins where the sequence does", PACKING,
+        "vstore/format/table/flat.py",
+        "[start:stop]\n    cut", "[: stop - start]\n    cut",
+    ),
+    _bug(
+        "blocks are told by their number in the unit", PACKING,
+        "vstore/reader/load/packs.py",
+        "return SegmentPart(self.packs.pick(rows), self.what)",
+        "return SegmentPart(self.packs.pick(rows - rows.min()), self.what)",
+    ),
+    _bug(
+        "a state fits blocks of another length", PACKING,
+        "vstore/reader/source.py", "parts.append(self.packs.digest)", "pass",
+    ),
+    _bug(
+        "samples sorted by length lose those left over",
+        ("tests/reader/test_lengths.py",), "vstore/reader/plan/planner.py",
+        "np.concatenate([mixed.reshape(-1), rest])", "mixed.reshape(-1)",
+    ),
+    _bug(
+        "a state fits other lengths",
+        ("tests/reader/test_lengths.py",), "vstore/reader/stream.py",
+        '"" if options.lengths is None else digest_of(options.lengths.tobytes())', '""',
     ),
     _bug(
         "a costly batch is not divided", TRANSFORMS, TRANSFORMING,

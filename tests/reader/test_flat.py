@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 import vstore
 from vstore.errors import FormatError
-from vstore.format.table.flat import Flat, decode_flat
+from vstore.format.table.flat import Flat, Stored, decode_flat
 from vstore.reader import Mixture, Reader
 
 SAMPLES = 90
@@ -190,14 +190,14 @@ def test_a_shape_that_bytes_do_not_have_is_noticed(shape: list[int]) -> None:
     elements = np.array([b"12345678", b"12345678"], object)
     shapes = np.array([[2], shape], np.int64)
     with pytest.raises(FormatError, match="8 bytes cannot have the shape") as caught:
-        decode_flat(elements, np.dtype("int32"), (None,), shapes, None)
+        decode_flat(Stored(elements, shapes), np.dtype("int32"), (None,))
     assert caught.value.fields["at"] == 1
 
 
 def test_a_shape_that_the_column_does_not_hold_is_noticed() -> None:
     elements = np.array([b"1234"], object)
     with pytest.raises(FormatError):
-        decode_flat(elements, np.dtype("uint8"), (None, 2), np.array([[1, 4]]), None)
+        decode_flat(Stored(elements, np.array([[1, 4]])), np.dtype("uint8"), (None, 2))
 
 
 def test_flat_samples_are_a_sequence_of_arrays() -> None:

@@ -22,7 +22,7 @@ torch = pytest.importorskip("torch")
 
 from torch.utils.data import DataLoader  # noqa: E402
 
-from vstore.reader import Reader  # noqa: E402
+from vstore.reader import Reader, packed  # noqa: E402
 from vstore.torch import Loader, StreamingDataset  # noqa: E402
 
 SAMPLES, BATCH = 160, 8
@@ -32,13 +32,29 @@ STEPS = 30
 
 OPTIONS: dict[str, Any] = {"shuffle": True, "seed": 11, "window": 64}
 
+LENGTHS = np.random.default_rng(1).integers(1, 9, 3 * SAMPLES)
+LENGTHS[-1] += -LENGTHS.sum() % 4
+"""Of sequences that make whole blocks of four."""
+
+WAYS: dict[str, dict[str, Any]] = {
+    "samples": {"rows": slice(SAMPLES)},
+    "samples of similar length": {"rows": slice(SAMPLES), "lengths": LENGTHS[:SAMPLES]},
+    "blocks of sequences": {"rows": lambda c: packed(c["tokens"], 4).pick(np.arange(SAMPLES))},
+}
+"""What is read; whatever it is, its first numbers tell the samples apart."""
+
 
 @pytest.fixture(scope="module")
 def table(tmp_path_factory: pytest.TempPathFactory) -> Any:
     repo = vstore.create(tmp_path_factory.mktemp("machine") / "repo")
+    spec = {
+        "i": vstore.ndarray((), "int64", rows_per_chunk=8),
+        "tokens": vstore.ndarray((None,), "int64", rows_per_chunk=8),
+    }
+    tokens = np.split(np.arange(LENGTHS.sum()) // 4, np.cumsum(LENGTHS)[:-1])
     with repo.transaction("main", message="Count") as tx:
-        made = tx.create_table("t", {"i": vstore.ndarray((), "int64", rows_per_chunk=8)})
-        made.extend({"i": np.arange(SAMPLES)})
+        made = tx.create_table("t", spec)
+        made.extend({"i": np.arange(len(LENGTHS)), "tokens": tokens})
     return repo.checkout("main")["t"]
 
 
@@ -49,13 +65,14 @@ class Kind:
     name: str
     workers: int = 0
 
-    def make(self, table: Any, rank: int, ranks: int) -> Any:
+    def make(self, table: Any, way: str, rank: int, ranks: int) -> Any:
         options = OPTIONS | {"batch_size": BATCH // ranks, "rank": rank, "world_size": ranks}
+        options |= WAYS[way]
         if self.name == "Reader":
-            return Reader(table, ["i"], **options)
+            return Reader(table, columns(way), **options)
         if self.name == "Loader":
-            return Loader(table, ["i"], num_workers=self.workers, **options)
-        return StreamingDataset(table, ["i"], **options)
+            return Loader(table, columns(way), num_workers=self.workers, **options)
+        return StreamingDataset(table, columns(way), **options)
 
     def through(self, made: Any) -> Any:
         if self.name == "DataLoader":
@@ -113,6 +130,7 @@ class Program:
     """A random program, and what it did, for when it fails."""
 
     table: Any
+    way: str
     model: Model
     chance: random.Random
     ranks: int = 1
@@ -128,7 +146,8 @@ class Program:
                 each.close()
         self.kind = self.chance.choices(KINDS, WEIGHTS)[0]
         self.ranks = self.chance.choice([1, 1, 2])
-        self.made = [self.kind.make(self.table, rank, self.ranks) for rank in range(self.ranks)]
+        ranks = range(self.ranks)
+        self.made = [self.kind.make(self.table, self.way, rank, self.ranks) for rank in ranks]
         self.model.go_to(0)
         self.done.append(f"start {self.kind} on {self.ranks} ranks")
 
@@ -215,8 +234,16 @@ class Program:
         return each.state_dict()
 
 
+def columns(way: str) -> list[str]:
+    return ["tokens"] if way.startswith("blocks") else ["i"]
+
+
 def numbers(batches: Any) -> list[int]:
-    return [int(i) for batch in batches for i in batch["i"]]
+    found = []
+    for batch in batches:
+        first = batch["i"] if "i" in batch else batch["tokens"][:, 0]
+        found += [int(i) for i in first]
+    return found
 
 
 def some(batches: Any, count: int) -> list[int]:
@@ -228,16 +255,19 @@ def some(batches: Any, count: int) -> list[int]:
 
 
 @pytest.fixture(scope="module")
-def orders(table: Any) -> list[Any]:
-    reader = Reader(table, ["i"], batch_size=BATCH, **OPTIONS)
-    return [reader.order(epoch) for epoch in range(6 + STEPS + 1)]
+def orders(table: Any) -> dict[str, list[Any]]:
+    epochs = range(6 + STEPS + 1)
+    readers = {way: Kind("Reader").make(table, way, 0, 1) for way in WAYS}
+    return {way: [made.order(epoch) for epoch in epochs] for way, made in readers.items()}
 
 
 @pytest.mark.parametrize("seed", range(RUNS))
 def test_every_epoch_is_whole_and_every_resume_exact(
-    table: Any, orders: list[Any], seed: int
+    table: Any, orders: dict[str, list[Any]], seed: int
 ) -> None:
-    program = Program(table, Model(orders), random.Random(seed))
+    way = list(WAYS)[seed % len(WAYS)]
+    assert all(sorted(order) == list(range(SAMPLES)) for order in orders[way])
+    program = Program(table, way, Model(orders[way]), random.Random(seed))
     program.start()
     try:
         for _ in range(STEPS):

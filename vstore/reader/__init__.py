@@ -2,7 +2,9 @@
 
 from vstore.reader.mixture import Mixture
 from vstore.reader.options import ReadOptions
+from vstore.reader.packing import packed
 from vstore.reader.plan.drawing import balanced
+from vstore.reader.plan.packs import Packed
 from vstore.reader.reader import Reader
 from vstore.reader.splitting import split
 from vstore.reader.statistics import ReaderStatistics
@@ -10,11 +12,13 @@ from vstore.reader.windows import Windows, windows
 
 __all__ = [
     "Mixture",
+    "Packed",
     "ReadOptions",
     "Reader",
     "ReaderStatistics",
     "Windows",
     "balanced",
+    "packed",
     "split",
     "windows",
 ]

@@ -76,6 +76,11 @@ class MixedStream:
         self._is_per_member = _is_per_member(mixture.batching)
         if self._is_per_member and self._options.as_samples:
             raise InvalidInputError("batching='per_member' makes batches: give a batch_size")
+        if not self._is_per_member and any(each.options.lengths is not None for each in streams):
+            raise InvalidInputError(
+                "a batch of several members cannot have samples of similar length: give "
+                "batching='per_member'"
+            )
         self.deal(Cursor())
 
     def __len__(self) -> int:
@@ -111,7 +116,7 @@ class MixedStream:
     def identity(self) -> Identity:
         """What the order was made from."""
         identities = [stream.identity for stream in self._streams]
-        members = [each.weights for each in identities]
+        members = [(each.weights, each.lengths) for each in identities]
         weights = (self._proportions.weights, members, self._is_per_member)
         return replace(
             identities[0],
@@ -302,12 +307,18 @@ def _checked_label(label: Any, names: Sequence[str]) -> str | None:
     return label
 
 
+def _rows_of(stream: Stream) -> tuple[Any, ...]:
+    packs = stream.source.packs
+    return (stream.source.width, packs and packs.length, *stream.source.known)
+
+
 def _check_columns(streams: Sequence[Stream]) -> None:
     """Raise unless the members have the same columns of the same kinds."""
     first = streams[0].source.columns
-    if len({(each.source.width, *each.source.known) for each in streams}) > 1:
+    if len({_rows_of(each) for each in streams}) > 1:
         raise InvalidInputError(
-            "the members differ in their rows: give all of them windows of one width, or none"
+            "the members differ in their rows: give all of them windows of one width, blocks of "
+            "one length, or none"
         )
     kinds_of_keys = {each.source.keys.kind for each in streams if each.source.keys is not None}
     if len(kinds_of_keys) > 1:

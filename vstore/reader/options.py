@@ -12,6 +12,7 @@ import numpy as np
 
 from vstore.errors import InvalidInputError
 from vstore.faces import exported_from
+from vstore.format.numbers import Ints
 from vstore.reader.chosen_forms import forms_of
 from vstore.reader.load.buffers import Allocate, allocate
 from vstore.reader.load.disk_cache import DiskCache
@@ -22,7 +23,7 @@ from vstore.reader.plan.cursor import Cursor
 from vstore.reader.plan.drawing import Weights
 from vstore.reader.plan.planner import Shuffle
 from vstore.reader.settings import CACHE_NBYTES, MEMORY_NBYTES, Options, group_of
-from vstore.reader.source import Source
+from vstore.reader.source import Source, lengths_of
 from vstore.reader.stream import Stream
 from vstore.reader.windows import Windows
 
@@ -44,6 +45,7 @@ class ReadOptions(TypedDict, total=False):
     keys: Sequence[Any] | None
     key_label: str | None
     weights: Any
+    lengths: Any
     samples: int | None
     transforms: Transforms
     collate: Collate
@@ -101,6 +103,7 @@ class Choices:
     keys: Sequence[Any] | None = None
     key_label: str | None = None
     weights: Any = None
+    lengths: Any = None
     samples: int | None = None
     transforms: Transforms = field(default_factory=dict)
     collate: Collate = "dict"
@@ -200,8 +203,9 @@ class Choices:
         rows = [self.rows] * len(members) if callable(self.rows) else self.rows
         chosen = _one_each("rows", rows, members=len(members))
         weights = _one_each("weights", self.weights, members=len(members))
+        lengths = _one_each("lengths", self.lengths, members=len(members))
         return [
-            (member, replace(self, rows=chosen[i], weights=weights[i]))
+            (member, replace(self, rows=chosen[i], weights=weights[i], lengths=lengths[i]))
             for i, member in enumerate(members)
         ]
 
@@ -212,6 +216,10 @@ class Choices:
         if unknown:
             raise InvalidInputError(f"there is no column {min(unknown)!r} to transform")
         forms = set(self.ragged.values() if isinstance(self.ragged, Mapping) else [self.ragged])
+        if source.packs is not None and not forms <= {None, "list"}:
+            raise InvalidInputError(
+                "packed sequences are arrays of one shape: leave ragged out",
+            )
         if source.width is not None and source.has_ragged and not forms <= {None, "list"}:
             raise InvalidInputError(
                 "windows of samples that differ in shape are lists: leave ragged='list', and bring "
@@ -232,6 +240,7 @@ class Choices:
             window=window,
             samples=self.samples,
             weights=self._drawing(source),
+            lengths=self._lengths(source),
             drop_last=self.drop_last,
             rank=rank,
             world_size=world_size,
@@ -252,6 +261,16 @@ class Choices:
         if as_shuffle(self.shuffle) == "none":
             raise InvalidInputError("weights draw samples at random: give shuffle=True with them")
         return Weights.of(self.weights, samples=len(source))
+
+    def _lengths(self, source: Source) -> Ints | None:
+        """Return how long samples are, where those of a batch are to be similar."""
+        if self.lengths is None:
+            return None
+        if as_shuffle(self.shuffle) == "none":
+            raise InvalidInputError("lengths decide on the order: give shuffle=True with them")
+        if self.batch_size is None:
+            raise InvalidInputError("lengths make batches, and batch_size=None makes none")
+        return lengths_of(self.lengths, source)
 
     def _finisher(self, source: Source, library: Library) -> Finisher:
         singly = self.batch_size is None
@@ -281,8 +300,8 @@ def _one_each(name: str, given: Any, *, members: int) -> Sequence[Any]:
         one = "a function, or a list" if name == "rows" else "a list"
         raise InvalidInputError(
             f"{name} of a mixture is {one} with one choice for each of its {members} members, None "
-            f"for all samples of a member, not {given!r:.100}; Mixture(members, weights) weighs "
-            "the members"
+            f"for all samples of a member, not {given!r:.100}"
+            + ("; Mixture(members, weights) weighs the members" if name == "weights" else "")
         )
     return list(given)
 

@@ -148,7 +148,7 @@ def _taken(channel: Channel, positions: Positions, pool: BufferPool) -> Any:
         if channel.flat and isinstance(part, ObjectPart):
             return part.flat(0, len(positions))
         shape = channel.sample_shape
-        out: Any = [] if shape is None else pool.lend((len(positions), *shape), channel.feed.dtype)
+        out: Any = [] if shape is None else pool.lend((len(positions), *shape), channel.dtype)
         part.take(0, len(positions), out)
     finally:
         part.close()

@@ -48,6 +48,7 @@ class Reader:
             samples are `c.sample_keys()`. Positions of the
             shape (samples, width), or `Windows`, make one sample of every `width` rows: a batch
             has arrays of the shape (batch, width, ...), and lists of lists.
+            `packed` puts sequences one behind the other in blocks of one length.
             For a `Mixture` a function, asked for each member, or a list of one choice for each.
         keys: which samples, by their keys. The beginning of tuple keys, such as their first part,
             stands for all samples below it.
@@ -58,6 +59,10 @@ class Reader:
             sample that is read, shape (samples,). Each epoch draws as many samples as there are,
             with replacement, anew. Needs `shuffle`. For a `Mixture`, a list with one such for
             each member, or None.
+        lengths: how long each sample is, to have samples of similar length in a batch: a column,
+            or a whole number for each sample that is read, shape (samples,). Each window of
+            samples is sorted, cut to batches, and these are shuffled. Needs `shuffle`. For a
+            `Mixture` with batches of one member each, a list with one such for each, or None.
         samples: how many samples an epoch has, over all ranks; as many as are read when None.
             Without `weights`, each epoch goes on among all samples where the one before ended, so
             that over time all come equally often.

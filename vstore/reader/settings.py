@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from vstore.errors import InvalidInputError
+from vstore.format.numbers import Ints
 from vstore.reader.load.buffers import Allocate, allocate
 from vstore.reader.load.finishing import AS_ARRAYS, Finisher
 from vstore.reader.plan.drawing import Weights
@@ -33,6 +34,8 @@ class Options:
     """How many samples an epoch has; every sample once where None."""
     weights: Weights | None = None
     """How often each sample is drawn; every sample comes equally often where None."""
+    lengths: Ints | None = None
+    """How long each sample is, where those of a batch are of similar length."""
     drop_last: bool = False
     rank: int = 0
     world_size: int = 1

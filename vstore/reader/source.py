@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from multiprocessing.context import get_spawning_popen
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 import numpy as np
@@ -13,11 +13,14 @@ from numpy.typing import NDArray
 from vstore.errors import InvalidInputError, NotFoundError
 from vstore.faces import internals
 from vstore.format.digest import digest_of
-from vstore.format.numbers import Positions
+from vstore.format.numbers import Ints, Positions
 from vstore.format.table.names import VALID_SUFFIX
 from vstore.reader.joining import at_keys, matched
 from vstore.reader.key_column import KeyColumn, sample_keys
-from vstore.reader.load.session import Geometry, Selection, Wanted, stored_array
+from vstore.reader.load.engine import Channel
+from vstore.reader.load.session import Geometry, PackSelection, Selection, Wanted, stored_array
+from vstore.reader.packing import check_packed, segments
+from vstore.reader.plan.packs import Packed
 from vstore.reader.windows import WINDOW, WINDOW_VALID, Windows, resolved
 from vstore.reading.column import Column
 from vstore.reading.snapshot import Snapshot
@@ -38,6 +41,8 @@ class Source:
     """What batches have besides, in memory: an array with one row for each sample, by name."""
     keys: KeyColumn | None = None
     """The samples' keys, where batches have them. The order does not depend on it."""
+    packs: Packed | None = None
+    """The blocks that samples are, where sequences are packed."""
 
     @classmethod
     def of(
@@ -65,6 +70,7 @@ class Source:
         """
         columns = _columns(data, names)
         known: dict[str, NDArray[Any]] = {}
+        packs: Packed | None = None
         if keys is not None:
             if rows is not None:
                 raise InvalidInputError(
@@ -72,10 +78,15 @@ class Source:
                 )
             places = at_keys(columns, keys)
         else:
-            picked, known = _at_rows(data, columns, rows)
-            places = {name: _through(places, picked) for name, places in matched(columns).items()}
-        selections = {n: Selection(internals(c).rows, places[n]) for n, c in columns.items()}
-        found = cls(columns, selections, known)
+            chosen = _at_rows(data, columns, rows)
+            known, packs = chosen.known, chosen.packs
+            places = {
+                name: _through(places, chosen.positions)
+                for name, places in matched(columns).items()
+            }
+        if packs is not None:
+            check_packed(columns, places, packs)
+        found = cls(columns, _selections(columns, places, packs), known, packs=packs)
         if key_label is not None:
             found = replace(found, keys=found._key_column(key_label))
         if not len(found) and (rows is not None or keys is not None):
@@ -107,6 +118,8 @@ class Source:
         return Geometry.of(self.columns)
 
     def _key_column(self, label: str) -> KeyColumn:
+        if self.packs is not None:
+            raise InvalidInputError("blocks of several sequences have no key: leave out key_label")
         first = next(iter(self.columns))
         keys = KeyColumn(label, self.columns[first], self.selections[first])
         return keys.checked(self.names)
@@ -116,13 +129,20 @@ class Source:
         """The names of what a batch holds as it is read, in order."""
         names: list[str] = []
         for name, column in self.columns.items():
-            names += [name] if internals(column).valid is None else [name, name + VALID_SUFFIX]
-        return [*names, *([] if self.keys is None else [self.keys.label]), *self.known]
+            has_mask = internals(column).valid is not None and self.packs is None
+            names += [name, name + VALID_SUFFIX] if has_mask else [name]
+        keys = [] if self.keys is None else [self.keys.label]
+        return [*names, *keys, *self.known, *self._worked_out]
+
+    @property
+    def _worked_out(self) -> dict[str, Channel]:
+        return {} if self.packs is None else segments(self.packs)
 
     def wanted(self, *, flat: Collection[str] = ()) -> Wanted:
         """Return what is to be opened; of `flat` columns, samples come one behind the other."""
         if self.keys is None:
-            return Wanted(self.columns, self.selections, self.known, flat)
+            known, worked_out = self.known, self._worked_out
+            return Wanted(self.columns, self.selections, known, flat, worked_out)
         label, column = self.keys.label, self.keys.opened()
         if column is None:
             known = {label: self.keys.positions(), **self.known}
@@ -143,7 +163,10 @@ class Source:
     @cached_property
     def rows_per_sample(self) -> float:
         """How many rows must be decoded for each sample, where all samples are read."""
-        positions = next(iter(self.selections.values())).positions
+        selection = next(iter(self.selections.values()))
+        if self.packs is not None:
+            return selection.rows_per_sample
+        positions = selection.positions
         if self.width is None or positions is None or not len(self):
             return 1.0
         is_read = np.zeros(int(positions.max()) + 1, bool)
@@ -188,20 +211,30 @@ class Source:
                 ]
             )
         parts += [[name, values.tobytes()] for name, values in self.known.items()]
+        if self.packs is not None:
+            parts.append(self.packs.digest)
         return digest_of(msgspec.json.encode(parts))
 
 
-def _at_rows(
-    data: Any, columns: Mapping[str, Column], rows: Any
-) -> tuple[Positions | None, dict[str, NDArray[Any]]]:
-    """Return the positions that a choice means, and what batches have besides."""
+class _Choice(NamedTuple):
+    """Which rows samples are: their positions, and what batches have besides."""
+
+    positions: Positions | None
+    known: dict[str, NDArray[Any]]
+    packs: Packed | None = None
+
+
+def _at_rows(data: Any, columns: Mapping[str, Column], rows: Any) -> _Choice:
+    """Return what a choice means."""
     if rows is None:
-        return None, {}
+        return _Choice(None, {})
     if callable(rows):
         rows = rows(_ByName(data.columns if isinstance(data, Table) else columns))
     size = len(next(iter(columns.values())))
+    if isinstance(rows, Packed):
+        return _Choice(resolved(rows.positions, size), {}, rows)
     if not isinstance(rows, Windows):
-        return resolved(rows, size), {}
+        return _Choice(resolved(rows, size), {})
     taken = [name for name in columns if name in (WINDOW, WINDOW_VALID)]
     if taken:
         raise InvalidInputError(
@@ -209,7 +242,17 @@ def _at_rows(
             "under another name, from a mapping of names to columns"
         )
     positions, valid = rows.checked(size)
-    return positions, {WINDOW_VALID: valid}
+    return _Choice(positions, {WINDOW_VALID: valid})
+
+
+def _selections(
+    columns: Mapping[str, Column], places: Mapping[str, Positions | None], packs: Packed | None
+) -> dict[str, Selection]:
+    """Return which samples of each column are read."""
+    rows = {name: internals(column).rows for name, column in columns.items()}
+    if packs is None:
+        return {name: Selection(rows[name], places[name]) for name in columns}
+    return {name: PackSelection(rows[name], places[name], packs) for name in columns}
 
 
 def _column_not_found(name: str, columns: Iterable[str]) -> NotFoundError:
@@ -301,3 +344,24 @@ def _checked(name: Any, column: Any) -> Column:
     if not isinstance(column, Column):
         raise _not_readable(f"{name!r:.100}, which is not a column")
     return column
+
+
+def lengths_of(given: Any, source: Source) -> Ints:
+    """Return how long each sample of a source is, shape (samples,), given numbers or a column.
+
+    Raises:
+        InvalidInputError: they are not as many, or no whole numbers.
+    """
+    values = given
+    if isinstance(given, Column):
+        picked = next(iter(source.selections.values())).positions
+        values = given.lengths
+        if picked is not None and picked.ndim == 1 and source.packs is None:
+            values = values[picked] if len(picked) and picked.max() < len(values) else values[:0]
+    values = np.asarray(values)
+    if values.shape != (len(source),) or values.dtype.kind not in "ui":
+        raise InvalidInputError(
+            f"{len(source):,} samples are read, and their lengths are {values.dtype} of the shape "
+            f"{values.shape}: give a column, or one whole number for each sample that is read"
+        )
+    return values.astype(np.int64)

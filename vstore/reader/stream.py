@@ -11,6 +11,7 @@ import numpy as np
 
 from vstore.errors import FormatError, InvalidInputError
 from vstore.faces import internals
+from vstore.format.digest import digest_of
 from vstore.format.numbers import Positions
 from vstore.reader.load.buffers import BufferPool
 from vstore.reader.load.disk_cache import DiskCache
@@ -168,6 +169,7 @@ class Stream:
             seed=options.seed,
             epoch_samples=options.samples or 0,
             weights="" if options.weights is None else options.weights.digest,
+            lengths="" if options.lengths is None else digest_of(options.lengths.tobytes()),
         )
 
     def layout(self, cursor: Cursor) -> Layout:
@@ -186,6 +188,7 @@ class Stream:
             seed=self.options.seed,
             global_batch=cursor.global_batch or self.global_batch,
             weights=self.options.weights,
+            lengths=self.options.lengths,
         )
 
     def _rows_per_block(self, window: int) -> int:

@@ -102,28 +102,56 @@ def offsets_of(counts: Ints) -> Ints:
     return np.concatenate([np.zeros(1, np.int64), np.cumsum(counts)])
 
 
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """How arrays of a column are stored: each element's bytes, and what is said of them.
+
+    `elements` are `bytes`; `shapes` has the shape (samples, axes), and `valid` says which are
+    there, where some may be missing.
+    """
+
+    elements: NDArray[Any]
+    shapes: Ints
+    valid: NDArray[np.bool_] | None = None
+
+
+Parts = tuple[Ints, Ints]
+"""From where to where along its first axis each of some arrays is wanted."""
+
+
 def decode_flat(
-    elements: NDArray[Any],
-    dtype: np.dtype[Any],
-    expected: Shape,
-    shapes: Ints,
-    valid: NDArray[np.bool_] | None,
+    stored: Stored, dtype: np.dtype[Any], expected: Shape, parts: Parts | None = None
 ) -> Flat:
-    """Return the arrays whose elements are given as bytes, in memory of their own.
+    """Return stored arrays, in memory of their own; with `parts`, only those parts of them.
 
     Raises:
         FormatError: some bytes are not an array of the shape that is said, or the column holds
             none such; the first one's number is `at` among the fields.
     """
+    elements, shapes, valid = stored.elements, stored.shapes, stored.valid
     if valid is not None and not valid.all():
         elements, shapes = elements.copy(), shapes.copy()
         elements[~valid] = b""
         shapes[~valid] = 0
-    parts, shapes = elements.tolist(), set_shapes(expected, shapes)
-    counts = shapes.prod(axis=1)
-    _check(parts, counts * dtype.itemsize, expected, shapes)
-    stored = np.frombuffer(bytearray().join(parts), dtype.newbyteorder("<"))
-    return Flat(stored.astype(dtype, copy=False), offsets_of(counts), shapes, valid)
+    pieces, shapes = elements.tolist(), set_shapes(expected, shapes)
+    _check(pieces, shapes.prod(axis=1) * dtype.itemsize, expected, shapes)
+    if parts is not None:
+        shapes = _cut(pieces, dtype.itemsize, shapes, parts)
+    values = np.frombuffer(bytearray().join(pieces), dtype.newbyteorder("<"))
+    return Flat(values.astype(dtype, copy=False), offsets_of(shapes.prod(axis=1)), shapes, valid)
+
+
+def _cut(pieces: list[Any], itemsize: int, shapes: Ints, parts: Parts) -> Ints:
+    """Put parts of arrays in the place of whole ones, copying nothing; return their shapes."""
+    starts, stops = parts
+    at = np.flatnonzero((starts > 0) | (stops < shapes[:, 0]))
+    row = itemsize * shapes[at, 1:].prod(axis=1)
+    spans = zip((starts[at] * row).tolist(), (stops[at] * row).tolist(), strict=True)
+    for i, (start, stop) in zip(at.tolist(), spans, strict=True):
+        pieces[i] = memoryview(pieces[i])[start:stop]
+    cut = shapes.copy()
+    cut[:, 0] = stops - starts
+    return cut
 
 
 def _check(parts: Sequence[bytes], nbytes: Ints, expected: Shape, shapes: Ints) -> None:

@@ -17,7 +17,7 @@ from vstore.errors import FormatError, InvalidInputError
 from vstore.faces import exported_from
 from vstore.format.missing import is_missing, plain
 from vstore.format.table import images
-from vstore.format.table.flat import Flat, decode_flat
+from vstore.format.table.flat import Flat, Parts, Stored, decode_flat
 from vstore.format.table.names import SHAPE_SUFFIX, VALID_SUFFIX
 from vstore.format.table.ragged import decode_ragged, encode_ragged
 from vstore.format.table.texts import decode_texts, encode_texts
@@ -113,8 +113,9 @@ class ColumnKind:
     None where elements are the samples, as they always are for a plain kind.
     """
 
-    flatten: Callable[[ColumnInfo, NDArray[Any], Mapping[str, NDArray[Any]]], Flat] | None = None
-    """Return samples as one array, given their elements and those of the companions by suffix.
+    flatten: Callable[..., Flat] | None = None
+    """Return samples as one array, given the `ColumnInfo`, their elements, and those of the
+    companions by suffix; then, if that is not None, which `Parts` of them.
 
     It makes no object of a sample. None where there is no way but `decode`.
     """
@@ -275,9 +276,14 @@ def _from_ragged(info: ColumnInfo, element: bytes, shape: NDArray[Any]) -> NDArr
     return decode_ragged(element, _ragged_dtype(info), info.shape or (), tuple(shape.tolist()))
 
 
-def _flat(info: ColumnInfo, elements: NDArray[Any], beside: Mapping[str, NDArray[Any]]) -> Flat:
-    shapes, valid = beside[SHAPE_SUFFIX], beside.get(VALID_SUFFIX)
-    return decode_flat(elements, _ragged_dtype(info), info.shape or (), shapes, valid)
+def _flat(
+    info: ColumnInfo,
+    elements: NDArray[Any],
+    beside: Mapping[str, NDArray[Any]],
+    parts: Parts | None = None,
+) -> Flat:
+    stored = Stored(elements, beside[SHAPE_SUFFIX], beside.get(VALID_SUFFIX))
+    return decode_flat(stored, _ragged_dtype(info), info.shape or (), parts)
 
 
 NDARRAY = ColumnKind(name="ndarray", is_told_by_dtype=True, is_measured=True)

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from itertools import chain
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,7 +23,7 @@ from vstore.reader.load.chunks import SampleChunks
 from vstore.reader.load.feeds import Feed, Part
 from vstore.reader.load.loading import Loader, Loading
 from vstore.reader.load.object_feed import ObjectPart
-from vstore.reader.load.windows import KnownFeed, WindowPart
+from vstore.reader.load.windows import KnownFeed
 from vstore.reader.plan.planner import Group, Piece, Work
 from vstore.reader.plan.runs import Run, Runs
 
@@ -55,13 +55,26 @@ class Unreadable:
     error: Exception
 
 
+class Grouping(Protocol):
+    """How several rows of a column make one sample."""
+
+    def part(self, part: Part, positions: Positions) -> Part:
+        """Return the samples at some positions, given the rows that they are made of."""
+
+    def shape(self, row_shape: tuple[int, ...] | None) -> tuple[int, ...] | None:
+        """Return the shape of a sample, given that of a row; None for Python objects."""
+
+    def dtype(self, dtype: np.dtype[Any]) -> np.dtype[Any]:
+        """Return the data type of samples, given that of rows."""
+
+
 @dataclass(frozen=True, slots=True)
 class Channel:
     """A column: where its samples are, and two ways to read them.
 
     What `feed` has no room for comes through `spare`. Where samples of one shape may be
-    missing, their elements are `fill`, whatever is stored in their place. With a `width`, that
-    many of the rows make one sample. Where they are `flat`, those that differ in shape are
+    missing, their elements are `fill`, whatever is stored in their place. With a `grouping`,
+    several rows make one sample. Where they are `flat`, those that differ in shape are
     taken one behind the other.
     """
 
@@ -71,7 +84,7 @@ class Channel:
     row_nbytes: float
     stored: tuple[SampleChunks, ...]
     fill: Any = None
-    width: int | None = None
+    grouping: Grouping | None = None
     flat: bool = False
 
     def chunks_of(self, positions: Positions) -> Iterator[tuple[SampleChunks, list[int]]]:
@@ -84,23 +97,34 @@ class Channel:
         """Return the samples at some positions, or None where there is no room at present."""
         spare = self.spare if is_last_resort else None
         part = self.feed.open(self.rows(positions), spare=spare)
-        return part if part is None or self.width is None else WindowPart(part, self.width)
+        if part is None or self.grouping is None:
+            return part
+        return self.grouping.part(part, positions)
 
-    def widened(self, width: int) -> "Channel":
-        """Return the column with `width` rows for each sample."""
-        return replace(self, width=width, row_nbytes=self.row_nbytes * width)
+    def grouped(self, grouping: Grouping, rows: float) -> "Channel":
+        """Return the column with several rows for each sample, this many on average."""
+        return replace(self, grouping=grouping, row_nbytes=self.row_nbytes * rows)
 
     @property
     def sample_shape(self) -> tuple[int, ...] | None:
         """The shape of every sample; None where samples are Python objects."""
         shape = self.feed.row_shape
-        return shape if shape is None or self.width is None else (self.width, *shape)
+        return shape if self.grouping is None else self.grouping.shape(shape)
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """The data type of the samples."""
+        dtype = self.feed.dtype
+        return dtype if self.grouping is None else self.grouping.dtype(dtype)
 
 
 def in_memory(values: NDArray[Any]) -> Channel:
     """Return a column that is known already: an array with one row for each sample."""
-    feed = KnownFeed(values)
-    nbytes = values.nbytes / max(1, len(values))
+    return worked_out(KnownFeed(values), nbytes=values.nbytes / max(1, len(values)))
+
+
+def worked_out(feed: Feed, *, nbytes: float) -> Channel:
+    """Return a column of which nothing is stored; a sample takes this much memory."""
     return Channel(feed, feed, lambda positions: positions, nbytes, ())
 
 
@@ -321,7 +345,7 @@ class Pass:
         start, stop = group.start, group.start + group.rows
         shape, part = channel.sample_shape, unit.parts[name]
         if shape is not None:
-            out = self.pool.lend((stop - start, *shape), channel.feed.dtype)
+            out = self.pool.lend((stop - start, *shape), channel.dtype)
             part.take(start, stop, out)
             return out
         samples: list[Any] = []

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vstore.format.numbers import Ints, StoredRows
-from vstore.format.table.flat import Flat
+from vstore.format.table.flat import Flat, Parts
 from vstore.format.table.kinds import ColumnInfo, from_rows
 from vstore.format.table.names import VALID_SUFFIX
 from vstore.reader.load.chunks import OBJECT_NBYTES, SampleChunks
@@ -146,12 +146,12 @@ class ObjectPart:
         """Decode samples into the end of a list, None where one is missing."""
         out.extend(from_rows(self.info, *self._stored(start, stop)).tolist())
 
-    def flat(self, start: int, stop: int) -> Flat:
-        """Return samples one behind the other, where their kind can be."""
+    def flat(self, start: int, stop: int, *, parts: Parts | None = None) -> Flat:
+        """Return samples, or parts of them, one behind the other, where their kind can be."""
         flatten = self.info.kind.flatten
         if flatten is None:
             raise AssertionError(f"samples of the kind {self.info.kind_name!r} are not flat")
-        return flatten(self.info, *self._stored(start, stop))
+        return flatten(self.info, *self._stored(start, stop), parts)
 
     def _stored(self, start: int, stop: int) -> tuple[NDArray[Any], dict[str, NDArray[Any]]]:
         """Return the elements of samples, and those of the companions by suffix."""

@@ -5,6 +5,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+import numpy as np
 from numpy.typing import NDArray
 
 from vstore.errors import InvalidInputError
@@ -20,6 +21,9 @@ from vstore.reader.load.engine import Channel, in_memory
 from vstore.reader.load.feeds import DenseFeed, SparseFeed
 from vstore.reader.load.hedging import Meter, reading
 from vstore.reader.load.object_feed import Beside, ObjectFeed, objects_nbytes
+from vstore.reader.load.packs import PackGrouping
+from vstore.reader.load.windows import WindowGrouping
+from vstore.reader.plan.packs import Packed
 from vstore.reading.array import ChunkSource, StoredArray
 from vstore.reading.caches import LruCache
 from vstore.reading.column import Column
@@ -41,6 +45,11 @@ class Selection:
 
     def __len__(self) -> int:
         return len(self.rows) if self.positions is None else len(self.positions)
+
+    @property
+    def rows_per_sample(self) -> float:
+        """How many rows one sample has, on average."""
+        return float(self.width or 1)
 
     @property
     def width(self) -> int | None:
@@ -67,6 +76,34 @@ class Selection:
         if self.positions is None:
             return self.rows.live() if self.rows.has_deleted else None
         return self._stored(self.positions if self.width is None else self.positions[:, 0])
+
+
+@dataclass(frozen=True, slots=True)
+class PackSelection(Selection):
+    """Blocks of sequences; `positions` are those of the sequences that the pieces are of."""
+
+    packs: Packed | None = None
+
+    def __len__(self) -> int:
+        return 0 if self.packs is None else len(self.packs)
+
+    @property
+    def rows_per_sample(self) -> float:
+        """How many rows one block is made of, on average: those that several share count less."""
+        used = 0 if self.positions is None else len(np.unique(self.positions))
+        return used / max(1, len(self))
+
+    def locate(self, positions: Positions) -> StoredRows:
+        """Return where in storage the sequences are that the pieces of some blocks are of."""
+        if self.packs is None or self.positions is None:
+            raise AssertionError
+        return self._stored(self.positions[self.packs.pieces(positions)])
+
+    def stored(self) -> StoredRows | None:
+        """Return where in storage all blocks begin."""
+        if self.packs is None or self.positions is None:
+            raise AssertionError
+        return self._stored(self.positions[self.packs.cuts[:-1]])
 
 
 def stored_array(source: ChunkSource | None, name: str) -> StoredArray:
@@ -119,14 +156,16 @@ class Memory:
 class Wanted:
     """What is read: columns, which samples of each, and what batches have besides.
 
-    Columns that are `known` are in memory: an array with one row for each sample. Of those that
-    are `flat`, samples that differ in shape are taken one behind the other.
+    Columns that are `known` are in memory: an array with one row for each sample. Others are
+    `worked_out`. Of those that are `flat`, samples that differ in shape are taken one behind the
+    other.
     """
 
     columns: Mapping[str, Column]
     selections: Mapping[str, Selection]
     known: Mapping[str, NDArray[Any]]
     flat: Collection[str] = ()
+    worked_out: Mapping[str, Channel] = field(default_factory=dict)
 
 
 def open_channels(
@@ -135,7 +174,7 @@ def open_channels(
     """Open columns for this process, dividing the memory for decoded chunks among them.
 
     A column of which samples may be missing is followed by one that says which are there.
-    Last come the columns that are known.
+    Last come the columns that are known or worked out.
     Connections and locks are new, so that nothing is shared with the process that this one
     was forked from.
     """
@@ -165,14 +204,23 @@ def open_channels(
             if internals(column).info.kind.is_plain and not arrays[name].dtype.hasobject:
                 channels[name] = replace(made[""], fill=column.metadata.fill_value)
             channels[name + VALID_SUFFIX] = made[VALID_SUFFIX]
-        width = selections[name].width
-        if width is not None:
-            channels |= {
-                each: channels[each].widened(width)
-                for each in (name, name + VALID_SUFFIX)
-                if each in channels
-            }
-    return channels | {name: in_memory(values) for name, values in wanted.known.items()}
+        _group(channels, name, column, selections[name])
+    channels |= {name: in_memory(values) for name, values in wanted.known.items()}
+    return channels | dict(wanted.worked_out)
+
+
+def _group(channels: dict[str, Channel], name: str, column: Column, selection: Selection) -> None:
+    """Make several rows of a column one sample, where they are."""
+    rows = selection.rows_per_sample
+    if isinstance(selection, PackSelection) and selection.packs is not None:
+        rest = tuple(length or 0 for length in column.shape[2:])
+        channels.pop(name + VALID_SUFFIX, None)
+        grouping = PackGrouping(selection.packs, rest, column.dtype)
+        channels[name] = channels[name].grouped(grouping, rows)
+    elif selection.width is not None:
+        for each in (name, name + VALID_SUFFIX):
+            if each in channels:
+                channels[each] = channels[each].grouped(WindowGrouping(selection.width), rows)
 
 
 @dataclass(slots=True, eq=False)

@@ -12,6 +12,26 @@ from vstore.reader.load.feeds import Feed, Part
 from vstore.reader.load.loading import Loading, Request
 
 
+@dataclass(frozen=True, slots=True)
+class WindowGrouping:
+    """Makes one sample of every `width` rows."""
+
+    width: int
+
+    def part(self, part: Part, positions: Positions) -> Part:
+        """Return samples, given their rows."""
+        del positions
+        return WindowPart(part, self.width)
+
+    def shape(self, row_shape: tuple[int, ...] | None) -> tuple[int, ...] | None:
+        """Return the shape of a sample; None where rows are Python objects."""
+        return None if row_shape is None else (self.width, *row_shape)
+
+    def dtype(self, dtype: np.dtype[Any]) -> np.dtype[Any]:
+        """Return the data type of samples."""
+        return dtype
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class WindowPart:
     """Samples of `width` rows each, of a part that has their rows, one sample behind the other."""

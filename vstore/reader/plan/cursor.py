@@ -45,6 +45,8 @@ class Identity:
     """How long an epoch was chosen to be; 0 for every sample once."""
     weights: str = ""
     """The digest of the weights of samples or of a mixture's members; empty for none."""
+    lengths: str = ""
+    """The digest of the lengths by which samples come together; empty for none."""
 
 
 def encode_state(cursor: Cursor, identity: Identity) -> dict[str, Any]:
@@ -97,6 +99,11 @@ def _difference(name: str, *, saved: Any, present: Any) -> str:
         return (
             "the state was saved with other weights or another batching, and so another order: "
             "give the same, or begin an epoch with the new ones by set_epoch()"
+        )
+    if name == "lengths":
+        return (
+            "the state was saved with other lengths, and so another order: give the same, or begin "
+            "an epoch with the new ones by set_epoch()"
         )
     if name == "epoch_samples":
         name = "samples"

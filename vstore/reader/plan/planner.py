@@ -29,7 +29,7 @@ from vstore.reader.plan.permutation import fractions, shuffled
 
 Shuffle = Literal["none", "window", "full"]
 
-_BLOCKS, _SAMPLES, _TAIL, _PLACES, _DRAW = range(5)
+_BLOCKS, _SAMPLES, _TAIL, _PLACES, _DRAW, _SIMILAR, _AMONG = range(7)
 _BATCHES_AT_ONCE = 1024
 
 
@@ -39,7 +39,8 @@ class Layout:
 
     `starts` are the positions at which blocks begin, ascending from 0; `window` is about
     how many samples a unit holds, though never less than one global batch. With `weights`
-    each epoch has `samples` that are drawn again: see `order_of`.
+    each epoch has `samples` that are drawn again, and with `lengths`, shape (samples,), those
+    of a batch are of similar length: see `order_of`.
     """
 
     samples: int
@@ -49,6 +50,7 @@ class Layout:
     seed: int
     global_batch: int
     weights: Weights | None = None
+    lengths: Ints | None = None
 
     def __post_init__(self) -> None:
         if self.shuffle not in get_args(Shuffle):
@@ -200,11 +202,41 @@ class DrawnOrder:
         return drawn
 
 
-def order_of(layout: Layout, epoch: int) -> EpochOrder | DrawnOrder:
+class SimilarOrder:
+    """An order of which every unit is sorted by length, cut to batches, and these mixed.
+
+    What is left over of the last unit is not sorted: it is any of the samples.
+    """
+
+    def __init__(self, order: EpochOrder | DrawnOrder, layout: Layout, lengths: Ints) -> None:
+        self.epoch = order.epoch
+        self.edges = order.edges
+        self._order = order
+        self._layout = layout
+        self._lengths = lengths
+
+    def positions(self, unit: int) -> Positions:
+        """Return the positions of a unit's samples, in order."""
+        positions = self._order.positions(unit)
+        batch = self._layout.global_batch
+        batches = len(positions) // batch
+        whole, rest = positions[: batches * batch], positions[batches * batch :]
+        # Samples of one length stay in the random order that they are in.
+        similar = whole[np.argsort(self._lengths[whole], kind="stable")].reshape(batches, batch)
+        similar = similar[shuffled(1, batches, self._key(_SIMILAR, unit))[0]]
+        mixed = np.take_along_axis(similar, shuffled(batches, batch, self._key(_AMONG, unit)), 1)
+        return np.concatenate([mixed.reshape(-1), rest])
+
+    def _key(self, purpose: int, unit: int) -> tuple[int, ...]:
+        return (self._layout.seed, self.epoch, purpose, unit)
+
+
+def order_of(layout: Layout, epoch: int) -> EpochOrder | DrawnOrder | SimilarOrder:
     """Return the order of an epoch: of every sample once, or of those drawn by weights."""
-    if layout.weights is None:
-        return EpochOrder(layout, epoch)
-    return DrawnOrder(layout, layout.weights, epoch)
+    order: EpochOrder | DrawnOrder = EpochOrder(layout, epoch)
+    if layout.weights is not None:
+        order = DrawnOrder(layout, layout.weights, epoch)
+    return order if layout.lengths is None else SimilarOrder(order, layout, layout.lengths)
 
 
 def largest_divisor(number: int, *, at_most: int) -> int:
