@@ -112,6 +112,7 @@ MEMBERS = {
         "samples shift to_dict unmatched"
     ),
     "vstore.reader.Mixture": "batching label members samples weights",
+    "vstore.reader.Packed": "cuts length padding pick positions starts stops wholes",
     "vstore.reader.Reader": "epoch load_state_dict order prefetch set_epoch state_dict statistics",
     "vstore.reader.ReaderStatistics": (
         "chunks_found chunks_loaded disk_hits hedged nbytes requests samples_skipped total "

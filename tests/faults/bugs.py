@@ -392,7 +392,7 @@ BUGS = (
     ),
     _bug(
         "a state fits blocks of another length", PACKING,
-        "vstore/reader/source.py", "parts.append(self.packs.digest)", "pass",
+        "vstore/reader/source.py", "parts.append(fingerprint(self.packs))", "pass",
     ),
     _bug(
         "samples sorted by length lose those left over",

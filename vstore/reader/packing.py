@@ -9,7 +9,7 @@ from vstore.errors import InvalidInputError
 from vstore.faces import exported_from, internals
 from vstore.format.numbers import Positions
 from vstore.format.zarr.selection import positions as resolve
-from vstore.reader.load.engine import Channel, worked_out
+from vstore.reader.load.channel import Channel, worked_out
 from vstore.reader.load.packs import SegmentFeed
 from vstore.reader.plan.packs import Packed, checked_length, pack
 from vstore.reading.column import Column

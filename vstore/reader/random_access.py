@@ -12,8 +12,9 @@ import numpy as np
 from vstore.format.numbers import Positions
 from vstore.format.table.names import VALID_SUFFIX
 from vstore.reader.load.buffers import BufferPool
+from vstore.reader.load.channel import Channel
 from vstore.reader.load.disk_cache import DiskCache
-from vstore.reader.load.engine import Batch, Channel, fill_missing
+from vstore.reader.load.engine import Batch, fill_missing
 from vstore.reader.load.feeds import ABSENT, Feed, Part
 from vstore.reader.load.loading import Loading
 from vstore.reader.load.object_feed import ObjectPart

@@ -17,10 +17,10 @@ from vstore.format.numbers import Ints, Positions
 from vstore.format.table.names import VALID_SUFFIX
 from vstore.reader.joining import at_keys, matched
 from vstore.reader.key_column import KeyColumn, sample_keys
-from vstore.reader.load.engine import Channel
+from vstore.reader.load.channel import Channel
 from vstore.reader.load.session import Geometry, PackSelection, Selection, Wanted, stored_array
 from vstore.reader.packing import check_packed, segments
-from vstore.reader.plan.packs import Packed
+from vstore.reader.plan.packs import Packed, fingerprint
 from vstore.reader.windows import WINDOW, WINDOW_VALID, Windows, resolved
 from vstore.reading.column import Column
 from vstore.reading.snapshot import Snapshot
@@ -212,7 +212,7 @@ class Source:
             )
         parts += [[name, values.tobytes()] for name, values in self.known.items()]
         if self.packs is not None:
-            parts.append(self.packs.digest)
+            parts.append(fingerprint(self.packs))
         return digest_of(msgspec.json.encode(parts))
 
 

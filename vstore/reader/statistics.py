@@ -5,8 +5,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import astuple, dataclass, field
 
 from vstore.faces import exported_from
+from vstore.reader.load.channel import Channel
 from vstore.reader.load.disk_cache import DiskCache
-from vstore.reader.load.engine import Channel
 from vstore.reader.load.hedging import Meter
 
 

@@ -14,8 +14,9 @@ from vstore.faces import internals
 from vstore.format.digest import digest_of
 from vstore.format.numbers import Positions
 from vstore.reader.load.buffers import BufferPool
+from vstore.reader.load.channel import Channel
 from vstore.reader.load.disk_cache import DiskCache
-from vstore.reader.load.engine import Batch, Channel, Finish, Pass, Resources, Unreadable
+from vstore.reader.load.engine import Batch, Finish, Pass, Resources, Unreadable
 from vstore.reader.load.finishing import Finisher
 from vstore.reader.load.loading import fetch_all
 from vstore.reader.load.randomness import Draws

@@ -11,7 +11,7 @@ from vstore.format.numbers import Positions, StoredRows
 from vstore.reader.load.feeds import ABSENT, Feed, Part
 from vstore.reader.load.loading import Loading, Request
 from vstore.reader.load.object_feed import ObjectPart
-from vstore.reader.plan.packs import Packed
+from vstore.reader.plan.packs import Packed, between, places, segments
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +57,7 @@ class PackedPart:
 
     def take(self, start: int, stop: int, out: NDArray[Any]) -> None:
         """Put blocks into an array, zeros where they have padding."""
-        packs = self.packs.between(start, stop)
+        packs = between(self.packs, start, stop)
         first, last = int(self.packs.cuts[start]), int(self.packs.cuts[stop])
         flat = self.part.flat(first, last, parts=(packs.starts, packs.stops))
         padding = packs.padding
@@ -124,8 +124,8 @@ class SegmentPart:
 
     def take(self, start: int, stop: int, out: NDArray[Any]) -> None:
         """Put it into an array."""
-        packs = self.packs.between(start, stop)
-        out[...] = packs.segments() if self.what == "segment" else packs.places()
+        packs = between(self.packs, start, stop)
+        out[...] = segments(packs) if self.what == "segment" else places(packs)
 
     def close(self) -> None:
         """Do nothing: there is no memory."""

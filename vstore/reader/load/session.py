@@ -15,15 +15,15 @@ from vstore.format.table.kinds import ColumnInfo
 from vstore.format.table.names import VALID_SUFFIX
 from vstore.format.table.rows import Rows
 from vstore.reader.load.buffers import BufferPool
+from vstore.reader.load.channel import Channel, in_memory
 from vstore.reader.load.chunks import SampleChunks
 from vstore.reader.load.disk_cache import DiskCache
-from vstore.reader.load.engine import Channel, in_memory
 from vstore.reader.load.feeds import DenseFeed, SparseFeed
 from vstore.reader.load.hedging import Meter, reading
 from vstore.reader.load.object_feed import Beside, ObjectFeed, objects_nbytes
 from vstore.reader.load.packs import PackGrouping
 from vstore.reader.load.windows import WindowGrouping
-from vstore.reader.plan.packs import Packed
+from vstore.reader.plan.packs import Packed, pieces_of
 from vstore.reading.array import ChunkSource, StoredArray
 from vstore.reading.caches import LruCache
 from vstore.reading.column import Column
@@ -97,7 +97,7 @@ class PackSelection(Selection):
         """Return where in storage the sequences are that the pieces of some blocks are of."""
         if self.packs is None or self.positions is None:
             raise AssertionError
-        return self._stored(self.positions[self.packs.pieces(positions)])
+        return self._stored(self.positions[pieces_of(self.packs, positions)])
 
     def stored(self) -> StoredRows | None:
         """Return where in storage all blocks begin."""

@@ -32,67 +32,71 @@ class Packed:
     def __len__(self) -> int:
         return len(self.cuts) - 1
 
-    def pieces(self, blocks: Ints) -> Ints:
-        """Return the numbers of all pieces of some blocks, in order."""
-        first, counts = self.cuts[blocks], self.cuts[blocks + 1] - self.cuts[blocks]
-        return np.repeat(first - (np.cumsum(counts) - counts), counts) + np.arange(counts.sum())
-
     def pick(self, blocks: Ints) -> "Packed":
-        """Return some of the blocks."""
-        at = self.pieces(blocks)
+        """Return some of the blocks, by their numbers."""
+        at = pieces_of(self, blocks)
         counts = self.cuts[blocks + 1] - self.cuts[blocks]
         cuts = np.concatenate([np.zeros(1, np.int64), np.cumsum(counts)])
         picked = (each[at] for each in (self.positions, self.starts, self.stops, self.wholes))
         return Packed(self.length, cuts, *picked)
 
-    def between(self, start: int, stop: int) -> "Packed":
-        """Return the blocks from one to another."""
-        pieces = slice(self.cuts[start], self.cuts[stop])
-        cuts = self.cuts[start : stop + 1] - self.cuts[start]
-        parts = (self.positions, self.starts, self.stops, self.wholes)
-        return Packed(self.length, cuts, *(each[pieces] for each in parts))
-
-    @property
-    def digest(self) -> str:
-        """What tells these blocks from others of the same samples."""
-        parts = (self.cuts, self.positions, self.starts, self.stops)
-        return digest_of(b"".join([str(self.length).encode(), *(each.tobytes() for each in parts)]))
-
     @property
     def padding(self) -> Ints:
-        """How many elements of each block are padding."""
+        """How many elements of each block are padding: shape (blocks,)."""
         until = np.concatenate([np.zeros(1, np.int64), np.cumsum(self.stops - self.starts)])
         padding: Ints = self.length - np.diff(until[self.cuts])
         return padding
 
-    def segments(self) -> NDArray[np.int32]:
-        """Return which piece of its block each element is in, from 1 on; 0 is padding.
 
-        Shape (blocks, length).
-        """
-        number = np.arange(1, len(self.positions) + 1, dtype=np.int32)
-        number -= np.repeat(self.cuts[:-1].astype(np.int32), np.diff(self.cuts))
-        segments: NDArray[np.int32] = np.repeat(np.insert(number, self.cuts[1:], 0), self._lengths)
-        return segments.reshape(len(self), self.length)
+def pieces_of(packs: Packed, blocks: Ints) -> Ints:
+    """Return the numbers of all pieces of some blocks, in order."""
+    first, counts = packs.cuts[blocks], packs.cuts[blocks + 1] - packs.cuts[blocks]
+    return np.repeat(first - (np.cumsum(counts) - counts), counts) + np.arange(counts.sum())
 
-    def places(self) -> NDArray[np.int32]:
-        """Return the place of each element in its piece, or in the padding, from 0 on.
 
-        Shape (blocks, length).
-        """
-        lengths = self._lengths
-        steps = np.ones(len(self) * self.length, np.int32)
-        if len(steps):
-            there = lengths[lengths > 0]
-            steps[0] = 0
-            steps[np.cumsum(there)[:-1]] = 1 - there[:-1]
-        return np.cumsum(steps, dtype=np.int32, out=steps).reshape(len(self), self.length)
+def between(packs: Packed, start: int, stop: int) -> Packed:
+    """Return the blocks from one to another, copying little."""
+    pieces = slice(packs.cuts[start], packs.cuts[stop])
+    cuts = packs.cuts[start : stop + 1] - packs.cuts[start]
+    parts = (packs.positions, packs.starts, packs.stops, packs.wholes)
+    return Packed(packs.length, cuts, *(each[pieces] for each in parts))
 
-    @property
-    def _lengths(self) -> Ints:
-        """How long all pieces are, behind those of each block its padding."""
-        lengths: Ints = np.insert(self.stops - self.starts, self.cuts[1:], self.padding)
-        return lengths
+
+def fingerprint(packs: Packed) -> str:
+    """Return what tells blocks from others of the same samples."""
+    parts = (packs.cuts, packs.positions, packs.starts, packs.stops)
+    return digest_of(b"".join([str(packs.length).encode(), *(each.tobytes() for each in parts)]))
+
+
+def segments(packs: Packed) -> NDArray[np.int32]:
+    """Return which piece of its block each element is in, from 1 on; 0 is padding.
+
+    Shape (blocks, length).
+    """
+    number = np.arange(1, len(packs.positions) + 1, dtype=np.int32)
+    number -= np.repeat(packs.cuts[:-1].astype(np.int32), np.diff(packs.cuts))
+    found: NDArray[np.int32] = np.repeat(np.insert(number, packs.cuts[1:], 0), _lengths(packs))
+    return found.reshape(len(packs), packs.length)
+
+
+def places(packs: Packed) -> NDArray[np.int32]:
+    """Return the place of each element in its piece, or in the padding, from 0 on.
+
+    Shape (blocks, length).
+    """
+    lengths = _lengths(packs)
+    steps = np.ones(len(packs) * packs.length, np.int32)
+    if len(steps):
+        there = lengths[lengths > 0]
+        steps[0] = 0
+        steps[np.cumsum(there)[:-1]] = 1 - there[:-1]
+    return np.cumsum(steps, dtype=np.int32, out=steps).reshape(len(packs), packs.length)
+
+
+def _lengths(packs: Packed) -> Ints:
+    """Return how long all pieces are, behind those of each block its padding."""
+    lengths: Ints = np.insert(packs.stops - packs.starts, packs.cuts[1:], packs.padding)
+    return lengths
 
 
 class _Pieces(NamedTuple):
