@@ -10,6 +10,7 @@ from vstore.errors import FormatError, InvalidInputError
 from vstore.format.numbers import Ints, Positions, StoredRows
 from vstore.format.table.kinds import ColumnInfo, from_rows
 from vstore.format.table.names import SHAPE_SUFFIX, VALID_SUFFIX
+from vstore.format.table.ragged import set_shapes
 from vstore.format.table.rows import Rows
 from vstore.reading.array import ChunkSource, read
 from vstore.reading.masked import masked
@@ -95,7 +96,7 @@ class StoredColumn:
             found = np.array([self.source.metadata.shape[1:]], np.int64)
             found = np.repeat(found, len(self.rows), axis=0)
         elif SHAPE_SUFFIX in self.beside:
-            found = read(self.beside[SHAPE_SUFFIX], (live,))
+            found = set_shapes(self.info.shape or (), read(self.beside[SHAPE_SUFFIX], (live,)))
         else:
             raise InvalidInputError(
                 f"the {self.info.kind_name} column {self.name!r} has no shapes apart from its "
