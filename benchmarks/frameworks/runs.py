@@ -59,6 +59,7 @@ WAYS = [
     *(Way("torchdata", "with_torchdata", name, ("torchdata",)) for name in ("batches", "samples")),
     Way("MONAI", "with_monai", "Loader", ("monai",)),
     Way("Keras", "with_keras", "Loader", ("keras",)),
+    Way("Keras", "with_keras", "samples", ("keras", "torchdata")),
     Way("JAX", "with_jax", "Reader", ("jax",), workers=(0,)),
     Way("JAX", "with_jax", "Loader", ("jax",)),
     Way("Grain", "with_grain", "source", ("grain",)),

@@ -1,6 +1,7 @@
 """Each pass over a dataset is one epoch for all its workers, however it was looked at before."""
 
 import json
+import time
 import warnings
 from collections.abc import Callable
 from pathlib import Path
@@ -261,6 +262,21 @@ def test_few_batches_are_an_epoch_too(table: Any, samples: int, workers: int) ->
                 DataLoader(dataset, batch_size=None if batch_size else 5, num_workers=workers)
             )
             assert found == dataset.order(epoch).tolist()
+
+
+def test_a_worker_that_begins_late_reads_the_epoch_of_the_others(
+    table: Any, tmp_path: Path
+) -> None:
+    def wait(worker: int) -> None:
+        while worker and not (tmp_path / "go").exists():
+            time.sleep(0.01)
+
+    dataset = streaming(table)
+    batches = iter(loader(dataset, 2, worker_init_fn=wait, multiprocessing_context="fork"))
+    found = numbers([next(batches)])
+    assert numbers(dataset) == dataset.order(0).tolist()
+    (tmp_path / "go").touch()
+    assert found + numbers(batches) == dataset.order(0).tolist()
 
 
 @pytest.mark.parametrize("batch_size", [BATCH, None])
