@@ -293,6 +293,15 @@ BUGS = (
         "is_loaded = self._goes_on(cursor, worker, workers)", "is_loaded = False",
     ),
     _bug(
+        "a forked rank shares its place with the others", ("tests/torch/test_ranks_as_processes.py",),
+        "vstore/torch/sharing.py", "if not is_starting_worker():\n        for", "if False:\n        for",
+    ),
+    _bug(
+        "a pickled dataset shares its place with the original",
+        ("tests/torch/test_ranks_as_processes.py",), "vstore/torch/board.py",
+        "is_shared = is_starting_worker()", "is_shared = True",
+    ),
+    _bug(
         "the rank is that of when a dataset was made", PASSES, "vstore/torch/streaming.py",
         "self._stream.at_rank(*rank_and_world_size(None, None))", "pass",
     ),

@@ -1,5 +1,6 @@
 """What reading has cost counts worker processes, however they are started and end."""
 
+import pickle
 from typing import Any
 
 import numpy as np
@@ -131,3 +132,12 @@ def test_two_passes_at_a_time_count_both(table: Any) -> None:
     list(dataset)
     counted = dataset.statistics.chunks_loaded + dataset.statistics.chunks_found
     assert counted == 3 * CHUNKS
+
+
+def test_a_copy_counts_for_itself(table: Any) -> None:
+    dataset = StreamingDataset(table, batch_size=12)
+    list(DataLoader(dataset, batch_size=None, num_workers=1))
+    copy = pickle.loads(pickle.dumps(dataset))
+    assert copy.statistics.chunks_loaded == 0
+    list(DataLoader(copy, batch_size=None, num_workers=1))
+    assert copy.statistics.chunks_loaded == dataset.statistics.chunks_loaded == CHUNKS

@@ -17,8 +17,8 @@ from torch.utils.data import get_worker_info
 
 from vstore.reader.plan.cursor import Cursor
 from vstore.torch.asks import PREFETCH_FACTOR, Asks
-from vstore.torch.callers import prefetch_factor
-from vstore.torch.folder import SharedFolder
+from vstore.torch.callers import is_starting_worker, prefetch_factor
+from vstore.torch.sharing import SharedFolder, share
 
 _CHOICE, _COUNTED, _WORKERS, _HAS_LAST, _HAS_TRAINED = range(5)
 _PLACE, _LAST, _TRAINED = slice(5, 10), slice(10, 15), slice(15, 20)
@@ -29,21 +29,32 @@ _FEW = 3
 
 
 class Board:
-    """A `vstore.reader.passes.Place` that worker processes share, forked or spawned."""
+    """A `vstore.reader.passes.Place` that worker processes share, forked or spawned.
+
+    Any other process that gets a copy begins at the same place and goes on alone.
+    """
 
     def __init__(self) -> None:
         self._numbers = _in_shared_memory(torch.zeros(_SIZE, dtype=torch.int64))
         self.folder = SharedFolder()
         self._prefetch_factor = PREFETCH_FACTOR
+        share(self)
+
+    def part(self) -> None:
+        """Begin where the process is that this one was forked from, and go on alone."""
+        self._numbers = _in_shared_memory(torch.tensor(self._numbers.tolist()))
 
     def __getstate__(self) -> dict[str, Any]:
+        is_shared = is_starting_worker()
         factor = prefetch_factor() or self._prefetch_factor
-        return {"numbers": self._numbers, "folder": self.folder, "prefetch_factor": factor}
+        numbers = self._numbers if is_shared else self._numbers.tolist()
+        return {"numbers": numbers, "folder": self.folder, "prefetch_factor": factor}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        self._numbers = _in_shared_memory(state["numbers"])
+        self._numbers = _in_shared_memory(torch.as_tensor(state["numbers"]))
         self.folder = state["folder"]
         self._prefetch_factor = state["prefetch_factor"]
+        share(self)
 
     def read(self) -> tuple[int, Cursor]:
         """Return where the next pass begins, and the number of the last choice."""

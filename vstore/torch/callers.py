@@ -64,6 +64,11 @@ def prefetch_factor() -> int | None:
     return None
 
 
+def is_starting_worker() -> bool:
+    """Return whether a `DataLoader` starts a worker process here, or has started this one."""
+    return any(isinstance(caller, _BaseDataLoaderIter) for caller in _callers())
+
+
 def _callers() -> Iterator[Any]:
     frame: Any = sys._getframe(1)  # noqa: SLF001 - they do not say it either
     while frame is not None:

@@ -19,8 +19,8 @@ from vstore.reader.plan.cursor import Cursor, decode_state, encode_state
 from vstore.reader.plan.progress import Progress
 from vstore.reader.statistics import ReaderStatistics
 from vstore.reader.stream import Stream
-from vstore.torch.folder import SharedFolder
 from vstore.torch.ranks import Alike, rank_and_world_size
+from vstore.torch.sharing import SharedFolder
 from vstore.torch.tally import Tally
 from vstore.torch.tensors import TORCH, pinned, require_accelerator
 

@@ -22,9 +22,9 @@ from vstore.reader.statistics import ReaderStatistics
 from vstore.reading.column import Column
 from vstore.reading.table import Table
 from vstore.torch.callers import is_collated_by_torch
-from vstore.torch.folder import SharedFolder
 from vstore.torch.making import Making, field_columns
 from vstore.torch.sample import Whole
+from vstore.torch.sharing import SharedFolder
 from vstore.torch.tally import Tally
 
 

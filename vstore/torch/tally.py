@@ -18,7 +18,7 @@ import numpy as np
 from torch.utils.data import get_worker_info
 
 from vstore.reader.statistics import ReaderStatistics
-from vstore.torch.folder import SharedFolder
+from vstore.torch.sharing import SharedFolder
 
 if sys.platform != "win32":
     import fcntl
