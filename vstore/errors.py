@@ -320,6 +320,7 @@ CODES: Mapping[type[VstoreError], Mapping[str, str]] = {
     CorruptionError: {
         "corrupt": "stored bytes are damaged",
         "damaged-object": "the bytes of an object differ from its digest",
+        "lost-refs": "branches or tags are gone although nobody deleted them",
         "undecodable-image": "the bytes of an image cannot be decoded",
     },
     StorageError: {
@@ -333,7 +334,7 @@ CODES: Mapping[type[VstoreError], Mapping[str, str]] = {
         "server-failing": "the server kept failing",
         "server-refuses": "the server keeps refusing a write whose condition holds",
         "server-unreachable": "the server was not reached",
-        "stale-listing": "the store does not list what was just stored",
+        "stale-listing": "the store does not list everything that it holds",
         "wrong-region": "the bucket is in another region",
     },
     UnsupportedStoreError: {

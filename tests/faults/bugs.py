@@ -17,6 +17,7 @@ UPDATE = "vstore/repository/branch_update.py"
 FETCH = "vstore/reading/fetch.py"
 POWER_CUT = ("tests/faults/test_powercut.py",)
 GC = ("tests/maintenance/gc/test_gc.py", "tests/maintenance/gc/test_gc_writers.py")
+LISTINGS = ("tests/maintenance/gc/test_listings.py",)
 LINKS = ("tests/storage/test_links.py",)
 CACHE = ("tests/reader/load/test_disk_cache.py",)
 CONCURRENT = ("tests/repository/test_concurrent_commits.py",)
@@ -176,6 +177,54 @@ BUGS = (
             ),
         ),
         GC,
+    ),
+    _bug(
+        "one listing of refs is believed", LISTINGS, "vstore/maintenance/gc/guard.py",
+        "read_refs(self.store, seen, sorted(expected))", "read_refs(self.store, seen, ())",
+    ),
+    _bug(
+        "refs that an earlier collection saw may vanish", LISTINGS,
+        "vstore/maintenance/gc/guard.py", "        if lost:\n", "        if False:\n",
+    ),
+    _bug(
+        "commits without any ref are garbage", LISTINGS, "vstore/maintenance/gc/guard.py",
+        "if refs.seen.is_first and has_garbage_commits", "if False and has_garbage_commits",
+    ),
+    _bug(
+        "objects that were read need not be listed", LISTINGS, "vstore/maintenance/gc/guard.py",
+        "if listed < live.documents - live.failures:", "if False:",
+    ),
+    _bug(
+        "a pending list is stored in the order of the listing", LISTINGS,
+        "vstore/maintenance/gc/pending_list.py",
+        "if found.key < self._last and self._is_sorted:", "if False:",
+    ),
+    _bug(
+        "what was deleted is kept by the deleter's clock", LISTINGS,
+        "vstore/maintenance/gc/roots.py",
+        "return [key for key in self.deleted if self.written[key] < since]",
+        "return [key for key, note in self.deleted.items() if parse_time(note.time) < since]",
+    ),
+    _bug(
+        "the latest deletion is that of the latest clock", LISTINGS,
+        "vstore/history/deletion_records.py",
+        "found.sort(key=lambda info: (info.modified, _stamp(info.key)))",
+        "found.sort(key=lambda info: _stamp(info.key))",
+    ),
+    _bug(
+        "what a branch left is kept by the writers' clocks", LISTINGS,
+        "vstore/maintenance/gc/roots.py",
+        "behind = max(written - parse_time(branch.log[0].time), timedelta(0))", "pass",
+    ),
+    _bug(
+        "conditions are tried when a repository is created and never again",
+        ("tests/storage/test_conditions.py",), REMOTE,
+        "self._conditions.require(self._client, self._location)", "pass",
+    ),
+    _bug(
+        "the same page of a listing is read for ever", ("tests/storage/test_conditions.py",),
+        REMOTE,
+        "if page and page == before:", "if False:",
     ),
     _bug(
         "what is pending is not looked at again before it is deleted", GC,

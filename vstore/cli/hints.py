@@ -31,6 +31,10 @@ HINTS: Mapping[str, str | None] = {
     "key-exists": None,
     "lossy-conversion": None,
     "lossy-masks": None,
+    "lost-refs": (
+        "create them again where they were, or if they were removed on purpose, say so with "
+        "`vstore gc --accept-lost-refs`"
+    ),
     "masked-values": None,
     "missing-keys": "give one for each sample with --keys",
     "missing-positions": None,

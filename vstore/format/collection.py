@@ -4,6 +4,7 @@
     gc/<epoch>/<number>.json   a part of its pending list, by object name
     gc/leases/<token>.json     a transaction that has been open for long and is alive
     gc/clock.json              written to learn the store's time
+    gc/refs.json               the branches and tags that the last collection saw
 
 A repository in which nothing was ever collected has none of them.
 """
@@ -88,10 +89,33 @@ class LeaseDocument(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     age_seconds: float
 
 
-Kind = TypeVar("Kind", CollectionDocument, PendingDocument, LeaseDocument)
+class SeenRef(msgspec.Struct, frozen=True, forbid_unknown_fields=True, array_like=True):
+    """A branch or tag as a collection saw it: its object name, version and commit."""
+
+    key: str
+    version: str
+    commit: str
 
 
-def encode(value: CollectionDocument | PendingDocument | LeaseDocument) -> bytes:
+class LeftCommit(msgspec.Struct, frozen=True, forbid_unknown_fields=True, array_like=True):
+    """A commit that a branch left later, by the store's clock, than the branch's log says."""
+
+    commit: str
+    time: str
+
+
+class SeenDocument(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What the last collection saw of branches and tags."""
+
+    format: int
+    refs: list[SeenRef]
+    left: list[LeftCommit]
+
+
+Kind = TypeVar("Kind", CollectionDocument, PendingDocument, LeaseDocument, SeenDocument)
+
+
+def encode(value: CollectionDocument | PendingDocument | LeaseDocument | SeenDocument) -> bytes:
     """Return a document of garbage collection as it is stored."""
     return seal(value)
 

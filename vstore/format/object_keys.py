@@ -19,6 +19,7 @@ PACKS = "packs/"
 COLLECTION = "gc/"
 COLLECTION_STATE = Key("gc/state.json")
 COLLECTION_CLOCK = Key("gc/clock.json")
+COLLECTION_REFS = Key("gc/refs.json")
 LEASES = "gc/leases/"
 PROBES = "probe/"
 JOURNALS = "journals/"

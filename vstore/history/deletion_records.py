@@ -52,7 +52,7 @@ class DeletedRefs:
 
     def find_latest(self, ref: Key) -> DeletedDocument | None:
         """Return what the last note on a branch or tag says; None where there is none."""
-        for note in sorted(self._notes(object_keys.deletions(ref)), reverse=True):
+        for note in reversed(self._notes(object_keys.deletions(ref))):
             found = (
                 read_deleted(self._store, note) if object_keys.find_deleted(note) == ref else None
             )
@@ -61,15 +61,20 @@ class DeletedRefs:
         return None
 
     def __iter__(self) -> Iterator[DeletedDocument]:
-        for note in sorted(self._notes(object_keys.DELETED), key=_stamp):
+        for note in self._notes(object_keys.DELETED):
             found = read_deleted(self._store, note)
             if found is not None:
                 yield found
 
-    def _notes(self, prefix: str) -> Iterator[Key]:
-        for info in self._store.list_prefix(prefix):
-            if object_keys.find_deleted(info.key) is not None:
-                yield info.key
+    def _notes(self, prefix: str) -> list[Key]:
+        """Return notes in the order in which they were stored, by the store's clock.
+
+        Not by the times in their names: those are from the clocks of their writers.
+        """
+        listed = self._store.list_prefix(prefix)
+        found = [info for info in listed if object_keys.find_deleted(info.key) is not None]
+        found.sort(key=lambda info: (info.modified, _stamp(info.key)))
+        return [info.key for info in found]
 
 
 def read_deleted(store: ObjectStore, note: Key) -> DeletedDocument | None:

@@ -5,6 +5,8 @@ from bisect import bisect_left
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+import numpy as np
+
 from vstore.format.digest import DIGEST_NBYTES, Digest
 
 _RECENT = 512
@@ -58,29 +60,45 @@ class DigestSet:
 
 
 class SizesByDigest:
-    """Sizes by digest, added in ascending order: 40 bytes an entry."""
+    """Sizes by digest: 40 bytes an entry, twice that while they are sorted.
+
+    They are sorted when they are first asked for, if they were not added in order.
+    """
 
     def __init__(self) -> None:
         self._digests = bytearray()
         self._sizes = array("Q")
+        self._is_sorted = True
         self.nbytes = 0
 
     def append(self, digest: Digest, nbytes: int) -> None:
-        """Add an entry behind the last; digests must ascend, as they do in a listing."""
+        """Add an entry, in any order."""
         raw = bytes.fromhex(digest)
-        if self._digests and raw <= self._digests[-DIGEST_NBYTES:]:
-            raise ValueError("digests must ascend")
+        self._is_sorted = self._is_sorted and raw > self._digests[-DIGEST_NBYTES:]
         self._digests += raw
         self._sizes.append(nbytes)
         self.nbytes += nbytes
 
+    def _sort(self) -> None:
+        if self._is_sorted:
+            return
+        words = np.frombuffer(bytes(self._digests), ">u8").reshape(-1, 4)
+        order = np.lexsort(words.T[::-1])
+        is_new = np.r_[True, (words[order[1:]] != words[order[:-1]]).any(axis=1)]
+        order = order[is_new]
+        self._digests = bytearray(words[order].tobytes())
+        self._sizes = array("Q", np.frombuffer(self._sizes, np.uint64)[order].tobytes())
+        self._is_sorted = True
+
     def find(self, digest: Digest) -> int | None:
         """Return the size, None for a digest that was not added."""
+        self._sort()
         position = _position(self._digests, bytes.fromhex(digest))
         return None if position is None else self._sizes[position]
 
     def items(self, *, after: str = "") -> Iterator[tuple[Digest, int]]:
         """Yield the entries in order, those behind the digest `after` only."""
+        self._sort()
         for position, nbytes in enumerate(self._sizes):
             start = position * DIGEST_NBYTES
             digest = Digest(self._digests[start : start + DIGEST_NBYTES].hex())

@@ -360,6 +360,7 @@ class Repository:
         take_over: bool = False,
         measure: bool = False,
         repack: float | None = None,
+        accept_lost_refs: bool = False,
         cancel: bool = False,
         progress: Progress = silent,
     ) -> GcReport:
@@ -371,7 +372,9 @@ class Repository:
 
         Raises:
             ConflictError: another collection is deleting.
-            CorruptionError: something reachable is missing or damaged; nothing was deleted.
+            CorruptionError: something reachable is missing or damaged, or a branch or tag is
+                gone that nobody deleted; nothing was deleted.
+            StorageError: the store does not list everything that it holds.
         """
         if cancel:
             return collecting.cancel(self.store)
@@ -383,6 +386,7 @@ class Repository:
             take_over=take_over,
             measure=measure,
             repack=repack,
+            accept_lost_refs=accept_lost_refs,
         )
         return collecting.collect(self.store, options, progress=progress)
 

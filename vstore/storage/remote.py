@@ -13,6 +13,7 @@ from vstore.errors import (
 )
 from vstore.storage.backoff import Backoff
 from vstore.storage.client import Client
+from vstore.storage.conditions import SCRATCH_OBJECT, Conditions
 from vstore.storage.etags import SCRATCH, EtagForm
 from vstore.storage.failure import Kind, RequestFailedError, explain
 from vstore.storage.forking import never_close_in_child
@@ -45,6 +46,9 @@ class RemoteStore:
     be written, the write won, so callers give such bodies a unique token. Two writers of equal
     bytes may therefore both be told that they won.
 
+    Before its first conditional write, and every ten minutes, a store makes sure that the server
+    heeds conditions.
+
     A server that takes ETags back without their quotes only is found out at the first swap that
     it refuses for that, with up to five requests, and given what it takes from then on.
 
@@ -58,6 +62,7 @@ class RemoteStore:
         self._location = opening.location
         self._backoff = backoff or Backoff()
         self._etags = etags or EtagForm()
+        self._conditions = Conditions()
         self._connected = self._connect()
 
     def __repr__(self) -> str:
@@ -175,10 +180,20 @@ class RemoteStore:
 
         S3, GCS and Azure list in key order. Of a server that does not, each page is sorted.
         """
-        next_page = self._client.pages(self._location.name(prefix))
+        next_page, before = self._client.pages(self._location.name(prefix)), None
         while (page := self._ask(f"list {prefix!r}", next_page, writes=True)) is not None:
+            if page and page == before:
+                raise StorageError(
+                    f"{self.url} gives the same page of its listing again and again",
+                    code="stale-listing",
+                    hint=f"check the store with `vstore.open({self.url!r}).probe()`",
+                    url=self.url,
+                )
+            before = page
             for found in sorted(page, key=lambda found: found.key):
-                yield ObjectInfo(self._location.key(found.key), found.nbytes, found.modified)
+                key = self._location.key(found.key)
+                if key != SCRATCH_OBJECT:
+                    yield ObjectInfo(key, found.nbytes, found.modified)
 
     def _ask(self, action: str, call: Callable[[], T], *, writes: bool = False) -> T:
         """Send a request that may be repeated until it succeeds or will not."""
@@ -197,6 +212,7 @@ class RemoteStore:
     ) -> Version | None:
         """Send a conditional write until it is known whether it won."""
         action, attempts = f"write {key!r}", _Attempts()
+        self._conditions.require(self._client, self._location)
         for _ in self._backoff.attempts_left():
             try:
                 return write()

@@ -109,7 +109,8 @@ def test_a_repository_without_garbage_stays_as_it_is() -> None:
     assert report.pending.objects == report.freed.objects == 0
     assert report.commits == 4
     after = contents(repository.store)
-    assert after.keys() - before.keys() == {object_keys.COLLECTION_CLOCK}
+    made = {object_keys.COLLECTION_CLOCK, object_keys.COLLECTION_REFS}
+    assert after.keys() - before.keys() == made
 
 
 def test_without_grace_one_call_does_both() -> None:
@@ -235,7 +236,8 @@ def test_lists_of_collections_that_are_over_go_away() -> None:
     repository, _ = old_orphans()
     collect_twice(repository)
     left = {key for key in contents(repository.store) if key.startswith("gc/")}
-    assert left == {object_keys.COLLECTION_STATE, object_keys.COLLECTION_CLOCK}
+    kept = (object_keys.COLLECTION_STATE, object_keys.COLLECTION_CLOCK, object_keys.COLLECTION_REFS)
+    assert left == set(kept)
 
 
 def test_a_list_that_nobody_published_goes_away_when_it_is_old() -> None:

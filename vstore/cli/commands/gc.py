@@ -71,6 +71,14 @@ def gc(  # noqa: PLR0913 - they are options, spelled out on the command line
         bool,
         typer.Option("--take-over", help="Finish the deletion of a killed run now."),
     ] = False,
+    accept_lost_refs: Annotated[
+        bool,
+        typer.Option(
+            "--accept-lost-refs",
+            help="Also delete what only branches and tags needed that vanished without being "
+            "deleted by vstore.",
+        ),
+    ] = False,
     cancel: Annotated[
         bool, typer.Option("--cancel", help="Cancel the pending deletion and exit.")
     ] = False,
@@ -95,6 +103,7 @@ def gc(  # noqa: PLR0913 - they are options, spelled out on the command line
             take_over=take_over,
             measure=measure,
             repack=repack,
+            accept_lost_refs=accept_lost_refs,
             cancel=cancel,
             progress=show,
         )

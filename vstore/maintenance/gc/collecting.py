@@ -13,12 +13,13 @@ from vstore.format.collection import CollectionDocument
 from vstore.format.digest import RESTORE
 from vstore.maintenance.forwarding import Forwards
 from vstore.maintenance.gc.gc_report import GcReport
+from vstore.maintenance.gc.guard import Guard
 from vstore.maintenance.gc.leases import remove_journals, remove_lapsed, store_now
 from vstore.maintenance.gc.marking import Live, PackSpace
 from vstore.maintenance.gc.options import DEFAULT_GRACE, GcOptions
 from vstore.maintenance.gc.pending_list import Census, PendingList, Survey
 from vstore.maintenance.gc.repacking import Repacking, Thinned
-from vstore.maintenance.gc.roots import log_horizon, read_refs, remove_tombstones
+from vstore.maintenance.gc.roots import remove_tombstones
 from vstore.maintenance.gc.state import TAKE_OVER_SECONDS, State
 from vstore.maintenance.gc.sweeping import sweep
 from vstore.maintenance.objects import require_repository
@@ -37,19 +38,21 @@ def collect(
     Raises:
         ConflictError: another collection is deleting right now.
         CorruptionError: something reachable is damaged or missing, so that what it refers to
-            is unknown; nothing was deleted.
+            is unknown, or a branch or tag is gone that nobody deleted; nothing was deleted.
+        StorageError: the store does not list everything that it holds.
     """
-    require_repository(store)
+    default_branch = require_repository(store).default_branch
+    guard = Guard(store, default_branch, options.accept_lost_refs)
     state = State.read(store)
     if options.dry_run:
-        return _preview(store, state, options, progress)
+        return _preview(guard, state, options, progress)
     report = GcReport(url=store.url)
-    state, report = _finish(store, state, options, report, progress)
+    state, report = _finish(guard, state, options, report, progress)
     if state.pending is None:
-        state, report = _list_garbage(store, state, options, report, progress)
+        state, report = _list_garbage(guard, state, options, report, progress)
     if state.pending is not None and _waits(options):
         state = _wait(store, state, options)
-        state, report = _finish(store, state, options, report, progress)
+        state, report = _finish(guard, state, options, report, progress)
         report = replace(report, pending=NOTHING, due=None)
     return report
 
@@ -83,13 +86,13 @@ def _grace(pending: CollectionDocument, options: GcOptions) -> timedelta:
 
 
 def _finish(
-    store: ObjectStore, state: State, options: GcOptions, report: GcReport, progress: Progress
+    guard: Guard, state: State, options: GcOptions, report: GcReport, progress: Progress
 ) -> tuple[State, GcReport]:
     """Delete what is pending, if it is due; else say when it will be."""
     pending = state.pending
     if pending is None:
         return state, report
-    written, now = state.modified(), store_now(store)
+    written, now = state.modified(), store_now(guard.store)
     if pending.is_sweeping:
         silent_seconds = (now - written).total_seconds()
         if not options.take_over and silent_seconds < TAKE_OVER_SECONDS:
@@ -103,8 +106,8 @@ def _finish(
         listed = Amount(pending.objects, pending.nbytes)
         due = written + _grace(pending, options)
         return state, replace(report, pending=listed, due=due)
-    state, swept = sweep(store, state, expire=options.expire, progress=progress)
-    _remove_lists(store, epoch=pending.epoch)
+    state, swept = sweep(guard, state, expire=options.expire, progress=progress)
+    _remove_lists(guard.store, epoch=pending.epoch)
     return state, replace(
         report,
         freed=swept.freed,
@@ -115,25 +118,27 @@ def _finish(
 
 
 def _list_garbage(
-    store: ObjectStore, state: State, options: GcOptions, report: GcReport, progress: Progress
+    guard: Guard, state: State, options: GcOptions, report: GcReport, progress: Progress
 ) -> tuple[State, GcReport]:
     """Find what is unreachable and publish the list of it."""
-    grace = DEFAULT_GRACE if options.grace is None else options.grace
+    store, grace = guard.store, DEFAULT_GRACE if options.grace is None else options.grace
     now = store_now(store)
     remove_lapsed(store, now, grace)
     _remove_lists(store, older_than=now - max(grace, DEFAULT_GRACE))
-    refs = read_refs(store)
-    for note in refs.forgotten(log_horizon(now, options.expire)):
-        store.delete(note)
-    remove_tombstones(store, refs, now)
+    refs = guard.read()
     survey = Survey.begin(store, refs, now, grace=grace, expire=options.expire, progress=progress)
-    remove_journals(store, survey.horizon)
     live, census = Live(), Census()
     space, thinned = _mark(survey, live, options)
     found = PendingList(store)
     for item in survey.sort(live, census, thinned):
         found.add(item)
-    found.flush()
+    found.finish()
+    _require_all(guard, survey, live, census)
+    guard.remember(refs, survey.since)
+    for note in refs.forgotten(survey.since):
+        store.delete(note)
+    remove_tombstones(store, refs, now)
+    remove_journals(store, survey.horizon)
     report = replace(report, repacked=None if options.repack is None else thinned.repacked)
     if not found.firsts:
         return state, _counted(report, live, census, space, None)
@@ -141,6 +146,13 @@ def _list_garbage(
     before = None if state.document is None else state.document.last_swept
     state = state.replace(found.document(grace, horizon, before=before))
     return state, _counted(report, live, census, space, state.modified() + grace)
+
+
+def _require_all(guard: Guard, survey: Survey, live: Live, census: Census) -> None:
+    """Check that nothing is freed because the store hides something."""
+    guard.require_listed(live, census.documents)
+    has_garbage = census.commits_pending > 0
+    guard.require_refs(survey.refs, live, has_garbage_commits=has_garbage)
 
 
 def _mark(survey: Survey, live: Live, options: GcOptions) -> tuple[PackSpace | None, Thinned]:
@@ -187,22 +199,24 @@ def _counted(
     )
 
 
-def _preview(store: ObjectStore, state: State, options: GcOptions, progress: Progress) -> GcReport:
+def _preview(guard: Guard, state: State, options: GcOptions, progress: Progress) -> GcReport:
     """Count what would be listed, by this machine's clock, writing nothing at all."""
     grace = DEFAULT_GRACE if options.grace is None else options.grace
     now = datetime.now(UTC)
+    refs = guard.read()
     survey = Survey.begin(
-        store, read_refs(store), now, grace=grace, expire=options.expire, progress=progress
+        guard.store, refs, now, grace=grace, expire=options.expire, progress=progress
     )
     live, census = Live(), Census()
     space, thinned = _mark(survey, live, options)
     for _ in survey.sort(live, census, thinned):
         pass
+    _require_all(guard, survey, live, census)
     due = None
     if state.pending is not None and not state.pending.is_sweeping:
         due = state.modified() + _grace(state.pending, options)
     repacked = None if options.repack is None else thinned.repacked
-    report = GcReport(url=store.url, dry_run=True, repacked=repacked)
+    report = GcReport(url=guard.store.url, dry_run=True, repacked=repacked)
     return _counted(report, live, census, space, due)
 
 

@@ -29,8 +29,14 @@ class Live:
     documents: int = 0
     is_complete: bool = True
     """Whether nothing was missing or damaged."""
+    failures: int = 0
+    """How many documents could not be read."""
     known: "KnownCommits | None" = None
     """Commits that need not be looked into, because all they reach is known not to be pending."""
+
+    def keeps(self, commit: Digest) -> bool:
+        """Return whether a commit was found to be needed."""
+        return commit in self.digests or (self.known is not None and commit in self.known)
 
 
 @dataclass(slots=True, eq=False)
@@ -98,6 +104,7 @@ class _Marker:
     def failed(self, task: Task, error: VstoreError) -> None:
         if isinstance(error, self.tolerate):
             self.live.is_complete = False
+            self.live.failures += 1
             return
         raise CorruptionError(
             f"{task.what} cannot be read, so what it needs is unknown; nothing was deleted. "

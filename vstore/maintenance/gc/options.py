@@ -24,6 +24,8 @@ class GcOptions:
     has been silent for ten minutes. Use it only if that process is certainly dead.
     `measure`: find out how much of the packs that stay is dead.
     `repack`: repack packs of which at least this share is dead, for instance 0.5.
+    `accept_lost_refs`: free also what only branches and tags needed that are gone without
+    having been deleted by vstore.
     """
 
     grace: timedelta | None = None
@@ -33,6 +35,7 @@ class GcOptions:
     take_over: bool = False
     measure: bool = False
     repack: float | None = None
+    accept_lost_refs: bool = False
 
     def __post_init__(self) -> None:
         if self.repack is not None and not 0 < self.repack <= 1:

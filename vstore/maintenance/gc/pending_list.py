@@ -10,6 +10,7 @@ from vstore.format import collection, object_keys
 from vstore.format.collection import CollectionDocument, PendingDocument, PendingObject
 from vstore.format.commit import FORMAT
 from vstore.format.digest import Digest
+from vstore.history.fence import read_part
 from vstore.maintenance.gc.leases import oldest_lease
 from vstore.maintenance.gc.marking import Live, PackSpace, mark
 from vstore.maintenance.gc.repacking import Thinned
@@ -28,6 +29,9 @@ class Census:
     live: Amount = NOTHING
     young: Amount = NOTHING
     pending: Amount = NOTHING
+    documents: int = 0
+    """How many commits and parts of commits are reachable and listed."""
+    commits_pending: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,11 +61,15 @@ class Survey:
         horizon = now - grace if lease is None else min(now - grace, lease)
         return cls(store, refs, now, horizon, expire, progress)
 
+    @property
+    def since(self) -> datetime:
+        """Since when a branch must have left a commit for its log to keep it."""
+        return log_horizon(self.now, self.expire)
+
     def mark(self, live: Live, space: PackSpace | None) -> None:
         """Find what refs and logs reach, then what commits that are not on any ref yet do."""
         mark(self.store, self.refs.commits(), live, space=space, progress=self.progress)
-        since = log_horizon(self.now, self.expire)
-        left = self.refs.remembered(since)
+        left = self.refs.remembered(self.since)
         tolerated = (NotFoundError,)
         mark(self.store, left, live, tolerate=tolerated, space=space, progress=self.progress)
         # A transaction stores its commit, then moves its branch: the commit may be named soon.
@@ -73,7 +81,7 @@ class Survey:
         mark(self.store, young, live, tolerate=(NotFoundError, FormatError), space=space)
 
     def sort(self, live: Live, census: Census, thinned: Thinned) -> Iterator[PendingObject]:
-        """Count everything and yield, in key order, what is old and unreachable.
+        """Count everything and yield what is old and unreachable.
 
         Packs whose live chunks are elsewhere now, as `thinned` says, are yielded too.
         """
@@ -95,10 +103,12 @@ class Survey:
                 )
                 if is_live and not moved:
                     census.live += amount
+                    census.documents += prefix in (object_keys.COMMITS, object_keys.INDEX)
                 elif info.modified >= self.horizon:
                     census.young += amount
                 else:
                     census.pending += amount
+                    census.commits_pending += prefix == object_keys.COMMITS
                     yield PendingObject(info.key, info.nbytes, info.modified.isoformat(), moved)
 
 
@@ -113,9 +123,10 @@ def _listed(store: ObjectStore, prefix: str) -> Iterator[tuple[Digest, ObjectInf
 
 @dataclass(slots=True, eq=False)
 class PendingList:
-    """Writes the pending list in parts.
+    """Writes the pending list in parts, in key order.
 
-    A list that no state ever names is removed by a later collection.
+    Holds one part in memory, and all of them where the store does not list in that order. A list
+    that no state ever names is removed by a later collection.
     """
 
     store: ObjectStore
@@ -123,23 +134,40 @@ class PendingList:
     firsts: list[str] = field(default_factory=list)
     amount: Amount = NOTHING
     _buffer: list[PendingObject] = field(default_factory=list)
+    _last: str = ""
+    _is_sorted: bool = True
 
     def add(self, found: PendingObject) -> None:
-        """Take the next object, in key order."""
+        """Take one more object."""
+        if found.key < self._last and self._is_sorted:
+            self._take_back()
+        self._last = found.key
         self._buffer.append(found)
         self.amount += Amount(1, found.nbytes)
-        if len(self._buffer) >= PART_OBJECTS:
-            self.flush()
+        if self._is_sorted and len(self._buffer) >= PART_OBJECTS:
+            self._store(self._buffer)
+            self._buffer = []
 
-    def flush(self) -> None:
-        """Store what was added since the last part."""
-        if not self._buffer:
-            return
-        part = PendingDocument(FORMAT, self.epoch, self._buffer)
-        key = object_keys.pending_part(self.epoch, len(self.firsts))
-        self.store.put(key, collection.encode(part))
-        self.firsts.append(self._buffer[0].key)
+    def finish(self) -> None:
+        """Store what was not stored yet."""
+        self._buffer.sort(key=lambda item: item.key)
+        for start in range(0, len(self._buffer), PART_OBJECTS):
+            self._store(self._buffer[start : start + PART_OBJECTS])
         self._buffer = []
+
+    def _take_back(self) -> None:
+        """Read again what was stored, to be sorted with the rest."""
+        self._is_sorted = False
+        stored = [read_part(self.store, self.epoch, n).objects for n in range(len(self.firsts))]
+        self._buffer = [item for part in stored for item in part] + self._buffer
+        self.firsts = []
+
+    def _store(self, items: list[PendingObject]) -> None:
+        part = PendingDocument(FORMAT, self.epoch, items)
+        self.store.put(
+            object_keys.pending_part(self.epoch, len(self.firsts)), collection.encode(part)
+        )
+        self.firsts.append(items[0].key)
 
     def document(
         self, grace: timedelta, horizon: datetime, *, before: str | None

@@ -3,28 +3,37 @@
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from itertools import groupby
 
-from vstore.errors import ConflictError, CorruptionError, NotFoundError
+from vstore.errors import (
+    ConflictError,
+    CorruptionError,
+    NotFoundError,
+    StorageError,
+    VstoreError,
+)
 from vstore.format import object_keys
 from vstore.format.collection import CollectionDocument, PendingObject
-from vstore.format.commit import Fence
+from vstore.format.commit import BranchDocument, Fence, TagDocument
 from vstore.format.digest import Digest, read_verified
 from vstore.history.fence import read_part
 from vstore.history.forwarding import find_moved
 from vstore.history.refs import Refs
 from vstore.maintenance.forwarding import Forwards
+from vstore.maintenance.gc.guard import Guard
 from vstore.maintenance.gc.leases import oldest_lease, store_now
 from vstore.maintenance.gc.marking import KnownCommits, Live, PackSpace, mark
-from vstore.maintenance.gc.roots import log_horizon, read_refs, ref_names
+from vstore.maintenance.gc.roots import list_refs, log_horizon, not_listed
 from vstore.maintenance.gc.state import Heartbeat, State
 from vstore.maintenance.progress import NOTHING, Amount, Progress, ProgressStep
 from vstore.storage.store import Key, ObjectStore
 
 _DELETERS = 16
 _TRIES = 200
+_ROUNDS = 5
 _GROUPS = (object_keys.COMMITS, object_keys.INDEX, object_keys.MOVED, object_keys.PACKS)
 """In this order: an object goes before those that it refers to, so that a commit that is still
 there lacks nothing, however far a collection came that was killed."""
@@ -40,7 +49,7 @@ class Swept:
 
 
 def sweep(
-    store: ObjectStore, state: State, *, expire: timedelta, progress: Progress
+    guard: Guard, state: State, *, expire: timedelta, progress: Progress
 ) -> tuple[State, Swept]:
     """Delete what is on the pending list of `state`, except what is needed again.
 
@@ -48,10 +57,11 @@ def sweep(
 
     Raises:
         ConflictError: another collection took over.
+        CorruptionError: a branch or tag is gone that nobody deleted.
+        StorageError: the store does not list a branch or tag.
     """
     state = state.entering("sweeping")
-    heart = Heartbeat(state)
-    document = state.document
+    store, heart, document = guard.store, Heartbeat(state), state.document
     if document is None:
         raise AssertionError
     swept = Swept()
@@ -62,17 +72,52 @@ def sweep(
         heart.beat()
         progress(step)
 
-    _fence_branches(store, document.epoch, heart)
     swept.live.known = _known_commits(store, document)
-    now = store_now(store)
-    refs = read_refs(store)
-    space = PackSpace(Forwards.read(store)) if _thins(store, document) else None
-    mark(store, refs.commits(), swept.live, space=space, progress=alive)
-    left = refs.remembered(log_horizon(now, expire))
-    mark(store, left, swept.live, tolerate=(NotFoundError,), space=space, progress=alive)
+    try:
+        now, space = _find_needed(guard, document, swept.live, expire, alive)
+    except (CorruptionError, StorageError):
+        with suppress(VstoreError):
+            heart.state.entering("done")  # nothing was deleted, and this list is given up
+        raise
     lease = oldest_lease(store, now, timedelta(seconds=document.grace_seconds))
     _Sweep(store, document, swept, heart, lease, space, progress).run()
     return heart.state.entering("done"), swept
+
+
+def _find_needed(
+    guard: Guard, document: CollectionDocument, live: Live, expire: timedelta, alive: Progress
+) -> tuple[datetime, PackSpace | None]:
+    """Fence all branches, then find what is needed; return the time, and what of packs is.
+
+    Raises:
+        CorruptionError: a branch or tag is gone that nobody deleted, or what is needed is.
+        StorageError: the store does not list a branch or tag.
+    """
+    store = guard.store
+    for _ in range(_ROUNDS):
+        _fence_branches(store, document.epoch, alive)
+        now = store_now(store)
+        refs = guard.read()
+        if all(_is_fenced(ref, document.epoch) for _, ref, _ in refs.living):
+            break
+    else:
+        raise not_listed(store, "all branches each time")
+    since = log_horizon(now, expire)
+    space = PackSpace(Forwards.read(store)) if _thins(store, document) else None
+    mark(store, refs.commits(), live, space=space, progress=alive)
+    left = refs.remembered(since)
+    mark(store, left, live, tolerate=(NotFoundError,), space=space, progress=alive)
+    has_garbage = live.known is not None and len(live.known.pending) > 0
+    guard.require_refs(refs, live, has_garbage_commits=has_garbage)
+    guard.remember(refs, since)
+    return now, space
+
+
+def _is_fenced(ref: BranchDocument | TagDocument, epoch: str) -> bool:
+    """Return whether a writer that read a ref before the collection began notices it."""
+    if not isinstance(ref, BranchDocument):
+        return True
+    return ref.fence is not None and ref.fence.epoch == epoch
 
 
 def _thins(store: ObjectStore, document: CollectionDocument) -> bool:
@@ -86,14 +131,15 @@ def _is_whole(store: ObjectStore, document: CollectionDocument) -> bool:
     )
 
 
-def _fence_branches(store: ObjectStore, epoch: str, heart: Heartbeat) -> None:
+def _fence_branches(store: ObjectStore, epoch: str, alive: Progress) -> None:
     """Rewrite every branch, so that a writer that read it before notices when it updates it."""
     refs = Refs(store)
     fence = Fence(epoch, open=True)
-    for key, name in ref_names(store).items():
-        if not key.startswith(object_keys.BRANCHES):
+    for fenced, key in enumerate(list_refs(store)):
+        name = object_keys.find_ref_name(key)
+        if name is None or not key.startswith(object_keys.BRANCHES):
             continue
-        heart.beat()
+        alive(ProgressStep("fencing branches", fenced))
         for attempt in range(_TRIES):
             branch = refs.find_branch(name)
             if branch is None or branch.document.fence == fence:

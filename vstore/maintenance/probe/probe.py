@@ -31,6 +31,7 @@ _RACES: tuple[tuple[str, _Attempt], ...] = (
 _OTHERS: tuple[tuple[str, _Attempt], ...] = (
     ("reads follow writes", promises.reads_follow_writes),
     ("lists what is there", promises.lists_what_is_there),
+    ("lists more than a page", promises.lists_more_than_a_page),
     ("reads exact ranges", promises.reads_exact_ranges),
     ("tells the time", promises.tells_the_time),
 )

@@ -16,6 +16,8 @@ from typing import TypeVar
 from vstore.errors import CorruptionError, NotFoundError, UnknownOutcomeError, VstoreError
 from vstore.format import object_keys
 from vstore.maintenance.probe.probe_report import Outcome
+from vstore.storage.local import LocalStore
+from vstore.storage.memory import MemoryStore
 from vstore.storage.remote import RemoteStore
 from vstore.storage.store import Key, ObjectStore, Version
 
@@ -26,6 +28,10 @@ _ROUNDS = 4
 _INCREMENTS = 4
 _COUNT_SECONDS = 20.0
 _SKEW_SECONDS = 60.0
+_PAGED = 1010
+"""More objects than S3 and GCS list in one answer."""
+
+_PAGE_THREADS = 32
 
 
 class BrokenPromiseError(Exception):
@@ -272,6 +278,22 @@ def lists_what_is_there(at: Scratch) -> Result:
     return "holds", ""
 
 
+def lists_more_than_a_page(at: Scratch) -> Result:
+    """A listing of more objects than fit one answer is whole, and so is one of those before."""
+    if isinstance(at.store, MemoryStore | LocalStore):
+        return "holds", "it has no pages"
+    keys = [at.key(f"page-{number:04}") for number in range(_PAGED)]
+    with ThreadPoolExecutor(_PAGE_THREADS) as pool:
+        list(pool.map(lambda key: at.store.put(key, b"."), keys))
+        found = [info.key for info in at.store.list_prefix(at.key("page-"))]
+        list(pool.map(at.store.delete, keys))
+    require(
+        set(found) == set(keys) and len(found) == len(keys),
+        f"a listing shows {len(set(found)):,} of {len(keys):,} objects",
+    )
+    return "holds", f"{len(keys):,} objects"
+
+
 def reads_exact_ranges(at: Scratch) -> Result:
     """Ranges are exact, and one past the end is refused."""
     key, data = at.key("range"), bytes(range(256)) * 16
@@ -302,8 +324,8 @@ def tells_the_time(at: Scratch) -> Result:
 def cleans_up(at: Scratch) -> Result:
     """Delete every throw-away object."""
     left = [info.key for info in at.store.list_prefix(at.prefix)]
-    for key in left:
-        at.store.delete(key)
+    with ThreadPoolExecutor(_PAGE_THREADS) as pool:
+        list(pool.map(at.store.delete, left))
     return "holds", f"{len(left)} throw-away objects deleted"
 
 
