@@ -32,29 +32,16 @@ class EveryColumn:
 
     def samples(self, *, seed: int = 0) -> list[Any]:
         """Return samples as a list; other seeds give others."""
-        if self.shape is not None and self.name.startswith("T"):
-            values = array_of("string", (COUNT, 8), seed).tolist()
-            return [self._shaped(value, i) for i, value in enumerate(values)]
-        if self.shape is not None:
-            shapes = [
-                tuple((i + seed) % 4 if length is None else length for length in self.shape)
-                for i in range(COUNT)
-            ]
+        if self.shape is None:
+            return _of_kind(self.dtype, seed)
+        shapes = [
+            tuple((i + seed) % 4 if length is None else length for length in self.shape)
+            for i in range(COUNT)
+        ]
+        if self.dtype != "T":
             return [array_of(self.dtype, shape, seed + i)[()] for i, shape in enumerate(shapes)]
-        rows = array_of("variable_length_bytes", (COUNT,), seed).tolist()
-        if self.dtype == "bytes":
-            return rows
-        if self.dtype == "image":
-            return [array_of("uint8", (2, 3 + i, 3), seed + i) for i in range(COUNT)]
-        texts = [row.decode("latin-1") for row in rows]
-        if self.dtype == "text":
-            return texts
-        return [texts[:i] for i in range(COUNT)]
-
-    def _shaped(self, value: list[str], i: int) -> Any:
-        if self.shape == ():
-            return value[0]
-        return value[:i] if self.shape == (None,) else value[: self.shape[0]]
+        made = [array_of("string", shape, seed + i) for i, shape in enumerate(shapes)]
+        return [each.tolist() for each in made]
 
     def is_same(self, found: Any, expected: Any) -> bool:
         """Return whether two samples are equal, bit for bit; None stands for a missing one."""
@@ -64,6 +51,20 @@ class EveryColumn:
             own = found.tolist() if isinstance(found, np.ndarray) else found
             return bool(own == expected)
         return is_same(np.asarray(found), np.asarray(expected))
+
+
+def _of_kind(kind: str, seed: int) -> list[Any]:
+    """Return samples of a column that has a name."""
+    if kind == "image":
+        return [array_of("uint8", (2, 3 + i, 3), seed + i) for i in range(COUNT)]
+    rows: list[bytes] = array_of("variable_length_bytes", (COUNT,), seed).tolist()
+    texts = [row.decode("latin-1") for row in rows]
+    made: dict[str, list[Any]] = {
+        "bytes": rows,
+        "text": texts,
+        "texts": [texts[:i] for i in range(COUNT)],
+    }
+    return made[kind]
 
 
 EVERY_COLUMN = [

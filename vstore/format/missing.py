@@ -54,7 +54,7 @@ def _flat(mask: NDArray[Any]) -> Mask:
     if mask.dtype.names is None:
         return mask
     fields = np.stack([_flat(mask[name]) for name in mask.dtype.names])
-    whole: Mask = fields.all(axis=0)
+    whole: Mask = np.asarray(fields.all(axis=0))
     if (fields.any(axis=0) != whole).any():
         raise InvalidInputError(
             "records are there or missing as a whole; some of these are masked in part",
