@@ -103,7 +103,7 @@ MEMBERS = {
     "vstore.TransactionIndexer": "get items keys values",
     "vstore.TransactionTable": (
         "add_column append assign attributes cast columns compact delete drop_column extend "
-        "get items key_kind keys loc path position reindex rename_column sample_keys "
+        "get has_key items key_kind keys loc path position reindex rename_column sample_keys "
         "set_attributes values"
     ),
     "vstore.Use": "value",

@@ -93,6 +93,18 @@ def test_a_key_of_no_sample(table: Any, keys: str | None) -> None:
             table.loc[wanted]
 
 
+def test_many_keys_are_asked_for_at_once(table: Any, keys: str | None) -> None:
+    wanted = [KEYS[keys][7], OTHERS[keys], KEYS[keys][0]]
+    assert table.has_key(wanted).tolist() == [True, False, True]
+    assert [table.has_key(key) for key in wanted] == [True, False, True]
+    assert [key in table.loc for key in wanted] == [True, False, True]
+    assert table.has_key([]).tolist() == []
+    if keys in ("int", None):
+        assert table.has_key(np.array(wanted)).tolist() == [True, False, True]
+    with pytest.raises(vstore.InvalidInputError):
+        table.has_key([None])
+
+
 @pytest.mark.parametrize("key", [None, 1.5, b"k1", True, (), {}])
 def test_what_is_no_key_is_not_in_it(table: Any, key: Any) -> None:
     assert key not in table.loc
@@ -159,3 +171,15 @@ def test_iterating_takes_a_request_for_many_samples() -> None:
         assert "sample 17" in tx.table("t").loc
         assert "sample x" not in tx.table("t").loc
     assert len(store.requests) < 8
+
+
+def test_the_history_of_a_sample_that_never_was() -> None:
+    repository, _ = committed_table(COLUMNS, samples(3), keys="str", sample_keys=["a", "b", "c"])
+    with repository.transaction("main", message="Delete") as tx:
+        tx["t"].delete(keys=["a"])
+    assert next(repository.log(path="t", sample="a")).message == "Delete"
+    for path, key in (("t", "z"), ("t/text", "z"), ("nowhere", "a")):
+        with pytest.raises(vstore.NotFoundError):
+            list(repository.log(path=path, sample=key))
+        with pytest.raises(vstore.NotFoundError):
+            repository.blame(path, key)

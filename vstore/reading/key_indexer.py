@@ -117,6 +117,13 @@ class KeyIndexer(Lookup[SampleKey, Sample]):
         return f"<{self._table.key_kind or 'no'} keys of {self._table!r}>"
 
 
+def has_key(table: _KeyedTable, key: Any) -> Any:
+    """Return whether a sample has a key; a mask for a list of keys."""
+    if not isinstance(key, list | np.ndarray):
+        return bool(table.find_rows([key])[0] >= 0)
+    return table.find_rows(as_list(key, path=table.path)) >= 0
+
+
 def rows_of(table: _KeyedTable, keys: Any) -> StoredRows:
     """Return where in storage the samples with some keys are, or raise `NotFoundError`."""
     listed = as_list(keys, path=table.path)

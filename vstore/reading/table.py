@@ -12,7 +12,7 @@ from vstore.format.table.sample_keys import SampleKey
 from vstore.format.zarr.metadata import ArrayMetadata
 from vstore.format.zarr.selection import SelectMany, SelectOne
 from vstore.reading.column import Column, column_not_found
-from vstore.reading.key_indexer import KeyIndexer
+from vstore.reading.key_indexer import KeyIndexer, has_key
 from vstore.reading.named_columns import NamedColumns
 from vstore.reading.stored_table import StoredTable
 
@@ -98,9 +98,17 @@ class Table(NamedColumns[Column]):
         """Return where the samples with some keys are, or raise `NotFoundError`."""
         return self._internals.positions(keys)
 
-    def has_key(self, key: SampleKey) -> bool:
-        """Return whether a sample has this key."""
-        return bool(self._internals.find_rows([key])[0] >= 0)
+    @overload
+    def has_key(self, key: SampleKey) -> bool: ...
+    @overload
+    def has_key(self, key: list[Any] | NDArray[Any]) -> NDArray[np.bool_]: ...
+    def has_key(self, key: Any) -> Any:
+        """Return whether a sample has this key; for a list of keys a mask, in one lookup.
+
+        Raises:
+            InvalidInputError: a key is of the wrong kind.
+        """
+        return has_key(self._internals, key)
 
     def metadata(self, name: str) -> ArrayMetadata:
         """Return the Zarr v3 metadata of a column."""

@@ -69,12 +69,28 @@ def _touching(access: Access, revision: str | None, wanted: Wanted) -> Iterator[
     found = commits_between(starts, excluded, access.fetcher.commit)
     if wanted.path is None:
         return found
-    states = (
-        node_states.NodeStates(access.fetcher, wanted.path)
-        if wanted.sample is None
-        else node_states.SampleStates(access.fetcher, wanted.path, wanted.sample, starts[-1])
-    )
-    return (commit for commit in found if is_touched(commit, states))
+    if wanted.sample is None:
+        nodes = node_states.NodeStates(access.fetcher, wanted.path)
+        return (commit for commit in found if is_touched(commit, nodes))
+    samples = node_states.SampleStates(access.fetcher, wanted.path, wanted.sample, starts[-1])
+    return _of_a_sample(found, samples)
+
+
+def _of_a_sample(commits: Iterator[Commit], states: node_states.SampleStates) -> Iterator[Commit]:
+    """Yield the commits that touched a sample, or raise where it was in none of them."""
+    was_there, commit = False, None
+    for commit in commits:
+        if is_touched(commit, states):
+            was_there = True
+            yield commit
+        elif not was_there:
+            was_there = states(commit.id) is not None
+    if commit is not None and not was_there:
+        raise _no_sample(states.sample, states.path)
+
+
+def _no_sample(sample: object, path: str) -> NotFoundError:
+    return NotFoundError(f"there is no sample {sample!r} at {path!r}", code="sample-not-found")
 
 
 def blame(
@@ -90,7 +106,7 @@ def blame(
         return last_changed_each(start, access.fetcher.commit, states)
     found = last_changed(start, access.fetcher.commit, states)
     if found is None:
-        raise NotFoundError(f"there is no sample {sample!r} at {path!r}", code="sample-not-found")
+        raise _no_sample(sample, path)
     return found
 
 

@@ -207,6 +207,9 @@ class Repository:
                 sample, given by key, or by position in a table without keys.
             skip: skip this many of these commits first.
             limit: yield at most this many.
+
+        Raises:
+            NotFoundError: the sample is in none of the commits; raised at their end.
         """
         wanted = browsing.Wanted(path=path, sample=sample, skip=skip, limit=limit)
         return browsing.log(self._access, revision, wanted)

@@ -18,7 +18,7 @@ from vstore.format.table.names import KEYS
 from vstore.format.table.sample_keys import SampleKey, as_list
 from vstore.format.table.specs import ColumnSpec
 from vstore.format.zarr.selection import SelectMany, SelectOne, split
-from vstore.reading.key_indexer import rows_of
+from vstore.reading.key_indexer import has_key, rows_of
 from vstore.reading.named_columns import NamedColumns
 from vstore.writing.assignments import Assignment, assignments
 from vstore.writing.batches import (
@@ -156,6 +156,18 @@ class TransactionTable(NamedColumns[TransactionColumn]):
         """Return where the sample with this key is, or raise `NotFoundError`."""
         row = rows_of(StagedSamples(self, self._internals.usable_arrays), [key])
         return int(self._internals.held.rows.position(row)[0])
+
+    @overload
+    def has_key(self, key: SampleKey) -> bool: ...
+    @overload
+    def has_key(self, key: list[Any] | NDArray[Any]) -> NDArray[np.bool_]: ...
+    def has_key(self, key: Any) -> Any:
+        """Return whether a sample has this key now; for a list of keys a mask, in one lookup.
+
+        Raises:
+            InvalidInputError: a key is of the wrong kind.
+        """
+        return has_key(StagedSamples(self, self._internals.usable_arrays), key)
 
     def sample_keys(self) -> NDArray[Any]:
         """Return the samples' keys in order; positions where the samples have no keys."""

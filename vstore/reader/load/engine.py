@@ -13,7 +13,6 @@ from itertools import chain
 from typing import Any, TypeVar
 
 import numpy as np
-from numpy.typing import NDArray
 
 from vstore.format.numbers import Positions
 from vstore.format.table.flat import Flat
