@@ -342,8 +342,9 @@ BUGS = (
         "is_loaded = self._goes_on(cursor, worker, workers)", "is_loaded = False",
     ),
     _bug(
-        "a forked rank shares its place with the others", ("tests/torch/test_ranks_as_processes.py",),
-        "vstore/torch/sharing.py", "if not is_starting_worker():\n        for", "if False:\n        for",
+        "a forked rank shares its place with the others",
+        ("tests/torch/test_ranks_as_processes.py",), "vstore/torch/sharing.py",
+        "if not is_starting_worker():\n        for", "if False:\n        for",
     ),
     _bug(
         "a pickled dataset shares its place with the original",
