@@ -219,6 +219,7 @@ Path(url, "refs", "stashes", "x.json").write_text("{}")
 )  # fmt: skip
 EXPLAINED = [kind for kind in Kind if kind.name not in ("OTHER", "MISSING", "RANGE")]
 ELSEWHERE = {
+    "batches-of-batches",
     "batches-unknown",
     "branch-contended",
     "chunk-too-large",
@@ -233,6 +234,7 @@ ELSEWHERE = {
     "memory-of-another-process",
     "name-taken",
     "no-guarantee",
+    "not-by-position",
     "not-nestable",
     "objects-deleted",
     "ref-moved",

@@ -1,11 +1,12 @@
 """The reader that NumPy and JAX programs use."""
 
 from collections.abc import Iterator, Sequence
-from typing import Any, Unpack
+from typing import Any, NoReturn, Unpack
 
 import numpy as np
 from numpy.typing import NDArray
 
+from vstore.errors import InvalidInputError
 from vstore.faces import exported_from
 from vstore.reader.options import Choices, ReadOptions, as_integer
 from vstore.reader.passes import LocalPlace, Passes
@@ -120,6 +121,10 @@ class Reader:
         """Return how many batches an epoch has."""
         return len(self._stream)
 
+    def __getitem__(self, index: Any) -> NoReturn:
+        """Raise `InvalidInputError`: it gives batches in a stream."""
+        raise not_by_position("a Reader", index)
+
     def __iter__(self) -> Iterator[Any]:
         """Return the batches of the next epoch, or of the rest of one after `load_state_dict`."""
         choice, upcoming = self._passes.place.read()
@@ -171,3 +176,14 @@ class Reader:
     def statistics(self) -> ReaderStatistics:
         """What reading has cost so far."""
         return self._stream.statistics()
+
+
+def not_by_position(what: str, index: Any) -> InvalidInputError:
+    """Return what to raise where something that streams is asked for a sample, or wrapped."""
+    return InvalidInputError(
+        f"{what} gives batches or samples one after the other, and none by position: {index!r}",
+        code="not-by-position",
+        hint="iterate over it. A DataLoader takes a `vstore.torch.StreamingDataset`, and where it "
+        "chooses positions itself, as a Subset or a sampler does, "
+        "`vstore.torch.make_torch_dataset(table)`",
+    )

@@ -4,7 +4,7 @@ import sys
 from collections.abc import Iterator
 from typing import Any
 
-from torch.utils.data import Subset, default_collate
+from torch.utils.data import ChainDataset, Subset, default_collate
 from torch.utils.data._utils.fetch import _IterableDatasetFetcher, _MapDatasetFetcher
 from torch.utils.data.dataloader import _BaseDataLoaderIter
 
@@ -18,14 +18,20 @@ def refuse_batching() -> None:
     """Raise if what iterates over the caller would make batches of its batches.
 
     Raises:
-        InvalidInputError: that is a `DataLoader` with a batch size, or one of Accelerate's.
+        InvalidInputError: that is a `DataLoader` with a batch size, or one of Accelerate's, be
+            it through a `ChainDataset`.
     """
-    caller = sys._getframe(2).f_locals.get("self")  # noqa: SLF001 - a DataLoader does not say it
+    frame: Any = sys._getframe(2)  # noqa: SLF001 - a DataLoader does not say it
+    while isinstance(frame.f_locals.get("self"), ChainDataset) and frame.f_back is not None:
+        frame = frame.f_back
+    caller = frame.f_locals.get("self")
     batches = isinstance(caller, _IterableDatasetFetcher) and caller.auto_collation
     if batches or type(caller).__name__ == "IterableDatasetShard":
         raise InvalidInputError(
-            "the dataset makes whole batches, and the DataLoader would make batches of them: give "
-            "it batch_size=None, or make the dataset with batch_size=None for single samples"
+            "the dataset makes whole batches, and the DataLoader would make batches of them",
+            code="batches-of-batches",
+            hint="give the DataLoader `batch_size=None`, or make the dataset with "
+            "`batch_size=None`, for single samples",
         )
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import closing
 from dataclasses import astuple, replace
-from typing import Any, Self, Unpack
+from typing import Any, NoReturn, Self, Unpack
 
 import torch
 from numpy.typing import NDArray
@@ -17,6 +17,7 @@ from vstore.reader.options import Choices, ReadOptions, as_integer
 from vstore.reader.passes import LocalPlace, Passes
 from vstore.reader.plan.cursor import Cursor, decode_state, encode_state
 from vstore.reader.plan.progress import Progress
+from vstore.reader.reader import not_by_position
 from vstore.reader.statistics import ReaderStatistics
 from vstore.reader.stream import Stream
 from vstore.torch.ranks import Alike, rank_and_world_size
@@ -129,6 +130,10 @@ class Loader:
         """Return how many batches, or samples, an epoch has on this rank."""
         self._settle_ranks()
         return len(self._stream)
+
+    def __getitem__(self, index: Any) -> NoReturn:
+        """Raise `InvalidInputError`: it gives batches in a stream."""
+        raise not_by_position("a Loader", index)
 
     def __iter__(self) -> Iterator[Any]:
         """Return the batches of the next epoch, or of the rest of one after `load_state_dict`."""

@@ -4,7 +4,7 @@ import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Any, Unpack
+from typing import TYPE_CHECKING, Any, NoReturn, Unpack
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +18,7 @@ from vstore.reader.options import Choices, ReadOptions, as_integer
 from vstore.reader.passes import Passes
 from vstore.reader.plan.cursor import Cursor, decode_state, encode_state
 from vstore.reader.progress import progress_bar
+from vstore.reader.reader import not_by_position
 from vstore.reader.statistics import ReaderStatistics
 from vstore.torch.board import Board
 from vstore.torch.callers import asked_at_once, is_shared_out, refuse_batching
@@ -138,6 +139,10 @@ class StreamingDataset(IterableDataset[Any]):
         """Return how many batches an epoch has on each rank."""
         self._settle_ranks()
         return len(self._stream)
+
+    def __getitem__(self, index: Any) -> NoReturn:
+        """Raise `InvalidInputError`: a stream has no positions."""
+        raise not_by_position("a StreamingDataset", index)
 
     def __iter__(self) -> Iterator[Any]:
         """Return the batches of the next epoch, or of the rest of one after `load_state_dict`.
