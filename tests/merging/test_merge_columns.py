@@ -1,5 +1,6 @@
 """Merging the columns of a table: each test is named for the behaviour it holds."""
 
+from itertools import pairwise
 from typing import Any
 from uuid import uuid4
 
@@ -269,8 +270,29 @@ def test_picking_what_made_a_column_that_was_renamed_since_makes_no_second_one()
         repo.cherry_pick("main~1", into="main")
     repo.cherry_pick("main~1", into="main", resolve="theirs")
     found = repo.checkout("main")["t"]
-    assert list(found.columns) == ["m"]
-    assert found["m"][:].tolist() == [1, 2]
+    assert list(found.columns) == ["n"]
+    assert found["n"][:].tolist() == [1, 2]
+
+
+@pytest.mark.parametrize("swap", [False, True])
+@pytest.mark.parametrize("winner", ["ours", "theirs"])
+def test_a_column_that_both_made_and_one_renamed_is_a_conflict(
+    repo: Repository, winner: Any, *, swap: bool
+) -> None:
+    sides = [["score"], ["score", "points"]][:: -1 if swap else 1]
+    repo.branches.create("side", at="main")
+    for branch, names in zip(("main", "side"), sides, strict=True):
+        with repo.transaction(branch, message="Make") as tx:
+            make("score", "int64", [1, 2, 3, 4])(tx)
+        for old, new in pairwise(names):
+            with repo.transaction(branch, message="Rename") as tx:
+                tx["t"].rename_column(old, new)
+    (conflict,) = refused(repo).conflicts
+    assert (conflict.kind, conflict.ours, conflict.theirs) == ("schema", sides[0][-1], sides[1][-1])
+    repo.merge("side", into="main", resolve=winner)
+    name = sides[winner == "theirs"][-1]
+    assert sorted(repo.checkout("main")["t"].columns) == sorted(["n", "word", name])
+    assert column(repo, name) == [1, 2, 3, 4]
 
 
 @pytest.mark.parametrize("is_optional", [False, True])

@@ -53,3 +53,20 @@ def test_a_sample_restored_on_one_side_comes_back_in_its_place() -> None:
     found: Any = table_of(repository)
     assert found.sample_keys().tolist() == ["a", "b", "c"]
     assert (found["x"][:] == np.array([1, 2, 3])).all()
+
+
+def test_samples_without_keys_that_are_there_already_are_not_picked_again() -> None:
+    repository, _ = committed_table(X, {"x": [1]})
+    with repository.transaction("main", message="Add") as tx:
+        tx["t"].append({"x": 2})
+    with pytest.raises(vstore.ConflictError) as caught:
+        repository.cherry_pick("main", into="main")
+    assert caught.value.code == "nothing-to-do"
+    repository.branches.create("side", at="main~1")
+    with repository.transaction("side", message="Add more") as tx:
+        tx["t"].append({"x": 3})
+    repository.merge("main", into="side")
+    with pytest.raises(vstore.ConflictError) as caught:
+        repository.cherry_pick("main", into="side")
+    assert caught.value.code == "nothing-to-do"
+    assert table_of(repository, "side")["x"][:].tolist() == [1, 3, 2]

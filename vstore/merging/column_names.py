@@ -25,7 +25,7 @@ class ColumnNames:
         """Rename what theirs renamed, all at once."""
         wanted: dict[str, str] = {}
         for column in self.columns:
-            if all(column.presence):
+            if column.ours is not None and column.theirs is not None:
                 self._want(column, wanted)
         infos = self.sides.staged.stored.infos
         moves = settle(wanted, infos.__contains__, self._make_room)
@@ -35,7 +35,7 @@ class ColumnNames:
                 column.name = moves.get(column.ours, column.ours)
 
     def _want(self, column: MergedColumn, wanted: dict[str, str]) -> None:
-        base, ours, theirs = column.base or "", column.ours or "", column.theirs or ""
+        base, ours, theirs = column.base, column.ours or "", column.theirs or ""
         found = verdict(base, ours, theirs)
         if found is Verdict.THEIRS:
             wanted[ours] = theirs
@@ -46,10 +46,16 @@ class ColumnNames:
             check_column_name(name)
             wanted[ours] = name
 
-        note = f"renamed to {ours!r} in ours and to {theirs!r} in theirs"
+        def as_it_was() -> None:
+            if base is not None:
+                wanted[ours] = base
+            else:
+                self._leave(column, ours, None)
+
+        note = f"called {ours!r} in ours and {theirs!r} in theirs"
         self.sides.conflicts.add(
-            Conflict(f"{self.sides.path}/{base}", "schema", None, base, ours, theirs, note),
-            Answers(lambda: value(theirs), lambda: value(base), value),
+            Conflict(f"{self.sides.path}/{base or ours}", "schema", None, base, ours, theirs, note),
+            Answers(lambda: value(theirs), as_it_was, value),
         )
 
     def _make_room(self, old: str, new: str) -> dict[str, str] | None:

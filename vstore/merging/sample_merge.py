@@ -110,9 +110,12 @@ class SampleMerge:
     def _twins(self, added: StoredRows) -> Samples:
         """Return samples that both sides added or brought back."""
         if self.sides.theirs.key_kind is None:
-            back = added[added < self.sides.in_place]
+            is_old = added < self.sides.in_place
+            back = added[is_old]
             back = back[self.sides.ours.rows.are_live(back)]
-            return Samples(None, back, back, back)
+            taken = self.sides.taken_in(added[~is_old])
+            ours = np.concatenate([back, taken.result])
+            return Samples(None, ours, np.concatenate([back, taken.theirs]), ours)
         mine = self.sides.o.alignment.added
         by_key = dict(zip(sample_names(self.sides.ours, mine), mine.tolist(), strict=True))
         keys = sample_names(self.sides.theirs, added) if by_key else []

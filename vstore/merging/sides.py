@@ -33,12 +33,20 @@ class Sides:
     ours: Digest | None
     theirs: Digest | None
     grafts: Grafts = field(default_factory=dict)
+    may_be_in_ours: bool = False
+    """Whether ours may descend from theirs, as where a commit is picked again."""
 
     def lineage(self, fetcher: Fetcher, side: Digest | None) -> Lineage | None:
         """Return how the base and one of the sides are related in history."""
         if self.base is None or side is None:
             return None
         return Lineage(fetcher, self.base, side, self.grafts)
+
+    def between(self, fetcher: Fetcher) -> Lineage | None:
+        """Return how theirs and ours are related, where ours may descend from it."""
+        if self.ours is None or self.theirs is None or not self.may_be_in_ours:
+            return None
+        return Lineage(fetcher, self.theirs, self.ours, self.grafts)
 
 
 @dataclass(frozen=True)
@@ -171,6 +179,8 @@ class TableSides:
     staged: StagedTable
     conflicts: Conflicts
     lineages: tuple[Lineage | None, Lineage | None] = (None, None)
+    between: Lineage | None = None
+    """How ours and theirs are related, where one may descend from the other."""
 
     @cached_property
     def o(self) -> Side:
@@ -199,6 +209,17 @@ class TableSides:
         ours, theirs = (side.alignment.new_row(base_rows) for side in (self.o, self.t))
         there = (ours >= 0) & (theirs >= 0)
         return Samples(base_rows[there], ours[there], theirs[there], ours[there])
+
+    def taken_in(self, their_rows: StoredRows) -> Samples:
+        """Return those of some samples without keys that ours has from theirs, and still holds."""
+        none = Samples(None, no_rows(), no_rows(), no_rows())
+        if self.between is None or not len(their_rows):
+            return none
+        alignment = align(self.theirs, self.ours, self.between)
+        if not alignment.is_certain:
+            return none
+        rows = alignment.new_row(their_rows)
+        return Samples(None, rows[rows >= 0], their_rows[rows >= 0], rows[rows >= 0])
 
     @cached_property
     def in_place(self) -> int:

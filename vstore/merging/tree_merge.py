@@ -251,6 +251,7 @@ class TreeMerge:
             self.staged.table(path),
             self.conflicts,
             (self._lineage(self.commits.ours), self._lineage(self.commits.theirs)),
+            self.commits.between(self.fetcher),
         )
         if sides.is_certain:
             SampleMerge(sides, SchemaMerge(sides).run()).run()

@@ -47,7 +47,8 @@ class Rewriter:
         """
         document = self.fetcher.commit(picked)
         base = self._parent(picked, parent)
-        made = self._replay(Sides(base, self.branch.commit, picked), document, resolve)
+        sides = Sides(base, self.branch.commit, picked, may_be_in_ours=True)
+        made = self._replay(sides, document, resolve)
         if made is None:
             raise ConflictError(
                 f"the changes of {picked[:12]} are on {self.branch.name!r} already",
