@@ -182,6 +182,20 @@ def test_a_table_made_where_another_was(repo: Repository) -> None:
     assert held(repo) == {"t": {"a": [7], "b": [7]}, "old/t": CHANGED, "u": TABLE}
 
 
+def test_a_table_moved_to_where_theirs_makes_another_and_changed_there(repo: Repository) -> None:
+    def make_another(tx: Transaction) -> None:
+        tx.create_table("g/t", SPEC, keys="str").extend({"a": [7], "b": [7]}, keys=["x"])
+
+    change(repo, move("t", "g/t"), both(set_one(), make_another))
+    with pytest.raises(ConflictError):
+        repo.merge("side", into="main")
+    repo.merge("side", into="main", resolve="ours")
+    assert held(repo) == {"g/t": CHANGED, "u": TABLE}
+    repo.undo("main")
+    repo.merge("side", into="main", resolve="theirs")
+    assert held(repo) == {"t": CHANGED, "g/t": {"a": [7], "b": [7]}, "u": TABLE}
+
+
 def resolved(repo: Repository, choice: Choice) -> dict[str, Any]:
     with pytest.raises(ConflictError):
         repo.merge("side", into="main")

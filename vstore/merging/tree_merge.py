@@ -1,8 +1,7 @@
 """Three-way merge of trees: nodes that one side alone changed are taken whole."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cache, cached_property
 from typing import Any
 
 import msgspec
@@ -50,7 +49,7 @@ class TreeMerge:
     theirs: Tree
     staged: StagedTree
     conflicts: Conflicts
-    _moved: Mapping[str, str] = field(init=False, default_factory=dict)
+    _moved: dict[str, str] = field(init=False, default_factory=dict)
 
     def run(self) -> None:
         """Merge every node that theirs changed; conflicts go to `conflicts`."""
@@ -148,6 +147,7 @@ class TreeMerge:
         def put(node: Node | None, place: str | None) -> None:
             if place is not None and self.staged.nodes.find(place) is None:
                 self.staged.move(path, place)
+                self._moved[path] = place
             self.staged.put_node(path, node)
 
         note = "made in theirs where ours has something else"
@@ -263,6 +263,7 @@ class TreeMerge:
         return self.commits.lineage(self.fetcher, side)
 
     def _open(self, tree: Tree, path: str, node: GroupNode) -> StoredTable:
+        @cache
         def open_array(name: str) -> StoredArray:
             child = tree.child(node, name) if name in node.children else None
             if not isinstance(child, ArrayNode):
