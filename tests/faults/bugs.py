@@ -5,6 +5,7 @@ They are put into a copy, one at a time, to see that the suite notices: `injecti
 
 from tests.faults.edits_of_source import Bug, Edit
 from tests.faults.edits_of_source import bug as _bug
+from tests.faults.merge_bugs import MERGE_BUGS
 from tests.faults.value_bugs import VALUE_BUGS
 
 LOCAL = "vstore/storage/local.py"
@@ -272,15 +273,6 @@ BUGS = (
         "require_limit(size.at_most if size.declared is None else size.declared, limit)", "pass",
     ),
     _bug(
-        "deleted here and changed there is no conflict", ("tests/merging/test_merge_samples.py",),
-        "vstore/merging/*.py", "contested = self._changed_among(gone, self.sides.o)",
-        "contested = no_rows()",
-    ),
-    _bug(
-        "of two values of one sample, ours is taken", ("tests/merging/test_merge_samples.py",),
-        "vstore/merging/*.py", "if collide.any():", "if False:",
-    ),
-    _bug(
         "a ref is deleted without a tombstone", ("tests/faults/test_deleting_refs.py",),
         "vstore/history/tombstones.py",
         "buried = self._store.compare_and_swap(key, tombstone, version)", "buried = version",
@@ -468,11 +460,6 @@ BUGS = (
         "max(1, int(PART_SECONDS / max(1e-9, self._seconds)))", "1 << 30",
     ),
     _bug(
-        "samples added on both sides lose their values in a column of one side",
-        ("tests/merging/test_merge_columns.py",), "vstore/merging/cell_merge.py",
-        "(False, True): _take", "(False, True): _leave",
-    ),
-    _bug(
         "what could not be uploaded is forgotten by the next try", AGAIN,
         "vstore/writing/packs.py", "            self._failed.append(upload)", "            pass",
     ),
@@ -500,4 +487,5 @@ BUGS = (
         "self._staging.writer.upload(object_keys.index(name), page)", "pass",
     ),
     *VALUE_BUGS,
+    *MERGE_BUGS,
 )  # fmt: skip

@@ -1,0 +1,226 @@
+"""Bugs in the rules of merging, and in what is read of samples that nobody set."""
+
+from tests.faults.edits_of_source import bug
+
+ANSWERS = ("tests/merging/test_answers.py",)
+ATTRIBUTES = ("tests/merging/test_merge_attributes.py",)
+CASTS = ("tests/merging/test_merge_casts.py",)
+COLUMNS = ("tests/merging/test_merge_columns.py",)
+GUIDE = ("tests/merging/test_guide.py",)
+MISSING = ("tests/merging/test_merge_missing.py",)
+NAMES = ("tests/merging/test_merge_names.py",)
+RESTORED = ("tests/merging/test_restored_samples.py",)
+SAMPLES = ("tests/merging/test_merge_samples.py",)
+
+RULES = "vstore/merging/rules.py"
+CELLS = "vstore/merging/cells.py"
+CELL_MERGE = "vstore/merging/cell_merge.py"
+FORM_MERGE = "vstore/merging/form_merge.py"
+SAMPLE_MERGE = "vstore/merging/sample_merge.py"
+SIDES = "vstore/merging/sides.py"
+COLUMN_NAMES = "vstore/merging/column_names.py"
+SCHEMA_MERGE = "vstore/merging/schema_merge.py"
+CONFLICTS = "vstore/merging/conflicts.py"
+
+MERGE_BUGS = (
+    bug(
+        "deleted here and changed there is no conflict", ("tests/merging/test_merge_samples.py",),
+        "vstore/merging/*.py", "contested = self._changed_among(gone, self.sides.o)",
+        "contested = no_rows()",
+    ),
+    bug(
+        "of two values of one sample, ours is taken", ("tests/merging/test_merge_samples.py",),
+        "vstore/merging/*.py", "if collide.any():", "if False:",
+    ),
+    bug(
+        "samples added on both sides lose their values in a column of one side",
+        ("tests/merging/test_merge_columns.py",), CELL_MERGE,
+        "(False, True): _take", "(False, True): _leave",
+    ),
+    bug(
+        "what both sides changed is theirs",
+        ATTRIBUTES, RULES,
+        "return Verdict.THEIRS if same(base, ours) else Verdict.CONFLICT",
+        "return Verdict.THEIRS",
+    ),
+    bug(
+        "1, 1.0 and true are one attribute",
+        ATTRIBUTES, "vstore/format/document.py",
+        "if type(one) is not type(other):",
+        "if isinstance(one, str) is not isinstance(other, str):",
+    ),
+    bug(
+        "a change of an attribute's type is none",
+        ATTRIBUTES, "vstore/format/tree.py",
+        'return one == other and is_same(one.get("attributes"), other.get("attributes"))',
+        "return one == other",
+    ),
+    bug(
+        "an attribute that theirs removed becomes null",
+        ATTRIBUTES, "vstore/merging/attributes.py",
+        "self.store(rest if state is _ABSENT else rest | {name: state})",
+        "self.store(rest | {name: None if state is _ABSENT else state})",
+    ),
+    bug(
+        "nothing says where attributes are NaN",
+        ATTRIBUTES, "vstore/format/zarr/attributes.py",
+        "    if places:\n        stored",
+        "    if False:\n        stored",
+    ),
+    bug(
+        "what lies under missing samples is compared alone",
+        MISSING, CELLS,
+        "apart: Mask = (mine != others) | (mine & others & differing)",
+        "apart: Mask = differing",
+    ),
+    bug(
+        "a sample that is missing in theirs is filled",
+        MISSING, CELLS,
+        "            made[VALID_SUFFIX] = there\n",
+        "            made[VALID_SUFFIX] = there | True\n",
+    ),
+    bug(
+        "one of two new columns decides whether samples may be missing",
+        MISSING, FORM_MERGE,
+        "return Verdict.OURS if ours.info.optional else verdict(ours, ours, theirs)",
+        "return Verdict.OURS",
+    ),
+    bug(
+        "a cast of theirs is left out",
+        CASTS, FORM_MERGE,
+        "return verdict(Form.of(self.sides.base, column.base), ours, theirs)",
+        "return Verdict.OURS",
+    ),
+    bug(
+        "what a cast cannot hold is no conflict",
+        CASTS, FORM_MERGE,
+        "if found is Verdict.THEIRS and self._take_form(column):",
+        "if found is Verdict.THEIRS and (self._take_form(column) or True):",
+    ),
+    bug(
+        "changes through a cast are not found",
+        CASTS, SIDES,
+        "return self._changes_among(base, name, rows)[0]",
+        "return no_rows()",
+    ),
+    bug(
+        "cells of a column that both sides cast are not compared with the base",
+        CASTS, SIDES,
+        "return self._changes_among(base, name, self.base.rows.live())",
+        "return no_rows(), no_rows()",
+    ),
+    bug(
+        "attributes of a column that was cast are those of the cast",
+        CASTS, FORM_MERGE,
+        "table.set_attributes(attributes, column=column.name)",
+        "pass",
+    ),
+    bug(
+        "another encoding of a column is another form",
+        CASTS, CELLS,
+        'parts = whole["data_type"], whole["shape"][1:], whole["fill_value"]',
+        'parts = whole["data_type"], whole["chunk_grid"], whole["fill_value"]',
+    ),
+    bug(
+        "a sample that was brought back has what its row held before",
+        ANSWERS, CELL_MERGE,
+        "(False, False): _unset",
+        "(False, False): _leave",
+    ),
+    bug(
+        "a value is taken for theirs where there is none to give",
+        ANSWERS, CONFLICTS,
+        "if answers.value is None:",
+        "if answers.value is None and answers.theirs() is not None:",
+    ),
+    bug(
+        "of several bases the first one's answer is taken",
+        ANSWERS, CONFLICTS,
+        "            answers.base()\n",
+        "            pass\n",
+    ),
+    bug(
+        "a new sample of several bases stays as one of them has it",
+        ANSWERS, CELL_MERGE,
+        "self.unmade_samples.add(row)",
+        "pass",
+    ),
+    bug(
+        "a new column of several bases stays as one of them has it",
+        ANSWERS, CELL_MERGE,
+        "self.unmade.add(column.name)",
+        "pass",
+    ),
+    bug(
+        "an array that stores nothing is not compared",
+        ANSWERS, "vstore/merging/array_merge.py",
+        "before = self.ours.node.chunks if self.base is None else self.base.node.chunks",
+        "before = None if self.base is None else self.base.node.chunks",
+    ),
+    bug(
+        "changed here and deleted there is no conflict",
+        SAMPLES, SAMPLE_MERGE,
+        "contested = self._changed_among(np.setdiff1d(removed_o, removed_t), self.sides.t)",
+        "contested = no_rows()",
+    ),
+    bug(
+        "samples that both sides added under one key are two",
+        SAMPLES, SAMPLE_MERGE,
+        "added = np.setdiff1d(added, twins.theirs)",
+        "pass",
+    ),
+    bug(
+        "samples that are brought back are put behind the last",
+        RESTORED, SAMPLE_MERGE,
+        "is_old = added < self.sides.in_place\n        self._restore",
+        "is_old = added < 0\n        self._restore",
+    ),
+    bug(
+        "samples without keys are picked twice",
+        RESTORED, "vstore/repository/rewriting.py",
+        "may_be_in_ours=True",
+        "may_be_in_ours=False",
+    ),
+    bug(
+        "a column that was changed is dropped",
+        COLUMNS, SCHEMA_MERGE,
+        "if not side.touches(base, name):",
+        "if True:",
+    ),
+    bug(
+        "a column that was made anew is taken for new",
+        GUIDE, SCHEMA_MERGE,
+        "if column.name in self._gone:",
+        "if False:",
+    ),
+    bug(
+        "a new name of theirs is left out",
+        NAMES, COLUMN_NAMES,
+        "if found is Verdict.THEIRS:\n            wanted",
+        "if False:\n            wanted",
+    ),
+    bug(
+        "of two new names ours is taken",
+        COLUMNS, COLUMN_NAMES,
+        "if found is not Verdict.CONFLICT:",
+        "if True:",
+    ),
+    bug(
+        "a table that was compacted conflicts with its deletion",
+        GUIDE, SIDES,
+        "            self.alignment.is_certain\n            and not len(self.alignment.removed)",
+        "            False\n            and not len(self.alignment.removed)",
+    ),
+    bug(
+        "the shape of a sample that nobody set is read as it is stored",
+        MISSING, "vstore/format/table/ragged.py",
+        "if not element and not any(shape):",
+        "if False:",
+    ),
+    bug(
+        "one of several samples of a label is found",
+        ("tests/zarr/xarray/test_labels.py",), "vstore/reading/stored_table.py",
+        "self._check_distinct(keys, which[live])",
+        "pass",
+    ),
+)  # fmt: skip
