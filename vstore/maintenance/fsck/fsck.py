@@ -30,6 +30,7 @@ from vstore.maintenance.fsck.lineage import Lineage
 from vstore.maintenance.fsck.pack_check import PackChecker, Verified
 from vstore.maintenance.fsck.reach import Attribution
 from vstore.maintenance.fsck.ref_check import RefsChecked, check_refs, lost_heads
+from vstore.maintenance.fsck.sample_check import check_samples
 from vstore.maintenance.progress import Progress, ProgressStep, silent
 from vstore.reading.fetch import Fetcher
 from vstore.storage.store import Key, ObjectStore
@@ -82,7 +83,8 @@ class FsckOptions:
     listing; `full` reads every byte of every pack that something needs, too, and compares the
     keys of tables at the heads of branches and tags with their index.
     `share`: (n, t) reads the packs of the n-th of t shares only, so that t runs read all.
-    `decode`: decode every chunk as well.
+    `decode`: decode every chunk as well and, with `full`, read every sample at the heads of
+    branches and tags.
     `repair_from`: a copy of the repository from which to restore what is missing or damaged.
     `resume`: go on where an interrupted run with the same options was.
     """
@@ -202,6 +204,8 @@ class _Run:
             self._verify_packs()
         if self.options.mode == "full" and self.options.share is None:
             check_keys(Fetcher(self.store), refs.heads, self.findings)
+            if self.options.decode:
+                check_samples(Fetcher(self.store), refs.heads, self.findings)
         problems = self._attributed()
         return self._report(refs, problems)
 
