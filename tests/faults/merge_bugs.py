@@ -74,8 +74,8 @@ MERGE_BUGS = (
         "apart: Mask = differing",
     ),
     bug(
-        "a sample that is missing in theirs is filled",
-        MISSING, CELLS,
+        "a sample that is missing is filled by a cast",
+        CASTS, CELLS,
         "            made[VALID_SUFFIX] = there\n",
         "            made[VALID_SUFFIX] = there | True\n",
     ),
