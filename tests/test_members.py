@@ -118,6 +118,7 @@ MEMBERS = {
         "chunks_found chunks_loaded disk_hits hedged nbytes requests samples_skipped total "
         "waited_seconds"
     ),
+    "vstore.reader.Regions": "arrays shape starts",
     "vstore.reader.Windows": "checked count index positions valid",
     "vstore.storage.CountingStore": (
         "compare_and_swap count delete delete_if_version depth get get_range get_versioned "

@@ -456,6 +456,21 @@ BUGS = (
         '"" if options.lengths is None else digest_of(options.lengths.tobytes())', '""',
     ),
     _bug(
+        "a region that reaches into the next chunk gets none of it",
+        ("tests/reader/test_regions.py",), "vstore/reader/plan/regions.py",
+        "(start + size - 1) // chunk + 1)", "start // chunk + 1)",
+    ),
+    _bug(
+        "what was decoded for other regions is not put in",
+        ("tests/reader/test_regions.py",), "vstore/reader/load/regions.py",
+        "kept.setdefault(part.region, []).append((chunk, part))", "pass",
+    ),
+    _bug(
+        "a state fits regions of another shape",
+        ("tests/reader/test_regions.py",), "vstore/reader/source.py",
+        "parts.append(self.regions.shape)", "pass",
+    ),
+    _bug(
         "a costly batch is not divided", TRANSFORMS, TRANSFORMING,
         "max(1, int(PART_SECONDS / max(1e-9, self._seconds)))", "1 << 30",
     ),

@@ -6,6 +6,7 @@ from vstore.reader.packing import packed
 from vstore.reader.plan.drawing import balanced
 from vstore.reader.plan.packs import Packed
 from vstore.reader.reader import Reader
+from vstore.reader.regions import Regions, regions
 from vstore.reader.splitting import split
 from vstore.reader.statistics import ReaderStatistics
 from vstore.reader.windows import Windows, windows
@@ -16,9 +17,11 @@ __all__ = [
     "ReadOptions",
     "Reader",
     "ReaderStatistics",
+    "Regions",
     "Windows",
     "balanced",
     "packed",
+    "regions",
     "split",
     "windows",
 ]

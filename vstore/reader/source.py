@@ -1,6 +1,6 @@
 """What is read: columns of equal length, and some of their samples."""
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from multiprocessing.context import get_spawning_popen
@@ -10,7 +10,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from vstore.errors import InvalidInputError, NotFoundError
+from vstore.errors import InvalidInputError
 from vstore.faces import internals
 from vstore.format.digest import digest_of
 from vstore.format.numbers import Ints, Positions
@@ -18,12 +18,21 @@ from vstore.format.table.names import VALID_SUFFIX
 from vstore.reader.joining import at_keys, matched
 from vstore.reader.key_column import KeyColumn, sample_keys
 from vstore.reader.load.channel import Channel
-from vstore.reader.load.session import Geometry, PackSelection, Selection, Wanted, stored_array
+from vstore.reader.load.session import (
+    Geometry,
+    PackSelection,
+    RegionSelection,
+    Selection,
+    Wanted,
+    stored_array,
+)
+from vstore.reader.named import column_not_found, columns_of
 from vstore.reader.packing import check_packed, segments
 from vstore.reader.plan.packs import Packed, fingerprint
+from vstore.reader.plan.regions import home_chunks
+from vstore.reader.regions import REGION_START, Regions, size_in, starts_of
 from vstore.reader.windows import WINDOW, WINDOW_VALID, Windows, resolved
 from vstore.reading.column import Column
-from vstore.reading.snapshot import Snapshot
 from vstore.reading.stored_table import StoredTable
 from vstore.reading.table import Table
 
@@ -43,6 +52,8 @@ class Source:
     """The samples' keys, where batches have them. The order does not depend on it."""
     packs: Packed | None = None
     """The blocks that samples are, where sequences are packed."""
+    regions: Regions | None = None
+    """The regions that samples are, where arrays are read."""
 
     @classmethod
     def of(
@@ -68,7 +79,8 @@ class Source:
             InvalidInputError: there is no column, or they differ in length and have no keys.
             NotFoundError: there is no column of a name, or no sample with a key.
         """
-        columns = _columns(data, names)
+        columns = columns_of(data, names)
+        of_arrays = data if isinstance(data, Regions) else None
         known: dict[str, NDArray[Any]] = {}
         packs: Packed | None = None
         if keys is not None:
@@ -86,7 +98,10 @@ class Source:
             }
         if packs is not None:
             check_packed(columns, places, packs)
-        found = cls(columns, _selections(columns, places, packs), known, packs=packs)
+        if of_arrays is not None:
+            known |= {REGION_START: _starts(of_arrays, next(iter(places.values())))}
+        selections = _selections(columns, places, packs or of_arrays)
+        found = cls(columns, selections, known, packs=packs, regions=of_arrays)
         if key_label is not None:
             found = replace(found, keys=found._key_column(key_label))
         if not len(found) and (rows is not None or keys is not None):
@@ -115,7 +130,9 @@ class Source:
     @cached_property
     def geometry(self) -> Geometry:
         """How the columns are best read together."""
-        return Geometry.of(self.columns)
+        if self.regions is None:
+            return Geometry.of(self.columns)
+        return _geometry(self.regions, list(self.columns))
 
     def _key_column(self, label: str) -> KeyColumn:
         if self.packs is not None:
@@ -186,6 +203,10 @@ class Source:
         name = column or next(iter(self.columns))
         row = self.selections[name].locate(np.array([position]))
         owner = internals(self.columns[name])
+        if self.regions is not None:
+            start = tuple(self.regions.starts[row[0]].tolist())
+            words = f"the region that begins at {start}"
+            return f"{words} of the array {column!r}" if column else words
         words = f"the sample at position {int(owner.rows.position(row)[0])}"
         if isinstance(owner.table, StoredTable) and owner.table.key_kind is not None:
             words += f" with the key {owner.table.keys_of(row).tolist()[0]!r}"
@@ -213,6 +234,8 @@ class Source:
         parts += [[name, values.tobytes()] for name, values in self.known.items()]
         if self.packs is not None:
             parts.append(fingerprint(self.packs))
+        if self.regions is not None:
+            parts.append(self.regions.shape)
         return digest_of(msgspec.json.encode(parts))
 
 
@@ -228,6 +251,10 @@ def _at_rows(data: Any, columns: Mapping[str, Column], rows: Any) -> _Choice:
     """Return what a choice means."""
     if rows is None:
         return _Choice(None, {})
+    if isinstance(data, Regions) and (callable(rows) or isinstance(rows, Windows | Packed)):
+        raise InvalidInputError(
+            "regions of arrays are chosen by an index, or among the `starts` of `Regions`"
+        )
     if callable(rows):
         rows = rows(_ByName(data.columns if isinstance(data, Table) else columns))
     size = len(next(iter(columns.values())))
@@ -246,22 +273,39 @@ def _at_rows(data: Any, columns: Mapping[str, Column], rows: Any) -> _Choice:
 
 
 def _selections(
-    columns: Mapping[str, Column], places: Mapping[str, Positions | None], packs: Packed | None
+    columns: Mapping[str, Column],
+    places: Mapping[str, Positions | None],
+    made: Packed | Regions | None,
 ) -> dict[str, Selection]:
-    """Return which samples of each column are read."""
+    """Return which samples of each column are read, and what they are made of if not of rows."""
     rows = {name: internals(column).rows for name, column in columns.items()}
-    if packs is None:
+    if isinstance(made, Packed):
+        return {name: PackSelection(rows[name], places[name], made) for name in columns}
+    if made is None:
         return {name: Selection(rows[name], places[name]) for name in columns}
-    return {name: PackSelection(rows[name], places[name], packs) for name in columns}
+    starts = starts_of(made)
+    sizes = {name: size_in(made.arrays[name], made.shape) for name in columns}
+    return {
+        name: RegionSelection(rows[name], places[name], starts, sizes[name]) for name in columns
+    }
 
 
-def _column_not_found(name: str, columns: Iterable[str]) -> NotFoundError:
-    return NotFoundError(
-        f"there is no column {name!r}",
-        code="column-not-found",
-        hint=f"the columns are {', '.join(map(repr, columns))}",
-        column=name,
+def _starts(data: Regions, picked: Positions | None) -> Ints:
+    """Return where each sample begins."""
+    starts = starts_of(data)
+    return starts if picked is None else starts[picked]
+
+
+def _geometry(data: Regions, names: Sequence[str]) -> Geometry:
+    """Return how regions are best read together: those that begin in a chunk, one after another."""
+    arrays = {name: data.arrays[name] for name in names}
+    nbytes = sum(
+        float(np.prod(size_in(array, data.shape), dtype=object) * array.dtype.itemsize)
+        for array in arrays.values()
     )
+    first, array = next(iter(arrays.items()))
+    homes = home_chunks(starts_of(data), array.shape, array.metadata.chunk_shape)
+    return Geometry(first, nbytes, max(1, round(len(homes) / max(1, len(np.unique(homes))))))
 
 
 class _ByName(dict[str, Column]):
@@ -272,78 +316,11 @@ class _ByName(dict[str, Column]):
         return sample_keys(next(iter(self.values())))
 
     def __missing__(self, name: str) -> Column:
-        raise _column_not_found(name, self)
+        raise column_not_found(name, self)
 
 
 def _through(places: Positions | None, picked: Positions | None) -> Positions | None:
     return places if picked is None else picked if places is None else places[picked]
-
-
-_NO_COLUMNS: tuple[type, ...] = (str, bytes, np.ndarray, Snapshot)
-
-
-def _not_readable(what: str) -> InvalidInputError:
-    return InvalidInputError(
-        f"a reader reads a table or columns of a commit, not {what}",
-        code="not-readable",
-        hint="give a table or columns, such as `vstore.checkout(url)['train']`",
-    )
-
-
-def _columns(data: Any, names: Sequence[str] | None) -> dict[str, Column]:
-    found = _by_name(data)
-    if names is not None:
-        wanted = [names] if isinstance(names, str) else list(names)
-        absent = [name for name in wanted if not _is_among(name, found)]
-        if absent:
-            raise _column_not_found(absent[0], found)
-        if len(set(wanted)) != len(wanted):
-            raise InvalidInputError(f"columns names one more than once: {wanted}")
-        found = {name: found[name] for name in wanted}
-    if not found:
-        raise InvalidInputError("there is no column to read")
-    for name, column in found.items():
-        if internals(column).valid is not None and name + VALID_SUFFIX in found:
-            raise InvalidInputError(
-                f"{name + VALID_SUFFIX!r} is the mask of {name!r}, and the name of another column",
-                code="name-taken",
-                hint="give the columns other names, or leave that one out",
-                column=name,
-            )
-    return found
-
-
-def _is_among(name: Any, columns: Mapping[str, Column]) -> bool:
-    return isinstance(name, str) and name in columns
-
-
-def _by_name(data: Any) -> dict[str, Column]:
-    if isinstance(data, Table):
-        return dict(data.columns)
-    columns = [data] if isinstance(data, Column) else data
-    if isinstance(data, _NO_COLUMNS):
-        raise _not_readable(f"{data!r:.100}")
-    named = columns.items() if isinstance(columns, Mapping) else _named(columns)
-    pairs = [(name, _checked(name, column)) for name, column in named]
-    if len(dict(pairs)) != len(pairs):
-        raise InvalidInputError(
-            "two columns have the same name", hint="give a mapping of names to columns"
-        )
-    return dict(pairs)
-
-
-def _named(columns: Any) -> Iterator[tuple[str, Any]]:
-    try:
-        several = iter(columns)
-    except TypeError:
-        raise _not_readable(f"{columns!r:.100}") from None
-    return ((getattr(column, "name", repr(column)), column) for column in several)
-
-
-def _checked(name: Any, column: Any) -> Column:
-    if not isinstance(column, Column):
-        raise _not_readable(f"{name!r:.100}, which is not a column")
-    return column
 
 
 def lengths_of(given: Any, source: Source) -> Ints:

@@ -247,7 +247,7 @@ class Array:
     def __init__(
         self, source: ChunkSource, *, path: str, reopen: Callable[[str], object] | None = None
     ) -> None:
-        self._source = source
+        self._internals = source
         self._path = path
         self._reopen = reopen
 
@@ -264,7 +264,7 @@ class Array:
     @property
     def metadata(self) -> ArrayMetadata:
         """The array's Zarr v3 metadata."""
-        return self._source.metadata
+        return self._internals.metadata
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -298,7 +298,7 @@ class Array:
     def __getitem__(self, index: Any) -> Any:
         """Return what the index picks; see `vstore.reading.array.read`."""
         self._require_usable()
-        return read(self._source, index)
+        return read(self._internals, index)
 
     def _require_usable(self) -> None:
         """Refuse to be read, where that is not possible any more."""

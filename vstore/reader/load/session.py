@@ -1,6 +1,7 @@
 """What one process holds to read some columns: open columns, and memory for their chunks."""
 
 import itertools
+import math
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -10,7 +11,7 @@ from numpy.typing import NDArray
 
 from vstore.errors import InvalidInputError
 from vstore.faces import internals
-from vstore.format.numbers import Positions, StoredRows
+from vstore.format.numbers import Ints, Positions, StoredRows
 from vstore.format.table.kinds import ColumnInfo
 from vstore.format.table.names import VALID_SUFFIX
 from vstore.format.table.rows import Rows
@@ -22,6 +23,7 @@ from vstore.reader.load.feeds import DenseFeed, SparseFeed
 from vstore.reader.load.hedging import Meter, reading
 from vstore.reader.load.object_feed import Beside, ObjectFeed, objects_nbytes
 from vstore.reader.load.packs import PackGrouping
+from vstore.reader.load.regions import GridChunks, RegionChannel, RegionFeed
 from vstore.reader.load.windows import WindowGrouping
 from vstore.reader.plan.packs import Packed, pieces_of
 from vstore.reading.array import ChunkSource, StoredArray
@@ -106,6 +108,22 @@ class PackSelection(Selection):
         return self._stored(self.positions[self.packs.cuts[:-1]])
 
 
+@dataclass(frozen=True, slots=True)
+class RegionSelection(Selection):
+    """Regions of an array, all of one size; `positions` are which of the `starts`."""
+
+    starts: Ints | None = None
+    size: tuple[int, ...] = ()
+
+    def locate(self, positions: Positions) -> StoredRows:
+        """Return which of all regions some are."""
+        return positions if self.positions is None else self.positions[positions]
+
+    def stored(self) -> StoredRows | None:
+        """Return which of all regions are read, None for all."""
+        return self.positions
+
+
 def stored_array(source: ChunkSource | None, name: str) -> StoredArray:
     """Return an array of a commit, or raise for one of an open transaction."""
     if not isinstance(source, StoredArray):
@@ -188,7 +206,12 @@ def open_channels(
     budgets = dict(zip(arrays, shares, strict=True))
     channels: dict[str, Channel] = {}
     for name, column in columns.items():
-        locate = selections[name].locate
+        selection = selections[name]
+        if isinstance(selection, RegionSelection):
+            source = internals(column).source
+            channels[name] = opening.regions(source, name, selection, budgets[name])
+            continue
+        locate = selection.locate
         made = {
             suffix: opening.dense(arrays[name + suffix], locate, budgets[name + suffix])
             for suffix in ("", *internals(column).beside)
@@ -204,7 +227,7 @@ def open_channels(
             if internals(column).info.kind.is_plain and not arrays[name].dtype.hasobject:
                 channels[name] = replace(made[""], fill=column.metadata.fill_value)
             channels[name + VALID_SUFFIX] = made[VALID_SUFFIX]
-        _group(channels, name, column, selections[name])
+        _group(channels, name, column, selection)
     channels |= {name: in_memory(values) for name, values in wanted.known.items()}
     return channels | dict(wanted.worked_out)
 
@@ -232,13 +255,25 @@ class _Opening:
 
     def chunks(self, source: ChunkSource | None, name: str) -> SampleChunks:
         """Return the chunks of an array."""
+        return SampleChunks(self._opened(source, name), disk=self.memory.disk)
+
+    def _opened(self, source: ChunkSource | None, name: str) -> StoredArray:
         array = stored_array(source, name)
         old = array.fetcher
         if id(old) not in self._fetchers:
             store = reading(old.store, self.memory.pool, self.memory.meter)
             self._fetchers[id(old)] = Fetcher(store)
-        array = StoredArray(self._fetchers[id(old)], array.node, path=array.path)
-        return SampleChunks(array, disk=self.memory.disk)
+        return StoredArray(self._fetchers[id(old)], array.node, path=array.path)
+
+    def regions(
+        self, source: ChunkSource | None, name: str, selection: RegionSelection, share: int
+    ) -> Channel:
+        """Return a channel of regions of an array."""
+        chunks = GridChunks(self._opened(source, name), disk=self.memory.disk)
+        starts = np.zeros((0, 0), np.int64) if selection.starts is None else selection.starts
+        feed = RegionFeed(chunks, starts, selection.size, pool=self.memory.pool, share=share)
+        nbytes = float(math.prod(selection.size) * chunks.dtype.itemsize)
+        return RegionChannel(feed, feed, selection.locate, nbytes, (chunks,))
 
     def dense(
         self, chunks: SampleChunks, locate: Callable[[Positions], StoredRows], share: int
