@@ -27,7 +27,8 @@ MEMBERS = {
     "vstore.BranchDocument": "commit fence format head log name token",
     "vstore.Branches": "create delete deleted log rename restore",
     "vstore.Changes": "added changed removed schema",
-    "vstore.Column": "attributes contains dtype encoded kind lengths metadata name shape shapes",
+    "vstore.Column": "attributes contains dtype encoded kind lengths metadata name shape shapes "
+    "valid",
     "vstore.ColumnInfo": "companions dtype id kind kind_name optional shape suffixes",
     "vstore.ColumnKind": (
         "companions data_type decode dtype encode flatten format_of is_collection is_measured "

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import vstore
-from vstore.reader import Mixture, Reader, Windows, windows
+from vstore.reader import Mixture, Reader, Windows, split, windows
 
 ROWS, CHUNK = 300, 16
 EPISODES = np.arange(ROWS) // 37
@@ -80,6 +80,18 @@ def test_rows_may_be_a_list_of_lists_or_a_function(table: Any) -> None:
     check(batch, [[3, 4], [ROWS - 1, 0], [3, 3]])
     made = reader(table, ["n"], rows=lambda c: windows(c["episode"], offsets=[0, 1], pad=False))
     assert sum(len(batch["n"]) for batch in made) == ROWS - len(set(EPISODES))
+
+
+def test_windows_around_some_rows_are_those_of_all(table: Any) -> None:
+    whole = windows(table["episode"], offsets=[-2, 0, 4])
+    part, rest = split(table["episode"], 0.5)
+    for rows in (part, rest, slice(3, 90, 7), EPISODES == 2, [5, 5, 1]):
+        some = windows(table["episode"], offsets=[-2, 0, 4], rows=rows)
+        assert np.array_equal(some.positions, whole.positions[rows])
+        assert np.array_equal(some.valid, whole.valid[rows])
+    inside = windows(table["episode"], offsets=[-2, 0, 4], rows=part, pad=False)
+    assert set(EPISODES[inside.positions.reshape(-1)]) <= set(EPISODES[part])
+    assert inside.valid.all()
 
 
 def test_the_mask_stays_with_its_window(table: Any) -> None:

@@ -52,7 +52,7 @@ ROWS: dict[str, tuple[Any, Any, dict[str, Any]]] = {
         {"transforms": {"x": lambda x: x + 1}, "ragged": "flat"},
     ),
     "transformed to text": (*RAGGED, {"transforms": {"x": str}}),
-    "optional text, transformed to arrays": (
+    "optional text, transformed to arrays by column": (
         vstore.text().as_optional(),
         ["a", "b", None, "c"],
         {"transforms": {"x": letters}},

@@ -31,6 +31,8 @@ def forms_of(
     """
     for_all = None if isinstance(ragged, Mapping) else ragged
     forms = {name: _form(column, for_all) for name, column in columns.items()}
+    if callable(transforms):  # it gets missing samples, too, and says what becomes of them
+        forms = {name: replace(form, may_be_missing=False) for name, form in forms.items()}
     if isinstance(ragged, Mapping):
         for name, kind in ragged.items():
             if not _may_differ(name, columns, transforms):

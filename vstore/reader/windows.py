@@ -78,7 +78,13 @@ def _as_windows(rows: Any) -> NDArray[Any] | None:
 
 
 @exported_from("vstore.reader")
-def windows(episodes: "Column | ArrayLike", *, offsets: Sequence[int], pad: bool = True) -> Windows:
+def windows(
+    episodes: "Column | ArrayLike",
+    *,
+    offsets: Sequence[int],
+    pad: bool = True,
+    rows: Any = None,
+) -> Windows:
     """Return a window around every row that stays within the row's episode.
 
     Args:
@@ -89,6 +95,8 @@ def windows(episodes: "Column | ArrayLike", *, offsets: Sequence[int], pad: bool
         pad: also make windows that reach over an end of the episode. The first or the last row
             is there for those that do not exist, and `valid` is False. Without it there are
             only windows that are whole.
+        rows: around which rows, as positions, a slice or a mask; around all when None. A part
+            of `split(episodes, ...)` has whole episodes.
 
     Returns:
         The positions and which of them count, both of the shape (samples, len(offsets)).
@@ -106,13 +114,18 @@ def windows(episodes: "Column | ArrayLike", *, offsets: Sequence[int], pad: bool
     """
     values = np.asarray(episodes[:] if isinstance(episodes, Column) else episodes)
     if values.ndim != 1:
-        msg = f"episodes are one value for each row, not an array of the shape {values.shape}"
-        raise InvalidInputError(msg)
+        raise InvalidInputError(
+            f"episodes are one value for each row, not an array of the shape {values.shape}",
+            hint="give the column that tells the episode of each row, such as `table['episode']`",
+        )
     steps = np.asarray(list(offsets))
     if steps.ndim != 1 or not len(steps) or steps.dtype.kind not in "ui":
         msg = f"offsets are whole numbers, at least one, such as range(-3, 1), not {offsets!r}"
         raise InvalidInputError(msg)
     order, begin, last, place = _within(values)
+    if rows is not None:
+        chosen = resolve(rows, len(values))
+        begin, last, place = begin[chosen], last[chosen], place[chosen]
     wanted = place[:, None] + steps.astype(np.int64)
     valid: NDArray[np.bool_] = (wanted >= 0) & (wanted <= last[:, None])
     positions: Positions = order[begin[:, None] + np.clip(wanted, 0, last[:, None])]

@@ -82,6 +82,20 @@ class Column:
         return shapes[:, 0]
 
     @property
+    def valid(self) -> NDArray[np.bool_]:
+        """Which samples are there, and not missing: shape (samples,). No sample is read.
+
+        >>> import vstore
+        >>> repo = vstore.create("memory://valid-doc")
+        >>> with repo.transaction("main", message="Start") as tx:
+        ...     table = tx.create_table("t", {"name": vstore.text().as_optional()})
+        ...     table.extend({"name": ["Ann", None]})
+        >>> repo.checkout("main")["t"]["name"].valid.tolist()
+        [True, False]
+        """
+        return self._internals.are_there()
+
+    @property
     def dtype(self) -> np.dtype[Any]:
         """The data type of the samples; object for text and bytes."""
         dtype = self._internals.info.kind.dtype(self._internals.info)

@@ -108,6 +108,13 @@ class StoredColumn:
             found[~read(self.valid, (live,))] = 0
         return found
 
+    def are_there(self) -> NDArray[np.bool_]:
+        """Return which samples are not missing, shape (samples,)."""
+        if self.valid is None:
+            return np.ones(len(self.rows), bool)
+        found: NDArray[np.bool_] = read(self.valid, (self.rows.locate(slice(None)),))
+        return found
+
     def _samples(self, stored: Any) -> NDArray[Any]:
         elements = read(self.source, (stored,))
         beside = {suffix: read(source, (stored,)) for suffix, source in self.beside.items()}
