@@ -5,6 +5,7 @@ from tests.faults.edits_of_source import Bug, bug
 INDICES = ("tests/reading/test_missing_in_indices.py",)
 MISSING = ("tests/writing/test_missing_values.py",)
 VALUES = ("tests/format/zarr/test_conversion.py", "tests/format/zarr/test_fill_value.py")
+CUTS = ("tests/writing/test_cuts.py",)
 CONVERSION = "vstore/format/zarr/conversion.py"
 PYTHON_VALUES = "vstore/format/zarr/python_values.py"
 INDEX_ARRAYS = "vstore/format/zarr/index_arrays.py"
@@ -82,6 +83,20 @@ VALUE_BUGS: tuple[Bug, ...] = (
     bug(
         "the log of a sample that never was is empty", ("tests/reading/test_samples_by_key.py",),
         "vstore/repository/browsing.py", "if commit is not None and not was_there:", "if False:",
+    ),
+    bug(
+        "codecs are chosen by what a batch happens to hold", CUTS, "vstore/writing/appending.py",
+        "self._decide(name, np.concatenate([held[name], elements[name][:count]]))",
+        "self._decide(name, elements[name][:count])",
+    ),
+    bug(
+        "chunks are packed batch by batch", CUTS, "vstore/writing/appending.py",
+        "at = min([stop, *open_until.values(), *self._full_after(at, taken)])",
+        "at = min([stop, *open_until.values()])",
+    ),
+    bug(
+        "packs follow the order in which columns are given", CUTS, "vstore/writing/appending.py",
+        "taken = dict.fromkeys(sorted(elements), start)", "taken = dict.fromkeys(elements, start)",
     ),
     bug(
         "numbers become text", ("tests/format/zarr/test_conversion.py",), PYTHON_VALUES,

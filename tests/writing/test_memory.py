@@ -111,3 +111,17 @@ def test_ten_gigabytes_are_written_and_read_within_one(tmp_path: Path) -> None:
     }
     print(peaks)  # noqa: T201 - the figures are what it is run for
     assert all(peak < 1_000_000_000 for peak in peaks.values()), peaks
+
+
+WIDE = """
+import vstore
+
+repo = vstore.create("memory://wide")
+columns = {f"c{i}": vstore.ndarray((), "float32") for i in range(600)}
+with repo.transaction("main", message="Add") as tx:
+    tx.create_table("t", columns).extend({name: [1.0, 2.0] for name in columns})
+"""
+
+
+def test_memory_follows_rows_and_not_the_number_of_columns() -> None:
+    assert peak_nbytes(WIDE) < peak_nbytes("import vstore\nvstore.create('memory://none')") + 2e8

@@ -97,8 +97,8 @@ class Limits:
             "packs.PACK_NBYTES": self.pack,
             "packs.OPEN_NBYTES": 2 * self.pack,
             "packs.RAW_NBYTES": self.raw,
-            "chunk_sizes.ENOUGH_SAMPLES": 7,
-            "chunk_sizes.OBJECT_NBYTES": 1,
+            "open_choices.ENOUGH_SAMPLES": 7,
+            "open_choices.OBJECT_NBYTES": 1,
             "new_column.OBJECT_NBYTES": 1,
             "new_column.CHUNK_NBYTES": 20,
         }

@@ -20,6 +20,7 @@ _WAVE_ROWS = 4096
 
 def cast_column(stored: TableArrays, name: str, dtype: DTypeLike, *, writer: PackWriter) -> None:
     """Give a column of fixed shape a wider data type, or raise `InvalidInputError`."""
+    stored.settle()
     info, source, new = stored.infos[name], stored[name], as_storable(dtype)
     old = source.metadata
     if not info.kind.is_plain or not np.can_cast(old.dtype, new, "safe"):

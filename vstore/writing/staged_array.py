@@ -166,9 +166,14 @@ class StagedArray:
 
         Whole chunks go straight to the codec. When this returns the values may change.
         """
+        self.add(values)
+        with self._writer.uninterrupted():
+            self._writer.drain()
+
+    def add(self, values: NDArray[Any]) -> None:
+        """Do as `append`; but the values may not change until the writer has encoded chunks."""
         with self._writer.uninterrupted():
             self._append(values)
-            self._writer.drain()
 
     def tail(self) -> list[ChunkRef]:
         """Return the stored chunks that appending a row would change."""

@@ -28,7 +28,7 @@ from vstore.reading.deleted_samples import deleted_rows
 from vstore.reading.fetch import Fetcher
 from vstore.reading.key_rows import IndexedKeys, KeyRows, NoKeys, ScannedKeys
 from vstore.reading.stored_column import StoredColumn
-from vstore.writing.chunk_sizes import SampleSizes
+from vstore.writing.appending import Appending
 from vstore.writing.deletions import Deletions
 from vstore.writing.keys import KeySet, add_entries, index_metadata
 from vstore.writing.new_column import column_metadata, companion_metadata, keys_metadata
@@ -72,20 +72,13 @@ class TableArrays:
         self._changed: list[StoredRows] = []
         self._has_new_schema = False
         self._carried = Changes()
-        self._sizes = {name: SampleSizes() for name in self._unsized()}
+        self._appending = Appending(self._arrays, self.infos, self._new, is_empty=not self.count)
         self.keys = KeySet(
             find_key_kind(node.table.keys if node.table else None),
             self._keys_before,
             self._keys_at,
             lambda rows: self.rows.are_live(rows),
         )
-
-    def _unsized(self) -> Iterator[str]:
-        """Yield the columns that were made before anything was known of their samples."""
-        for name, info in self.infos.items():
-            rows = self._arrays[name].metadata.chunk_shape[0]
-            if not info.kind.is_plain and not self.count and rows == SampleSizes().rows:
-                yield name
 
     def _staged(self, name: str, child: ArrayNode) -> StagedArray:
         staging, metadata = self._staging, ArrayMetadata.from_dict(child.metadata)
@@ -162,8 +155,7 @@ class TableArrays:
         metadata = column_metadata(spec, first, name=name)
         rows = metadata.chunk_shape[0]
         self.add_array(name, metadata, spec.info)
-        if not spec.info.kind.is_plain and spec.rows_per_chunk is None:
-            self._sizes[name] = SampleSizes()
+        self._appending.leave_open(name, spec, is_empty=not (len(first) or self.count))
         for companion in spec.info.companions:
             beside, shape = name + companion.suffix, companion.shape(spec.info)
             self.add_array(beside, companion_metadata(beside, shape, companion.dtype, rows), None)
@@ -179,7 +171,7 @@ class TableArrays:
         """Remove a column and its companions."""
         for suffix in self.infos.pop(name).suffixes:
             del self._arrays[name + suffix]
-        self._sizes.pop(name, None)
+        self._appending.drop(name)
         self._has_new_schema = True
 
     def rename_column(self, name: str, new_name: str) -> None:
@@ -190,8 +182,7 @@ class TableArrays:
         for suffix in info.suffixes:
             self._arrays[new_name + suffix] = self._arrays.pop(name + suffix)
         self.infos[new_name] = info
-        if name in self._sizes:
-            self._sizes[new_name] = self._sizes.pop(name)
+        self._appending.rename(name, new_name)
         self._has_new_schema = True
 
     def rename_columns(self, names: Mapping[str, str]) -> None:
@@ -230,16 +221,16 @@ class TableArrays:
     def append_rows(self, elements: Mapping[str, NDArray[Any]], count: int) -> None:
         """Add rows, keys among them; arrays that are not given hold their fill value there."""
         if KEYS in elements and KEYS not in self._arrays:
-            keys = elements[KEYS]
-            self._new(KEYS, keys_metadata(keys), None)
-        for name in self._sizes.keys() & elements.keys():
-            self._sizes[name].add(elements[name])
-        self._settle(only_known=True)
+            dtype = elements[KEYS].dtype
+            self._new(KEYS, keys_metadata(np.zeros(0, dtype)), None)
+            self._appending.leave_keys_open(dtype)
         tails = [ref for name in self._row_arrays() for ref in self._arrays[name].tail()]
         self._staging.fetcher.prefetch(tails)
-        for name, rows in elements.items():
-            self[name].grow(self.count)
-            self[name].append(rows)
+        with self._staging.writer.uninterrupted():
+            for name in elements:
+                self[name].grow(self.count)
+            self._appending.append(elements, self.count, count)
+            self._staging.writer.drain()
         if KEYS in elements:
             self.keys.add(elements[KEYS], self.count)
         self.count += count
@@ -253,23 +244,9 @@ class TableArrays:
         for name in self._row_arrays():
             self._arrays[name].grow(self.count)
 
-    def _settle(self, *, only_known: bool) -> None:
-        """Put the rows of new columns into chunks of a better size, where sizes are known."""
-        for name in sorted(self._sizes):
-            sizes = self._sizes[name]
-            if only_known and not sizes.are_known:
-                continue
-            del self._sizes[name]
-            if sizes.count and sizes.rows != self[name].metadata.chunk_shape[0]:
-                self._rechunk(name, sizes.rows)
-
-    def _rechunk(self, name: str, rows: int) -> None:
-        for suffix in self.infos[name].suffixes:
-            old = self[name + suffix]
-            step, count = old.metadata.chunk_shape[0], old.metadata.shape[0]
-            new = self._new(name + suffix, old.metadata.rechunked(rows), old.column)
-            for start in range(0, count, step):
-                new.append(read(old, (slice(start, start + step),)))
+    def settle(self) -> None:
+        """Choose what is still open of new columns, by the rows that there are."""
+        self._appending.settle()
 
     def delete_rows(self, rows: StoredRows) -> None:
         """Mark rows, live until now, as deleted."""
@@ -281,7 +258,7 @@ class TableArrays:
 
     def flush(self) -> None:
         """Send all that is still held as plain arrays to the codec."""
-        self._settle(only_known=False)
+        self.settle()
         self._write_deleted()
         self._write_index()
         for name in sorted(self._arrays):
@@ -346,6 +323,7 @@ class TableArrays:
 
         Chunks that have patches are stored whole.
         """
+        self.settle()
         live = self.rows.live()
         freed = self.count - len(live)
         if not freed:

@@ -114,6 +114,8 @@ class TransactionTable(NamedColumns[TransactionColumn]):
         if not values and keys is not None:
             keys = as_list(keys, path=self.path)
         count = common_length(values, path=self.path) if values else len(keys or ())
+        # What is left out is written like what is given as missing: equal data, equal packs.
+        values |= {name: [None] * count for name in infos.keys() - values.keys()}
         checked_keys = self._internals.held.keys.check(keys, count, path=self.path)
         ready = {name: self._internals.ready(name, value) for name, value in values.items()}
         if count == 0:
@@ -121,7 +123,7 @@ class TransactionTable(NamedColumns[TransactionColumn]):
         with self._internals.staging.writer.uninterrupted():
             elements: dict[str, NDArray[Any]] = {}
             for name, arrays in ready.items():
-                self._internals.make(name, arrays[""])
+                self._internals.make(name, None)
                 elements |= {name + suffix: rows for suffix, rows in arrays.items()}
             if checked_keys is not None:
                 elements[KEYS] = checked_keys

@@ -89,7 +89,15 @@ class ChunkCodec:
         return is_fill(self._own(chunk), self._spec.fill_value)
 
     def fill(self) -> NDArray[Any]:
-        """Return a new chunk that is the fill value everywhere."""
+        """Return a new chunk that is the fill value everywhere.
+
+        Where that is all zeros, memory is taken only for what is written.
+        """
+        value = self._spec.fill_value
+        if not self._spec.dtype.hasobject and not np.array(value, self._spec.dtype).tobytes().strip(
+            b"\0"
+        ):
+            return np.zeros(self._spec.shape, self._spec.dtype)
         chunk = np.empty(self._spec.shape, self._spec.dtype)
         chunk[...] = self._spec.fill_value
         return chunk
