@@ -25,6 +25,7 @@ CONCURRENT = ("tests/repository/test_concurrent_commits.py",)
 AGAIN = ("tests/writing/test_committing_again.py",)
 PASSES = ("tests/torch/test_passes.py", "tests/torch/test_passes_machine.py")
 DAMAGE = ("tests/faults/test_damage.py",)
+TREES = ("tests/format/test_tree.py",)
 PATCHES = ("tests/writing/test_patches.py",)
 PATCHING = "vstore/writing/patching.py"
 TRANSFORMS = ("tests/reader/test_transforms.py",)
@@ -34,6 +35,14 @@ TRANSFORMING = "vstore/reader/load/transforming.py"
 
 
 BUGS = (
+    _bug(
+        "children never leave their buckets", TREES, "vstore/format/node_codec.py",
+        "if weight > NODE_NBYTES:", "if weight:",
+    ),
+    _bug(
+        "a changed bucket is written under its old name", TREES, "vstore/format/buckets.py",
+        "            parts[digit] = inside", "            parts[digit] = self.parts[digit]",
+    ),
     _bug(
         "patches are laid over each other backwards", PATCHES, "vstore/reading/assembly.py",
         "zip(patches, parts, strict=True)", "reversed(list(zip(patches, parts, strict=True)))",

@@ -6,6 +6,7 @@ name the sections.
 
 import base64
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -197,28 +198,35 @@ def encode_children(children: dict[str, Node], level: int, objects: dict[str, by
 
 def encode_values(values: dict[str, Json], level: int, objects: dict[str, bytes]) -> Json:
     encoded = {name: canonical(value) for name, value in values.items()}
+    if weight(encoded.values()) > 65536 and level < 16:
+        buckets: dict[str, dict[str, Json]] = {}
+        for name, value in values.items():
+            buckets.setdefault(digest(name.encode())[level], {})[name] = value
+        return {
+            "buckets": {
+                digit: [
+                    *add(canonical(encode_values(bucket, level + 1, objects)), objects),
+                    weight(encoded[name] for name in bucket),
+                ]
+                for digit, bucket in buckets.items()
+            }
+        }
     total = sum(map(len, encoded.values()))
     by_ref: set[str] = set()
     for name in sorted(encoded, key=lambda name: (-len(encoded[name]), name)):
         if total > 65536:
             by_ref.add(name)
             total -= len(encoded[name]) - 100
-    if total > 65536 and len(values) > 1 and level < 16:
-        buckets: dict[str, dict[str, Json]] = {}
-        for name, value in values.items():
-            buckets.setdefault(digest(name.encode())[level], {})[name] = value
-        return {
-            "buckets": {
-                digit: add(canonical(encode_values(bucket, level + 1, objects)), objects)
-                for digit, bucket in buckets.items()
-            }
-        }
     return {
         "children": {
             name: {"ref": add(encoded[name], objects)} if name in by_ref else values[name]
             for name in values
         }
     }
+
+
+def weight(encoded: Iterable[bytes]) -> int:
+    return sum(len(data) if len(data) <= 4096 else 100 for data in encoded)
 
 
 def add(data: bytes, objects: dict[str, bytes]) -> list[Any]:

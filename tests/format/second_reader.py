@@ -166,7 +166,7 @@ class SecondReader:
             require(digest(name.encode()).startswith(prefix), "a child is in the wrong bucket")
             yield name, self._node(parse(self._part(child["ref"])) if "ref" in child else child)
         for digit, ref in value.get("buckets", {}).items():
-            yield from self._children(parse(self._part(ref)), prefix + digit)
+            yield from self._children(parse(self._part(ref[:2])), prefix + digit)
 
     def _chunks(self, index: Json) -> Iterator[tuple[int, Chunk]]:
         page = parse(self._part(index["ref"])) if "ref" in index else index["page"]

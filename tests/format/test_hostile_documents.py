@@ -11,8 +11,9 @@ import pytest
 import vstore
 from vstore.errors import FormatError, InvalidInputError
 from vstore.faces import internals
-from vstore.format import commit, document, object_keys, page, tree
+from vstore.format import commit, document, node_codec, object_keys, page
 from vstore.format.digest import Digest, digest_of
+from vstore.format.nodes import GroupNode, Node
 from vstore.storage.store import Key
 
 ZEROS = "0" * 64
@@ -250,17 +251,20 @@ def group(**members: Any) -> dict[str, Any]:
     return {"metadata": metadata, **members}
 
 
-def decode_with_bucket(digit: str, bucket: Mapping[str, Any]) -> tree.Node:
+def decode_with_bucket(digit: str, bucket: Mapping[str, Any]) -> Node:
     data = document.dumps(bucket)
-    value = group(buckets={digit: [digest_of(data), len(data)]})
-    return tree.decode(value, lambda _: [data], what="root")
+    value = group(buckets={digit: [digest_of(data), len(data), 500]})
+    found = node_codec.decode(value, lambda _: [data], what="root")
+    assert isinstance(found, GroupNode)
+    assert len(list(found.children)) == len(found.children)
+    return found
 
 
 def test_a_group_finds_its_children_in_the_bucket_of_their_names() -> None:
     bucket = {"children": {"a": group(children={})}}
     digit = digest_of(b"a")[0]
     found = decode_with_bucket(digit, bucket)
-    assert isinstance(found, tree.GroupNode)
+    assert isinstance(found, GroupNode)
     assert list(found.children) == ["a"]
     for other in {"0", "f", "", "10"} - {digit}:
         with pytest.raises(FormatError):
@@ -293,7 +297,7 @@ def test_a_group_finds_its_children_in_the_bucket_of_their_names() -> None:
 )
 def test_a_malformed_node_is_refused(value: Any) -> None:
     with pytest.raises(FormatError):
-        tree.decode(value, lambda _: [b"{}"], what="root")
+        node_codec.decode(value, lambda _: [b"{}"], what="root")
 
 
 @pytest.mark.parametrize(

@@ -32,8 +32,10 @@ from tests.format.written_history import (
 )
 from tests.format.zarr.samples import FIXED_DTYPES, array_of, dtype_id, is_same
 from vstore.faces import internals
-from vstore.format import tree
+from vstore.format import node_codec
 from vstore.format.index import walk
+from vstore.format.nodes import ArrayNode, GroupNode
+from vstore.format.tree import Tree
 from vstore.repository.repository import Repository
 
 ROOT = Path(__file__).parents[2]
@@ -189,9 +191,9 @@ def test_the_repository_holds_every_form_of_the_format(written: Path) -> None:
     repo = vstore.open(written)
     third, head = internals(repo.checkout("main~2")).tree, internals(repo.checkout("main")).tree
 
-    def index(at: tree.Tree, path: str) -> tuple[int, bool]:
+    def index(at: Tree, path: str) -> tuple[int, bool]:
         node = at.get(path)
-        assert isinstance(node, tree.ArrayNode)
+        assert isinstance(node, ArrayNode)
         assert node.chunks is not None
         return node.chunks.height, node.chunks.ref is not None
 
@@ -246,8 +248,8 @@ def read_everything(root: Path) -> None:
 
 def test_a_group_of_many_groups_has_buckets_within_buckets() -> None:
     names = [f"group {i}" for i in range(16_000)]
-    root = tree.GroupNode(children={name: tree.GroupNode() for name in names})
-    value, objects = tree.encode(root, lambda _: [])
+    root = GroupNode(children={name: GroupNode() for name in names})
+    value, objects = node_codec.encode(root, lambda _: [])
     empty = {"metadata": root.metadata}
     mine: dict[str, bytes] = {}
     assert encode_node(Node(empty, {name: Node(empty) for name in names}), mine) == value
@@ -278,7 +280,7 @@ RAW = [{"name": "bytes"}]
 
 def chunk_numbers(repo: Repository, path: str) -> list[int]:
     node = internals(repo.checkout("main")).tree.get(path)
-    assert isinstance(node, tree.ArrayNode)
+    assert isinstance(node, ArrayNode)
     return [n for n, _ in walk(node.chunks, internals(repo).fetcher.pages)]
 
 

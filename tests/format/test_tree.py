@@ -9,9 +9,10 @@ from hypothesis import strategies as st
 
 import vstore
 from tests.repositories import new_repository
-from vstore.format import tree as trees
+from vstore.format import node_codec
 from vstore.format.digest import Digest, digest_of
-from vstore.format.tree import ArrayNode, GroupNode, Node, NodeRef, Tree
+from vstore.format.nodes import ArrayNode, GroupNode, Node, NodeRef
+from vstore.format.tree import Tree
 
 quick = settings(max_examples=100, deadline=None)
 
@@ -19,7 +20,9 @@ quick = settings(max_examples=100, deadline=None)
 @pytest.fixture
 def _small_nodes(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let nodes be objects of their own, and groups split into buckets, early."""
-    monkeypatch.setattr("vstore.format.tree.NODE_NBYTES", 700)
+    monkeypatch.setattr("vstore.format.node_codec.NODE_NBYTES", 700)
+    monkeypatch.setattr("vstore.format.node_codec.LARGE_NBYTES", 300)
+    monkeypatch.setattr("vstore.format.buckets.MOST_FLAT", 4)
 
 
 class Store:
@@ -34,14 +37,14 @@ class Store:
         return found
 
     def saved(self, tree: Tree) -> dict[str, Any]:
-        value, objects = trees.encode(tree.root, tree.load)
+        value, objects = node_codec.encode(tree.root, tree.load)
         for digest, data in objects.items():
             assert digest_of(data) == digest
         self.objects |= objects
         return value
 
     def opened(self, value: dict[str, Any]) -> Tree:
-        root = trees.decode(value, self.load, what="the root")
+        root = node_codec.decode(value, self.load, what="the root")
         assert isinstance(root, GroupNode)
         return Tree(root, self.load)
 

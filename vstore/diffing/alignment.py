@@ -17,10 +17,10 @@ from vstore.diffing.lineage import Lineage, Places, UnknownPlaceError
 from vstore.errors import FormatError
 from vstore.format.deleted_rows import BLOCK_ROWS
 from vstore.format.index import changed
+from vstore.format.nodes import rewritten
 from vstore.format.numbers import StoredRows
 from vstore.format.table.names import DELETED
 from vstore.format.table.rows import Rows
-from vstore.format.tree import rewritten
 from vstore.reading.array import StoredArray, read
 from vstore.reading.stored_table import StoredTable
 

@@ -13,7 +13,8 @@ from vstore.diffing.table_diff import TableDiff
 from vstore.diffing.text import array_lines, attribute_lines, table_lines
 from vstore.faces import exported_from, internals
 from vstore.format.digest import Digest
-from vstore.format.tree import ArrayNode, GroupNode, Tree
+from vstore.format.nodes import ArrayNode, GroupNode
+from vstore.format.tree import Tree
 from vstore.reading.array import StoredArray
 from vstore.reading.snapshot import Snapshot
 from vstore.reading.table import Table

@@ -15,8 +15,8 @@ import numpy as np
 from vstore.errors import VstoreError
 from vstore.faces import internals
 from vstore.format.digest import Digest
+from vstore.format.nodes import GroupNode, TableInfo
 from vstore.format.numbers import StoredRows
-from vstore.format.tree import GroupNode, TableInfo
 from vstore.history.lines import ROOT, descend, meeting
 from vstore.history.merge_base import merge_bases
 from vstore.reading.fetch import Fetcher

@@ -5,7 +5,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from vstore.faces import exported_from
-from vstore.format.tree import ArrayNode, GroupNode, Node, NodeRef, Tree, is_same_document
+from vstore.format.buckets import differing_names
+from vstore.format.nodes import ArrayNode, GroupNode, Node, NodeRef, is_same_document
+from vstore.format.tree import Tree
 from vstore.format.zarr.attributes import attributes_of
 
 Child = Node | NodeRef
@@ -91,7 +93,7 @@ def _changed(
     if _differs_itself(before, after):
         yield NodeChange(path, path, before, after)
     below = [_children(node) for node in (before, after)]
-    for name in sorted(below[0].keys() | below[1].keys()):
+    for name in differing_names(*below):
         where = f"{path}/{name}".strip("/")
         yield from _changed(old, new, below[0].get(name), below[1].get(name), where)
 

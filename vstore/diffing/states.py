@@ -11,10 +11,10 @@ from vstore.errors import NotFoundError
 from vstore.faces import internals
 from vstore.format.digest import Digest
 from vstore.format.index import locate
+from vstore.format.nodes import GroupNode, Node, NodeRef
 from vstore.format.numbers import StoredRows
 from vstore.format.object_keys import split_path
 from vstore.format.table.sample_keys import SampleKey, find_key_kind
-from vstore.format.tree import GroupNode, Node, NodeRef
 from vstore.reading.array import StoredArray, read
 from vstore.reading.fetch import Fetcher
 from vstore.reading.snapshot import Snapshot

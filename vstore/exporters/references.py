@@ -14,9 +14,9 @@ from vstore.faces import exported_from, internals
 from vstore.format import object_keys
 from vstore.format.digest import Digest
 from vstore.format.forwarding import Moved
+from vstore.format.nodes import GroupNode
 from vstore.format.page import ChunkRef
 from vstore.format.table.names import DELETED
-from vstore.format.tree import GroupNode
 from vstore.hierarchy import documents
 from vstore.hierarchy.nodes import StoredHierarchy
 from vstore.hierarchy.zarr_keys import Keys

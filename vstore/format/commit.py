@@ -59,6 +59,30 @@ class Changes(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defa
         )
 
 
+MOST_CHANGES = 256
+"""How many paths a commit tells the changes of."""
+
+
+def bounded(changes: Mapping[str, Changes]) -> dict[str, Changes]:
+    """Return what a commit says of changes: of those that are many, groups, with a `/` behind.
+
+    >>> many = {f"scans/day {i}": Changes(added=2) for i in range(300)}
+    >>> bounded(many | {"notes": Changes(changed=1)})["scans/"]
+    Changes(added=600, changed=0, removed=0, schema=False)
+    """
+    told = dict(changes)
+    while len(told) > MOST_CHANGES:
+        deepest = max(path.count("/") - path.endswith("/") for path in told)
+        above: dict[str, Changes] = {}
+        for path, change in told.items():
+            depth = path.count("/") - path.endswith("/")
+            group = path.rstrip("/").rpartition("/")[0] + "/"
+            name = group if depth == deepest else path
+            above[name] = above.get(name, Changes()) + change
+        told = above
+    return told
+
+
 def total_changes(several: Iterable[Mapping[str, Changes]]) -> dict[str, Changes]:
     """Return what several commits changed, added up by path."""
     total: dict[str, Changes] = {}

@@ -5,9 +5,9 @@ from typing import Protocol
 
 from vstore.faces import internals
 from vstore.format.index import walk
+from vstore.format.nodes import ArrayNode, GroupNode, Node, NodeRef
 from vstore.format.object_keys import OBJECTS
 from vstore.format.page import ChunkRef, Patched
-from vstore.format.tree import ArrayNode, GroupNode, Node, NodeRef
 from vstore.format.zarr.metadata import ArrayMetadata
 from vstore.hierarchy.chunk_keys import ChunkKeys
 from vstore.reading import caches

@@ -3,9 +3,9 @@
 from typing import Any
 
 from vstore.errors import InvalidInputError
+from vstore.format.nodes import ArrayNode, GroupNode
 from vstore.format.object_keys import split_path
 from vstore.format.page import ChunkRef
-from vstore.format.tree import ArrayNode, GroupNode
 from vstore.format.zarr.metadata import ArrayMetadata
 from vstore.hierarchy import documents
 from vstore.hierarchy.nodes import Place, StagedHierarchy, join

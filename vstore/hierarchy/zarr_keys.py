@@ -3,8 +3,8 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from vstore.format.nodes import ArrayNode, GroupNode, Node
 from vstore.format.page import ChunkRef
-from vstore.format.tree import ArrayNode, GroupNode, Node
 from vstore.hierarchy import documents
 from vstore.hierarchy.nodes import Hierarchy, Place, join
 

@@ -9,13 +9,14 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from vstore.format import commit as commits
-from vstore.format import object_keys
-from vstore.format import tree as trees
+from vstore.format import node_codec, object_keys
+from vstore.format.buckets import differing_names
 from vstore.format.commit import CommitDocument
 from vstore.format.digest import Digest, read_verified
 from vstore.format.index import Index, root_page
+from vstore.format.node_codec import load_node
+from vstore.format.nodes import ArrayNode, GroupNode, Node, NodeRef
 from vstore.format.page import ChunkRef, Inner, Leaf, PackRef, Page, PageRef, decode_page
-from vstore.format.tree import ArrayNode, GroupNode, Node, NodeRef, load_node
 from vstore.history.merge_base import is_ancestor
 from vstore.storage.store import Key, ObjectStore
 
@@ -51,7 +52,10 @@ def fresh_objects(store: ObjectStore, start: Digest, base: Digest | None) -> Ite
 
 @dataclass(slots=True)
 class _Reader:
-    """Reads documents, and keeps those commits that the walk comes back to."""
+    """Reads documents, and keeps those commits that the walk comes back to.
+
+    `loaded` are the nodes and buckets of the newer commit that were read and not told yet.
+    """
 
     store: ObjectStore
     known: dict[Digest, CommitDocument] = field(default_factory=dict)
@@ -64,37 +68,40 @@ class _Reader:
         return self.known[digest]
 
     def fresh_in(self, new: CommitDocument, old: CommitDocument | None) -> Iterator[Need]:
-        before = None if old is None else self._decoded(old)
-        self.loaded.clear()
-        yield from self._fresh_nodes(self._decoded(new), before)
+        before = None
+        if old is not None:
+            before = node_codec.decode(old.tree, self._load, what="commit")
+        after = node_codec.decode(new.tree, self._noting, what="commit")
+        yield from self._fresh_nodes(after, before)
+        yield from self._told()
 
-    def _decoded(self, found: CommitDocument) -> Node:
-        return trees.decode(found.tree, self._load, what="commit")
-
-    def _fresh_nodes(self, new: Node, old: Node | None) -> Iterator[Need]:
-        """Yield what a loaded node needs; buckets of names are loaded with their group."""
+    def _told(self) -> Iterator[Need]:
         yield from (Need(object_keys.index(ref.digest)) for ref in self.loaded)
         self.loaded.clear()
+
+    def _fresh_nodes(self, new: Node, old: Node | None) -> Iterator[Need]:
+        """Yield what a loaded node needs; buckets of names are loaded where they differ."""
+        yield from self._told()
         if isinstance(new, ArrayNode):
             before = old.chunks if isinstance(old, ArrayNode) else None
             yield from self._fresh_chunks(new.chunks, before)
             return
         beside = old.children if isinstance(old, GroupNode) else {}
-        for name, child in new.children.items():
-            other = beside.get(name)
-            if child == other:
+        for name in differing_names(new.children, beside):
+            child, other = new.children.get(name), beside.get(name)
+            if child is None or child == other:
                 continue
-            before_child = self._opened(other) if isinstance(other, NodeRef) else other
-            self.loaded.clear()
-            yield from self._fresh_nodes(
-                self._opened(child) if isinstance(child, NodeRef) else child, before_child
-            )
+            if isinstance(other, NodeRef):
+                other = load_node(other, self._load, what=f"node {other.digest}")
+            if isinstance(child, NodeRef):
+                child = load_node(child, self._noting, what=f"node {child.digest}")
+            yield from self._fresh_nodes(child, other)
 
-    def _opened(self, ref: NodeRef) -> Node:
-        return load_node(ref, self._load, what=f"node {ref.digest}")
+    def _noting(self, refs: Sequence[NodeRef]) -> list[bytes]:
+        self.loaded += refs
+        return self._load(refs)
 
     def _load(self, refs: Sequence[NodeRef]) -> list[bytes]:
-        self.loaded += refs
         return [self._read(object_keys.index(ref.digest), ref.digest) for ref in refs]
 
     def _fresh_chunks(self, new: Index | None, old: Index | None) -> Iterator[Need]:

@@ -7,13 +7,13 @@ from typing import Literal, Protocol
 
 from vstore.errors import FormatError, NotFoundError, VstoreError
 from vstore.format import commit as commits
-from vstore.format import document, object_keys
-from vstore.format import tree as trees
+from vstore.format import document, node_codec, object_keys
+from vstore.format.buckets import Buckets
 from vstore.format.commit import CommitDocument
 from vstore.format.digest import Digest
 from vstore.format.index import Index, root_page
+from vstore.format.nodes import ArrayNode, Node, NodeRef
 from vstore.format.page import Inner, Leaf, Page, decode_page
-from vstore.format.tree import ArrayNode, Node, NodeRef
 from vstore.storage.store import Key
 
 Kind = Literal["commit", "node", "page"]
@@ -142,19 +142,21 @@ class _Walk:
 
     def _decoded(self, value: object, task: Task) -> Node:
         def load(refs: Sequence[NodeRef]) -> list[bytes]:
-            """Read the buckets of a group right here: they are few, and it needs them all."""
-            for ref in refs:
-                self.visitor.is_new("node", ref.digest)
+            """Read buckets of a group right here: they are few."""
             tasks = [Task("node", ref.digest, ref.nbytes, task.path) for ref in refs]
             return [self.read(each) for each in tasks]
 
-        return trees.decode(value, load, what=task.what)
+        return node_codec.decode(value, load, what=task.what)
 
     def _below_node(self, node: Node, path: str) -> Iterator[Task]:
         if isinstance(node, ArrayNode):
             yield from self._below_array(node, path)
             return
-        for name, child in node.children.items():
+        children = node.children
+        items = iter(children.items())
+        if isinstance(children, Buckets):
+            items = children.items_in(lambda ref: self.visitor.is_new("node", ref.digest))
+        for name, child in items:
             below = f"{path}/{name}".lstrip("/")
             if isinstance(child, NodeRef):
                 yield from self.new("node", child.digest, child.nbytes, path=below)

@@ -6,10 +6,11 @@ from datetime import datetime
 from typing import Literal
 
 from vstore.faces import exported_from, internals
-from vstore.format import tree as trees
+from vstore.format import node_codec
 from vstore.format.commit import CommitDocument
 from vstore.format.digest import Digest
-from vstore.format.tree import GroupNode, Tree
+from vstore.format.nodes import GroupNode, Node
+from vstore.format.tree import Tree
 from vstore.history.commits import Commit
 from vstore.history.merge_base import merge_bases
 from vstore.merging.conflicts import (
@@ -75,10 +76,10 @@ def replay(
 
 def read_tree(fetcher: Fetcher, digest: Digest | None) -> Tree:
     """Return the tree of a commit; an empty one for None."""
-    root: trees.Node = GroupNode()
+    root: Node = GroupNode()
     if digest is not None:
         document = fetcher.commit(digest)
-        root = trees.decode(document.tree, fetcher.node_documents, what=f"commit {digest}")
+        root = node_codec.decode(document.tree, fetcher.node_documents, what=f"commit {digest}")
     return Tree(root if isinstance(root, GroupNode) else GroupNode(), fetcher.node_documents)
 
 

@@ -8,10 +8,11 @@ import numpy as np
 
 from vstore.diffing.nodes import NodeChange
 from vstore.format.index import Index, changed, locate
+from vstore.format.nodes import ArrayNode, GroupNode, Node
 from vstore.format.numbers import ChunkNumbers
 from vstore.format.page import ChunkRef
 from vstore.format.table.names import KEY_INDEX, KEYS
-from vstore.format.tree import ArrayNode, GroupNode, Node, Tree
+from vstore.format.tree import Tree
 from vstore.reading.fetch import Fetcher
 
 MOST_CHUNKS = 256

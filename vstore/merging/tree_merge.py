@@ -12,15 +12,8 @@ from vstore.diffing.table_diff import TableDiff
 from vstore.errors import NotFoundError
 from vstore.format.commit import Changes
 from vstore.format.digest import Digest
-from vstore.format.tree import (
-    ArrayNode,
-    GroupNode,
-    Node,
-    TableInfo,
-    Tree,
-    is_same_document,
-    replaced,
-)
+from vstore.format.nodes import ArrayNode, GroupNode, Node, TableInfo, is_same_document, replaced
+from vstore.format.tree import Tree
 from vstore.format.zarr.attributes import with_attributes
 from vstore.merging.array_merge import ArrayMerge, form_of, is_same_array
 from vstore.merging.attributes import AttributeMerge

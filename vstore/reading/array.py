@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 from vstore.errors import VstoreError
 from vstore.faces import exported_from
 from vstore.format.index import locate, walk
+from vstore.format.nodes import ArrayNode
 from vstore.format.numbers import StoredRows
 from vstore.format.page import ChunkRef, StoredChunk
-from vstore.format.tree import ArrayNode
 from vstore.format.zarr.codecs import ChunkCodec
 from vstore.format.zarr.metadata import ArrayMetadata
 from vstore.format.zarr.selection import ChunkPart, SelectMany, SelectOne, find_box, select

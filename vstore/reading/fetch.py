@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from concurrent import futures
 
     from vstore.format import page as index_pages
+    from vstore.format.nodes import NodeRef
     from vstore.format.page import ChunkRef, Page, PageRef
-    from vstore.format.tree import NodeRef
     from vstore.storage.store import Key, ObjectStore
 else:
     futures = lazy("concurrent.futures")

@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Self
 from vstore import optional
 from vstore.errors import NotFoundError
 from vstore.faces import exported_from, internals
-from vstore.format import tree as trees
+from vstore.format import node_codec
 from vstore.format.commit import CommitDocument, format_time
 from vstore.format.digest import Digest
+from vstore.format.nodes import ArrayNode, GroupNode, Node, names_in
 from vstore.format.object_keys import is_path, path_below
-from vstore.format.tree import ArrayNode, GroupNode, Node, Tree, names_in
+from vstore.format.tree import Tree
 from vstore.format.zarr.attributes import attributes_of
 from vstore.history.commits import Commit, describe
 from vstore.reading.array import Array, StoredArray
@@ -107,7 +108,9 @@ class Snapshot(Lookup[str, Any]):
         self._fetcher = fetcher
         self._digest = digest
         self._document: CommitDocument = fetcher.commit(digest)
-        root = trees.decode(self._document.tree, fetcher.node_documents, what=f"commit {digest}")
+        root = node_codec.decode(
+            self._document.tree, fetcher.node_documents, what=f"commit {digest}"
+        )
         if not isinstance(root, GroupNode):
             raise NotFoundError(f"the commit {digest} has no root group")
         self._tree = Tree(root, fetcher.node_documents)

@@ -9,13 +9,13 @@ from numpy.typing import NDArray
 
 from vstore.errors import FormatError, NotFoundError
 from vstore.faces import internals
+from vstore.format.nodes import ArrayNode, GroupNode
 from vstore.format.numbers import Ints, Positions, StoredRows
 from vstore.format.table.key_index import bucket_count
 from vstore.format.table.kinds import ColumnInfo
 from vstore.format.table.names import DELETED, KEY_INDEX, KEYS
 from vstore.format.table.rows import Rows
 from vstore.format.table.sample_keys import INT, KeyKind, find_key_kind
-from vstore.format.tree import ArrayNode, GroupNode
 from vstore.format.zarr.attributes import attributes_of
 from vstore.reading.array import ChunkSource, StoredArray, prefetch_rows, read
 from vstore.reading.column import Column

@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from vstore.faces import exported_from
-from vstore.format.tree import ArrayNode
+from vstore.format.nodes import ArrayNode
 from vstore.format.zarr.dtypes import dtype_from
 from vstore.format.zarr.metadata import ArrayMetadata
 from vstore.wording import format_nbytes, plural

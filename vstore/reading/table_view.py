@@ -3,10 +3,10 @@
 from collections.abc import Mapping
 
 from vstore.errors import InvalidInputError
+from vstore.format.nodes import ArrayNode, GroupNode, Node, TableInfo
 from vstore.format.table.kinds import ColumnInfo, kind_of_array
 from vstore.format.table.names import KEYS
 from vstore.format.table.sample_keys import INT, STR
-from vstore.format.tree import ArrayNode, GroupNode, Node, TableInfo
 from vstore.format.zarr.dtypes import FIXED_TEXT, STRING
 from vstore.format.zarr.metadata import ArrayMetadata
 

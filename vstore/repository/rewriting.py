@@ -141,8 +141,10 @@ class Rewriter:
             merges=commits.merges_of(below.merges, parents=1),
             message=self.options.message,
             author=self.options.author,
-            changes=commits.total_changes(
-                self.fetcher.commit(d).changes for d in self._commits_beyond(since)
+            changes=commits.bounded(
+                commits.total_changes(
+                    self.fetcher.commit(d).changes for d in self._commits_beyond(since)
+                )
             ),
         )
         return self._finish(self._store(new), f"squash: since {since[:12]}")

@@ -10,6 +10,7 @@ from vstore.format.commit import (
     FORMAT,
     CommitDocument,
     ancestors_of,
+    bounded,
     format_time,
     merges_of,
     parse_time,
@@ -125,7 +126,7 @@ def commit_document(
         time=format_time(_time(options.time, parents)),
         message=options.message,
         metadata=document.plain_object(options.metadata, what="metadata"),
-        changes=contents.changes,
+        changes=bounded(contents.changes),
         tree=contents.tree,
         merges=merges,
     )

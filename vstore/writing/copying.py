@@ -8,7 +8,7 @@ import msgspec
 from vstore.errors import InvalidInputError
 from vstore.format import object_keys
 from vstore.format.digest import Digest
-from vstore.format.tree import ArrayNode, GroupNode, Node, NodeRef
+from vstore.format.nodes import ArrayNode, GroupNode, Node, NodeRef
 from vstore.history.fence import find_collection, is_there, require_kept
 from vstore.storage.store import ObjectStore
 

@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 
 from vstore.format.digest import Digest
 from vstore.format.index import Index, locate, update, walk
+from vstore.format.nodes import ArrayNode
 from vstore.format.numbers import Ints
 from vstore.format.page import ChunkRef, Patch, Patched, Runs, StoredChunk
-from vstore.format.tree import ArrayNode
 from vstore.format.zarr.codecs import ChunkCodec
 from vstore.format.zarr.metadata import ArrayMetadata
 from vstore.format.zarr.selection import chunk_coordinates, chunk_strides, is_inside

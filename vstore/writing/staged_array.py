@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 from vstore.errors import ClosedError, InvalidInputError
 from vstore.format import document
 from vstore.format.digest import Digest
+from vstore.format.nodes import ArrayNode
 from vstore.format.page import ChunkRef, StoredChunk
 from vstore.format.table.kinds import ColumnInfo
-from vstore.format.tree import ArrayNode
 from vstore.format.zarr.differing import differing_rows
 from vstore.format.zarr.metadata import ArrayMetadata
 from vstore.format.zarr.selection import (

@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 
 from vstore.errors import ClosedError
 from vstore.format.commit import Changes
+from vstore.format.nodes import ArrayNode, GroupNode
 from vstore.format.table.kinds import ColumnInfo
 from vstore.format.table.specs import ColumnSpec
-from vstore.format.tree import ArrayNode, GroupNode
 from vstore.format.zarr.attributes import plain_attributes
 from vstore.format.zarr.dtypes import data_type_of
 from vstore.format.zarr.fill_value import coerce_fill_value, default_fill_value

@@ -7,13 +7,13 @@ from typing import Any
 import msgspec
 
 from vstore.errors import InvalidInputError, NotFoundError
-from vstore.format import object_keys
-from vstore.format import tree as trees
+from vstore.format import node_codec, object_keys
 from vstore.format.commit import Changes
 from vstore.format.digest import Digest
+from vstore.format.nodes import ArrayNode, GroupNode, Node, NodeRef, TableInfo, new_id
 from vstore.format.table.sample_keys import STR, KeyKindName
 from vstore.format.table.specs import ColumnSpec, bytes_
-from vstore.format.tree import ArrayNode, GroupNode, Node, NodeRef, TableInfo, Tree, new_id
+from vstore.format.tree import Tree
 from vstore.format.zarr.attributes import attributes_of, plain_attributes, with_attributes
 from vstore.format.zarr.metadata import ArrayMetadata
 from vstore.reading.fetch import Fetcher
@@ -69,7 +69,7 @@ class StagedTree:
             self._tree = self._read_tree(base, what=what)
 
     def _read_tree(self, digest: Digest, *, what: str) -> Tree:
-        root = trees.decode(self.fetcher.commit(digest).tree, self._load_documents, what=what)
+        root = node_codec.decode(self.fetcher.commit(digest).tree, self._load_documents, what=what)
         if not isinstance(root, GroupNode):
             raise InvalidInputError(f"{what} has no root group")
         return Tree(root, self._load_documents)
@@ -315,7 +315,7 @@ class StagedTree:
         """Send all that is still held to the codec, and return what a commit would hold."""
         changes = self.flush()
         tree, pages = self._with_chunks()
-        value, objects = trees.encode(tree.root, tree.load)
+        value, objects = node_codec.encode(tree.root, tree.load)
         parts = (pages | objects).items()
         fresh = {name: part for name, part in parts if name not in self._stored_nodes}
         return Contents(value, changes, fresh)

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from vstore.errors import AlreadyExistsError, NotFoundError
 from vstore.format.commit import Changes
 from vstore.format.deleted_rows import BLOCK_ROWS, NONE_DELETED, DeletedRows
+from vstore.format.nodes import ArrayNode, GroupNode, rewritten
 from vstore.format.numbers import ChunkNumbers, StoredRows
 from vstore.format.table import key_index
 from vstore.format.table.key_index import Marks, bucket_count
@@ -19,7 +20,6 @@ from vstore.format.table.names import DELETED, KEY_INDEX, KEYS
 from vstore.format.table.rows import Rows
 from vstore.format.table.sample_keys import INT, find_key_kind
 from vstore.format.table.specs import ColumnSpec
-from vstore.format.tree import ArrayNode, GroupNode, rewritten
 from vstore.format.zarr.attributes import attributes_of, with_attributes
 from vstore.format.zarr.metadata import ArrayMetadata
 from vstore.reading.array import StoredArray, read

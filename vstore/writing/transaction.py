@@ -12,10 +12,10 @@ from vstore.diffing.diff import Diff
 from vstore.errors import InvalidInputError
 from vstore.faces import exported_from, internals
 from vstore.format.digest import Digest
+from vstore.format.nodes import GroupNode
 from vstore.format.object_keys import split_path
 from vstore.format.table.sample_keys import KEY_KINDS, KeyKindName
 from vstore.format.table.specs import ColumnSpec
-from vstore.format.tree import GroupNode
 from vstore.format.zarr.attributes import plain_attributes, with_attributes
 from vstore.history.commits import Commit
 from vstore.reading.fetch import Fetcher

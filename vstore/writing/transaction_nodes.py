@@ -6,8 +6,8 @@ from typing import Any
 from vstore.errors import AlreadyExistsError, InvalidInputError
 from vstore.faces import exported_from
 from vstore.format import object_keys
+from vstore.format.nodes import ArrayNode, GroupNode, names_in
 from vstore.format.object_keys import is_path, path_below, split_path
-from vstore.format.tree import ArrayNode, GroupNode, names_in
 from vstore.format.zarr.attributes import attributes_of
 from vstore.reading.lookup import Lookup, require_kind
 from vstore.writing.staged_tree import StagedTree

@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 
 from vstore.errors import InvalidInputError
 from vstore.faces import internals
+from vstore.format.nodes import GroupNode
 from vstore.format.table.names import DELETED, KEY_INDEX, KEYS, VALID_SUFFIX
-from vstore.format.tree import GroupNode
 from vstore.optional import needed
 from vstore.reading.snapshot import Snapshot
 from vstore.reading.table import Table

@@ -17,7 +17,7 @@ from vstore.errors import InvalidInputError
 from vstore.faces import internals
 from vstore.format import document, object_keys
 from vstore.format.digest import Digest, digest_of
-from vstore.format.tree import ArrayNode
+from vstore.format.nodes import ArrayNode
 from vstore.maintenance.fsck import fsck as fscks
 from vstore.maintenance.fsck.fsck import FsckCursor, FsckOptions, fsck
 from vstore.maintenance.fsck.fsck_report import FsckReport

@@ -25,7 +25,7 @@ from vstore.faces import internals
 from vstore.format import document, forwarding, object_keys
 from vstore.format.digest import Digest, digest_of
 from vstore.format.forwarding import MovedDocument
-from vstore.format.tree import ArrayNode
+from vstore.format.nodes import ArrayNode
 from vstore.maintenance.fsck.fsck import FsckOptions, fsck
 from vstore.maintenance.gc.collecting import collect
 from vstore.maintenance.gc.options import GcOptions

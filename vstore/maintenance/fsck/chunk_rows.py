@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from vstore.errors import VstoreError
 from vstore.format.digest import DIGEST_NBYTES, Digest, raw_digest
+from vstore.format.nodes import ArrayNode
 from vstore.format.page import Leaf
-from vstore.format.tree import ArrayNode
 from vstore.format.zarr.codecs import ChunkCodec
 from vstore.format.zarr.metadata import ArrayMetadata
 

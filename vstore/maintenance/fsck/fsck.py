@@ -13,8 +13,8 @@ from vstore.format import document, object_keys
 from vstore.format.collection import CollectionDocument
 from vstore.format.commit import CommitDocument
 from vstore.format.digest import Digest, parse_digest
+from vstore.format.nodes import ArrayNode
 from vstore.format.page import Leaf, PackRef
-from vstore.format.tree import ArrayNode
 from vstore.format.zarr.metadata import ArrayMetadata
 from vstore.history.fence import find_collection, is_there, pending_among
 from vstore.maintenance.crawl import Kind, Task, crawl

@@ -8,14 +8,13 @@ import numpy as np
 
 from vstore.errors import CorruptionError, FormatError, NotFoundError, VstoreError
 from vstore.faces import internals
-from vstore.format import document, object_keys
-from vstore.format import tree as trees
+from vstore.format import document, node_codec, object_keys
 from vstore.format.digest import Digest
 from vstore.format.index import Index, root_page, span
+from vstore.format.nodes import ArrayNode, GroupNode, Node, NodeRef
 from vstore.format.page import ChunkRef, Leaf, Page, PageRef
 from vstore.format.table.names import DELETED
 from vstore.format.table.rows import Rows
-from vstore.format.tree import ArrayNode, GroupNode, Node, NodeRef
 from vstore.format.zarr.selection import chunk_strides
 from vstore.maintenance.forwarding import Forwards
 from vstore.maintenance.fsck.findings import Findings
@@ -88,7 +87,8 @@ class Attribution:
             return found
 
         try:
-            node = trees.decode(value, load, what=path)
+            node = node_codec.decode(value, load, what=path)
+            _load_buckets(node)
         except (NotFoundError, FormatError):
             at = object_keys.index(loaded[-1].digest) if loaded else key
             yield _Found(at if self.findings.is_open(at) else key, path, ())
@@ -210,6 +210,14 @@ class Attribution:
             return internals(table).rows if isinstance(table, Table) else None
         except VstoreError:
             return None  # which rows are deleted is lost too: name them as they are stored
+
+
+def _load_buckets(node: Node) -> None:
+    """Load the buckets of a node and of all that is inside it."""
+    children = node.children.values() if isinstance(node, GroupNode) else ()
+    for child in children:
+        if isinstance(child, GroupNode):
+            _load_buckets(child)
 
 
 def _shapes(node: ArrayNode) -> tuple[tuple[int, ...], tuple[int, ...]]:

@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 from vstore.errors import CorruptionError, VstoreError
 from vstore.format.commit import CommitDocument
 from vstore.format.digest import RESTORE, Digest
+from vstore.format.nodes import ArrayNode
 from vstore.format.page import Leaf, PackRef
-from vstore.format.tree import ArrayNode
 from vstore.maintenance.crawl import Kind, Task, crawl
 from vstore.maintenance.digest_set import DigestSet
 from vstore.maintenance.forwarding import Forwards
