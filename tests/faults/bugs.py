@@ -480,6 +480,11 @@ BUGS = (
         "parts.append(self.regions.shape)", "pass",
     ),
     _bug(
+        "samples of a member without a column count as there",
+        ("tests/reader/test_mixed_columns.py",), "vstore/reader/union.py",
+        "np.full(shape, column in batch)", "np.full(shape, True)",
+    ),
+    _bug(
         "a costly batch is not divided", TRANSFORMS, TRANSFORMING,
         "max(1, int(PART_SECONDS / max(1e-9, self._seconds)))", "1 << 30",
     ),

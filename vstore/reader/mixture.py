@@ -1,6 +1,6 @@
 """Several sources read as one, in given proportions."""
 
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, closing
 from dataclasses import dataclass, replace
 from typing import Any, Literal
@@ -8,10 +8,10 @@ from typing import Any, Literal
 import numpy as np
 
 from vstore.errors import InvalidInputError
-from vstore.faces import exported_from, internals
+from vstore.faces import exported_from
 from vstore.format.digest import digest_of
 from vstore.format.numbers import Ints
-from vstore.reader.load.engine import Batch, Pass, Raw, one_behind_the_other
+from vstore.reader.load.engine import Pass, Raw
 from vstore.reader.load.randomness import Draws
 from vstore.reader.load.trial import Setting
 from vstore.reader.plan.cursor import Cursor, Identity
@@ -22,8 +22,10 @@ from vstore.reader.plan.progress import Progress
 from vstore.reader.plan.runs import Run
 from vstore.reader.plan.sample_deal import SampleDeal
 from vstore.reader.settings import group_of
+from vstore.reader.source import Source
 from vstore.reader.statistics import ReaderStatistics
 from vstore.reader.stream import Stream, as_read
+from vstore.reader.union import Union, Which, references
 
 _BATCHES_AT_ONCE = 1024
 
@@ -40,37 +42,88 @@ class Mixture:
     `samples` is how long an epoch is: a number of samples, `"shortest"` to end when the first
     member has given as many as it has, or `"longest"` when the last has; as many as all members
     have together when None.
+
+    Members may have names, if they come in a mapping; then `weights`, and the reader's `rows`,
+    `weights` and `lengths`, may be mappings by name, too.
     """
 
-    members: Sequence[Any]
-    weights: Sequence[float] | None = None
+    members: Sequence[Any] | Mapping[str, Any]
+    weights: Sequence[float] | Mapping[str, float] | None = None
     samples: int | Literal["shortest", "longest"] | None = None
     label: str | None = None
-    """Under which name batches have the number of each sample's member: shape (batch,), int64."""
+    """Under which name batches have the member of each sample.
+
+    That is its number, shape (batch,), int64; or its name, in a list, where members have names.
+    """
     batching: Literal["mixed", "per_member"] = "mixed"
     """Whether every batch has its share of each member, or all of one; then on all ranks of it.
 
     With `"per_member"` the members take turns in proportion to their weights, and an epoch has
     whole batches only: as many as its samples make.
     """
+    columns: Which = "same"
+    """Which columns batches have where members differ in theirs.
+
+    With `"same"` that is an error, `"shared"` are those that all members have, and `"all"` those
+    that any has: of a member without a column all samples are missing in it, and a mask, under
+    the column's name and `.valid`, says so in every batch.
+    """
+
+
+def members_of(mixture: Mixture) -> dict[Any, Any]:
+    """Return the members by name, or by number where they have none.
+
+    Raises:
+        InvalidInputError: they are not several tables or columns.
+    """
+    members = mixture.members
+    if isinstance(members, Mapping) and all(isinstance(name, str) for name in members) and members:
+        return dict(members)
+    if not isinstance(members, list | tuple) or not members:
+        raise InvalidInputError(
+            "the members of a mixture are a list of tables or columns, or a mapping of names to "
+            "them"
+        )
+    return dict(enumerate(members))
+
+
+def each_member(given: Mapping[str, Any], names: Sequence[Any], what: str) -> list[Any]:
+    """Return what a mapping says of each member, None where it says nothing.
+
+    Raises:
+        InvalidInputError: it names no member.
+    """
+    unknown = [name for name in given if name not in names]
+    if unknown:
+        raise InvalidInputError(
+            f"{what} names {unknown[0]!r}, which is no member of the mixture: those are "
+            f"{', '.join(map(repr, names))}"
+        )
+    return [given.get(name) for name in names]
+
+
+def _weights_of(mixture: Mixture, names: Sequence[Any], sizes: Sequence[int]) -> Any:
+    if isinstance(mixture.weights, Mapping):
+        return [each or 0 for each in each_member(mixture.weights, names, "weights")]
+    return sizes if mixture.weights is None else mixture.weights
 
 
 class MixedStream:
     """The batches of a mixture; does what a `Stream` does."""
 
-    def __init__(self, streams: Sequence[Stream], mixture: Mixture) -> None:
+    def __init__(self, streams: Sequence[Stream], mixture: Mixture, union: Union) -> None:
         sizes = [len(stream.source) for stream in streams]
-        self._proportions = Proportions.of(sizes if mixture.weights is None else mixture.weights)
+        self._members = list(members_of(mixture))
+        self._union = union
+        self._proportions = Proportions.of(_weights_of(mixture, self._members, sizes))
         weights = self._proportions.weights
         if len(weights) != len(streams):
             msg = f"there are {len(streams)} members and {len(weights)} weights"
             raise InvalidInputError(msg)
         if any(weight and not size for weight, size in zip(weights, sizes, strict=True)):
             raise InvalidInputError("every member of a mixture needs a sample, or the weight 0")
-        _check_columns(streams)
         self._streams = list(streams)
-        self._names = streams[0].source.names
-        self._label = _checked_label(mixture.label, self._names)
+        self._label = _checked_label(mixture.label, union.names)
         self._samples = _epoch_samples(mixture.samples, sizes, self._proportions)
         self._options = streams[0].options
         self._is_per_member = _is_per_member(mixture.batching)
@@ -194,17 +247,26 @@ class MixedStream:
     def _raw(self, runs: Sequence[Pass], deal: Deal | SampleDeal, mine: range) -> Iterator[Raw]:
         """Yield the batches as they are read, the samples of one member after the other."""
         members = [iter(run) for run in runs]
+        channels = references([run.channels for run in runs])
         for _, share in self._shares(deal, mine):
             parts = [(i, *next(members[i])) for i, rows in enumerate(share) if rows]
             which = [run._replace(member=i) for i, _, runs in parts for run in runs]
-            batch = _joined([batch for _, batch, _ in parts], self._names)
+            batch = self._union.joined([(batch, share[i]) for i, batch, _ in parts], channels)
             if self._label is not None:
-                batch[self._label] = np.repeat(np.arange(len(share)), share)
+                batch[self._label] = self._labels(share)
             yield batch, which
+
+    def _labels(self, share: Sequence[int]) -> Any:
+        """Return the member of each sample of a batch, as many as are said of each in order."""
+        if isinstance(self._members[0], int):
+            return np.repeat(np.arange(len(share)), share)
+        return [
+            name for name, count in zip(self._members, share, strict=True) for _ in range(count)
+        ]
 
     def _describe(self, run: Run, index: int, column: str | None) -> str:
         words = self._streams[run.member].describe(run, index, column)
-        return f"{words} of the mixture's member {run.member}"
+        return f"{words} of the mixture's member {self._members[run.member]!r}"
 
     def _shares(self, deal: Deal | SampleDeal, batches: range) -> Iterator[tuple[int, list[int]]]:
         """Yield each batch with how many samples it has of every member."""
@@ -307,40 +369,20 @@ def _checked_label(label: Any, names: Sequence[str]) -> str | None:
     return label
 
 
-def _rows_of(stream: Stream) -> tuple[Any, ...]:
-    packs = stream.source.packs
-    return (stream.source.width, packs and packs.length, *stream.source.known)
-
-
-def _check_columns(streams: Sequence[Stream]) -> None:
-    """Raise unless the members have the same columns of the same kinds."""
-    first = streams[0].source.columns
-    if len({_rows_of(each) for each in streams}) > 1:
+def check_members(sources: Sequence[Source]) -> None:
+    """Raise unless the members' samples are made of rows alike, and have keys of one kind."""
+    if len({_rows_of(each) for each in sources}) > 1:
         raise InvalidInputError(
             "the members differ in their rows: give all of them windows of one width, blocks of "
             "one length, or none"
         )
-    kinds_of_keys = {each.source.keys.kind for each in streams if each.source.keys is not None}
+    kinds_of_keys = {each.keys.kind for each in sources if each.keys is not None}
     if len(kinds_of_keys) > 1:
         found = ", ".join(sorted(str(kind) for kind in kinds_of_keys))
         raise InvalidInputError(
             f"the members differ in their keys ({found}), and a batch has keys of one kind"
         )
-    for stream in streams[1:]:
-        columns = stream.source.columns
-        if set(columns) != set(first):
-            msg = f"the members have different columns: {sorted(first)} and {sorted(columns)}"
-            raise InvalidInputError(msg)
-        for name, column in columns.items():
-            mine, other = first[name], column
-            kinds = {
-                (each.kind, each.dtype, each.shape[1:], internals(each).info.optional)
-                for each in (mine, other)
-            }
-            if len(kinds) > 1:
-                raise InvalidInputError(f"the members' columns {name!r} differ: {mine}, {other}")
 
 
-def _joined(parts: list[Batch], names: Sequence[str]) -> Batch:
-    """Return the parts of one batch as one."""
-    return {name: one_behind_the_other([part[name] for part in parts]) for name in names}
+def _rows_of(source: Source) -> tuple[Any, ...]:
+    return (source.width, source.packs and source.packs.length, *source.known)

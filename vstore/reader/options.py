@@ -18,14 +18,22 @@ from vstore.reader.load.buffers import Allocate, allocate
 from vstore.reader.load.disk_cache import DiskCache
 from vstore.reader.load.finishing import Collate, Finisher, OnError, Transforms
 from vstore.reader.load.forms import NUMPY, Library, Ragged
-from vstore.reader.mixture import MixedStream, Mixture
+from vstore.reader.mixture import (
+    MixedStream,
+    Mixture,
+    check_members,
+    each_member,
+    members_of,
+)
 from vstore.reader.plan.cursor import Cursor
 from vstore.reader.plan.drawing import Weights
 from vstore.reader.plan.planner import Shuffle
 from vstore.reader.settings import CACHE_NBYTES, MEMORY_NBYTES, Options, group_of
 from vstore.reader.source import Source, lengths_of
 from vstore.reader.stream import Stream
+from vstore.reader.union import Union, names_of_each
 from vstore.reader.windows import Windows
+from vstore.reading.column import Column
 
 
 @exported_from("vstore.reader")
@@ -176,23 +184,39 @@ class Choices:
     def _made(
         self, data: Any, columns: Sequence[str] | None, library: Library, allocate: Allocate
     ) -> Stream | MixedStream:
-        if not isinstance(data, Mixture):
-            source = self._source(data, columns)
-            options = self._options(self._finisher(source, library), allocate, source)
-            return Stream(source, options)
-        streams = []
-        for member, choices in self._of_members(data):
-            source = choices._source(member, columns)  # noqa: SLF001 - of the same class
-            options = choices._options(choices._finisher(source, library), allocate, source)  # noqa: SLF001
-            share = options.memory_nbytes // len(data.members)
-            streams.append(Stream(source, replace(options, memory_nbytes=share)))
-        return MixedStream(streams, data)
+        if isinstance(data, Mixture):
+            return self._mixed(data, columns, library, allocate)
+        source = self._source(data, columns)
+        finisher = self._finisher(source.columns, library)
+        return Stream(source, self._options(finisher, allocate, source))
 
-    def _of_members(self, mixture: Mixture) -> list[tuple[Any, "Choices"]]:
-        """Return the members of a mixture, each with the choices among its samples."""
-        members = mixture.members
-        if not isinstance(members, list | tuple) or not members:
-            raise InvalidInputError("the members of a mixture are a list of tables or columns")
+    def _mixed(
+        self,
+        mixture: Mixture,
+        columns: Sequence[str] | None,
+        library: Library,
+        allocate: Allocate,
+    ) -> MixedStream:
+        """Return the stream of a mixture: of members that are read alike."""
+        members = list(members_of(mixture).values())
+        names = names_of_each(members, columns, mixture.columns)
+        choices = self._of_members(mixture)
+        sources = [
+            each._source(members[i], names[i])  # noqa: SLF001 - of the same class
+            for i, each in enumerate(choices)
+        ]
+        check_members(sources)
+        union = Union.of(sources, mixture.columns)
+        finisher = union.adapted(self._finisher(union.columns, library))
+        streams = []
+        for each, source in zip(choices, sources, strict=True):
+            options = each._options(finisher, allocate, source)  # noqa: SLF001
+            share = options.memory_nbytes // len(members)
+            streams.append(Stream(source, replace(options, memory_nbytes=share)))
+        return MixedStream(streams, mixture, union)
+
+    def _of_members(self, mixture: Mixture) -> list["Choices"]:
+        """Return the choices among the samples of each member of a mixture."""
         if self.samples is not None:
             raise InvalidInputError("a mixture says itself how long an epoch is: Mixture(samples=)")
         if self.keys is not None:
@@ -200,21 +224,18 @@ class Choices:
                 "choose samples of a mixture by rows: a function for all members, or a list of one "
                 "choice for each, such as rows=[a.positions(keys), slice(100)]"
             )
-        rows = [self.rows] * len(members) if callable(self.rows) else self.rows
-        chosen = _one_each("rows", rows, members=len(members))
-        weights = _one_each("weights", self.weights, members=len(members))
-        lengths = _one_each("lengths", self.lengths, members=len(members))
+        names = list(members_of(mixture))
+        rows = [self.rows] * len(names) if callable(self.rows) else self.rows
+        chosen = _one_each("rows", rows, names)
+        weights = _one_each("weights", self.weights, names)
+        lengths = _one_each("lengths", self.lengths, names)
         return [
-            (member, replace(self, rows=chosen[i], weights=weights[i], lengths=lengths[i]))
-            for i, member in enumerate(members)
+            replace(self, rows=chosen[i], weights=weights[i], lengths=lengths[i])
+            for i in range(len(names))
         ]
 
     def _source(self, data: Any, columns: Sequence[str] | None) -> Source:
         source = Source.of(data, columns, rows=self.rows, keys=self.keys, key_label=self.key_label)
-        by_column = self.transforms if isinstance(self.transforms, Mapping) else {}
-        unknown = set(by_column) - set(source.columns)
-        if unknown:
-            raise InvalidInputError(f"there is no column {min(unknown)!r} to transform")
         forms = set(self.ragged.values() if isinstance(self.ragged, Mapping) else [self.ragged])
         if source.packs is not None and not forms <= {None, "list"}:
             raise InvalidInputError(
@@ -272,9 +293,13 @@ class Choices:
             raise InvalidInputError("lengths make batches, and batch_size=None makes none")
         return lengths_of(self.lengths, source)
 
-    def _finisher(self, source: Source, library: Library) -> Finisher:
+    def _finisher(self, columns: Mapping[str, Column], library: Library) -> Finisher:
+        by_column = self.transforms if isinstance(self.transforms, Mapping) else {}
+        unknown = set(by_column) - set(columns)
+        if unknown:
+            raise InvalidInputError(f"there is no column {min(unknown)!r} to transform")
         singly = self.batch_size is None
-        forms = forms_of(source.columns, self.ragged, self.transforms, library)
+        forms = forms_of(columns, self.ragged, self.transforms, library)
         chosen = next((form.kind for form in forms.values() if form.is_array), None)
         if singly and chosen:
             raise InvalidInputError(
@@ -291,10 +316,13 @@ def _samples_at_once(source: Source, finisher: Finisher) -> int:
     return max(1, min(most, int(SAMPLES_NBYTES / max(1.0, nbytes))))
 
 
-def _one_each(name: str, given: Any, *, members: int) -> Sequence[Any]:
+def _one_each(name: str, given: Any, names: Sequence[Any]) -> Sequence[Any]:
     """Return what is chosen for each member of a mixture: None for all, or a list of one each."""
+    members = len(names)
     if given is None:
         return [None] * members
+    if isinstance(given, Mapping):
+        return each_member(given, names, name)
     is_list = isinstance(given, list | tuple) and not isinstance(given, Windows)
     if not is_list or len(given) != members or any(_is_number(each) for each in given):
         one = "a function, or a list" if name == "rows" else "a list"
