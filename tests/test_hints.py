@@ -223,6 +223,7 @@ ELSEWHERE = {
     "batches-unknown",
     "branch-contended",
     "chunk-too-large",
+    "changed-meanwhile",
     "chunk-written-twice",
     "commit-is-read-only",
     "folder-of-others",

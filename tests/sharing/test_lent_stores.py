@@ -16,15 +16,13 @@ from zarr.core.buffer import cpu
 
 import vstore
 from tests.conftest import Bucket
+from tests.sharing.lending import elsewhere
 from tests.zarr import repositories
 from vstore import Repository
 from vstore.faces import internals
 from vstore.format import object_keys
-from vstore.sharing.borrower import Borrower
 from vstore.sharing.journal import Journal
-from vstore.sharing.loan import Terms
 from vstore.storage.counting import CountingStore
-from vstore.zarr.sources import Borrowed
 from vstore.zarr_store import ZarrStore
 
 open_array: Any = zarr.open_array
@@ -32,13 +30,6 @@ open_group: Any = zarr.open_group
 create_array: Any = zarr.create_array
 
 ROWS = np.arange(40)[:, np.newaxis] * np.ones((1, 6))
-
-
-def elsewhere(store: ZarrStore) -> ZarrStore:
-    """Return the store as another process gets it, in this one."""
-    _, terms = store._source.revival()
-    assert isinstance(terms, Terms)
-    return ZarrStore(Borrowed(Borrower(pickle.loads(pickle.dumps(terms)))))
 
 
 def stored(store: ZarrStore, key: str) -> bytes:

@@ -3,8 +3,9 @@
     journals/<token>/open.json             the transaction is open; deleted before its commit
     journals/<token>/entries/<name>.json   what one process wrote at one time
 
-Entries are taken in the order of their names, which begin with the time. When the transaction
-is over they are deleted; what a dead one leaves behind, garbage collection removes.
+Entries are taken in the order of their names, which begin with the time, and are after all that
+the writer had seen. The transaction says in entries of its own what became of it. When it is
+over they are deleted; what a dead one leaves behind, garbage collection removes.
 """
 
 import base64
@@ -41,12 +42,29 @@ class Write(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaul
                 raise ValueError("a write has a chunk or data, not both")
 
 
+class State(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What the transaction holds, as a commit that no ref names; the states are numbered.
+
+    `taken` are the entries that are in it and were in no state before.
+    """
+
+    number: int
+    commit: str
+    taken: list[str]
+
+    def __post_init__(self) -> None:
+        parse_digest(self.commit, what="commit")
+        if self.number < 1:
+            raise ValueError("states are numbered from 1")
+
+
 class JournalEntry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What one process wrote at one time, in order."""
+    """What one process wrote at one time, in order; or what the transaction holds by then."""
 
     format: int
     writes: list[Write]
     pack: tuple[str, int] | None = None
+    state: State | None = None
 
     def __post_init__(self) -> None:
         if self.pack is not None:
@@ -83,9 +101,14 @@ def encode_mark(begun: Digest) -> bytes:
     return seal(JournalMark(FORMAT, begun))
 
 
-def encode_entry(writes: list[Write], pack: PackRef | None) -> bytes:
-    """Return an entry as it is stored."""
+def encode_entry(writes: list[Write], pack: PackRef | None = None) -> bytes:
+    """Return an entry of what was written, as it is stored."""
     return seal(JournalEntry(FORMAT, writes, pack and (pack.digest, pack.nbytes)))
+
+
+def encode_state(number: int, commit: Digest, taken: list[str]) -> bytes:
+    """Return an entry that says what the transaction holds, as it is stored."""
+    return seal(JournalEntry(FORMAT, [], state=State(number, commit, taken)))
 
 
 def decode_entry(data: bytes, *, what: str) -> JournalEntry:

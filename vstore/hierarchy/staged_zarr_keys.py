@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from vstore.errors import InvalidInputError
+from vstore.errors import FormatError, InvalidInputError
 from vstore.format.nodes import ArrayNode, GroupNode
 from vstore.format.object_keys import split_path
 from vstore.format.page import ChunkRef
@@ -10,6 +10,7 @@ from vstore.format.zarr.metadata import ArrayMetadata
 from vstore.hierarchy import documents
 from vstore.hierarchy.nodes import Place, StagedHierarchy, join
 from vstore.hierarchy.zarr_keys import DOCUMENT, Keys, Target
+from vstore.writing.overlay import overlay
 from vstore.writing.staged_tree import StagedTree
 from vstore.writing.transaction_table import TransactionTable
 
@@ -63,6 +64,18 @@ class StagedKeys(Keys):
             self.set(key, bytes(self.hierarchy.fetcher.chunk(ref)))
         else:
             self._staged.array(target.path).adopt(target.number, ref)
+
+    def overlay(self, key: str, *, base: Place, new: bytes | None) -> bool:
+        """Store what `new` changes of a chunk that was `base`; return whether that can be told."""
+        target = self.find_chunk(key)
+        if target is None or target.number is None:
+            return False
+        array = self._staged.array(target.path)
+        try:
+            overlay(array, target.number, base=self._bytes(base), new=new)
+        except FormatError:
+            return False
+        return True
 
     def _set_document(self, path: str, document: dict[str, Any]) -> None:
         target = self.target(path) if path else Target("", self.hierarchy.root, ())
@@ -159,6 +172,7 @@ class StagedKeys(Keys):
         chunks = self._staged.chunks(target.path)
         loose = {
             f"{target.path}/{chunks.keys.key(number)}": self._bytes(chunks.places([number])[0])
+            or b""
             for number in chunks.numbers()
         }
         self._tree.put_node(target.path, None)
@@ -166,10 +180,12 @@ class StagedKeys(Keys):
         for key, data in loose.items():
             self._put_object(key, data)
 
-    def _bytes(self, place: Place) -> bytes:
-        if isinstance(place, ChunkRef):
-            return bytes(self.hierarchy.fetcher.chunk(place))
-        return place or b""
+    def data(self, key: str) -> bytes | None:
+        """Return the bytes under a key, None where there are none."""
+        return self._bytes(self.find(key))
+
+    def _bytes(self, place: Place) -> bytes | None:
+        return bytes(self.hierarchy.fetcher.chunk(place)) if isinstance(place, ChunkRef) else place
 
     def _prune(self, path: str) -> None:
         """Remove the groups above `path` that were there only for what lay below them."""

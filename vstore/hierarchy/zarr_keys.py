@@ -9,6 +9,8 @@ from vstore.hierarchy import documents
 from vstore.hierarchy.nodes import Hierarchy, Place, join
 
 DOCUMENT = documents.NAME
+ARRAY_2 = ".zarray"
+DOCUMENTS_2 = (ARRAY_2, ".zgroup", ".zattrs", ".zmetadata")
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +31,11 @@ class Target:
         if self.rest != (DOCUMENT,):
             return False
         return isinstance(self.node, ArrayNode) or bool(self.node.metadata)
+
+
+def is_document(name: str) -> bool:
+    """Return whether the last part of a key is that of a document of some version of Zarr."""
+    return name == DOCUMENT or name in DOCUMENTS_2
 
 
 class Keys:
@@ -52,6 +59,19 @@ class Keys:
         if isinstance(found, ArrayNode) and rest:
             number = self.hierarchy.chunks(path).keys.find_number("/".join(rest))
         return Target(path, found, rest, number)
+
+    def is_chunk(self, key: str) -> bool:
+        """Return whether a key is that of a chunk of an array, stored or not.
+
+        Arrays of Zarr's version 2 are loose objects; their chunks count if no slash is in the
+        name.
+        """
+        if self.target(key).number is not None:
+            return True
+        parent, _, name = key.rpartition("/")
+        if is_document(name):
+            return False
+        return f"{parent}/{ARRAY_2}".lstrip("/") in self.hierarchy.objects().names()
 
     def find(self, key: str) -> Place:
         """Return the bytes under a key, or where they are; None where there are none."""

@@ -1,33 +1,28 @@
 """A transaction of another process, to read and to write."""
 
-import base64
 import os
-import secrets
 import threading
 import time
-from collections import OrderedDict
 from collections.abc import Sequence
-from functools import cached_property
 
-from vstore.errors import ClosedError, NotFoundError
+from vstore.errors import ClosedError, FormatError, NotFoundError
 from vstore.format import object_keys
-from vstore.format.digest import Digest, digest_of, raw_digest
+from vstore.format.digest import Digest, digest_of, parse_digest, raw_digest
 from vstore.format.journal import Write
 from vstore.format.page import ChunkRef, PackRef
 from vstore.hierarchy.changes import Change
 from vstore.hierarchy.nodes import Place
 from vstore.hierarchy.staged_zarr_keys import StagedKeys
-from vstore.sharing.journal import Journal, digest_at
-from vstore.sharing.loan import Terms
+from vstore.sharing.journal import Journal, NamedEntry, written
+from vstore.sharing.loan import INLINE_NBYTES, Terms
+from vstore.sharing.looks import Looks
+from vstore.writing.door import Door
 from vstore.writing.lease import Lease
 from vstore.writing.packs import PACK_NBYTES, PackWriter
 from vstore.writing.staged_tree import StagedTree
 
-INLINE_NBYTES = 64 * 1024
-"""What is written together goes into the journal itself up to this; the lender packs it."""
-
-_LOOKS = 4096
-"""How many chunks are remembered that were read and may be written next."""
+_LISTINGS = 10
+"""How often the journal is listed anew while what was listed of it does not go together."""
 
 
 class Borrower:
@@ -45,16 +40,23 @@ class Borrower:
         self._store = terms.fetcher.store
         self._journal = Journal(terms.fetcher, terms.token, terms.taken)
         self._lease = Lease(self._store, age_seconds=max(0.0, time.time() - terms.since))
-        self._last = self._asked = self._answered = 0
-        self._looks: OrderedDict[str, list[str]] = OrderedDict()
+        self._asked = self._answered = 0
+        self._looks = Looks()
+        self._own: set[str] = set()
+        self._begun = terms.begun
+        self._number = terms.number
+        self._past = set(terms.taken)
+        self._keys: StagedKeys | None = None
 
-    @cached_property
+    @property
     def keys(self) -> StagedKeys:
         """The keys of the transaction, once something of it is wanted here."""
-        fetcher, begun = self.terms.fetcher, self.terms.begun
-        writer = PackWriter(fetcher)
-        tree = StagedTree(fetcher, writer, begun, require_open=_is_open, what=f"commit {begun}")
-        return StagedKeys(tree)
+        if self._keys is None:
+            fetcher, begun = self.terms.fetcher, self._begun
+            writer, door = PackWriter(fetcher), Door(_is_open)
+            tree = StagedTree(fetcher, writer, begun, door=door, what=f"commit {begun}")
+            self._keys = StagedKeys(tree)
+        return self._keys
 
     def take(self) -> None:
         """Take what was written in other processes so far."""
@@ -64,26 +66,57 @@ class Borrower:
             if self._answered >= asked:
                 return  # what was read since covers it
             self._answered = self._asked
-            try:
-                is_open, entries = self._journal.new()
-            except NotFoundError as exc:
-                raise _finished() from exc
+            for _ in range(_LISTINGS):
+                if self._take():
+                    return
+            raise FormatError(
+                f"the journal of the transaction {self.terms.token} lacks a state of it"
+            )
+
+    def _take(self) -> bool:
+        """Take what is listed; return False where a state has been listed and not the one before.
+
+        Where the transaction itself was changed, begin anew with what it holds.
+        """
+        try:
+            is_open, names = self._journal.names()
             if not is_open:
                 raise _finished()
-            self._journal.take(entries, self.keys)
+            entries = self._journal.read(names)
+            states = {named.name: named.entry.state for named in entries if named.entry.state}
+            numbers = {state.number for state in states.values()}
+            if numbers and numbers != set(range(self._number + 1, max(numbers) + 1)):
+                return False
+            if not states:
+                self._apply(entries)
+                return True
+            _, newest = max(states.items(), key=lambda item: (item[1].number, item[0]))
+            self._past.update(states, *(state.taken for state in states.values()))
+            with self._looks.others_change(lambda: self.keys):
+                self._begun = parse_digest(newest.commit, what="commit")
+                self._number, self._keys = newest.number, None
+                self._journal.taken = set(self._past)
+                self._apply(self._journal.read(names))
+        except NotFoundError as exc:
+            raise _finished() from exc
+        return True
+
+    def _apply(self, entries: Sequence[NamedEntry]) -> None:
+        for named in entries:
+            for write in named.entry.writes:
+                if named.name in self._own:
+                    self._journal.apply(named, write, self.keys)
+                    continue
+                with self._looks.others_change(lambda: self.keys, write.key):
+                    self._journal.apply(named, write, self.keys)
+            self._journal.taken.add(named.name)
 
     def find(self, key: str) -> Place:
         """Return the bytes under a key, or where they are; takes note that they were read."""
         self.take()
         with self.lock:
             place = self.keys.find(key)
-            if self.keys.find_chunk(key) is not None:
-                looks = self._looks.setdefault(key, [])
-                looks.append(digest_at(place))
-                del looks[:-8]
-                self._looks.move_to_end(key)
-                while len(self._looks) > _LOOKS:
-                    self._looks.popitem(last=False)
+            self._looks.saw(key, place, is_chunk=self.keys.is_chunk(key))
             return place
 
     def write(self, changes: Sequence[Change]) -> None:
@@ -91,6 +124,7 @@ class Borrower:
 
         Raises:
             ClosedError: it is finished.
+            ConflictError: others changed a document since it was read here; nothing was stored.
         """
         nbytes, part = 0, list[Change]()
         for change in changes:
@@ -102,44 +136,63 @@ class Borrower:
         self._write(part)
 
     def _write(self, changes: Sequence[Change]) -> None:
-        is_small = sum(len(change.data or b"") for change in changes) <= INLINE_NBYTES
-        digests = [raw_digest(change.data or b"") for change in changes]
         with self.lock:
-            looks = [self._look(change.key) for change in changes]
-            is_chunk = [
-                change.data is not None and self.keys.find_chunk(change.key) is not None
-                for change in changes
-            ]
-            is_apart = [chunk and not is_small for chunk in is_chunk]
-            for change, apart in zip(changes, is_apart, strict=True):
-                if not apart and not all(is_chunk):
-                    change.apply(self.keys)
-            name = self._name()
-        pack, data, refs = _packed(changes, digests, is_apart)
-        if pack is not None:
-            self._store.put(object_keys.pack(pack.digest), data)
+            is_chunk = [self.keys.find_chunk(change.key) is not None for change in changes]
+            if not all(is_chunk):  # what they are depends on what was written before
+                for change in changes:
+                    self._write_one(change)
+                return
+            bases = [self._looks.base_of(c.key, self.keys, is_chunk=True) for c in changes]
+            name = self._next_name()
+        self._write_chunks(changes, bases, name)
+
+    def _next_name(self) -> str:
+        name = self._journal.next_name()
+        self._own.add(name)
+        return name
+
+    def _write_one(self, change: Change) -> None:
+        """Store one change, and wait until it is there before anything else is looked at.
+
+        Chunks are looked at when they are taken with what others wrote, in one order.
+        """
+        self.take()
+        is_chunk = self.keys.is_chunk(change.key)
+        base = self._looks.base_of(change.key, self.keys, is_chunk=is_chunk)
+        name = self._next_name()
+        if is_chunk:
+            self._write_chunks([change], [base], name)
+            return
+        change.apply(self.keys)
+        self._looks.wrote(change.key, is_chunk=False)
+        stored = self.keys.find(change.key)  # as it will be read
+        if change.data is not None and isinstance(stored, bytes):
+            change = Change(change.key, stored)
+        self._journal.taken.add(name)
+        self._add(name, [written(change, base)])
+
+    def _write_chunks(
+        self, changes: Sequence[Change], bases: Sequence[str | None], name: str
+    ) -> None:
+        """Store chunks: small ones in the entry itself, which the lender packs."""
+        if sum(len(change.data or b"") for change in changes) <= INLINE_NBYTES:
+            self._add(name, list(map(written, changes, bases)))
+            return
+        pack, data, refs = _packed(changes)
+        self._store.put(object_keys.pack(pack.digest), data)
         writes = [
-            _described(change, ref, look)
-            for change, ref, look in zip(changes, refs, looks, strict=True)
+            written(change, base)
+            if ref is None
+            else Write(change.key, chunk=(ref.offset, ref.nbytes, ref.digest.hex()), on=base)
+            for change, ref, base in zip(changes, refs, bases, strict=True)
         ]
-        is_taken = not (is_small and all(is_chunk))  # those wait in the journal to be looked at
-        self._journal.add(name, writes, pack, taken=is_taken)
+        self._add(name, writes, pack)
+
+    def _add(self, name: str, writes: Sequence[Write], pack: PackRef | None = None) -> None:
+        self._journal.add(name, writes, pack)
         if not self._journal.is_open():
             raise _finished()
         self._lease.keep()
-        with self.lock:
-            for change, ref in zip(changes, refs, strict=True):
-                if ref is not None:
-                    self.keys.place(change.key, ref)
-
-    def _look(self, key: str) -> str | None:
-        """Return what was last read under a key and not written since."""
-        looks = self._looks.get(key)
-        return looks.pop() if looks else None
-
-    def _name(self) -> str:
-        self._last = max(time.time_ns(), self._last + 1)
-        return f"{self._last:020}-{secrets.token_hex(8)}"
 
 
 def _is_open() -> None:
@@ -155,29 +208,22 @@ def _finished() -> ClosedError:
     )
 
 
-def _packed(
-    changes: Sequence[Change], digests: Sequence[bytes], is_chunk: Sequence[bool]
-) -> tuple[PackRef | None, bytes, list[ChunkRef | None]]:
-    """Return the pack of the chunks among some changes, and where each is in it."""
-    apart = [i for i, chunk in enumerate(is_chunk) if chunk]
-    refs: list[ChunkRef | None] = [None] * len(changes)
-    if not apart:
-        return None, b"", refs
-    parts = [changes[i].data or b"" for i in apart]
+def _packed(changes: Sequence[Change]) -> tuple[PackRef, bytes, list[ChunkRef | None]]:
+    """Return the pack of the chunks that changes store, and where each is in it."""
+    parts = [change.data for change in changes if change.data is not None]
+    digests = [raw_digest(part) for part in parts]
     if len(parts) == 1:  # neither copied nor digested again
-        data, digest = parts[0], Digest(digests[apart[0]].hex())
+        data, digest = parts[0], Digest(digests[0].hex())
     else:
         data = b"".join(parts)
         digest = digest_of(data)
     pack, offset = PackRef(digest, len(data)), 0
-    for i, part in zip(apart, parts, strict=True):
-        refs[i] = ChunkRef(pack, offset, len(part), digests[i])
-        offset += len(part)
+    refs: list[ChunkRef | None] = []
+    upcoming = iter(digests)
+    for change in changes:
+        if change.data is None:
+            refs.append(None)
+            continue
+        refs.append(ChunkRef(pack, offset, len(change.data), next(upcoming)))
+        offset += len(change.data)
     return pack, data, refs
-
-
-def _described(change: Change, ref: ChunkRef | None, look: str | None) -> Write:
-    if ref is not None:
-        return Write(change.key, chunk=(ref.offset, ref.nbytes, ref.digest.hex()), on=look)
-    data = None if change.data is None else base64.b64encode(change.data).decode()
-    return Write(change.key, data=data, on=look)

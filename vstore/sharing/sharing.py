@@ -9,6 +9,7 @@ from vstore.errors import ClosedError, InvalidInputError
 from vstore.faces import internals
 from vstore.sharing.borrower import Borrower
 from vstore.sharing.loan import Loan, Terms
+from vstore.sharing.looks import Looks
 from vstore.storage.forking import ForkSafeLock
 from vstore.writing.transaction import Transaction
 
@@ -22,6 +23,7 @@ class Shared:
     def __init__(self) -> None:
         self.token = secrets.token_hex(16)
         self.lock = threading.RLock()
+        self.looks = Looks()
         self._pid = os.getpid()
 
     @property
@@ -48,11 +50,17 @@ class Shared:
                 code="finished-transaction",
             )
         with self.lock:
-            loan = internals(transaction).contributions
-            if not isinstance(loan, Loan):
-                loan = Loan(transaction, self.token, self.lock)
+            loan = find_loan(transaction)
+            if loan is None:
+                loan = Loan(transaction, self.token, self.looks, self.lock)
                 internals(transaction).accept(loan)
             return loan.terms()
+
+
+def find_loan(transaction: Transaction) -> Loan | None:
+    """Return the loan of a transaction that was lent."""
+    others = internals(transaction).door.others
+    return others if isinstance(others, Loan) else None
 
 
 _SHARED: WeakKeyDictionary[Transaction, Shared] = WeakKeyDictionary()
@@ -77,7 +85,7 @@ def received(terms: Terms) -> Transaction | Borrower:
         return here
     with _REGISTRY:
         found = _BORROWERS.get(terms.token)
-        if found is None or found.terms.begun != terms.begun or found.pid != os.getpid():
+        if found is None or found.pid != os.getpid():
             found = _BORROWERS[terms.token] = Borrower(terms)
             while len(_BORROWERS) > KEPT_BORROWERS:
                 del _BORROWERS[next(iter(_BORROWERS))]

@@ -10,6 +10,7 @@ from vstore.history.commits import Commit, describe
 from vstore.reading.fetch import Fetcher
 from vstore.writing.commit_options import CommitOptions
 from vstore.writing.committing import CommitWriter
+from vstore.writing.door import Door, Others
 from vstore.writing.packs import PackWriter
 from vstore.writing.staged_tree import StagedTree
 
@@ -28,23 +29,13 @@ class Publish(Protocol):
         """Make a stored commit the head, or raise; return what the head became."""
 
 
-class Contributions(Protocol):
-    """What other processes write for a transaction while it is open."""
-
-    def take(self, *, last: bool = False) -> None:
-        """Put into the transaction what they have written; after the last time they may not."""
-
-    def release(self) -> None:
-        """Remove what is left of it; the transaction is over."""
-
-
 class Draft:
     """A commit in the making: its nodes as they are, and what writes and publishes it.
 
     `branch` is the one that the commit is to move, None if it is to be on none; `label` says
-    what the draft is for. `staged` has the verbs that stores and merges change nodes by;
-    `commit_made` is the commit, once there is one; `has_failed` says that it could not be made
-    so far.
+    what the draft is for. What users hold goes through `door`; `staged` has the verbs that
+    stores and merges change nodes by; `commit_made` is the commit, once there is one;
+    `has_failed` says that it could not be made so far.
     """
 
     def __init__(
@@ -62,7 +53,7 @@ class Draft:
         self.label = label
         self.is_open = True
         self.has_failed = False
-        self.contributions: Contributions | None = None
+        self.door = Door(self.require_open)
         self.commit_made: Commit | None = None
         self._publish = publish
         self._writer = PackWriter(fetcher)
@@ -71,7 +62,7 @@ class Draft:
             fetcher,
             self._writer,
             base,
-            require_open=self.require_open,
+            door=self.door,
             what=f"the base of a transaction {label}",
         )
 
@@ -84,20 +75,10 @@ class Draft:
                 hint="begin another one with `repo.transaction(message='Add samples')`",
             )
 
-    def enter(self) -> None:
-        """Bring what is there up to date, or refuse to show it."""
-        self.require_open()
-        self.take_contributions()
-
-    def accept(self, contributions: Contributions) -> None:
+    def accept(self, others: Others) -> None:
         """Take what other processes write, from now on, whenever it is looked at and at the end."""
         self.require_open()
-        self.contributions = contributions
-
-    def take_contributions(self, *, last: bool = False) -> None:
-        """Put in what other processes have written so far."""
-        if self.contributions is not None:
-            self.contributions.take(last=last)
+        self.door.others = others
 
     def checkpoint(self) -> Digest:
         """Store what the transaction holds as a commit that no branch names, and go on."""
@@ -140,19 +121,21 @@ class Draft:
 
     def _write(self) -> tuple[Digest, CommitDocument] | None:
         self.require_open()
-        self.take_contributions(last=True)
+        if self.door.others is not None:
+            self.door.others.take(last=True)
         meanwhile = None if self._publish is None else self._publish.prepare
         return self._commits.write(self.staged.encode(), meanwhile=meanwhile)
 
     @property
     def would_be_lost(self) -> bool:
         """Whether there is work that no commit has, and of which its owner was not told."""
-        is_changed = self.contributions is not None or self.staged.is_changed
+        is_changed = self.door.others is not None or self.staged.is_changed
         return self.is_open and self.branch is not None and is_changed and not self.has_failed
 
     def close(self) -> None:
         """Finish the transaction; what was not committed is given up."""
-        if self.is_open and self.contributions is not None:
-            self.contributions.release()
+        others, self.door.others = self.door.others, None
+        if others is not None:
+            others.release()
         self.is_open = False
         self._writer.close()

@@ -53,7 +53,7 @@ class StagedTable:
 
     def require_usable(self) -> None:
         """Raise `ClosedError` once the table, or its transaction, is no more."""
-        self.staging.require_open()
+        self.staging.door.require_open()
         if self._is_deleted:
             raise ClosedError(f"{self.path!r} was deleted or replaced in this transaction")
 

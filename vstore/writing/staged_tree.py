@@ -1,6 +1,6 @@
 """The nodes of a transaction as they are, and the tree that they become."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -18,6 +18,7 @@ from vstore.format.zarr.attributes import attributes_of, plain_attributes, with_
 from vstore.format.zarr.metadata import ArrayMetadata
 from vstore.reading.fetch import Fetcher
 from vstore.writing.copying import copied
+from vstore.writing.door import Door
 from vstore.writing.packs import PackWriter
 from vstore.writing.staged_array import StagedArray
 from vstore.writing.staged_table import StagedTable
@@ -51,13 +52,13 @@ class StagedTree:
         writer: PackWriter,
         base: Digest | None,
         *,
-        require_open: Callable[[], None],
+        door: Door,
         what: str,
     ) -> None:
         self.fetcher = fetcher
-        self.require_open = require_open
+        self.require_open = door.require_open
         self._base = base
-        self._staging = Staging(writer, fetcher, require_open, self._new_id)
+        self._staging = Staging(writer, fetcher, door, self._new_id)
         self._stored_nodes: set[Digest] = set()
         self._made: dict[str, int] = {}
         self._tables: dict[str, StagedTable] = {}

@@ -30,6 +30,7 @@ from vstore.reading.key_rows import IndexedKeys, KeyRows, NoKeys, ScannedKeys
 from vstore.reading.stored_column import StoredColumn
 from vstore.writing.appending import Appending
 from vstore.writing.deletions import Deletions
+from vstore.writing.door import Door
 from vstore.writing.keys import KeySet, add_entries, index_metadata
 from vstore.writing.new_column import column_metadata, companion_metadata, keys_metadata
 from vstore.writing.packs import PackWriter
@@ -44,7 +45,7 @@ class Staging:
 
     writer: PackWriter
     fetcher: Fetcher
-    require_open: Callable[[], None]
+    door: Door
     new_id: Callable[[str], str]
 
 

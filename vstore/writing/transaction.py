@@ -23,6 +23,7 @@ from vstore.reading.lookup import Lookup
 from vstore.reading.snapshot import Snapshot
 from vstore.writing.commit_options import CommitOptions
 from vstore.writing.copying import require_kept_here
+from vstore.writing.door import Door, changes
 from vstore.writing.draft import Draft, Publish
 from vstore.writing.new_column import array_metadata, check_specs
 from vstore.writing.staged_tree import StagedTree
@@ -72,11 +73,7 @@ class Transaction(Lookup[str, Any]):
     ) -> None:
         self._forking = forking
         self._internals = Draft(fetcher, base, options, label=label, publish=publish)
-        self._nodes = TransactionNodes(
-            self._internals.staged,
-            enter=self._internals.enter,
-            require_open=self._internals.require_open,
-        )
+        self._nodes = TransactionNodes(self._internals.staged, self._door)
 
     def __enter__(self) -> Self:
         return self
@@ -95,9 +92,11 @@ class Transaction(Lookup[str, Any]):
             self.discard()
 
     @property
+    def _door(self) -> Door:
+        return self._internals.door
+
+    @property
     def _staged(self) -> StagedTree:
-        """The nodes as they are with what other processes wrote: no verb has to take it first."""
-        self._internals.enter()
         return self._internals.staged
 
     @property
@@ -105,6 +104,7 @@ class Transaction(Lookup[str, Any]):
         """The branch that the commit is to move; None for a part that no branch is to name."""
         return self._internals.branch
 
+    @changes
     def create_table(
         self,
         path: str,
@@ -119,7 +119,6 @@ class Transaction(Lookup[str, Any]):
             AlreadyExistsError: something is at `path`.
             InvalidInputError: a name, a column or an attribute is impossible.
         """
-        self._internals.require_open()
         path = self._nodes.free_path(path, "table")
         check_specs(columns)
         if keys is not None and keys not in KEY_KINDS:
@@ -129,6 +128,7 @@ class Transaction(Lookup[str, Any]):
         made = self._staged.make_table(path, columns, keys=keys, metadata=metadata)
         return TransactionTable(made)
 
+    @changes
     def create_array(  # noqa: PLR0913
         self,
         path: str,
@@ -147,7 +147,6 @@ class Transaction(Lookup[str, Any]):
             AlreadyExistsError: something is at `path`.
             InvalidInputError: an option is impossible.
         """
-        self._internals.require_open()
         path = self._nodes.free_path(path, "array")
         metadata = array_metadata(
             shape,
@@ -158,10 +157,9 @@ class Transaction(Lookup[str, Any]):
             dimension_names=dimension_names,
             attributes=_attributes(attributes),
         )
-        return TransactionArray(
-            self._staged.make_array(path, metadata), self._internals.require_open
-        )
+        return TransactionArray(self._staged.make_array(path, metadata), self._door)
 
+    @changes
     def delete(self, path: str) -> None:
         """Delete the table, array or group at `path`, or raise `NotFoundError`."""
         staged = self._staged
@@ -214,6 +212,7 @@ class Transaction(Lookup[str, Any]):
         """Return whether the transaction can still be changed."""
         return self._internals.is_open
 
+    @changes
     def move(self, path: str, new_path: str) -> None:
         """Move a table, array or group; no chunk is touched.
 
@@ -224,6 +223,7 @@ class Transaction(Lookup[str, Any]):
         old, new = self._way(path, new_path, "moved")
         self._staged.move(old, new)
 
+    @changes
     def copy(self, path: str, new_path: str) -> None:
         """Copy a table, array or group as it is; no chunk is touched.
 
@@ -238,13 +238,13 @@ class Transaction(Lookup[str, Any]):
         self._staged.copy(old, new)
 
     def _way(self, path: str, new_path: str, what: str) -> tuple[str, str]:
-        self._internals.require_open()
         old, new = self._nodes.whole_path(path), self._nodes.free_path(new_path, "node")
         self._staged.nodes.get(old)
         if f"{new}/".startswith(f"{old}/"):
             raise InvalidInputError(f"{old!r} cannot be {what} to {new!r}, below itself")
         return old, new
 
+    @changes
     def copy_from(self, snapshot: Snapshot, path: str, new_path: str | None = None) -> None:
         """Copy a table, array or group out of any commit of this repository.
 
@@ -262,7 +262,6 @@ class Transaction(Lookup[str, Any]):
             InvalidInputError: the commit is in another repository.
             ConflictError: garbage collection is about to delete the commit.
         """
-        self._internals.require_open()
         node = internals(snapshot).tree.get(path)
         new = self._nodes.free_path(path if new_path is None else new_path, "node")
         above = internals(snapshot).tree.find("/".join(split_path(path)[:-1]))
@@ -283,6 +282,7 @@ class Transaction(Lookup[str, Any]):
         """
         return self._require_forking().fork(self)
 
+    @changes
     def merge(self, *forks: "Fork") -> None:
         """Take what was written into forks, rows of tables in the order of the forks.
 
@@ -294,7 +294,7 @@ class Transaction(Lookup[str, Any]):
         self._require_forking().merge(self, forks)
 
     def _require_forking(self) -> Forking:
-        self._internals.enter()
+        self._door.enter()
         if self._forking is None:
             raise InvalidInputError("this transaction cannot be forked: no repository began it")
         return self._forking
@@ -306,7 +306,7 @@ class Transaction(Lookup[str, Any]):
         transaction goes on.
         """
         draft = self._internals
-        draft.enter()
+        self._door.enter()
         made = Snapshot(draft.fetcher, draft.checkpoint())
         return Diff(None if draft.base is None else Snapshot(draft.fetcher, draft.base), made)
 

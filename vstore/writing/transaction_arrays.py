@@ -1,6 +1,6 @@
 """Arrays and columns of a transaction, to read and to assign to."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, Protocol, overload
 
 import numpy as np
@@ -8,8 +8,10 @@ from numpy.typing import NDArray
 
 from vstore.faces import exported_from, internals
 from vstore.format.zarr.conversion import as_elements
+from vstore.format.zarr.metadata import ArrayMetadata
 from vstore.format.zarr.selection import SelectMany, SelectOne
 from vstore.reading.array import Array
+from vstore.writing.door import Door
 from vstore.writing.staged_array import StagedArray
 from vstore.writing.staged_table import StagedTable
 
@@ -81,17 +83,26 @@ class TransactionColumn:
 class TransactionArray(Array):
     """A plain array of a transaction: index it to read, assign to it to write."""
 
-    def __init__(self, source: StagedArray, require_open: Callable[[], None]) -> None:
+    def __init__(self, source: StagedArray, door: Door) -> None:
         super().__init__(source, path=source.path)
         self._staged = source
-        self._require_open = require_open
+        self._door = door
+
+    @property
+    def metadata(self) -> ArrayMetadata:
+        """The array's Zarr v3 metadata, as it is in the transaction."""
+        self._door.update()
+        return self._staged.metadata
 
     def _require_usable(self) -> None:
-        self._require_open()
+        self._door.enter()
         self._staged.require_usable()
 
     def __setitem__(self, index: Any, values: Any) -> None:
         """Change the elements an index picks; values broadcast as in NumPy."""
         self._require_usable()
         data_type = self._staged.metadata.data_type
-        self._staged.write(index, as_elements(values, data_type, name=self.path, of="array"))
+        fitting = as_elements(values, data_type, name=self.path, of="array")
+        with self._door.changing():
+            self._staged.require_usable()
+            self._staged.write(index, fitting)

@@ -1,6 +1,6 @@
 """What is at the paths of a transaction, opened to read and to change."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from vstore.errors import AlreadyExistsError, InvalidInputError
@@ -10,6 +10,7 @@ from vstore.format.nodes import ArrayNode, GroupNode, names_in
 from vstore.format.object_keys import is_path, path_below, split_path
 from vstore.format.zarr.attributes import attributes_of
 from vstore.reading.lookup import Lookup, require_kind
+from vstore.writing.door import Door
 from vstore.writing.staged_tree import StagedTree
 from vstore.writing.transaction_arrays import TransactionArray, TransactionColumn
 from vstore.writing.transaction_table import TransactionTable
@@ -20,19 +21,16 @@ Opened = TransactionArray | TransactionColumn | TransactionTable
 class TransactionNodes:
     """The groups, tables, columns and arrays of one transaction by their paths.
 
-    `enter` is called first each time: it refuses, or brings the nodes up to date.
+    All goes through `door`, which refuses, or brings the nodes up to date.
     """
 
-    def __init__(
-        self, staged: StagedTree, *, enter: Callable[[], None], require_open: Callable[[], None]
-    ) -> None:
+    def __init__(self, staged: StagedTree, door: Door) -> None:
         self.staged = staged
-        self._enter = enter
-        self._require_open = require_open
+        self.door = door
 
     def get(self, path: str) -> "Opened | TransactionGroup":
         """Return what is at a path, or raise `NotFoundError`."""
-        self._enter()
+        self.door.enter()
         joined = "/".join(split_path(path))
         parent, _, name = joined.rpartition("/")
         if self.staged.is_table(joined):
@@ -41,11 +39,11 @@ class TransactionNodes:
             return TransactionTable(self.staged.table(parent))[name]
         if isinstance(self.staged.nodes.get(joined), GroupNode):
             return TransactionGroup(self, joined)
-        return TransactionArray(self.staged.array(joined), self._require_open)
+        return TransactionArray(self.staged.array(joined), self.door)
 
     def has(self, path: object) -> bool:
         """Return whether `get` would return something."""
-        self._enter()
+        self.door.enter()
         if not is_path(path):
             return False
         joined = "/".join(split_path(path))
@@ -72,7 +70,7 @@ class TransactionNodes:
 
     def group_node(self, path: str) -> GroupNode:
         """Return the group at a path as it is."""
-        self._enter()
+        self.door.enter()
         return require_kind(self.staged.nodes.get(path), GroupNode, path)
 
     def free_path(self, path: str, what: str) -> str:
@@ -137,8 +135,9 @@ class TransactionGroup(Lookup[str, Any]):
 
     def set_attributes(self, attributes: Mapping[str, Any]) -> None:
         """Replace the attributes of the group."""
-        self._nodes.group_node(self._path)
-        self._nodes.staged.set_group_attributes(self._path, attributes)
+        with self._nodes.door.changing():
+            self._nodes.group_node(self._path)
+            self._nodes.staged.set_group_attributes(self._path, attributes)
 
     def table(self, path: str) -> TransactionTable:
         """Return the table at a path in the group; see `Transaction.table`."""

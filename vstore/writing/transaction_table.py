@@ -30,6 +30,7 @@ from vstore.writing.batches import (
     common_length,
 )
 from vstore.writing.casting import cast_column
+from vstore.writing.door import Door, changes
 from vstore.writing.new_column import check_column_name, check_specs
 from vstore.writing.staged_table import StagedTable, form_of
 from vstore.writing.transaction_arrays import TransactionColumn
@@ -43,12 +44,22 @@ class TransactionTable(NamedColumns[TransactionColumn]):
     """A table of a transaction. Reading sees what was written; nobody else does yet."""
 
     def __init__(self, staged: StagedTable) -> None:
-        self._internals = staged
+        self._staged = staged
+
+    @property
+    def _door(self) -> Door:
+        return self._staged.staging.door
+
+    @property
+    def _internals(self) -> StagedTable:
+        """The table as it is with what other processes wrote: no method has to take it first."""
+        self._door.update()
+        return self._staged
 
     @property
     def path(self) -> str:
         """Where the table is in the repository."""
-        return self._internals.path
+        return self._staged.path
 
     @property
     def columns(self) -> Mapping[str, TransactionColumn]:
@@ -105,6 +116,7 @@ class TransactionTable(NamedColumns[TransactionColumn]):
         }
         self.extend(single, keys=None if key is None else [key])
 
+    @changes
     def _extend(self, batch: Batch, keys: Sequence[SampleKey] | None) -> None:
         values = dict(batch)
         if keys is None and self.key_kind is not None:
@@ -129,6 +141,7 @@ class TransactionTable(NamedColumns[TransactionColumn]):
                 elements[KEYS] = checked_keys
             self._internals.held.append_rows(elements, count)
 
+    @changes
     def delete(self, index: Any = None, *, keys: Sequence[SampleKey] | None = None) -> int:
         """Delete samples by position (integer, slice, array, mask) or by key; return how many.
 
@@ -152,7 +165,7 @@ class TransactionTable(NamedColumns[TransactionColumn]):
     @property
     def loc(self) -> TransactionIndexer:
         """Read or change samples by key: `table.loc["a"] = {"label": 3}`."""
-        return TransactionIndexer(self, self._internals.usable_arrays)
+        return TransactionIndexer(self, lambda: self._internals.usable_arrays())
 
     def position(self, key: SampleKey) -> int:
         """Return where the sample with this key is, or raise `NotFoundError`."""
@@ -205,6 +218,7 @@ class TransactionTable(NamedColumns[TransactionColumn]):
         for values in zip(*columns.values(), strict=True):
             yield dict(zip(columns, values, strict=True))
 
+    @changes
     def assign(self, index: Any, values: Batch) -> None:
         """Change samples of some columns in place, or none of them if any value does not fit.
 
@@ -229,6 +243,7 @@ class TransactionTable(NamedColumns[TransactionColumn]):
 
     # Schema -------------------------------------------------------------------------
 
+    @changes
     def add_column(self, name: str, spec: ColumnSpec, values: Any = None) -> None:
         """Add a column. Samples that the table holds get `values`, or the fill value.
 
@@ -252,12 +267,14 @@ class TransactionTable(NamedColumns[TransactionColumn]):
         for suffix, rows in ready.items():
             self._internals.held.write_rows(name + suffix, live, rows)
 
+    @changes
     def drop_column(self, name: str) -> None:
         """Remove a column; no chunk is touched."""
         self._internals.require_column(name)
         self._internals.make(name, None)
         self._internals.held.drop_column(name)
 
+    @changes
     def rename_column(self, name: str, new_name: str) -> None:
         """Give a column another name; no chunk is touched."""
         self._internals.require_column(name)
@@ -265,6 +282,7 @@ class TransactionTable(NamedColumns[TransactionColumn]):
         self._internals.make(name, None)
         self._internals.held.rename_column(name, new_name)
 
+    @changes
     def cast(self, name: str, dtype: DTypeLike) -> None:
         """Give a column of fixed shape a wider data type, which every value fits.
 
@@ -275,6 +293,7 @@ class TransactionTable(NamedColumns[TransactionColumn]):
         self._internals.make(name, None)
         cast_column(self._internals.held, name, dtype, writer=self._internals.staging.writer)
 
+    @changes
     def compact(self) -> int:
         """Rewrite the table without its deleted samples; return how many rows that frees.
 
@@ -285,6 +304,7 @@ class TransactionTable(NamedColumns[TransactionColumn]):
         with self._internals.staging.writer.uninterrupted():
             return self._internals.stored.compact()
 
+    @changes
     def reindex(self) -> None:
         """Rebuild the key index, where a verification found it to be wrong.
 
@@ -298,6 +318,7 @@ class TransactionTable(NamedColumns[TransactionColumn]):
         """Return the attributes of the table, or of one of its columns, as a copy."""
         return self._internals.stored.attributes(column)
 
+    @changes
     def set_attributes(self, attributes: Mapping[str, Any], *, column: str | None = None) -> None:
         """Replace the attributes of the table, or of one of its columns."""
         self._internals.set_attributes(attributes, column=column)

@@ -14,7 +14,8 @@ from vstore.reading.fetch import Fetcher
 from vstore.reading.snapshot import Snapshot
 from vstore.sharing.borrower import Borrower
 from vstore.sharing.loan import Terms
-from vstore.sharing.sharing import received, shared
+from vstore.sharing.looks import changed_meanwhile, version_of
+from vstore.sharing.sharing import find_loan, received, shared
 from vstore.writing.transaction import Transaction
 
 
@@ -32,6 +33,10 @@ class Source(Protocol):
     @property
     def identity(self) -> tuple[str, str]:
         """What is equal where two sources are the same."""
+
+    @property
+    def is_shared(self) -> bool:
+        """Whether other processes have to be told of what is written, which costs a request."""
 
     def find(self, key: str) -> Place:
         """Return the bytes under a key, or where they are; None where there are none."""
@@ -51,6 +56,8 @@ class Source(Protocol):
 
 class CommitView:
     """The keys of a commit."""
+
+    is_shared = False
 
     def __init__(self, snapshot: Snapshot) -> None:
         self.snapshot = snapshot
@@ -99,6 +106,11 @@ class OpenTransaction:
         """What is equal where two sources are the same."""
         return "", self._shared.token
 
+    @property
+    def is_shared(self) -> bool:
+        """Whether other processes have to be told of what is written, which costs a request."""
+        return find_loan(self.transaction) is not None
+
     @contextmanager
     def _up_to_date(self) -> Iterator[StagedKeys]:
         """Yield the keys with what other processes wrote, while no other thread uses them."""
@@ -110,13 +122,15 @@ class OpenTransaction:
             )
         self._shared.require_here()
         with self._shared.lock:
-            internals(self.transaction).take_contributions()
+            internals(self.transaction).door.enter()
             yield self._keys
 
     def find(self, key: str) -> Place:
-        """Return the bytes under a key, or where they are; None where there are none."""
+        """Return the bytes under a key, or where they are; takes note that they were read."""
         with self._up_to_date() as keys:
-            return keys.find(key)
+            place = keys.find(key)
+            self._shared.looks.saw(key, place, is_chunk=keys.is_chunk(key))
+            return place
 
     def list_prefix(self, prefix: str) -> Sequence[str]:
         """Return every key that begins with `prefix`."""
@@ -130,9 +144,34 @@ class OpenTransaction:
 
     def write(self, changes: Sequence[Change]) -> None:
         """Store and delete."""
+        done = list[Change]()
         with self._up_to_date() as keys:
-            for change in changes:
+            try:
+                for change in changes:
+                    done.append(self._write(change, keys))
+            finally:
+                loan = find_loan(self.transaction)
+                if loan is not None:
+                    loan.tell_of(done)
+
+    def _write(self, change: Change, keys: StagedKeys) -> Change:
+        """Make a change, or refuse it if it would undo what another thread or process wrote.
+
+        Where it changes a part of a chunk that was changed since it was read, both count;
+        what is returned is the change that this came to.
+        """
+        key, looks, is_chunk = change.key, self._shared.looks, keys.is_chunk(change.key)
+        look = looks.look_of(key) if is_chunk else None
+        looks.check(key)
+        with internals(self.transaction).door.busy():
+            if look is None or look.version == version_of(key, keys.find(key)):
                 change.apply(keys)
+            elif not look.is_held or not keys.overlay(key, base=look.place, new=change.data):
+                raise changed_meanwhile(key, is_chunk=True)
+            else:
+                change = Change(key, keys.data(key))
+        looks.wrote(key, is_chunk=is_chunk)
+        return change
 
     def revival(self) -> tuple[Callable[[Any], Source], Any]:
         """Return a function and an argument, which pickle, that make it again elsewhere."""
@@ -141,6 +180,8 @@ class OpenTransaction:
 
 class Borrowed:
     """The keys of a transaction that another process holds."""
+
+    is_shared = True
 
     def __init__(self, borrower: Borrower) -> None:
         self.borrower = borrower

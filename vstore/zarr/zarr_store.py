@@ -23,7 +23,7 @@ from vstore.reading.snapshot import Snapshot
 from vstore.writing.transaction import Transaction
 from vstore.zarr.chunk_reader import ChunkReader
 from vstore.zarr.gathering import Gathering, Give
-from vstore.zarr.sources import Borrowed, CommitView, OpenTransaction, Source, source_of
+from vstore.zarr.sources import CommitView, OpenTransaction, Source, source_of
 
 
 @exported_from("vstore.zarr_store")
@@ -194,7 +194,7 @@ class ZarrStore(Store):
 
     async def _write(self, change: Change) -> None:
         """Make a change; where each costs a request, with those asked for at the same time."""
-        if isinstance(self._source, Borrowed):
+        if self._source.is_shared:
             await self._writes.ask(change)
         else:
             self._source.write([change])
