@@ -1,4 +1,4 @@
-"""Train on two processes from S3 by commit hash, kill them in mid-epoch, go on with one.
+"""Train and validate on two processes from S3, kill them in mid-epoch, go on with one.
 
     python examples/train_distributed.py                    # an S3 server on this machine
     python examples/train_distributed.py --url s3://bucket/digits
@@ -7,7 +7,8 @@ The driver puts scikit-learn's digits in a repository and trains three times, ea
 `torchrun` of its own: once on one process without a break; then on two, which it kills in the
 middle of an epoch; then on one again, from the last checkpoint. The global batches are the same for
 any number of processes, and the reader resumes at the exact next one, so the loss curve of the
-interrupted training is that of the first, up to the order in which sums were rounded.
+interrupted training is that of the first, up to the order in which sums were rounded. A tenth of
+the samples is left out of training; behind each epoch all processes share it for validation.
 """
 
 import argparse
@@ -29,7 +30,8 @@ from torch import distributed, nn
 from torch.nn.parallel import DistributedDataParallel
 
 import vstore
-from vstore.torch import StreamingDataset
+from vstore.reader import split
+from vstore.torch import Loader
 
 GLOBAL_BATCH = 64
 STEPS_PER_CHECKPOINT = 5
@@ -69,52 +71,69 @@ def train(url: str, commit: str, folder: Path, *, epochs: int, stand_at: int | N
     distributed.init_process_group("gloo")
     (folder / f"{distributed.get_rank()}.pid").write_text(str(os.getpid()))
     world_size = distributed.get_world_size()
-    dataset = StreamingDataset(
-        vstore.checkout(url, commit)["training"],
-        ["images", "labels"],
-        batch_size=GLOBAL_BATCH // world_size,
-        shuffle=True,
-        drop_last=True,
-    )
+    table, columns = vstore.checkout(url, commit)["digits"], ["images", "labels"]
+    training, validation = split(table, 0.9)
+    size = GLOBAL_BATCH // world_size  # the same global batches, however many processes
+    loader = Loader(table, columns, batch_size=size, shuffle=True, drop_last=True, rows=training)
+    others = Loader(table, columns, batch_size=size, rows=validation)
     torch.manual_seed(0)
     model = DistributedDataParallel(
         nn.Sequential(nn.Linear(64, 100), nn.ReLU(), nn.Linear(100, 10))
     )
     optimizer = torch.optim.SGD(model.parameters(), lr=0.05, momentum=0.9)
-    losses = restore(folder, model, optimizer, dataset)
+    losses = restore(folder, model, optimizer, loader)
     loss_of = nn.CrossEntropyLoss()
-    while len(losses) < epochs * len(dataset):
-        for batch in dataset:
+    for epoch in range(loader.epoch, epochs):
+        for batch in loader:
             optimizer.zero_grad()
-            loss = loss_of(model(batch["images"].flatten(1).float() / 16), batch["labels"])
+            loss = loss_of(model(inputs(batch)), batch["labels"])
             loss.backward()
             optimizer.step()
             mean = loss.detach().clone()
             distributed.all_reduce(mean)
             losses.append(float(mean) / world_size)
             if len(losses) % STEPS_PER_CHECKPOINT == 0 and distributed.get_rank() == 0:
-                save(folder, model, optimizer, dataset, losses)
+                save(folder, model, optimizer, loader, losses)
             if len(losses) == stand_at:
                 (folder / f"{distributed.get_rank()}.stands").touch()
                 signal.alarm(600)  # should nobody come
                 signal.pause()
+        share = accuracy(model, others)
+        if distributed.get_rank() == 0:
+            print(f"epoch {epoch}: loss {losses[-1]:.3f}, validation accuracy {share:.3f}")
     if distributed.get_rank() == 0:
-        save(folder, model, optimizer, dataset, losses)
+        save(folder, model, optimizer, loader, losses)
     distributed.destroy_process_group()
+
+
+def inputs(batch: dict[str, torch.Tensor]) -> torch.Tensor:
+    """Return what the network gets."""
+    return batch["images"].flatten(1).float() / 16
+
+
+def accuracy(model: nn.Module, loader: Loader) -> float:
+    """Return the share of right answers, over the samples of all processes together."""
+    counts = torch.zeros(2)
+    with torch.no_grad():
+        for batch in loader:
+            right = model(inputs(batch)).argmax(1) == batch["labels"]
+            counts += torch.tensor([right.sum(), len(right)])
+    distributed.all_reduce(counts)
+    return float(counts[0] / counts[1])
 
 
 def save(
     folder: Path,
     model: nn.Module,
     optimizer: torch.optim.Optimizer,
-    dataset: StreamingDataset,
+    loader: Loader,
     losses: list[float],
 ) -> None:
     """Write a checkpoint: it replaces the one before only once it is whole."""
     state = {
         "model": model.state_dict(),
         "optimizer": optimizer.state_dict(),
-        "dataset": dataset.state_dict(),
+        "loader": loader.state_dict(),
         "losses": losses,
     }
     torch.save(state, folder / "checkpoint.tmp")
@@ -125,7 +144,7 @@ def restore(
     folder: Path,
     model: nn.Module,
     optimizer: torch.optim.Optimizer,
-    dataset: StreamingDataset,
+    loader: Loader,
 ) -> list[float]:
     """Go on at the checkpoint if there is one; return the losses so far."""
     if not (folder / "checkpoint").exists():
@@ -133,7 +152,7 @@ def restore(
     state: dict[str, Any] = torch.load(folder / "checkpoint", weights_only=True)
     model.load_state_dict(state["model"])
     optimizer.load_state_dict(state["optimizer"])
-    dataset.load_state_dict(state["dataset"])
+    loader.load_state_dict(state["loader"])
     losses: list[float] = state["losses"]
     return losses
 
@@ -186,7 +205,7 @@ def import_digits(url: str) -> str:
             "images": vstore.ndarray((8, 8), "uint8", rows_per_chunk=64),
             "labels": vstore.ndarray((), "int64"),
         }
-        tx.create_table("training", columns).extend(
+        tx.create_table("digits", columns).extend(
             {"images": digits.images.astype(np.uint8), "labels": digits.target.astype(np.int64)}
         )
     return repo.resolve("main")
