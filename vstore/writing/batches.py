@@ -10,6 +10,7 @@ from vstore.errors import InvalidInputError
 from vstore.format.missing import given, is_missing
 from vstore.format.table.kinds import ColumnInfo, to_rows
 from vstore.format.table.names import VALID_SUFFIX
+from vstore.format.zarr.codec_spec import MAX_CHUNK_NBYTES
 from vstore.format.zarr.conversion import as_elements
 from vstore.format.zarr.dtypes import DataType, dtype_from
 
@@ -124,6 +125,28 @@ def _is_array(value: Any) -> bool:
     return is_array and not isinstance(value, np.ma.MaskedArray)
 
 
+MAX_SAMPLE_NBYTES = MAX_CHUNK_NBYTES - 8
+"""What a sample of a size of its own takes at most: the rest of its chunk is their number and its
+length."""
+
+
+def _require_storable(name: str, elements: NDArray[Any]) -> None:
+    """Raise, before anything is stored, where a sample alone is more than a chunk may be."""
+    for i, element in enumerate(elements.tolist()):
+        nbytes = len(element)
+        if isinstance(element, str) and nbytes > MAX_SAMPLE_NBYTES // 4:
+            nbytes = len(element.encode("utf-8", "surrogatepass"))
+        if nbytes > MAX_SAMPLE_NBYTES:
+            raise InvalidInputError(
+                f"column {name!r}: sample {i} of the batch takes {nbytes:,} bytes; a sample takes "
+                f"at most {MAX_SAMPLE_NBYTES:,}",
+                code="chunk-too-large",
+                hint="store what is that large as an array of its own, in chunks, with "
+                "`tx.create_array`",
+                column=name,
+            )
+
+
 def as_rows(name: str, info: ColumnInfo, form: SampleForm, values: Any) -> dict[str, NDArray[Any]]:
     """Return the rows to store in the column's array, and in its companions by suffix.
 
@@ -137,6 +160,7 @@ def as_rows(name: str, info: ColumnInfo, form: SampleForm, values: Any) -> dict[
         values, valid = _without_missing(name, info, form, values)
     if not info.kind.is_plain:
         rows = to_rows(info, as_samples(values, name=name), valid=valid, name=name)
+        _require_storable(name, rows[""])
     elif valid is None or valid.all():
         rows = {"": info.kind.encode(info, _plain_samples(name, form, values), name)}
     else:

@@ -102,6 +102,11 @@ class EncodedChunks:
         """Whether the base commit stores nothing of the array."""
         return self._index is None
 
+    @property
+    def base_nbytes(self) -> int:
+        """How much the base commit stores of the array."""
+        return 0 if self._index is None else self._index.stored
+
     def places(self, numbers: Sequence[int]) -> list[StoredChunk | None]:
         """Return where the base commit has chunks, by their numbers in ascending order."""
         return locate(self._index, np.array(numbers, np.int64), self._fetcher.pages)

@@ -24,9 +24,9 @@ SHARE = 4
 """How many times larger a chunk is than its patches together."""
 
 LARGE_NBYTES = 4 * 2**20
-"""A chunk that takes more is stored whole only once its patches are as large as it is."""
+"""A chunk that takes more is stored whole again only where it would have too many patches."""
 
-MERGED_NBYTES = 8 * 2**20
+MERGED_NBYTES = 2**20
 """A patch that takes more is left alone by those that come after it."""
 
 MOST_KEPT = 8
@@ -80,10 +80,11 @@ def plan(place: StoredChunk, touched: Ints, chunk: NDArray[Any]) -> Patching | N
     while kept and _takes_in(nbytes, kept):
         rows = np.union1d(rows, rows_of(kept.pop().rows))
         nbytes = _nbytes(chunk, rows)
-    share = 1 if whole > LARGE_NBYTES else SHARE
     patched = nbytes + sum(patch.ref.nbytes for patch in kept)
-    is_too_much = patched * share > whole or len(kept) == MOST_PATCHES
-    return None if is_too_much or len(runs_of(rows)) > MOST_RUNS else Patching(tuple(kept), rows)
+    is_too_much = place.nbytes <= LARGE_NBYTES and patched * SHARE > whole
+    if is_too_much or len(kept) == MOST_PATCHES or len(runs_of(rows)) > MOST_RUNS:
+        return None
+    return Patching(tuple(kept), rows)
 
 
 def _takes_in(nbytes: int, kept: Sequence[Patch]) -> bool:

@@ -33,6 +33,9 @@ from vstore.writing.patching import TouchedRows
 
 SHARDING = "sharding_indexed"
 
+HEAVY_NBYTES = 64 * 2**20
+"""A chunk that takes more should have fewer rows."""
+
 DIRTY_NBYTES = 64 * 2**20
 """How much decoded, changed data one array keeps before it goes to the codec."""
 
@@ -272,6 +275,12 @@ class StagedArray:
             chunk[tuple((points[here] % chunk_shape).T)] = values[here]
             self._touched[number] = None
             self._touch(number, chunk)
+
+    @property
+    def is_overweight(self) -> bool:
+        """Whether a changed chunk takes so much that making all anew costs little beside it."""
+        heaviest = max(self._sizes.values(), default=0)
+        return heaviest > HEAVY_NBYTES and self._encoded.base_nbytes < 8 * heaviest
 
     def rewrite_patched(self) -> None:
         """Store the chunks that have patches whole again."""

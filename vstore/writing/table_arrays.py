@@ -29,6 +29,7 @@ from vstore.reading.fetch import Fetcher
 from vstore.reading.key_rows import IndexedKeys, KeyRows, NoKeys, ScannedKeys
 from vstore.reading.stored_column import StoredColumn
 from vstore.writing.appending import Appending
+from vstore.writing.compacting import fitting_rows
 from vstore.writing.deletions import Deletions
 from vstore.writing.door import Door
 from vstore.writing.keys import KeySet, add_entries, index_metadata
@@ -260,6 +261,9 @@ class TableArrays:
     def flush(self) -> None:
         """Send all that is still held as plain arrays to the codec."""
         self.settle()
+        for name, info in self.infos.items():
+            if not info.kind.is_plain and self[name].is_overweight:
+                self._rechunk(name, fitting_rows(self[name]))
         self._write_deleted()
         self._write_index()
         for name in sorted(self._arrays):
@@ -322,11 +326,14 @@ class TableArrays:
     def compact(self) -> int:
         """Rewrite every array without the deleted rows; return how many those were.
 
-        Chunks that have patches are stored whole.
+        Chunks that have patches are stored whole, and of columns whose samples have become
+        too large for their chunks, all chunks are made anew.
         """
         self.settle()
         live = self.rows.live()
         freed = self.count - len(live)
+        for name in [name for name, info in self.infos.items() if not info.kind.is_plain]:
+            self._rechunk(name, fitting_rows(self[name]))
         if not freed:
             for array in self._arrays.values():
                 array.rewrite_patched()
@@ -349,6 +356,17 @@ class TableArrays:
         self._deletions, self._changed = Deletions(NONE_DELETED), []
         self.keys.rebase(self._keys_before)
         return freed
+
+    def _rechunk(self, name: str, rows: int) -> None:
+        """Put a column into chunks of so many rows, unless they have them."""
+        for suffix in self.infos[name].suffixes:
+            old = self[name + suffix]
+            if rows == old.metadata.chunk_shape[0]:
+                continue
+            count = old.metadata.shape[0]
+            new = self._new(name + suffix, old.metadata.rechunked(rows), old.column)
+            for start in range(0, count, _WAVE_ROWS):
+                new.append(read(old, (slice(start, min(start + _WAVE_ROWS, count)),)))
 
     def changes(self) -> Changes:
         """Return how many samples were added, changed and removed."""

@@ -168,6 +168,7 @@ class ArrayMetadata:
             "chunk_key_encoding": self.chunk_key_encoding,
             "fill_value": encode_fill_value(self.data_type, self.fill_value),
             "codecs": list(self.codecs),
+            "attributes": {},  # its place; the members stand as zarr writes them
         }
         if self.dimension_names is not None:
             document["dimension_names"] = list(self.dimension_names)
@@ -299,7 +300,8 @@ class GroupMetadata:
 
     def to_dict(self) -> dict[str, Any]:
         """Return the document, in the form that vstore writes."""
-        document = {"zarr_format": 3, "node_type": "group"} | self.extra_fields
+        document: dict[str, Any] = {"attributes": {}, "zarr_format": 3, "node_type": "group"}
+        document |= self.extra_fields
         return with_attributes(document, self.attributes)
 
     def with_attributes(self, attributes: Mapping[str, Any]) -> "GroupMetadata":
