@@ -217,3 +217,17 @@ def test_a_column_that_samples_may_lack_on_one_side_alone_is_of_another_form() -
     diff = both_made([{"n": column}, {"n": column.as_optional()}], ["str", "str"])
     assert [pair.name for pair in diff.retyped] == ["n"]
     assert diff.changed == {}
+
+
+def test_samples_are_compared_in_columns_that_are_encoded_differently() -> None:
+    old, new = (vstore.ndarray((), "int64", rows_per_chunk=rows) for rows in (2, 8))
+    repo = new_repository()
+    with repo.transaction("main", message="Start") as tx:
+        tx.create_array("a", shape=(1,), dtype="int8")
+    for branch, column, values in (("one", old, [1, 2, 3]), ("other", new, [1, 5, 3])):
+        repo.branches.create(branch, at="main")
+        with repo.transaction(branch, message="Make") as tx:
+            tx.create_table("t", {"n": column}, keys="str").extend({"n": values}, keys=list("abc"))
+    diff = repo.diff("one", "other").tables["t"]
+    assert [pair.name for pair in diff.retyped] == ["n"]
+    assert diff.changed == {"n": ["b"]}

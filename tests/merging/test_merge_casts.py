@@ -156,6 +156,25 @@ def test_a_sample_that_one_side_brings_back_goes_through_the_cast_of_either(
     assert found == {1: 9, 2: None, 3: 3}
 
 
+@pytest.mark.parametrize("is_changed", [False, True])
+def test_a_sample_deleted_since_the_cast_is_no_conflict_where_the_cast_is_undone(
+    repo: Repository, *, is_changed: bool
+) -> None:
+    with repo.transaction("main", message="Cast") as tx:
+        cast("float64")(tx)
+        if is_changed:
+            tx["t"]["x"][2] = 9.0
+    with repo.transaction("main", message="Delete") as tx:
+        tx["t"].delete(2)
+    if is_changed:
+        with pytest.raises(vstore.ConflictError, match="deleted"):
+            repo.revert("main~1")
+        return
+    repo.revert("main~1")
+    assert table_of(repo)["x"].dtype == np.int32
+    assert values(repo) == [1, 2]
+
+
 @pytest.mark.parametrize("swap", [False, True])
 def test_samples_added_go_through_the_cast(repo: Repository, *, swap: bool) -> None:
     is_keyed = table_of(repo).key_kind is not None

@@ -100,9 +100,9 @@ class TableDiff:
         """Yield where in storage, old and new, samples differ in one column."""
         if self.old is None or self.new is None or self.alignment is None:
             return
-        if pair in self.retyped:
-            return
         old, new = internals(self.old), internals(self.new)
+        if pair in self.retyped and _samples_of(old, pair.old) != _samples_of(new, pair.new):
+            return
         yield from changed_rows(old, new, pair, self.alignment)
 
     @cached_property
@@ -270,6 +270,12 @@ def _add_samples(found: Comparison, old: NDArray[Any], new: NDArray[Any]) -> Non
 def _present(samples: NDArray[Any]) -> NDArray[np.bool_]:
     mask = np.ma.getmaskarray(samples).reshape(len(samples), -1)
     return np.asarray(~mask.any(axis=1))
+
+
+def _samples_of(table: StoredTable, name: str | None) -> tuple[object, ...]:
+    """Return what samples of a column are, however they are encoded."""
+    info, metadata = table.infos[name or ""], stored(table, name or "").metadata
+    return info.kind, info.dtype, info.shape, info.optional, metadata.dtype, metadata.shape[1:]
 
 
 def _form(table: StoredTable, name: str) -> tuple[object, ...]:

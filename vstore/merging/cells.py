@@ -108,11 +108,13 @@ class Cells:
         return apart
 
     def are_others_than(self, before: "Cells") -> Mask:
-        """Return which cells are not what they were in another form."""
-        try:
-            return self.differ_from(before.converted(self.form))
-        except InvalidInputError:
-            return np.ones(len(self), bool)
+        """Return which cells are not what they were in another form, the wider or the narrower."""
+        for cells, others in ((before, self), (self, before)):
+            try:
+                return cells.converted(others.form).differ_from(others)
+            except InvalidInputError:
+                continue
+        return np.ones(len(self), bool)
 
     def converted(self, form: Form) -> "Cells":
         """Return the cells in another form, in which each stays what it is.
