@@ -27,8 +27,13 @@ class EveryColumn:
         """The column as it is declared."""
         if self.shape is not None:
             return vstore.ndarray(self.shape, self.dtype)
-        return {"text": vstore.text, "texts": vstore.texts, "bytes": vstore.bytes_,
-                "image": vstore.image}[self.dtype]()  # fmt: skip
+        kinds: dict[str, vstore.ColumnSpec] = {
+            "text": vstore.text(),
+            "texts": vstore.texts(),
+            "bytes": vstore.bytes_(),
+            "image": vstore.image(),
+        }
+        return kinds[self.dtype]
 
     def samples(self, *, seed: int = 0) -> list[Any]:
         """Return samples as a list; other seeds give others."""

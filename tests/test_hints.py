@@ -112,6 +112,14 @@ repo.branches.delete("dev")
     Case("column-not-optional", "tx['train'].append({'label': 1, 'name': None})", before=CHANGE),
     Case("damaged-object", "repo.checkout()['train']['label'][:]", before=DAMAGED, helps=True),
     Case("finished-transaction", "tx['train'].extend(values)", before=CHANGE + "tx.discard()"),
+    Case("image-not-taken", "tx['photos'].append({'photo': data})", before=CHANGE + """
+import io
+from PIL import Image
+held = io.BytesIO()
+Image.new("P", (2, 2)).save(held, "PNG")
+data = held.getvalue()
+tx.create_table("photos", {"photo": vstore.image()})
+"""),
     Case("in-memory-only", "vstore.exporters.export_refs(snapshot, 'refs.json')", before="""
 with vstore.create("memory://hints-export").transaction(message="m") as tx:
     tx.create_array("grid", shape=(1,), dtype="int64")
@@ -182,6 +190,18 @@ table = repo.checkout()["people"]
     Case("text-in-number-column", "tx['train'].extend({'label': ['a'], 'name': ['x']})",
          before=CHANGE),
     Case("time-without-zone", "repo.checkout(as_of=datetime(2030, 1, 1))"),
+    Case("undecodable-image", "repo.checkout()['photos']['photo'][0]", before=CHANGE + """
+import io
+from unittest import mock
+from PIL import Image
+from vstore.format.table import images
+held = io.BytesIO()
+Image.new("P", (2, 2)).save(held, "PNG")
+with mock.patch.object(images, "encoded_image", lambda data, *_, **__: data):
+    photos = tx.create_table("photos", {"photo": vstore.image()})
+    photos.append({"photo": held.getvalue()})
+tx.commit()
+"""),
     Case("unexpected-keys", "tx['train'].extend(values, keys=['a', 'b'])",
          before=CHANGE, around="tx.delete('train'); {}"),
     Case("unexpected-keys", "tx['train'].delete(keys=['a'])", before=CHANGE),

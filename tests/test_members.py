@@ -29,7 +29,7 @@ MEMBERS = {
     "vstore.Changes": "added changed removed schema",
     "vstore.Column": "attributes contains dtype encoded kind lengths metadata name shape shapes "
     "valid",
-    "vstore.ColumnInfo": "companions dtype id kind kind_name optional shape suffixes",
+    "vstore.ColumnInfo": "companions dtype id kind kind_name mode optional orient shape suffixes",
     "vstore.ColumnKind": (
         "companions data_type decode dtype encode flatten format_of is_collection is_measured "
         "is_plain is_ragged is_told_by_dtype may_be name nothing stored_as"

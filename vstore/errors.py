@@ -212,6 +212,7 @@ CODES: Mapping[type[VstoreError], Mapping[str, str]] = {
         "folder-of-others": "other users may write to a folder that is to be private",
         "forked-process": "a forked process wrote to a store that it inherited",
         "group-not-empty": "a group that is not empty is in the way",
+        "image-not-taken": "a column does not take an image: its file or its pixels are not so",
         "in-memory-only": "a repository in memory was given where others must reach it",
         "inexact-codec": "a codec of the array would change values",
         "key-exists": "a sample has the key already",
@@ -318,13 +319,13 @@ CODES: Mapping[type[VstoreError], Mapping[str, str]] = {
         "duplicate-key": "several samples have one key",
         "format-too-new": "a newer vstore wrote the document",
         "malformed-key-index": "the key index of a table is malformed",
+        "undecodable-image": "the file of an image is damaged, or has pixels of another mode",
         "unknown-object": "the repository has an object of an unknown kind",
     },
     CorruptionError: {
         "corrupt": "stored bytes are damaged",
         "damaged-object": "the bytes of an object differ from its digest",
         "lost-refs": "branches or tags are gone although nobody deleted them",
-        "undecodable-image": "the bytes of an image cannot be decoded",
     },
     StorageError: {
         "storage-failed": "the store failed",

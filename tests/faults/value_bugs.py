@@ -5,6 +5,7 @@ from tests.faults.edits_of_source import Bug, bug
 INDICES = ("tests/reading/test_missing_in_indices.py",)
 MISSING = ("tests/writing/test_missing_values.py",)
 VALUES = ("tests/format/zarr/test_conversion.py", "tests/format/zarr/test_fill_value.py")
+IMAGES = ("tests/reading/test_images.py",)
 CUTS = ("tests/writing/test_cuts.py",)
 CONVERSION = "vstore/format/zarr/conversion.py"
 PYTHON_VALUES = "vstore/format/zarr/python_values.py"
@@ -97,6 +98,18 @@ VALUE_BUGS: tuple[Bug, ...] = (
     bug(
         "packs follow the order in which columns are given", CUTS, "vstore/writing/appending.py",
         "taken = dict.fromkeys(sorted(elements), start)", "taken = dict.fromkeys(elements, start)",
+    ),
+    bug(
+        "pixels of other modes are made 8-bit colors", IMAGES, "vstore/format/table/images.py",
+        "if mode is None or not can_be:", "if not can_be and mode is not None:",
+    ),
+    bug(
+        "photographs lie", IMAGES, "vstore/format/table/images.py",
+        "return turned(pixels, jpeg_orientation(data)) if is_turned else pixels", "return pixels",
+    ),
+    bug(
+        "half an image is taken", IMAGES, "vstore/format/table/images.py",
+        "decode_image(data, mode, is_turned=False)", "pass",
     ),
     bug(
         "numbers become text", ("tests/format/zarr/test_conversion.py",), PYTHON_VALUES,

@@ -11,6 +11,7 @@ from PIL import Image
 import vstore
 from tests.repositories import assert_same_bits, committed_table, new_repository, table_of
 from vstore.faces import internals
+from vstore.format.table import images
 from vstore.storage.counting import CountingStore
 
 NUMBERS = [
@@ -337,18 +338,27 @@ def test_neighbouring_chunks_come_with_one_request() -> None:
     assert store.count() == 1
 
 
-def test_an_image_that_cannot_be_decoded_is_named() -> None:
+def test_an_image_that_cannot_be_decoded_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     buffer = io.BytesIO()
     Image.fromarray(np.arange(192, dtype=np.uint8).reshape(8, 8, 3)).save(buffer, "PNG")
     good = buffer.getvalue()
     repository = new_repository()
     with repository.transaction("main", message="Add") as tx:
-        table = tx.create_table("t", {"image": vstore.image()})
-        table.extend({"image": [good, good, good[:30], good]})
+        table = tx.create_table("t", {"image": vstore.image()}, keys="str")
+        with monkeypatch.context() as patch:
+            patch.setattr(images, "encoded_image", lambda data, *_, **__: data)
+            table.extend({"image": [good, good, good[:30], good]}, keys=list("abcd"))
         table.delete([0])
     column = repository.checkout().table("t")["image"]
     for index in (1, slice(0, 3), [2, 1]):
-        with pytest.raises(vstore.CorruptionError, match="column 'image', sample 1: ") as damaged:
+        with pytest.raises(
+            vstore.FormatError, match=r"column 'image', sample 1 .'c'.: "
+        ) as damaged:
             column[index]
+        assert not isinstance(damaged.value, vstore.CorruptionError)
         assert damaged.value.code == "undecodable-image"
         assert damaged.value.fields["sample"] == 1
+    assert column.encoded(1) == good[:30]
+    report = repository.fsck(mode="full", decode=True)
+    assert not report.is_sound
+    assert "sample 1" in report.problems[0].detail

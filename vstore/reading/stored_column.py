@@ -127,12 +127,21 @@ class StoredColumn:
         """Return an error of one of the samples in stored rows with the place of the sample."""
         rows = np.arange(self.rows.stored)[stored] if isinstance(stored, slice) else stored
         position = int(self.rows.position(np.asarray(rows)[[error.fields["at"]]])[0])
+        key = self._key(int(np.asarray(rows)[error.fields["at"]]))
         return type(error)(
-            f"column {self.name!r}, sample {position}: {error}",
+            f"column {self.name!r}, sample {position}{key}: {error}",
             code=error.code,
+            hint=error.hint,
             column=self.name,
             sample=position,
         )
+
+    def _key(self, row: int) -> str:
+        """Return how a sample is called besides its position, nothing where it has no key."""
+        keys_of = getattr(self.table, "keys_of", None)
+        if keys_of is None or getattr(self.table, "key_kind", None) is None:
+            return ""
+        return f" ({keys_of(np.array([row], np.int64)).tolist()[0]!r})"
 
     def _fixed(self, stored: Any, rest: tuple[Any, ...]) -> Any:
         values = read(self.source, (stored, *rest))

@@ -73,4 +73,5 @@ class OpenChoice:
             return before.rechunked(rows)
         spec = replace(self.spec, rows_per_chunk=rows)
         chosen = column_metadata(spec, first[:rows], name=name)
-        return before.rechunked(rows).with_codecs(chosen.codecs)
+        document = before.rechunked(rows).to_dict() | {"codecs": list(chosen.codecs)}
+        return ArrayMetadata.from_dict(document)

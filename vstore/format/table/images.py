@@ -6,41 +6,60 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from vstore.errors import CorruptionError, InvalidInputError, MissingExtraError
+from vstore.errors import FormatError, InvalidInputError, MissingExtraError
+from vstore.format.table.orientation import jpeg_orientation, turned
 
 MAX_PIXELS = 2**28
+MODES = ("L", "RGB", "RGBA", "I16", "P", "1", "CMYK")
+"""What pixels may be, in Pillow's words: gray, colors, ids of colors, bits, inks."""
+
+_PLAIN = ("L", "RGB", "RGBA")
+"""The modes whose values are kept without saying so."""
+
 _JPEG = b"\xff\xd8\xff"
 _PNG = b"\x89PNG\r\n\x1a\n"
+_ORIENTATION = 0x0112
+_GRAY = 0
 
 
-def decode_image(data: bytes) -> NDArray[np.uint8]:
-    """Return an encoded image as uint8: (height, width) for grey, else (height, width, channels).
+def dtype_of(mode: str | None) -> np.dtype[Any]:
+    """Return the data type of pixels."""
+    return np.dtype({"I16": "uint16", "1": "bool"}.get(mode or "", "uint8"))
+
+
+def decode_image(data: bytes, mode: str | None = None, *, is_turned: bool = True) -> NDArray[Any]:
+    """Return the pixels of an encoded image: (height, width), or (height, width, channels).
+
+    Args:
+        data: a JPEG, PNG or WebP file.
+        mode: what pixels are to be; None for gray, colors, or colors and transparency, as they are.
+        is_turned: turn the image as the file says that it is to be seen.
 
     Raises:
-        CorruptionError: no JPEG, PNG or WebP, or damaged.
+        FormatError: no such image, damaged, or with pixels that the mode does not have.
         MissingExtraError: neither simplejpeg nor Pillow is installed.
     """
-    if data[:3] == _JPEG:
-        decoded = _decode_jpeg(data)
-        if decoded is not None:
-            return decoded
-    return _decode_any(data)
+    pixels = _decode_jpeg(data, mode) if data.startswith(_JPEG) else None
+    if pixels is not None:
+        return turned(pixels, jpeg_orientation(data)) if is_turned else pixels
+    return _decode_any(data, mode, is_turned=is_turned)
 
 
-def _decode_jpeg(data: bytes) -> NDArray[np.uint8] | None:
+def _decode_jpeg(data: bytes, mode: str | None) -> NDArray[np.uint8] | None:
+    """Return gray or colors; None where they are to be something else."""
     try:
         import simplejpeg  # noqa: PLC0415
     except ImportError:
         return None
     try:
         height, width, colorspace, _ = simplejpeg.decode_jpeg_header(data)
-        if height * width > MAX_PIXELS or colorspace == "CMYK":
+        own = {"Gray": "L", "CMYK": "CMYK", "YCCK": "CMYK"}.get(colorspace, "RGB")
+        if height * width > MAX_PIXELS or own == "CMYK" or mode not in (None, own):
             return None
-        gray = colorspace == "Gray"
-        pixels = simplejpeg.decode_jpeg(data, colorspace="GRAY" if gray else "RGB")
+        pixels = simplejpeg.decode_jpeg(data, colorspace="GRAY" if own == "L" else "RGB")
     except ValueError as exc:
         raise _undecodable(exc) from exc
-    array: NDArray[np.uint8] = pixels[:, :, 0] if gray else pixels
+    array: NDArray[np.uint8] = pixels[:, :, 0] if own == "L" else pixels
     return array
 
 
@@ -52,29 +71,74 @@ def _pillow() -> Any:
     return Image
 
 
-def _decode_any(data: bytes) -> NDArray[np.uint8]:
+def _decode_any(data: bytes, mode: str | None, *, is_turned: bool) -> NDArray[Any]:
     pillow = _pillow()
     try:
         with pillow.open(io.BytesIO(data), formats=("PNG", "WEBP", "JPEG")) as opened:
             if opened.width * opened.height > MAX_PIXELS:
                 size = f"{opened.width}x{opened.height}"
-                raise CorruptionError(f"an image of {size} pixels is larger than {MAX_PIXELS}")
-            mode = opened.mode if opened.mode in ("L", "RGB", "RGBA") else "RGB"
-            return np.array(opened.convert(mode), np.uint8)
+                raise _undecodable(f"{size} pixels are more than {MAX_PIXELS}")
+            own = _mode_of(data, opened.mode)
+            _check_mode(own, mode)
+            kept = opened if mode in (None, "I16", "P", "1", "CMYK") else opened.convert(mode)
+            pixels = np.array(kept, dtype_of(mode))
+            seen = opened.getexif().get(_ORIENTATION, 1) if is_turned else 1
+    except FormatError:
+        raise
     except (OSError, SyntaxError, ValueError, pillow.DecompressionBombError) as exc:
         raise _undecodable(exc) from exc
+    return turned(pixels, seen)
 
 
-def _undecodable(reason: Exception) -> CorruptionError:
-    return CorruptionError(f"the image cannot be decoded: {reason}", code="undecodable-image")
+def _mode_of(data: bytes, mode: str) -> str:
+    """Return what the pixels of a file are: Pillow makes 8 bits of others in PNG files."""
+    if not data.startswith(_PNG) or len(data) < 26:
+        return mode
+    depth, color = data[24], data[25]
+    if color == _GRAY:
+        return {1: "1", 8: "L", 16: "I16"}.get(depth, f"gray of {depth} bits")
+    return "colors of 16 bits" if depth == 16 else mode
 
 
-def encoded_image(data: bytes, *, name: str) -> bytes:
-    """Return the bytes of an image as they are, having looked at how they begin."""
-    if data.startswith((_JPEG, _PNG)) or (data[:4] == b"RIFF" and data[8:12] == b"WEBP"):
+def _check_mode(own: str, mode: str | None) -> None:
+    """Raise `FormatError` where pixels would be made something that nobody asked for."""
+    if own == mode or (mode is None and own in _PLAIN):
+        return
+    can_be = mode in _PLAIN and own != "I16"
+    if mode is None or not can_be:
+        choices = [each for each in (own, "RGB") if each in MODES]
+        raise FormatError(
+            f"its pixels are {own}, which the mode {mode or 'auto'!r} does not take",
+            code="undecodable-image",
+            hint=f"describe the column with `vstore.image(mode={choices[0]!r})`",
+        )
+
+
+def _undecodable(reason: object) -> FormatError:
+    return FormatError(f"the image cannot be decoded: {reason}", code="undecodable-image")
+
+
+def encoded_image(data: bytes, mode: str | None, *, name: str) -> bytes:
+    """Return the file of an image as it is, if it can be decoded.
+
+    Raises:
+        InvalidInputError: it cannot be, or has pixels that the mode does not take.
+    """
+    if not (data.startswith((_JPEG, _PNG)) or (data[:4] == b"RIFF" and data[8:12] == b"WEBP")):
+        got = f"bytes that begin with {data[:12]!r}" if data else "no bytes"
+        raise InvalidInputError(f"the column {name!r} holds JPEG, PNG or WebP images; got {got}")
+    try:
+        decode_image(data, mode, is_turned=False)
+    except MissingExtraError:
         return data
-    got = f"bytes that begin with {data[:12]!r}" if data else "no bytes"
-    raise InvalidInputError(f"the column {name!r} holds JPEG, PNG or WebP images; got {got}")
+    except FormatError as exc:
+        raise InvalidInputError(
+            f"the column {name!r} does not take an image: {exc}",
+            code="image-not-taken",
+            hint=exc.hint,
+            column=name,
+        ) from exc
+    return data
 
 
 def image_format(data: bytes) -> str:
@@ -87,16 +151,28 @@ def image_format(data: bytes) -> str:
     return next((name for start, name in formats.items() if data.startswith(start)), "image")
 
 
-def encode_image(array: NDArray[Any], *, name: str) -> bytes:
-    """Return a uint8 array as PNG, without loss."""
+def encode_image(array: NDArray[Any], mode: str | None, *, name: str) -> bytes:
+    """Return pixels as PNG, without loss."""
     channels = array.shape[2] if array.ndim == 3 else 1
-    if array.dtype != np.uint8 or array.ndim not in (2, 3) or channels not in (1, 3, 4):
+    own = {1: ("L", "P"), 3: ("RGB",), 4: ("RGBA",)}.get(channels, ())
+    if array.dtype != np.uint8:
+        own = {"uint16": ("I16",), "bool": ("1",)}.get(str(array.dtype), ())
+    fits = array.ndim in (2, 3) and (mode in own or (mode is None and own[:1] in _OWN))
+    if not fits:
         msg = (
-            f"the column {name!r} holds images: encoded bytes, or uint8 arrays of shape "
-            f"(height, width[, 1|3|4]); got {array.dtype} {array.shape}"
+            f"the column {name!r} holds images: encoded bytes, or arrays of shape "
+            f"(height, width[, channels]) that its mode takes, uint8 with 1, 3 or 4 channels where "
+            f"it has none; got {array.dtype} {array.shape}"
         )
         raise InvalidInputError(msg)
-    pixels = array[:, :, 0] if array.ndim == 3 and channels == 1 else array
-    buffer = io.BytesIO()
-    _pillow().fromarray(np.ascontiguousarray(pixels)).save(buffer, "PNG")
+    pixels = np.ascontiguousarray(array[:, :, 0] if array.ndim == 3 and channels == 1 else array)
+    pillow, buffer = _pillow(), io.BytesIO()
+    image = pillow.fromarray(pixels)
+    if mode == "P":
+        image = pillow.frombytes("P", image.size, pixels.tobytes())
+        image.putpalette([value for value in range(256) for _ in range(3)])
+    image.save(buffer, "PNG")
     return buffer.getvalue()
+
+
+_OWN = (("L",), ("RGB",), ("RGBA",))

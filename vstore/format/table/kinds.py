@@ -36,6 +36,8 @@ class ColumnInfo(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_d
     `dtype` and `shape` describe the samples of a ragged column, None standing for an
     axis of any length; the samples' shapes are in the companion array `<name>.shape`.
     Which samples of an `optional` column are there is in `<name>.valid`.
+    `mode` says what the pixels of images are, None for gray or colors as they are, and `orient`
+    whether images are turned as their files say.
     """
 
     kind_name: str = msgspec.field(name="kind")
@@ -43,10 +45,14 @@ class ColumnInfo(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_d
     dtype: str | dict[str, Any] | None = None
     shape: tuple[int | None, ...] | None = None
     optional: bool = False
+    mode: str | None = None
+    orient: bool = True
 
     def __post_init__(self) -> None:
         if self.kind_name not in KINDS:
             raise ValueError(f"a column is one of {', '.join(KINDS)}, not {self.kind_name!r}")
+        if self.mode is not None and self.mode not in images.MODES:
+            raise ValueError(f"the mode of images is one of {', '.join(images.MODES)}")
         if self.dtype is not None and is_variable_length(self.dtype):
             raise ValueError("samples that differ in shape have a data type of fixed width")
 
@@ -254,14 +260,16 @@ def _bytes(_: ColumnInfo, sample: Any, name: str) -> bytes:
     return bytes(sample)
 
 
-def _image(_: ColumnInfo, sample: Any, name: str) -> bytes:
+def _image(info: ColumnInfo, sample: Any, name: str) -> bytes:
     if isinstance(sample, (bytes, bytearray, memoryview)):
-        return images.encoded_image(bytes(sample), name=name)
-    return images.encode_image(np.asarray(sample), name=name)
+        return images.encoded_image(bytes(sample), info.mode, name=name)
+    return images.encode_image(np.asarray(sample), info.mode, name=name)
 
 
-def _pixels(_: ColumnInfo, element: bytes) -> NDArray[np.uint8]:
-    return images.decode_image(element) if element else np.zeros((0, 0), np.uint8)
+def _pixels(info: ColumnInfo, element: bytes) -> NDArray[Any]:
+    if not element:
+        return np.zeros((0, 0), images.dtype_of(info.mode))
+    return images.decode_image(element, info.mode, is_turned=info.orient)
 
 
 def _ragged_dtype(info: ColumnInfo) -> np.dtype[Any]:
@@ -311,7 +319,7 @@ IMAGE = ColumnKind(
     data_type=BYTES_TYPE,
     encode=_image,
     decode=_pixels,
-    dtype=lambda _: np.dtype(np.uint8),
+    dtype=lambda info: images.dtype_of(info.mode),
     is_ragged=True,
     format_of=images.image_format,
     stored_as="the files of the images, not decoded",

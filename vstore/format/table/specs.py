@@ -10,6 +10,7 @@ from numpy.typing import DTypeLike
 
 from vstore.errors import InvalidInputError
 from vstore.faces import exported_from
+from vstore.format.table.images import MODES
 from vstore.format.table.kinds import (
     BYTES,
     IMAGE,
@@ -123,15 +124,31 @@ def bytes_(
 
 @exported_from("vstore")
 def image(
-    *, rows_per_chunk: int | None = None, attributes: dict[str, Any] | None = None
+    *,
+    mode: str = "auto",
+    orient: bool = True,
+    rows_per_chunk: int | None = None,
+    attributes: dict[str, Any] | None = None,
 ) -> ColumnSpec:
     """Describe a column of images, kept as their encoded JPEG, PNG or WebP bytes.
 
-    Samples are given as encoded bytes, stored unchanged, or as uint8 arrays of shape
-    (height, width) or (height, width, channels), stored as PNG without loss. They are
-    read as uint8 arrays.
+    Samples are given as encoded bytes, stored unchanged once they were decoded to see that they
+    can be, or as arrays of shape (height, width) or (height, width, channels), stored as PNG
+    without loss. They are read as arrays: uint8, but uint16 for `I16` and bool for `1`.
+
+    Args:
+        mode: what pixels are. `auto` takes gray, RGB and RGBA of 8 bits as they are, and refuses
+            files with others. `L`, `RGB` and `RGBA` make gray or colors of them, `I16` takes
+            gray of 16 bits, `P` the ids of a palette, `1` black and white, `CMYK` four inks.
+        orient: turn images as their files say that they are to be seen (EXIF), when reading.
+        rows_per_chunk: a power of two, chosen by size when None.
+        attributes: any JSON.
     """
-    return _variable(IMAGE, "none", rows_per_chunk, attributes)
+    if mode != "auto" and mode not in MODES:
+        raise InvalidInputError(f"the mode of images is auto or one of {', '.join(MODES)}")
+    spec = _variable(IMAGE, "none", rows_per_chunk, attributes)
+    own = None if mode == "auto" else mode
+    return replace(spec, info=msgspec.structs.replace(spec.info, mode=own, orient=bool(orient)))
 
 
 def _list_of_texts(

@@ -224,10 +224,6 @@ class ArrayMetadata:
         document["chunk_grid"]["configuration"]["chunk_shape"] = [rows, *self.chunk_shape[1:]]
         return ArrayMetadata.from_dict(document)
 
-    def with_codecs(self, codecs: Sequence[dict[str, Any]]) -> "ArrayMetadata":
-        """Return the metadata of an array whose chunks go through other codecs."""
-        return ArrayMetadata.from_dict(self.to_dict() | {"codecs": list(codecs)})
-
     def with_attributes(self, attributes: Mapping[str, Any]) -> "ArrayMetadata":
         """Return the metadata with these attributes instead of its own."""
         return replace(self, attributes=dict(attributes))
