@@ -193,7 +193,7 @@ def test_another_encoding_of_a_column_is_no_change() -> None:
     repo = new_repository()
     with repo.transaction("main", message="Make") as tx:
         tx.create_table("t", {"s": vstore.text()}, keys="str")
-    texts = {"main": ["x" * 60_000] * 20, "side": ["y"] * 2_000}
+    texts = {"main": ["x" * 60_000] * 20, "side": ["y" * 5_000] * 300}
     repo.branches.create("side", at="main")
     for branch, added in texts.items():
         with repo.transaction(branch, message="Add") as tx:

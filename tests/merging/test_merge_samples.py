@@ -104,6 +104,13 @@ def test_one_key_with_one_value_on_both_sides_is_no_conflict(repo: Repository) -
     assert len(contents(repo)) == 11
 
 
+def test_samples_that_both_sides_added_are_one_among_others(repo: Repository) -> None:
+    diverge(repo, lambda tx: add(tx, "a", "b"), lambda tx: add(tx, "a", "c"))
+    repo.merge("side", into="main")
+    names = repo.checkout("main")["t"].sample_keys().tolist()
+    assert names == [*(f"k{n}" for n in range(10)), "a", "b", "c"]
+
+
 def test_one_key_with_two_values_is_a_conflict(repo: Repository) -> None:
     diverge(repo, lambda tx: add(tx, "a"), lambda tx: add(tx, "a", start=105))
     error = refused(repo)
