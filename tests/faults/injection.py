@@ -14,7 +14,7 @@ from tempfile import TemporaryDirectory
 from tests.faults.edits_of_source import Bug, Edit
 
 ROOT = Path(__file__).parents[2]
-COPIED = ("vstore", "tests", "localstack", "benchmarks", "pyproject.toml", "README.md")
+COPIED = ("vstore", "tests", "docs", "localstack", "benchmarks", "pyproject.toml", "README.md")
 SECONDS = 1800
 _FAILED = re.compile(r"^(?:FAILED|ERROR) (\S+::.+?)(?: - .*)?$", re.MULTILINE)
 
