@@ -53,8 +53,8 @@ MERGE_BUGS = (
     ),
     bug(
         "a change of an attribute's type is none",
-        ATTRIBUTES, "vstore/format/tree.py",
-        'return one == other and is_same(one.get("attributes"), other.get("attributes"))',
+        ATTRIBUTES, "vstore/format/nodes.py",
+        'return one == other and is_same(one, other)',
         "return one == other",
     ),
     bug(
@@ -98,6 +98,12 @@ MERGE_BUGS = (
         CASTS, FORM_MERGE,
         "if found is Verdict.THEIRS and self._take_form(column):",
         "if found is Verdict.THEIRS and (self._take_form(column) or True):",
+    ),
+    bug(
+        "a cast that is undone rounds what does not fit",
+        CASTS, CELLS,
+        "if differing_elements(narrow.astype(elements.dtype), elements).any():",
+        "if False:",
     ),
     bug(
         "changes through a cast are not found",

@@ -200,3 +200,30 @@ def test_another_encoding_of_a_column_is_no_change() -> None:
             tx["t"].extend({"s": added}, keys=[f"{branch}{i}" for i in range(len(added))])
     repo.merge("side", into="main")
     assert values(repo, "s") == texts["main"] + texts["side"]
+
+
+WIDER = ["int64", "float64", "complex128"]
+
+
+@pytest.mark.parametrize("dtype", WIDER)
+def test_a_cast_that_is_undone_takes_along_what_fits(repo: Repository, dtype: str) -> None:
+    with repo.transaction("main", message="Cast") as tx:
+        tx["t"].cast("x", dtype)
+    with repo.transaction("main", message="Change") as tx:
+        tx["t"].delete(2)
+        tx["t"]["x"][0] = 7
+    repo.revert("main~1")
+    assert table_of(repo)["x"].dtype == np.int32
+    assert values(repo) == [7, 2]
+
+
+@pytest.mark.parametrize("value", [2.5, -0.0, float("nan"), 2.0**40])
+def test_a_cast_that_is_undone_conflicts_with_what_does_not_fit(
+    repo: Repository, value: float
+) -> None:
+    with repo.transaction("main", message="Cast") as tx:
+        tx["t"].cast("x", "float64")
+    with repo.transaction("main", message="Change") as tx:
+        tx["t"]["x"][0] = value
+    with pytest.raises(vstore.ConflictError, match="cannot hold"):
+        repo.revert("main~1")

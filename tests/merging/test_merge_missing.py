@@ -125,3 +125,16 @@ def test_samples_that_a_new_column_leaves_unset_can_be_read(
     assert [np.shape(sample["w"]) for sample in table] == shapes
     assert [np.shape(table["w"][i]) for i in range(2)] == shapes
     assert repo.fsck(mode="full", decode=True).is_sound
+
+
+def test_new_columns_whose_fill_values_differ_in_a_sign_are_a_conflict() -> None:
+    repo, _ = committed_table({"x": vstore.ndarray((), "int8")}, {"x": [1]})
+
+    def add(fill: float) -> Change:
+        spec = vstore.ndarray((), "float32", fill_value=fill)
+        return lambda tx: tx["t"].add_column("w", spec)
+
+    diverge(repo, add(0.0), add(-0.0))
+    assert [(c.path, c.kind) for c in refused(repo).conflicts] == [("t/w", "schema")]
+    repo.merge("side", into="main", resolve="theirs")
+    assert np.signbit(table_of(repo)["w"][0])

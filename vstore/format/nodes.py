@@ -65,8 +65,8 @@ class NodeRef(NamedTuple):
 
 
 def is_same_document(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
-    """Return whether two metadata documents say the same; in attributes 1, 1.0 and true differ."""
-    return one == other and is_same(one.get("attributes"), other.get("attributes"))
+    """Return whether two metadata documents say the same; 1, 1.0 and true differ, and 0.0, -0.0."""
+    return one == other and is_same(one, other)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

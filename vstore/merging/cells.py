@@ -132,11 +132,7 @@ class Cells:
         made = dict(form.unset(len(self)).rows)
         for suffix, rows in self.rows.items():
             if suffix != VALID_SUFFIX:
-                dtype = made[suffix].dtype
-                found = rows[there]
-                made[suffix][there] = (
-                    found if found.dtype == dtype else as_dtype(found, dtype, name="")
-                )
+                made[suffix][there] = _as_dtype(rows[there], made[suffix].dtype)
         if form.info.optional:
             made[VALID_SUFFIX] = there
         return Cells(form, made)
@@ -158,6 +154,20 @@ class Cells:
             for suffix, rows in self[i : i + 1].fitting(form).rows.items():
                 made[suffix][i : i + 1] = rows
         return Cells(form, made)
+
+
+def _as_dtype(elements: NDArray[Any], dtype: np.dtype[Any]) -> NDArray[Any]:
+    """Return elements in the data type of a cast or, by value, in the one before it."""
+    if elements.dtype == dtype:
+        return elements
+    if not np.can_cast(dtype, elements.dtype, "safe"):
+        return as_dtype(elements, dtype, name="")
+    is_real = elements.dtype.kind == "c" != dtype.kind
+    with np.errstate(invalid="ignore", over="ignore"):
+        narrow = (elements.real if is_real else elements).astype(dtype)
+    if differing_elements(narrow.astype(elements.dtype), elements).any():
+        raise InvalidInputError(f"{dtype} does not hold what is there in {elements.dtype}")
+    return narrow
 
 
 def samples_of(table: StoredTable, name: str | None, rows: StoredRows) -> list[Any]:

@@ -355,14 +355,13 @@ def _form(metadata: ArrayMetadata) -> bytes:
 def _keep_equal(before: dict[str, Any], after: dict[str, Any]) -> dict[str, Any]:
     """Return the old document where the new one says the same, so that digests stay.
 
-    Attributes are users': there 1, 1.0 and true differ.
+    Attributes are users': there 1, 1.0 and true differ; and so do fill values of 0.0 and -0.0.
     """
-    is_same = before == after and _attributes(before) == _attributes(after)
+    parts = ("attributes", "fill_value")
+    is_same = before == after and all(
+        document.is_same(before.get(part), after.get(part)) for part in parts
+    )
     return before if is_same else after
-
-
-def _attributes(metadata: dict[str, Any]) -> bytes:
-    return document.dumps(metadata.get("attributes"), what="attributes")
 
 
 def _copied(chunk: NDArray[Any], out: NDArray[Any] | None) -> NDArray[Any]:
