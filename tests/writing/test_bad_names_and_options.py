@@ -61,9 +61,10 @@ def test_paths_that_are_taken(unchanged: Repository) -> None:
 
 
 DEEP = json.loads("[" * 100 + "]" * 100)
+DEEPER: list[Any] = []
+for _ in range(100_000):
+    DEEPER = [DEEPER]
 NO_JSON = [
-    ({"a": float("nan")}, "JSON"),
-    ({"a": [1, float("inf")]}, "JSON"),
     ({"a": b"x"}, "JSON"),
     ({"a": {1, 2}}, "JSON"),
     ({"a": np.int64(1)}, "JSON"),
@@ -74,10 +75,17 @@ NO_JSON = [
     ({"a": [{None: 2}]}, "no string"),
     ({1: 2, "1": 3}, "no string"),
     ({"a": DEEP}, "nested"),
+    ({"a": DEEPER}, ""),
     ([1], "mapping"),
     ("abc", "mapping"),
     (5, "mapping"),
 ]
+
+
+@pytest.mark.parametrize("value", [float("nan"), [1, float("inf")]])
+def test_metadata_of_a_commit_are_finite(unchanged: Repository, value: Any) -> None:
+    with pytest.raises(vstore.InvalidInputError, match=r"metadata.*JSON"):
+        unchanged.transaction("main", message="Create", metadata={"a": value})
 
 
 @pytest.mark.parametrize(("value", "message"), numbered(NO_JSON))

@@ -8,6 +8,7 @@ import math
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from vstore.errors import InvalidInputError
 from vstore.format.document import plain_object
 
 NONFINITE = "vstore.nonfinite"
@@ -31,11 +32,20 @@ def attributes_of(document: Mapping[str, Any]) -> dict[str, Any]:
     return found
 
 
-def with_attributes(document: Mapping[str, Any], attributes: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a document with these attributes as they are stored."""
+def with_attributes(
+    document: Mapping[str, Any], attributes: Mapping[str, Any], *, what: str = "attributes"
+) -> dict[str, Any]:
+    """Return a document with these attributes as they are stored.
+
+    Raises:
+        InvalidInputError: they are nested too deeply for Python.
+    """
     stored = {name: value for name, value in document.items() if name != NONFINITE}
-    places = [list(place) for place in _nonfinite(attributes)]
-    stored["attributes"] = _as_strings(attributes)
+    try:
+        places = [list(place) for place in _nonfinite(attributes)]
+        stored["attributes"] = _as_strings(attributes)
+    except RecursionError as exc:
+        raise InvalidInputError(f"the {what} are nested too deeply") from exc
     if places:
         stored[NONFINITE] = {"must_understand": False, "attributes": places}
     return stored
@@ -49,7 +59,7 @@ def plain_attributes(value: Any, *, what: str = "attributes") -> dict[str, Any]:
     """
     if not isinstance(value, Mapping):
         return plain_object(value, what=what)
-    stored = with_attributes({}, value)
+    stored = with_attributes({}, value, what=what)
     return attributes_of(stored | {"attributes": plain_object(stored["attributes"], what=what)})
 
 
