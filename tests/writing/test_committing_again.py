@@ -9,11 +9,13 @@ from typing import Any, Self
 
 import numpy as np
 import pytest
+from zarr.core.buffer import cpu
 
 import vstore
 from tests.faults.interposed import InterposedStore
 from tests.zarr import repositories
 from vstore import Repository, StorageError
+from vstore.faces import internals
 from vstore.storage.counting import CountingStore
 from vstore.storage.store import Key
 
@@ -222,3 +224,18 @@ class TestClocks:
         with counted.transaction(message="Soon") as tx:
             tx["x"][0] = 7
         assert [request.verb for request in store.requests].count("list_prefix") == 0
+
+
+def test_a_fork_that_could_not_be_stored_is_stored_again() -> None:
+    outage = Outage(repositories.in_memory())
+    with outage.repository.transaction(message="Write together") as tx:
+        fork = tx.fork()
+        fork.store.set_sync("loose", cpu.Buffer.from_bytes(b"1"))
+        outage.away = "commits/"
+        with pytest.raises(StorageError, match="the store is away"):
+            internals(fork).flush()
+        outage.away = ""
+        fork.store.set_sync("loose too", cpu.Buffer.from_bytes(b"2"))
+        tx.merge(fork)
+    keys = sorted(outage.repository.checkout().store._source.list_prefix(""))
+    assert keys == ["loose", "loose too"]

@@ -1,6 +1,7 @@
 """What a transaction holds until it is committed: the commit that it may become."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Protocol
 
 from vstore.errors import ClosedError, StorageError
@@ -96,10 +97,25 @@ class Draft:
         Where the store fails before the branch was touched the draft stays open, to be tried
         again.
         """
-        try:
+        with self._finishing():
             written = self._write()
             if written is not None:
                 self.commit_made = (self._publish or describe)(*written)
+        return self.commit_made
+
+    def write(self) -> tuple[Digest, CommitDocument] | None:
+        """Store the commit without moving a branch; return None where nothing was changed.
+
+        The draft is finished afterwards, unless the store fails: then it can be tried again.
+        """
+        with self._finishing():
+            return self._write()
+
+    @contextmanager
+    def _finishing(self) -> Iterator[None]:
+        """Finish the draft, unless the store fails inside."""
+        try:
+            yield
         except StorageError:
             self.has_failed = True
             raise
@@ -107,17 +123,6 @@ class Draft:
             self.close()
             raise
         self.close()
-        return self.commit_made
-
-    def write(self) -> tuple[Digest, CommitDocument] | None:
-        """Store the commit without moving a branch; return None where nothing was changed.
-
-        The transaction is finished afterwards, whether or not this raises.
-        """
-        try:
-            return self._write()
-        finally:
-            self.close()
 
     def _write(self) -> tuple[Digest, CommitDocument] | None:
         self.require_open()
