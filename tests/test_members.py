@@ -112,7 +112,7 @@ MEMBERS = {
         "differing edges elements max_abs mean_abs new new_histogram old old_histogram "
         "samples shift to_dict unmatched"
     ),
-    "vstore.reader.Mixture": "batching columns label members samples weights",
+    "vstore.reader.Mixture": "after batching columns label members samples weights",
     "vstore.reader.Packed": "cuts length padding pick positions starts stops wholes",
     "vstore.reader.Reader": "epoch load_state_dict order prefetch set_epoch state_dict statistics",
     "vstore.reader.ReaderStatistics": (

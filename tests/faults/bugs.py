@@ -486,6 +486,17 @@ BUGS = (
         "np.full(shape, column in batch)", "np.full(shape, True)",
     ),
     _bug(
+        "a member that goes on is laid out by its new weight",
+        ("tests/reader/test_succession.py",), "vstore/reader/plan/succession.py",
+        "window=was.window, kept=True", "window=was.window",
+    ),
+    _bug(
+        "a member that has grown goes on in the middle",
+        ("tests/reader/test_succession.py",), "vstore/reader/plan/succession.py",
+        "before.get((member.name, member.data), (None, 0))",
+        "{k[0]: v for k, v in before.items()}.get(member.name, (None, 0))",
+    ),
+    _bug(
         "a costly batch is not divided", TRANSFORMS, TRANSFORMING,
         "max(1, int(PART_SECONDS / max(1e-9, self._seconds)))", "1 << 30",
     ),

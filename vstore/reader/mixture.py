@@ -21,6 +21,7 @@ from vstore.reader.plan.planner import Layout, Spans, works
 from vstore.reader.plan.progress import Progress
 from vstore.reader.plan.runs import Run
 from vstore.reader.plan.sample_deal import SampleDeal
+from vstore.reader.plan.succession import Member, Members, encode, following
 from vstore.reader.settings import group_of
 from vstore.reader.source import Source
 from vstore.reader.statistics import ReaderStatistics
@@ -67,6 +68,15 @@ class Mixture:
     With `"same"` that is an error, `"shared"` are those that all members have, and `"all"` those
     that any has: of a member without a column all samples are missing in it, and a mask, under
     the column's name and `.valid`, says so in every batch.
+    """
+    after: Mapping[str, Any] | None = None
+    """A state of a reader of another mixture that this one goes on after.
+
+    A member that has the same name, or number, there, and the same samples in the same order (by
+    seed, shuffle and so on), goes on behind what it has given. Another, one that is new or has
+    grown, begins. Weights, and all else, are those of
+    this mixture from its first batch on, and its epochs count from 0. So a state survives other
+    weights and members that have grown; readers of this mixture load each other's states.
     """
 
 
@@ -115,8 +125,8 @@ class MixedStream:
         sizes = [len(stream.source) for stream in streams]
         self._members = list(members_of(mixture))
         self._union = union
-        self._proportions = Proportions.of(_weights_of(mixture, self._members, sizes))
-        weights = self._proportions.weights
+        proportions = Proportions.of(_weights_of(mixture, self._members, sizes))
+        weights = proportions.weights
         if len(weights) != len(streams):
             msg = f"there are {len(streams)} members and {len(weights)} weights"
             raise InvalidInputError(msg)
@@ -124,16 +134,22 @@ class MixedStream:
             raise InvalidInputError("every member of a mixture needs a sample, or the weight 0")
         self._streams = list(streams)
         self._label = _checked_label(mixture.label, union.names)
-        self._samples = _epoch_samples(mixture.samples, sizes, self._proportions)
+        samples = _epoch_samples(mixture.samples, sizes, proportions)
         self._options = streams[0].options
-        self._is_per_member = _is_per_member(mixture.batching)
-        if self._is_per_member and self._options.as_samples:
+        is_per_member = _is_per_member(mixture.batching)
+        if is_per_member and self._options.as_samples:
             raise InvalidInputError("batching='per_member' makes batches: give a batch_size")
-        if not self._is_per_member and any(each.options.lengths is not None for each in streams):
+        if not is_per_member and any(each.options.lengths is not None for each in streams):
             raise InvalidInputError(
                 "a batch of several members cannot have samples of similar length: give "
                 "batching='per_member'"
             )
+        each = zip(self._members, streams, weights, strict=True)
+        members = tuple(Member(name, _order_of(own), weight) for name, own, weight in each)
+        self._plan = Members(members, samples, is_per_member)
+        if mixture.after is not None:
+            batch = self._options.batch_size * self._options.world_size
+            self._plan = following(self._plan, mixture.after, global_batch=batch)
         self.deal(Cursor())
 
     def __len__(self) -> int:
@@ -169,31 +185,21 @@ class MixedStream:
     def identity(self) -> Identity:
         """What the order was made from."""
         identities = [stream.identity for stream in self._streams]
-        members = [(each.weights, each.lengths) for each in identities]
-        weights = (self._proportions.weights, members, self._is_per_member)
+        chosen = [(each.weights, each.lengths) for each in identities]
+        weights = ([each.weight for each in self._plan.members], chosen, self._plan.beginning)
+        batch = self._options.batch_size * self._options.world_size
+        plan = self._plan.laid_out(global_batch=batch, window=self._streams[0].window)
         return replace(
             identities[0],
             data=digest_of(repr([each.data for each in identities]).encode()),
-            epoch_samples=self._samples,
+            epoch_samples=self._plan.samples,
             weights=digest_of(repr(weights).encode()),
+            members=encode(plan),
         )
 
     @property
     def _epoch_samples(self) -> int:
-        if not self._is_per_member:
-            return self._samples
-        batch = self._options.batch_size * self._options.world_size
-        return max(1, self._samples // batch) * batch
-
-    def _counts(self, places: Sequence[int], *, global_batch: int) -> Ints:
-        """Return how many samples of each member come before some places in the order."""
-        if not self._is_per_member:
-            return self._proportions.counts(places)
-        batch, rest = np.divmod(np.asarray(places, np.int64), global_batch)
-        before = self._proportions.counts(batch)
-        turn = self._proportions.counts(batch + 1) - before
-        counts: Ints = before * global_batch + turn * rest[:, None]
-        return counts
+        return self._plan.epoch_samples(self._options.batch_size * self._options.world_size)
 
     def deal(self, cursor: Cursor) -> Deal:
         """Return how samples are dealt to ranks from a place on."""
@@ -212,7 +218,7 @@ class MixedStream:
         layout = self._streams[0].layout(cursor)
         batch = cursor.global_batch or self._options.batch_size * self._options.world_size
         options = self._options
-        if self._is_per_member and cursor.samples and batch != self.deal(cursor).global_batch:
+        if self._plan.is_per_member and cursor.samples and batch != self.deal(cursor).global_batch:
             raise InvalidInputError(
                 f"the state counts batches of {batch} samples of one member over all ranks, not "
                 f"{self.deal(cursor).global_batch}: go on with the same batch_size * world_size"
@@ -238,7 +244,7 @@ class MixedStream:
             if not finisher.calls:
                 yield from (finisher(batch) for batch, _ in raw)
                 return
-            draws = Draws(self._options.seed, progress.begin.epoch)
+            draws = Draws(self._options.seed, self._plan.first + progress.begin.epoch)
             threads = self._streams[0].threads(progress.begin.workers)
             setting = Setting(finisher, draws, threads, self._describe)
             is_ready = lambda: all(run.is_ready for run in runs)  # noqa: E731
@@ -274,7 +280,8 @@ class MixedStream:
             some = batches[first : first + _BATCHES_AT_ONCE]
             starts, stops = deal.spans(some)
             before, upto = (
-                self._counts(places, global_batch=deal.global_batch) for places in (starts, stops)
+                self._plan.counts(places, global_batch=deal.global_batch)
+                for places in (starts, stops)
             )
             counts = upto - before
             yield from zip(some, counts.tolist(), strict=True)
@@ -289,24 +296,21 @@ class MixedStream:
     def _order(self, i: int, progress: Progress) -> tuple[RepeatedOrder, Spans]:
         """Return the order of one member in an epoch, and which part of it each batch has."""
         deal, batch = progress.deal, progress.deal.global_batch
-        per_epoch = int(self._counts([self._epoch_samples], global_batch=batch)[0, i])
-        before = progress.begin.epoch * per_epoch
+        per_epoch = int(self._plan.counts([self._epoch_samples], global_batch=batch)[0, i])
+        before = self._plan.members[i].before + progress.begin.epoch * per_epoch
 
         def spans(batches: range) -> tuple[list[int], list[int]]:
             starts, stops = deal.spans(batches)
             return (
-                self._counts(starts, global_batch=batch)[:, i].tolist(),
-                self._counts(stops, global_batch=batch)[:, i].tolist(),
+                self._plan.counts(starts, global_batch=batch)[:, i].tolist(),
+                self._plan.counts(stops, global_batch=batch)[:, i].tolist(),
             )
 
         layout = self._layout(i, progress.layout)
         return RepeatedOrder(layout, before, before + max(1, per_epoch)), spans
 
     def _layout(self, i: int, whole: Layout) -> Layout:
-        weight = self._proportions.weights[i]
-        share = 1.0 if self._is_per_member else weight
-        batch = max(1, round(share * whole.global_batch))
-        window = max(batch, round(weight * whole.window))
+        batch, window = self._plan.layout(i, global_batch=whole.global_batch, window=whole.window)
         return self._streams[i].layout(Cursor(global_batch=batch, window_samples=window))
 
     def order(self, epoch: int) -> Ints:
@@ -367,6 +371,12 @@ def _checked_label(label: Any, names: Sequence[str]) -> str | None:
         msg = f"label is a name that no column has, for the members' numbers, not {label!r}"
         raise InvalidInputError(msg)
     return label
+
+
+def _order_of(stream: Stream) -> str:
+    """Return what tells the samples of a member, and their order, from others."""
+    own = stream.identity
+    return digest_of(repr([own.data, own.shuffle, own.seed, own.weights, own.lengths]).encode())
 
 
 def check_members(sources: Sequence[Source]) -> None:

@@ -47,6 +47,8 @@ class Identity:
     """The digest of the weights of samples or of a mixture's members; empty for none."""
     lengths: str = ""
     """The digest of the lengths by which samples come together; empty for none."""
+    members: str = ""
+    """What a mixture is made of, for one that goes on after the state; empty for none."""
 
 
 def encode_state(cursor: Cursor, identity: Identity) -> dict[str, Any]:
@@ -66,7 +68,7 @@ def decode_state(state: Any, identity: Identity, *, samples: int) -> Cursor:
     if state["version"] != STATE_VERSION:
         raise InvalidInputError(f"this vstore does not read reader states of {state['version']!r}")
     for name, value in asdict(identity).items():
-        if state[name] != value:
+        if name != "members" and state[name] != value:
             raise InvalidInputError(_difference(name, saved=state[name], present=value))
     cursor = _cursor({name: state[name] for name in Cursor.__dataclass_fields__})
     if cursor.samples > samples:
@@ -93,12 +95,13 @@ def _difference(name: str, *, saved: Any, present: Any) -> str:
     if name == "data":
         return (
             "the state was saved while reading other data: check out the same commit, and choose "
-            "the same columns and samples"
+            "the same columns and samples; a mixture goes on after it by Mixture(after=state)"
         )
     if name == "weights":
         return (
             "the state was saved with other weights or another batching, and so another order: "
-            "give the same, or begin an epoch with the new ones by set_epoch()"
+            "give the same, begin an epoch with the new ones by set_epoch(), or have a mixture go "
+            "on after it by Mixture(after=state)"
         )
     if name == "lengths":
         return (
