@@ -69,13 +69,9 @@ def train(url: str, commit: str, folder: Path, *, epochs: int, stand_at: int | N
     """
     torch.set_num_threads(1)
     distributed.init_process_group("gloo")
-    (folder / f"{distributed.get_rank()}.pid").write_text(str(os.getpid()))
-    world_size = distributed.get_world_size()
-    table, columns = vstore.checkout(url, commit)["digits"], ["images", "labels"]
-    training, validation = split(table, 0.9)
-    size = GLOBAL_BATCH // world_size  # the same global batches, however many processes
-    loader = Loader(table, columns, batch_size=size, shuffle=True, drop_last=True, rows=training)
-    others = Loader(table, columns, batch_size=size, rows=validation)
+    rank = distributed.get_rank()
+    (folder / f"{rank}.pid").write_text(str(os.getpid()))
+    loader, others = loaders(url, commit, distributed.get_world_size())
     torch.manual_seed(0)
     model = DistributedDataParallel(
         nn.Sequential(nn.Linear(64, 100), nn.ReLU(), nn.Linear(100, 10))
@@ -89,21 +85,37 @@ def train(url: str, commit: str, folder: Path, *, epochs: int, stand_at: int | N
             loss = loss_of(model(inputs(batch)), batch["labels"])
             loss.backward()
             optimizer.step()
-            mean = loss.detach().clone()
-            distributed.all_reduce(mean)
-            losses.append(float(mean) / world_size)
-            if len(losses) % STEPS_PER_CHECKPOINT == 0 and distributed.get_rank() == 0:
+            losses.append(mean_of(loss.detach()))
+            if len(losses) % STEPS_PER_CHECKPOINT == 0 and rank == 0:
                 save(folder, model, optimizer, loader, losses)
             if len(losses) == stand_at:
-                (folder / f"{distributed.get_rank()}.stands").touch()
+                (folder / f"{rank}.stands").touch()
                 signal.alarm(600)  # should nobody come
                 signal.pause()
         share = accuracy(model, others)
-        if distributed.get_rank() == 0:
+        if rank == 0:
             print(f"epoch {epoch}: loss {losses[-1]:.3f}, validation accuracy {share:.3f}")
-    if distributed.get_rank() == 0:
+    if rank == 0:
         save(folder, model, optimizer, loader, losses)
     distributed.destroy_process_group()
+
+
+def loaders(url: str, commit: str, processes: int) -> tuple[Loader, Loader]:
+    """Return what this process trains on, and what it validates with."""
+    table, columns = vstore.checkout(url, commit)["digits"], ["images", "labels"]
+    training, validation = split(table, 0.9)
+    size = GLOBAL_BATCH // processes  # the same global batches, however many processes
+    return (
+        Loader(table, columns, batch_size=size, shuffle=True, drop_last=True, rows=training),
+        Loader(table, columns, batch_size=size, rows=validation),
+    )
+
+
+def mean_of(loss: torch.Tensor) -> float:
+    """Return the mean loss of all processes."""
+    total = loss.clone()
+    distributed.all_reduce(total)
+    return float(total) / distributed.get_world_size()
 
 
 def inputs(batch: dict[str, torch.Tensor]) -> torch.Tensor:

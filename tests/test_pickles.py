@@ -14,7 +14,7 @@ import vstore
 import vstore.errors
 from tests.test_faces import exported
 from vstore.faces import internals
-from vstore.storage import CountingStore, MemoryStore
+from vstore.storage import CountingStore, MemoryStore, open_store
 
 
 @pytest.fixture(scope="module")
@@ -82,6 +82,23 @@ VALUES: dict[str, Callable[[vstore.Repository], Any]] = {
 def test_what_users_hold_is_the_same_after_a_pickle(what: str, repo: vstore.Repository) -> None:
     value = HELD[what](repo)
     assert repr(copied(value)) == repr(value)
+
+
+@pytest.mark.parametrize(
+    ("url", "options"),
+    [
+        ("s3://bucket/prefix", {"key": "name", "secret": "hidden", "anon": False}),
+        ("gs://bucket/prefix", {"token": "anon"}),
+        ("az://container/prefix", {"account_name": "account", "anon": True}),
+        ("simplecache::file:///there", {}),
+    ],
+)
+def test_stores_elsewhere_are_reopened_by_their_address(url: str, options: dict[str, Any]) -> None:
+    pytest.importorskip({"s3": "s3fs", "gs": "gcsfs", "az": "adlfs"}.get(url[:2], "fsspec"))
+    store: Any = open_store(url, storage_options=options)
+    again: Any = copied(vstore.Repository(store)).store
+    assert (again.url, type(again)) == (store.url, type(store))
+    assert again._opening == store._opening
 
 
 @pytest.mark.parametrize("what", VALUES)

@@ -44,8 +44,9 @@ torch.set_num_threads(1)
 model = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.LazyLinear(10))
 model(torch.zeros(1, 4, 4))
 optimizer = torch.optim.SGD(model.parameters(), lr=0.5)
-url, checkpoint, epochs = sys.argv[1:]
-train(url, "main", model, torch.nn.functional.cross_entropy, optimizer, Path(checkpoint), int(epochs))
+url, folder, epochs = sys.argv[1:]
+loss_of = torch.nn.functional.cross_entropy
+train(url, "main", model, loss_of, optimizer, Path(folder, "checkpoint"), int(epochs))
 """
 
 
@@ -65,7 +66,7 @@ def test_the_guide_trains_validates_and_resumes_on_two_ranks(tmp_path: Path) -> 
 
     def run(epochs: int) -> str:
         command = [sys.executable, "-m", "torch.distributed.run", "--standalone"]
-        command += ["--nproc-per-node=2", "train.py", str(repo.url), "checkpoint", str(epochs)]
+        command += ["--nproc-per-node=2", "train.py", str(repo.url), ".", str(epochs)]
         done = subprocess.run(
             command,
             cwd=tmp_path,

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Mapping
+from functools import partial
 from typing import TYPE_CHECKING, get_args
 
 from vstore.errors import InvalidInputError, InvalidUrlError
@@ -66,15 +67,22 @@ def open_store(
     if scheme == "memory" and "::" not in text:
         _refuse_options(text, options)
         return memory.MemoryStore(text.partition("://")[2].strip("/"))
+    reopen = partial(
+        open_store,
+        text,
+        storage_options=options,
+        engine=engine,
+        unsafe_single_writer=unsafe_single_writer,
+    )
     if scheme in _BUCKETS and "::" not in text:
         location, options = _bucket(text, options)
         chosen = engines.choose_engine(location, options, engine=engine)
-        return remote.RemoteStore(engines.BucketOpening(location, chosen, options))
+        return remote.RemoteStore(engines.BucketOpening(location, chosen, options), reopen=reopen)
     if engine == "obstore":
         raise InvalidInputError(f"engine='obstore' cannot open {parse_other_url(text, {}).url}")
     location = parse_other_url(text, options)
     return remote.RemoteStore(
-        engines.FilesystemOpening(location, text, unsafe_single_writer, options)
+        engines.FilesystemOpening(location, text, unsafe_single_writer, options), reopen=reopen
     )
 
 

@@ -3,7 +3,8 @@
 import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import Protocol, TypeVar
+from functools import partial
+from typing import Any, Protocol, TypeVar
 
 from vstore.errors import (
     NotFoundError,
@@ -19,7 +20,7 @@ from vstore.storage.failure import Kind, RequestFailedError, explain
 from vstore.storage.forking import never_close_in_child
 from vstore.storage.location import Location
 from vstore.storage.ranges import check_range, too_short
-from vstore.storage.store import Data, Key, ObjectInfo, Version
+from vstore.storage.store import Data, Key, ObjectInfo, ObjectStore, Version
 
 T = TypeVar("T")
 
@@ -56,20 +57,30 @@ class RemoteStore:
     """
 
     def __init__(
-        self, opening: Opening, *, backoff: Backoff | None = None, etags: EtagForm | None = None
+        self,
+        opening: Opening,
+        *,
+        backoff: Backoff | None = None,
+        reopen: Callable[[], ObjectStore] | None = None,
     ) -> None:
+        """Open a client. `reopen` is what a pickle calls, so that it names public places only."""
         self._opening = opening
+        self._reopen = reopen
         self._location = opening.location
         self._backoff = backoff or Backoff()
-        self._etags = etags or EtagForm()
+        self._etags = EtagForm()
         self._conditions = Conditions()
         self._connected = self._connect()
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.url!r})"
 
-    def __reduce__(self) -> tuple[object, tuple[Opening, Backoff, EtagForm]]:
-        return _reopen, (self._opening, self._backoff, self._etags)
+    def __reduce__(self) -> tuple[Any, ...]:
+        reopen = self._reopen or partial(RemoteStore, self._opening, backoff=self._backoff)
+        return reopen, (), {"takes_bare_etags": self.takes_bare_etags}
+
+    def __setstate__(self, state: dict[str, bool]) -> None:
+        self._etags = EtagForm(is_bare=state["takes_bare_etags"])
 
     @property
     def url(self) -> str:
@@ -303,7 +314,3 @@ def _is_worth_repeating(failure: RequestFailedError, attempt: int) -> bool:
         return attempt < _UNREACHABLE_ATTEMPTS
     # An unconditional write is refused only while a conditional one is under way.
     return failure.kind in (Kind.TRANSIENT, Kind.REFUSED)
-
-
-def _reopen(opening: Opening, backoff: Backoff, etags: EtagForm) -> RemoteStore:
-    return RemoteStore(opening, backoff=backoff, etags=etags)
