@@ -92,6 +92,8 @@ def references(snapshot: Snapshot, *, group: str = "") -> Iterator[tuple[str, An
             hint="give the path of the group it is in",
             path=group,
         )
+    for _ in internals(snapshot).tree.walk(group):
+        pass  # a tree that is not bounded is refused at once
     hierarchy = Keys(StoredHierarchy(snapshot))
     start = f"{group}/" if group else ""
     return (

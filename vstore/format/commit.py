@@ -22,6 +22,7 @@ HEAD_NBYTES = 32 * 1024
 """Up to which size a branch carries a copy of the commit at its head."""
 
 LOG_LENGTH = 50
+MOST_PARENTS = 1024
 _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z", re.ASCII)
 
 
@@ -110,6 +111,8 @@ class CommitDocument(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     merges: int | msgspec.UnsetType = msgspec.UNSET
 
     def __post_init__(self) -> None:
+        if len(self.parents) > MOST_PARENTS:
+            raise ValueError(f"a commit has at most {MOST_PARENTS} parents")
         for digest in [*self.parents, *(digest for _, digest in self.ancestors)]:
             parse_digest(digest, what="parent")
         parse_time(self.time)

@@ -14,6 +14,10 @@ T = TypeVar("T")
 
 MAX_DOCUMENT_NBYTES = 256 * 2**20
 MAX_DEPTH = 64
+MAX_COMMAS = 2**21
+"""How many commas there are outside of strings, so that what is parsed fits in memory."""
+
+_STRING = re.compile(rb'"(?:[^"\\]|\\.)*"', re.DOTALL)
 _SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
 _LEAVES = frozenset({str, int, float, bool, type(None)})
 """What has nothing inside; of each other type it is asked."""
@@ -36,6 +40,8 @@ def dumps(value: object, *, what: str = "document") -> bytes:
         data = _CANONICAL.encode(plain).encode()
     except (TypeError, ValueError, RecursionError) as exc:
         raise InvalidInputError(f"the {what} cannot be written as JSON: {exc}") from exc
+    if _has_too_many_values(data):
+        raise InvalidInputError(f"the {what} has more than {MAX_COMMAS:,} values")
     if _is_deeper_than(plain, MAX_DEPTH):
         raise InvalidInputError(f"the {what} is nested more than {MAX_DEPTH} levels deep")
     return data
@@ -110,6 +116,8 @@ def parse(data: bytes, *, what: str) -> Any:
     """Return the document as plain lists and dicts, refusing what JSON leaves undefined."""
     if len(data) > MAX_DOCUMENT_NBYTES:
         raise FormatError(f"{what} is {len(data)} bytes long; at most {MAX_DOCUMENT_NBYTES}")
+    if _has_too_many_values(data):
+        raise FormatError(f"{what} has more than {MAX_COMMAS:,} values")
     try:
         text = data.decode()
         value = json.loads(
@@ -127,6 +135,13 @@ def parse(data: bytes, *, what: str) -> Any:
     if _is_deeper_than(value, MAX_DEPTH):
         raise FormatError(f"{what} is nested more than {MAX_DEPTH} levels deep")
     return value
+
+
+def _has_too_many_values(data: bytes) -> bool:
+    """Return whether there are too many commas outside of strings, before anything is parsed."""
+    if data.count(b",") <= MAX_COMMAS:
+        return False
+    return _STRING.sub(b"", data).count(b",") > MAX_COMMAS
 
 
 def convert(value: Any, kind: type[T], *, what: str) -> T:

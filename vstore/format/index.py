@@ -80,6 +80,7 @@ def root_page(index: Index, load: LoadPages) -> Page:
     if held is not None and held[0]() is index:
         return held[1]
     page = decode_page(document.dumps(index.page), height=index.height, what="inline index")
+    check_totals(index, page)
     name = id(index)
     _INLINE[name] = (weakref.ref(index, lambda _: _INLINE.pop(name, None)), page)
     return page
@@ -303,7 +304,21 @@ def _root(slots: dict[int, Any], height: int, sink: _Sink, pages: dict[Digest, b
     return Index(height, chunks, stored, ref=(sink(data), len(data)))
 
 
-def _totals(slots: dict[int, Any], height: int) -> tuple[int, int]:
+def check_totals(index: Index, page: Page) -> None:
+    """Refuse a root page whose chunks and bytes are not as many as the index says.
+
+    Raises:
+        FormatError: they are not.
+    """
+    found = _totals(page.refs(), index.height)
+    if found != (index.chunks, index.stored):
+        raise FormatError(
+            f"an index has {found[0]:,} chunks of {found[1]:,} bytes, and says that it has "
+            f"{index.chunks:,} of {index.stored:,}"
+        )
+
+
+def _totals(slots: Mapping[int, Any], height: int) -> tuple[int, int]:
     if height == 0:
         return len(slots), sum(ref.nbytes for ref in slots.values())
     return sum(ref.chunks for ref in slots.values()), sum(ref.stored for ref in slots.values())

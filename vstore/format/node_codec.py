@@ -67,6 +67,7 @@ def decode(value: Any, load: LoadDocuments, *, what: str) -> Node:
         FormatError: the node is malformed.
     """
     doc = document.convert(value, _NodeDocument, what=what)
+    _refuse_nulls(value, what)
     kind = doc.metadata.get("node_type")
     if not isinstance(doc.metadata.get("attributes", {}), dict):
         raise FormatError(f"the attributes of {what} are no object")
@@ -77,6 +78,14 @@ def decode(value: Any, load: LoadDocuments, *, what: str) -> Node:
     if (kind != "group" and doc.metadata) or doc.chunks or doc.column:
         raise FormatError(f"{what} is neither a group nor an array")
     return GroupNode(doc.metadata, _decode_children(doc, load, what=what, prefix=""), doc.table)
+
+
+def _refuse_nulls(value: Any, what: str) -> None:
+    """Refuse a member that is null: it is left out where there is nothing to say."""
+    for part in (value, value.get("column"), value.get("table"), value.get("chunks")):
+        if isinstance(part, dict) and None in part.values():
+            name = next(name for name, member in part.items() if member is None)
+            raise FormatError(f"{what} has the member {name!r}, which is null")
 
 
 def load_node(ref: NodeRef, load: LoadDocuments, *, what: str) -> Node:

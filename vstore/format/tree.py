@@ -2,12 +2,14 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
+from operator import itemgetter
 
 from vstore.errors import InvalidInputError, NotFoundError
 from vstore.format.buckets import with_child
 from vstore.format.node_codec import bucket_loader, load_node
 from vstore.format.nodes import GroupNode, LoadDocuments, Node, NodeRef
 from vstore.format.object_keys import OBJECTS, split_path
+from vstore.format.walk_budget import WalkBudget
 
 _KEPT_NODES = 256
 
@@ -97,9 +99,18 @@ class Tree:
         return replace(group, children=with_child(group.children, name, node, load=load))
 
     def walk(self, path: str = "") -> Iterator[tuple[str, Node]]:
-        """Yield every node at and below `path` with its path, parents first, names in order."""
-        node = self.get(path)
-        yield path.strip("/"), node
-        if isinstance(node, GroupNode):
-            for name in sorted(node.children):
-                yield from self.walk(f"{path.strip('/')}/{name}".strip("/"))
+        """Yield every node at and below `path` with its path, parents first, names in order.
+
+        Raises:
+            FormatError: there is more than a walk's budget allows.
+        """
+        pending: list[tuple[str, Node | NodeRef]] = [(path.strip("/"), self.get(path))]
+        budget = WalkBudget()
+        while pending:
+            here, child = pending.pop()
+            budget.take(here, child)
+            node = self.resolve(child, what=here)
+            yield here, node
+            if isinstance(node, GroupNode):
+                below = sorted(node.children.items(), reverse=True, key=itemgetter(0))
+                pending += [(f"{here}/{name}".lstrip("/"), child) for name, child in below]

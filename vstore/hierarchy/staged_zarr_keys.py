@@ -6,6 +6,7 @@ from vstore.errors import FormatError, InvalidInputError
 from vstore.format.nodes import ArrayNode, GroupNode
 from vstore.format.object_keys import split_path
 from vstore.format.page import ChunkRef
+from vstore.format.walk_budget import WalkBudget
 from vstore.format.zarr.metadata import ArrayMetadata
 from vstore.hierarchy import documents
 from vstore.hierarchy.nodes import Place, StagedHierarchy, join
@@ -156,7 +157,7 @@ class StagedKeys(Keys):
             self._tree.put_node(path, None)
             self._prune(path)
         elif isinstance(target.node, ArrayNode):
-            for key in list(self._below(target.path, target.node, prefix)):
+            for key in list(self._below(target.path, target.node, prefix, WalkBudget())):
                 self.delete(key)
         for key in [key for key in self.hierarchy.objects().names() if key.startswith(prefix)]:
             self._drop_object(key)

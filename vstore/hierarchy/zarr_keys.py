@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from vstore.format.nodes import ArrayNode, GroupNode, Node
 from vstore.format.page import ChunkRef
+from vstore.format.walk_budget import WalkBudget
 from vstore.hierarchy import documents
 from vstore.hierarchy.nodes import Hierarchy, Place, join
 
@@ -90,16 +91,16 @@ class Keys:
 
     def documents(self, prefix: str) -> Iterator[tuple[str, dict[str, object]]]:
         """Yield the paths of the nodes at and below `prefix`, each with its document."""
-        for path, node in self._nodes("", self.hierarchy.root, prefix):
+        for path, node in self._nodes("", self.hierarchy.root, prefix, WalkBudget()):
             if isinstance(node, ArrayNode) or node.metadata:
                 yield path, self.document(path, node)
 
     def list_prefix(self, prefix: str) -> Iterator[str]:
         """Yield every key that begins with `prefix`."""
-        yield from self._below("", self.hierarchy.root, prefix)
+        yield from self._below("", self.hierarchy.root, prefix, WalkBudget())
         yield from (key for key in self.hierarchy.objects().names() if key.startswith(prefix))
 
-    def _below(self, path: str, node: Node, prefix: str) -> Iterator[str]:
+    def _below(self, path: str, node: Node, prefix: str, budget: WalkBudget) -> Iterator[str]:
         start = f"{path}/" if path else ""
         if not (start.startswith(prefix) or prefix.startswith(start)):
             return
@@ -111,7 +112,8 @@ class Keys:
             for name in sorted(self.hierarchy.names(path, node)):
                 child = self.hierarchy.child(path, node, name)
                 if child is not None:
-                    yield from self._below(join(path, name), child, prefix)
+                    budget.take(join(path, name), node.children.get(name))
+                    yield from self._below(join(path, name), child, prefix, budget)
 
     def _array_keys(self, path: str, rest: str) -> Iterator[str]:
         yield DOCUMENT
@@ -125,7 +127,7 @@ class Keys:
 
         The chunks of an array are looked up together.
         """
-        for path, node in self._nodes("", self.hierarchy.root, prefix):
+        for path, node in self._nodes("", self.hierarchy.root, prefix, WalkBudget()):
             start = f"{path}/" if path else ""
             if isinstance(node, ArrayNode) or node.metadata:
                 yield start + DOCUMENT, documents.render(self.document(path, node))
@@ -140,7 +142,9 @@ class Keys:
             if key.startswith(prefix):
                 yield key, objects.find(key) or b""
 
-    def _nodes(self, path: str, node: Node, prefix: str) -> Iterator[tuple[str, Node]]:
+    def _nodes(
+        self, path: str, node: Node, prefix: str, budget: WalkBudget
+    ) -> Iterator[tuple[str, Node]]:
         """Yield the nodes whose paths begin with `prefix`, which ends in a slash or is empty."""
         start = f"{path}/" if path else ""
         if start.startswith(prefix):
@@ -149,7 +153,8 @@ class Keys:
             for name in sorted(self.hierarchy.names(path, node)):
                 child = self.hierarchy.child(path, node, name)
                 if child is not None:
-                    yield from self._nodes(join(path, name), child, prefix)
+                    budget.take(join(path, name), node.children.get(name))
+                    yield from self._nodes(join(path, name), child, prefix, budget)
 
     def list_dir(self, prefix: str) -> Sequence[str]:
         """Return the names directly below `prefix`, of keys and of what has keys below it."""
@@ -165,6 +170,6 @@ class Keys:
             names |= set(self.hierarchy.names(target.path, target.node))
             names |= {DOCUMENT} if target.node.metadata else set()
         elif isinstance(target.node, ArrayNode):
-            keys = self._below(target.path, target.node, start)
+            keys = self._below(target.path, target.node, start, WalkBudget())
             names |= {key[len(start) :].partition("/")[0] for key in keys}
         return sorted(names)

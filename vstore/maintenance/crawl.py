@@ -11,7 +11,7 @@ from vstore.format import document, node_codec, object_keys
 from vstore.format.buckets import Buckets
 from vstore.format.commit import CommitDocument
 from vstore.format.digest import Digest
-from vstore.format.index import Index, root_page
+from vstore.format.index import Index, check_totals, root_page
 from vstore.format.nodes import ArrayNode, Node, NodeRef
 from vstore.format.page import Inner, Leaf, Page, decode_page
 from vstore.storage.store import Key
@@ -131,6 +131,9 @@ class _Walk:
             yield from self._below_node(self._decoded(value, task), task.path)
         elif task.array is not None:
             page = decode_page(data, height=task.height, what=task.what)
+            index = task.array.chunks
+            if index is not None and index.ref is not None and index.ref[0] == task.digest:
+                check_totals(index, page)
             yield from self._below_page(page, task.height, task.array, task.path)
 
     def _below_commit(self, task: Task, data: bytes) -> Iterator[Task]:

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from vstore.errors import FormatError, NotFoundError
 from vstore.faces import internals
+from vstore.format.deleted_rows import BLOCK_ROWS
 from vstore.format.nodes import ArrayNode, GroupNode
 from vstore.format.numbers import Ints, Positions, StoredRows
 from vstore.format.table.key_index import bucket_count
@@ -136,11 +137,26 @@ class StoredTable:
         if first is None:
             return Rows(0)
         stored = self._open(first).metadata.shape[0]
+        counts = self._node.table.deleted if self._node.table is not None else ()
+        self._check_counts(counts, stored)
         if DELETED not in self._node.children:
             return Rows(stored)
         marks = self._companion(DELETED, (stored,), "bool")
-        info = self._node.table
-        return Rows(stored, deleted_rows(marks, info.deleted if info is not None else ()))
+        return Rows(stored, deleted_rows(marks, counts))
+
+    def _check_counts(self, counts: Sequence[int], stored: int) -> None:
+        """Refuse counts of deleted rows that do not fit the rows of each block."""
+        has_marks = DELETED in self._node.children
+        blocks = range(0, stored, BLOCK_ROWS) if has_marks else ()
+        fits = len(counts) <= len(blocks) and all(
+            said <= min(BLOCK_ROWS, stored - first)
+            for said, first in zip(counts, blocks, strict=False)
+        )
+        if not fits or (counts and counts[-1] == 0):
+            raise FormatError(
+                f"the table {self._path!r} of {stored:,} stored rows says that "
+                f"{sum(counts):,} are deleted, which does not fit"
+            )
 
     def _companion(self, name: str, shape: tuple[int, ...], dtype: str) -> ChunkSource:
         """Return an array that the table keeps next to its columns, in the form it must have."""

@@ -16,7 +16,7 @@ from fsspec.asyn import sync
 
 from vstore.storage.aiohttp_once import send_once
 from vstore.storage.client import NextPage
-from vstore.storage.failure import Kind, RequestFailedError, from_http
+from vstore.storage.failure import Kind, RequestFailedError, from_http, too_long
 from vstore.storage.location import Location, Options
 from vstore.storage.store import Key, ObjectInfo, Version
 
@@ -36,13 +36,13 @@ class AdlfsClient:
             )
             sync(self._fs.loop, self._open)
 
-    def read(self, name: str) -> tuple[bytes, Version]:
+    def read(self, name: str, most: int) -> tuple[bytes, Version]:
         """Return the object and its ETag."""
-        return self._download(name)
+        return self._download(name, most)
 
     def read_range(self, name: str, start: int, nbytes: int) -> bytes:
         """Return the range, or less of it where the object ends."""
-        return self._download(name, offset=start, length=nbytes)[0]
+        return self._download(name, nbytes, offset=start, length=nbytes)[0]
 
     def write(self, name: str, data: bytes) -> None:
         """Replace the object whole."""
@@ -95,10 +95,12 @@ class AdlfsClient:
         ]
         return page, pages.continuation_token or None
 
-    def _download(self, name: str, **arguments: Any) -> tuple[bytes, Version]:
+    def _download(self, name: str, most: int, **arguments: Any) -> tuple[bytes, Version]:
         async def download() -> tuple[bytes, Version]:
             async with self._blob(name) as blob:
                 stream = await blob.download_blob(**arguments, **_ONE_ATTEMPT)
+                if stream.size > most:
+                    raise too_long(f"{stream.size:,}", most)
                 return await stream.readall(), Version(stream.properties.etag)
 
         return self._run(download)

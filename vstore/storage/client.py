@@ -19,11 +19,18 @@ class Client(Protocol):
     but only in the process that opened it.
     """
 
-    def read(self, name: str) -> tuple[bytes, Version]:
-        """Return the object and its version by one request."""
+    def read(self, name: str, most: int) -> tuple[bytes, Version]:
+        """Return the object and its version by one request.
+
+        Fails with `Kind.TOO_LONG` if the server announces or sends more than `most` bytes,
+        before it takes memory for more.
+        """
 
     def read_range(self, name: str, start: int, nbytes: int) -> Data:
-        """Return the range, or less of it where the object ends, by one request."""
+        """Return the range, or less of it where the object ends, by one request.
+
+        Takes memory for no more than that, whatever the server sends.
+        """
 
     def write(self, name: str, data: bytes) -> None:
         """Replace the object whole."""

@@ -7,7 +7,7 @@ An engine translates its library's exceptions to `RequestFailedError`; the verbs
 from dataclasses import dataclass
 from enum import Enum, auto
 
-from vstore.errors import NotFoundError, StorageError, VstoreError
+from vstore.errors import CorruptionError, NotFoundError, StorageError, VstoreError
 
 
 class Kind(Enum):
@@ -21,6 +21,8 @@ class Kind(Enum):
     """The condition did not hold, or another conditional write was under way."""
     RANGE = auto()
     """The object is shorter than the start of the range."""
+    TOO_LONG = auto()
+    """The server announces or sends more than was asked for, or than is ever read."""
     TRANSIENT = auto()
     """Worth asking again; a write may have taken effect."""
     UNREACHABLE = auto()
@@ -142,6 +144,13 @@ _EXPLANATIONS = {
 }
 
 
+def too_long(nbytes: object, most: int) -> RequestFailedError:
+    """Return the failure of a request whose answer is longer than it may be."""
+    return RequestFailedError(
+        Kind.TOO_LONG, f"the server announces or sends {nbytes} bytes; at most {most:,} are read"
+    )
+
+
 def explain(failure: RequestFailedError, *, action: str, url: str) -> VstoreError:
     """Return the error that tells a caller what failed and what to do."""
     kind = failure.kind
@@ -149,6 +158,8 @@ def explain(failure: RequestFailedError, *, action: str, url: str) -> VstoreErro
         return NotFoundError(
             f"cannot {action}: {url} does not hold it", code="object-not-found", url=url
         )
+    if kind is Kind.TOO_LONG:
+        return CorruptionError(f"cannot {action} at {url}: {failure.detail}", url=url)
     found = _EXPLANATIONS.get(kind)
     if found is None:
         return StorageError(f"cannot {action} at {url}: {failure.detail}", url=url)

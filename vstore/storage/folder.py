@@ -90,7 +90,7 @@ class Folder:
                 self.make(name, mode=mode)
             return self.enter(name)
         except NotADirectoryError:
-            raise _in_the_way(self._join(name)) from None
+            raise in_the_way(self._join(name)) from None
 
     def make(self, name: str, *, mode: int = 0o777) -> None:
         """Make a directory in this one."""
@@ -141,12 +141,12 @@ class Folder:
         except OSError as failure:
             self._refuse_link(name, failure)
             if failure.errno in (errno.EISDIR, errno.ENXIO, errno.EOPNOTSUPP):
-                raise _in_the_way(self._join(name), "file") from None
+                raise in_the_way(self._join(name), "file") from None
             raise self._named(failure, name) from None
         try:
             self._regular(descriptor, name)
         except NotFoundError:
-            raise _in_the_way(self._join(name), "file") from None
+            raise in_the_way(self._join(name), "file") from None
         self._keep_to_writers(descriptor)
         return descriptor
 
@@ -251,7 +251,7 @@ def make_folders(path: str, *, mode: int = 0o777) -> None:
         with Folder.open(parent) as folder:
             folder.flush()
     if not os.path.isdir(path):
-        raise _in_the_way(path)
+        raise in_the_way(path)
 
 
 def refuse_link(path: str, name: str) -> StorageError:
@@ -263,5 +263,6 @@ def refuse_link(path: str, name: str) -> StorageError:
     )
 
 
-def _in_the_way(path: str, what: str = "directory") -> StorageError:
+def in_the_way(path: str, what: str = "directory") -> StorageError:
+    """Return the error for something that has the name of a file or directory of vstore."""
     return StorageError(f"{path} is in the way: a {what} of that name is needed")

@@ -8,15 +8,19 @@ from typing import Any
 
 from blake3 import blake3
 from fsspec.archive import AbstractArchiveFileSystem
+from fsspec.asyn import sync
 from fsspec.core import url_to_fs
 
 from vstore.errors import InvalidUrlError, MissingExtraError, ReadOnlyError, StorageError
 from vstore.storage.client import NextPage
-from vstore.storage.failure import Kind, RequestFailedError
+from vstore.storage.failure import Kind, RequestFailedError, too_long
 from vstore.storage.forking import ForkSafeLock
+from vstore.storage.http_reading import read_http
 from vstore.storage.location import Location, Options
+from vstore.storage.ranges import most_nbytes
 from vstore.storage.store import Key, ObjectInfo, Version
 
+_PART_NBYTES = 2**20
 _TIMES = ("mtime", "LastModified", "last_modified", "updated", "modified", "created")
 _KINDS: tuple[tuple[type[BaseException], Kind], ...] = (
     (FileNotFoundError, Kind.MISSING),
@@ -46,16 +50,35 @@ class FsspecClient:
         self._root = root.rstrip("/")
         self._turn: AbstractContextManager[None] = _turn(self._fs)
 
-    def read(self, name: str) -> tuple[bytes, Version]:
+    def read(self, name: str, most: int) -> tuple[bytes, Version]:
         """Return the object and the digest of its content."""
         with _translated(), self._turn:
-            data = bytes(self._fs.cat_file(self._path(name)))
+            data = self._read_whole(self._path(name), most + 1)
+        if len(data) > most:
+            raise too_long("more", most)
         return data, _version(data)
 
     def read_range(self, name: str, start: int, nbytes: int) -> bytes:
         """Return the range, or less of it where the object ends."""
         with _translated(), self._turn:
-            return bytes(self._fs.cat_file(self._path(name), start=start, end=start + nbytes))
+            path = self._path(name)
+            if _is_http(self._fs):
+                return self._read_http(path, start, nbytes, whole=False)
+            return bytes(self._fs.cat_file(path, start=start, end=start + nbytes))
+
+    def _read_whole(self, path: str, most: int) -> bytes:
+        """Return an object, or its first `most` bytes."""
+        if _is_http(self._fs):
+            return self._read_http(path, 0, most, whole=True)
+        parts, left = [], most
+        with self._fs.open(path, "rb") as file:
+            while left and (part := bytes(file.read(min(left, _PART_NBYTES)))):
+                parts.append(part)
+                left -= len(part)
+        return b"".join(parts)
+
+    def _read_http(self, path: str, start: int, nbytes: int, *, whole: bool) -> bytes:
+        return bytes(sync(self._fs.loop, read_http, self._fs, path, start, nbytes, whole=whole))
 
     def write(self, name: str, data: bytes) -> None:
         """Replace the object."""
@@ -125,6 +148,7 @@ class FsspecClient:
             if failure.kind is Kind.MISSING:
                 return []
             raise
+        self._learn_sizes(found)
         names = {path[len(self._root) :].lstrip("/"): info for path, info in found.items()}
         return [
             ObjectInfo(Key(name), int(info.get("size") or 0), _modified(info))
@@ -132,12 +156,20 @@ class FsspecClient:
             if name.startswith(prefix)
         ]
 
+    def _learn_sizes(self, found: dict[str, dict[str, Any]]) -> None:
+        """Ask for the sizes that a listing does not tell, as that of a web server."""
+        unknown = [path for path, info in found.items() if info.get("size") is None]
+        if unknown:
+            with _translated():
+                for path, nbytes in zip(unknown, self._fs.sizes(unknown), strict=True):
+                    found[path]["size"] = nbytes
+
     def _path(self, name: str) -> str:
         return f"{self._root}/{name}"
 
     def _find(self, name: str) -> Version | None:
         try:
-            return self.read(name)[1]
+            return self.read(name, most_nbytes(name))[1]
         except RequestFailedError as failure:
             if failure.kind is Kind.MISSING:
                 return None
@@ -172,6 +204,12 @@ def _open(url: str, location: Location, options: Options) -> tuple[Any, str]:
         shown = location.redact(f"{type(error).__name__}: {error}")
         raise StorageError(f"cannot open {location.url}: {shown}") from None
     return fs, root
+
+
+def _is_http(fs: Any) -> bool:
+    """Return whether a filesystem is that of web servers; importing it takes aiohttp."""
+    protocol = fs.protocol
+    return "http" in ((protocol,) if isinstance(protocol, str) else protocol)
 
 
 def _turn(fs: Any) -> AbstractContextManager[None]:

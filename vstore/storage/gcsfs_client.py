@@ -3,6 +3,7 @@
 import json
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from datetime import datetime
 from io import BytesIO
 from typing import Any
@@ -15,9 +16,11 @@ from fsspec.asyn import sync
 from gcsfs.core import GCSFileSystem, quote
 from gcsfs.retry import HttpError
 
+from vstore.storage.bodies import read_at_most
 from vstore.storage.client import NextPage
 from vstore.storage.failure import Kind, RequestFailedError, from_http
 from vstore.storage.location import Location, Options
+from vstore.storage.ranges import MOST_NBYTES
 from vstore.storage.store import Key, ObjectInfo, Version
 
 _REQUEST_SECONDS = 180
@@ -29,6 +32,21 @@ _ERRORS = (
     google.auth.exceptions.GoogleAuthError,
     requests.RequestException,
 )
+_most: ContextVar[int] = ContextVar("_most", default=MOST_NBYTES)
+
+
+class _BoundedResponse(aiohttp.ClientResponse):
+    """An answer whose body is not read beyond what the task that asks for it expects.
+
+    An error's is not what was asked for: it may be longer.
+    """
+
+    async def read(self) -> bytes:
+        if self._body is None and self.status < 300:
+            self._body = await read_at_most(self.content.read, self.content_length, _most.get())
+        return await super().read()
+
+
 _retrying = GCSFileSystem._request  # noqa: SLF001  # the only call that returns headers
 _attempt: Callable[..., Awaitable[tuple[int, Any, Any, bytes]]]
 _attempt = getattr(_retrying, "__wrapped__", _retrying)
@@ -48,19 +66,21 @@ class GcsfsClient:
         with _translated():  # some kinds of token are tried at once
             self._fs = GCSFileSystem(
                 **{"requests_timeout": timeout, **options},
+                session_kwargs={"response_class": _BoundedResponse},
                 skip_instance_cache=True,
                 use_listings_cache=False,
             )
         self._endpoint = self._fs.base.removesuffix("/storage/v1/")
 
-    def read(self, name: str) -> tuple[bytes, Version]:
+    def read(self, name: str, most: int) -> tuple[bytes, Version]:
         """Return the object and its generation by one request."""
-        headers, data = self._media(name, {})
+        headers, data = self._media(name, {}, most)
         return data, Version(headers["x-goog-generation"])
 
     def read_range(self, name: str, start: int, nbytes: int) -> bytes:
         """Return the range, or less of it where the object ends."""
-        _, data = self._media(name, {"Range": f"bytes={start}-{start + nbytes - 1}"})
+        wanted = {"Range": f"bytes={start}-{start + nbytes - 1}"}
+        _, data = self._media(name, wanted, nbytes)
         return data
 
     def write(self, name: str, data: bytes) -> None:
@@ -109,9 +129,19 @@ class GcsfsClient:
 
         return next_page
 
-    def _media(self, name: str, headers: dict[str, str]) -> tuple[Any, bytes]:
+    def _media(self, name: str, headers: dict[str, str], most: int) -> tuple[Any, bytes]:
         path = f"{self._endpoint}/download/storage/v1/b/{{}}/o/{{}}"
-        return self._call("GET", path, self._bucket, name, headers=headers, alt="media")
+
+        async def attempt() -> tuple[Any, bytes]:
+            _most.set(most)  # of this task alone
+            _, found, _, body = await _attempt(
+                self._fs, "GET", path, self._bucket, name, headers=headers, alt="media"
+            )
+            return found, body
+
+        with _translated():
+            result: tuple[Any, bytes] = sync(self._fs.loop, attempt)
+            return result
 
     def _upload(self, name: str, data: bytes, **condition: str) -> Version:
         """Send name and content as one multipart request.

@@ -15,10 +15,10 @@ from blake3 import blake3
 
 from vstore.errors import InvalidInputError, NotFoundError, UnknownOutcomeError
 from vstore.faces import exported_from
-from vstore.storage.folder import Folder, make_folders, refuse_link
+from vstore.storage.folder import Folder, in_the_way, make_folders, refuse_link
 from vstore.storage.local_file import OpenFile, translated
 from vstore.storage.local_lock import hold_lock
-from vstore.storage.ranges import check_range, too_short
+from vstore.storage.ranges import check_length, check_range, too_short
 from vstore.storage.store import Key, ObjectInfo, Version
 
 _PRIVATE = ".vstore"
@@ -75,7 +75,9 @@ class LocalStore:
     def get(self, key: Key) -> bytes:
         """Return the whole object, or raise `NotFoundError`."""
         with translated(key, "read"), self._opened(key) as descriptor:
-            return _read(descriptor, 0, os.fstat(descriptor).st_size)
+            nbytes = os.fstat(descriptor).st_size
+            check_length(key, nbytes)
+            return _read(descriptor, 0, nbytes)
 
     def get_versioned(self, key: Key) -> tuple[bytes, Version]:
         """Return the object and the digest of its content, or raise `NotFoundError`."""
@@ -253,15 +255,26 @@ class LocalStore:
         try:
             temporary.folder.link(temporary.name, place.folder, place.name)
         except FileExistsError:
-            return False
+            return self._is_taken(place)
         except OSError as failure:
             if failure.errno not in _CANNOT_LINK:
                 raise
             with self._locked():
                 if place.folder.find(place.name) is not None:
-                    return False
+                    return self._is_taken(place)
                 temporary.replace(place)
         return True
+
+    def _is_taken(self, place: "_Place") -> bool:
+        """Return False for a name that an object has; what else has it never goes away.
+
+        Raises:
+            StorageError: a directory, a link or a device has the name.
+        """
+        found = place.folder.find(place.name)
+        if found is not None and not stat.S_ISREG(found.st_mode):
+            raise in_the_way(os.path.join(place.folder.path, place.name), "file")
+        return False
 
     @contextmanager
     def _locked(self) -> Iterator[None]:

@@ -18,7 +18,7 @@ from obstore.exceptions import (
 from obstore.store import AzureStore, GCSStore, S3Store
 
 from vstore.storage.client import NextPage
-from vstore.storage.failure import Kind, RequestFailedError, from_http
+from vstore.storage.failure import Kind, RequestFailedError, from_http, too_long
 from vstore.storage.location import Location, Options
 from vstore.storage.obstore_config import Config, configure
 from vstore.storage.store import Data, Key, ObjectInfo, Version
@@ -79,16 +79,22 @@ class ObstoreClient:
         self._lister = _open(config, retries=_LISTING_ATTEMPTS)
         self._by_generation = config.service == "gs"
 
-    def read(self, name: str) -> tuple[bytes, Version]:
+    def read(self, name: str, most: int) -> tuple[bytes, Version]:
         """Return the object and its version by one request."""
         with _translated():
             found = obstore.get(self._store, name)
+            if found.meta["size"] > most:
+                raise too_long(f"{found.meta['size']:,}", most)
             return bytes(found.bytes()), self._version(found.meta)
 
     def read_range(self, name: str, start: int, nbytes: int) -> Data:
         """Return the range, or less of it where the object ends."""
         with _translated():
-            return memoryview(obstore.get_range(self._store, name, start=start, length=nbytes))
+            found = obstore.get(self._store, name, options={"range": (start, start + nbytes)})
+            first, last = found.range
+            if first != start or last > start + nbytes:
+                raise too_long(f"those from {first:,} to {last:,}, not {start:,} on: other", nbytes)
+            return memoryview(found.bytes())
 
     def write(self, name: str, data: bytes) -> None:
         """Replace the object whole, by one plain request."""

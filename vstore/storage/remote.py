@@ -19,7 +19,7 @@ from vstore.storage.etags import SCRATCH, EtagForm
 from vstore.storage.failure import Kind, RequestFailedError, explain
 from vstore.storage.forking import never_close_in_child
 from vstore.storage.location import Location
-from vstore.storage.ranges import check_range, too_short
+from vstore.storage.ranges import check_range, most_nbytes, too_short
 from vstore.storage.store import Data, Key, ObjectInfo, ObjectStore, Version
 
 T = TypeVar("T")
@@ -117,8 +117,8 @@ class RemoteStore:
 
     def get_versioned(self, key: Key) -> tuple[bytes, Version]:
         """Return the object and its version, or raise `NotFoundError`."""
-        name = self._location.name(key)
-        return self._ask(f"read {key!r}", lambda: self._client.read(name))
+        name, most = self._location.name(key), most_nbytes(key)
+        return self._ask(f"read {key!r}", lambda: self._client.read(name, most))
 
     def get_range(self, key: Key, start: int, nbytes: int) -> Data:
         """Return exactly `nbytes` bytes from `start`."""

@@ -31,6 +31,7 @@ from fsspec.asyn import sync
 
 from vstore.errors import UnsupportedStoreError
 from vstore.storage.aiohttp_once import send_once
+from vstore.storage.bodies import read_at_most
 from vstore.storage.client import NextPage
 from vstore.storage.failure import Kind, RequestFailedError, from_http
 from vstore.storage.location import Location, Options
@@ -85,17 +86,17 @@ class S3fsClient:
         self._call_once = self._fs._call_s3  # noqa: SLF001  # no public call leaves the body unread
         self._has_conditions = False
 
-    def read(self, name: str) -> tuple[bytes, Version]:
+    def read(self, name: str, most: int) -> tuple[bytes, Version]:
         """Return the object and its ETag by one request."""
         with _translated():
-            data, answer = sync(self._fs.loop, self._get, name)
+            data, answer = sync(self._fs.loop, self._get, name, most)
             return data, Version(answer["ETag"])
 
     def read_range(self, name: str, start: int, nbytes: int) -> bytes:
         """Return the range, or less of it where the object ends."""
         with _translated():
             data, _ = sync(
-                self._fs.loop, self._get, name, Range=f"bytes={start}-{start + nbytes - 1}"
+                self._fs.loop, self._get, name, nbytes, Range=f"bytes={start}-{start + nbytes - 1}"
             )
             return bytes(data)
 
@@ -164,10 +165,12 @@ class S3fsClient:
             )
             return answer
 
-    async def _get(self, name: str, **arguments: str) -> tuple[bytes, Mapping[str, Any]]:
+    async def _get(self, name: str, most: int, **arguments: str) -> tuple[bytes, Mapping[str, Any]]:
         answer = await self._call_once("get_object", Bucket=self._bucket, Key=name, **arguments)
         try:
-            return await answer["Body"].read(), answer
+            return await read_at_most(
+                answer["Body"].read, answer.get("ContentLength"), most
+            ), answer
         finally:
             answer["Body"].close()
 

@@ -170,6 +170,8 @@ class _Run:
     checkpoint: Checkpoint
     findings: Findings = field(default_factory=Findings)
     counts: _Counts = field(default_factory=_Counts)
+    said: dict[Digest, int] = field(default_factory=dict)
+    """How long packs are said to be that are listed with another length."""
     live: DigestSet = field(default_factory=DigestSet)
     inventory: Inventory = field(default_factory=Inventory)
     rows: ChunkRows = field(default_factory=ChunkRows)
@@ -245,7 +247,8 @@ class _Run:
     def _wanted_packs(self) -> Iterator[tuple[Digest, int]]:
         for digest, nbytes in self.inventory.packs.items(after=self.after):
             if digest in self.live and self.options.has_share(digest):
-                yield digest, nbytes
+                # Of one that is too long, no more than it should have: a sparse file has no end.
+                yield digest, min(nbytes, self.said.get(digest, nbytes))
 
     def _count(self, verified: Verified, total: int) -> None:
         self.after = verified.pack
@@ -293,6 +296,7 @@ class _Run:
                 self.findings.lost_packs.add(pack.digest)
         elif listed is not None:
             detail = f"{listed:,} bytes, not {pack.nbytes:,}"
+            self.said[pack.digest] = max(pack.nbytes, self.said.get(pack.digest, 0))
             if self.restorer.restore(key, "size", detail) is None:
                 self.findings.doubtful.add(pack.digest)
 

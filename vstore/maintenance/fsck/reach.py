@@ -1,6 +1,7 @@
 """Which commits, columns and samples damage reaches."""
 
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -15,6 +16,7 @@ from vstore.format.nodes import ArrayNode, GroupNode, Node, NodeRef
 from vstore.format.page import ChunkRef, Leaf, Page, PageRef
 from vstore.format.table.names import DELETED
 from vstore.format.table.rows import Rows
+from vstore.format.walk_budget import WalkBudget
 from vstore.format.zarr.selection import chunk_strides
 from vstore.maintenance.forwarding import Forwards
 from vstore.maintenance.fsck.findings import Findings
@@ -55,6 +57,7 @@ class Attribution:
     _pages: dict[Digest, list[_Bad]] = field(default_factory=dict)
     _chunks: dict[ChunkRef, bool] = field(default_factory=dict)
     _reaches: dict[_Found, list[Digest]] = field(default_factory=dict)
+    _budget: WalkBudget = field(default_factory=WalkBudget)
 
     def run(self, commits: Iterable[Digest]) -> dict[str, tuple[FsckReach, ...]]:
         """Return what each object that has a problem reaches."""
@@ -68,6 +71,12 @@ class Attribution:
         return {key: tuple(reaches) for key, reaches in grouped.items()}
 
     def _in_commit(self, digest: Digest) -> Iterator[_Found]:
+        """Yield what is bad in a commit, as far as a walk through its tree may go."""
+        self._budget = WalkBudget()
+        with suppress(FormatError):
+            yield from self._in_tree(digest)
+
+    def _in_tree(self, digest: Digest) -> Iterator[_Found]:
         key = object_keys.commit(digest)
         if self.findings.is_open(key):
             yield _Found(key, "", ())
@@ -101,6 +110,7 @@ class Attribution:
             return
         for name, child in sorted(node.children.items()):
             below = f"{path}/{name}".lstrip("/")
+            self._budget.take(below, child)
             if not isinstance(child, NodeRef):
                 yield from self._in_node(child, below, key, commit)
                 continue
