@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 import vstore
 from tests.history.graphs import OPTIONS, Graph
-from tests.repositories import counted, new_repository
+from tests.repositories import DELAY_SECONDS, counted, new_repository
 from vstore import Repository
 from vstore.faces import internals
 from vstore.format import object_keys
@@ -182,3 +182,38 @@ def test_questions_about_a_long_history_cost_few_requests(length: int) -> None:
     merged = repository.merge("side", into="main")
     assert merged.commit is not None
     assert merged.commit.parents == (line[-1], repository.branches["side"])
+
+
+def test_a_line_of_commits_is_read_side_by_side() -> None:
+    repository, line = long_repository(600)
+    rounds = []
+    for limit in (1, 50, 100, 400):
+        fresh, store = counted(repository, delay_seconds=DELAY_SECONDS)
+        assert [commit.id for commit in fresh.log("main", limit=limit)] == line[::-1][:limit]
+        rounds.append(store.depth)
+        assert store.count() <= limit + 20
+    assert rounds[0] <= 3
+    assert rounds[2] <= 20
+    assert rounds[3] <= 34
+
+
+def test_who_last_changed_a_sample_long_ago_is_asked_side_by_side() -> None:
+    repository, line = long_repository(300)
+    fresh, store = counted(repository, delay_seconds=DELAY_SECONDS)
+    found = fresh.blame("t", 0)
+    assert isinstance(found, vstore.Commit)
+    assert found.id == line[0]
+    assert store.depth <= 34
+    assert store.count() < 340
+
+
+def test_a_log_that_tells_of_what_is_gone_leaves_it_out() -> None:
+    repository = new_repository()
+    for i in range(3):
+        with repository.transaction("main", message=f"{i}") as tx:
+            tx.create_array(f"a{i}", shape=(1,), dtype="int8")
+    gone = repository.branches["main"]
+    repository.reset("main", to="main~1")
+    repository.store.delete(object_keys.commit(gone))
+    fresh, _ = counted(repository)
+    assert [commit.message for commit in fresh.log()] == ["1", "0"]

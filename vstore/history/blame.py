@@ -41,9 +41,11 @@ def _entry(digest: Digest, read: ReadCommit) -> tuple[int, float, Digest]:
     return -document.generation, -parse_time(document.time).timestamp(), digest
 
 
-def is_touched(commit: Commit, state: State) -> bool:
+def is_touched(commit: Commit, read: ReadCommit, state: State) -> bool:
     """Return whether a commit's state differs from that of every parent."""
     here = state(commit.id)
+    for parent in commit.parents:
+        read(parent)  # which may bring others with it, as `state` does not
     before = [state(parent) for parent in commit.parents] or [None]
     return all(other != here for other in before)
 
@@ -59,6 +61,8 @@ def last_changed(start: Digest, read: ReadCommit, state: State) -> Commit | None
     digest = start
     while True:
         document = read(digest)
+        for parent in map(Digest, document.parents):
+            read(parent)
         same = next((p for p in document.parents if state(Digest(p)) == here), None)
         if same is None:
             return describe(digest, document)
@@ -77,6 +81,7 @@ def last_changed_each(start: Digest, read: ReadCommit, state: State) -> list[Com
         digest, keys = unsettled.pop()
         document = read(digest)
         for parent in map(Digest, document.parents):
+            read(parent)
             before = state(parent) or {}
             same = {key for key in keys if before.get(key) == here[key]}
             if same:

@@ -71,6 +71,9 @@ class CommitMemory(Protocol):
     def remember_commit(self, digest: Digest, commit: CommitDocument) -> None:
         """Keep a commit whose digest was verified."""
 
+    def note_recent(self, head: Digest, before: Sequence[Digest]) -> None:
+        """Note the commits that a branch was at before its head, newest first."""
+
 
 class Refs:
     """The branches and tags of one repository."""
@@ -111,8 +114,11 @@ class Refs:
         return found
 
     def _learn(self, found: BranchDocument) -> None:
-        """Keep the commit that a branch carries, if it was not known."""
+        """Keep the commit that a branch carries, if it was not known, and where it was before."""
         digest, memory = Digest(found.commit), self._memory
+        if memory is not None:
+            before = [Digest(move.commit) for move in found.log[1:]]
+            memory.note_recent(digest, before)
         if found.head is not None and memory and memory.find_commit(digest) is None:
             what = f"commit {digest} in branch {found.name!r}"
             commit = commits.decode(found.head.encode(), CommitDocument, what=what)

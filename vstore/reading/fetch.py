@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -36,7 +38,9 @@ V = TypeVar("V")
 
 MAX_GAP_NBYTES = 64 * 1024
 MAX_RANGE_NBYTES = 8 * 2**20
-THREADS = 16
+THREADS = 32
+RANGES = 16
+"""How many documents, and how many ranges of packs, are read at a time."""
 
 Handle = Callable[[int, memoryview | None], None]
 """Take the verified bytes of the i-th chunk, None for one that is not stored."""
@@ -58,7 +62,7 @@ class Fetcher:
     Chunks are kept only where a transaction asks for it, so that a commit that lost a race
     is made again without reading back what it read and wrote the first time.
 
-    At most `THREADS` ranges of `MAX_RANGE_NBYTES` (or one chunk, where that is larger)
+    At most `RANGES` ranges of `MAX_RANGE_NBYTES` (or one chunk, where that is larger)
     are held at a time. Safe to use from several threads; a pickled copy starts empty.
     """
 
@@ -72,7 +76,9 @@ class Fetcher:
         )
         self.decoded = DecodedChunks()
         self._moves = Moves(store)
+        self._recent: tuple[str, tuple[Digest, ...]] = ("", ())
         self._lock = ForkSafeLock()
+        self._ranges = threading.BoundedSemaphore(RANGES)
         self._pool: futures.ThreadPoolExecutor | None = None
         self._pid = os.getpid()
 
@@ -96,6 +102,25 @@ class Fetcher:
     def remember_commit(self, digest: Digest, commit: CommitDocument) -> None:
         """Keep a commit that was just written, or whose digest was verified."""
         self._commits.put(digest, commit)
+
+    def prefetch_commits(self, digests: Sequence[Digest]) -> None:
+        """Read commits side by side and keep them; what cannot be read is left out."""
+        wanted = [digest for digest in digests if self._commits.find(digest) is None]
+        for _ in self.map(self._try_commit, wanted):
+            pass
+
+    def _try_commit(self, digest: Digest) -> None:
+        with suppress(VstoreError):
+            self.commit(digest)
+
+    def note_recent(self, head: Digest, before: Sequence[Digest]) -> None:
+        """Note the commits that a branch was at before its head, newest first."""
+        self._recent = (head, tuple(before))
+
+    def recent(self, digest: Digest) -> Sequence[Digest]:
+        """Return the heads that a branch had before this one, as far as it was read."""
+        head, before = self._recent
+        return before if head == digest else ()
 
     def find_commit(self, digest: Digest) -> CommitDocument | None:
         """Return a commit that was read or written before, None for another; no request."""
@@ -160,6 +185,7 @@ class Fetcher:
         with self._lock:
             if self._pool is None or self._pid != os.getpid():
                 self._pid = os.getpid()
+                self._ranges = threading.BoundedSemaphore(RANGES)
                 self._pool = futures.ThreadPoolExecutor(THREADS, thread_name_prefix="vstore-fetch")
             return self._pool
 
@@ -227,6 +253,10 @@ class Fetcher:
         """
 
         def run(part: _Range) -> None:
+            with self._ranges if not hops else nullcontext():
+                run_one(part)
+
+        def run_one(part: _Range) -> None:
             try:
                 data = memoryview(self.store.get_range(part.key, part.start, part.nbytes))
             except NotFoundError as exc:

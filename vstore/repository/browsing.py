@@ -13,6 +13,7 @@ from vstore.history.blame import (
     last_changed,
     last_changed_each,
 )
+from vstore.history.read_ahead import ReadAhead
 from vstore.lazy import lazy
 
 if TYPE_CHECKING:
@@ -66,21 +67,27 @@ def log(access: Access, revision: str | None, wanted: Wanted) -> Iterator[Commit
 
 def _touching(access: Access, revision: str | None, wanted: Wanted) -> Iterator[Commit]:
     starts, excluded = access.resolve_range(revision)
-    found = commits_between(starts, excluded, access.fetcher.commit)
+    most = None
+    if wanted.path is None and wanted.limit is not None:
+        most = wanted.skip + wanted.limit + 1
+    read = ReadAhead(access.fetcher, most=most)
+    found = commits_between(starts, excluded, read)
     if wanted.path is None:
         return found
     if wanted.sample is None:
         nodes = node_states.NodeStates(access.fetcher, wanted.path)
-        return (commit for commit in found if is_touched(commit, nodes))
+        return (commit for commit in found if is_touched(commit, read, nodes))
     samples = node_states.SampleStates(access.fetcher, wanted.path, wanted.sample, starts[-1])
-    return _of_a_sample(found, samples)
+    return _of_a_sample(found, read, samples)
 
 
-def _of_a_sample(commits: Iterator[Commit], states: node_states.SampleStates) -> Iterator[Commit]:
+def _of_a_sample(
+    commits: Iterator[Commit], read: ReadAhead, states: node_states.SampleStates
+) -> Iterator[Commit]:
     """Yield the commits that touched a sample, or raise where it was in none of them."""
     was_there, commit = False, None
     for commit in commits:
-        if is_touched(commit, states):
+        if is_touched(commit, read, states):
             was_there = True
             yield commit
         elif not was_there:
@@ -102,9 +109,10 @@ def blame(
     """
     start = access.resolve(revision)
     states = node_states.SampleStates(access.fetcher, path, sample, start)
+    read = ReadAhead(access.fetcher)
     if states.has_several(start):
-        return last_changed_each(start, access.fetcher.commit, states)
-    found = last_changed(start, access.fetcher.commit, states)
+        return last_changed_each(start, read, states)
+    found = last_changed(start, read, states)
     if found is None:
         raise _no_sample(sample, path)
     return found
