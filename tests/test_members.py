@@ -85,9 +85,8 @@ MEMBERS = {
         "positions sample_keys values"
     ),
     "vstore.TableDiff": (
-        "added added_columns added_rows alignment attributes changed changed_rows changes "
-        "columns names removed removed_columns removed_rows renamed_columns retyped "
-        "statistics status to_dict"
+        "added added_columns attributes changed columns removed removed_columns "
+        "renamed_columns retyped statistics status to_dict"
     ),
     "vstore.TableSummary": "columns keys path samples",
     "vstore.TagDocument": "author commit format message name time token",

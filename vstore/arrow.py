@@ -60,9 +60,10 @@ def diff_table(diff: Diff) -> pa.Table:
 
 def _batches(diff: Diff) -> Iterator[pa.RecordBatch]:
     for table in diff.each_table():
-        yield from _one_sided(table, "removed", table.old, table.removed_rows)
-        yield from _one_sided(table, "added", table.new, table.added_rows)
-        for column, (old, new) in table.changes.items():
+        rows = internals(table)
+        yield from _one_sided(table, "removed", table.old, rows.removed_rows)
+        yield from _one_sided(table, "added", table.new, rows.added_rows)
+        for column, (old, new) in rows.changes.items():
             for part in _parts(len(new)):
                 yield _changed(table, column, old[part], new[part])
 

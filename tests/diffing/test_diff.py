@@ -90,7 +90,7 @@ def test_a_diff_narrows_to_paths(repo: Repository) -> None:
         "t/n: 1 sample changed ('3')",
     ]
     assert list(diff.at("t/w").tables["t"].added_columns) == ["w"]
-    assert not diff.at("t/nope").tables["t"].changes
+    assert not diff.at("t/nope").tables["t"].changed
 
 
 def test_a_transaction_is_compared_with_its_base(repo: Repository) -> None:

@@ -117,7 +117,7 @@ def test_statistics_of_a_table_are_those_of_its_changed_samples(table: Repositor
 def test_statistics_read_the_changed_chunks_alone(table: Repository) -> None:
     fresh, store = counted(table)
     diff = fresh.diff("main~1", "main").tables["t"]
-    assert diff.changes
+    assert diff.changed
     before = store.nbytes_received
     diff.statistics(["x"])
     assert store.nbytes_received - before < 4 * 16 * 3 * 4 + 4096

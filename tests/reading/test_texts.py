@@ -98,7 +98,7 @@ def test_changes_are_seen_sample_by_sample() -> None:
         tx["t"].loc[3] = {"tags": []}
     repo.merge("other", into="main")
     assert list(repo.checkout()["t"]["tags"]) == [TAGS[0], ["new", "tags"], TAGS[2], []]
-    assert repo.diff("main~1", "main").tables["t"].changes["tags"][1].tolist() == [3]
+    assert repo.diff("main~1", "main").tables["t"].changed["tags"] == [3]
     assert repo.fsck(mode="full", decode=True).is_sound
 
 

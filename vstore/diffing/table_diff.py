@@ -1,22 +1,19 @@
 """What differs between two states of a table, in samples."""
 
-from collections.abc import Collection, Iterable, Iterator
-from functools import cached_property
+from collections.abc import Collection, Iterable
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from vstore.diffing.alignment import Alignment, align, live_rows, no_rows
 from vstore.diffing.attributes import AttributeChange, attribute_changes, plain, status
-from vstore.diffing.columns import ColumnPair, changed_rows, pair_columns, schema, stored
+from vstore.diffing.columns import ColumnPair
 from vstore.diffing.lineage import Lineage
+from vstore.diffing.row_diff import RowDiff
 from vstore.diffing.statistics import Comparison, ValueStatistics, is_measurable
 from vstore.faces import exported_from, internals
-from vstore.format.numbers import StoredRows
 from vstore.format.table.sample_keys import SampleKey
 from vstore.reading.column import column_not_found
-from vstore.reading.stored_table import StoredTable
 from vstore.reading.table import Table
 
 _BATCH_NBYTES = 8 * 2**20
@@ -44,83 +41,34 @@ class TableDiff:
         self.old = old
         self.new = new
         self._only = only
-        self._lineage = lineage
+        self._internals = RowDiff(old, new, only=only, lineage=lineage)
 
     @property
     def status(self) -> str:
         """`added`, `removed` or `changed`."""
         return status(self.old, self.new)
 
-    @cached_property
-    def alignment(self) -> Alignment | None:
-        """How the rows correspond; None unless the table is on both sides."""
-        if self.old is None or self.new is None:
-            return None
-        return align(internals(self.old), internals(self.new), self._lineage)
-
-    @cached_property
+    @property
     def columns(self) -> list[ColumnPair]:
         """Which columns correspond; where the diff was narrowed, those that are asked for."""
-        old = internals(self.old).infos if self.old is not None else {}
-        new = internals(self.new).infos if self.new is not None else {}
-        pairs, only = pair_columns(old, new), self._only
-        return [pair for pair in pairs if only is None or {pair.old, pair.new} & {*only}]
-
-    @cached_property
-    def added_rows(self) -> StoredRows:
-        """Where in the storage of the new state the samples are that only it has."""
-        if self.new is None:
-            return no_rows()
-        return live_rows(internals(self.new)) if self.alignment is None else self.alignment.added
-
-    @cached_property
-    def removed_rows(self) -> StoredRows:
-        """Where in the storage of the old state the samples are that only it has."""
-        if self.old is None:
-            return no_rows()
-        return live_rows(internals(self.old)) if self.alignment is None else self.alignment.removed
+        return self._internals.columns
 
     @property
     def added(self) -> list[SampleKey]:
         """The keys of the samples that only the new state has; positions without keys."""
-        return self.names(self.added_rows)
+        return self._internals.names(self._internals.added_rows)
 
     @property
     def removed(self) -> list[SampleKey]:
         """The keys of the samples that only the old state has; positions without keys."""
-        return self.names(self.removed_rows, of_old=True)
-
-    def names(self, rows: StoredRows, *, of_old: bool = False) -> list[SampleKey]:
-        """Return the keys of stored rows of one state; their positions without keys."""
-        table = self.old if of_old else self.new
-        found: list[SampleKey] = [] if table is None else internals(table).keys_of(rows).tolist()
-        return found
-
-    def changed_rows(self, pair: ColumnPair) -> Iterator[tuple[StoredRows, StoredRows]]:
-        """Yield where in storage, old and new, samples differ in one column."""
-        if self.old is None or self.new is None or self.alignment is None:
-            return
-        old, new = internals(self.old), internals(self.new)
-        if pair in self.retyped and _samples_of(old, pair.old) != _samples_of(new, pair.new):
-            return
-        yield from changed_rows(old, new, pair, self.alignment)
-
-    @cached_property
-    def changes(self) -> dict[str, tuple[StoredRows, StoredRows]]:
-        """By column, where the samples are whose values differ: in the old and the new state."""
-        found: dict[str, tuple[StoredRows, StoredRows]] = {}
-        for pair in self.columns:
-            parts = list(self.changed_rows(pair))
-            if parts:
-                old, new = (np.concatenate(side) for side in zip(*parts, strict=True))
-                order = np.argsort(new, kind="stable")
-                found[pair.name] = old[order], new[order]
-        return found
+        return self._internals.names(self._internals.removed_rows, of_old=True)
 
     @property
     def changed(self) -> dict[str, list[SampleKey]]:
         """By column, the keys (positions without keys) of the samples whose values differ."""
-        return {name: self.names(new) for name, (_, new) in self.changes.items()}
+        return {
+            name: self._internals.names(new) for name, (_, new) in self._internals.changes.items()
+        }
 
     def statistics(self, columns: Iterable[str] | None = None) -> dict[str, ValueStatistics]:
         """Return, by column of numbers, how far the values of changed samples moved.
@@ -134,7 +82,7 @@ class TableDiff:
             NotFoundError: neither state has such a column.
         """
         known = {pair.name for pair in self.columns}
-        wanted = list(self.changes) if columns is None else list(columns)
+        wanted = list(self._internals.changes) if columns is None else list(columns)
         for name in wanted:
             if name not in known:
                 raise column_not_found(self.path, name, sorted(known))
@@ -142,7 +90,7 @@ class TableDiff:
         return {
             pair.name: self._compared(pair)
             for pair in pairs
-            if pair.name in self.changes and self._is_measurable(pair)
+            if pair.name in self._internals.changes and self._is_measurable(pair)
         }
 
     def _is_measurable(self, pair: ColumnPair) -> bool:
@@ -156,7 +104,7 @@ class TableDiff:
         if self.old is None or self.new is None or pair.old is None or pair.new is None:
             return found.result()
         old, new = self.old.columns[pair.old], self.new.columns[pair.new]
-        before, after = self.changes[pair.name]
+        before, after = self._internals.changes[pair.name]
         step = _RAGGED_BATCH
         if internals(new).info.kind.is_plain:
             nbytes = int(np.prod(new.metadata.shape[1:], dtype=np.int64)) * new.dtype.itemsize
@@ -170,19 +118,10 @@ class TableDiff:
             _add_samples(found, *sides)
         return found.result()
 
-    @cached_property
+    @property
     def retyped(self) -> list[ColumnPair]:
         """The columns whose data type, sample shape, optionality, chunks or codecs differ."""
-        if self.old is None or self.new is None:
-            return []
-        old, new = self.old, self.new
-        return [
-            pair
-            for pair in self.columns
-            if pair.old is not None
-            and pair.new is not None
-            and _form(internals(old), pair.old) != _form(internals(new), pair.new)
-        ]
+        return self._internals.retyped
 
     @property
     def added_columns(self) -> list[str]:
@@ -242,9 +181,9 @@ class TableDiff:
         return bool(
             one_sided
             or self.retyped
-            or len(self.added_rows)
-            or len(self.removed_rows)
-            or self.changes
+            or len(self._internals.added_rows)
+            or len(self._internals.removed_rows)
+            or self._internals.changes
             or self.attributes
         )
 
@@ -270,14 +209,3 @@ def _add_samples(found: Comparison, old: NDArray[Any], new: NDArray[Any]) -> Non
 def _present(samples: NDArray[Any]) -> NDArray[np.bool_]:
     mask = np.ma.getmaskarray(samples).reshape(len(samples), -1)
     return np.asarray(~mask.any(axis=1))
-
-
-def _samples_of(table: StoredTable, name: str | None) -> tuple[object, ...]:
-    """Return what samples of a column are, however they are encoded."""
-    info, metadata = table.infos[name or ""], stored(table, name or "").metadata
-    return info.kind, info.dtype, info.shape, info.optional, metadata.dtype, metadata.shape[1:]
-
-
-def _form(table: StoredTable, name: str) -> tuple[object, ...]:
-    info = table.infos[name]
-    return info.kind, info.dtype, info.shape, info.optional, schema(stored(table, name).metadata)

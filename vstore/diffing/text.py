@@ -7,6 +7,7 @@ from vstore.diffing.array_diff import ArrayDiff
 from vstore.diffing.attributes import AttributeChange
 from vstore.diffing.statistics import ValueStatistics
 from vstore.diffing.table_diff import TableDiff
+from vstore.faces import internals
 from vstore.wording import plural
 
 _SHOWN = 5
@@ -14,17 +15,17 @@ _SHOWN = 5
 
 def table_lines(table: TableDiff) -> Iterator[str]:
     """Yield a line for each kind of change to a table and to each of its columns."""
-    path = table.path
+    path, rows_of = table.path, internals(table)
     if table.status != "changed":
-        count = len(table.added_rows) + len(table.removed_rows)
+        count = len(rows_of.added_rows) + len(rows_of.removed_rows)
         yield f"{path}: table {table.status}, {plural(count, 'sample')}"
         return
-    for verb, rows in (("added", table.added_rows), ("removed", table.removed_rows)):
+    for verb, rows in (("added", rows_of.added_rows), ("removed", rows_of.removed_rows)):
         if len(rows):
-            names = table.names(rows[: _SHOWN + 1], of_old=verb == "removed")
+            names = rows_of.names(rows[: _SHOWN + 1], of_old=verb == "removed")
             yield f"{path}: {plural(len(rows), 'sample')} {verb}{_some(names)}"
-    for column, (_, rows) in table.changes.items():
-        names = table.names(rows[: _SHOWN + 1])
+    for column, (_, rows) in rows_of.changes.items():
+        names = rows_of.names(rows[: _SHOWN + 1])
         yield f"{path}/{column}: {plural(len(rows), 'sample')} changed{_some(names)}"
     yield from _columns(table)
     yield from attribute_lines(path, table.attributes)
