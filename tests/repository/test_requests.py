@@ -16,6 +16,7 @@ from tests.repositories import (
     table_of,
 )
 from vstore import Repository
+from vstore.faces import internals
 from vstore.format.digest import Digest, digest_of, raw_digest
 from vstore.format.index import Index, span, update
 from vstore.format.page import (
@@ -162,6 +163,31 @@ def test_a_commit_of_a_hundred_chunks_of_a_table(repository: Repository) -> None
         table.extend({"x": np.random.default_rng(0).integers(0, 2**60, (100, 1000))})
     assert store.count() <= 4
     assert store.depth <= 2
+
+
+@pytest.mark.parametrize(
+    ("old", "requests", "depth"), [("main~1", 2, 2), ("dev", 2, 1), ("dev~1", 3, 2)]
+)
+def test_two_ends_are_looked_up_side_by_side(
+    repository: Repository, old: str, requests: int, depth: int
+) -> None:
+    repository.branches.create("dev", at="main")
+    with repository.transaction("dev", message="Change") as tx:
+        tx["a"][0] = 7
+    with repository.transaction("main", message="Change") as tx:
+        tx["a"][1] = 7
+    fresh, store = slowed(repository)
+    internals(fresh).resolve_both(old, "main")
+    assert store.count() == requests
+    assert store.depth == depth
+
+
+def test_a_name_at_both_ends_is_looked_up_once(repository: Repository) -> None:
+    with repository.transaction("main", message="Change") as tx:
+        tx["a"][0] = 7
+    fresh, store = slowed(repository)
+    str(fresh.diff("main~1", "main"))
+    assert [request.key for request in store.requests].count("refs/branches/main.json") == 1
 
 
 def test_a_tag_costs_two_requests(repository: Repository) -> None:

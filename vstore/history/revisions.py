@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from vstore.errors import InvalidInputError, NotFoundError
@@ -18,11 +18,16 @@ _PREFIX = re.compile(rf"[0-9a-f]{{{MIN_PREFIX},64}}")
 
 @dataclass(frozen=True, slots=True)
 class Resolver:
-    """Turns revisions into commits with as few requests as the spelling allows."""
+    """Turns revisions into commits with as few requests as the spelling allows.
+
+    What a name stands for is looked up once, so that revisions that one resolver turns into
+    commits are of one time: `main~1` is the parent of `main`, whoever commits meanwhile.
+    """
 
     refs: Refs
     read: ReadCommit
     commits_with_prefix: Callable[[str], Iterable[Digest]]
+    _known: dict[str, tuple[Digest, bool]] = field(default_factory=dict)
 
     def resolve(self, revision: str) -> Digest:
         """Return the commit that a revision names.
@@ -49,7 +54,7 @@ class Resolver:
                 "an ancestor",
                 revision=str(revision),
             )
-        digest, by_hash = self._named(match["name"])
+        digest, by_hash = self.look_up(match["name"])
         if match["at"] is not None:
             digest = self._at(match["name"], digest, match["at"])
         for kind, count in _STEP.findall(match["steps"]):
@@ -78,6 +83,17 @@ class Resolver:
                 revision=f"{name}@{{{at}}}",
             ) from None
         return as_of(digest, time if time.tzinfo else time.replace(tzinfo=UTC), self.read)
+
+    def names_in(self, revisions: Iterable[str]) -> list[str]:
+        """Return the names that revisions begin with, each once."""
+        found = [_REVISION.fullmatch(revision) for revision in revisions]
+        return list(dict.fromkeys(match["name"] for match in found if match is not None))
+
+    def look_up(self, name: str) -> tuple[Digest, bool]:
+        """Return the commit that a name stands for, and whether it is its hash."""
+        if name not in self._known:
+            self._known[name] = self._named(name)
+        return self._known[name]
 
     def _named(self, name: str) -> tuple[Digest, bool]:
         if is_digest(name):

@@ -1,9 +1,10 @@
 """What the verbs of a repository share: its objects, its refs, and what revisions name."""
 
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import datetime
 
-from vstore.errors import NotFoundError
+from vstore.errors import InvalidInputError, NotFoundError
 from vstore.format import object_keys
 from vstore.format.commit import Author, RepositoryDocument
 from vstore.format.digest import Digest, is_digest
@@ -63,6 +64,20 @@ class Access:
         digest, _ = self._resolve(revision)
         return digest if as_of is None else commit_as_of(digest, as_of, self.fetcher.commit)
 
+    def resolve_both(self, old: str | None, new: str | None) -> tuple[Digest, Digest]:
+        """Return the commits that two revisions name, looked up side by side, or raise likewise.
+
+        A name that is in both is looked up once.
+        """
+        ends = [self.default_branch if end is None else str(end) for end in (old, new)]
+        resolver = self._resolver()
+        names = resolver.names_in(ends)
+        if len(names) > 1:
+            with suppress(NotFoundError, InvalidInputError):  # raised below, for its revision
+                list(self.fetcher.map(resolver.look_up, names))
+        first, second = (self._resolve(end, resolver)[0] for end in ends)
+        return first, second
+
     def resolve_kept(self, revision: str | None) -> Digest:
         """Return a commit that a ref is to need; call it after that ref was read.
 
@@ -81,17 +96,22 @@ class Access:
         """
         for dots in ("...", ".."):
             if revision is not None and dots in revision:
-                old, new = (self.resolve(end or None) for end in revision.split(dots, 1))
+                first, last = revision.split(dots, 1)
+                old, new = self.resolve_both(first or None, last or None)
                 starts = [new] if dots == ".." else [old, new]
                 return starts, merge_bases(old, new, self.fetcher.commit)
         return [self.resolve(revision)], []
 
-    def _resolve(self, revision: str | None) -> tuple[Digest, bool]:
+    def _resolver(self) -> Resolver:
+        return Resolver(self.refs, self.fetcher.commit, self._commits_with_prefix)
+
+    def _resolve(
+        self, revision: str | None, resolver: Resolver | None = None
+    ) -> tuple[Digest, bool]:
         """Return the commit that a revision names, and whether it does so by a hash."""
         name = self.default_branch if revision is None else revision
-        resolver = Resolver(self.refs, self.fetcher.commit, self._commits_with_prefix)
         try:
-            return resolver.resolve_origin(name)
+            return (resolver or self._resolver()).resolve_origin(name)
         except NotFoundError:
             self._explain_missing(name)
             raise

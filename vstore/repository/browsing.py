@@ -138,4 +138,5 @@ def diff(access: Access, old: str, new: str | None) -> Diff:
         return diffs.Diff(snapshot(access, bases[0]), snapshot(access, starts[-1]))
     if new is None and ".." in old:
         old, new = (end or access.default_branch for end in old.split("..", 1))
-    return diffs.Diff(snapshot(access, access.resolve(old)), snapshot(access, access.resolve(new)))
+    first, second = access.resolve_both(old, new)
+    return diffs.Diff(snapshot(access, first), snapshot(access, second))
