@@ -55,7 +55,7 @@ MEMBERS = {
         "chunks_verified commits documents foreign foreign_amount is_sound lost_heads mode "
         "nbytes_read packs packs_verified problems refs to_dict unreferenced url"
     ),
-    "vstore.GcOptions": "dry_run expire grace measure repack take_over wait",
+    "vstore.GcOptions": "accept_lost_refs dry_run expire grace measure repack take_over wait",
     "vstore.GcReport": (
         "cancelled commits dead documents dry_run due freed kept live pending repacked "
         "to_dict url young"

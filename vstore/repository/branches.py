@@ -1,6 +1,6 @@
 """The branches and tags of a repository, by name."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from vstore.errors import AlreadyExistsError, ConflictError, NotFoundError
 from vstore.faces import exported_from
@@ -11,6 +11,9 @@ from vstore.history.fence import Stopwatch
 from vstore.history.merge_base import is_ancestor
 from vstore.history.refs import Branch, tag_not_found
 from vstore.repository.access import Access
+
+_AT_ONCE = 256
+"""How many refs are read before it is looked whether they are enough."""
 
 
 @exported_from("vstore")
@@ -128,10 +131,40 @@ class Branches:
         return commit
 
     def _is_reachable_elsewhere(self, branch: Branch) -> bool:
-        others = {self[name] for name in self if name != branch.name}
-        others |= {Digest(tag.commit) for tag in Tags(self._access).documents()}
-        read = self._access.fetcher.commit
-        return any(is_ancestor(branch.commit, other, read) for other in others)
+        """Return whether another branch, or a tag, descends from a branch's head.
+
+        The default branch is asked first, since most were merged there; the others are read
+        side by side, some at a time.
+        """
+        default = self._access.default_branch
+        names = sorted(self, key=lambda name: (name != default, name))
+        find: list[tuple[Callable[[str], Digest | None], list[str]]] = [
+            (self._find, [name for name in names[:1] if name != branch.name]),
+            (self._find, [name for name in names[1:] if name != branch.name]),
+            (self._find_tagged, self._refs.tag_names()),
+        ]
+        seen: set[Digest | None] = {None}
+        for find_head, some in find:
+            for start in range(0, len(some), _AT_ONCE):
+                heads = {*self._access.fetcher.map(find_head, some[start : start + _AT_ONCE])}
+                fresh = {head for head in heads - seen if head is not None}
+                if self._is_below_any(branch.commit, fresh):
+                    return True
+                seen |= fresh
+        return False
+
+    def _is_below_any(self, commit: Digest, heads: set[Digest]) -> bool:
+        fetcher = self._access.fetcher
+        fetcher.prefetch_commits(sorted(heads))
+        return any(is_ancestor(commit, head, fetcher.commit) for head in sorted(heads))
+
+    def _find_tagged(self, name: str) -> Digest | None:
+        found = self._refs.find_tag(name)
+        return None if found is None else Digest(found.commit)
+
+    def _find(self, name: str) -> Digest | None:
+        found = self._refs.find_branch(name)
+        return None if found is None else found.commit
 
     def __repr__(self) -> str:
         return f"<branches {', '.join(self) or 'none'}>"

@@ -2,8 +2,10 @@
 
 import time
 from collections.abc import Collection, Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 
 from vstore.errors import ConflictError, FormatError, StorageError
 from vstore.format import object_keys
@@ -16,6 +18,7 @@ from vstore.maintenance.gc.seen import SeenRefs
 from vstore.storage.store import Key, ObjectStore, Version
 
 _SCANS = 20
+_THREADS = 32
 _PAUSE_SECONDS = 0.05
 _NONE = timedelta(0)
 _TOMBSTONE_AGE = timedelta(hours=1)
@@ -113,6 +116,18 @@ def _moves(
         yield Digest(entry.commit), parse_time(newer.time) + (behind if behind > _SKEW else _NONE)
 
 
+def _read_all(
+    refs: Refs, store: ObjectStore, keys: Collection[Key]
+) -> tuple[dict[Key, tuple[StoredRef, Version] | None], dict[Key, DeletedDocument | None]]:
+    """Read refs, and notes of those that were deleted, side by side."""
+    living = [key for key in keys if not object_keys.find_deleted(key)]
+    gone = [key for key in keys if object_keys.find_deleted(key)]
+    with ThreadPoolExecutor(_THREADS, thread_name_prefix="vstore-refs") as pool:
+        found = dict(zip(living, pool.map(refs.stored, living), strict=True))
+        notes = dict(zip(gone, pool.map(partial(read_deleted, store), gone), strict=True))
+    return found, notes
+
+
 def read_refs(store: ObjectStore, seen: SeenRefs, expected: Collection[Key]) -> RefsFound:
     """Return all branches and tags, and the notes of those that were deleted.
 
@@ -129,8 +144,7 @@ def read_refs(store: ObjectStore, seen: SeenRefs, expected: Collection[Key]) -> 
     written = list_refs(store)
     hidden: Key | None = None
     for _ in range(_SCANS):
-        found = {key: refs.stored(key) for key in written if not object_keys.find_deleted(key)}
-        notes = {key: read_deleted(store, key) for key in written if object_keys.find_deleted(key)}
+        found, notes = _read_all(refs, store, written)
         before, written = written, list_refs(store)
         unlisted = (key for key in expected if key not in written)
         hidden = next((key for key in unlisted if _is_living(refs, key)), None)
