@@ -139,7 +139,7 @@ def begun() -> Repository:
     with repo.transaction("main", message="Start") as tx:
         samples = {"x": [1, 2, 3], "y": [1, 2, 3]}
         made = tx.create_table("t", SPEC, keys="str")
-        made.extend(samples, keys=list("abd"))
+        made.extend(samples, keys=["a", "b", "d"])
         made.set_attributes({"n": 0}, column="x")
         tx.create_table("other", {"y": vstore.ndarray((), "int8")})
     with repo.transaction("main", message="Delete") as tx:
