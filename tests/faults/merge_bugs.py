@@ -23,6 +23,7 @@ COLUMN_NAMES = "vstore/merging/column_names.py"
 SCHEMA_MERGE = "vstore/merging/schema_merge.py"
 CONFLICTS = "vstore/merging/conflicts.py"
 TABLE_DIFF = "vstore/diffing/table_diff.py"
+ROW_DIFF = "vstore/diffing/row_diff.py"
 
 MERGE_BUGS = (
     bug(
@@ -251,7 +252,7 @@ MERGE_BUGS = (
     ),
     bug(
         "samples in a column that is encoded otherwise are not compared",
-        DIFFS, TABLE_DIFF,
+        DIFFS, ROW_DIFF,
         "if pair in self.retyped and _samples_of(old, pair.old) != _samples_of(new, pair.new):",
         "if pair in self.retyped:",
     ),
