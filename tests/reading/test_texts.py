@@ -77,7 +77,7 @@ def test_samples_are_found_by_what_they_contain(tmp_path: Path) -> None:
     "sample",
     ["night", b"night", {"night"}, {"night": 1}, 5, [1], [None], [["a"]], [b"a"], ["\ud800"],
      [float("nan")], (text for text in ["night"])],
-    ids=str,
+    ids=lambda sample: "generator" if hasattr(sample, "send") else str(sample),
 )  # fmt: skip
 def test_what_is_no_list_of_texts_is_refused(sample: Any) -> None:
     with pytest.raises(vstore.InvalidInputError) as raised:
