@@ -184,7 +184,9 @@ def test_lengths_count_live_samples_only() -> None:
 
 
 @pytest.mark.parametrize(
-    "shape", [[3], [-2], [2**61 + 2], [2**62]], ids=["longer", "negative", "wraps", "huge"]
+    "shape",
+    [[3], [-2], [2**62 + 2], [2**61 + 2], [2**62]],
+    ids=["longer", "negative", "wraps", "wraps to less", "huge"],
 )
 def test_a_shape_that_bytes_do_not_have_is_noticed(shape: list[int]) -> None:
     elements = np.array([b"12345678", b"12345678"], object)

@@ -12,7 +12,8 @@ from vstore.errors import FormatError
 from vstore.format.numbers import Ints
 from vstore.format.table.ragged import Shape, set_shapes
 
-_MOST_ELEMENTS = 2.0**62
+_MOST_ELEMENTS = 2.0**53
+"""More than any memory holds, and few enough that a product of lengths is exact in float64."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
