@@ -112,6 +112,12 @@ VALUE_BUGS: tuple[Bug, ...] = (
         "decode_image(data, mode, is_turned=False)", "pass",
     ),
     bug(
+        "keys are taken from a set", ("tests/writing/test_keys.py",),
+        "vstore/format/table/sample_keys.py",
+        "isinstance(keys, str | bytes | Mapping | set | frozenset)",
+        "isinstance(keys, str | bytes | Mapping)",
+    ),
+    bug(
         "numbers become text", ("tests/format/zarr/test_conversion.py",), PYTHON_VALUES,
         "if not isinstance(element, kind):", "element = kind(element)\n        if False:",
     ),

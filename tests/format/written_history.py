@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 import vstore
+from tests.broken_images import taken_unseen
 from vstore import Transaction
 from vstore.repository.repository import Repository
 
@@ -19,7 +20,8 @@ def commit_each(repo: Repository, *steps: Callable[[Transaction], None]) -> None
     for i, step in enumerate(steps):
         time = NOON + timedelta(seconds=i)
         author = "Ann <ann@example.org>"
-        with repo.transaction("main", message=f"№ {i}\n", author=author, time=time) as tx:
+        made = repo.transaction("main", message=f"№ {i}\n", author=author, time=time)
+        with made as tx, taken_unseen():
             step(tx)
 
 

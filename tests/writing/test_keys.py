@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas
+import pyarrow
 import pytest
 
 import vstore
@@ -104,6 +106,8 @@ def test_an_empty_table_has_no_keys() -> None:
 SCRIPT = """
 import json, sys
 import numpy as np
+import pandas
+import pyarrow
 import vstore
 
 repository = vstore.open(sys.argv[1])
@@ -155,3 +159,38 @@ def test_finding_many_keys_reads_the_keys_once() -> None:
         assert f"k{i}" in table.loc
         assert f"no{i}" not in table.loc
     assert store.count() == before
+
+
+@pytest.mark.parametrize("keys", [{"a", "b"}, frozenset("ab"), {"a": 1, "b": 2}, "ab"])
+def test_keys_without_an_order_are_refused(keys: Any) -> None:
+    repository = new_repository()
+    with repository.transaction("main", message="Add") as tx:
+        table = tx.create_table("t", {"x": vstore.ndarray((), "int64")}, keys="str")
+        with pytest.raises(vstore.InvalidInputError, match="list"):
+            table.extend({"x": [1, 2]}, keys=keys)
+        with pytest.raises(vstore.InvalidInputError, match="list"):
+            table.extend({"x": [1, 2], "sample": keys})
+        table.extend({"x": [1, 2]}, keys=["a", "b"])
+    with pytest.raises(vstore.InvalidInputError, match="list"):
+        repository.checkout()["t"].positions(keys)
+
+
+def test_a_set_says_which_samples_to_delete() -> None:
+    repository = new_repository()
+    with repository.transaction("main", message="Add") as tx:
+        table = tx.create_table("t", {"x": vstore.ndarray((), "int64")}, keys="str")
+        table.extend({"x": [1, 2, 3]}, keys=["a", "b", "c"])
+        assert table.delete(keys={"a", "c"}) == 2
+        assert table["x"][:].tolist() == [2]
+
+
+@pytest.mark.parametrize(
+    "keys", [pyarrow.array(["a", "b"]), pandas.Series(["a", "b"]), np.array(["a", "b"], "T")]
+)
+def test_keys_of_other_libraries(keys: Any) -> None:
+    repository = new_repository()
+    with repository.transaction("main", message="Add") as tx:
+        table = tx.create_table("t", {"x": vstore.ndarray((), "int64")}, keys="str")
+        table.extend({"x": [1, 2]}, keys=keys)
+    assert repository.checkout()["t"].sample_keys().tolist() == ["a", "b"]
+    assert repository.checkout()["t"].positions(keys).tolist() == [0, 1]

@@ -1,6 +1,7 @@
 """A table inside a transaction: samples are added, changed and deleted."""
 
 from collections.abc import (
+    Collection,
     Iterable,
     Iterator,
     Mapping,
@@ -142,7 +143,7 @@ class TransactionTable(NamedColumns[TransactionColumn]):
             self._internals.held.append_rows(elements, count)
 
     @changes
-    def delete(self, index: Any = None, *, keys: Sequence[SampleKey] | None = None) -> int:
+    def delete(self, index: Any = None, *, keys: Collection[SampleKey] | None = None) -> int:
         """Delete samples by position (integer, slice, array, mask) or by key; return how many.
 
         They are marked, not rewritten; positions behind them move up at once.
@@ -156,6 +157,7 @@ class TransactionTable(NamedColumns[TransactionColumn]):
             raise InvalidInputError("delete takes either positions or keys=, not both or neither")
         rows = self._internals.held.rows
         if keys is not None:
+            keys = list(keys) if isinstance(keys, set | frozenset) else keys
             stored = np.unique(self._internals.held.keys.rows(keys, path=self.path))
         else:
             stored = np.unique(_row_numbers(rows.locate(index), rows.stored))

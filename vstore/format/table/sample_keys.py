@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from vstore.errors import FormatError, InvalidInputError
 from vstore.format import document
+from vstore.format.missing import given, plain
 
 KeyKindName = Literal["int", "str", "tuple"]
 """How the samples of a table are named."""
@@ -181,12 +182,18 @@ def find_key_kind(name: str | None) -> KeyKind | None:
 
 
 def as_list(keys: Any, *, path: str) -> list[Any]:
-    """Return several keys as a list, or raise `InvalidInputError`."""
-    if isinstance(keys, np.ndarray):
-        return list(keys.tolist())
-    if not isinstance(keys, (str, bytes, Mapping)):
+    """Return several keys as a list, in their order, or raise `InvalidInputError`.
+
+    Sets have no order: which key is of which sample would be left to chance.
+    """
+    if not isinstance(keys, str | bytes | Mapping | set | frozenset):
+        found = given(keys)
+        if found.has_missing:
+            raise InvalidInputError(f"some of the keys of {path!r} are missing")
+        if isinstance(found.values, np.ndarray):
+            return list(found.values.tolist())
         try:
-            return list(keys)
+            return [plain(key) for key in found.values]
         except TypeError:
             pass
-    raise InvalidInputError(f"keys of {path!r} come in a list; got {keys!r}")
+    raise InvalidInputError(f"keys of {path!r} come in a list, which has an order; got {keys!r}")

@@ -32,8 +32,9 @@ def leaves(values: Any) -> tuple[tuple[int, ...], list[Any]]:
     """
     if isinstance(values, np.ma.MaskedArray) and np.ma.is_masked(values):
         raise UnfitError(values, "it is masked")
-    if isinstance(values, np.ndarray):
+    if isinstance(values, np.ndarray) and not values.dtype.hasobject:
         return values.shape, list(values.ravel())
+    values = values.tolist() if isinstance(values, np.ndarray) else values
     if not isinstance(values, list | tuple):
         return (), [plain(values)]
     if not any(isinstance(each, list | tuple | np.ndarray) for each in values):
