@@ -5,6 +5,8 @@
     python -m benchmarks.loaders epochs --data images --loaders memory "vstore auto" LitData
     python -m benchmarks.loaders writing rows    # writing, and random rows, beside Icechunk
     python -m benchmarks.loaders s3              # from a server that answers 20 ms late
+    python -m benchmarks.loaders ways            # single samples, transforms, worker processes
+    python -m benchmarks.loaders epochs ways --beside before=../before    # another checkout, too
 
 Every measurement is a process of its own, with one OpenMP thread; the loaders take turns, round
 after round, and what counts are medians and their ratios. Others come from an environment of
@@ -19,7 +21,7 @@ import platform
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
@@ -29,20 +31,25 @@ from benchmarks.loading import (  # noqa: F401 - they register loaders
     ours,
     rows,
     shards,
+    ways,
     writing,
 )
+from benchmarks.loading.beside import Checkout
 from benchmarks.loading.data import DATASETS
 from benchmarks.loading.latency import delayed_server
-from benchmarks.loading.loader import LOADERS
+from benchmarks.loading.loader import ALL, LOADERS, Loader
 from benchmarks.loading.report import (
     Figures,
+    print_beside,
     print_epochs,
     print_ratios,
     print_rows,
+    print_ways,
     print_writing,
+    whole,
 )
 
-PARTS = ("epochs", "s3", "writing", "rows")
+PARTS = ("epochs", "ways", "s3", "writing", "rows")
 OURS = tuple(name for name in LOADERS if name.startswith(("memory", "codecs alone", "vstore")))
 
 
@@ -53,6 +60,10 @@ class Run:
         self.options = options
         self.folder: Path = options.folder
         self.pythons = dict(each.split("=", 1) for each in options.python)
+        self.checkouts = {
+            name: Checkout(Path(path), self.folder / f"beside-{name}")
+            for name, path in (each.split("=", 1) for each in options.beside)
+        }
         self.figures: dict[str, Any] = {}
         self.failed: set[tuple[str, str]] = set()
 
@@ -68,8 +79,13 @@ class Run:
     def call(self, *words: str, loader: str) -> dict[str, Any] | None:
         """Run one process; return what it measured, or None if it cannot."""
         root = Path(__file__).parents[1]
-        environment = dict(os.environ, PYTHONPATH=str(root), OMP_NUM_THREADS="1")
-        command = [self.python(loader), "-m", "benchmarks.loading.run_one", *words]
+        path = [str(root)]
+        _, _, beside = loader.partition(" @")
+        if beside:
+            path.insert(0, str(self.checkouts[beside].importable()))
+        environment = dict(os.environ, PYTHONPATH=os.pathsep.join(path), OMP_NUM_THREADS="1")
+        # -P, so that this folder's vstore does not come before that of another checkout.
+        command = [self.python(loader), "-P", "-m", "benchmarks.loading.run_one", *words]
         found = subprocess.run(
             command, env=environment, cwd=root, capture_output=True, text=True, check=False
         )
@@ -83,8 +99,19 @@ class Run:
 
     def place(self, loader: str, dataset: str) -> Path:
         """Return where a loader's form of a data set lies."""
-        name = "".join(c if c.isalnum() else "-" for c in f"{dataset} {loader}")
+        base, _, beside = loader.partition(" @")
+        base = base.partition(": ")[0]
+        name = "".join(c if c.isalnum() else "-" for c in f"{dataset} {base} {beside}".strip())
         return self.folder / name
+
+    def with_beside(self, names: Iterable[str]) -> list[str]:
+        """Return names of loaders, each of vstore's followed by those of other checkouts."""
+        found = []
+        for name in names:
+            found.append(name)
+            if name.startswith("vstore"):
+                found += [f"{name} @{beside}" for beside in self.checkouts]
+        return found
 
     def prepare(self, loader: str, dataset: str, *more: str) -> bool:
         """Convert a data set once; return whether that was possible."""
@@ -93,7 +120,8 @@ class Run:
         if done.exists() and not more:
             return True
         place.mkdir(parents=True, exist_ok=True)
-        measured = self.call("prepare", loader, dataset, str(place), *more, loader=loader)
+        plain = loader.partition(" @")[0]
+        measured = self.call("prepare", plain, dataset, str(place), *more, loader=loader)
         if measured is None:
             return False
         done.write_text(json.dumps(measured))
@@ -105,7 +133,8 @@ class Run:
         options = self.options
         counts = ["--openings", "5", "--epochs", "3", "--seconds", str(options.seconds)]
         place = str(self.place(loader, dataset))
-        words = ["read", loader, dataset, place, "--workers", str(workers), *counts, *more]
+        plain = loader.partition(" @")[0]
+        words = ["read", plain, dataset, place, "--workers", str(workers), *counts, *more]
         return self.call(*words, loader=loader)
 
 
@@ -114,8 +143,8 @@ def epochs(run: Run, loaders: list[str], *more: str, label: str = "local") -> No
     for dataset in run.options.data:
         chosen = [
             name
-            for name in loaders
-            if dataset in LOADERS[name].datasets and run.prepare(name, dataset, *more)
+            for name in run.with_beside(loaders)
+            if dataset in loader_of(name).datasets and run.prepare(name, dataset, *more)
         ]
         for order in run.options.orders:
             flags = ["--shuffled"] if order == "shuffled" else []
@@ -123,7 +152,7 @@ def epochs(run: Run, loaders: list[str], *more: str, label: str = "local") -> No
             figures: dict[str, Figures] = {}
             for number in range(run.options.rounds):
                 for name in chosen:
-                    tried = LOADERS[name].workers if not number else (best.get(name, 0),)
+                    tried = loader_of(name).workers if not number else (best.get(name, 0),)
                     for workers in tried:
                         measured = run.read(name, dataset, workers, *flags, *more)
                         if measured is not None:
@@ -132,8 +161,37 @@ def epochs(run: Run, loaders: list[str], *more: str, label: str = "local") -> No
             key = f"{label}/{dataset}/{order}"
             run.figures[key] = {name: each.summary() for name, each in figures.items()}
             print_epochs(key, run.figures[key])
+            print_beside({name: each.rounds for name, each in figures.items()})
             run.save()
     print_ratios(run.figures, label)
+
+
+def loader_of(name: str) -> Loader:
+    """Return a loader by its name, be it with that of another checkout."""
+    return LOADERS[name.partition(" @")[0]]
+
+
+def read_in_ways(run: Run) -> None:
+    """Measure whole epochs of samples that are reached in other ways, in rounds."""
+    for way, names in ways.WAYS.items():
+        (dataset,) = LOADERS[names[0]].datasets
+        tried = [
+            (name, workers)
+            for name in run.with_beside(names)
+            if run.prepare(name, dataset)
+            for workers in loader_of(name).workers
+        ]
+        measured: dict[str, list[dict[str, Any]]] = {}
+        for _ in range(run.options.rounds):
+            for name, workers in tried:
+                found = run.read(name, dataset, workers, "--shuffled")
+                if found is not None:
+                    row = f"{name}, {workers} workers" if workers else name
+                    measured.setdefault(row, []).append(found)
+        run.figures[f"ways/{way}"] = {name: whole(each) for name, each in measured.items()}
+        print_ways(f"{way} of {dataset}", run.figures[f"ways/{way}"])
+        print_beside(measured)
+        run.save()
 
 
 def s3(run: Run) -> None:
@@ -172,7 +230,7 @@ def _options() -> argparse.Namespace:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("parts", nargs="*", help=f"of {', '.join(PARTS)}; all when left out")
-    parser.add_argument("--data", nargs="+", choices=sorted(DATASETS), default=list(DATASETS))
+    parser.add_argument("--data", nargs="+", choices=sorted(DATASETS), default=list(ALL))
     parser.add_argument("--orders", nargs="+", default=["shuffled", "sequential"])
     parser.add_argument("--loaders", nargs="+", choices=sorted(LOADERS), metavar="LOADER")
     parser.add_argument("--rounds", type=int, default=5)
@@ -188,6 +246,13 @@ def _options() -> argparse.Namespace:
         default=[],
         metavar="LOADER=PATH",
         help="interpreters of other environments; * means every loader that is not named",
+    )
+    parser.add_argument(
+        "--beside",
+        nargs="+",
+        default=[],
+        metavar="NAME=PATH",
+        help="other checkouts of this project, whose vstore takes turns with this one's",
     )
     options = parser.parse_args()
     unknown = set(options.parts) - set(PARTS)
@@ -216,8 +281,10 @@ def main() -> None:
             "python": platform.python_version(),
         }
         if "epochs" in options.parts:
-            local = [name for name in LOADERS if "S3" not in name]
+            local = [name for name in LOADERS if "S3" not in name and ": " not in name]
             epochs(run, options.loaders or local)
+        if "ways" in options.parts:
+            read_in_ways(run)
         if "s3" in options.parts:
             s3(run)
         for action in ("writing", "rows"):

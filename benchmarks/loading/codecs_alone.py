@@ -12,9 +12,6 @@ from benchmarks.loading.arrays import WINDOW_NBYTES, spans
 from benchmarks.loading.data import BATCH_SIZE
 from benchmarks.loading.loader import DENSE, Batches, Job, register
 from benchmarks.loading.ours import Ours
-from vstore.reader.load.buffers import allocate
-from vstore.reader.load.engine import GROUP_BATCHES, GROUP_NBYTES
-from vstore.reader.load.feeds import pick
 
 _THREADS = 2
 _AHEAD = 3
@@ -58,6 +55,8 @@ class CodecsAlone:
             if decoded:
                 yield from _gathered(decoded[0], order)
                 return
+            from vstore.reader.load.buffers import allocate
+
             memory = allocate(len(chunks) * stored.chunk_nbytes).reshape(len(chunks), -1)
             rows = memory.view(stored.dtype).reshape(-1, *stored.chunk_shape[1:])
             stored.decode(windows[0], memory)
@@ -119,6 +118,10 @@ def _stored(job: Job) -> _Stored:
 
 def _gathered(rows: NDArray[Any], order: NDArray[np.int64]) -> Iterator[Any]:
     """Yield batches, several of which are gathered ahead into memory that is used again."""
+    from vstore.reader.load.buffers import allocate
+    from vstore.reader.load.engine import GROUP_BATCHES, GROUP_NBYTES
+    from vstore.reader.load.feeds import pick
+
     together = max(1, min(GROUP_BATCHES, GROUP_NBYTES // (BATCH_SIZE * rows[0].nbytes)))
     length = together * BATCH_SIZE
     nbytes = _BUFFERS * length * rows[0].nbytes

@@ -87,6 +87,11 @@ def images(is_quick: bool) -> NDArray[np.uint8]:  # noqa: FBT001
     return made
 
 
+def few(is_quick: bool) -> NDArray[np.uint8]:  # noqa: FBT001
+    """Return some of the smooth images, for what takes long with each."""
+    return images(is_quick=True)[: 128 if is_quick else 512]
+
+
 def tokens(is_quick: bool) -> NDArray[np.int32]:  # noqa: FBT001
     """Return sequences of token numbers that are as unevenly frequent as words are."""
     count = 2048 if is_quick else 20_000
@@ -123,5 +128,6 @@ DATASETS = {
         Dataset("images", "image", images),
         Dataset("tokens", "tokens", tokens),
         Dataset("photos", "photo", photos),
+        Dataset("few", "image", few),
     )
 }

@@ -1,8 +1,10 @@
 """Reading epochs of a loader, and what consumes them."""
 
 import argparse
+import os
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -22,8 +24,9 @@ class Sink:
     def take(self, batch: tuple[Any, Any]) -> None:
         """Copy a batch."""
         values, numbers = batch
+        numbers = torch.atleast_1d(torch.as_tensor(numbers))
         self.samples += len(numbers)
-        self.numbers.append(torch.as_tensor(numbers).clone())
+        self.numbers.append(numbers.clone())
         if isinstance(values, list):
             for value in values:
                 self._copy(torch.as_tensor(value).reshape(-1))
@@ -38,10 +41,13 @@ class Sink:
 
 
 def epoch(begin: Callable[[int], Batches], number: int, sink: Sink) -> dict[str, float]:
-    """Read one epoch; return how long the first batch took, and samples a second after it."""
+    """Read one epoch; return how long the first batch took, and samples a second after it.
+
+    Also what the whole epoch took: seconds, and those of processors, worker processes included.
+    """
     sink.samples = 0
     sink.numbers = []
-    started = time.perf_counter()
+    cpu_started, started = cpu_seconds(), time.perf_counter()
     batches = iter(begin(number))
     sink.take(next(batches))
     first, before = time.perf_counter(), sink.samples
@@ -49,7 +55,35 @@ def epoch(begin: Callable[[int], Batches], number: int, sink: Sink) -> dict[str,
         sink.take(batch)
     ended = time.perf_counter()
     rate = (sink.samples - before) / max(1e-9, ended - first)
-    return {"first_seconds": first - started, "rate": rate, "samples": sink.samples}
+    return {
+        "first_seconds": first - started,
+        "rate": rate,
+        "samples": sink.samples,
+        "seconds": ended - started,
+        "cpu_seconds": cpu_seconds() - cpu_started,
+    }
+
+
+def cpu_seconds() -> float:
+    """Return the processor time of this process and of its children, which may live on."""
+    ended = os.times()
+    total = ended.user + ended.system + ended.children_user + ended.children_system
+    waiting = [os.getpid()]
+    while waiting:
+        pid = waiting.pop()
+        for file in Path(f"/proc/{pid}/task").glob("*/children"):
+            for child in map(int, file.read_text().split()):
+                waiting.append(child)
+                total += _times_of(child)
+    return total
+
+
+def _times_of(pid: int) -> float:
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except OSError:  # it has ended
+        return 0.0
+    return sum(map(int, fields[11:15])) / os.sysconf("SC_CLK_TCK")
 
 
 def read(loader: Any, job: Job, options: argparse.Namespace) -> dict[str, Any]:

@@ -43,13 +43,18 @@ class Ours:
             return str(job.folder / "repository"), None
         return f"{job.url}/{job.dataset.name}-{self.codecs}", json.loads(job.storage_options)
 
-    def open(self, job: Job) -> Callable[[int], Batches]:
-        """Return a function that begins an epoch."""
+    def table(self, job: Job) -> Any:
+        """Return the table that the samples are in."""
         import vstore
-        from vstore.torch import StreamingDataset
 
         url, storage = self._where(job)
-        table = vstore.checkout(f"{url}@main", storage_options=storage)["train"]
+        return vstore.checkout(f"{url}@main", storage_options=storage)["train"]
+
+    def open(self, job: Job) -> Callable[[int], Batches]:
+        """Return a function that begins an epoch."""
+        from vstore.torch import StreamingDataset
+
+        table = self.table(job)
         options = dict(self.options)
         if options.get("cache_dir"):
             options["cache_dir"] = job.folder / options["cache_dir"]

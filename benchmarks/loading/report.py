@@ -6,6 +6,9 @@ from typing import Any
 
 Summary = dict[str, Any]
 
+WHEN = ("first", "later")
+"""Epochs of an opening: the first, and those after it."""
+
 
 @dataclass
 class Figures:
@@ -27,10 +30,15 @@ class Figures:
         found = [e["rate"] for m in self.by_workers[workers] for e in m[when]]
         return median(found) if found else 0.0
 
+    @property
+    def rounds(self) -> list[dict[str, Any]]:
+        """What was measured with the best number of workers."""
+        return self.by_workers[self.best]
+
     def summary(self) -> Summary:
         """Return the medians."""
         best = self.best
-        rounds = self.by_workers[best]
+        rounds = self.rounds
         first = [each["first_seconds"] for m in rounds for each in m["first"]]
         return {
             "workers": best,
@@ -61,6 +69,50 @@ def print_epochs(key: str, found: dict[str, Summary]) -> None:
             f"{each['peak_nbytes'] / 1e6:9.0f}  {each['workers']}",
             flush=True,
         )
+
+
+def whole(rounds: list[dict[str, Any]]) -> Summary:
+    """Return the medians of whole epochs, of several rounds."""
+    found: Summary = {"first_batch_seconds": _median(rounds, "first", "first_seconds")}
+    for when in WHEN:
+        for what in ("seconds", "cpu_seconds"):
+            found[f"{when}_{what}"] = _median(rounds, when, what, per_sample=True)
+    return found
+
+
+def _median(
+    rounds: list[dict[str, Any]], when: str, what: str, *, per_sample: bool = False
+) -> float:
+    epochs = [each for found in rounds for each in (found[when] or found["first"])]
+    return median(each[what] / (each["samples"] if per_sample else 1) for each in epochs)
+
+
+def print_ways(title: str, found: dict[str, Summary]) -> None:
+    """Print whole epochs: thousands of samples a second, and processor time a sample."""
+    print(f"\n{title}: whole epochs, thousands of samples a second; processor time a sample")
+    print(f"{'':58}{'epoch 1':>10}{'later':>10}{'epoch 1':>13}{'later':>13}{'first':>11}")
+    for name, each in found.items():
+        print(
+            f"{name:58}{1e-3 / each['first_seconds']:10.2f}{1e-3 / each['later_seconds']:10.2f}"
+            f"{each['first_cpu_seconds'] * 1e6:10.1f} us{each['later_cpu_seconds'] * 1e6:10.1f} us"
+            f"{each['first_batch_seconds'] * 1e3:8.0f} ms",
+            flush=True,
+        )
+
+
+def print_beside(measured: dict[str, list[dict[str, Any]]]) -> None:
+    """Print how many times as long other checkouts take, above 1 where this one is faster."""
+    rows = {name: whole(rounds) for name, rounds in measured.items()}
+    others = {name: name.partition(" @") for name in rows if " @" in name}
+    for name, (plain, _, rest) in others.items():
+        _, comma, workers = rest.partition(",")
+        own = rows.get(plain + comma + workers)
+        if own is not None:
+            ratios = [
+                f"{rows[name][what] / own[what]:6.2f}"
+                for what in (f"{w}_{s}" for s in ("seconds", "cpu_seconds") for w in WHEN)
+            ]
+            print(f"  {name:60} time{''.join(ratios[:2])}   processor{''.join(ratios[2:])}")
 
 
 def print_ratios(figures: dict[str, Any], label: str) -> None:

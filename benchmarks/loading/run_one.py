@@ -7,7 +7,13 @@ import time
 from pathlib import Path
 from typing import Any
 
-from benchmarks.loading import codecs_alone, ours, rows, shards  # noqa: F401 - they register theirs
+from benchmarks.loading import (  # noqa: F401 - they register theirs
+    codecs_alone,
+    ours,
+    rows,
+    shards,
+    ways,
+)
 from benchmarks.loading.data import DATASETS
 from benchmarks.loading.loader import LOADERS, Job
 from benchmarks.loading.writing import WRITERS, measure_rows, measure_writing

@@ -1,9 +1,10 @@
 """Formats made for training, to which data is converted first."""
 
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
@@ -49,18 +50,26 @@ class LitData:
 
     def open(self, job: Job) -> Callable[[int], Batches]:
         """Open the chunks."""
+        make = partial(collate, is_encoded=job.dataset.is_encoded)
+        loader = self.loader(job, BATCH_SIZE, make)
+        return lambda _: iter(loader)
+
+    def samples(self, job: Job, *, batch_size: int) -> Any:
+        """Return the dataset of samples with their numbers."""
+        del batch_size
+        return self.loader(job, 1, itemgetter(0))  # without a loader it repeats samples
+
+    def loader(self, job: Job, batch_size: int, make: Any) -> Any:
+        """Return what makes batches of the samples."""
         from litdata import StreamingDataLoader, StreamingDataset
 
-        dataset = StreamingDataset(str(job.folder / "litdata"), shuffle=job.is_shuffled)
-        make = partial(collate, is_encoded=job.dataset.is_encoded)
-        loader = StreamingDataLoader(
-            dataset,
-            batch_size=BATCH_SIZE,
+        return StreamingDataLoader(
+            StreamingDataset(str(job.folder / "litdata"), shuffle=job.is_shuffled),
+            batch_size=batch_size,
             num_workers=job.workers,
             persistent_workers=job.workers > 0,
             collate_fn=make,
         )
-        return lambda _: iter(loader)
 
 
 @dataclass(frozen=True)
@@ -86,23 +95,45 @@ class Mosaic:
 
     def open(self, job: Job) -> Callable[[int], Batches]:
         """Open the shards."""
-        from streaming import StreamingDataset
-        from streaming.base.util import clean_stale_shared_memory
+        make = partial(collate, is_encoded=job.dataset.is_encoded)
+        loader = self.loader(job, BATCH_SIZE, make)
+        return lambda _: iter(loader)
+
+    def samples(self, job: Job, *, batch_size: int) -> Any:
+        """Return what gives samples with their numbers."""
+        dataset = self._dataset(job, batch_size)
+        return Pairs(dataset)
+
+    def loader(self, job: Job, batch_size: int, make: Any) -> Any:
+        """Return what makes batches of the samples."""
         from torch.utils.data import DataLoader
 
-        clean_stale_shared_memory()
-        dataset = StreamingDataset(
-            local=str(job.folder / "mds"), shuffle=job.is_shuffled, batch_size=BATCH_SIZE
-        )
-        make = partial(collate, is_encoded=job.dataset.is_encoded)
-        loader = DataLoader(
-            dataset,
-            batch_size=BATCH_SIZE,
+        return DataLoader(
+            self._dataset(job, batch_size),
+            batch_size=batch_size,
             num_workers=job.workers,
             persistent_workers=job.workers > 0,
             collate_fn=lambda rows: make([(row["value"], row["number"]) for row in rows]),
         )
-        return lambda _: iter(loader)
+
+    def _dataset(self, job: Job, batch_size: int) -> Any:
+        from streaming import StreamingDataset
+        from streaming.base.util import clean_stale_shared_memory
+
+        clean_stale_shared_memory()
+        return StreamingDataset(
+            local=str(job.folder / "mds"), shuffle=job.is_shuffled, batch_size=batch_size
+        )
+
+
+@dataclass(frozen=True)
+class Pairs:
+    """Samples that are dicts, as pairs."""
+
+    dataset: Any
+
+    def __iter__(self) -> Iterator[Any]:
+        return ((row["value"], row["number"]) for row in self.dataset)
 
 
 @dataclass(frozen=True)
@@ -131,21 +162,30 @@ class WebDataset:
 
     def open(self, job: Job) -> Callable[[int], Batches]:
         """Open the tar files."""
+        make = partial(collate, is_encoded=job.dataset.is_encoded)
+        loader = self.loader(job, BATCH_SIZE, make)
+        return lambda _: iter(loader)
+
+    def samples(self, job: Job, *, batch_size: int) -> Any:
+        """Return the dataset of samples with their numbers."""
         import webdataset
 
+        del batch_size
         urls = sorted(map(str, Path(job.folder / "tar").glob("*.tar")))
-        while len(urls) < job.workers:
-            return lambda _: iter(())  # each worker needs a shard
+        if len(urls) < job.workers:
+            raise ValueError("each worker needs a shard")
         dataset = webdataset.WebDataset(urls, shardshuffle=100 if job.is_shuffled else False)
         if job.is_shuffled:
             dataset = dataset.shuffle(5000)
         name = "jpg" if job.dataset.is_encoded else "npy"
-        make = partial(collate, is_encoded=job.dataset.is_encoded)
-        dataset = (
-            dataset.to_tuple(name, "id").map(_decoded(name)).batched(BATCH_SIZE, collation_fn=make)
-        )
-        loader = webdataset.WebLoader(dataset, batch_size=None, num_workers=job.workers)
-        return lambda _: iter(loader)
+        return dataset.to_tuple(name, "id").map(_decoded(name))
+
+    def loader(self, job: Job, batch_size: int, make: Any) -> Any:
+        """Return what makes batches of the samples."""
+        import webdataset
+
+        dataset = self.samples(job, batch_size=batch_size).batched(batch_size, collation_fn=make)
+        return webdataset.WebLoader(dataset, batch_size=None, num_workers=job.workers)
 
 
 def _decoded(name: str) -> Callable[[Any], Any]:
