@@ -2,6 +2,7 @@
 
 import argparse
 import os
+import resource
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -66,8 +67,8 @@ def epoch(begin: Callable[[int], Batches], number: int, sink: Sink) -> dict[str,
 
 def cpu_seconds() -> float:
     """Return the processor time of this process and of its children, which may live on."""
-    ended = os.times()
-    total = ended.user + ended.system + ended.children_user + ended.children_system
+    ended = resource.getrusage(resource.RUSAGE_CHILDREN)
+    total = time.process_time() + ended.ru_utime + ended.ru_stime
     waiting = [os.getpid()]
     while waiting:
         pid = waiting.pop()

@@ -119,7 +119,7 @@ class DenseFeed:
         needed = np.flatnonzero(is_needed)
         absent = self._table.pin(needed)
         if absent is not None:
-            return self._pinned(rows, needed, absent)
+            return self._pinned(rows, number, needed, absent)
         if spare is None:
             return None
         absent = self._table.pin(needed, partly=True)
@@ -128,7 +128,8 @@ class DenseFeed:
         if absent is None or beside is None:
             raise AssertionError("a part and the spare always have room")
         here = needed[self._table.slot_of[needed] >= 0]
-        return SplitPart(self._pinned(rows[is_here], here, absent), beside, is_here)
+        pinned = self._pinned(rows[is_here], number[is_here], here, absent)
+        return SplitPart(pinned, beside, is_here)
 
     def find(self, row: int) -> Any:
         """Return a copy of the sample stored at `row`, or `ABSENT` if it is not in memory."""
@@ -138,11 +139,13 @@ class DenseFeed:
             return ABSENT
         return self._rows[slot * self._chunks.rows_per_chunk + inside].copy()
 
-    def _pinned(self, rows: StoredRows, needed: ChunkNumbers, absent: ChunkNumbers) -> "DensePart":
-        """Return samples whose chunks have slots."""
-        rows_per_chunk = self._chunks.rows_per_chunk
-        number = rows // rows_per_chunk
-        index = rows + (self._table.slot_of[number] - number) * rows_per_chunk
+    def _pinned(
+        self, rows: StoredRows, number: ChunkNumbers, needed: ChunkNumbers, absent: ChunkNumbers
+    ) -> "DensePart":
+        """Return samples whose chunks, of which `number` has one for each, have slots."""
+        moved = self._table.slot_of - np.arange(self._chunks.chunks)
+        index = (moved * self._chunks.rows_per_chunk).take(number)
+        index += rows
         targets = [self._memory[slot] for slot in self._table.slot_of[absent].tolist()]
         receive = [_into(target) for target in targets]
         request = Request(self._chunks, absent.tolist(), receive, targets)

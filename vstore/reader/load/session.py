@@ -59,9 +59,12 @@ class Selection:
         return None if self.positions is None or self.positions.ndim == 1 else len(self.positions.T)
 
     def locate(self, positions: Positions) -> StoredRows:
-        """Return where in storage the rows of the samples at some positions are, in one row."""
+        """Return where in storage the rows of the samples at some positions are, in one row.
+
+        The positions are those of an order, which has none outside.
+        """
         live = positions if self.positions is None else self.positions[positions].reshape(-1)
-        return self._stored(live)
+        return self._stored(live) if self.rows.has_deleted else live
 
     def row(self, position: int) -> int:
         """Return where in storage the sample at a position of the selection is."""

@@ -168,17 +168,18 @@ class EpochOrder:
         whole = batches * batch
         mean_block = max(1.0, self.layout.samples / max(1, len(self.layout.starts)))
         lanes = largest_divisor(batch, at_most=max(1, round(whole / mean_block)))
-        parts = [positions[:0]]
+        parts = [] if len(positions) else [positions]
         if whole:
-            laned = positions[:whole].reshape(lanes, -1)
-            picks = shuffled(lanes, laned.shape[1], self._key(_SAMPLES, unit))
-            mixed = np.take_along_axis(laned, picks, axis=1)
+            length = whole // lanes
+            picks = shuffled(lanes, length, self._key(_SAMPLES, unit))
+            picks += np.arange(0, whole, length)[:, np.newaxis]
+            mixed = positions.take(picks)
             dealt = mixed.reshape(lanes, batches, batch // lanes).swapaxes(0, 1)
             parts.append(dealt.reshape(-1))
         if whole < len(positions):
             tail = positions[whole:]
             parts.append(tail[shuffled(1, len(tail), self._key(_TAIL, unit))[0]])
-        return np.concatenate(parts)
+        return np.concatenate(parts) if len(parts) > 1 else parts[0]
 
 
 class DrawnOrder:
