@@ -1,6 +1,7 @@
 """Changes made again elsewhere, in vstore and in the model: cherry-pick, revert, rebase, squash."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from tests.merging.model.answers import answering
@@ -73,21 +74,24 @@ def rebase(twin: Twin, branch: str, onto: str, mode: str | None = None) -> str |
     if floor in twin.history.ancestors(head) and floor != head:
         return None
     left = _own(twin, head, floor)
-    worlds, unresolved = _replayed(twin, floor, left, None)
+    made = _replayed(twin, floor, left, None)
     try:
         twin.repo.rebase(branch, onto=onto)
     except ConflictError as error:
-        if not unresolved:
-            raise DifferenceError(f"refused: {error}") from error
         twin.unchanged(branch, head)
+        if made.is_lost:
+            twin.notes["rebases of tables whose samples were not known any more"] += 1
+            return None
+        if not made.is_refused:
+            raise DifferenceError(f"refused: {error}") from error
         if mode not in ("ours", "theirs"):
             return None
-        worlds, _ = _replayed(twin, floor, left, mode)
+        made = _replayed(twin, floor, left, mode)
         twin.repo.rebase(branch, onto=onto, resolve=mode)  # type: ignore[arg-type]
     else:
-        if unresolved:
+        if made.is_refused:
             raise DifferenceError("replayed silently; expected conflicts")
-    return _record(twin, branch, floor, worlds)
+    return _record(twin, branch, floor, made.worlds)
 
 
 def _own(twin: Twin, head: str, floor: str) -> list[str]:
@@ -98,23 +102,33 @@ def _own(twin: Twin, head: str, floor: str) -> list[str]:
     return sorted(found, key=lambda each: (twin.history.generation(each), time[each]))
 
 
-def _replayed(
-    twin: Twin, floor: str, commits: Sequence[str], mode: str | None
-) -> tuple[list[tuple[World, frozenset[str]]], bool]:
-    """Return what a branch holds after each commit is replayed, and whether one is refused."""
-    world, found = twin.world(floor), []
+@dataclass
+class _Replayed:
+    """What a branch holds after each commit is replayed, and what each did."""
+
+    worlds: list[tuple[World, frozenset[str]]] = field(default_factory=list)
+    is_refused: bool = False
+    is_lost: bool = False
+    """Whether samples without keys may not be known any more."""
+
+
+def _replayed(twin: Twin, floor: str, commits: Sequence[str], mode: str | None) -> _Replayed:
+    """Replay commits in the model."""
+    world, found = twin.world(floor), _Replayed()
     for each in commits:
         made = twin.history.commits[each]
         base = twin.world(made.parents[0]) if made.parents else twin.world(None)
         outcome = merge(base, world, made.world, answering(mode))
+        found.is_lost |= bool(outcome.lost)
         if outcome.unresolved:
-            return [], True
+            found.is_refused = True
+            return found
         world = outcome.world
-        found.append((world, made.marks))
+        found.worlds.append((world, made.marks))
     names: dict[Name, Name] = {}
-    for each_world, _ in found:
+    for each_world, _ in found.worlds:
         renewed(each_world, twin.world(floor), twin.fresh, names)
-    return found, False
+    return found
 
 
 def _record(

@@ -94,6 +94,17 @@ class Table:
         rows = [(label, self.read(name)) for label, name in zip(names, self.rows, strict=True)]
         return self.keys, columns, rows, exact(self.attributes)
 
+    def unordered(self) -> Any:
+        """Return all that a reader can see, but for the places of samples."""
+        keys, columns, rows, attributes = self.visible()
+        if self.keys is None:
+            rows = [(None, cells) for _, cells in rows]
+        return keys, columns, sorted(map(_told, rows)), attributes
+
+
+def _told(row: tuple[Any, dict[str, Cell]]) -> str:
+    return repr((row[0], sorted(row[1].items())))
+
 
 @dataclass
 class Array:
@@ -152,6 +163,13 @@ class World:
         """Return all that a reader can see."""
         return {
             path: (type(node).__name__, node.visible()) for path, node in sorted(self.nodes.items())
+        }
+
+    def unordered(self) -> Any:
+        """Return all that a reader can see, but for the places of samples."""
+        return {
+            path: node.unordered() if isinstance(node, Table) else node.visible()
+            for path, node in self.nodes.items()
         }
 
 

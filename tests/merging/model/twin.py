@@ -139,6 +139,7 @@ class Twin:
         else:
             if expected.unresolved:
                 raise DifferenceError(f"merged silently; expected {_listed(expected.unresolved)}")
+            _check_commutes(three, expected)
             return made, expected.world
         return self._resolved(three, mode, attempt, self.conflicts)
 
@@ -248,6 +249,13 @@ class Twin:
         """Check that what was refused changed nothing."""
         if self.head(branch) != head:
             raise DifferenceError(f"the branch {branch} moved, though nothing was to change")
+
+
+def _check_commutes(three: Three, outcome: Outcome) -> None:
+    """Check that sides without conflicts come to the same the other way round, but for order."""
+    other = merge(three.base, three.theirs, three.ours)
+    if other.unresolved or other.world.unordered() != outcome.world.unordered():
+        raise DifferenceError("it does not come to the same the other way round")
 
 
 def renewed(
