@@ -221,21 +221,23 @@ def _name_of(each: Triple) -> str:
     return str(each.ours if name is Disagreement else name)
 
 
-_BECOMES = {"b": "biuf", "i": "iuf", "u": "iuf", "f": "f"}
-"""The kinds of numbers that those of a kind may become, where each keeps its value."""
-
-
 def converted(held: Cell, form: Form, column: Column) -> Cell:
     """Return a cell in the form of another column; as it was where that cannot hold it."""
     if held is None or form == column.form:
         return held
     if (form.kind, form.shape) != (column.form.kind, column.form.shape) or not form.is_plain:
         return held
-    if np.dtype(column.form.dtype).kind not in _BECOMES.get(np.dtype(form.dtype).kind, ""):
+    if not _may_become(np.dtype(form.dtype), np.dtype(column.form.dtype)):
         return held
     with np.errstate(invalid="ignore"):
         made = cast(held, column.form)
         return made if cast(made, form) == held else held
+
+
+def _may_become(dtype: np.dtype[Any], other: np.dtype[Any]) -> bool:
+    """Return whether numbers of a data type may become those of another that hold the same."""
+    kinds = {"b": "biuf", "i": "iuf", "u": "iuf", "f": "f"}
+    return np.can_cast(other, dtype, "safe") or other.kind in kinds.get(dtype.kind, "")
 
 
 def is_same(one: Cell, column: Column, other: Cell, others: Column) -> bool:
