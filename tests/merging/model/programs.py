@@ -13,7 +13,7 @@ from tests.merging.model.both import Both
 from tests.merging.model.changes import CHANGES, Hand, NotPossibleError, begin
 from tests.merging.model.difference import expected, found
 from tests.merging.model.reading import zarr_differences
-from tests.merging.model.state import Table
+from tests.merging.model.state import World
 from tests.merging.model.steps import Program, Step
 from tests.merging.model.twin import DifferenceError, Twin
 from vstore import VstoreError
@@ -80,14 +80,16 @@ def check_diff(twin: Twin, old: str, new: str) -> None:
             )
 
 
-def _are_lost(said: Any, should: Any, *worlds: Any) -> bool:
+def _are_lost(said: Any, should: Any, *worlds: World) -> bool:
     """Return whether tables differ only that have no keys, and whose samples are not known."""
-    differing = {place for place in {*said, *should} if said.get(place) != should.get(place)}
-    return all(_is_lost([w.tables().get(path) for w in worlds]) for path, _ in differing)
+    differing = [each for each in {*said, *should} if said.get(each) != should.get(each)]
+    return all(_is_lost(path, *worlds) for path, _ in differing)
 
 
-def _is_lost(sides: list[Table | None]) -> bool:
-    known = [table for table in sides if table is not None and table.keys is None]
+def _is_lost(path: str, *worlds: World) -> bool:
+    ids = {world.tables()[path].id for world in worlds if path in world.tables()}
+    known = [table for world in worlds for table in world.tables().values() if table.id in ids]
+    known = [table for table in known if table.keys is None]
     if len(known) == 2 and known[0].visible() == known[1].visible():
         return True
     return any(table.layout or table.is_replayed for table in known)

@@ -154,7 +154,10 @@ class TableMerge:
         )
 
     def _made(self, each: Triple) -> Column:
-        known = self._column(each, each.winner or "ours") or self._column(each, "theirs")
+        ours, theirs = self._column(each, "ours"), self._column(each, "theirs")
+        known = ours or theirs
+        if ours is not None and theirs is not None and _form(ours) != (each.form, each.optional):
+            known = theirs  # the result is the column that has its form
         assert known is not None
         assert each.form is not None
         return Column(known.id, each.form, each.optional, each.attributes)
@@ -214,6 +217,10 @@ class TableMerge:
         kind = "added" if base is ABSENT else "changed"
         path = f"{self.path}/{each.name}"
         return self.referee.settle(Clash(path, kind, label, base, ours, theirs, is_value=True))
+
+
+def _form(column: Column) -> tuple[Form, bool]:
+    return column.form, column.optional
 
 
 def _name_of(each: Triple) -> str:
