@@ -269,7 +269,8 @@ def main() -> None:
     options = _options()
     with ExitStack() as stack:
         options.folder = stack.enter_context(_folder(options.folder))
-        for name in options.data:
+        more = [LOADERS[names[0]].datasets[0] for names in ways.WAYS.values()]
+        for name in {*options.data, *(more if "ways" in options.parts else ())}:
             dataset = DATASETS[name]
             if not dataset.exists(options.folder):
                 dataset.write(options.folder, is_quick=options.quick)
