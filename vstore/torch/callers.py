@@ -28,7 +28,8 @@ def refuse_batching() -> None:
     batches = isinstance(caller, _IterableDatasetFetcher) and caller.auto_collation
     if batches or type(caller).__name__ == "IterableDatasetShard":
         raise InvalidInputError(
-            "the dataset makes whole batches, and the DataLoader would make batches of them",
+            "the dataset makes whole batches, and the DataLoader would make batches of them, since "
+            "it does not have batch_size=None",
             code="batches-of-batches",
             hint="give the DataLoader `batch_size=None`, or make the dataset with "
             "`batch_size=None`, for single samples",
