@@ -238,3 +238,12 @@ def test_options_that_make_no_sense_with_blocks_are_refused(table: Any) -> None:
         with pytest.raises(vstore.InvalidInputError, match="lengths are"):
             packed(lengths, 8)
     assert isinstance(rows, Packed)
+
+
+def test_a_state_is_of_use_for_the_same_blocks_only(table: Any) -> None:
+    one, other = (
+        Reader(table, ["tokens"], rows=packed(table["tokens"], length), batch_size=1)
+        for length in (10_000, 20_000)
+    )
+    with pytest.raises(vstore.InvalidInputError, match="other data"):
+        other.load_state_dict(one.state_dict())

@@ -230,3 +230,12 @@ def test_choices_that_make_no_sense_are_refused(snapshot: Any) -> None:
     for rows in by_function:
         with pytest.raises(vstore.InvalidInputError, match="chosen by an index"):
             Reader(cut, batch_size=1, rows=rows)
+
+
+def test_a_state_is_of_use_for_regions_of_the_same_shape_only(snapshot: Any) -> None:
+    one, other = (
+        Reader(Regions({"ct": snapshot["ct"]}, shape, np.array([[0, 0, 0]])), batch_size=1)
+        for shape in ((4, 4, 4), (4, 4, 5))
+    )
+    with pytest.raises(vstore.InvalidInputError, match="other data"):
+        other.load_state_dict(one.state_dict())
