@@ -1,4 +1,6 @@
-"""How counts and sizes are written for users."""
+"""How counts, sizes and the texts of strangers are written for users."""
+
+import re
 
 _UNITS = ("B", "kB", "MB", "GB", "TB", "PB")
 
@@ -22,3 +24,18 @@ def plural(count: int, noun: str) -> str:
     ('1 object', '2,000 objects')
     """
     return f"{count:,} {noun}{'' if count == 1 else 's'}"
+
+
+MISLEADING = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff]"
+)
+"""Control characters, and those that change the direction of text or break its lines."""
+
+
+def printable(text: str) -> str:
+    r"""Return text without characters that control a terminal or the direction of text.
+
+    >>> printable("red \x1b[31m"), printable("gpj.\u202eexe")
+    ('red ?[31m', 'gpj.?exe')
+    """
+    return MISLEADING.sub("?", text)

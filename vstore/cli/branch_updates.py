@@ -6,8 +6,9 @@ import typer
 from rich.text import Text
 
 from vstore.cli.commits import SHORT, commit_json, subject
-from vstore.cli.output import console, printable, write_json
+from vstore.cli.output import console, write_json
 from vstore.cli.settings import Settings
+from vstore.wording import printable
 
 if TYPE_CHECKING:
     from vstore.history.commits import Commit

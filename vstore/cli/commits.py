@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from rich.text import Text
 
-from vstore.cli.output import printable
 from vstore.lazy import lazy
+from vstore.wording import printable
 
 if TYPE_CHECKING:
     from vstore.format import commit as documents

@@ -7,8 +7,7 @@ from rich.table import Table as Grid
 from rich.text import Text
 
 import vstore
-from vstore.cli.output import printable
-from vstore.wording import plural
+from vstore.wording import plural, printable
 
 Node: TypeAlias = "vstore.Table | vstore.Column | vstore.Array | vstore.Group"
 

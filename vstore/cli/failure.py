@@ -9,9 +9,10 @@ import typer
 from rich.text import Text
 
 from vstore.cli.hints import hint_of
-from vstore.cli.output import console, printable
+from vstore.cli.output import console
 from vstore.errors import VstoreError, circumstances
 from vstore.lazy import lazy
+from vstore.wording import printable
 
 if TYPE_CHECKING:
     from vstore.storage import location

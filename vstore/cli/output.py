@@ -3,14 +3,15 @@
 import base64
 import json
 import os
-import re
 import sys
 from typing import TYPE_CHECKING, Any
 
 import typer
 from rich.console import Console
+from rich.text import Text
 
 from vstore.lazy import lazy
+from vstore.wording import MISLEADING, printable
 
 if TYPE_CHECKING:
     import numpy as np
@@ -21,32 +22,39 @@ PIPE_WIDTH = 1000
 """How wide lines may get where nobody reads them on a screen: nothing is cut there."""
 
 _PLAIN = (str, int, bool, type(None))
-_MISLEADING = re.compile(
-    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff]"
-)
-"""Control characters, and those that change the direction of text or break its lines."""
 
 
 def console(*, stderr: bool = False) -> Console:
     """Return the console for output, or for what accompanies it."""
     stream = sys.stderr if stderr else sys.stdout
     is_free = not stream.isatty() and "COLUMNS" not in os.environ
-    return Console(stderr=stderr, highlight=False, width=PIPE_WIDTH if is_free else None)
+    width = PIPE_WIDTH if is_free else None
+    return _PlainConsole(stderr=stderr, highlight=False, markup=False, width=width)
 
 
-def printable(text: str) -> str:
-    r"""Return text without characters that control a terminal or the direction of text.
+class _PlainConsole(Console):
+    """A console on which text is text: no markup, and nothing that controls a terminal.
 
-    >>> printable("red \x1b[31m"), printable("gpj.\u202eexe")
-    ('red ?[31m', 'gpj.?exe')
+    Of every cell, whoever made it; texts that have a style are made printable where they are made.
     """
-    return _MISLEADING.sub("?", text)
+
+    def render_str(self, text: str, **options: Any) -> Text:
+        return super().render_str(printable(text), **options)
+
+
+def json_text(value: Any, *, is_compact: bool = False) -> str:
+    """Return a JSON document in which what would mislead a terminal is escaped."""
+    indent = None if is_compact else 2
+    text = json.dumps(plain(value), indent=indent, ensure_ascii=False)
+    return MISLEADING.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
 
 
 def write_json(value: Any, *, is_compact: bool = False) -> None:
-    """Write one JSON document; a compact one, for long arrays, on one line."""
-    indent = None if is_compact else 2
-    typer.echo(json.dumps(plain(value), indent=indent, ensure_ascii=False))
+    """Write one JSON document; a compact one, for long arrays, on one line.
+
+    What would mislead a terminal is escaped, which is the same value in JSON.
+    """
+    typer.echo(json_text(value, is_compact=is_compact))
 
 
 def plain(value: Any) -> Any:

@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING, Any
 from rich.style import Style
 from rich.text import Text
 
-from vstore.cli.output import printable
 from vstore.lazy import lazy
-from vstore.wording import format_nbytes
+from vstore.wording import format_nbytes, printable
 
 if TYPE_CHECKING:
     import numpy as np

@@ -10,10 +10,11 @@ from rich.text import Text
 
 from vstore.cli import preview
 from vstore.cli.failure import FAILED
-from vstore.cli.output import console, printable, write_json
+from vstore.cli.output import console, write_json
 from vstore.cli.settings import Settings
 from vstore.errors import ConflictError, InvalidInputError
 from vstore.faces import internals
+from vstore.wording import printable
 
 if TYPE_CHECKING:
     from vstore.merging.conflicts import Conflict, Resolution

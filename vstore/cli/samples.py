@@ -11,10 +11,10 @@ from rich.text import Text
 import vstore
 from vstore.cli import preview
 from vstore.cli.description import Node
-from vstore.cli.output import printable
 from vstore.errors import InvalidInputError, MissingExtraError
 from vstore.faces import internals
 from vstore.lazy import lazy
+from vstore.wording import printable
 
 if TYPE_CHECKING:
     import numpy as np

@@ -18,6 +18,7 @@ from vstore.format.tree import Tree
 from vstore.reading.array import StoredArray
 from vstore.reading.snapshot import Snapshot
 from vstore.reading.table import Table
+from vstore.wording import printable
 
 if TYPE_CHECKING:
     import pyarrow
@@ -170,7 +171,7 @@ class Diff:
             yield from attribute_lines(path or "/", changes)
 
     def __str__(self) -> str:
-        return "\n".join(self.lines()) or "no difference"
+        return printable("\n".join(self.lines())) or "no difference"
 
     def __repr__(self) -> str:
         old = "nothing" if self.old is None else _short(self.old.commit.id)

@@ -9,6 +9,7 @@ from vstore.errors import InvalidInputError, NotFoundError
 from vstore.faces import exported_from
 from vstore.format.commit import Author, Changes, CommitDocument, parse_time
 from vstore.format.digest import Digest
+from vstore.wording import printable
 
 ReadCommit = Callable[[Digest], CommitDocument]
 """Return a commit, or raise `NotFoundError`."""
@@ -37,7 +38,7 @@ class Commit:
         return f"<vstore.Commit {self.id[:12]} {self.title!r} by {self.author.name}, {when}>"
 
     def __str__(self) -> str:
-        return f"{self.id[:12]} {self.title}".rstrip()
+        return printable(f"{self.id[:12]} {self.title}".rstrip())
 
 
 def describe(digest: Digest, document: CommitDocument) -> Commit:

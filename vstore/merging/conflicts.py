@@ -6,6 +6,7 @@ from typing import Any, Literal
 
 from vstore.errors import ConflictError, InvalidInputError
 from vstore.faces import exported_from
+from vstore.wording import printable
 
 Choice = Literal["ours", "theirs"]
 Kind = Literal["changed", "added", "deleted", "schema", "attribute"]
@@ -40,7 +41,7 @@ class Conflict:
 
     def __str__(self) -> str:
         where = self.path if self.sample is None else f"{self.path} of sample {self.sample!r}"
-        return f"{where}: {self.note or self.kind + ' on both sides'}"
+        return printable(f"{where}: {self.note or self.kind + ' on both sides'}")
 
     def to_dict(self) -> dict[str, Any]:
         """Return the conflict as plain values; samples' values are left out."""

@@ -9,7 +9,7 @@ from vstore.faces import exported_from
 from vstore.format.nodes import ArrayNode
 from vstore.format.zarr.dtypes import dtype_from
 from vstore.format.zarr.metadata import ArrayMetadata
-from vstore.wording import format_nbytes, plural
+from vstore.wording import format_nbytes, plural, printable
 
 
 @exported_from("vstore")
@@ -83,7 +83,8 @@ class Summary:
             lines += ["", "arrays", *_aligned(self.arrays, strip="")]
         if not self.tables and not self.arrays:
             lines += ["", "empty"]
-        return "\n".join([*lines, "", f"stored {format_nbytes(self.stored_nbytes)}"])
+        lines += ["", f"stored {format_nbytes(self.stored_nbytes)}"]
+        return printable("\n".join(lines))
 
 
 def summarize_array(path: str, node: ArrayNode, *, samples: int | None = None) -> ArraySummary:

@@ -19,6 +19,7 @@ from vstore.storage.client import NextPage
 from vstore.storage.failure import Kind, RequestFailedError, from_http, too_long
 from vstore.storage.location import Location, Options
 from vstore.storage.store import Key, ObjectInfo, Version
+from vstore.storage.timeouts import without_timeouts
 
 T = TypeVar("T")
 
@@ -30,9 +31,14 @@ class AdlfsClient:
 
     def __init__(self, location: Location, options: Options) -> None:
         self._container = location.bucket
+        rest, connect, read = without_timeouts(options)
         with _translated():
             self._fs = AzureBlobFileSystem(
-                **options, skip_instance_cache=True, use_listings_cache=False
+                **rest,
+                connection_timeout=connect,
+                read_timeout=read,
+                skip_instance_cache=True,
+                use_listings_cache=False,
             )
             sync(self._fs.loop, self._open)
 

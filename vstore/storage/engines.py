@@ -48,7 +48,7 @@ class BucketOpening:
         service = _SERVICES[self.location.scheme]
         try:
             module = import_module(f"vstore.storage.{service.module}")
-        except ModuleNotFoundError as error:
+        except ImportError as error:
             what = "reading in a forked process from" if self.engine == "obstore" else "opening"
             raise MissingExtraError(
                 service.package, extra=service.extra, purpose=f"{what} {self.location.url}"
@@ -131,22 +131,32 @@ def _finds_s3_credentials(values: Options) -> bool:
     )
     if values.keys() & {"access_key_id", "skip_signature"} or _is_set(*ambient):
         return True
-    return not any(path.exists() for path in _profile_files())
+    return not any(_content(path) is not None for path in _profile_files())
 
 
 def _finds_s3_region(values: Options) -> bool:
     """Whether the region is said, and no file says an endpoint in its place."""
-    if any(path.exists() and b"endpoint_url" in path.read_bytes() for path in _profile_files()):
+    if any(b"endpoint_url" in (_content(path) or b"") for path in _profile_files()):
         return False
     return "region" in values or _is_set("AWS_DEFAULT_REGION", "AWS_REGION")
 
 
-def _profile_files() -> tuple[Path, Path]:
-    home = Path("~/.aws").expanduser()
+def _profile_files() -> tuple[str, str]:
     return (
-        Path(os.environ.get("AWS_CONFIG_FILE", home / "config")).expanduser(),
-        Path(os.environ.get("AWS_SHARED_CREDENTIALS_FILE", home / "credentials")).expanduser(),
+        os.environ.get("AWS_CONFIG_FILE", "~/.aws/config"),
+        os.environ.get("AWS_SHARED_CREDENTIALS_FILE", "~/.aws/credentials"),
     )
+
+
+def _content(path: str) -> bytes | None:
+    """Return what a file holds, None if it is not there or not for this process to read.
+
+    In a container there may be no home, nor an account of this user's number.
+    """
+    try:
+        return Path(path).expanduser().read_bytes()
+    except (OSError, RuntimeError):
+        return None
 
 
 def _gcs_finds_the_same(values: Options) -> bool:
@@ -156,10 +166,8 @@ def _gcs_finds_the_same(values: Options) -> bool:
     named = os.environ.get("GOOGLE_APPLICATION_CREDENTIALS")
     if named is None:
         return not _is_set("GOOGLE_CLOUD_UNIVERSE_DOMAIN")
-    path = Path(named).expanduser()
-    return path.is_file() and any(
-        known in path.read_bytes() for known in (b'"service_account"', b'"authorized_user"')
-    )
+    content = _content(named) or b""
+    return any(known in content for known in (b'"service_account"', b'"authorized_user"'))
 
 
 def _azure_finds_the_same(values: Options) -> bool:

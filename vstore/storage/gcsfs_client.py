@@ -22,8 +22,9 @@ from vstore.storage.failure import Kind, RequestFailedError, from_http
 from vstore.storage.location import Location, Options
 from vstore.storage.ranges import MOST_NBYTES
 from vstore.storage.store import Key, ObjectInfo, Version
+from vstore.storage.timeouts import without_timeouts
 
-_REQUEST_SECONDS = 180
+_REQUEST_SECONDS = 900
 _ERRORS = (
     HttpError,
     OSError,
@@ -62,10 +63,13 @@ class GcsfsClient:
 
     def __init__(self, location: Location, options: Options) -> None:
         self._bucket = location.bucket
-        timeout = aiohttp.ClientTimeout(total=_REQUEST_SECONDS)
+        rest, connect, read = without_timeouts(options)
+        timeout = aiohttp.ClientTimeout(
+            total=_REQUEST_SECONDS, sock_connect=connect, sock_read=read
+        )
         with _translated():  # some kinds of token are tried at once
             self._fs = GCSFileSystem(
-                **{"requests_timeout": timeout, **options},
+                **{"requests_timeout": timeout, **rest},
                 session_kwargs={"response_class": _BoundedResponse},
                 skip_instance_cache=True,
                 use_listings_cache=False,

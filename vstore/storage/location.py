@@ -112,7 +112,18 @@ def secrets_of(options: Options) -> frozenset[str]:
             found |= secrets_of(inner)
         elif isinstance(value, str) and name not in _NOT_SECRET and _SECRET_NAME.search(name):
             found.add(value)
+        elif isinstance(value, str) and "://" in value:
+            found |= _secrets_in(value)
     return frozenset(_with_parts(found))
+
+
+def _secrets_in(url: str) -> set[str]:
+    """Return what is secret in the value of an option that is a URL, such as an endpoint."""
+    try:
+        pieces = urlsplit(url)
+    except ValueError:
+        return {url}
+    return {pieces.password or pieces.username or "", pieces.query} - {""}
 
 
 def _with_parts(secrets: Iterable[str]) -> set[str]:

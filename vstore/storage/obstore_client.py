@@ -4,6 +4,7 @@ import os
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -76,6 +77,8 @@ class ObstoreClient:
     def __init__(self, location: Location, options: Options) -> None:
         config = configure(location, options)
         self._store = _open(config, retries=_ONE_ATTEMPT)
+        self._config = config
+        self._has_checksums = False
         self._lister = _open(config, retries=_LISTING_ATTEMPTS)
         self._by_generation = config.service == "gs"
 
@@ -98,19 +101,16 @@ class ObstoreClient:
 
     def write(self, name: str, data: bytes) -> None:
         """Replace the object whole, by one plain request."""
-        with _translated():
-            obstore.put(self._store, name, data, use_multipart=False)
+        self._put(name, data, use_multipart=False)
 
     def create(self, name: str, data: bytes) -> Version:
         """Create the object, or be refused."""
-        with _translated():
-            return self._version(obstore.put(self._store, name, data, mode="create"))
+        return self._version(self._put(name, data, mode="create"))
 
     def replace(self, name: str, data: bytes, expected: Version) -> Version:
         """Replace the object at a version, or be refused."""
         at: UpdateVersion = {"version": expected} if self._by_generation else {"e_tag": expected}
-        with _translated():
-            return self._version(obstore.put(self._store, name, data, mode=at))
+        return self._version(self._put(name, data, mode=at))
 
     def remove(self, name: str) -> None:
         """Delete the object if it is there."""
@@ -153,6 +153,25 @@ class ObstoreClient:
             return None if page is None else _infos(page, prefix)
 
         return next_page
+
+    def _put(self, name: str, data: bytes, **how: Any) -> "PutResult":
+        """Store an object, with a checksum from when a bucket refused one that had none.
+
+        A bucket with object lock does. That nothing was written is certain then.
+        """
+        try:
+            with _translated():
+                return obstore.put(self._store, name, data, **how)
+        except RequestFailedError as failure:
+            wants_checksum = "HTTP 400 InvalidRequest" in failure.detail
+            if self._has_checksums or self._config.service != "s3" or not wants_checksum:
+                raise
+        values = {**self._config.values, "checksum_algorithm": "SHA256"}
+        store = _open(replace(self._config, values=values), retries=_ONE_ATTEMPT)
+        with _translated():
+            stored = obstore.put(store, name, data, **how)
+        self._store, self._has_checksums = store, True
+        return stored
 
     def _version(self, found: "PutResult") -> Version:
         version = found["version"] if self._by_generation else found["e_tag"]

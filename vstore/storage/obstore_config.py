@@ -9,8 +9,9 @@ from typing import Any
 
 from vstore.errors import InvalidInputError
 from vstore.storage.location import Location, Options
+from vstore.storage.timeouts import without_timeouts
 
-_TIMEOUT = "180s"
+_TIMEOUT = "900s"
 """For a whole request, body included; obstore's own 30 s is short for a pack on a slow line."""
 
 
@@ -35,10 +36,12 @@ class Config:
 
 def configure(location: Location, options: Options) -> Config:
     """Translate options, or raise `UnmappableOptionError` rather than leave one out."""
-    values = _SERVICES[location.scheme](options)
+    rest, connect, read = without_timeouts(options)
+    values = _SERVICES[location.scheme](rest)
     client_options: dict[str, Any] = {
         "allow_http": True,
-        "connect_timeout": "10s",
+        "connect_timeout": f"{connect}s",
+        "read_timeout": f"{read}s",
         "timeout": _TIMEOUT,
     }
     if values.pop("verify", True) is False:

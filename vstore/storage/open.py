@@ -1,6 +1,7 @@
 """Opening the store that a path or URL names."""
 
 import os
+import re
 from collections.abc import Mapping
 from functools import partial
 from typing import TYPE_CHECKING, get_args
@@ -60,6 +61,7 @@ def open_store(
     options = _checked_options(storage_options)
     text = os.fspath(url)
     _refuse_lost_slashes(text)
+    _refuse_lost_scheme(text)
     scheme = scheme_of(text)
     if scheme in _FILES and "::" not in text:
         _refuse_options(text, options)
@@ -132,6 +134,17 @@ def _refuse_lost_slashes(url: str) -> None:
         raise InvalidUrlError(
             f"{scheme}:… is not a URL",
             hint=f"write {scheme.lower()}://…, or ./{scheme}:… for a folder of that name",
+        )
+
+
+def _refuse_lost_scheme(url: str) -> None:
+    """Raise for `user:password@host/path`, without repeating what may be a password."""
+    if re.match(r"[^/@:]+:[^/@]+@[^/]+/", url):
+        raise InvalidUrlError(
+            "…:…@…/… looks like a URL that lacks its scheme",
+            code="secret-in-url",
+            hint="pass credentials and other options as storage_options={...}; for a folder of "
+            "that name, write ./ in front of it",
         )
 
 

@@ -36,6 +36,7 @@ from vstore.storage.client import NextPage
 from vstore.storage.failure import Kind, RequestFailedError, from_http
 from vstore.storage.location import Location, Options
 from vstore.storage.store import Key, ObjectInfo, Version
+from vstore.storage.timeouts import without_timeouts
 
 _NO_CREDENTIALS = (
     CredentialRetrievalError,
@@ -77,8 +78,10 @@ class S3fsClient:
 
     def __init__(self, location: Location, options: Options) -> None:
         self._bucket = location.bucket
+        rest, connect, read = without_timeouts(options)
+        config = _config(rest.get("config_kwargs"), connect, read)
         self._fs = s3fs.S3FileSystem(
-            **{**options, "config_kwargs": _config(options.get("config_kwargs"))},
+            **{**rest, "config_kwargs": config},
             skip_instance_cache=True,
             use_listings_cache=False,
         )
@@ -180,11 +183,11 @@ class _OnceSession(AIOHTTPSession):  # type: ignore[misc]
         return send_once(await super()._get_session(proxy_url))
 
 
-def _config(given: object) -> dict[str, Any]:
+def _config(given: object, connect: float, read: float) -> dict[str, Any]:
     """Return botocore's settings: those given, over ours."""
     ours = {
-        "connect_timeout": 10,
-        "read_timeout": 60,
+        "connect_timeout": connect,
+        "read_timeout": read,
         "max_pool_connections": 64,
         "retries": {"total_max_attempts": 1, "mode": "standard"},
         "http_session_cls": _OnceSession,

@@ -7,9 +7,10 @@ from rich.table import Table as Grid
 from rich.text import Text
 
 from vstore.cli.commits import SHORT, commit_json, subject
-from vstore.cli.output import console, printable, write_json
+from vstore.cli.output import console, write_json
 from vstore.cli.sample_key import find_table, keys_below, parse_key
 from vstore.cli.settings import Settings, TargetArgument, command
+from vstore.wording import printable
 
 if TYPE_CHECKING:
     import vstore

@@ -8,8 +8,9 @@ from rich.text import Text
 
 from vstore.cli.commits import SHORT, subject
 from vstore.cli.groups import ListByDefault
-from vstore.cli.output import console, printable, write_json
+from vstore.cli.output import console, write_json
 from vstore.cli.settings import Settings, command
+from vstore.wording import printable
 
 app = typer.Typer(
     cls=ListByDefault, add_completion=False, help="List, create, rename or delete branches."

@@ -6,9 +6,10 @@ import typer
 from rich.text import Text
 
 import vstore
-from vstore.cli.output import console, printable, write_json
+from vstore.cli.output import console, write_json
 from vstore.cli.settings import Settings, TargetArgument, command
 from vstore.lazy import lazy
+from vstore.wording import printable
 
 if TYPE_CHECKING:
     from vstore.diffing import text as diff_text

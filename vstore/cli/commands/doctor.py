@@ -5,8 +5,9 @@ from typing import Annotated
 import typer
 
 from vstore.cli.failure import FAILED
-from vstore.cli.output import printable, write_json
+from vstore.cli.output import write_json
 from vstore.cli.settings import Settings, command
+from vstore.wording import printable
 
 app = typer.Typer(add_completion=False)
 

@@ -5,9 +5,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from vstore.cli.output import console, printable, write_json
+from vstore.cli.output import console, write_json
 from vstore.cli.settings import Revision, Settings, TargetArgument, command
 from vstore.lazy import lazy
+from vstore.wording import printable
 
 if TYPE_CHECKING:
     from vstore import exporters

@@ -9,10 +9,11 @@ import typer
 
 import vstore
 from vstore.cli.failure import FAILED
-from vstore.cli.output import printable, write_json
+from vstore.cli.output import write_json
 from vstore.cli.progress import steps_shown
 from vstore.cli.settings import Settings, command
 from vstore.errors import InvalidInputError
+from vstore.wording import printable
 
 app = typer.Typer(add_completion=False)
 

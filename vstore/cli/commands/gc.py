@@ -5,11 +5,12 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from vstore.cli.durations import parse_duration
-from vstore.cli.output import printable, write_json
+from vstore.cli.output import write_json
 from vstore.cli.progress import steps_shown
 from vstore.cli.settings import Settings, command
 from vstore.errors import InvalidInputError
 from vstore.lazy import lazy
+from vstore.wording import printable
 
 if TYPE_CHECKING:
     from vstore.maintenance.gc import options

@@ -10,13 +10,13 @@ from rich.text import Text
 
 from vstore.cli.author import find_author
 from vstore.cli.commits import SHORT
-from vstore.cli.output import console, printable, write_json
+from vstore.cli.output import console, write_json
 from vstore.cli.progress import bar_shown
 from vstore.cli.settings import AuthorOption, Settings, command
 from vstore.errors import InvalidInputError, VstoreError
 from vstore.faces import internals
 from vstore.lazy import lazy
-from vstore.wording import format_nbytes
+from vstore.wording import format_nbytes, printable
 
 if TYPE_CHECKING:
     from vstore import importers

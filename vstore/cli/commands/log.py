@@ -1,6 +1,5 @@
 """`vstore log`: show the commits that lead to a revision."""
 
-import json as json_format
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Annotated
 
@@ -9,7 +8,7 @@ from rich.text import Text
 
 from vstore.cli.commits import Names, commit_json, one_line, paragraph, ref_names
 from vstore.cli.graph import Graph
-from vstore.cli.output import console, plain
+from vstore.cli.output import console, json_text
 from vstore.cli.paging import print_all
 from vstore.cli.sample_key import find_table, parse_key
 from vstore.cli.settings import Revision, Settings, TargetArgument, command
@@ -131,7 +130,7 @@ def _write_json(commits: "Iterable[Commit]") -> None:
     typer.echo("[", nl=False)
     separator = "\n"
     for commit in commits:
-        text = json_format.dumps(plain(commit_json(commit)), indent=2, ensure_ascii=False)
+        text = json_text(commit_json(commit))
         typer.echo(separator + text, nl=False)
         separator = ",\n"
     typer.echo("\n]")

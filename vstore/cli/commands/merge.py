@@ -9,7 +9,7 @@ from vstore.cli.author import find_author
 from vstore.cli.branch_updates import MessageOption, branch_of
 from vstore.cli.commits import SHORT, commit_json, subject
 from vstore.cli.failure import FAILED
-from vstore.cli.output import console, printable, write_json
+from vstore.cli.output import console, write_json
 from vstore.cli.resolving import (
     Into,
     Ours,
@@ -20,7 +20,7 @@ from vstore.cli.resolving import (
     show_conflicts,
 )
 from vstore.cli.settings import AuthorOption, Settings, command
-from vstore.wording import plural
+from vstore.wording import plural, printable
 
 if TYPE_CHECKING:
     from vstore.merging.merge import Merged

@@ -8,8 +8,9 @@ from rich.text import Text
 
 from vstore.cli.branch_updates import branch_of
 from vstore.cli.commits import SHORT
-from vstore.cli.output import console, printable, write_json
+from vstore.cli.output import console, write_json
 from vstore.cli.settings import Settings, command
+from vstore.wording import printable
 
 app = typer.Typer(add_completion=False)
 

@@ -7,9 +7,9 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from vstore.cli.output import console, printable, write_json
+from vstore.cli.output import console, write_json
 from vstore.cli.settings import Revision, Settings, TargetArgument, command
-from vstore.wording import format_nbytes, plural
+from vstore.wording import format_nbytes, plural, printable
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -9,8 +9,9 @@ from rich.text import Text
 from vstore.cli.author import find_author
 from vstore.cli.commits import SHORT
 from vstore.cli.groups import ListByDefault
-from vstore.cli.output import console, printable, write_json
+from vstore.cli.output import console, write_json
 from vstore.cli.settings import AuthorOption, Settings, command
+from vstore.wording import printable
 
 if TYPE_CHECKING:
     from vstore.format.commit import TagDocument

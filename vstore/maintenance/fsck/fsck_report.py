@@ -7,7 +7,7 @@ from typing import Any, Literal
 from vstore.faces import exported_from
 from vstore.format.digest import Digest
 from vstore.maintenance.progress import NOTHING, Amount
-from vstore.wording import format_nbytes, plural
+from vstore.wording import format_nbytes, plural, printable
 
 Fault = Literal["missing", "damaged", "size", "malformed", "chunk"]
 _SHOWN_COMMITS = 3
@@ -31,7 +31,7 @@ class FsckReach:
         shown = ", ".join(digest[:12] for digest in self.commits[:_SHOWN_COMMITS])
         more = len(self.commits) - _SHOWN_COMMITS
         shown += f" and {more:,} more" if more > 0 else ""
-        return f"{self._what()} in {shown}"
+        return printable(f"{self._what()} in {shown}")
 
     def _what(self) -> str:
         if not self.samples:
@@ -145,7 +145,7 @@ class FsckReport:
         }
 
     def __str__(self) -> str:
-        return "\n".join(self._lines())
+        return printable("\n".join(self._lines()))
 
     def _lines(self) -> Iterator[str]:
         yield f"Verification of {self.url} ({self.mode})"
