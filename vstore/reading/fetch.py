@@ -36,6 +36,9 @@ else:
 T = TypeVar("T")
 V = TypeVar("V")
 
+QUICK_NBYTES = 2**20
+"""What takes less time to be read here, from a local store, than threads take to start."""
+
 MAX_GAP_NBYTES = 64 * 1024
 MAX_RANGE_NBYTES = 8 * 2**20
 THREADS = 32
@@ -270,7 +273,8 @@ class Fetcher:
 
         places = {i: self._moves.place(ref) for i, ref in refs.items()}
         parts = list(_coalesced(places))
-        for _ in map(run, parts) if hops else self.map(run, parts):
+        is_quick = self.store.is_local and sum(part.nbytes for part in parts) <= QUICK_NBYTES
+        for _ in map(run, parts) if hops or is_quick else self.map(run, parts):
             pass
 
     def _missing_chunks(

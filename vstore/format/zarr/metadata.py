@@ -219,6 +219,11 @@ class ArrayMetadata:
 
     def rechunked(self, rows: int) -> "ArrayMetadata":
         """Return the metadata of an empty array whose chunks are `rows` long."""
+        if 0 < rows <= self.chunk_shape[0]:  # a smaller chunk than one that is possible
+            shape, chunk_shape = (0, *self.shape[1:]), (rows, *self.chunk_shape[1:])
+            spec = ArraySpec(chunk_shape, self.dtype, self.data_type, self.fill_value)
+            pipeline = build(self.codecs, spec)
+            return replace(self, shape=shape, chunk_shape=chunk_shape, pipeline=pipeline)
         document = self.to_dict()
         document["shape"] = [0, *self.shape[1:]]
         document["chunk_grid"]["configuration"]["chunk_shape"] = [rows, *self.chunk_shape[1:]]
