@@ -51,7 +51,7 @@ SAMPLES = 300
         ({"batch_size": 4, "transforms": [abs]}, "transforms are functions"),
         ({"batch_size": 4, "collate": "list"}, "collate"),
         ({"batch_size": 4, "collate": None}, "collate"),
-        ({"batch_size": 4, "ragged": "nested"}, "ragged is one of list, padded here"),
+        ({"batch_size": 4, "ragged": "nested"}, "ragged is one of list, padded, flat here"),
     ],
 )
 def test_wrong_options_are_refused_with_their_names(

@@ -66,7 +66,7 @@ OPTIONS: list[dict[str, Any]] = [
     {"shuffle": True, "weights": np.arange(SAMPLES - 2)},
     {"ragged": "flat"},
     {"transforms": {"i": lambda i: i}},
-    {"transforms": lambda sample: sample},
+    {"transforms": lambda sample: sample, "ragged": {"words": "list"}},
 ]
 
 

@@ -141,8 +141,7 @@ def _require_storable(name: str, elements: NDArray[Any]) -> None:
                 f"column {name!r}: sample {i} of the batch takes {nbytes:,} bytes; a sample takes "
                 f"at most {MAX_SAMPLE_NBYTES:,}",
                 code="chunk-too-large",
-                hint="store what is that large as an array of its own, in chunks, with "
-                "`tx.create_array`",
+                hint="store what is that large as an array of its own, in chunks",
                 column=name,
             )
 

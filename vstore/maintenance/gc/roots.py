@@ -208,7 +208,12 @@ def list_refs(store: ObjectStore) -> dict[Key, datetime]:
 
 
 def log_horizon(now: datetime, expire: timedelta) -> datetime:
-    """Return the time after which a branch must have left a commit for its log to keep it."""
+    """Return the time after which a branch must have left a commit for its log to keep it.
+
+    Where nothing is to be kept that is the end of time: clocks of stores are coarse.
+    """
+    if expire <= timedelta(0):
+        return datetime.max.replace(tzinfo=now.tzinfo)
     try:
         return now - expire
     except OverflowError:

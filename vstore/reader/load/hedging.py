@@ -118,6 +118,11 @@ class HedgedStore:
         """Where the store is."""
         return self.inner.url
 
+    @property
+    def is_local(self) -> bool:
+        """Whether it never waits for a network."""
+        return self.inner.is_local
+
     def get(self, key: Key) -> bytes:
         """Return the whole object, or raise `NotFoundError`."""
         data: bytes = self._first(lambda: self.inner.get(key))

@@ -41,6 +41,11 @@ class ScratchStore:
         """Where the store is."""
         return self.inner.url
 
+    @property
+    def is_local(self) -> bool:
+        """Whether it never waits for a network."""
+        return self.inner.is_local
+
     def get(self, key: Key) -> bytes:
         """Return the whole object, or raise `NotFoundError`."""
         return self.inner.get(key)
