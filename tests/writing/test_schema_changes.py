@@ -200,7 +200,7 @@ def test_the_same_missing_samples_have_the_same_hash() -> None:
 
 def test_attributes_that_json_lacks_are_refused(repository: Repository) -> None:
     tx = repository.transaction("main", message="Change")
-    for bad in ({"a": float("nan")}, {"a": b"x"}, {1: 2}, [1]):
+    for bad in ({"a": b"x"}, {1: 2}, [1]):
         with pytest.raises(vstore.InvalidInputError, match="attributes"):
             tx["t"].set_attributes(bad)
         with pytest.raises(vstore.InvalidInputError, match="attributes"):

@@ -11,6 +11,7 @@ from collections.abc import Callable, Generator
 from contextlib import closing
 from dataclasses import astuple
 from itertools import count
+from multiprocessing.util import Finalize
 from pathlib import Path
 from typing import Any
 
@@ -70,6 +71,8 @@ class Tally:
         self._due = now + SECONDS
         if self._record is None or self._record.pid != os.getpid():
             self._record = _Record(self._folder)
+            # A worker that reads by position is not told when a pass ends.
+            Finalize(None, self._record.write_last, args=(costs,), exitpriority=0)
         self._record.write(costs())
 
 
@@ -86,6 +89,11 @@ class _Record:
         numbers = astuple(ReaderStatistics.total([self._before, costs]))
         os.lseek(self._descriptor, 0, os.SEEK_SET)
         os.write(self._descriptor, np.array(numbers, np.float64).tobytes())
+
+    def write_last(self, costs: Callable[[], ReaderStatistics]) -> None:
+        """Write down what this process has cost as it ends."""
+        if self.pid == os.getpid():
+            self.write(costs())
 
 
 def _claimed(folder: SharedFolder) -> tuple[int, Path]:
