@@ -133,9 +133,8 @@ def _merged_columns(base: Table, ours: Table, theirs: Table) -> dict[str, Column
             found[identity] = o or t or Column("")
         else:
             was = o if b is None else b
-            if b is None and o.dtype != t.dtype:
+            if b is None and (o.dtype, o.name) != (t.dtype, t.name):
                 raise ConflictedError
-            _check_casts(base, ours, theirs, identity)
             name = o.name if b is None else _merged(was.name, o.name, t.name, keep_ours=False)
             dtype = _merged(was.dtype, o.dtype, t.dtype, keep_ours=False)
             found[identity] = replace(o, name=name, dtype=dtype)
@@ -145,17 +144,6 @@ def _merged_columns(base: Table, ours: Table, theirs: Table) -> dict[str, Column
 def _changes(base: Table, side: Table, column: str) -> bool:
     is_cast = side.columns[column].dtype != base.columns[column].dtype
     return is_cast or side.touches(base, column)
-
-
-def _check_casts(base: Table, ours: Table, theirs: Table, column: str) -> None:
-    """Refuse a cast on one side against anything else on the other."""
-    if column not in base.columns:
-        return
-    types = [side.columns[column].dtype for side in (base, ours, theirs)]
-    for mine, other in ((types[1], theirs), (types[2], ours)):
-        is_same = types[1] == types[2]
-        if mine != types[0] and not is_same and _changes(base, other, column):
-            raise ConflictedError
 
 
 def _merged_attributes(

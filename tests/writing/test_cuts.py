@@ -37,7 +37,9 @@ def samples() -> list[dict[str, Any]]:
         {
             "label": i // 7,
             "score": None if i % 5 == 0 else rng.random(3).astype("float32"),
-            "when": None if i % 11 == 3 else np.datetime64("2026-01-01", "s") + i,
+            "when": None
+            if i % 11 == 3
+            else np.datetime64("2026-01-01", "s") + np.timedelta64(i, "s"),
             "points": rng.integers(0, 9, (i % 6, 2)).astype("int16"),
             "raw": None if i % 4 == 1 else rng.bytes(int(rng.integers(0, 300))),
             "small": "x" * (i % 9),

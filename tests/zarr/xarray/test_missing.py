@@ -31,7 +31,9 @@ SPECS = {
 def values() -> dict[str, list[Any]]:
     made = {name: [spec.dtype.type(i) for i in range(ROWS)] for name, spec in SPECS.items()
             if name not in ("when", "took", "text", "code", "place")}  # fmt: skip
-    made["when"] = [np.datetime64("2026-01-01", "ns") + i for i in range(ROWS)]
+    made["when"] = [
+        np.datetime64("2026-01-01", "ns") + np.timedelta64(i, "ns") for i in range(ROWS)
+    ]
     made["took"] = [np.timedelta64(i, "s") for i in range(ROWS)]
     made["text"] = [f"word {i}" for i in range(ROWS)]
     made["code"] = [str(i) for i in range(ROWS)]
