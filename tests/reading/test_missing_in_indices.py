@@ -1,6 +1,7 @@
 """What is missing in an index picks nothing: masks are False there, positions are refused."""
 
 from collections.abc import Callable
+from importlib import import_module
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,6 @@ import pytest
 
 import vstore
 from vstore.reader import Reader, Windows, windows
-from vstore.torch import Loader
 
 AGES = [70, None, 3, 12, None, 40]
 PLACES = [0, None, 3]
@@ -111,7 +111,9 @@ def _read(t: vstore.Table, index: Any) -> list[int]:
 
 
 def _load(t: vstore.Table, index: Any) -> list[int]:
-    return [n for b in Loader(t, ["n"], batch_size=2, rows=index) for n in b["n"].tolist()]
+    pytest.importorskip("torch")
+    loader = import_module("vstore.torch").Loader(t, ["n"], batch_size=2, rows=index)
+    return [n for batch in loader for n in batch["n"].tolist()]
 
 
 def _array(t: vstore.Table, index: Any) -> list[int]:
