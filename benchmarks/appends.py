@@ -17,6 +17,7 @@ import statistics
 import tempfile
 import time
 from collections.abc import Callable
+from importlib import import_module
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -71,11 +72,8 @@ class Icechunk:
     name = "Icechunk"
 
     def __init__(self) -> None:
-        import icechunk
-        import zarr
-
-        self.icechunk: Any = icechunk
-        self.zarr: Any = zarr
+        self.icechunk: Any = import_module("icechunk")
+        self.zarr: Any = import_module("zarr")
 
     def _open(self, folder: Path) -> Any:
         return self.icechunk.Repository.open(self.icechunk.local_filesystem_storage(str(folder)))
@@ -107,11 +105,8 @@ class Lance:
     name = "Lance"
 
     def __init__(self) -> None:
-        import lance
-        import pyarrow
-
-        self.lance: Any = lance
-        self.arrow: Any = pyarrow
+        self.lance: Any = import_module("lance")
+        self.arrow: Any = import_module("pyarrow")
 
     def _table(self, rows: Rows) -> Any:
         flat = self.arrow.array(rows.reshape(-1))

@@ -62,11 +62,11 @@ class ReadAhead:
         self._note(digest, found)
         return found
 
-    def _note(self, digest: Digest, commit: CommitDocument) -> None:
-        """Learn where further commits are from one that was read."""
+    def _note(self, digest: Digest, commit: CommitDocument) -> list[Digest]:
+        """Learn where further commits are from one that was read; return those not known before."""
         self._known.pop(digest, None)
         if digest in self._read:
-            return
+            return []
         self._read.add(digest)
         if self._floor is None and self._most is not None:
             self._floor = commit.depth - self._most
@@ -76,18 +76,21 @@ class ReadAhead:
             (commit.depth - 1 - i, name) for i, name in enumerate(self._source.recent(digest))
         ]
         floor = 0 if self._floor is None else self._floor
-        for depth, name in pointers:
-            if depth >= floor and name not in self._read:
-                self._known.setdefault(Digest(name), depth)
+        fresh = {
+            Digest(name): depth
+            for depth, name in pointers
+            if depth >= floor and name not in self._read and name not in self._known
+        }
+        self._known |= fresh
+        return list(fresh)
 
     def _next(self, digest: Digest) -> list[Digest]:
         """Return which commits to read besides one: the nearest that are known."""
-        nearest = sorted(self._known, key=lambda name: -self._known[name])
-        at_hand = [name for name in nearest if self._source.find_commit(name) is not None]
-        for name in at_hand:
+        unlooked = list(self._known)
+        while unlooked:
+            name = unlooked.pop()
             found = self._source.find_commit(name)
             if found is not None:
-                self._note(name, found)
-        if at_hand:
-            return self._next(digest)
+                unlooked += self._note(name, found)
+        nearest = sorted(self._known, key=lambda name: -self._known[name])
         return [name for name in nearest if name != digest][: self._ahead - 1]

@@ -82,9 +82,10 @@ class EncodedChunks:
             StoredArray(fetcher, base, path=path, keeps_chunks=True) if base is not None else None
         )
         self._staged: dict[int, _Staged] = {}
-        self._set_codec(metadata)
+        self.set_form(metadata)
 
-    def _set_codec(self, metadata: ArrayMetadata) -> None:
+    def set_form(self, metadata: ArrayMetadata) -> None:
+        """Encode and decode by another form from now on."""
         self.codec = ChunkCodec(metadata)
         self._codecs = PatchCodecs(metadata)
 
@@ -142,10 +143,10 @@ class EncodedChunks:
         """Let a chunk be encoded; `touched` are the rows that alone may differ from the base."""
         (place,) = self.places([number])
         if touched is not None and place is not None:
-            patching = plan(place, touched, chunk)
             if not len(touched):
                 self._staged[number] = _Staged.at(place)
                 return
+            patching = plan(place, touched, chunk)
             if patching is not None:
                 kept = _Staged.at(place).patches[: len(patching.kept)]
                 whole = PendingChunk(ref=place.parts[0])
@@ -209,10 +210,6 @@ class EncodedChunks:
         for number, chunk in self._staged.items():
             (numbers.add if chunk.patches else numbers.discard)(number)
         return sorted(numbers)
-
-    def set_form(self, metadata: ArrayMetadata) -> None:
-        """Encode and decode by another form from now on."""
-        self._set_codec(metadata)
 
     def renumber(self, before: ArrayMetadata, after: ArrayMetadata) -> None:
         """Give every chunk the number that its place has now."""

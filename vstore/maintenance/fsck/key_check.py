@@ -15,9 +15,9 @@ from vstore.format.table.key_index import Marks
 from vstore.format.table.names import DELETED, KEY_INDEX, KEYS
 from vstore.format.table.sample_keys import find_key_kind
 from vstore.maintenance.fsck.findings import Findings
+from vstore.maintenance.fsck.tables import tables_of
 from vstore.reading.array import ChunkSource, StoredArray, read
 from vstore.reading.fetch import Fetcher
-from vstore.reading.snapshot import Snapshot
 from vstore.reading.table import Table
 
 _BUCKETS_AT_ONCE = 1024
@@ -30,28 +30,23 @@ def check_keys(fetcher: Fetcher, commits: Iterable[Digest], findings: Findings) 
     left out: it is reported as what it is.
     """
     seen: list[Any] = []
-    for commit in sorted(commits):
-        try:
-            tables = Snapshot(fetcher, commit).tables
-        except VstoreError:
+    for commit, path, table in tables_of(fetcher, commits):
+        detail = _counts_problem(table)
+        if detail:
+            where = f"{path}/{DELETED}"
+            findings.report(where, "malformed", f"the table in {commit[:12]}: {detail}")
             continue
-        for path, table in tables.items():
-            detail = _counts_problem(table)
-            if detail:
-                where = f"{path}/{DELETED}"
-                findings.report(where, "malformed", f"the table in {commit[:12]}: {detail}")
-                continue
-            state = _state(table)
-            if table.key_kind is None or state in seen:
-                continue
-            seen.append(state)
-            try:
-                problem = _problem(table)
-            except VstoreError as exc:
-                problem = _own(exc)
-            if problem:
-                detail = f"the keys of the table in {commit[:12]}: {problem}"
-                findings.report(f"{path}/{KEYS}", "malformed", detail)
+        state = _state(table)
+        if table.key_kind is None or state in seen:
+            continue
+        seen.append(state)
+        try:
+            problem = _problem(table)
+        except VstoreError as exc:
+            problem = _own(exc)
+        if problem:
+            detail = f"the keys of the table in {commit[:12]}: {problem}"
+            findings.report(f"{path}/{KEYS}", "malformed", detail)
 
 
 def _state(table: Table) -> Any:

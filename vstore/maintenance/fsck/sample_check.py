@@ -13,9 +13,9 @@ from vstore.errors import (
 from vstore.faces import internals
 from vstore.format.digest import Digest
 from vstore.maintenance.fsck.findings import Findings
+from vstore.maintenance.fsck.tables import tables_of
 from vstore.reading.array import StoredArray
 from vstore.reading.fetch import Fetcher
-from vstore.reading.snapshot import Snapshot
 from vstore.reading.stored_table import StoredTable
 from vstore.reading.table import Table
 
@@ -28,20 +28,16 @@ def check_samples(fetcher: Fetcher, commits: Iterable[Digest], findings: Finding
     reads them is not installed.
     """
     seen: list[Any] = []
-    for commit in sorted(commits):
-        try:
-            tables = Snapshot(fetcher, commit).tables
-        except VstoreError:
-            continue
-        for path, table in tables.items():
-            for name, info in internals(table).infos.items():
-                nodes = _nodes(internals(table), [name + suffix for suffix in info.suffixes])
-                if nodes not in seen:
-                    seen.append(nodes)
-                    problem = _problem(table, name)
-                    if problem:
-                        detail = f"the column in {commit[:12]}: {problem}"
-                        findings.report(f"{path}/{name}", "malformed", detail)
+    for commit, path, table in tables_of(fetcher, commits):
+        for name, info in internals(table).infos.items():
+            nodes = _nodes(internals(table), [name + suffix for suffix in info.suffixes])
+            if nodes in seen:
+                continue
+            seen.append(nodes)
+            problem = _problem(table, name)
+            if problem:
+                detail = f"the column in {commit[:12]}: {problem}"
+                findings.report(f"{path}/{name}", "malformed", detail)
 
 
 def _nodes(table: StoredTable, names: list[str]) -> list[Any]:
