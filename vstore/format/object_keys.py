@@ -23,6 +23,7 @@ COLLECTION_REFS = Key("gc/refs.json")
 LEASES = "gc/leases/"
 PROBES = "probe/"
 JOURNALS = "journals/"
+REMOTES = "remotes/"
 
 OBJECTS = "__objects__"
 """The table at the root that holds what was stored under keys no array or group has."""
@@ -30,6 +31,9 @@ OBJECTS = "__objects__"
 _SUFFIX = ".json"
 _SAFE = "/-_.+=,"
 _MAX_NAME_BYTES = 200
+_MAX_REMOTE_BYTES = 100
+"""What leaves room for the names of branches behind the name of their remote."""
+
 _MAX_PART_BYTES = 250
 """What a part of a ref's name takes once escaped: files are called at most 255 bytes."""
 
@@ -126,6 +130,25 @@ def journal_entry(token: str, name: str) -> Key:
     return Key(f"{journal(token)}entries/{name}{_SUFFIX}")
 
 
+def remote(name: str) -> Key:
+    """Return the key of a remote, or raise `InvalidInputError`."""
+    check_remote_name(name)
+    return Key(f"{REMOTES}{quote(name, safe=_SAFE)}{_SUFFIX}")
+
+
+def remote_at(key: Key) -> str | None:
+    """Return the name of the remote at `key`, None if none can be there.
+
+    >>> remote_at(remote("größe"))
+    'größe'
+    """
+    name = unquote(key.removeprefix(REMOTES).removesuffix(_SUFFIX))
+    try:
+        return name if remote(name) == key else None
+    except InvalidInputError:
+        return None
+
+
 def branch(name: str) -> Key:
     """Return the key of a branch, or raise `InvalidInputError`."""
     return _ref(BRANCHES, name, what="branch")
@@ -202,6 +225,16 @@ def check_ref_name(name: str, *, what: str) -> None:
     if found or is_digest(name):
         hint = repr(found.group()) if found else "being a whole digest"
         msg = f"the {what} name {name!r} is not allowed: Git's rules for ref names refuse {hint}"
+        raise InvalidInputError(msg)
+
+
+def check_remote_name(name: str) -> None:
+    """Raise `InvalidInputError` unless `name` may name a remote, and begin names of branches."""
+    check_ref_name(name, what="remote")
+    if "/" in name or len(name.encode()) > _MAX_REMOTE_BYTES:
+        msg = (
+            f"the remote name {name!r} is not allowed: no slash, at most {_MAX_REMOTE_BYTES} bytes"
+        )
         raise InvalidInputError(msg)
 
 

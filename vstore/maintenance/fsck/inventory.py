@@ -16,7 +16,8 @@ class Inventory:
     """The objects of a repository by kind, with their sizes; 40 bytes for each.
 
     `foreign` are objects that vstore did not put there, as far as their names tell (the
-    first thousand); `working` is what deletions, garbage collection and probes keep or left behind.
+    first thousand); `working` are remotes, and what
+    deletions, garbage collection and probes keep or left behind.
     """
 
     commits: SizesByDigest = field(default_factory=SizesByDigest)
@@ -51,6 +52,7 @@ class Inventory:
             info.key.startswith((object_keys.COLLECTION, object_keys.PROBES))
             or object_keys.find_deleted(info.key)
             or object_keys.moved_at(info.key)
+            or object_keys.remote_at(info.key)
         ):
             self.working += amount
         else:
