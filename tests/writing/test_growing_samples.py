@@ -89,7 +89,7 @@ def test_a_chunk_that_grows_too_heavy_is_split(kind: str, monkeypatch: pytest.Mo
 def test_a_sample_that_no_chunk_can_hold_is_refused_before_anything_is_stored(
     spec: Any, fits: Any, more: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("vstore.writing.batches.MAX_SAMPLE_NBYTES", 1000)
+    monkeypatch.setattr("vstore.format.table.sample_rows.MAX_SAMPLE_NBYTES", 1000)
     repository = new_repository()
     with repository.transaction("main", message="Add") as tx:
         table = tx.create_table("t", {"x": spec})

@@ -11,9 +11,9 @@ from vstore.errors import InvalidInputError
 from vstore.format.missing import given, is_missing
 from vstore.format.table.kinds import ColumnInfo
 from vstore.format.table.names import VALID_SUFFIX
+from vstore.format.table.sample_rows import SampleForm, as_rows, as_samples
 from vstore.format.zarr.conversion import as_elements
 from vstore.format.zarr.selection import Selection
-from vstore.writing.batches import SampleForm, as_rows, as_samples
 from vstore.writing.staged_array import StagedArray
 
 

@@ -1,34 +1,13 @@
-"""Batches of samples as users pass them, checked and turned into rows to store."""
+"""Batches of samples as users pass them: which columns they have, and how many samples."""
 
-from collections.abc import Iterable, Iterator, Mapping, Set
-from typing import Any, NamedTuple
-
-import numpy as np
-from numpy.typing import NDArray
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
 
 from vstore.errors import InvalidInputError
-from vstore.format.missing import given, is_missing
-from vstore.format.table.kinds import ColumnInfo, to_rows
-from vstore.format.table.names import VALID_SUFFIX
-from vstore.format.zarr.codec_spec import MAX_CHUNK_NBYTES
-from vstore.format.zarr.conversion import as_elements
-from vstore.format.zarr.dtypes import DataType, dtype_from
+from vstore.format.table.kinds import ColumnInfo
+from vstore.format.table.sample_rows import NO_LISTS, no_list, one_sample
 
 Batch = Mapping[str, Any]
-
-
-class SampleForm(NamedTuple):
-    """The Zarr data type and shape of one sample of a column of fixed shape."""
-
-    data_type: DataType
-    shape: tuple[int, ...]
-    fill: Any
-    """The elements of a missing sample."""
-
-    @property
-    def dtype(self) -> np.dtype[Any]:
-        """The data type of the array that holds samples: object where they differ in length."""
-        return dtype_from(self.data_type)
 
 
 def batches(samples: Any) -> Iterator[Batch]:
@@ -72,33 +51,12 @@ def common_length(values: Batch, *, path: str) -> int:
 
 
 def _length(values: Any, name: str) -> int:
-    if not isinstance(values, _NO_LISTS):
+    if not isinstance(values, NO_LISTS):
         try:
             return len(values)
         except TypeError:
             pass
-    raise _no_list(values, name)
-
-
-_NO_LISTS = (str, bytes, bytearray, memoryview, Mapping, Set)
-"""What has a length, but is one sample, or has no order."""
-
-
-def as_samples(values: Any, *, name: str) -> list[Any]:
-    """Return the values as a list of samples, or raise `InvalidInputError`."""
-    if not isinstance(values, _NO_LISTS):
-        try:
-            return list(values)
-        except TypeError:
-            pass
-    raise _no_list(values, name)
-
-
-def _no_list(values: Any, name: str) -> InvalidInputError:
-    return InvalidInputError(
-        f"the values for the column {name!r} must be an array or a list of samples; got "
-        f"{type(values).__name__}"
-    )
+    raise no_list(values, name)
 
 
 def batch_of_one(sample: Batch, infos: Mapping[str, ColumnInfo]) -> dict[str, Any]:
@@ -107,125 +65,4 @@ def batch_of_one(sample: Batch, infos: Mapping[str, ColumnInfo]) -> dict[str, An
         raise InvalidInputError(
             f"a sample is a mapping of column names to values; got {type(sample).__name__}"
         )
-    single: dict[str, Any] = {}
-    for name, value in sample.items():
-        info = infos.get(name)
-        if info is not None and not info.kind.is_plain:
-            held = np.empty(1, object)
-            held[0] = value
-            single[name] = held
-        else:
-            # Plain Python numbers stay such, so that they fit a column of any width.
-            single[name] = np.asarray(value)[np.newaxis] if _is_array(value) else [value]
-    return single
-
-
-def _is_array(value: Any) -> bool:
-    is_array = isinstance(value, np.ndarray | np.generic)
-    return is_array and not isinstance(value, np.ma.MaskedArray)
-
-
-MAX_SAMPLE_NBYTES = MAX_CHUNK_NBYTES - 8
-"""What a sample of a size of its own takes at most: the rest of its chunk is their number and its
-length."""
-
-
-def _require_storable(name: str, elements: NDArray[Any]) -> None:
-    """Raise, before anything is stored, where a sample alone is more than a chunk may be."""
-    for i, element in enumerate(elements.tolist()):
-        nbytes = len(element)
-        if isinstance(element, str) and nbytes > MAX_SAMPLE_NBYTES // 4:
-            nbytes = len(element.encode("utf-8", "surrogatepass"))
-        if nbytes > MAX_SAMPLE_NBYTES:
-            raise InvalidInputError(
-                f"column {name!r}: sample {i} of the batch takes {nbytes:,} bytes; a sample takes "
-                f"at most {MAX_SAMPLE_NBYTES:,}",
-                code="chunk-too-large",
-                hint="store what is that large as an array of its own, in chunks",
-                column=name,
-            )
-
-
-def as_rows(name: str, info: ColumnInfo, form: SampleForm, values: Any) -> dict[str, NDArray[Any]]:
-    """Return the rows to store in the column's array, and in its companions by suffix.
-
-    In an optional column None, and what a masked array masks, stand for missing samples.
-
-    Raises:
-        InvalidInputError: values of another type, data type or shape.
-    """
-    valid = None
-    if info.optional:
-        values, valid = _without_missing(name, info, form, values)
-    if not info.kind.is_plain:
-        rows = to_rows(info, as_samples(values, name=name), valid=valid, name=name)
-        _require_storable(name, rows[""])
-    elif valid is None or valid.all():
-        rows = {"": info.kind.encode(info, _plain_samples(name, form, values), name)}
-    else:
-        samples = _plain_samples(name, form, values)
-        filled = np.full(samples.shape, _filler(form), form.dtype)
-        filled[valid] = info.kind.encode(info, samples[valid], name)
-        rows = {"": filled}
-    return rows if valid is None else rows | {VALID_SUFFIX: valid}
-
-
-def _plain_samples(name: str, form: SampleForm, values: Any) -> NDArray[Any]:
-    array = as_elements(values, form.data_type, name=name)
-    if not array.ndim:
-        raise _no_list(values, name)
-    if not len(array) and not hasattr(values, "dtype"):
-        array = array.reshape(0, *form.shape)
-    if array.shape[1:] != form.shape:
-        raise InvalidInputError(
-            f"the column {name!r} holds samples of shape {form.shape}; got {array.shape[1:]}"
-        )
-    return array
-
-
-def _without_missing(
-    name: str, info: ColumnInfo, form: SampleForm, values: Any
-) -> tuple[Any, NDArray[np.bool_]]:
-    """Return the values, and which are there; a plain kind gets a fill value for the others."""
-    found = given(values)
-    if not found.has_missing and _is_numeric(found.values):
-        return _times_there(found.values)
-    samples = as_samples(found.values, name=name)
-    has_nan = not info.kind.is_plain or form.dtype.kind not in "fc"
-    absent = np.array([is_missing(sample, nan=has_nan) for sample in samples], bool)
-    if found.missing is not None:
-        absent |= _whole(name, found.missing)
-    if info.kind.is_plain and _is_numeric(found.values):
-        return found.values, ~absent & _times_there(found.values)[1]
-    if not absent.any():
-        return found.values, ~absent
-    filler = _filler(form) if info.kind.is_plain else None
-    return [
-        filler if gone else sample for sample, gone in zip(samples, absent, strict=True)
-    ], ~absent
-
-
-def _is_numeric(values: Any) -> bool:
-    return isinstance(values, np.ndarray) and not values.dtype.hasobject and values.ndim > 0
-
-
-def _times_there(values: NDArray[Any]) -> tuple[NDArray[Any], NDArray[np.bool_]]:
-    """Return an array, and which of its samples are there: not those of nothing but NaT."""
-    if values.dtype.kind not in "mM" or not values.size:
-        return values, np.ones(len(values), bool)
-    return values, ~np.isnat(values).all(axis=tuple(range(1, values.ndim)))
-
-
-def _whole(name: str, missing: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Return which samples are missing, or raise where some are in part."""
-    absent = np.asarray(missing.all(axis=tuple(range(1, missing.ndim))), bool)
-    if missing[~absent].any():
-        raise InvalidInputError(
-            f"the samples of the column {name!r} are there or missing as a whole; some of "
-            "these are masked in part"
-        )
-    return absent
-
-
-def _filler(form: SampleForm) -> NDArray[Any]:
-    return np.full(form.shape, form.fill, form.dtype)
+    return {name: one_sample(infos.get(name), value) for name, value in sample.items()}

@@ -14,16 +14,11 @@ from vstore.errors import ClosedError
 from vstore.format.commit import Changes
 from vstore.format.nodes import ArrayNode, GroupNode
 from vstore.format.table.kinds import ColumnInfo
+from vstore.format.table.sample_rows import SampleForm, as_rows
 from vstore.format.table.specs import ColumnSpec
 from vstore.format.zarr.attributes import plain_attributes
-from vstore.format.zarr.dtypes import data_type_of
-from vstore.format.zarr.fill_value import coerce_fill_value, default_fill_value
 from vstore.reading.column import Column, column_not_found
 from vstore.writing.assignments import Target
-from vstore.writing.batches import (
-    SampleForm,
-    as_rows,
-)
 from vstore.writing.staged_array import StagedArray
 from vstore.writing.table_arrays import Staging, TableArrays
 
@@ -101,7 +96,7 @@ class StagedTable:
         """Return what one sample of a column is like."""
         if name in self._pending:
             spec = self._pending[name]
-            return form_of(spec)
+            return spec.form
         metadata = self.held[name].metadata
         return SampleForm(metadata.data_type, metadata.shape[1:], metadata.fill_value)
 
@@ -162,15 +157,6 @@ class StagedTable:
     def changes(self) -> Changes:
         """Return how many samples were added, changed and removed."""
         return self.held.changes()
-
-
-def form_of(spec: ColumnSpec) -> SampleForm:
-    """Return what one sample of a column that is declared so is like."""
-    data_type = spec.info.kind.data_type or data_type_of(spec.dtype)
-    fill = default_fill_value(data_type)
-    if spec.fill_value is not None:
-        fill = coerce_fill_value(data_type, spec.fill_value)
-    return SampleForm(data_type, tuple(length or 0 for length in spec.shape), fill)
 
 
 def _repeated(value: Any, count: int) -> Any:

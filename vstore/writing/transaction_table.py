@@ -17,6 +17,7 @@ from vstore.faces import exported_from
 from vstore.format.numbers import StoredRows
 from vstore.format.table.names import KEYS
 from vstore.format.table.sample_keys import SampleKey, as_list
+from vstore.format.table.sample_rows import as_rows
 from vstore.format.table.specs import ColumnSpec
 from vstore.format.zarr.selection import SelectMany, SelectOne, split
 from vstore.reading.key_indexer import has_key, rows_of
@@ -24,7 +25,6 @@ from vstore.reading.named_columns import NamedColumns
 from vstore.writing.assignments import Assignment, assignments
 from vstore.writing.batches import (
     Batch,
-    as_rows,
     batch_of_one,
     batches,
     check_columns,
@@ -33,7 +33,7 @@ from vstore.writing.batches import (
 from vstore.writing.casting import cast_column
 from vstore.writing.door import Door, changes
 from vstore.writing.new_column import check_column_name, check_specs
-from vstore.writing.staged_table import StagedTable, form_of
+from vstore.writing.staged_table import StagedTable
 from vstore.writing.transaction_arrays import TransactionColumn
 from vstore.writing.transaction_indexer import StagedSamples, TransactionIndexer
 
@@ -261,7 +261,7 @@ class TransactionTable(NamedColumns[TransactionColumn]):
             raise AlreadyExistsError(f"the table {self.path!r} has a column {name!r} already")
         check_specs({name: spec})
         spec = spec.with_id(self._internals.staging.new_id(f"{self.path}/{name}"))
-        ready = {} if values is None else as_rows(name, spec.info, form_of(spec), values)
+        ready = {} if values is None else as_rows(name, spec.info, spec.form, values)
         if ready and len(ready[""]) != len(self):
             raise InvalidInputError(f"{len(ready[''])} values for {len(self)} samples")
         self._internals.declare(name, spec, ready.get(""))

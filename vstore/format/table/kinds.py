@@ -167,9 +167,27 @@ class ColumnKind:
         return self.is_plain or (data_type == self.data_type and ndim == 1)
 
     @property
+    def is_encoded_alone(self) -> bool:
+        """Whether the element of a sample is bytes that say all of it, without companions."""
+        return self.data_type == BYTES_TYPE and not self.companions
+
+    @property
     def nothing(self) -> Any:
         """The element in the place of a missing sample, where the kind is not plain."""
         return "" if self.data_type == STRING_TYPE else b""
+
+
+class Encoded(bytes):
+    """An element that a column's kind has made already, so that it is not checked twice."""
+
+    info: ColumnInfo
+
+    @classmethod
+    def of(cls, element: bytes, info: ColumnInfo) -> "Encoded":
+        """Return the element of a sample that a column takes."""
+        made = cls(element)
+        made.info = info
+        return made
 
 
 def to_rows(
@@ -190,6 +208,9 @@ def to_rows(
     there = range(len(samples)) if valid is None else np.flatnonzero(valid).tolist()
     elements = np.full(len(samples), info.kind.nothing, object)
     for i in there:
+        if type(samples[i]) is Encoded and samples[i].info == info:
+            elements[i] = bytes(samples[i])
+            continue
         if is_missing(samples[i], nan=True):
             raise not_optional(name)
         elements[i] = encode(info, plain(samples[i]), name)

@@ -21,7 +21,9 @@ from vstore.format.table.kinds import (
     ColumnInfo,
     ColumnKind,
 )
+from vstore.format.table.sample_rows import SampleForm, as_rows, one_sample
 from vstore.format.zarr.dtypes import STRING, data_type_of
+from vstore.format.zarr.fill_value import coerce_fill_value, default_fill_value
 
 
 @exported_from("vstore")
@@ -48,6 +50,34 @@ class ColumnSpec:
         True
         """
         return replace(self, info=msgspec.structs.replace(self.info, optional=True))
+
+    @property
+    def form(self) -> SampleForm:
+        """What one sample is like as it is stored."""
+        data_type = self.info.kind.data_type or data_type_of(self.dtype)
+        fill = default_fill_value(data_type)
+        if self.fill_value is not None:
+            fill = coerce_fill_value(data_type, self.fill_value)
+        return SampleForm(data_type, tuple(length or 0 for length in self.shape), fill)
+
+    def check(self, value: Any, *, name: str = "?") -> None:
+        """Raise unless a column of this description takes a value as one sample.
+
+        What passes here is not refused later: images are decoded, numbers converted.
+
+        Args:
+            value: one sample, None for a missing one.
+            name: the column's name, for the error.
+
+        Raises:
+            InvalidInputError: the value does not fit; the error names the column.
+
+        >>> ndarray((2,), "int8").check([1, 2])
+        >>> ndarray((2,), "int8").check([1, 2, 3], name="box")
+        Traceback (most recent call last):
+        vstore.InvalidInputError: the column 'box' holds samples of shape (2,); got (3,)
+        """
+        as_rows(name, self.info, self.form, one_sample(self.info, value))
 
     def with_id(self, column_id: str) -> "ColumnSpec":
         """Return the description with the id that the column is to have."""
