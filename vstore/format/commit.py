@@ -342,15 +342,26 @@ def ancestors_of(
 ) -> list[tuple[int, str]]:
     """Return the ancestors that a child of `parent`, itself at `depth`, lists.
 
-    First-parent ancestors with their depths, at distances that grow with age, so that
-    any ancestor on the first-parent line is O(log n) reads away and each list is
-    O(log n) long: the jump pointers of Myers, "An applicative random-access stack", 1983.
+    First-parent ancestors with their depths, nearest first: all back to one whose depth ends
+    in a zero, from there those whose depth ends in a zero back to one that ends in two, and so
+    on to depth 0. So any ancestor is O(log n) reads away, a hundred of them are three rounds
+    of reads away, and what a child lists follows from what its parent lists.
+
+    >>> line = [(0, "a")]
+    >>> for depth in range(1, 124):
+    ...     line = ancestors_of(Digest(f"{depth}"), depth, line)
+    >>> [depth for depth, _ in line]
+    [123, 122, 121, 120, 110, 100, 0]
     """
-    if len(ancestors) >= 2:
-        (first, _), (second, _) = ancestors[:2]
-        if depth - first == first - second:
-            return ancestors[1:]
-    return [(depth, parent), *ancestors]
+    return [(depth, parent), *(entry for entry in ancestors if _is_listed(entry[0], depth))]
+
+
+def _is_listed(depth: int, newest: int) -> bool:
+    """Return whether a list that begins at depth `newest` has an ancestor at `depth`."""
+    span = 10
+    while depth and depth % span == 0:
+        span *= 10
+    return depth == 0 or depth >= newest - newest % span
 
 
 def merges_of(before: int | msgspec.UnsetType, *, parents: int) -> int | msgspec.UnsetType:

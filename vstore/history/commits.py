@@ -1,6 +1,7 @@
 """Commits as users see them, and walks over the graph they form."""
 
-from collections.abc import Callable, Mapping
+from bisect import bisect_left
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -95,17 +96,20 @@ def as_of(digest: Digest, time: datetime, read: ReadCommit) -> Digest:
                 f"the first commit was made on {document.time}, after {time}",
                 code="commit-not-found",
             )
-        digest = _step(document, lambda _, name: parse_time(read(name).time) > time)
+        listed = [Digest(name) for _, name in document.ancestors]
+        later = last_before(listed, lambda name: parse_time(read(name).time) <= time)
+        digest = later or Digest(document.parents[0])
         document = read(digest)
     return digest
 
 
-def _step(document: CommitDocument, goes_far_enough: Callable[[int, Digest], bool]) -> Digest:
-    """Return the jump pointer while it does not overshoot, else the parent."""
-    depth, jump = document.ancestors[0]
-    if goes_far_enough(depth, Digest(jump)):
-        return Digest(jump)
-    return Digest(document.parents[0])
+def last_before(names: Sequence[Digest], is_beyond: Callable[[Digest], bool]) -> Digest | None:
+    """Return the last of some names before the first that is beyond; O(log n) questions.
+
+    All behind one that is beyond are beyond too. None where the first one is.
+    """
+    count = bisect_left(names, 1, key=is_beyond)
+    return names[count - 1] if count else None
 
 
 def nth_parent(digest: Digest, number: int, read: ReadCommit) -> Digest:

@@ -9,7 +9,7 @@ import msgspec
 
 from vstore.format.commit import CommitDocument
 from vstore.format.digest import Digest
-from vstore.history.commits import ReadCommit, first_parent
+from vstore.history.commits import ReadCommit, first_parent, last_before
 
 ROOT = -1
 """A generation that no commit has: descending to it ends at a merge or a first commit."""
@@ -28,14 +28,18 @@ def descend(digest: Digest, generation: int, read: ReadCommit) -> Digest:
 
 
 def _step(document: CommitDocument, generation: int, read: ReadCommit) -> Digest:
-    """Return the farthest known ancestor with no merge in between, not below `generation`."""
+    """Return the farthest listed ancestor with no merge in between, not below `generation`."""
+    if document.merges is msgspec.UNSET:
+        return Digest(document.parents[0])
     lowest = document.depth - (document.generation - generation)
     within = [Digest(name) for depth, name in document.ancestors if depth >= lowest]
-    if document.merges is not msgspec.UNSET:
-        for candidate in dict.fromkeys([*within[-1:], *within[:1]]):
-            if read(candidate).merges == document.merges:
-                return candidate
-    return Digest(document.parents[0])
+
+    def has_merges_since(name: Digest) -> bool:
+        return read(name).merges != document.merges
+
+    if within and not has_merges_since(within[-1]):
+        return within[-1]
+    return last_before(within, has_merges_since) or Digest(document.parents[0])
 
 
 def meeting(a: Digest, b: Digest, read: ReadCommit) -> Digest | None:
@@ -47,10 +51,11 @@ def meeting(a: Digest, b: Digest, read: ReadCommit) -> Digest | None:
         one, other = read(a), read(b)
         if not one.parents:
             return None
+        beside = dict(other.ancestors)
         apart = [
-            (Digest(left), Digest(right))
-            for (_, left), (_, right) in zip(one.ancestors, other.ancestors, strict=True)
-            if left != right
+            (Digest(name), Digest(beside[depth]))
+            for depth, name in one.ancestors
+            if beside.get(depth, name) != name
         ]
         a, b = apart[-1] if apart else (Digest(one.parents[0]), Digest(other.parents[0]))
     return a

@@ -1,4 +1,4 @@
-"""Reading a line of commits side by side, along the jump pointers that each of them carries."""
+"""Reading a line of commits side by side, along the ancestors that each of them lists."""
 
 from collections.abc import Sequence
 from typing import Protocol
@@ -6,7 +6,7 @@ from typing import Protocol
 from vstore.format.commit import CommitDocument
 from vstore.format.digest import Digest
 
-MOST_AHEAD = 64
+MOST_AHEAD = 100
 """How many commits are read at one time at most."""
 
 FEWEST_AHEAD = 4
@@ -30,11 +30,11 @@ class CommitSource(Protocol):
 
 
 class ReadAhead:
-    """Reads commits for whoever walks from newer ones to older ones.
+    """Reads commits for a caller that walks from newer ones to older ones.
 
-    A commit says where commits are at growing distances before it. So one that is asked for
-    comes together with others that will be, and a line of n commits takes a number of rounds
-    of requests that grows with the logarithm of n, up to `MOST_AHEAD` commits a round.
+    A commit lists ancestors, the farther the sparser. So one that is asked for comes together
+    with others that will be: a hundred take three rounds of requests, and each further round
+    brings up to `MOST_AHEAD`.
     """
 
     def __init__(self, source: CommitSource, *, most: int | None = None) -> None:
@@ -92,5 +92,16 @@ class ReadAhead:
             found = self._source.find_commit(name)
             if found is not None:
                 unlooked += self._note(name, found)
-        nearest = sorted(self._known, key=lambda name: -self._known[name])
-        return [name for name in nearest if name != digest][: self._ahead - 1]
+        soonest = sorted(self._known, key=lambda name: -self._due(self._known[name]))
+        return [name for name in soonest if name != digest][: self._ahead - 1]
+
+    def _due(self, depth: int) -> int:
+        """Return the depth at which a commit should be at hand.
+
+        One that lists ten others which nobody else does is read a round before them, and one
+        that lists ten of these two rounds before.
+        """
+        rounds = 0
+        while depth and depth % 10 ** (rounds + 1) == 0:
+            rounds += 1
+        return depth + rounds * self._ahead

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import nullcontext, suppress
 from dataclasses import dataclass
@@ -41,7 +42,7 @@ QUICK_NBYTES = 2**20
 
 MAX_GAP_NBYTES = 64 * 1024
 MAX_RANGE_NBYTES = 8 * 2**20
-THREADS = 32
+THREADS = 100
 RANGES = 16
 """How many documents, and how many ranges of packs, are read at a time."""
 
@@ -274,7 +275,29 @@ class Fetcher:
         places = {i: self._moves.place(ref) for i, ref in refs.items()}
         parts = list(_coalesced(places))
         is_quick = self.store.is_local and sum(part.nbytes for part in parts) <= QUICK_NBYTES
-        for _ in map(run, parts) if hops or is_quick else self.map(run, parts):
+        if hops or is_quick:
+            for part in parts:
+                run(part)
+        else:
+            self._on_few_threads(run, parts)
+
+    def _on_few_threads(self, run: Callable[[T], None], items: Sequence[T]) -> None:
+        """Run the items on as many threads as may hold ranges, so that no more are started."""
+        waiting = deque(items)
+
+        def work(_: int) -> None:
+            while waiting:
+                try:
+                    item = waiting.popleft()
+                except IndexError:  # another thread took the last one
+                    return
+                try:
+                    run(item)
+                except BaseException:
+                    waiting.clear()
+                    raise
+
+        for _ in self.map(work, range(min(RANGES, len(items)))):
             pass
 
     def _missing_chunks(

@@ -454,7 +454,7 @@ def test_impossible_options_are_refused(options: dict[str, object]) -> None:
     "claim",
     [
         {"generation": 7},
-        {"depth": 2},
+        {"depth": 9, "generation": 9},
         {"ancestors": "another commit"},
         {"time": "1999-01-01T00:00:00.000000Z"},
     ],

@@ -1,15 +1,18 @@
 """Whether commits say the truth about those that came before them."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
-from vstore.format.commit import CommitDocument, ancestors_of
+from vstore.format.commit import CommitDocument
 from vstore.format.digest import Digest, raw_digest
+
+_NBYTES = 16
+"""How many bytes take the place of an ancestor in memory."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Claims:
-    """What a commit says of itself; `listed` stands for its jump pointers."""
+    """What a commit says of itself; `listed` stands for the ancestors that it lists."""
 
     digest: Digest
     parents: tuple[Digest, ...]
@@ -21,7 +24,7 @@ class _Claims:
 
 @dataclass(frozen=True, slots=True)
 class _Facts:
-    """What a child of a commit must say."""
+    """What a child of a commit must say; of ancestors, which it may list."""
 
     generation: int
     depth: int
@@ -31,7 +34,7 @@ class _Facts:
 
 @dataclass(slots=True, eq=False)
 class Lineage:
-    """Compares the generation, depth, time and jump pointers of commits with their parents'.
+    """Compares the generation, depth, time and listed ancestors of commits with their parents'.
 
     Readers trust them to find an ancestor without walking, so a commit that lies could hide
     that another one is in its history. Commits may come in any order.
@@ -42,12 +45,12 @@ class Lineage:
 
     def take(self, digest: Digest, found: CommitDocument) -> Iterator[tuple[Digest, str]]:
         """Take a commit; yield commits, and what is wrong about them, that can be judged now."""
-        below = ancestors_of(digest, found.depth, found.ancestors)
+        listed = _compact(found.ancestors)
+        itself = _compact([(found.depth, digest)])
         self._facts[digest] = _Facts(
-            found.generation + 1, found.depth + 1, found.time, _compact(below)
+            found.generation + 1, found.depth + 1, found.time, itself + listed
         )
         parents = tuple(Digest(name) for name in found.parents)
-        listed = _compact(found.ancestors)
         claims = _Claims(digest, parents, found.generation, found.depth, found.time, listed)
         for ready in [claims, *self._waiting.pop(digest, [])]:
             yield from self._judge(ready)
@@ -59,20 +62,23 @@ class Lineage:
             self._waiting.setdefault(missing, []).append(claims)
             return
         parents = [self._facts[name] for name in claims.parents]
-        wrong = [
-            name
-            for name, said, due in (
-                ("generation", claims.generation, max((p.generation for p in parents), default=0)),
-                ("depth", claims.depth, parents[0].depth if parents else 0),
-                ("ancestors", claims.listed, parents[0].listed if parents else _compact([])),
-            )
-            if said != due
-        ]
-        if parents and claims.time < parents[0].time:
-            wrong.append("time")
+        first = parents[0] if parents else _Facts(0, 0, "", b"")
+        generation = max((parent.generation for parent in parents), default=0)
+        checks = {
+            "generation": claims.generation == generation,
+            "depth": claims.depth == first.depth,
+            "ancestors": _entries(claims.listed) <= _entries(first.listed),
+            "time": claims.time >= first.time,
+        }
+        wrong = [name for name, is_right in checks.items() if not is_right]
         if wrong:
             yield claims.digest, f"its {' and '.join(wrong)} cannot be, going by its parents"
 
 
-def _compact(ancestors: list[tuple[int, str]]) -> bytes:
-    return raw_digest(repr([(depth, str(name)) for depth, name in ancestors]).encode())[:16]
+def _compact(ancestors: Sequence[tuple[int, str]]) -> bytes:
+    """Return what takes the place of listed ancestors: some bytes for each."""
+    return b"".join(raw_digest(f"{depth} {name}".encode())[:_NBYTES] for depth, name in ancestors)
+
+
+def _entries(listed: bytes) -> set[bytes]:
+    return {listed[at : at + _NBYTES] for at in range(0, len(listed), _NBYTES)}
