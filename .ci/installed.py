@@ -114,6 +114,17 @@ def images() -> None:
     np.testing.assert_array_equal(repo.checkout("main")["t"]["image"][0], pixels)
 
 
+def sounds() -> None:
+    """Read what a FLAC file says of itself."""
+    head = b"fLaC\x80\0\0\x22" + bytes.fromhex("1000100000000000000003e800f000000000")
+    repo = vstore.create("memory://sounds")
+    with repo.transaction("main", message="Add") as tx:
+        spec = vstore.audio(check="none")
+        tx.create_table("t", {"sound": spec}).append({"sound": head + bytes(16)})
+    info = repo.checkout("main")["t"]["sound"].info(0)
+    expect((info.format, info.rate, info.channels) == ("FLAC", 16_000, 1), info)
+
+
 def torch() -> None:
     """Read a batch of tensors."""
     module = importlib.import_module("vstore.torch")
@@ -220,6 +231,7 @@ AZURE = {"account_name": "a"}
 HAS_OBSTORE = {"azure", "gcs", "s3", "s3-lite"}
 ATTEMPTS = [
     ({"image"}, images),
+    ({"audio"}, sounds),
     ({"torch"}, torch),
     ({"zarr", "xarray"}, zarr),
     ({"xarray"}, xarray),

@@ -32,6 +32,7 @@ class EveryColumn:
             "texts": vstore.texts(),
             "bytes": vstore.bytes_(),
             "image": vstore.image(),
+            "audio": vstore.audio(rate=16_000),
         }
         return kinds[self.dtype]
 
@@ -62,6 +63,8 @@ def _of_kind(kind: str, seed: int) -> list[Any]:
     """Return samples of a column that has a name."""
     if kind == "image":
         return [array_of("uint8", (2, 3 + i, 3), seed + i) for i in range(COUNT)]
+    if kind == "audio":
+        return [array_of("int16", (i, 1 + i % 2), seed + i) for i in range(COUNT)]
     rows: list[bytes] = array_of("variable_length_bytes", (COUNT,), seed).tolist()
     texts = [row.decode("latin-1") for row in rows]
     made: dict[str, list[Any]] = {
@@ -78,4 +81,4 @@ EVERY_COLUMN = [
     for dtype in FIXED_DTYPES
 ]
 EVERY_COLUMN += [EveryColumn(f"T-{shape}", "T", shape) for shape in [(), (2,), (0,), (None,)]]
-EVERY_COLUMN += [EveryColumn(kind, kind) for kind in ("text", "texts", "bytes", "image")]
+EVERY_COLUMN += [EveryColumn(kind, kind) for kind in ("text", "texts", "bytes", "image", "audio")]

@@ -54,8 +54,16 @@ REFUSED = {
             "An image column needs Pillow",
         ),
     ],
+    "soundfile": [
+        (
+            "with repo.transaction('main', message='m') as tx: "
+            "tx.create_table('s', {'a': vstore.audio()}).append({'a': b'fLaC'})\n"
+            "    repo.checkout('main')['s']['a'][0]",
+            "An audio column needs soundfile",
+        ),
+    ],
 }
-EXTRAS = {"pyarrow": "arrow", "PIL": "image"}
+EXTRAS = {"pyarrow": "arrow", "PIL": "image", "soundfile": "audio"}
 
 
 def without(library: str, code: str) -> list[str]:

@@ -120,6 +120,13 @@ Image.new("P", (2, 2)).save(held, "PNG")
 data = held.getvalue()
 tx.create_table("photos", {"photo": vstore.image()})
 """),
+    Case("audio-not-taken", "tx['sounds'].append({'sound': data})", before=CHANGE + """
+from vstore.format.table.wav import wav_file
+data = wav_file(np.zeros((2, 1), 'int32'), 16000)
+tx.create_table("sounds", {"sound": vstore.audio()})
+"""),
+    Case("audio-not-taken", "tx['sounds'].append({'sound': np.zeros(2, 'int16')})",
+         before=CHANGE + "tx.create_table('sounds', {'sound': vstore.audio()})"),
     Case("in-memory-only", "vstore.exporters.export_refs(snapshot, 'refs.json')", before="""
 with vstore.create("memory://hints-export").transaction(message="m") as tx:
     tx.create_array("grid", shape=(1,), dtype="int64")
@@ -163,6 +170,7 @@ table = repo.checkout()["people"]
     Case("no-cache", "vstore.reader.Reader(table, batch_size=1).prefetch()"),
     Case("no-conditional-writes", "vstore.create(url)",
          before="url = f'dir://repo::file://{Path.cwd()}'"),
+    Case("no-files", "table['label'].info(0)"),
     Case("no-whole-batch", "list(vstore.reader.Reader(table, batch_size=256, drop_last=True))",
          around="list(vstore.reader.Reader(table, batch_size=256, {}))"),
     Case("fewer-samples-than-ranks",
@@ -190,6 +198,12 @@ table = repo.checkout()["people"]
     Case("text-in-number-column", "tx['train'].extend({'label': ['a'], 'name': ['x']})",
          before=CHANGE),
     Case("time-without-zone", "repo.checkout(as_of=datetime(2030, 1, 1))"),
+    Case("undecodable-audio", "repo.checkout()['sounds']['sound'][0]", before=CHANGE + """
+from vstore.format.table.wav import wav_file
+sounds = tx.create_table("sounds", {"sound": vstore.audio(check="none")})
+sounds.append({"sound": wav_file(np.zeros((2, 1), 'int32'), 16000)})
+tx.commit()
+"""),
     Case("undecodable-image", "repo.checkout()['photos']['photo'][0]", before=CHANGE + """
 import io
 from unittest import mock

@@ -23,16 +23,20 @@ MEMBERS = {
         "chunk_shape chunks codec dtype kind path raw_nbytes shape stored_nbytes"
     ),
     "vstore.AttributeChange": "new old",
+    "vstore.AudioInfo": "bits channels encoding format frames rate",
     "vstore.Author": "email name",
     "vstore.BranchDocument": "commit fence format head log name token",
     "vstore.Branches": "create delete deleted log rename restore",
     "vstore.Changes": "added changed removed schema",
-    "vstore.Column": "attributes contains dtype encoded kind lengths metadata name shape shapes "
-    "valid",
-    "vstore.ColumnInfo": "companions dtype id kind kind_name mode optional orient shape suffixes",
+    "vstore.Column": "attributes contains dtype encoded info kind lengths metadata name shape "
+    "shapes valid",
+    "vstore.ColumnInfo": (
+        "check companions dtype id kind kind_name mode optional orient rate shape suffixes"
+    ),
     "vstore.ColumnKind": (
-        "companions data_type decode dtype encode flatten format_of is_collection is_measured "
-        "is_plain is_ragged is_told_by_dtype may_be name nothing stored_as"
+        "companions data_type decode describe dtype encode flatten format_of is_collection "
+        "is_measured is_plain is_ragged is_slow is_told_by_dtype is_waveform may_be name nothing "
+        "stored_as validate"
     ),
     "vstore.ColumnSpec": (
         "as_optional attributes codecs dtype fill_value info rows_per_chunk shape with_id"
@@ -61,6 +65,7 @@ MEMBERS = {
         "to_dict url young"
     ),
     "vstore.Group": "array attributes get group items keys path table values",
+    "vstore.ImageInfo": "format height mode width",
     "vstore.KeyIndexer": "get items keys values",
     "vstore.LogEntry": "action commit time",
     "vstore.Merged": "commit conflicts kind unresolved",

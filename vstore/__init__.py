@@ -48,9 +48,11 @@ if TYPE_CHECKING:
         TagDocument,
     )
     from vstore.format.digest import Digest
+    from vstore.format.table.images import ImageInfo
     from vstore.format.table.kinds import ColumnInfo, ColumnKind
     from vstore.format.table.sample_keys import KeyKindName, SampleKey
-    from vstore.format.table.specs import ColumnSpec, bytes_, image, ndarray, text, texts
+    from vstore.format.table.sounds import AudioInfo
+    from vstore.format.table.specs import ColumnSpec, audio, bytes_, image, ndarray, text, texts
     from vstore.format.zarr.metadata import ArrayMetadata
     from vstore.history.commits import Commit
     from vstore.maintenance.fsck.fsck import FsckCursor, FsckOptions
@@ -89,6 +91,7 @@ __all__ = [
     "ArrayMetadata",
     "ArraySummary",
     "AttributeChange",
+    "AudioInfo",
     "Author",
     "BranchDocument",
     "Branches",
@@ -116,6 +119,7 @@ __all__ = [
     "GcOptions",
     "GcReport",
     "Group",
+    "ImageInfo",
     "InvalidInputError",
     "InvalidUrlError",
     "KeyIndexer",
@@ -157,6 +161,7 @@ __all__ = [
     "ValueStatistics",
     "VstoreError",
     "__version__",
+    "audio",
     "bytes_",
     "checkout",
     "create",
@@ -176,6 +181,7 @@ _HOMES = {
     "ArrayMetadata": "vstore.format.zarr.metadata",
     "ArraySummary": "vstore.reading.summary",
     "AttributeChange": "vstore.diffing.attributes",
+    "AudioInfo": "vstore.format.table.sounds",
     "Author": "vstore.format.commit",
     "BranchDocument": "vstore.format.commit",
     "Branches": "vstore.repository.branches",
@@ -203,6 +209,7 @@ _HOMES = {
     "GcOptions": "vstore.maintenance.gc.options",
     "GcReport": "vstore.maintenance.gc.gc_report",
     "Group": "vstore.reading.snapshot",
+    "ImageInfo": "vstore.format.table.images",
     "InvalidInputError": "vstore.errors",
     "InvalidUrlError": "vstore.errors",
     "KeyIndexer": "vstore.reading.key_indexer",
@@ -243,6 +250,7 @@ _HOMES = {
     "Use": "vstore.merging.conflicts",
     "ValueStatistics": "vstore.diffing.statistics",
     "VstoreError": "vstore.errors",
+    "audio": "vstore.format.table.specs",
     "bytes_": "vstore.format.table.specs",
     "texts": "vstore.format.table.specs",
     "checkout": "vstore.repository.opening",

@@ -6,8 +6,10 @@ form that the page demands.
 """
 
 import base64
+import io
 import math
 import re
+import wave
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from itertools import pairwise
@@ -326,6 +328,23 @@ def ragged(elements: Any, column: Json, shapes: Any, live: Any) -> list[NDArray[
     ]
 
 
+def sounds(elements: Any, column: Json, *_: Any) -> list[NDArray[Any]]:
+    """Return the values of WAV files with 16 bits, which those of its tests are."""
+    require(column["dtype"] == "int16", "a data type of sounds")
+    found = []
+    for element in elements:
+        if not element:
+            found.append(np.zeros((0, column["shape"][1] or 0), "int16"))
+            continue
+        with wave.open(io.BytesIO(element)) as file:
+            require(file.getsampwidth() == 2, "16 bits")
+            require(column["shape"][1] in (None, file.getnchannels()), "channels")
+            require(column.get("rate") in (None, file.getframerate()), "a rate")
+            values = np.frombuffer(file.readframes(file.getnframes()), "<i2")
+            found.append(values.reshape(-1, file.getnchannels()))
+    return found
+
+
 KINDS: dict[str, Callable[..., Any]] = {
     "ndarray": lambda elements, *_: elements,
     "ragged": ragged,
@@ -333,4 +352,5 @@ KINDS: dict[str, Callable[..., Any]] = {
     "texts": lambda elements, *_: [parse(each) if each else [] for each in elements],
     "bytes": lambda elements, *_: elements.tolist(),
     "image": lambda elements, *_: elements.tolist(),
+    "audio": sounds,
 }

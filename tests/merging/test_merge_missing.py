@@ -10,6 +10,7 @@ from tests.merging.test_merge_samples import Change, diverge, refused
 from tests.repositories import committed_table, table_of
 from vstore.writing.transaction import Transaction
 
+SOUNDS = [np.full((3, 1), value, "int16") for value in (1, 2)]
 PIXELS = [np.full((2, 3), value, "uint8") for value in (1, 2)]
 
 KINDS: dict[str, tuple[vstore.ColumnSpec, Any, Any]] = {
@@ -22,6 +23,7 @@ KINDS: dict[str, tuple[vstore.ColumnSpec, Any, Any]] = {
     "bytes": (vstore.bytes_(), b"a", b""),
     "ragged": (vstore.ndarray((None, 2), "int8"), [[1, 1]], np.zeros((0, 2), "int8")),
     "image": (vstore.image(), PIXELS[0], PIXELS[1]),
+    "audio": (vstore.audio(rate=8000), SOUNDS[0], SOUNDS[1]),
 }
 
 

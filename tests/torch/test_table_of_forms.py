@@ -19,6 +19,7 @@ GUIDE = Path(__file__).parents[2] / "docs" / "guides" / "training.md"
 RECORD = np.dtype([("a", "int32"), ("b", "float32")])
 RAGGED = vstore.ndarray((None,), "float32"), [np.ones(n, "float32") for n in (2, 2, 1, 3)]
 PHOTOS = vstore.image(), [np.ones((n, 2), "uint8") for n in (2, 2, 1, 3)]
+SOUNDS = vstore.audio(rate=8000), [np.ones((n, 1), "int16") for n in (2, 2, 1, 3)]
 TEXT = vstore.text(), ["a", "b", "cd", "efg"]
 
 
@@ -35,12 +36,15 @@ ROWS: dict[str, tuple[Any, Any, dict[str, Any]]] = {
     "`texts()`": (vstore.texts(), [["a"], ["b", "c"], ["d"], ["e", "f"]], {}),
     "`bytes_()`": (vstore.bytes_(), [b"a", b"", b"b", b"c"], {}),
     "`image()`": (*PHOTOS, {}),
+    "`audio()`": (*SOUNDS, {}),
     "shapes that differ": (*RAGGED, {}),
     'shapes that differ, `ragged="padded"`': (*RAGGED, {"ragged": "padded"}),
     '`image()`, `ragged="padded"`': (*PHOTOS, {"ragged": "padded"}),
+    '`audio()`, `ragged="padded"`': (*SOUNDS, {"ragged": "padded"}),
     'shapes that differ, `ragged="nested"`': (*RAGGED, {"ragged": "nested"}),
     'shapes that differ, `ragged="flat"`': (*RAGGED, {"ragged": "flat"}),
     '`image()`, `ragged="flat"`': (*PHOTOS, {"ragged": "flat"}),
+    '`audio()`, `ragged="flat"`': (*SOUNDS, {"ragged": "flat"}),
     "transformed to one shape": (*RAGGED, {"transforms": {"x": lambda x: x[:1]}}),
     "transformed to shapes that differ": (*RAGGED, {"transforms": {"x": lambda x: x + 1}}),
     'the same, `ragged="list"`': (

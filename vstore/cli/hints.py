@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from vstore.errors import VstoreError
 
 HINTS: Mapping[str, str | None] = {
+    "audio-not-taken": None,
     "blosc-threads": None,
     "branch-deleted": "restore it with `vstore undo {name}`, and try again",
     "branch-not-found": (
@@ -45,6 +46,7 @@ HINTS: Mapping[str, str | None] = {
         "set them in the environment, or give --option NAME=VALUE; `--option anon=true` reads "
         "a public bucket"
     ),
+    "no-files": None,
     "no-guarantee": (
         "see what it does with `vstore doctor {url}`; another server or a newer version of "
         "this one may help"
@@ -65,6 +67,7 @@ HINTS: Mapping[str, str | None] = {
     ),
     "text-in-number-column": None,
     "time-without-zone": None,
+    "undecodable-audio": None,
     "undecodable-image": None,
     "unexpected-keys": "leave --keys out",
     "unsupported-dtype": None,

@@ -46,7 +46,7 @@ class Column:
 
     @property
     def kind(self) -> str:
-        """One of `ndarray`, `ragged`, `text`, `texts`, `bytes` and `image`."""
+        """One of `ndarray`, `ragged`, `text`, `texts`, `bytes`, `image` and `audio`."""
         return self._internals.info.kind_name
 
     @property
@@ -138,9 +138,33 @@ class Column:
     @overload
     def encoded(self, index: SelectOne) -> Any: ...
     def encoded(self, index: Any) -> Any:
-        """Return samples as they are stored: for images the encoded bytes, undecoded."""
+        """Return samples as they are stored: files of images and sounds, undecoded."""
         stored = self._internals.rows.locate(index)
         return read(self._internals.source, (stored,))
+
+    def info(self, index: SelectMany | SelectOne) -> Any:
+        """Return what the files of images or sounds say of themselves, without decoding them.
+
+        One integer gives one `ImageInfo` or `AudioInfo`, anything else a list; None stands for
+        samples that are missing or were given no value.
+
+        Raises:
+            FormatError: a file is damaged.
+            InvalidInputError: the column holds neither images nor sounds.
+        """
+        describe = self._internals.info.kind.describe
+        if describe is None:
+            raise InvalidInputError(
+                f"files of images and sounds say what they are; the column {self.name!r} is "
+                f"{self.kind}",
+                code="no-files",
+                hint="ask a column of `vstore.image()` or `vstore.audio()`",
+                column=self.name,
+            )
+        found = self.encoded(index)
+        if isinstance(found, bytes):
+            return describe(found) if found else None
+        return [describe(each) if each else None for each in found]
 
     def contains(self, text: str) -> NDArray[np.bool_]:
         """Return a mask of the samples whose lists of texts have one; missing samples have none.

@@ -8,7 +8,8 @@ from numpy.typing import NDArray
 
 from vstore.errors import FormatError, InvalidInputError
 from vstore.format.numbers import Ints, Positions, StoredRows
-from vstore.format.table.kinds import ColumnInfo, from_rows
+from vstore.format.table.element_rows import from_rows
+from vstore.format.table.kinds import ColumnInfo
 from vstore.format.table.names import SHAPE_SUFFIX, VALID_SUFFIX
 from vstore.format.table.ragged import set_shapes
 from vstore.format.table.rows import Rows

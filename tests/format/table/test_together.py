@@ -7,7 +7,8 @@ import pytest
 from numpy.typing import NDArray
 
 from vstore.errors import FormatError
-from vstore.format.table.kinds import RAGGED, ColumnInfo, from_rows, to_rows
+from vstore.format.table.element_rows import from_rows, to_rows
+from vstore.format.table.kinds import RAGGED, ColumnInfo
 from vstore.format.table.names import VALID_SUFFIX
 
 Rows = tuple[NDArray[Any], dict[str, NDArray[Any]]]

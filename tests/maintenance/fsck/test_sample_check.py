@@ -9,6 +9,7 @@ import vstore
 from tests.repositories import committed_table
 from vstore import Repository
 from vstore.faces import internals
+from vstore.format.table.wav import wav_file
 
 KINDS: dict[str, tuple[vstore.ColumnSpec, list[Any], str, Any]] = {
     "a shape that does not fit": (
@@ -28,6 +29,12 @@ KINDS: dict[str, tuple[vstore.ColumnSpec, list[Any], str, Any]] = {
         [np.zeros((2, 2), "uint8")] * 3,
         "w",
         np.array([b"no image"], object),
+    ),
+    "half a sound": (
+        vstore.audio(rate=8000),
+        [np.zeros((2, 1), "int16")] * 3,
+        "w",
+        np.array([wav_file(np.zeros((2, 1), "int16"), 8000)[:-1]], object),
     ),
 }
 

@@ -1,12 +1,16 @@
 """Encoded images to arrays and back. Pillow and simplejpeg are imported here alone."""
 
 import io
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
 from vstore.errors import FormatError, InvalidInputError, MissingExtraError
+from vstore.faces import exported_from
 from vstore.format.table.orientation import jpeg_orientation, turned
 
 MAX_PIXELS = 2**28
@@ -20,6 +24,20 @@ _JPEG = b"\xff\xd8\xff"
 _PNG = b"\x89PNG\r\n\x1a\n"
 _ORIENTATION = 0x0112
 _GRAY = 0
+
+
+@exported_from("vstore")
+class ImageInfo(msgspec.Struct, frozen=True):
+    """What the file of an image says of it, without decoding.
+
+    `width` and `height` are those of the stored pixels, before the image is turned; `mode` is
+    what pixels are, in the words of `vstore.image`.
+    """
+
+    format: str
+    width: int
+    height: int
+    mode: str
 
 
 def dtype_of(mode: str | None) -> np.dtype[Any]:
@@ -72,22 +90,48 @@ def _pillow() -> Any:
 
 
 def _decode_any(data: bytes, mode: str | None, *, is_turned: bool) -> NDArray[Any]:
+    with _opened(data) as opened:
+        _check(_info_of(data, opened), mode)
+        kept = opened if mode in (None, "I16", "P", "1", "CMYK") else opened.convert(mode)
+        pixels = np.array(kept, dtype_of(mode))
+        seen = opened.getexif().get(_ORIENTATION, 1) if is_turned else 1
+    return turned(pixels, seen)
+
+
+@contextmanager
+def _opened(data: bytes) -> Iterator[Any]:
+    """Open an image with Pillow, which reads pixels when they are asked for."""
     pillow = _pillow()
     try:
         with pillow.open(io.BytesIO(data), formats=("PNG", "WEBP", "JPEG")) as opened:
-            if opened.width * opened.height > MAX_PIXELS:
-                size = f"{opened.width}x{opened.height}"
-                raise _undecodable(f"{size} pixels are more than {MAX_PIXELS}")
-            own = _mode_of(data, opened.mode)
-            _check_mode(own, mode)
-            kept = opened if mode in (None, "I16", "P", "1", "CMYK") else opened.convert(mode)
-            pixels = np.array(kept, dtype_of(mode))
-            seen = opened.getexif().get(_ORIENTATION, 1) if is_turned else 1
+            yield opened
     except FormatError:
         raise
     except (OSError, SyntaxError, ValueError, pillow.DecompressionBombError) as exc:
         raise _undecodable(exc) from exc
-    return turned(pixels, seen)
+
+
+def image_info(data: bytes) -> ImageInfo:
+    """Return what the file of an image says of it.
+
+    Raises:
+        FormatError: no such file, or its header is damaged.
+        MissingExtraError: Pillow is not installed.
+    """
+    with _opened(data) as opened:
+        return _info_of(data, opened)
+
+
+def _info_of(data: bytes, opened: Any) -> ImageInfo:
+    mode = _mode_of(data, opened.mode)
+    return ImageInfo(image_format(data), opened.width, opened.height, mode)
+
+
+def _check(info: ImageInfo, mode: str | None) -> None:
+    """Raise `FormatError` for an image that a column of a mode does not hold."""
+    if info.width * info.height > MAX_PIXELS:
+        raise _undecodable(f"{info.width}x{info.height} pixels are more than {MAX_PIXELS}")
+    _check_mode(info.mode, mode)
 
 
 def _mode_of(data: bytes, mode: str) -> str:
@@ -118,17 +162,20 @@ def _undecodable(reason: object) -> FormatError:
     return FormatError(f"the image cannot be decoded: {reason}", code="undecodable-image")
 
 
-def encoded_image(data: bytes, mode: str | None, *, name: str) -> bytes:
-    """Return the file of an image as it is, if it can be decoded.
+def encoded_image(data: bytes, mode: str | None, *, check: str, name: str) -> bytes:
+    """Return the file of an image as it is, if it is one that the column holds.
 
     Raises:
-        InvalidInputError: it cannot be, or has pixels that the mode does not take.
+        InvalidInputError: it cannot be decoded, or has pixels that the mode does not take.
     """
     if not (data.startswith((_JPEG, _PNG)) or (data[:4] == b"RIFF" and data[8:12] == b"WEBP")):
         got = f"bytes that begin with {data[:12]!r}" if data else "no bytes"
         raise InvalidInputError(f"the column {name!r} holds JPEG, PNG or WebP images; got {got}")
     try:
-        decode_image(data, mode, is_turned=False)
+        if check == "decode":
+            decode_image(data, mode, is_turned=False)
+        elif check == "header":
+            _check(image_info(data), mode)
     except MissingExtraError:
         return data
     except FormatError as exc:

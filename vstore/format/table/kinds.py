@@ -5,7 +5,7 @@ write its `ColumnKind`, add it to `KINDS`, and write a function in `specs` that 
 column of it. Nothing else compares kinds.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -13,15 +13,13 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from vstore.errors import FormatError, InvalidInputError
+from vstore.errors import InvalidInputError
 from vstore.faces import exported_from
-from vstore.format.missing import is_missing, plain
-from vstore.format.table import images
+from vstore.format.table import images, sounds
 from vstore.format.table.flat import Flat, Parts, Stored, decode_flat
 from vstore.format.table.names import SHAPE_SUFFIX, VALID_SUFFIX
 from vstore.format.table.ragged import decode_ragged, encode_ragged
 from vstore.format.table.texts import decode_texts, encode_texts
-from vstore.format.zarr.conversion import not_optional
 from vstore.format.zarr.dtypes import BYTES as BYTES_TYPE
 from vstore.format.zarr.dtypes import STRING as STRING_TYPE
 from vstore.format.zarr.dtypes import DataType, dtype_from, is_variable_length
@@ -38,6 +36,9 @@ class ColumnInfo(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_d
     Which samples of an `optional` column are there is in `<name>.valid`.
     `mode` says what the pixels of images are, None for gray or colors as they are, and `orient`
     whether images are turned as their files say.
+    Sounds are arrays of `dtype` and of `shape` (None, channels); `rate` is the one of all of them,
+    None where they differ.
+    `check` says what is tried of a file before it is stored.
     """
 
     kind_name: str = msgspec.field(name="kind")
@@ -47,6 +48,8 @@ class ColumnInfo(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_d
     optional: bool = False
     mode: str | None = None
     orient: bool = True
+    rate: int | None = None
+    check: Literal["decode", "header", "none"] = "decode"
 
     def __post_init__(self) -> None:
         if self.kind_name not in KINDS:
@@ -55,6 +58,7 @@ class ColumnInfo(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_d
             raise ValueError(f"the mode of images is one of {', '.join(images.MODES)}")
         if self.dtype is not None and is_variable_length(self.dtype):
             raise ValueError("samples that differ in shape have a data type of fixed width")
+        self.kind.validate(self)
 
     @property
     def kind(self) -> "ColumnKind":
@@ -129,6 +133,9 @@ class ColumnKind:
     companions: tuple[Companion, ...] = ()
     """The arrays that are needed to decode an element."""
 
+    validate: Callable[[ColumnInfo], None] = lambda _: None
+    """Raise `ValueError` where a `ColumnInfo` of the kind contradicts itself."""
+
     dtype: Callable[[ColumnInfo], np.dtype[Any] | None] = lambda _: None
     """Return the data type of samples where it is not that of the stored array."""
 
@@ -144,8 +151,17 @@ class ColumnKind:
     is_measured: bool = False
     """Whether differences of samples are numbers that say something, where dtypes allow."""
 
+    is_slow: bool = False
+    """Whether encoding a sample takes long enough for threads to share the work."""
+
+    is_waveform: bool = False
+    """Whether samples are values over time, shape (frames, channels)."""
+
     format_of: Callable[[bytes], str] | None = None
     """Return which format an element has, where that is shown for a sample, not its values."""
+
+    describe: Callable[[bytes], Any] | None = None
+    """Return what the file that is an element says of itself, or raise `FormatError`."""
 
     stored_as: str = ""
     """What readers who know only Zarr see in the place of samples."""
@@ -190,78 +206,6 @@ class Encoded(bytes):
         return made
 
 
-def to_rows(
-    info: ColumnInfo,
-    samples: Sequence[Any],
-    *,
-    valid: NDArray[np.bool_] | None = None,
-    name: str,
-) -> dict[str, NDArray[Any]]:
-    """Return samples that differ in size as they are stored, by suffix of the array.
-
-    Those that are not `valid` are missing, whatever stands for them.
-
-    Raises:
-        InvalidInputError: a sample of the wrong type, data type or shape.
-    """
-    encode = info.kind.encode
-    there = range(len(samples)) if valid is None else np.flatnonzero(valid).tolist()
-    elements = np.full(len(samples), info.kind.nothing, object)
-    for i in there:
-        if type(samples[i]) is Encoded and samples[i].info == info:
-            elements[i] = bytes(samples[i])
-            continue
-        if is_missing(samples[i], nan=True):
-            raise not_optional(name)
-        elements[i] = encode(info, plain(samples[i]), name)
-    rows: dict[str, NDArray[Any]] = {"": elements}
-    for companion in info.kind.companions:
-        shape = companion.shape(info)
-        made = np.zeros((len(samples), *shape), companion.dtype)
-        own = [companion.of(plain(samples[i])) for i in there]
-        made[slice(None) if valid is None else valid] = np.reshape(own, (len(own), *shape))
-        rows[companion.suffix] = made
-    return rows
-
-
-_MANY = 8
-"""From this many samples on it costs less to decode them together than one by one."""
-
-
-def from_rows(
-    info: ColumnInfo,
-    elements: NDArray[Any],
-    beside: Mapping[str, NDArray[Any]],
-) -> NDArray[Any]:
-    """Return stored elements of variable length as the samples that a reader gets.
-
-    `beside` has the elements of the column's companions by suffix. Samples that are missing
-    are not decoded, and are None. Arrays may share memory, though no element.
-
-    Raises:
-        FormatError: an element is damaged; its number is `at` among the fields.
-    """
-    decode, valid = info.kind.decode, beside.get(VALID_SUFFIX)
-    if decode is None:
-        if valid is not None:
-            elements[~valid] = None
-        return elements
-    samples = np.empty(len(elements), object)
-    if info.kind.flatten is not None and len(elements) >= _MANY:
-        for i, sample in enumerate(info.kind.flatten(info, elements, beside).tolist()):
-            samples[i] = sample
-        return samples
-    parts = [beside[companion.suffix] for companion in info.kind.companions]
-    for i, stored in enumerate(zip(elements, *parts, strict=True)):
-        if valid is None or valid[i]:
-            try:
-                samples[i] = decode(info, *stored)
-            except FormatError as exc:
-                exc.fields["at"] = i
-                raise
-    return samples
-
-
 # Samples of each kind ---------------------------------------------------------------
 
 
@@ -283,7 +227,7 @@ def _bytes(_: ColumnInfo, sample: Any, name: str) -> bytes:
 
 def _image(info: ColumnInfo, sample: Any, name: str) -> bytes:
     if isinstance(sample, (bytes, bytearray, memoryview)):
-        return images.encoded_image(bytes(sample), info.mode, name=name)
+        return images.encoded_image(bytes(sample), info.mode, check=info.check, name=name)
     return images.encode_image(np.asarray(sample), info.mode, name=name)
 
 
@@ -291,6 +235,28 @@ def _pixels(info: ColumnInfo, element: bytes) -> NDArray[Any]:
     if not element:
         return np.zeros((0, 0), images.dtype_of(info.mode))
     return images.decode_image(element, info.mode, is_turned=info.orient)
+
+
+def _validate_sound(info: ColumnInfo) -> None:
+    shape = info.shape or ()
+    if info.dtype not in sounds.DTYPES or len(shape) != 2 or shape[0] is not None:
+        raise ValueError("sounds are arrays of frames and channels")
+    if (shape[1] is not None and shape[1] < 1) or (info.rate is not None and info.rate < 1):
+        raise ValueError("sounds have one channel or more, and a rate of 1 Hz or more")
+
+
+def _sound(info: ColumnInfo, sample: Any, name: str) -> bytes:
+    held = sounds.Held(_ragged_dtype(info), (info.shape or (None, None))[1], info.rate)
+    if isinstance(sample, (bytes, bytearray, memoryview)):
+        return sounds.encoded_audio(bytes(sample), held, check=info.check, name=name)
+    return sounds.encode_audio(np.asarray(sample), held, name=name)
+
+
+def _samples(info: ColumnInfo, element: bytes) -> NDArray[Any]:
+    held = sounds.Held(_ragged_dtype(info), (info.shape or (None, None))[1], info.rate)
+    if not element:
+        return np.zeros((0, held.channels or 0), held.dtype)
+    return sounds.decode_audio(element, held)
 
 
 def _ragged_dtype(info: ColumnInfo) -> np.dtype[Any]:
@@ -342,8 +308,25 @@ IMAGE = ColumnKind(
     decode=_pixels,
     dtype=lambda info: images.dtype_of(info.mode),
     is_ragged=True,
+    is_slow=True,
     format_of=images.image_format,
+    describe=images.image_info,
     stored_as="the files of the images, not decoded",
+)
+
+AUDIO = ColumnKind(
+    name="audio",
+    data_type=BYTES_TYPE,
+    encode=_sound,
+    decode=_samples,
+    validate=_validate_sound,
+    dtype=_ragged_dtype,
+    is_ragged=True,
+    is_slow=True,
+    is_waveform=True,
+    format_of=sounds.describe,
+    describe=sounds.audio_info,
+    stored_as="the files of the sounds, not decoded",
 )
 
 TEXTS = ColumnKind(
@@ -355,7 +338,7 @@ TEXTS = ColumnKind(
     stored_as="the texts of each sample as a JSON array",
 )
 
-KINDS = {kind.name: kind for kind in (NDARRAY, RAGGED, TEXT, TEXTS, BYTES, IMAGE)}
+KINDS = {kind.name: kind for kind in (NDARRAY, RAGGED, TEXT, TEXTS, BYTES, IMAGE, AUDIO)}
 """Every kind by the name that is stored."""
 
 _OF_ELEMENTS = {STRING_TYPE: TEXT, BYTES_TYPE: BYTES}

@@ -8,7 +8,8 @@ from numpy.typing import NDArray
 
 from vstore.errors import InvalidInputError
 from vstore.format.missing import given, is_missing
-from vstore.format.table.kinds import ColumnInfo, Encoded, to_rows
+from vstore.format.table.element_rows import to_rows
+from vstore.format.table.kinds import ColumnInfo, Encoded
 from vstore.format.table.names import VALID_SUFFIX
 from vstore.format.zarr.codec_spec import MAX_CHUNK_NBYTES
 from vstore.format.zarr.conversion import as_elements

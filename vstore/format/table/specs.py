@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Literal, get_args
 
 import msgspec
 import numpy as np
@@ -12,6 +12,7 @@ from vstore.errors import InvalidInputError
 from vstore.faces import exported_from
 from vstore.format.table.images import MODES
 from vstore.format.table.kinds import (
+    AUDIO,
     BYTES,
     IMAGE,
     NDARRAY,
@@ -19,17 +20,20 @@ from vstore.format.table.kinds import (
     TEXT,
     TEXTS,
     ColumnInfo,
-    ColumnKind,
 )
 from vstore.format.table.sample_rows import SampleForm, as_rows, one_sample
+from vstore.format.table.sounds import DTYPES
 from vstore.format.zarr.dtypes import STRING, data_type_of
 from vstore.format.zarr.fill_value import coerce_fill_value, default_fill_value
+
+Check = Literal["decode", "header", "none"]
+"""What is tried of a file before it is stored."""
 
 
 @exported_from("vstore")
 @dataclass(frozen=True, slots=True)
 class ColumnSpec:
-    """What a column is to hold; made by `ndarray`, `text`, `texts`, `bytes_` and `image`.
+    """What a column is to hold; made by `ndarray`, `text`, `bytes_`, `image` and their like.
 
     `codecs` is a preset (`auto`, `fast`, `balanced`, `small`, `none`) or a list of
     Zarr v3 codec documents; `rows_per_chunk` a power of two, chosen by size when None.
@@ -123,7 +127,7 @@ def text(
     attributes: dict[str, Any] | None = None,
 ) -> ColumnSpec:
     """Describe a column of strings."""
-    return _variable(TEXT, codecs, rows_per_chunk, attributes)
+    return _variable(ColumnInfo(TEXT.name), codecs, rows_per_chunk, attributes)
 
 
 @exported_from("vstore")
@@ -138,7 +142,7 @@ def texts(
     A sample is read as a list of `str`, perhaps empty; `column.contains("night")` is a mask of
     the samples whose lists have a string.
     """
-    return _variable(TEXTS, codecs, rows_per_chunk, attributes)
+    return _variable(ColumnInfo(TEXTS.name), codecs, rows_per_chunk, attributes)
 
 
 @exported_from("vstore")
@@ -149,7 +153,7 @@ def bytes_(
     attributes: dict[str, Any] | None = None,
 ) -> ColumnSpec:
     """Describe a column of byte strings."""
-    return _variable(BYTES, codecs, rows_per_chunk, attributes)
+    return _variable(ColumnInfo(BYTES.name), codecs, rows_per_chunk, attributes)
 
 
 @exported_from("vstore")
@@ -157,6 +161,7 @@ def image(
     *,
     mode: str = "auto",
     orient: bool = True,
+    check: Check = "decode",
     rows_per_chunk: int | None = None,
     attributes: dict[str, Any] | None = None,
 ) -> ColumnSpec:
@@ -171,14 +176,78 @@ def image(
             files with others. `L`, `RGB` and `RGBA` make gray or colors of them, `I16` takes
             gray of 16 bits, `P` the ids of a palette, `1` black and white, `CMYK` four inks.
         orient: turn images as their files say that they are to be seen (EXIF), when reading.
+        check: what is tried of a file before it is stored: to decode it, to read its header, which
+            says the size and the mode, or nothing. Only the first finds truncated files.
         rows_per_chunk: a power of two, chosen by size when None.
         attributes: any JSON.
     """
     if mode != "auto" and mode not in MODES:
         raise InvalidInputError(f"the mode of images is auto or one of {', '.join(MODES)}")
-    spec = _variable(IMAGE, "none", rows_per_chunk, attributes)
     own = None if mode == "auto" else mode
-    return replace(spec, info=msgspec.structs.replace(spec.info, mode=own, orient=bool(orient)))
+    info = ColumnInfo(IMAGE.name, mode=own, orient=bool(orient), check=_checked(check))
+    return _variable(info, "none", rows_per_chunk, attributes)
+
+
+@exported_from("vstore")
+def audio(
+    *,
+    channels: int | None = None,
+    dtype: Literal["int16", "int32", "float32", "float64"] = "int16",
+    rate: int | None = None,
+    check: Check = "decode",
+    rows_per_chunk: int | None = None,
+    attributes: dict[str, Any] | None = None,
+) -> ColumnSpec:
+    """Describe a column of sounds, kept as their WAV, FLAC, Ogg, MP3 or AIFF files.
+
+    They are read as arrays of shape (frames, channels). WAV files of plain numbers need no other
+    library; the other formats need the extra `audio`.
+
+    Integers of fewer bits than the data type has fill its upper bits, and floats are from -1 to 1.
+    A file is refused where the data type would lose bits: `int16` takes up to 16 bits, `int32` up
+    to 32, `float32` up to 24 and floats of 32 bits, `float64` all. What was compressed with loss
+    (Ogg, MP3) needs floats.
+
+    Args:
+        channels: how many all sounds have; None where they differ.
+        dtype: the data type of values.
+        rate: the frames of a second that all sounds have; None where they differ. With a rate,
+            samples can be given as arrays, and are stored as WAV without loss.
+        check: what is tried of a file before it is stored: to decode it, to read its header, or
+            nothing. Only the first finds truncated files.
+        rows_per_chunk: a power of two, chosen by size when None.
+        attributes: any JSON.
+
+    >>> audio(channels=2).info.shape
+    (None, 2)
+    """
+    made = as_storable(dtype)
+    if made.name not in DTYPES:
+        raise InvalidInputError(f"sounds have one of the data types {', '.join(DTYPES)}")
+    shape = (None, _count("channels", channels))
+    info = ColumnInfo(
+        AUDIO.name,
+        dtype=made.name,
+        shape=shape,
+        rate=_count("rate", rate),
+        check=_checked(check),
+    )
+    return _variable(info, "none", rows_per_chunk, attributes)
+
+
+def _count(name: str, value: Any) -> int | None:
+    if value is None:
+        return None
+    if not isinstance(value, (int, np.integer)) or isinstance(value, bool) or value < 1:
+        raise InvalidInputError(f"{name} is None or a number of 1 or more, not {value!r}")
+    return int(value)
+
+
+def _checked(check: Any) -> Check:
+    if check not in get_args(Check):
+        raise InvalidInputError(f"check is one of {', '.join(get_args(Check))}, not {check!r}")
+    known: Check = check
+    return known
 
 
 def _list_of_texts(
@@ -195,15 +264,13 @@ def _list_of_texts(
             hint="describe the column with `vstore.texts()`, or give strings a length, as in "
             "`vstore.ndarray((None, 2), 'U30')`",
         )
-    return _variable(TEXTS, codecs, rows_per_chunk, attributes)
+    return _variable(ColumnInfo(TEXTS.name), codecs, rows_per_chunk, attributes)
 
 
 def _variable(
-    kind: ColumnKind, codecs: Any, rows_per_chunk: int | None, attributes: dict[str, Any] | None
+    info: ColumnInfo, codecs: Any, rows_per_chunk: int | None, attributes: dict[str, Any] | None
 ) -> ColumnSpec:
-    return ColumnSpec(
-        ColumnInfo(kind.name), np.dtype(object), (), None, codecs, rows_per_chunk, attributes
-    )
+    return ColumnSpec(info, np.dtype(object), (), None, codecs, rows_per_chunk, attributes)
 
 
 def as_storable(dtype: DTypeLike) -> np.dtype[Any]:

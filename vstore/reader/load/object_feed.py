@@ -9,8 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vstore.format.numbers import Ints, StoredRows
+from vstore.format.table.element_rows import from_rows
 from vstore.format.table.flat import Flat, Parts
-from vstore.format.table.kinds import ColumnInfo, from_rows
+from vstore.format.table.kinds import ColumnInfo
 from vstore.format.table.names import VALID_SUFFIX
 from vstore.reader.load.chunks import OBJECT_NBYTES, SampleChunks
 from vstore.reader.load.feeds import ABSENT, Feed, Part, Spread
