@@ -1,6 +1,7 @@
-"""Doctests of what a face exports are collected in the module that defines it."""
+"""Doctests are collected where they are defined; the garbage collector has little to do."""
 
 import doctest
+import gc
 import inspect
 from types import ModuleType
 from typing import Any
@@ -20,3 +21,9 @@ def _is_defined_in(self: doctest.DocTestFinder, module: ModuleType | None, value
 
 
 doctest.DocTestFinder._from_module = _is_defined_in  # type: ignore[attr-defined]  # noqa: SLF001
+
+
+def pytest_collection_finish() -> None:
+    """Spare the garbage collector, and forked children, what stays until the end anyway."""
+    gc.collect()
+    gc.freeze()

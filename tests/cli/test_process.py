@@ -4,7 +4,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 import tomllib
 from collections.abc import Sequence
 from importlib.metadata import EntryPoint
@@ -14,6 +13,7 @@ import numpy as np
 import pytest
 
 import vstore
+from tests.patience import PATIENCE_SECONDS, wait_until
 from vstore.cli import main
 
 VSTORE = [sys.executable, "-m", "vstore"]
@@ -38,7 +38,7 @@ def start(arguments: Sequence[str], folder: Path) -> subprocess.Popen[str]:
 
 def run(arguments: Sequence[str], folder: Path) -> tuple[int, str, str]:
     process = start(arguments, folder)
-    out, err = process.communicate(timeout=60)
+    out, err = process.communicate(timeout=PATIENCE_SECONDS)
     return process.returncode, out, err
 
 
@@ -79,10 +79,7 @@ def packs(repo: Path) -> set[Path]:
 
 
 def wait_for_more(repo: Path, than: set[Path]) -> None:
-    deadline = time.monotonic() + 60
-    while packs(repo) == than:
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
+    wait_until(lambda: packs(repo) != than)
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="signals are another thing there")
@@ -96,7 +93,7 @@ def test_a_stopped_import_leaves_the_branch_as_it_was(tmp_path: Path, stop: sign
     process = start(["import", "repo", str(large_file(tmp_path)), "-t", "large"], tmp_path)
     wait_for_more(tmp_path / "repo", old)
     process.send_signal(stop)
-    out, err = process.communicate(timeout=60)
+    out, err = process.communicate(timeout=PATIENCE_SECONDS)
     assert out == ""
     assert repo.branches["main"] == before
     if stop != signal.SIGKILL:

@@ -12,6 +12,7 @@ from typing import Any, cast
 import numpy as np
 
 import vstore
+from tests.patience import PATIENCE_SECONDS, wait_until
 from tests.repositories import DELAY_SECONDS
 from vstore.reader import Reader
 from vstore.storage.counting import CountingStore
@@ -64,7 +65,7 @@ class Stalling:
 
     def get_range(self, key: Key, start: int, nbytes: int) -> Data:
         if nbytes > 20_000:
-            assert self._tickets.acquire(timeout=60)
+            assert self._tickets.acquire(timeout=PATIENCE_SECONDS)
         return self.inner.get_range(key, start, nbytes)
 
     def answer(self, requests: int) -> None:
@@ -102,15 +103,8 @@ def test_small_windows_are_loaded_far_ahead_from_the_first_batch_on() -> None:
     reader = Reader(table, ["image"], batch_size=64, window=64)
     batches = iter(reader)
     next(batches)
-    assert reader.statistics.chunks_loaded == 64
+    wait_until(lambda: reader.statistics.chunks_loaded == 64)
     del batches
-
-
-def wait_until(is_so: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 60
-    while not is_so():
-        assert time.monotonic() < deadline
-        time.sleep(0.001)
 
 
 def test_larger_windows_get_larger_blocks_each_with_one_request() -> None:
@@ -137,11 +131,16 @@ def test_a_slow_consumer_holds_loading_back() -> None:
     )
     batches = iter(reader)
     next(batches)
-    time.sleep(0.2)
-    before = reader.statistics.chunks_loaded
-    time.sleep(0.2)
-    assert reader.statistics.chunks_loaded == before < 16_384 // 64
+    wait_until(lambda: is_at_rest(lambda: reader.statistics.chunks_loaded))
+    assert reader.statistics.chunks_loaded < 16_384 // 64
     del batches
+
+
+def is_at_rest(count: Callable[[], int]) -> bool:
+    """Return whether a count stays what it is for a while."""
+    before = count()
+    time.sleep(0.2)
+    return count() == before
 
 
 INTERRUPTED = """
@@ -155,7 +154,7 @@ try:
             print("running", flush=True)
 except KeyboardInterrupt:
     del batch
-deadline = time.monotonic() + 10  # one that was interrupted while it started ends by itself
+deadline = time.monotonic() + 60  # one that was interrupted while it started ends by itself
 while True:
     names = [t.name for t in threading.enumerate() if t.name.startswith("vstore-")]
     if not names or time.monotonic() > deadline:
@@ -178,7 +177,7 @@ def test_an_interrupt_ends_the_threads_at_once(tmp_path: Path) -> None:
     process.send_signal(signal.SIGINT)
     output = process.stdout.read()
     process.stdout.close()
-    assert process.wait(timeout=30) == 0
+    assert process.wait(timeout=PATIENCE_SECONDS) == 0
     assert output.endswith("left: []\n")
 
 

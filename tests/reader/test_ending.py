@@ -14,13 +14,14 @@ import numpy as np
 import pytest
 
 import vstore
+from tests.patience import PATIENCE_SECONDS, NewThreads
 from vstore.faces import internals
 from vstore.reader import Mixture, Reader
 
 
-def own_threads() -> list[str]:
-    prefixes = ("vstore-load", "vstore-take")
-    return [t.name for t in threading.enumerate() if t.name.startswith(prefixes)]
+@pytest.fixture
+def threads() -> NewThreads:
+    return NewThreads()
 
 
 def open_files() -> set[str]:
@@ -97,12 +98,14 @@ def prefetch(reader: Reader) -> None:
     [read_on, break_off, fail, drop, collect, never_begin, close_in_another_thread, prefetch],
 )
 @pytest.mark.parametrize("kind", ["one", "mixture"])
-def test_nothing_is_left(rows: Any, tmp_path: Path, kind: str, end: Any) -> None:
+def test_nothing_is_left(
+    rows: Any, tmp_path: Path, threads: NewThreads, kind: str, end: Any
+) -> None:
     data = rows if kind == "one" else Mixture([rows, rows], [1, 2])
     before = open_files()
     reader = Reader(data, batch_size=32, shuffle=True, window=256, cache_dir=tmp_path / "cache")
     end(reader)
-    assert own_threads() == []
+    assert threads.left() == []
     assert sum(len(batch["x"]) for batch in reader) in (2048, 4096)
     del reader
     gc.collect()
@@ -138,7 +141,7 @@ def test_a_program_may_end_in_the_middle_of_an_epoch(
 
 
 def test_an_error_in_loading_ends_threads_and_the_next_epoch_works(
-    rows: Any, tmp_path: Path
+    rows: Any, tmp_path: Path, threads: NewThreads
 ) -> None:
     packs = sorted((tmp_path / "repo" / "packs").rglob("*/*"))
     reader = Reader(rows, batch_size=32, shuffle=True, window=128)
@@ -146,7 +149,7 @@ def test_an_error_in_loading_ends_threads_and_the_next_epoch_works(
     for _ in range(2):
         with pytest.raises(vstore.VstoreError, match="missing"):
             list(reader)
-        assert own_threads() == []
+        assert threads.left() == []
     for pack in aside:
         pack.rename(pack.with_suffix(""))
     assert sum(len(batch["x"]) for batch in reader) == 2048
@@ -168,7 +171,7 @@ def stalled(rows: Any) -> Iterator[Any]:
         def get_range(self, *request: Any) -> Any:
             asked[0] += 1
             if asked[0] > 12:
-                go_on.wait(60)
+                go_on.wait(PATIENCE_SECONDS)
             return inner.get_range(*request)
 
     store: Any = Stalling()
@@ -177,7 +180,7 @@ def stalled(rows: Any) -> Iterator[Any]:
 
 
 def test_leaving_while_a_store_stalls_waits_for_no_more_than_what_is_under_way(
-    stalled: Any,
+    stalled: Any, threads: NewThreads
 ) -> None:
     table, go_on = stalled
     batches = iter(Reader(table, batch_size=32, window=64, requests=4, threads=1))
@@ -185,6 +188,6 @@ def test_leaving_while_a_store_stalls_waits_for_no_more_than_what_is_under_way(
     closing = threading.Thread(target=batches.close)  # type: ignore[attr-defined]
     closing.start()
     go_on.set()
-    closing.join(60)
+    closing.join(PATIENCE_SECONDS)
     assert not closing.is_alive()
-    assert own_threads() == []
+    assert threads.left() == []

@@ -2,7 +2,6 @@
 
 import json
 import pickle
-import threading
 from collections.abc import Iterator
 from contextlib import closing
 from itertools import islice
@@ -13,21 +12,19 @@ import numpy as np
 import pytest
 
 import vstore
+from tests.patience import NewThreads
 from vstore.reader import Reader
 from vstore.storage.counting import CountingStore
 
 SAMPLES = 300
 
 
-def own_threads() -> list[threading.Thread]:
-    prefixes = ("vstore-load", "vstore-take")
-    return [thread for thread in threading.enumerate() if thread.name.startswith(prefixes)]
-
-
 @pytest.fixture(autouse=True)
-def no_thread_stays() -> Iterator[None]:
-    yield
-    assert not own_threads()
+def threads() -> Iterator[NewThreads]:
+    """What the test began; none of it stays."""
+    new = NewThreads()
+    yield new
+    assert new.left() == []
 
 
 def labels(batches: Any) -> list[list[int]]:
@@ -260,11 +257,11 @@ def test_transformed_photographs_of_one_size_are_stacked(table: vstore.Table) ->
     assert next(iter(reader))["photo"].shape == (6, 3, 4)
 
 
-def test_leaving_early_stops_all_threads(table: vstore.Table) -> None:
+def test_leaving_early_stops_all_threads(table: vstore.Table, threads: NewThreads) -> None:
     reader = Reader(table, batch_size=4, shuffle=True, window=32)
     for _ in reader:
         break
-    assert not own_threads()
+    assert threads.left() == []
 
     def fail() -> None:
         for _ in reader:
@@ -295,7 +292,7 @@ def test_a_reader_pickles_without_what_is_open(table: vstore.Table) -> None:
 
 
 def test_damage_is_reported_and_the_next_epoch_works_once_mended(
-    repo: vstore.Repository, tmp_path: Path
+    repo: vstore.Repository, tmp_path: Path, threads: NewThreads
 ) -> None:
     reader = Reader(repo.checkout("main")["train"], ["image"], batch_size=16, shuffle=True)
     packs = sorted((tmp_path / "repo" / "packs").rglob("*/*"))
@@ -305,7 +302,7 @@ def test_damage_is_reported_and_the_next_epoch_works_once_mended(
         pack.write_bytes(bytes(byte ^ 255 for byte in data))
     with pytest.raises(vstore.CorruptionError, match="damaged"):
         list(reader)
-    assert not own_threads()
+    assert threads.left() == []
     for pack, data in zip(packs, healthy, strict=True):
         pack.write_bytes(data)
     assert sum(len(batch["image"]) for batch in reader) == SAMPLES

@@ -3,6 +3,7 @@
 import threading
 from typing import Any
 
+from tests.patience import PATIENCE_SECONDS
 from vstore.reader.load.loading import Loader, Request, StoppedError
 
 
@@ -13,13 +14,13 @@ def test_nobody_waits_for_a_load_that_was_called_off() -> None:
     class Slow:
         def locate(self, numbers: Any) -> list[Any]:
             busy.set()
-            go_on.wait(10)
+            go_on.wait(PATIENCE_SECONDS)
             return []
 
     slow = Request(Slow(), [0], [lambda load: None])  # type: ignore[arg-type]
     first = loader.submit([slow])
     second = loader.submit([slow])
-    busy.wait(10)
+    busy.wait(PATIENCE_SECONDS)
     ended: list[BaseException] = []
 
     def wait() -> None:
@@ -33,8 +34,8 @@ def test_nobody_waits_for_a_load_that_was_called_off() -> None:
     closing = threading.Thread(target=loader.close)
     closing.start()
     go_on.set()
-    closing.join(10)
-    waiting.join(10)
+    closing.join(PATIENCE_SECONDS)
+    waiting.join(PATIENCE_SECONDS)
     assert not waiting.is_alive()
     assert ended
     assert not first.is_good

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 import vstore
 from tests.broken_images import taken_unseen
+from tests.patience import PATIENCE_SECONDS, NewThreads, wait_until
 from vstore.reader import Mixture, Reader
 
 SAMPLES = 120
@@ -339,31 +340,33 @@ def test_what_is_changed_in_place_is_changed_once(table: Any) -> None:
 
 
 def test_one_costly_batch_is_divided_among_threads(table: Any) -> None:
-    threads: set[int] = set()
+    threads, caller = set[int](), threading.get_ident()
 
     def slow(i: int) -> int:
         threads.add(threading.get_ident())
         time.sleep(0.005)
+        if i >= SAMPLES // 2:
+            wait_until(lambda: len(threads - {caller}) == 4)
         return i
 
     batch = next(iter(Reader(table, ["i"], batch_size=SAMPLES, transforms={"i": slow}, threads=4)))
     assert batch["i"].tolist() == list(range(SAMPLES))
-    assert len(threads - {threading.get_ident()}) == 4
+    assert len(threads - {caller}) == 4
 
 
 def test_batches_do_not_wait_for_many_other_costly_ones(table: Any) -> None:
-    done: list[int] = []
+    tickets = threading.Semaphore(40)
 
     def slow(i: int) -> int:
         time.sleep(0.005)
-        done.append(int(i))
+        assert tickets.acquire(timeout=PATIENCE_SECONDS), "it waits for more samples than it needs"
         return i
 
     batches = iter(Reader(table, ["i"], batch_size=10, transforms={"i": slow}, threads=2))
     next(batches)
-    assert len(done) <= 40
+    tickets.release(30)
     next(batches)
-    assert len(done) <= 70
+    tickets.release(SAMPLES)
     assert sum(1 for _ in batches) == 10
 
 
@@ -373,17 +376,21 @@ def test_batches_do_not_wait_for_many_other_costly_ones(table: Any) -> None:
 def test_leaving_the_loop_waits_for_one_sample_at_most(
     table: Any, quick: int, seconds: float
 ) -> None:
+    begun: list[int] = []
+    new = NewThreads()
+
     def slow(i: int) -> int:
+        begun.append(int(i))
         time.sleep(seconds if i >= quick else 0)
         return i
 
     batches: Any = iter(Reader(table, ["i"], batch_size=30, transforms={"i": slow}, threads=1))
     next(batches)
-    time.sleep(0.05)
-    started = time.perf_counter()
+    wait_until(lambda: len(begun) > 30)
+    before = len(begun)
     batches.close()
-    assert time.perf_counter() - started < 0.4
-    assert not [t for t in threading.enumerate() if t.name.startswith("vstore-transform")]
+    assert len(begun) <= before + 2  # one may have begun just now, and one before it was told
+    assert new.left() == []
 
 
 @pytest.mark.parametrize("threads", [1, 4])

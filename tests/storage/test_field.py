@@ -101,7 +101,7 @@ def test_a_silent_server_ends_in_the_seconds_that_were_set(silent: str, engine: 
     began = time.monotonic()
     with pytest.raises(StorageError):
         store.get(Key("refs/branches/main.json"))
-    assert time.monotonic() - began < 15
+    assert time.monotonic() - began < 60
 
 
 @pytest.mark.parametrize("value", [0, -1, True, "soon", None])

@@ -8,9 +8,11 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from tests.patience import PATIENCE_SECONDS
 from vstore.errors import (
     InvalidInputError,
     NotFoundError,
@@ -227,18 +229,28 @@ def test_the_folders_above_an_object_are_flushed_once_in_a_process_unless_they_a
     assert put("3") == [".", "packs", "packs/ab"]
 
 
-def _create(root: Path, number: int, start: float) -> list[int]:
+MEETING: list[Any] = []
+"""Where the processes of a pool meet: set in each of them."""
+
+
+def _meet_at(barrier: Any) -> None:
+    MEETING[:] = [barrier]
+
+
+def _create(root: Path, number: int) -> list[int]:
     store = LocalStore(root)
-    time.sleep(max(0.0, start - time.time()))
+    MEETING[0].wait(PATIENCE_SECONDS)
     return [
         turn for turn in range(ROUNDS) if store.put_if_absent(Key(f"refs/{turn}"), b"%d" % number)
     ]
 
 
 def test_one_of_several_processes_creates(tmp_path: Path) -> None:
-    with multiprocessing.get_context("spawn").Pool(PROCESSES) as pool:
-        start = time.time() + 1.5
-        wins = pool.starmap(_create, [(tmp_path / "repo", n, start) for n in range(PROCESSES)])
+    context = multiprocessing.get_context("spawn")
+    barrier = context.Barrier(PROCESSES)
+    with context.Pool(PROCESSES, _meet_at, [barrier]) as pool:
+        roots = [(tmp_path / "repo", number) for number in range(PROCESSES)]
+        wins = pool.starmap(_create, roots, chunksize=1)
     assert sorted(turn for won in wins for turn in won) == list(range(ROUNDS))
     store = LocalStore(tmp_path / "repo")
     for number, won in enumerate(wins):

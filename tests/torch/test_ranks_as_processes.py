@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 import vstore
+from tests.patience import PATIENCE_SECONDS
 
 torch = pytest.importorskip("torch")
 
@@ -57,7 +58,7 @@ def run(dataset: Any, workers: int | None, context: str) -> list[dict[int, list[
     results = {}
     for turn in turns:
         turn.set()
-        rank, epochs = found.get(timeout=60)
+        rank, epochs = found.get(timeout=PATIENCE_SECONDS)
         results[rank] = epochs
     for each in ranks:
         each.join()

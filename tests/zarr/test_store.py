@@ -3,7 +3,6 @@
 import pickle
 import subprocess
 import sys
-import time
 from typing import Any
 
 import numpy as np
@@ -17,6 +16,7 @@ from zarr.core.buffer import cpu, default_buffer_prototype
 from zarr.core.sync import sync
 
 import vstore
+from tests.patience import wait_until
 from tests.zarr import repositories
 from tests.zarr.repositories import begin, in_memory
 from vstore import Repository
@@ -477,11 +477,11 @@ def test_packs_are_stored_while_a_transaction_goes_on() -> None:
             tx.store, name="a", shape=shape, dtype="uint8", chunks=chunks, compressors=None
         )
         array[:] = noise
-        for _ in range(60):
-            if list(repository.store.list_prefix("packs/")):
-                break
-            time.sleep(0.1)
+
+        def is_stored() -> bool:
             array[0] = noise[0]
-        assert list(repository.store.list_prefix("packs/"))
+            return any(repository.store.list_prefix("packs/"))
+
+        wait_until(is_stored)
     found: Any = repository.checkout("main")["a"]
     assert (found[:] == noise).all()

@@ -12,7 +12,7 @@ from tests.maintenance.stores import age, contents, pass_grace
 from vstore import CorruptionError, Repository, StorageError
 from vstore.history import deletion_records, refs
 from vstore.maintenance.fsck.fsck import FsckOptions, fsck
-from vstore.maintenance.gc import pending_list
+from vstore.maintenance.gc import pending_list, roots
 from vstore.maintenance.gc.collecting import collect
 from vstore.maintenance.gc.options import GcOptions
 from vstore.storage import LocalStore
@@ -85,6 +85,12 @@ LIES = {
     "parts are hidden": without("index/"),
     "nothing is listed": without(""),
 }
+
+
+@pytest.fixture(autouse=True)
+def no_pause(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Do not wait before listing again: the lies of this store last."""
+    monkeypatch.setattr(roots, "_PAUSE_SECONDS", 0.0)
 
 
 @pytest.mark.parametrize("lie", LIES)

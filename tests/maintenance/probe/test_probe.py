@@ -58,12 +58,15 @@ class LooksThenWrites(Faulty):
 
     def __init__(self) -> None:
         super().__init__()
-        self._pause = threading.Event()
+        self._looked = threading.Barrier(2)
 
     def put_if_absent(self, key: Key, data: bytes) -> Version | None:
         if any(info.key == key for info in self.list_prefix(key)):
             return None
-        self._pause.wait(0.02)
+        try:
+            self._looked.wait(0.1)  # for another one that looks before this one writes
+        except threading.BrokenBarrierError:
+            self._looked.reset()
         self.put(key, data)
         return super().get_versioned(key)[1]
 

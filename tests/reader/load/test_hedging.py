@@ -1,18 +1,22 @@
 """A request that stalls is sent a second time: once, counted, and seldom."""
 
 import threading
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 import pytest
 
 import vstore
+from tests.patience import PATIENCE_SECONDS, NewThreads, wait_until
 from vstore.reader import Reader
 from vstore.reader.load.hedging import HedgedStore, Meter
 from vstore.storage.memory import MemoryStore
 from vstore.storage.store import Data, Key, ObjectStore
 
 KEY, OTHER = Key("packs/a"), Key("packs/b")
+STALLING: list["Stalling"] = []
+"""The stores that the running test made."""
 
 
 class Stalling:
@@ -27,6 +31,7 @@ class Stalling:
         self.go_on = threading.Event()
         self.ranges: list[tuple[str, int, int]] = []
         self._lock = threading.Lock()
+        STALLING.append(self)
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self.inner, name)
@@ -36,7 +41,7 @@ class Stalling:
             number = len(self.ranges)
             self.ranges.append((key, start, nbytes))
         if number in self.stalled:
-            assert self.go_on.wait(60)
+            self.go_on.wait(PATIENCE_SECONDS)
             if self.fails:
                 raise vstore.StorageError("the connection was reset")
         return self.inner.get_range(key, start, nbytes)
@@ -57,6 +62,22 @@ def hedged(stalled: Any, *, fails: bool = False) -> tuple[Stalling, HedgedStore]
     return store, HedgedStore(store, Meter())
 
 
+@pytest.fixture(autouse=True)
+def go_on() -> Iterator[None]:
+    """Let nothing stall any more when a test is over, however it ended."""
+    yield
+    while STALLING:
+        STALLING.pop().go_on.set()
+
+
+def go_on_after(store: Stalling, requests: int) -> None:
+    """Let a store go on once it was asked for so many ranges."""
+    try:
+        wait_until(lambda: len(store.ranges) >= requests)
+    finally:
+        store.go_on.set()
+
+
 def test_a_stalled_request_is_sent_again() -> None:
     store, reading = hedged({10})
     reading.meter.requests = MANY
@@ -71,9 +92,11 @@ def test_the_second_answer_counts_where_the_first_is_an_error() -> None:
     store, reading = hedged({9, 10}, fails=True)
     for i in range(9):
         reading.get_range(KEY, i, 1)
-    threading.Timer(0.6, store.go_on.set).start()
+    waiting = threading.Thread(target=go_on_after, args=[store, 11])
+    waiting.start()
     with pytest.raises(vstore.StorageError, match="reset"):
         reading.get_range(KEY, 9, 1)
+    waiting.join()
     assert reading.get_range(KEY, 9, 1) == b"\t"
 
 
@@ -88,9 +111,7 @@ def test_few_requests_are_sent_again_however_many_stall() -> None:
     ]
     for thread in threads:
         thread.start()
-    while len(store.ranges) < 8 + 12 + 1:
-        store.go_on.wait(0.01)
-    store.go_on.set()
+    go_on_after(store, 8 + 12 + 1)
     for thread in threads:
         thread.join()
     assert answers == [b"\x07"] * 12
@@ -108,10 +129,10 @@ def test_errors_pass_and_local_stores_are_left_alone(tmp_path: Any) -> None:
         spec = {"x": vstore.ndarray((), "int64", rows_per_chunk=8)}
         tx.create_table("t", spec).extend({"x": np.arange(400)})
     reader = Reader(repo.checkout("main")["t"], batch_size=8)
-    before = set(threading.enumerate())
+    asking = NewThreads("vstore-ask")
     for batch in reader:
         assert len(batch["x"]) == 8
-        assert not [t for t in set(threading.enumerate()) - before if t.name == "vstore-ask"]
+        assert asking.running() == []
     assert reader.statistics.requests >= 50
     assert reader.statistics.nbytes > 0
     assert reader.statistics.hedged == 0

@@ -3,10 +3,10 @@
 import subprocess
 import sys
 import threading
-import time
 import weakref
 from typing import Any
 
+from tests.patience import NewThreads, wait_until
 from vstore.reader.load.workers import Workers
 
 
@@ -20,7 +20,7 @@ def test_tasks_run_in_order_and_to_the_end() -> None:
 
 
 def test_no_more_threads_than_allowed_and_none_afterwards() -> None:
-    before = set(threading.enumerate())
+    new = NewThreads("some")
     seen: set[str] = set()
     workers = Workers(3, name="some")
     for i in range(50):
@@ -28,15 +28,15 @@ def test_no_more_threads_than_allowed_and_none_afterwards() -> None:
     workers.close()
     workers.close()
     assert seen <= {"some_0", "some_1", "some_2"}
-    assert set(threading.enumerate()) == before
+    assert new.left() == []
 
 
 def test_what_is_forgotten_stops_by_itself() -> None:
-    before = set(threading.enumerate())
+    new = NewThreads("forgotten")
     workers = Workers(2, name="forgotten")
     workers.submit(print, "")
     del workers
-    assert set(threading.enumerate()) == before
+    assert new.left() == []
 
 
 def test_what_is_submitted_too_late_is_not_kept() -> None:
@@ -58,8 +58,7 @@ def test_what_is_submitted_too_late_is_not_kept() -> None:
     begun.wait()
     closing = threading.Thread(target=workers.close)
     closing.start()
-    while not workers._tasks.qsize():  # the order to stop
-        time.sleep(0.001)
+    wait_until(workers._tasks.qsize)  # the order to stop
     workers._is_closed = False  # as if it had been looked at just before
     go_on.set()
     closing.join()
@@ -67,12 +66,10 @@ def test_what_is_submitted_too_late_is_not_kept() -> None:
 
 
 def test_a_task_may_close_what_runs_it() -> None:
-    before = set(threading.enumerate())
+    new = NewThreads("own")
     workers = Workers(2, name="own")
     workers.submit(lambda _: workers.close(), None)
-    for thread in list(workers._threads):
-        thread.join(timeout=60)
-    assert set(threading.enumerate()) == before
+    assert new.left() == []
 
 
 def test_the_interpreter_ends_though_nobody_closed() -> None:
