@@ -23,6 +23,7 @@ PAGES = [
     "docs/guides/serverless.md",
     "docs/guides/training.md",
     "docs/guides/versioning.md",
+    "docs/guides/viewing.md",
     "docs/index.md",
     "docs/quickstart.md",
 ]

@@ -46,8 +46,9 @@ MEMBERS = {
     "vstore.DeadSpace": "mostly_dead nbytes packs",
     "vstore.DeletedDocument": "branch format ref tag time",
     "vstore.Diff": (
-        "arrays at attributes each_table groups lines moved nodes tables to_arrow to_dict"
+        "arrays at attributes each_table groups lines moved nodes show tables to_arrow to_dict"
     ),
+    "vstore.DiffPreview": "",
     "vstore.Fork": "array group store table",
     "vstore.FsckCursor": (
         "after bad_chunks chunks from_json nbytes options packs problems to_json version"
@@ -71,6 +72,7 @@ MEMBERS = {
     "vstore.Merged": "commit conflicts kind unresolved",
     "vstore.Moments": "count maximum mean minimum std",
     "vstore.NodeChange": "attributes is_array is_table new new_path old old_path path",
+    "vstore.Preview": "",
     "vstore.ProbeCheck": "detail name outcome to_dict",
     "vstore.ProbeReport": "checks reasons to_dict url verdict",
     "vstore.ProgressStep": "done nbytes phase total",
@@ -81,13 +83,14 @@ MEMBERS = {
         "transaction undo url"
     ),
     "vstore.RepositoryDocument": "created default_branch features format id",
+    "vstore.SamplePair": "columns key new old status",
     "vstore.Snapshot": (
         "array attributes commit get group items keys store summary table tables url values"
     ),
     "vstore.Summary": "arrays author commit message stored_nbytes tables time to_dict url",
     "vstore.Table": (
-        "attributes columns get has_key items key_kind keys loc metadata path position "
-        "positions sample_keys values"
+        "attributes columns get has_key head items key_kind keys loc metadata path position "
+        "positions sample_keys show values"
     ),
     "vstore.TableDiff": (
         "added added_columns attributes changed columns removed removed_columns "

@@ -18,7 +18,9 @@ if TYPE_CHECKING:
     from vstore.diffing.array_diff import ArrayDiff
     from vstore.diffing.attributes import AttributeChange
     from vstore.diffing.diff import Diff
+    from vstore.diffing.diff_preview import DiffPreview
     from vstore.diffing.nodes import NodeChange
+    from vstore.diffing.pairs import SamplePair
     from vstore.diffing.statistics import Moments, ValueStatistics
     from vstore.diffing.table_diff import TableDiff
     from vstore.errors import (
@@ -66,6 +68,7 @@ if TYPE_CHECKING:
     from vstore.reading.array import Array
     from vstore.reading.column import Column
     from vstore.reading.key_indexer import KeyIndexer
+    from vstore.reading.preview import Preview
     from vstore.reading.snapshot import Group, Snapshot
     from vstore.reading.summary import ArraySummary, Summary, TableSummary
     from vstore.reading.table import Table
@@ -108,6 +111,7 @@ __all__ = [
     "DeadSpace",
     "DeletedDocument",
     "Diff",
+    "DiffPreview",
     "Digest",
     "Fork",
     "FormatError",
@@ -131,6 +135,7 @@ __all__ = [
     "NodeChange",
     "NotFoundError",
     "OutOfBoundsError",
+    "Preview",
     "ProbeCheck",
     "ProbeReport",
     "Progress",
@@ -141,6 +146,7 @@ __all__ = [
     "RepositoryDocument",
     "Resolution",
     "SampleKey",
+    "SamplePair",
     "Snapshot",
     "StorageError",
     "Summary",
@@ -198,6 +204,7 @@ _HOMES = {
     "DeadSpace": "vstore.maintenance.gc.gc_report",
     "DeletedDocument": "vstore.format.commit",
     "Diff": "vstore.diffing.diff",
+    "DiffPreview": "vstore.diffing.diff_preview",
     "Digest": "vstore.format.digest",
     "Fork": "vstore.sharing.forks",
     "FormatError": "vstore.errors",
@@ -221,6 +228,7 @@ _HOMES = {
     "NodeChange": "vstore.diffing.nodes",
     "NotFoundError": "vstore.errors",
     "OutOfBoundsError": "vstore.errors",
+    "Preview": "vstore.reading.preview",
     "ProbeCheck": "vstore.maintenance.probe.probe_report",
     "ProbeReport": "vstore.maintenance.probe.probe_report",
     "Progress": "vstore.maintenance.progress",
@@ -231,6 +239,7 @@ _HOMES = {
     "RepositoryDocument": "vstore.format.commit",
     "Resolution": "vstore.merging.conflicts",
     "SampleKey": "vstore.format.table.sample_keys",
+    "SamplePair": "vstore.diffing.pairs",
     "Snapshot": "vstore.reading.snapshot",
     "StorageError": "vstore.errors",
     "Summary": "vstore.reading.summary",

@@ -1,6 +1,7 @@
 """How counts, sizes and the texts of strangers are written for users."""
 
 import re
+from collections.abc import Iterable
 
 _UNITS = ("B", "kB", "MB", "GB", "TB", "PB")
 
@@ -24,6 +25,21 @@ def plural(count: int, noun: str) -> str:
     ('1 object', '2,000 objects')
     """
     return f"{count:,} {noun}{'' if count == 1 else 's'}"
+
+
+_MOST_NAMES = 20
+
+
+def listed(names: Iterable[str], between: str = ", ") -> str:
+    """Return names in a line, of many the first and how many more there are.
+
+    >>> listed(["a", "b"]), listed(map(str, range(30)))[-17:]
+    ('a, b', '19, … and 10 more')
+    """
+    found = list(names)
+    shown = between.join(found[:_MOST_NAMES])
+    rest = len(found) - _MOST_NAMES
+    return printable(f"{shown}{between}… and {rest:,} more" if rest > 0 else shown)
 
 
 MISLEADING = re.compile(

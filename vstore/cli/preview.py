@@ -1,87 +1,34 @@
-"""Samples at a glance: a line for each value, and small pictures on a terminal."""
+"""Samples on a terminal: whole values as text, and small pictures."""
 
 import re
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from rich.style import Style
 from rich.text import Text
 
 from vstore.lazy import lazy
-from vstore.wording import format_nbytes, printable
+from vstore.wording import printable
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
+
+    from vstore.display import values as display
 else:
     np = lazy("numpy")
+    display = lazy("vstore.display.values")
 
-_TEXT_LENGTH = 60
-_LIST_LENGTH = 6
-_BYTES_LENGTH = 12
 _PICTURE_WIDTH = 64
 _PICTURE_HEIGHT = 64
-
-
-def one_line(value: Any) -> str:
-    """Return a value in one short line.
-
-    >>> one_line(np.uint8(3)), one_line("a" * 3), one_line(b"abc")
-    ('3', "'aaa'", "b'abc'")
-    >>> one_line(np.arange(100, dtype="uint8"))
-    'uint8 (100,) 0…99 mean 49.5'
-    """
-    if isinstance(value, np.ndarray) and value.ndim:
-        return _array(value)
-    if isinstance(value, (bytes, bytearray)):
-        return _bytes(bytes(value))
-    if isinstance(value, str):
-        cut = value[:_TEXT_LENGTH]
-        return repr(str(cut)) + ("…" if len(value) > len(cut) else "")
-    return printable(str(value))
-
-
-def _array(values: "NDArray[Any]") -> str:
-    if values.ndim == 1 and values.size <= _LIST_LENGTH:
-        return " ".join(np.array2string(values, max_line_width=10**6).split())
-    return " ".join(filter(None, (f"{values.dtype} {values.shape}", _spread(values))))
-
-
-def _spread(values: "NDArray[Any]") -> str:
-    """Return the least, the greatest and the mean value, where values have an order."""
-    if values.dtype.kind == "b":
-        return f"{np.count_nonzero(values):,} true"
-    if values.dtype.kind not in "iuf" or not values.size:
-        return ""
-    numbers = values[~np.isnan(values)] if values.dtype.kind == "f" else values
-    if not numbers.size:
-        return "all NaN"
-    mean = numbers.mean(dtype=np.float64)
-    missing = values.size - numbers.size
-    rest = f", {missing:,} NaN" if missing else ""
-    return f"{numbers.min():.6g}…{numbers.max():.6g} mean {mean:.4g}{rest}"
-
-
-def _bytes(value: bytes) -> str:
-    if len(value) <= _BYTES_LENGTH:
-        return repr(value)
-    return f"{format_nbytes(len(value))}, {value[:_BYTES_LENGTH]!r}…"
-
-
-def encoded(data: bytes, format_of: Callable[[bytes], str]) -> str:
-    """Return which format some bytes have, and how many they are.
-
-    >>> encoded(bytes(1000), lambda data: "PNG")
-    'PNG, 1 kB'
-    """
-    return f"{format_of(data)}, {format_nbytes(len(data))}" if data else "empty"
 
 
 def lines(value: Any) -> str:
     """Return a value in as many lines as it takes; long arrays with their middle left out."""
     if isinstance(value, np.ndarray):
         return np.array2string(value, threshold=1000)
-    return re.sub(r"[^\S\n]", " ", printable(value)) if isinstance(value, str) else one_line(value)
+    if isinstance(value, str):
+        return re.sub(r"[^\S\n]", " ", printable(value))
+    return display.one_line(value)
 
 
 def is_picture(value: Any) -> bool:

@@ -8,17 +8,20 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
-from vstore.cli import preview
 from vstore.cli.failure import FAILED
 from vstore.cli.output import console, write_json
 from vstore.cli.settings import Settings
 from vstore.errors import ConflictError, InvalidInputError
 from vstore.faces import internals
+from vstore.lazy import lazy
 from vstore.wording import printable
 
 if TYPE_CHECKING:
+    from vstore.display import values as display
     from vstore.merging.conflicts import Conflict, Resolution
     from vstore.repository.repository import Repository
+else:
+    display = lazy("vstore.display.values")
 
 _SHOWN = 20
 
@@ -123,7 +126,7 @@ def show_conflicts(
         screen.print(Text(f"  {printable(str(conflict))}", "bold"), soft_wrap=True)
         for side in ("base", "ours", "theirs"):
             value = getattr(conflict, side)
-            shown = "(none)" if value is None else preview.one_line(value)
+            shown = "(none)" if value is None else display.one_line(value)
             screen.print(Text(f"      {side:7} {printable(shown)}"), soft_wrap=True)
     if len(conflicts) > _SHOWN:
         rest = len(conflicts) - _SHOWN

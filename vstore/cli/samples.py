@@ -18,8 +18,11 @@ from vstore.wording import printable
 
 if TYPE_CHECKING:
     import numpy as np
+
+    from vstore.display import values as display
 else:
     np = lazy("numpy")
+    display = lazy("vstore.display.values")
 
 _MIN_WIDTH = 6
 
@@ -96,7 +99,7 @@ def _show_sample(table: "vstore.Table", index: int, screen: Console) -> None:
     width = max(map(len, values), default=0)
     for name, value in values.items():
         label = Text(f"  {printable(name):{width}}  ", "bold")
-        screen.print(Text.assemble(label, preview.one_line(value)), soft_wrap=True)
+        screen.print(Text.assemble(label, display.one_line(value)), soft_wrap=True)
         _show_picture(value, screen)
 
 
@@ -151,8 +154,8 @@ def _cells(column: "vstore.Column", positions: Sequence[int]) -> list[str]:
     where = np.array(positions, np.int64)
     format_of = internals(column).info.kind.format_of
     if format_of is not None:
-        return [preview.encoded(data, format_of) for data in column.encoded(where)]
-    return [preview.one_line(value) for value in column[where]]
+        return [str(display.Unshown(format_of(data), len(data))) for data in column.encoded(where)]
+    return [display.one_line(value) for value in column[where]]
 
 
 def _show_rest(count: int, screen: Console) -> None:

@@ -1,14 +1,20 @@
 """What differs between two states of a plain array, in chunks."""
 
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from vstore.diffing.attributes import AttributeChange, attribute_changes, plain, status
 from vstore.diffing.statistics import Comparison, ValueStatistics, is_measurable
 from vstore.faces import exported_from
 from vstore.format.index import changed
 from vstore.format.zarr.selection import chunk_coordinates, chunk_strides
+from vstore.lazy import lazy
 from vstore.reading.array import StoredArray, read
+
+if TYPE_CHECKING:
+    from vstore.diffing import boxes
+else:
+    boxes = lazy("vstore.diffing.boxes")
 
 
 @exported_from("vstore")
@@ -88,3 +94,6 @@ class ArrayDiff:
 
     def __repr__(self) -> str:
         return f"<vstore.ArrayDiff {self.path!r} {self.status}>"
+
+    def _repr_html_(self) -> str:
+        return boxes.array_diff_box(self)

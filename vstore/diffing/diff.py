@@ -10,18 +10,26 @@ from vstore.diffing.attributes import AttributeChange, attribute_changes, plain
 from vstore.diffing.lineage import Lineage
 from vstore.diffing.nodes import NodeChange, changed_nodes
 from vstore.diffing.table_diff import TableDiff
-from vstore.diffing.text import array_lines, attribute_lines, table_lines
+from vstore.diffing.text import array_lines, attribute_lines, counts, table_lines
 from vstore.faces import exported_from, internals
 from vstore.format.digest import Digest
 from vstore.format.nodes import ArrayNode, GroupNode
 from vstore.format.tree import Tree
+from vstore.lazy import lazy
 from vstore.reading.array import StoredArray
 from vstore.reading.snapshot import Snapshot
 from vstore.reading.table import Table
-from vstore.wording import printable
+from vstore.wording import listed, printable
 
 if TYPE_CHECKING:
     import pyarrow
+
+    from vstore.diffing import boxes, diff_preview, pairs
+    from vstore.diffing.diff_preview import DiffPreview
+else:
+    boxes = lazy("vstore.diffing.boxes")
+    diff_preview = lazy("vstore.diffing.diff_preview")
+    pairs = lazy("vstore.diffing.pairs")
 
 
 @exported_from("vstore")
@@ -146,6 +154,30 @@ class Diff:
             "attributes": {path: plain(changes) for path, changes in self.attributes.items()},
         }
 
+    def show(self, limit: int = 10) -> "DiffPreview":
+        """Return samples that differ to look at, before and after, of each table up to `limit`.
+
+        Reads those samples, in the columns that differ.
+
+        >>> import vstore
+        >>> repo = vstore.create("memory://show-doc")
+        >>> with repo.transaction("main", message="Start") as tx:
+        ...     table = tx.create_table("t", {"x": vstore.ndarray((), "int64")})
+        ...     table.extend({"x": [1, 2, 3]})
+        >>> with repo.transaction("main", message="Change") as tx:
+        ...     tx["t"]["x"][1] = 7
+        >>> repo.diff("main~1", "main").show()
+        t: 1 sample
+          changed 1
+            x: 2 -> 7 (+5)
+        """
+        found = {path: pairs.SamplePairs(table) for path, table in self.tables.items()}
+        found = {path: several for path, several in found.items() if len(several)}
+        return diff_preview.DiffPreview(
+            {path: several.page(0, max(limit, 0)) for path, several in found.items()},
+            {path: len(several) for path, several in found.items()},
+        )
+
     def to_arrow(self) -> "pyarrow.Table":
         """Return the samples that differ as a `pyarrow.Table`; see `vstore.arrow`.
 
@@ -175,8 +207,10 @@ class Diff:
 
     def __repr__(self) -> str:
         old = "nothing" if self.old is None else _short(self.old.commit.id)
-        new = _short(self.new.commit.id)
-        return f"<vstore.Diff {old}..{new}: {len(self.tables)} tables, {len(self.arrays)} arrays>"
+        return f"<vstore.Diff {old}..{_short(self.new.commit.id)}: {listed(counts(self), '; ')}>"
+
+    def _repr_html_(self) -> str:
+        return boxes.diff_box(self)
 
 
 def is_below(place: str, path: str) -> bool:

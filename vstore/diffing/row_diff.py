@@ -14,6 +14,9 @@ from vstore.format.table.sample_keys import SampleKey
 from vstore.reading.stored_table import StoredTable
 from vstore.reading.table import Table
 
+SHOWN = 5
+"""How many samples of a kind of change are named where users see how many there are."""
+
 
 class RowDiff:
     """How the columns and rows of two states of a table correspond; computed when asked for."""
@@ -79,6 +82,21 @@ class RowDiff:
         table = self.old if of_old else self.new
         found: list[SampleKey] = [] if table is None else internals(table).keys_of(rows).tolist()
         return found
+
+    @cached_property
+    def first_added(self) -> list[SampleKey]:
+        """What the first added samples are called; one more than are shown, to tell of more."""
+        return self.names(self.added_rows[: SHOWN + 1])
+
+    @cached_property
+    def first_removed(self) -> list[SampleKey]:
+        """What the first removed samples are called."""
+        return self.names(self.removed_rows[: SHOWN + 1], of_old=True)
+
+    @cached_property
+    def first_changed(self) -> dict[str, list[SampleKey]]:
+        """By column, what the first samples are called whose values differ."""
+        return {name: self.names(new[: SHOWN + 1]) for name, (_, new) in self.changes.items()}
 
     def changed_rows(self, pair: ColumnPair) -> Iterator[tuple[StoredRows, StoredRows]]:
         """Yield where in storage, old and new, samples differ in one column."""

@@ -1,7 +1,7 @@
 """What differs between two states of a table, in samples."""
 
 from collections.abc import Collection, Iterable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,8 +13,15 @@ from vstore.diffing.row_diff import RowDiff
 from vstore.diffing.statistics import Comparison, ValueStatistics, is_measurable
 from vstore.faces import exported_from, internals
 from vstore.format.table.sample_keys import SampleKey
+from vstore.lazy import lazy
 from vstore.reading.column import column_not_found
 from vstore.reading.table import Table
+
+if TYPE_CHECKING:
+    from vstore.diffing import boxes, text
+else:
+    boxes = lazy("vstore.diffing.boxes")
+    text = lazy("vstore.diffing.text")
 
 _BATCH_NBYTES = 8 * 2**20
 _RAGGED_BATCH = 256
@@ -188,7 +195,10 @@ class TableDiff:
         )
 
     def __repr__(self) -> str:
-        return f"<vstore.TableDiff {self.path!r} {self.status}>"
+        return f"<vstore.TableDiff {self.path!r}: {text.table_counts(self)}>"
+
+    def _repr_html_(self) -> str:
+        return boxes.table_diff_box(self)
 
 
 def _add_samples(found: Comparison, old: NDArray[Any], new: NDArray[Any]) -> None:

@@ -1,16 +1,49 @@
 """Diffs for users to read; of samples as many names as fit are read, and all counted."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from itertools import chain
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from vstore.diffing.array_diff import ArrayDiff
 from vstore.diffing.attributes import AttributeChange
+from vstore.diffing.row_diff import SHOWN
 from vstore.diffing.statistics import ValueStatistics
 from vstore.diffing.table_diff import TableDiff
 from vstore.faces import internals
 from vstore.wording import plural
 
-_SHOWN = 5
+if TYPE_CHECKING:
+    from vstore.diffing.diff import Diff
+
+
+def counts(diff: "Diff") -> Iterator[str]:
+    """Yield what became of each table, array and group, in a few words."""
+    for table in diff.tables.values():
+        yield f"{table.path or '/'} {table_counts(table)}"
+    yield from (f"{array.path} {array.status}" for array in diff.arrays.values())
+    yield from (f"{path} {status}" for path, status in diff.groups.items())
+    yield from (f"{path or '/'} attributes changed" for path in diff.attributes)
+    if not diff:
+        yield "no difference"
+
+
+def table_counts(table: TableDiff) -> str:
+    """Return how many samples of a table came, went and changed, in a few words."""
+    if table.status != "changed":
+        return table.status
+    rows = internals(table)
+    changed = [found for _, found in rows.changes.values()]
+    count = len(np.unique(np.concatenate(changed))) if changed else 0
+    names = list(dict.fromkeys(chain.from_iterable(rows.first_changed.values())))
+    counted = (
+        ("added", len(rows.added_rows), rows.first_added),
+        ("removed", len(rows.removed_rows), rows.first_removed),
+        ("changed", count, names[: SHOWN + 1]),
+    )
+    said = [f"{count:,} {verb}{_some(named)}" for verb, count, named in counted if count]
+    return ", ".join(said) or "schema or attributes changed"
 
 
 def table_lines(table: TableDiff) -> Iterator[str]:
@@ -20,12 +53,14 @@ def table_lines(table: TableDiff) -> Iterator[str]:
         count = len(rows_of.added_rows) + len(rows_of.removed_rows)
         yield f"{path}: table {table.status}, {plural(count, 'sample')}"
         return
-    for verb, rows in (("added", rows_of.added_rows), ("removed", rows_of.removed_rows)):
-        if len(rows):
-            names = rows_of.names(rows[: _SHOWN + 1], of_old=verb == "removed")
-            yield f"{path}: {plural(len(rows), 'sample')} {verb}{_some(names)}"
+    for verb, count, names in (
+        ("added", len(rows_of.added_rows), rows_of.first_added),
+        ("removed", len(rows_of.removed_rows), rows_of.first_removed),
+    ):
+        if count:
+            yield f"{path}: {plural(count, 'sample')} {verb}{_some(names)}"
     for column, (_, rows) in rows_of.changes.items():
-        names = rows_of.names(rows[: _SHOWN + 1])
+        names = rows_of.first_changed[column]
         yield f"{path}/{column}: {plural(len(rows), 'sample')} changed{_some(names)}"
     yield from _columns(table)
     yield from attribute_lines(path, table.attributes)
@@ -72,5 +107,10 @@ def statistics_line(found: ValueStatistics) -> str:
 
 
 def _some(names: Sequence[Any]) -> str:
-    more = ", ..." if len(names) > _SHOWN else ""
-    return f" ({', '.join(map(repr, names[:_SHOWN]))}{more})"
+    return f" ({some(names)})" if names else ""
+
+
+def some(names: Sequence[Any]) -> str:
+    """Return what some samples are called, and that there are more where there are."""
+    more = ", ..." if len(names) > SHOWN else ""
+    return f"{', '.join(map(repr, names[:SHOWN]))}{more}"

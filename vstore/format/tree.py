@@ -62,6 +62,10 @@ class Tree:
             found = self._kept[child] = load_node(child, self.load, what=what)
         return found
 
+    def find_loaded(self, child: NodeRef) -> Node | None:
+        """Return a child that was loaded before and is still kept, else None."""
+        return self._kept.get(child)
+
     def put(self, path: str, node: Node | None, *, above: GroupNode | None = None) -> "Tree":
         """Return the tree with `node` at `path`, or nothing there.
 

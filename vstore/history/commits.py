@@ -4,13 +4,19 @@ from bisect import bisect_left
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from vstore.errors import InvalidInputError, NotFoundError
 from vstore.faces import exported_from
 from vstore.format.commit import Author, Changes, CommitDocument, parse_time
 from vstore.format.digest import Digest
+from vstore.lazy import lazy
 from vstore.wording import printable
+
+if TYPE_CHECKING:
+    from vstore.history import commit_box
+else:
+    commit_box = lazy("vstore.history.commit_box")
 
 ReadCommit = Callable[[Digest], CommitDocument]
 """Return a commit, or raise `NotFoundError`."""
@@ -36,7 +42,11 @@ class Commit:
 
     def __repr__(self) -> str:
         when = f"{self.time.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
-        return f"<vstore.Commit {self.id[:12]} {self.title!r} by {self.author.name}, {when}>"
+        title, author = self.title, printable(self.author.name)
+        return f"<vstore.Commit {self.id[:12]} {title!r} by {author}, {when}>"
+
+    def _repr_html_(self) -> str:
+        return commit_box.commit_box(self)
 
     def __str__(self) -> str:
         return printable(f"{self.id[:12]} {self.title}".rstrip())

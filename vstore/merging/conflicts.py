@@ -2,11 +2,17 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from vstore.errors import ConflictError, InvalidInputError
 from vstore.faces import exported_from
+from vstore.lazy import lazy
 from vstore.wording import printable
+
+if TYPE_CHECKING:
+    from vstore.merging import boxes
+else:
+    boxes = lazy("vstore.merging.boxes")
 
 Choice = Literal["ours", "theirs"]
 Kind = Literal["changed", "added", "deleted", "schema", "attribute"]
@@ -38,6 +44,12 @@ class Conflict:
     ours: Any = None
     theirs: Any = None
     note: str = ""
+
+    def __repr__(self) -> str:
+        return f"<vstore.Conflict {self}>"
+
+    def _repr_html_(self) -> str:
+        return boxes.conflict_box(self)
 
     def __str__(self) -> str:
         where = self.path if self.sample is None else f"{self.path} of sample {self.sample!r}"

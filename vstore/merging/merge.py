@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from vstore.faces import exported_from, internals
 from vstore.format import node_codec
@@ -13,6 +13,7 @@ from vstore.format.nodes import GroupNode, Node
 from vstore.format.tree import Tree
 from vstore.history.commits import Commit
 from vstore.history.merge_base import merge_bases
+from vstore.lazy import lazy
 from vstore.merging.conflicts import (
     Answer,
     AsItWas,
@@ -24,8 +25,14 @@ from vstore.merging.conflicts import (
 from vstore.merging.sides import Sides
 from vstore.merging.tree_merge import TreeMerge
 from vstore.reading.fetch import Fetcher
+from vstore.wording import plural
 from vstore.writing.commit_options import CommitOptions
 from vstore.writing.transaction import Transaction
+
+if TYPE_CHECKING:
+    from vstore.merging import boxes
+else:
+    boxes = lazy("vstore.merging.boxes")
 
 
 @exported_from("vstore")
@@ -42,6 +49,14 @@ class Merged:
     commit: Commit | None
     conflicts: tuple[Conflict, ...] = ()
     unresolved: tuple[Conflict, ...] = ()
+
+    def __repr__(self) -> str:
+        head = "" if self.commit is None else f", {self.commit}"
+        met = plural(len(self.conflicts), "conflict")
+        return f"<vstore.Merged {self.kind}{head}: {met}, {len(self.unresolved):,} unresolved>"
+
+    def _repr_html_(self) -> str:
+        return boxes.merged_box(self)
 
 
 def replay(

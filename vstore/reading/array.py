@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from functools import cached_property, partial
 from itertools import islice
 from types import EllipsisType
-from typing import Any, Protocol, overload
+from typing import TYPE_CHECKING, Any, Protocol, overload
 
 import msgspec
 import numpy as np
@@ -20,8 +20,14 @@ from vstore.format.zarr.codecs import ChunkCodec
 from vstore.format.zarr.metadata import ArrayMetadata
 from vstore.format.zarr.selection import ChunkPart, SelectMany, SelectOne, find_box, select
 from vstore.format.zarr.sparse import is_sparse, parts_in
+from vstore.lazy import lazy
 from vstore.reading.assembly import Assembly, Load, PatchCodecs, Take
 from vstore.reading.fetch import Fetcher, Handle
+
+if TYPE_CHECKING:
+    from vstore.reading import boxes
+else:
+    boxes = lazy("vstore.reading.boxes")
 
 MOST_PREFETCHED = 64
 """Of how many chunks rows may be that are brought together."""
@@ -310,3 +316,6 @@ class Array:
 
     def __repr__(self) -> str:
         return f"<vstore.Array {self._path!r} {self.shape} {self.dtype}>"
+
+    def _repr_html_(self) -> str:
+        return boxes.array_box(self)

@@ -1,7 +1,7 @@
 """One column of a table, opened for reading."""
 
 from collections.abc import Iterable, Iterator
-from typing import Any, NoReturn, overload
+from typing import TYPE_CHECKING, Any, NoReturn, overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,9 +10,15 @@ from vstore.errors import InvalidInputError, NotFoundError
 from vstore.faces import exported_from
 from vstore.format.zarr.metadata import ArrayMetadata
 from vstore.format.zarr.selection import SelectMany, SelectOne, split
+from vstore.lazy import lazy
 from vstore.reading.array import read
 from vstore.reading.masked import unmasked
 from vstore.reading.stored_column import StoredColumn
+
+if TYPE_CHECKING:
+    from vstore.reading import boxes
+else:
+    boxes = lazy("vstore.reading.boxes")
 
 _WAVE_NBYTES = 32 * 2**20
 
@@ -213,6 +219,9 @@ class Column:
 
     def __repr__(self) -> str:
         return f"<vstore.Column {self.name!r} {self.kind} {self.shape} {self.dtype}>"
+
+    def _repr_html_(self) -> str:
+        return boxes.column_box(self)
 
 
 def column_not_found(path: str, name: object, columns: Iterable[str]) -> NotFoundError:

@@ -15,6 +15,7 @@ from vstore.format.object_keys import is_path, path_below
 from vstore.format.tree import Tree
 from vstore.format.zarr.attributes import attributes_of
 from vstore.history.commits import Commit, describe
+from vstore.lazy import lazy
 from vstore.reading.array import Array, StoredArray
 from vstore.reading.fetch import Fetcher
 from vstore.reading.lookup import Lookup, require_kind
@@ -23,9 +24,13 @@ from vstore.reading.summary import Summary, TableSummary, summarize_array
 from vstore.reading.table import Table
 from vstore.reading.table_view import as_table
 from vstore.storage.store import ObjectStore
+from vstore.wording import listed
 
 if TYPE_CHECKING:
+    from vstore.reading import boxes
     from vstore.zarr.zarr_store import ZarrStore
+else:
+    boxes = lazy("vstore.reading.boxes")
 
 
 class OpenCommit(NamedTuple):
@@ -89,7 +94,10 @@ class Group(Lookup[str, Any]):
         return len(names_in(self._path, self._node))
 
     def __repr__(self) -> str:
-        return f"<vstore.Group {self._path!r}: {', '.join(self) or 'empty'}>"
+        return f"<vstore.Group {self._path!r}: {listed(self) or 'empty'}>"
+
+    def _repr_html_(self) -> str:
+        return boxes.group_box(self, self._snapshot)
 
 
 @exported_from("vstore")
@@ -280,8 +288,11 @@ class Snapshot(Lookup[str, Any]):
         return node
 
     def __repr__(self) -> str:
-        names = ", ".join(self) or "empty"
+        names = listed(self) or "empty"
         return f"<vstore.Snapshot {self._digest[:12]} of {self.url}: {names}>"
+
+    def _repr_html_(self) -> str:
+        return boxes.snapshot_box(self)
 
 
 @dataclass(frozen=True, slots=True)

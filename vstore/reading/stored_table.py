@@ -25,6 +25,7 @@ from vstore.reading.key_indexer import rows_of
 from vstore.reading.key_rows import IndexedKeys, KeyRows, NoKeys, ScannedKeys
 from vstore.reading.stored_column import StoredColumn
 from vstore.reading.text_labels import TextLabels
+from vstore.wording import listed
 
 MOST_UNSTORED_KEYS = 2**28
 """How many rows beyond those whose keys are stored a table has at most."""
@@ -302,7 +303,7 @@ class StoredTable:
         return {name: internals(column).at_rows(stored) for name, column in self.columns.items()}
 
     def __repr__(self) -> str:
-        columns = ", ".join(
+        columns = listed(
             f"{name}: {column.dtype}{list(column.shape[1:]) or ''}"
             if internals(column).info.kind.is_told_by_dtype
             else f"{name}: {column.kind}"

@@ -1,7 +1,7 @@
 """A table of a commit, opened for reading."""
 
 from collections.abc import Iterator, Mapping
-from typing import Any, overload
+from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,10 +11,18 @@ from vstore.format.numbers import Positions
 from vstore.format.table.sample_keys import SampleKey
 from vstore.format.zarr.metadata import ArrayMetadata
 from vstore.format.zarr.selection import SelectMany, SelectOne
+from vstore.lazy import lazy
 from vstore.reading.column import Column, column_not_found
 from vstore.reading.key_indexer import KeyIndexer, has_key
 from vstore.reading.named_columns import NamedColumns
 from vstore.reading.stored_table import StoredTable
+
+if TYPE_CHECKING:
+    from vstore.reading import boxes, previews
+    from vstore.reading.preview import Preview
+else:
+    boxes = lazy("vstore.reading.boxes")
+    previews = lazy("vstore.reading.previews")
 
 
 @exported_from("vstore")
@@ -114,5 +122,30 @@ class Table(NamedColumns[Column]):
         """Return the Zarr v3 metadata of a column."""
         return self[name].metadata
 
+    def head(self, count: int = 5) -> "Preview":
+        """Return the first samples to look at: a table of text, with thumbnails in a notebook.
+
+        >>> import vstore
+        >>> repo = vstore.create("memory://head-doc")
+        >>> with repo.transaction("main", message="Start") as tx:
+        ...     table = tx.create_table("t", {"name": vstore.text()})
+        ...     table.extend({"name": ["Ann", "Bob", "Cem"]})
+        >>> repo.checkout("main")["t"].head(2)
+           name
+        0  'Ann'
+        1  'Bob'
+        """
+        return previews.preview(self._internals, slice(0, max(count, 0)))
+
+    def show(self, index: SelectOne | SelectMany) -> "Preview":
+        """Return samples to look at: for a position one sample in full, else as `head` does.
+
+        At most a hundred samples are read. What cannot be decoded is described.
+        """
+        return previews.preview(self._internals, index)
+
     def __repr__(self) -> str:
         return repr(self._internals)
+
+    def _repr_html_(self) -> str:
+        return boxes.table_box(self)

@@ -11,6 +11,7 @@ from vstore.history.fence import Stopwatch
 from vstore.history.merge_base import is_ancestor
 from vstore.history.refs import Branch, tag_not_found
 from vstore.repository.access import Access
+from vstore.wording import listed
 
 _AT_ONCE = 256
 """How many refs are read before it is looked whether they are enough."""
@@ -167,7 +168,7 @@ class Branches:
         return None if found is None else found.commit
 
     def __repr__(self) -> str:
-        return f"<branches {', '.join(self) or 'none'}>"
+        return f"<branches {listed(self) or 'none'}>"
 
 
 @exported_from("vstore")
@@ -253,7 +254,7 @@ class Tags:
         return Digest(note.tag.commit)
 
     def __repr__(self) -> str:
-        return f"<tags {', '.join(self) or 'none'}>"
+        return f"<tags {listed(self) or 'none'}>"
 
 
 def restore(access: Access, name: str) -> Digest:

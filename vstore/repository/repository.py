@@ -33,12 +33,13 @@ if TYPE_CHECKING:
     from vstore.merging.conflicts import Resolution
     from vstore.merging.merge import Merged
     from vstore.reading.snapshot import Snapshot
-    from vstore.repository import browsing, publishing, rewriting
+    from vstore.repository import boxes, browsing, publishing, rewriting
     from vstore.storage.store import ObjectStore
     from vstore.writing import commit_options
     from vstore.writing.transaction import Transaction
 else:
     # What a verb needs is imported when it is called: most programs call few of them.
+    boxes = lazy("vstore.repository.boxes")
     browsing = lazy("vstore.repository.browsing")
     collecting = lazy("vstore.maintenance.gc.collecting")
     commit_options = lazy("vstore.writing.commit_options")
@@ -399,6 +400,9 @@ class Repository:
 
     def __repr__(self) -> str:
         return f"<vstore.Repository {self.url}>"
+
+    def _repr_html_(self) -> str:
+        return boxes.repository_box(self)
 
 
 def _store_of(copy: Repository | str | Path | None) -> ObjectStore | None:

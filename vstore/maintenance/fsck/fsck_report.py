@@ -2,12 +2,18 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from vstore.faces import exported_from
 from vstore.format.digest import Digest
+from vstore.lazy import lazy
 from vstore.maintenance.progress import NOTHING, Amount
 from vstore.wording import format_nbytes, plural, printable
+
+if TYPE_CHECKING:
+    from vstore.maintenance.fsck import fsck_box
+else:
+    fsck_box = lazy("vstore.maintenance.fsck.fsck_box")
 
 Fault = Literal["missing", "damaged", "size", "malformed", "chunk"]
 _SHOWN_COMMITS = 3
@@ -143,6 +149,12 @@ class FsckReport:
                 "keys": list(self.foreign),
             },
         }
+
+    def __repr__(self) -> str:
+        return str(self)
+
+    def _repr_html_(self) -> str:
+        return fsck_box.fsck_box(self)
 
     def __str__(self) -> str:
         return printable("\n".join(self._lines()))

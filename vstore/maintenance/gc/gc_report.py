@@ -2,12 +2,18 @@
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from vstore.faces import exported_from
 from vstore.format.commit import format_time
+from vstore.lazy import lazy
 from vstore.maintenance.progress import NOTHING, Amount
 from vstore.wording import format_nbytes, plural
+
+if TYPE_CHECKING:
+    from vstore.maintenance.gc import gc_box
+else:
+    gc_box = lazy("vstore.maintenance.gc.gc_box")
 
 
 @exported_from("vstore")
@@ -100,6 +106,12 @@ class GcReport:
         plain["repacked"] = None if self.repacked is None else self.repacked.to_dict()
         plain["cancelled"] = self.cancelled
         return plain
+
+    def __repr__(self) -> str:
+        return str(self)
+
+    def _repr_html_(self) -> str:
+        return gc_box.gc_box(self)
 
     def __str__(self) -> str:
         return "\n".join(self._lines())

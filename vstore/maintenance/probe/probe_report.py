@@ -2,9 +2,15 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from vstore.faces import exported_from
+from vstore.lazy import lazy
+
+if TYPE_CHECKING:
+    from vstore.maintenance.probe import probe_box
+else:
+    probe_box = lazy("vstore.maintenance.probe.probe_box")
 
 Outcome = Literal["holds", "fails", "doubtful", "unknown"]
 Verdict = Literal["suitable", "read-only", "unsuitable"]
@@ -67,6 +73,12 @@ class ProbeReport:
             "reasons": list(self.reasons),
             "checks": [check.to_dict() for check in self.checks],
         }
+
+    def __repr__(self) -> str:
+        return str(self)
+
+    def _repr_html_(self) -> str:
+        return probe_box.probe_box(self)
 
     def __str__(self) -> str:
         return "\n".join(self._lines())
