@@ -76,6 +76,7 @@ MEMBERS = {
     "vstore.ProbeCheck": "detail name outcome to_dict",
     "vstore.ProbeReport": "checks reasons to_dict url verdict",
     "vstore.ProgressStep": "done nbytes phase total",
+    "vstore.RemoteSettings": "cache_dir cache_nbytes offline storage_options",
     "vstore.Repacked": "dead_nbytes kept_nbytes packs to_dict",
     "vstore.Repository": (
         "amend author blame branches checkout cherry_pick commit default_branch description "

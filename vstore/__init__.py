@@ -33,6 +33,7 @@ if TYPE_CHECKING:
         InvalidUrlError,
         MissingExtraError,
         NotFoundError,
+        NotHereError,
         OutOfBoundsError,
         ReadOnlyError,
         StorageError,
@@ -69,6 +70,7 @@ if TYPE_CHECKING:
     from vstore.reading.column import Column
     from vstore.reading.key_indexer import KeyIndexer
     from vstore.reading.preview import Preview
+    from vstore.reading.remote_settings import RemoteSettings
     from vstore.reading.snapshot import Group, Snapshot
     from vstore.reading.summary import ArraySummary, Summary, TableSummary
     from vstore.reading.table import Table
@@ -134,6 +136,7 @@ __all__ = [
     "Moments",
     "NodeChange",
     "NotFoundError",
+    "NotHereError",
     "OutOfBoundsError",
     "Preview",
     "ProbeCheck",
@@ -141,6 +144,7 @@ __all__ = [
     "Progress",
     "ProgressStep",
     "ReadOnlyError",
+    "RemoteSettings",
     "Repacked",
     "Repository",
     "RepositoryDocument",
@@ -227,6 +231,7 @@ _HOMES = {
     "Moments": "vstore.diffing.statistics",
     "NodeChange": "vstore.diffing.nodes",
     "NotFoundError": "vstore.errors",
+    "NotHereError": "vstore.errors",
     "OutOfBoundsError": "vstore.errors",
     "Preview": "vstore.reading.preview",
     "ProbeCheck": "vstore.maintenance.probe.probe_report",
@@ -234,6 +239,7 @@ _HOMES = {
     "Progress": "vstore.maintenance.progress",
     "ProgressStep": "vstore.maintenance.progress",
     "ReadOnlyError": "vstore.errors",
+    "RemoteSettings": "vstore.reading.remote_settings",
     "Repacked": "vstore.maintenance.gc.gc_report",
     "Repository": "vstore.repository.repository",
     "RepositoryDocument": "vstore.format.commit",

@@ -18,8 +18,9 @@ VstoreError
 """
 
 import copyreg
+import numbers
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Self
 
 from vstore.faces import exported_from
 from vstore.version import DISTRIBUTION
@@ -105,6 +106,44 @@ class NotFoundError(VstoreError, LookupError):
     """What was named does not exist."""
 
     code = "not-found"
+
+
+@exported_from("vstore")
+class NotHereError(NotFoundError):
+    """What is to be read is at a remote only, which cannot or may not be asked now.
+
+    `fields` has the `remote`, `why` it is not read there, and the `path` and the `sample` where
+    these are known.
+    """
+
+    code = "not-here"
+
+    @classmethod
+    def naming(
+        cls, what: str, *, code: str | None = None, path: str | None = None, **fields: Any
+    ) -> Self:
+        """Return the error for what is at the remote `remote`, and is not read because of `why`."""
+        sample = fields.get("sample")
+        wanted = "" if sample is None else f", samples=[{sample!r}]"
+        return cls(
+            f"{what} is at the remote {fields['remote']!r} and not here: {fields['why']}",
+            code=code,
+            hint=None if path is None else f"fetch it with `repo.fetch_data({path!r}{wanted})`",
+            path=path,
+            **fields,
+        )
+
+    def about(self, path: str) -> Self:
+        """Return the same error, which says what was to be read when it was raised."""
+        return self.naming(repr(path), code=self.code, **self.fields | {"path": path})
+
+    def of_sample(self, sample: Any) -> Self:
+        """Return the same error about one sample, if it is one, of the path that it names."""
+        path = self.fields.get("path")
+        if path is None or not isinstance(sample, str | tuple | numbers.Integral):
+            return self
+        fields = self.fields | {"sample": sample}
+        return self.naming(f"sample {sample!r} of {path!r}", code=self.code, **fields)
 
 
 @exported_from("vstore")
@@ -279,6 +318,10 @@ CODES: Mapping[type[VstoreError], Mapping[str, str]] = {
         "revision-not-found": "no branch, tag or commit is called that",
         "sample-not-found": "no sample has the key, or is at the position",
         "tag-not-found": "there is no tag of that name",
+    },
+    NotHereError: {
+        "not-here": "what is at a remote was asked for offline",
+        "remote-unreachable": "what is at a remote was asked for, and the remote cannot be read",
     },
     AlreadyExistsError: {
         "already-exists": "what was to be created exists",

@@ -10,7 +10,7 @@ from tests.faults.value_bugs import VALUE_BUGS
 
 LOCAL = "vstore/storage/local.py"
 FOLDER = "vstore/storage/folder.py"
-DISK_CACHE = "vstore/reader/load/disk_cache.py"
+DISK_CACHE = "vstore/reading/disk_cache.py"
 REMOTE = "vstore/storage/remote.py"
 S3FS = "vstore/storage/s3fs_client.py"
 PUBLISHING = "vstore/repository/publishing.py"
@@ -23,7 +23,7 @@ BOUNDS = ("tests/hostile/test_bounds.py",)
 LENGTHS = ("tests/storage/test_lengths.py",)
 FIELD = ("tests/storage/test_field.py",)
 LINKS = ("tests/storage/test_links.py",)
-CACHE = ("tests/reader/load/test_disk_cache.py",)
+CACHE = ("tests/reading/test_disk_cache.py",)
 CONCURRENT = ("tests/repository/test_concurrent_commits.py",)
 MANY = ("tests/sharing/test_one_after_another.py",)
 AGAIN = ("tests/writing/test_committing_again.py",)
@@ -318,8 +318,8 @@ BUGS = (
         "if value.get(_CHECK) != digest_of(document.dumps(members)):", "if False:",
     ),
     _bug(
-        "chunks out of the disk cache are not verified", ("tests/reader/load/test_disk_cache.py",),
-        "vstore/reader/load/disk_cache.py", 'verify(data, digest, what="")', "pass",
+        "chunks out of the disk cache are not verified", ("tests/reading/test_disk_cache.py",),
+        "vstore/reading/disk_cache.py", 'verify(data, digest, what="")', "pass",
     ),
     _bug(
         "a chunk may decode to more than it should hold",

@@ -319,7 +319,7 @@ def test_a_vectorised_read_fetches_and_decodes_each_chunk_once(
     repository, _ = committed_table({"c": spec}, {"c": values})
     store = CountingStore(repository.store)
     column = table_of(vstore.Repository(store))["c"]
-    monkeypatch.setattr("vstore.reading.fetch.MAX_RANGE_NBYTES", 1)
+    monkeypatch.setattr("vstore.reading.coalescing.MAX_RANGE_NBYTES", 1)
     store.reset()
     picks = np.random.default_rng(1).integers(0, 64, 500)
     assert_same_bits(column[picks], values[picks])

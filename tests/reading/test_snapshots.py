@@ -154,7 +154,7 @@ def test_a_child_forked_while_others_read_can_read(tmp_path: Path) -> None:
 def test_a_child_forked_while_a_lock_was_held_can_read(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("vstore.reading.fetch.MAX_RANGE_NBYTES", 1)
+    monkeypatch.setattr("vstore.reading.coalescing.MAX_RANGE_NBYTES", 1)
     column = table_of(on_disk(tmp_path))["x"]
     source: Any = internals(column).source
     fetcher = source.fetcher

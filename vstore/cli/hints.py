@@ -26,6 +26,7 @@ HINTS: Mapping[str, str | None] = {
     "commit-is-read-only": None,
     "damaged-object": "restore it from a copy with `vstore fsck --full --repair-from COPY`",
     "finished-transaction": None,
+    "folder-of-others": None,
     "gc-is-deleting": "try again when it is over; if it was killed, finish it with `vstore gc`",
     "gc-running": "try again in ten minutes, or if it is dead, with `vstore gc --take-over`",
     "group-not-empty": None,
@@ -51,10 +52,12 @@ HINTS: Mapping[str, str | None] = {
         "see what it does with `vstore doctor {url}`; another server or a newer version of "
         "this one may help"
     ),
+    "not-here": None,
     "part-of-a-table": None,
     "not-texts": None,
     "path-exists": "add to a table with --append, or choose another --table",
     "pending-deletion": "cancel the deletion first with `vstore gc --cancel`",
+    "remote-unreachable": None,
     "repository-exists": None,
     "repository-not-found": "check the address, or create a repository with `vstore init {url}`",
     "sample-without-path": None,

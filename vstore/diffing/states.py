@@ -1,13 +1,12 @@
 """What is at a path, or in a sample, in a commit; as values that can be compared."""
 
-from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
 from vstore.diffing.followed import FollowedSample
-from vstore.errors import NotFoundError
+from vstore.errors import NotFoundError, NotHereError
 from vstore.faces import internals
 from vstore.format.digest import Digest
 from vstore.format.index import locate
@@ -101,8 +100,12 @@ class SampleStates:
         """Return where the samples are whose tuple keys begin with the one that is asked for."""
         kind = find_key_kind(table.key_kind)
         if kind is not None and kind.has_prefixes:
-            with suppress(NotFoundError):
+            try:
                 return table.rows_below(self.sample)
+            except NotHereError:
+                raise
+            except NotFoundError:
+                pass
         return np.zeros(0, np.int64)
 
     def _row(self, digest: Digest, table: StoredTable) -> int:
@@ -139,6 +142,8 @@ class SampleStates:
         for path, names in ((self.path, None), self._split()):
             try:
                 node = snapshot[path]
+            except NotHereError:
+                raise
             except NotFoundError:
                 continue
             if isinstance(node, Table):

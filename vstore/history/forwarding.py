@@ -12,6 +12,8 @@ from vstore.storage.forking import ForkSafeLock
 from vstore.storage.store import Version
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from vstore.format import forwarding
     from vstore.format.digest import Digest
     from vstore.format.forwarding import Moved
@@ -61,15 +63,25 @@ class Moves:
 
     def is_news(self, ref: ChunkRef, missed: ChunkRef) -> bool:
         """Look again where a chunk is that was missed; return whether that is elsewhere."""
-        if self.place(ref) != missed:
-            return True  # another thread found out
-        self._look(missed.pack.digest)
-        if self.place(ref) != missed:
-            return True
-        if missed.pack != ref.pack:
-            # What led there may have been written again, or may not be needed any more.
-            self._look(ref.pack.digest)
-        return self.place(ref) != missed
+        return bool(self.find_news([(ref, missed)]))
+
+    def find_news(self, missed: Sequence[tuple[ChunkRef, ChunkRef]]) -> list[int]:
+        """Look again where chunks are that were missed, each given with where that was.
+
+        Returns which of them are elsewhere, by their places in `missed`. What became of a pack
+        is asked once.
+        """
+        looked: set[Digest] = set()
+        news: list[int] = []
+        for i, (ref, place) in enumerate(missed):
+            for pack in dict.fromkeys((place.pack.digest, ref.pack.digest)):
+                # What led there may have been written again, or may not be needed any more.
+                if self.place(ref) == place and pack not in looked:
+                    looked.add(pack)
+                    self._look(pack)
+            if self.place(ref) != place:
+                news.append(i)
+        return news
 
     def _look(self, pack: Digest) -> None:
         found = find_moved(self._store, pack)

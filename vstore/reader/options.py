@@ -15,7 +15,6 @@ from vstore.faces import exported_from
 from vstore.format.numbers import Ints
 from vstore.reader.chosen_forms import forms_of
 from vstore.reader.load.buffers import Allocate, allocate
-from vstore.reader.load.disk_cache import DiskCache
 from vstore.reader.load.finishing import Collate, Finisher, OnError, Transforms
 from vstore.reader.load.forms import NUMPY, Library, Ragged
 from vstore.reader.mixture import (
@@ -34,6 +33,7 @@ from vstore.reader.stream import Stream
 from vstore.reader.union import Union, names_of_each
 from vstore.reader.windows import Windows
 from vstore.reading.column import Column
+from vstore.reading.disk_cache import DiskCache
 
 
 @exported_from("vstore.reader")

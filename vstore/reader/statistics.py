@@ -6,8 +6,8 @@ from dataclasses import astuple, dataclass, field
 
 from vstore.faces import exported_from
 from vstore.reader.load.channel import Channel
-from vstore.reader.load.disk_cache import DiskCache
 from vstore.reader.load.hedging import Meter
+from vstore.reading.disk_cache import DiskCache
 
 
 @exported_from("vstore.reader")

@@ -15,7 +15,6 @@ from vstore.format.digest import digest_of
 from vstore.format.numbers import Positions
 from vstore.reader.load.buffers import BufferPool
 from vstore.reader.load.channel import Channel
-from vstore.reader.load.disk_cache import DiskCache
 from vstore.reader.load.engine import Batch, Finish, Pass, Resources, Unreadable
 from vstore.reader.load.finishing import Finisher
 from vstore.reader.load.loading import fetch_all
@@ -40,6 +39,7 @@ from vstore.reader.plan.sample_deal import InterleavedOrder, SampleDeal
 from vstore.reader.settings import Options, group_of
 from vstore.reader.source import Source
 from vstore.reader.statistics import Costs, ReaderStatistics
+from vstore.reading.disk_cache import DiskCache
 
 WINDOW_NBYTES = 64 * 2**20
 """How much a window holds when it is not given: at least four global batches."""

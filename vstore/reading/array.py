@@ -10,7 +10,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from vstore.errors import VstoreError
+from vstore.errors import NotHereError, VstoreError
 from vstore.faces import exported_from
 from vstore.format.index import locate, walk
 from vstore.format.nodes import ArrayNode
@@ -82,6 +82,8 @@ class StoredArray:
                 each(assembly.refs, assembly.handle)
             else:
                 self.fetcher.each(assembly.refs, assembly.handle, keep=self._keeps_chunks)
+        except NotHereError as exc:
+            raise exc.about(self.path) from exc.__cause__
         except VstoreError as exc:
             exc.add_note(f"while reading {self.path!r}")
             raise

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, overload
 import numpy as np
 from numpy.typing import NDArray
 
-from vstore.errors import InvalidInputError, NotFoundError
+from vstore.errors import InvalidInputError, NotFoundError, NotHereError
 from vstore.faces import exported_from
 from vstore.format.zarr.metadata import ArrayMetadata
 from vstore.format.zarr.selection import SelectMany, SelectOne, split
@@ -135,9 +135,13 @@ class Column:
             OutOfBoundsError: a position outside the table.
             InvalidInputError: anything else that is no index of the column.
             CorruptionError: stored bytes are damaged.
+            NotHereError: they are at a remote that cannot be read now.
         """
         first, rest = split(index, self.metadata.ndim)
-        return self._internals.at(self._internals.rows.locate(first), rest)
+        try:
+            return self._internals.at(self._internals.rows.locate(first), rest)
+        except NotHereError as exc:
+            raise exc.of_sample(first) from exc.__cause__
 
     @overload
     def encoded(self, index: SelectMany) -> NDArray[Any]: ...

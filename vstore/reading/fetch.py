@@ -7,10 +7,9 @@ import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import nullcontext, suppress
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
-from vstore.errors import CorruptionError, NotFoundError, StorageError, VstoreError
+from vstore.errors import CorruptionError, NotFoundError, NotHereError, StorageError, VstoreError
 from vstore.format import commit as commits
 from vstore.format import object_keys
 from vstore.format.commit import CommitDocument
@@ -20,7 +19,9 @@ from vstore.history.forwarding import MOST_HOPS, Moves
 from vstore.lazy import lazy
 from vstore.reading import caches
 from vstore.reading.caches import LruCache
+from vstore.reading.coalescing import Range, coalesced
 from vstore.reading.decoded import DecodedChunks
+from vstore.reading.remote_settings import BY_DEFAULT, RemoteSettings
 from vstore.storage.forking import ForkSafeLock
 
 if TYPE_CHECKING:
@@ -29,9 +30,12 @@ if TYPE_CHECKING:
     from vstore.format import page as index_pages
     from vstore.format.nodes import NodeRef
     from vstore.format.page import ChunkRef, Page, PageRef
+    from vstore.reading import elsewhere as elsewheres
+    from vstore.reading.elsewhere import Elsewhere
     from vstore.storage.store import Key, ObjectStore
 else:
     futures = lazy("concurrent.futures")
+    elsewheres = lazy("vstore.reading.elsewhere")
     index_pages = lazy("vstore.format.page")
 
 T = TypeVar("T")
@@ -40,8 +44,6 @@ V = TypeVar("V")
 QUICK_NBYTES = 2**20
 """What takes less time to be read here, from a local store, than threads take to start."""
 
-MAX_GAP_NBYTES = 64 * 1024
-MAX_RANGE_NBYTES = 8 * 2**20
 THREADS = 100
 RANGES = 16
 """How many documents, and how many ranges of packs, are read at a time."""
@@ -50,14 +52,19 @@ Handle = Callable[[int, memoryview | None], None]
 """Take the verified bytes of the i-th chunk, None for one that is not stored."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Range:
-    """One request for several chunks that are near each other in one pack."""
+class _Missed(NamedTuple):
+    """Chunks by number whose packs are missing, where they were looked for, and one error."""
 
-    key: Key
-    start: int
-    nbytes: int
-    members: tuple[int, ...]
+    refs: dict[int, ChunkRef]
+    places: dict[int, ChunkRef]
+    error: NotFoundError
+
+    @classmethod
+    def joined(cls, several: Sequence[_Missed]) -> _Missed:
+        """Return all of them as one."""
+        refs = {i: ref for each in several for i, ref in each.refs.items()}
+        places = {i: place for each in several for i, place in each.places.items()}
+        return cls(refs, places, several[0].error)
 
 
 class Fetcher:
@@ -70,8 +77,15 @@ class Fetcher:
     are held at a time. Safe to use from several threads; a pickled copy starts empty.
     """
 
-    def __init__(self, store: ObjectStore) -> None:
+    def __init__(
+        self,
+        store: ObjectStore,
+        remotes: RemoteSettings | None = BY_DEFAULT,
+        *,
+        elsewhere: Elsewhere | None = None,
+    ) -> None:
         self.store = store
+        self.remotes = remotes
         self._commits: LruCache[str, CommitDocument] = LruCache(caches.COMMITS, _one)
         self._nodes: LruCache[str, bytes] = LruCache(caches.NODES, _one)
         self._pages: LruCache[str, Page] = LruCache(caches.PAGES, _one)
@@ -80,6 +94,7 @@ class Fetcher:
         )
         self.decoded = DecodedChunks()
         self._moves = Moves(store)
+        self._elsewhere = elsewhere
         self._recent: tuple[str, tuple[Digest, ...]] = ("", ())
         self._lock = ForkSafeLock()
         self._ranges = threading.BoundedSemaphore(RANGES)
@@ -87,14 +102,25 @@ class Fetcher:
         self._pid = os.getpid()
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return Fetcher, (self.store,)
+        return Fetcher, (self.store, self.remotes)
+
+    @property
+    def elsewhere(self) -> Elsewhere:
+        """The remotes that promise what is missing here."""
+        found = self._elsewhere
+        if found is None:
+            found = elsewheres.Elsewhere(self.store, self.remotes, _of_a_remote)
+            self._elsewhere = found
+        return found
 
     def commit(self, digest: Digest) -> CommitDocument:
         """Return a commit, or raise `NotFoundError`."""
         found = self._commits.find(digest)
         if found is None:
             try:
-                data = self._verified(object_keys.commit(digest), digest, what=f"commit {digest}")
+                data = self._document(object_keys.commit(digest), digest)
+            except NotHereError:
+                raise
             except NotFoundError:
                 raise NotFoundError(
                     f"there is no commit {digest} in {self.store.url}", code="commit-not-found"
@@ -158,9 +184,33 @@ class Fetcher:
 
     def _index_object(self, digest: Digest, *, what: str) -> bytes:
         try:
-            return self._verified(object_keys.index(digest), digest, what=what)
+            return self._document(object_keys.index(digest), digest, what=what)
+        except NotHereError:
+            raise
         except NotFoundError as exc:
             raise self._missing(object_keys.index(digest)) from exc
+
+    def object(self, key: Key, digest: Digest) -> bytes:
+        """Return the verified bytes of any immutable object of this store.
+
+        Raises:
+            CorruptionError: it is missing or damaged.
+            NotFoundError: there is no repository.
+        """
+        try:
+            return self._verified(key, digest, what=key)
+        except NotFoundError as exc:
+            raise self._missing(key) from exc
+
+    def _document(self, key: Key, digest: Digest, *, what: str | None = None) -> bytes:
+        """Return the verified bytes of a document, from here or a remote, or `NotFoundError`."""
+        try:
+            return self._verified(key, digest, what=what or f"commit {digest}")
+        except NotFoundError:
+            found = self.elsewhere.document(key, digest)
+            if found is None:
+                raise
+            return found
 
     def _missing(self, key: Key) -> VstoreError:
         """Return the error for an object that is missing, or for a repository that is."""
@@ -170,8 +220,9 @@ class Fetcher:
             return repository_not_found(self.store.url)
         except StorageError:
             pass  # a reader need not be allowed to read it
+        where = [self.store.url, *(remote.url for remote in self.elsewhere.promising)]
         return CorruptionError(
-            f"{key} is missing from {self.store.url}", code="damaged-object", hint=RESTORE
+            f"{key} is missing from {' and '.join(where)}", code="damaged-object", hint=RESTORE
         )
 
     def _verified(self, key: Key, digest: Digest, *, what: str) -> bytes:
@@ -203,10 +254,8 @@ class Fetcher:
         try:
             data = memoryview(self.store.get_range(key, place.offset, place.nbytes))
         except NotFoundError as exc:
-            if not self._moves.is_news(ref, place):
-                raise self._missing(key) from exc
             found: list[memoryview] = []
-            self._read({0: ref}, lambda _, chunk: found.append(chunk), hops=1)
+            self._missed(_Missed({0: ref}, {0: place}, exc), lambda _, c: found.append(c), hops=0)
             return found[0]
         return self._verified_chunk(data, place.offset, ref, place)
 
@@ -256,24 +305,23 @@ class Fetcher:
         asked for once.
         """
 
-        def run(part: _Range) -> None:
+        def run(part: Range) -> None:
             with self._ranges if not hops else nullcontext():
                 run_one(part)
 
-        def run_one(part: _Range) -> None:
+        def run_one(part: Range) -> None:
             try:
                 data = memoryview(self.store.get_range(part.key, part.start, part.nbytes))
             except NotFoundError as exc:
-                i = part.members[0]
-                if hops == MOST_HOPS or not self._moves.is_news(refs[i], places[i]):
-                    raise self._missing(part.key) from exc
-                self._read({i: refs[i] for i in part.members}, take, hops=hops + 1)
+                missing = {i: refs[i] for i in part.members}
+                missed.append(_Missed(missing, {i: places[i] for i in missing}, exc))
                 return
             for i in part.members:
                 take(i, self._verified_chunk(data, part.start, refs[i], places[i]))
 
+        missed: list[_Missed] = []
         places = {i: self._moves.place(ref) for i, ref in refs.items()}
-        parts = list(_coalesced(places))
+        parts = list(coalesced(places))
         is_quick = self.store.is_local and sum(part.nbytes for part in parts) <= QUICK_NBYTES
         if hops or is_quick:
             for part in parts:
@@ -299,6 +347,33 @@ class Fetcher:
 
         for _ in self.map(work, range(min(RANGES, len(items)))):
             pass
+        if missed:
+            self._missed(_Missed.joined(missed), take, hops=hops)
+
+    def _missed(
+        self, missed: _Missed, take: Callable[[int, memoryview], None], *, hops: int
+    ) -> None:
+        """Take chunks whose packs are missing from where they went, or from a remote."""
+        numbers = list(missed.refs)
+        pairs = [(missed.refs[i], missed.places[i]) for i in numbers]
+        news = self._moves.find_news(pairs) if hops < MOST_HOPS else []
+        moved = {numbers[at]: missed.refs[numbers[at]] for at in news}
+        if moved:
+            self._read(moved, take, hops=hops + 1)
+        rest = {i: ref for i, ref in missed.refs.items() if i not in moved}
+        rest = self.elsewhere.chunks(rest, take) if rest else rest
+        if rest:
+            place = missed.places[next(iter(rest))]
+            raise self._missing(object_keys.pack(place.pack.digest)) from missed.error
+
+    def each_of(
+        self, refs: Mapping[int, ChunkRef], take: Callable[[int, memoryview], None]
+    ) -> None:
+        """Call `take` once for each chunk, on several threads and in any order.
+
+        Where some cannot be had, the others are taken all the same before the error is raised.
+        """
+        self._read(refs, take)
 
     def _missing_chunks(
         self, refs: Sequence[ChunkRef | None], handle: Handle
@@ -335,32 +410,10 @@ class Fetcher:
         return read_verified(read, ref.digest, what=where, first=chunk)
 
 
+def _of_a_remote(store: ObjectStore) -> Fetcher:
+    """Return what reads from a remote, which does not go on to remotes of its own."""
+    return Fetcher(store, None)
+
+
 def _one(_: object) -> int:
     return 1
-
-
-def _coalesced(refs: Mapping[int, ChunkRef]) -> Iterator[_Range]:
-    placed = sorted((ref.pack.digest, ref.offset, ref.nbytes, i) for i, ref in refs.items())
-    group: list[tuple[Digest, int, int, int]] = []
-    end = 0
-    for item in placed:
-        digest, offset, nbytes, _ = item
-        fits = (
-            group
-            and group[0][0] == digest
-            and offset - end <= MAX_GAP_NBYTES
-            and offset + nbytes - group[0][1] <= MAX_RANGE_NBYTES
-        )
-        if not fits:
-            if group:
-                yield _as_range(group, end)
-            group, end = [], 0
-        group.append(item)
-        end = max(end, offset + nbytes)
-    if group:
-        yield _as_range(group, end)
-
-
-def _as_range(group: list[tuple[Digest, int, int, int]], end: int) -> _Range:
-    digest, start, _, _ = group[0]
-    return _Range(object_keys.pack(digest), start, end - start, tuple(i for *_, i in group))

@@ -6,7 +6,7 @@ from typing import Any, Protocol, TypeVar, overload
 import numpy as np
 from numpy.typing import NDArray
 
-from vstore.errors import InvalidInputError, NotFoundError
+from vstore.errors import InvalidInputError, NotFoundError, NotHereError
 from vstore.faces import exported_from
 from vstore.format.numbers import StoredRows
 from vstore.format.table.rows import Rows
@@ -68,7 +68,10 @@ class KeyIndexer(Lookup[SampleKey, Sample]):
             NotFoundError: no sample has the key.
             InvalidInputError: the key is of the wrong kind.
         """
-        return self._table.at_rows(self._rows(key))
+        try:
+            return self._table.at_rows(self._rows(key))
+        except NotHereError as exc:
+            raise exc.of_sample(key) from exc.__cause__
 
     @overload
     def get(self, key: SampleKey) -> Sample | None: ...
@@ -78,6 +81,8 @@ class KeyIndexer(Lookup[SampleKey, Sample]):
         """Return what `[key]` gives, or `default` where no sample has the key."""
         try:
             rows = self._rows(key)
+        except NotHereError:
+            raise
         except (NotFoundError, InvalidInputError):
             return default
         return self._table.at_rows(rows)

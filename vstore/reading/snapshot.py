@@ -19,6 +19,7 @@ from vstore.lazy import lazy
 from vstore.reading.array import Array, StoredArray
 from vstore.reading.fetch import Fetcher
 from vstore.reading.lookup import Lookup, require_kind
+from vstore.reading.remote_settings import RemoteSettings
 from vstore.reading.stored_table import StoredTable
 from vstore.reading.summary import Summary, TableSummary, summarize_array
 from vstore.reading.table import Table
@@ -125,11 +126,11 @@ class Snapshot(Lookup[str, Any]):
         self._kept: dict[str, Table] = {}
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return Snapshot._at, (self._fetcher.store, self._digest)
+        return Snapshot._at, (self._fetcher.store, self._digest, self._fetcher.remotes)
 
     @classmethod
-    def _at(cls, store: ObjectStore, digest: Digest) -> Self:
-        return cls(Fetcher(store), digest)
+    def _at(cls, store: ObjectStore, digest: Digest, remotes: RemoteSettings | None) -> Self:
+        return cls(Fetcher(store, remotes), digest)
 
     @property
     def url(self) -> str:

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from datetime import datetime
 
-from vstore.errors import InvalidInputError, NotFoundError
+from vstore.errors import InvalidInputError, NotFoundError, NotHereError
 from vstore.format import object_keys
 from vstore.format.commit import Author, RepositoryDocument
 from vstore.format.digest import Digest, is_digest
@@ -15,6 +15,7 @@ from vstore.history.merge_base import merge_bases
 from vstore.history.refs import Branch, Refs
 from vstore.history.revisions import Resolver
 from vstore.reading.fetch import Fetcher
+from vstore.reading.remote_settings import BY_DEFAULT, RemoteSettings
 from vstore.storage.store import ObjectStore
 
 
@@ -24,9 +25,16 @@ class Access:
     Safe to use from several threads.
     """
 
-    def __init__(self, store: ObjectStore, *, author: Author | None = None) -> None:
+    def __init__(
+        self,
+        store: ObjectStore,
+        *,
+        author: Author | None = None,
+        remotes: RemoteSettings = BY_DEFAULT,
+    ) -> None:
         self.store = store
-        self.fetcher = Fetcher(store)
+        self.fetcher = Fetcher(store, remotes)
+        self.remote_settings = remotes
         self.refs = Refs(store, self.fetcher)
         self.given_author = author
 
@@ -112,6 +120,8 @@ class Access:
         name = self.default_branch if revision is None else revision
         try:
             return (resolver or self._resolver()).resolve_origin(name)
+        except NotHereError:
+            raise
         except NotFoundError:
             self._explain_missing(name)
             raise

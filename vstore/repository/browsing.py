@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from vstore.errors import InvalidInputError, NotFoundError
+from vstore.errors import InvalidInputError, NotFoundError, NotHereError
 from vstore.history.blame import (
     commits_between,
     is_touched,
@@ -122,6 +122,8 @@ def snapshot(access: Access, digest: Digest) -> Snapshot:
     """Open a commit for reading, or raise `NotFoundError`."""
     try:
         return snapshots.Snapshot(access.fetcher, digest)
+    except NotHereError:
+        raise
     except NotFoundError:
         access.description  # noqa: B018 - tells whether there is a repository at all
         raise NotFoundError(

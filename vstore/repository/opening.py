@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from dataclasses import replace
 from datetime import UTC, datetime
 from os import PathLike
 from typing import TYPE_CHECKING, Any
@@ -14,6 +15,7 @@ from vstore.format import object_keys
 from vstore.format.commit import FORMAT, Author, RepositoryDocument, format_time
 from vstore.history.authors import as_author
 from vstore.lazy import lazy
+from vstore.reading.remote_settings import BY_DEFAULT, RemoteSettings
 from vstore.repository.repository import Repository
 from vstore.storage.open import open_store
 from vstore.storage.store import ObjectStore
@@ -84,15 +86,24 @@ def open(  # noqa: A001 - a user writes vstore.open
     storage_options: Mapping[str, Any] | None = None,
     author: Author | str | None = None,
     unsafe_single_writer: bool = False,
+    offline: bool = False,
+    remotes: RemoteSettings | None = None,
 ) -> Repository:
-    """Open a repository; the arguments are those of `create`. No request is made yet.
+    """Open a repository; the other arguments are those of `create`. No request is made yet.
+
+    Args:
+        offline: raise `NotHereError` for what is at a remote only, in place of reading it there.
+        remotes: how remotes are reached, and where what was read from them is kept.
 
     >>> _ = create("memory://open-doc")
     >>> open("memory://open-doc")
     <vstore.Repository memory://open-doc>
     """
     store = _store_at(url, storage_options, unsafe_single_writer=unsafe_single_writer)
-    return Repository(store, author=as_author(author))
+    settings = remotes or BY_DEFAULT
+    if offline:
+        settings = replace(settings, offline=True)
+    return Repository(store, author=as_author(author), remotes=settings)
 
 
 @exported_from("vstore")

@@ -10,6 +10,7 @@ from vstore.history.commits import Commit, describe
 from vstore.lazy import lazy
 from vstore.maintenance.gc.options import DEFAULT_EXPIRE, GcOptions
 from vstore.maintenance.progress import Progress, silent
+from vstore.reading.remote_settings import BY_DEFAULT, RemoteSettings
 from vstore.repository.access import Access
 from vstore.repository.branches import Branches, Tags, restore
 from vstore.storage.open import open_store
@@ -56,11 +57,19 @@ class Repository:
     Opening it makes no request. Several threads can use it, and it can be pickled.
     """
 
-    def __init__(self, store: ObjectStore, *, author: Author | None = None) -> None:
-        self._access = Access(store, author=author)
+    def __init__(
+        self,
+        store: ObjectStore,
+        *,
+        author: Author | None = None,
+        remotes: RemoteSettings = BY_DEFAULT,
+    ) -> None:
+        self._access = Access(store, author=author, remotes=remotes)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return partial(Repository, author=self._access.given_author), (self.store,)
+        access = self._access
+        make = partial(Repository, author=access.given_author, remotes=access.remote_settings)
+        return make, (self.store,)
 
     @property
     def url(self) -> str:

@@ -18,7 +18,6 @@ from vstore.format.table.rows import Rows
 from vstore.reader.load.buffers import BufferPool
 from vstore.reader.load.channel import Channel, in_memory
 from vstore.reader.load.chunks import SampleChunks
-from vstore.reader.load.disk_cache import DiskCache
 from vstore.reader.load.feeds import DenseFeed, SparseFeed
 from vstore.reader.load.hedging import Meter, reading
 from vstore.reader.load.object_feed import Beside, ObjectFeed, objects_nbytes
@@ -29,6 +28,7 @@ from vstore.reader.plan.packs import Packed, pieces_of
 from vstore.reading.array import ChunkSource, StoredArray
 from vstore.reading.caches import LruCache
 from vstore.reading.column import Column
+from vstore.reading.disk_cache import DiskCache
 from vstore.reading.fetch import Fetcher
 
 _NEAR = 4
@@ -265,7 +265,7 @@ class _Opening:
         old = array.fetcher
         if id(old) not in self._fetchers:
             store = reading(old.store, self.memory.pool, self.memory.meter)
-            self._fetchers[id(old)] = Fetcher(store)
+            self._fetchers[id(old)] = Fetcher(store, old.remotes, elsewhere=old.elsewhere)
         return StoredArray(self._fetchers[id(old)], array.node, path=array.path)
 
     def regions(

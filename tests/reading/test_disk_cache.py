@@ -15,7 +15,7 @@ import pytest
 import vstore
 from vstore.format.digest import raw_digest
 from vstore.reader import Reader
-from vstore.reader.load.disk_cache import DiskCache
+from vstore.reading.disk_cache import DiskCache
 from vstore.storage.counting import CountingStore
 
 
@@ -83,7 +83,7 @@ def test_a_disk_that_is_full_for_a_while_is_used_again(
 ) -> None:
     cache = DiskCache(tmp_path, 10_000)
     now = time.monotonic()
-    monkeypatch.setattr("vstore.reader.load.disk_cache.time.monotonic", lambda: now)
+    monkeypatch.setattr("vstore.reading.disk_cache.time.monotonic", lambda: now)
 
     def full(*_: object, **__: object) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
@@ -125,7 +125,7 @@ WRITER = """
 import sys
 from pathlib import Path
 from vstore.format.digest import raw_digest
-from vstore.reader.load.disk_cache import DiskCache
+from vstore.reading.disk_cache import DiskCache
 cache = DiskCache(Path(sys.argv[1]), 4_000_000)
 i = 0
 while True:
@@ -174,7 +174,7 @@ def test_processes_share_one_directory(tmp_path: Path) -> None:
 import sys
 from pathlib import Path
 from vstore.format.digest import raw_digest
-from vstore.reader.load.disk_cache import DiskCache
+from vstore.reading.disk_cache import DiskCache
 cache = DiskCache(Path(sys.argv[1]), 50_000)
 for i in range(200):
     chunk = bytes([i % 100]) * 2000
