@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from vstore.format import object_keys
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
+    from vstore.errors import NotFoundError
     from vstore.format.digest import Digest
     from vstore.format.page import ChunkRef
     from vstore.storage.store import Key
@@ -26,6 +27,21 @@ class Range:
     start: int
     nbytes: int
     members: tuple[int, ...]
+
+
+class Missed(NamedTuple):
+    """Chunks by number whose packs are missing, where they were looked for, and one error."""
+
+    refs: dict[int, ChunkRef]
+    places: dict[int, ChunkRef]
+    error: NotFoundError
+
+    @classmethod
+    def joined(cls, several: Sequence[Missed]) -> Missed:
+        """Return all of them as one."""
+        refs = {i: ref for each in several for i, ref in each.refs.items()}
+        places = {i: place for each in several for i, place in each.places.items()}
+        return cls(refs, places, several[0].error)
 
 
 def coalesced(refs: Mapping[int, ChunkRef]) -> Iterator[Range]:

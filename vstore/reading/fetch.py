@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import os
 import threading
-from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import nullcontext, suppress
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from vstore.errors import CorruptionError, NotFoundError, NotHereError, StorageError, VstoreError
 from vstore.format import commit as commits
@@ -19,8 +18,9 @@ from vstore.history.forwarding import MOST_HOPS, Moves
 from vstore.lazy import lazy
 from vstore.reading import caches
 from vstore.reading.caches import LruCache
-from vstore.reading.coalescing import Range, coalesced
+from vstore.reading.coalescing import Missed, Range, coalesced
 from vstore.reading.decoded import DecodedChunks
+from vstore.reading.few_threads import on_few_threads
 from vstore.reading.remote_settings import BY_DEFAULT, RemoteSettings
 from vstore.storage.forking import ForkSafeLock
 
@@ -50,21 +50,6 @@ RANGES = 16
 
 Handle = Callable[[int, memoryview | None], None]
 """Take the verified bytes of the i-th chunk, None for one that is not stored."""
-
-
-class _Missed(NamedTuple):
-    """Chunks by number whose packs are missing, where they were looked for, and one error."""
-
-    refs: dict[int, ChunkRef]
-    places: dict[int, ChunkRef]
-    error: NotFoundError
-
-    @classmethod
-    def joined(cls, several: Sequence[_Missed]) -> _Missed:
-        """Return all of them as one."""
-        refs = {i: ref for each in several for i, ref in each.refs.items()}
-        places = {i: place for each in several for i, place in each.places.items()}
-        return cls(refs, places, several[0].error)
 
 
 class Fetcher:
@@ -255,7 +240,7 @@ class Fetcher:
             data = memoryview(self.store.get_range(key, place.offset, place.nbytes))
         except NotFoundError as exc:
             found: list[memoryview] = []
-            self._missed(_Missed({0: ref}, {0: place}, exc), lambda _, c: found.append(c), hops=0)
+            self._missed(Missed({0: ref}, {0: place}, exc), lambda _, c: found.append(c), hops=0)
             return found[0]
         return self._verified_chunk(data, place.offset, ref, place)
 
@@ -314,12 +299,12 @@ class Fetcher:
                 data = memoryview(self.store.get_range(part.key, part.start, part.nbytes))
             except NotFoundError as exc:
                 missing = {i: refs[i] for i in part.members}
-                missed.append(_Missed(missing, {i: places[i] for i in missing}, exc))
+                missed.append(Missed(missing, {i: places[i] for i in missing}, exc))
                 return
             for i in part.members:
                 take(i, self._verified_chunk(data, part.start, refs[i], places[i]))
 
-        missed: list[_Missed] = []
+        missed: list[Missed] = []
         places = {i: self._moves.place(ref) for i, ref in refs.items()}
         parts = list(coalesced(places))
         is_quick = self.store.is_local and sum(part.nbytes for part in parts) <= QUICK_NBYTES
@@ -327,31 +312,12 @@ class Fetcher:
             for part in parts:
                 run(part)
         else:
-            self._on_few_threads(run, parts)
-
-    def _on_few_threads(self, run: Callable[[T], None], items: Sequence[T]) -> None:
-        """Run the items on as many threads as may hold ranges, so that no more are started."""
-        waiting = deque(items)
-
-        def work(_: int) -> None:
-            while waiting:
-                try:
-                    item = waiting.popleft()
-                except IndexError:  # another thread took the last one
-                    return
-                try:
-                    run(item)
-                except BaseException:
-                    waiting.clear()
-                    raise
-
-        for _ in self.map(work, range(min(RANGES, len(items)))):
-            pass
+            on_few_threads(run, parts, self.map, most=RANGES)
         if missed:
-            self._missed(_Missed.joined(missed), take, hops=hops)
+            self._missed(Missed.joined(missed), take, hops=hops)
 
     def _missed(
-        self, missed: _Missed, take: Callable[[int, memoryview], None], *, hops: int
+        self, missed: Missed, take: Callable[[int, memoryview], None], *, hops: int
     ) -> None:
         """Take chunks whose packs are missing from where they went, or from a remote."""
         numbers = list(missed.refs)
