@@ -59,16 +59,16 @@ USES: dict[str, Callable[[Repository, Path], object]] = {
 }
 
 
-@pytest.mark.parametrize("use", USES)
 @pytest.mark.parametrize(("levels", "names"), [(60, ("l", "r")), (3000, ("g",))])
 def test_trees_that_double_and_deep_trees_are_refused_in_time(
-    repository: Repository, tmp_path: Path, use: str, levels: int, names: tuple[str, ...]
+    repository: Repository, tmp_path: Path, levels: int, names: tuple[str, ...]
 ) -> None:
     found = nested(repository, levels, names)
-    began = time.monotonic()
-    with within(128 * MIB), pytest.raises(FormatError, match=r"deep|in so many places"):
-        USES[use](found, tmp_path)
-    assert time.monotonic() - began < 60
+    for use in USES.values():
+        began = time.monotonic()
+        with within(128 * MIB), pytest.raises(FormatError, match=r"deep|in so many places"):
+            use(vstore.open(repository.url), tmp_path)
+        assert time.monotonic() - began < 60
     assert found.fsck(mode="full") is not None
     assert found.checkout("main")["a"][0] == 1
 

@@ -17,7 +17,7 @@ NUMBERS = count()
 TABLES = list(Pairs("str").of_tables())
 NODES = list(Pairs("str").of_nodes())
 
-SHARES = [pytest.param(8, id="some"), pytest.param(1, id="all", marks=pytest.mark.slow)]
+SHARES = [pytest.param(12, id="some"), pytest.param(1, id="all", marks=pytest.mark.slow)]
 
 
 @cache

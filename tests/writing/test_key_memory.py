@@ -29,7 +29,7 @@ with repository.transaction("main", message="Add") as tx:
 
 
 @pytest.mark.parametrize(
-    ("few", "many"), [(200_000, 600_000), pytest.param(500_000, 2_000_000, marks=pytest.mark.slow)]
+    ("few", "many"), [(100_000, 300_000), pytest.param(500_000, 2_000_000, marks=pytest.mark.slow)]
 )
 def test_an_imported_key_takes_less_than_150_bytes(tmp_path: Path, few: int, many: int) -> None:
     peaks = []

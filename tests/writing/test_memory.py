@@ -88,8 +88,8 @@ vstore.reading.caches.ENCODED_NBYTES = 8 * 2**20
 
 
 def test_a_table_is_written_and_read_within_bounds(tmp_path: Path) -> None:
-    """Of 600 MB much less is held at a time, in each direction."""
-    url, rows = str(tmp_path / "repository"), "600000"
+    """Of 400 MB much less is held at a time, in each direction."""
+    url, rows = str(tmp_path / "repository"), "400000"
     scripts = {"write": WRITE, "read": READ, "iterate": ITERATE, "change": CHANGE}
     peaks = {
         name: peak_nbytes(SMALL_BUFFERS + script, url, rows) for name, script in scripts.items()
