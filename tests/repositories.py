@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 import vstore
 from vstore import Repository
+from vstore.faces import internals
 from vstore.format.table.specs import ColumnSpec
 from vstore.storage.counting import CountingStore
 from vstore.storage.memory import MemoryStore
@@ -22,6 +23,12 @@ rounds."""
 def new_repository() -> Repository:
     """Return an empty repository that nobody else sees."""
     return vstore.create(f"memory://{uuid4().hex}", author="Ann Lee <ann@example.org>")
+
+
+def remove_branch(repository: Repository, name: str) -> None:
+    """Delete a branch as another program may: the default one too, and without a record."""
+    refs = internals(repository).refs
+    assert refs.delete_branch(refs.get_branch(name))
 
 
 def counted(

@@ -107,6 +107,11 @@ repo.branches.delete("dev")
 """),
     Case("branch-not-found", "repo.transaction('dev', message='m')", helps=True),
     Case("branch-not-merged", "repo.branches.delete('dev')", before=UNMERGED),
+    Case("branch-was-deleted", "repo.transaction('dev', message='m')", before="""
+repo.branches.create("dev")
+repo.branches.delete("dev")
+""", helps=True),
+    Case("default-branch", "repo.branches.delete('main')"),
     Case("column-not-found", "table['nope']"),
     Case("column-not-optional", "tx['train'].append({'label': None, 'name': 'x'})", before=CHANGE),
     Case("column-not-optional", "tx['train'].append({'label': 1, 'name': None})", before=CHANGE),

@@ -248,6 +248,7 @@ CODES: Mapping[type[VstoreError], Mapping[str, str]] = {
         "blosc-threads": "numcodecs would compress with threads, so bytes would vary",
         "chunk-too-large": "one chunk of samples is too large",
         "column-not-optional": "a sample of a column is None, and the column is not optional",
+        "default-branch": "the default branch cannot be deleted or renamed",
         "fewer-samples-than-ranks": "there are fewer samples than ranks",
         "folder-of-others": "other users may write to a folder that is to be private",
         "forked-process": "a forked process wrote to a store that it inherited",
@@ -304,6 +305,7 @@ CODES: Mapping[type[VstoreError], Mapping[str, str]] = {
     NotFoundError: {
         "not-found": "what was named does not exist",
         "branch-not-found": "there is no branch of that name",
+        "branch-was-deleted": "the branch was deleted, and can be restored",
         "column-not-found": "the table has no column of that name",
         "commit-not-found": "there is no such commit",
         "file-not-found": "there is no such file",

@@ -1,8 +1,9 @@
 """How counts, sizes and the texts of strangers are written for users."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
+_MAX_EDITS = 2
 _UNITS = ("B", "kB", "MB", "GB", "TB", "PB")
 
 
@@ -40,6 +41,52 @@ def listed(names: Iterable[str], between: str = ", ") -> str:
     shown = between.join(found[:_MOST_NAMES])
     rest = len(found) - _MOST_NAMES
     return printable(f"{shown}{between}… and {rest:,} more" if rest > 0 else shown)
+
+
+def nearest(name: str, known: Iterable[str]) -> str | None:
+    """Return the known name that is at most two edits from a mistyped one, if there is one.
+
+    >>> nearest("v1.1", ["main", "v1.0"]), nearest("tarin", ["train", "test"])
+    ('v1.0', 'train')
+    >>> nearest("x", ["main"])
+    """
+    most = min(_MAX_EDITS, len(name) // 2)
+    distances = ((_edits(name, each, most), each) for each in known)
+    found = min((pair for pair in distances if pair[0] <= most), default=None)
+    return None if found is None else found[1]
+
+
+def choice(name: str, known: Sequence[str]) -> str | None:
+    """Return advice for a name that is unknown: the nearest, or the first of those known.
+
+    >>> choice("lable", ["image", "label"]), choice("z", ["image", "label"])
+    ("did you mean 'label'?", "choose one of 'image', 'label'")
+    """
+    near = nearest(name, known)
+    if near is not None:
+        return f"did you mean {near!r}?"
+    return f"choose one of {listed(map(repr, known))}" if known else None
+
+
+def _edits(a: str, b: str, most: int) -> int:
+    """Return how many insertions, deletions, changes and swaps lead from one word to another.
+
+    Above `most` it may be any greater number.
+    """
+    if abs(len(a) - len(b)) > most:
+        return most + 1
+    before: list[int] = []
+    row = list(range(len(b) + 1))
+    for i, x in enumerate(a, 1):
+        row, before, last = [i], row, before
+        for j, y in enumerate(b, 1):
+            cost = min(row[-1] + 1, before[j] + 1, before[j - 1] + (x != y))
+            if i > 1 and j > 1 and x == b[j - 2] and y == a[i - 2]:
+                cost = min(cost, last[j - 2] + 1)
+            row.append(cost)
+        if min(row + before) > most:
+            return most + 1
+    return row[-1]
 
 
 MISLEADING = re.compile(

@@ -39,13 +39,21 @@ class Run:
         assert (ended.code, ended.err) == (0, ""), ended
         return ended
 
-    def fails(self, *arguments: str, **environment: str) -> str:
-        """Run a command that fails; return its line on stderr, and that of the hint below."""
+    def fails(self, *arguments: str, code: int = 1, **environment: str) -> str:
+        """Run a command that fails; return its line on stderr, and that of the hint below.
+
+        With `--json` there is a document on stdout, which says the same.
+        """
         ended = self.any(*arguments, **environment)
-        assert (ended.code, ended.out) == (1, ""), ended
+        assert ended.code == code, ended
         labels = [line.partition(": ")[0] for line in ended.err.splitlines()]
         assert labels in (["error"], ["error", "hint"])
-        return ended.err.removeprefix("error: ").rstrip("\n")
+        said = ended.err.removeprefix("error: ").rstrip("\n")
+        if "--json" in arguments:
+            assert " ".join(ended.json["error"]["message"].split()) in said
+        else:
+            assert ended.out == ""
+        return said
 
     def misused(self, *arguments: str, **environment: str) -> str:
         """Run a command that is used wrongly; return what it says."""

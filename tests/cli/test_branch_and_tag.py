@@ -46,11 +46,54 @@ class TestBranches:
         assert list(repo.branches) == ["main"]
 
     def test_with_commits_of_their_own_are_kept(self, run: Run, repo: vstore.Repository) -> None:
-        said = run.fails("branch", "delete", "main", "-R", "repo")
+        repo.branches.create("own")
+        with repo.transaction("own", message="Change") as tx:
+            tx["train"]["label"][0] = 9
+        said = run.fails("branch", "delete", "own", "-R", "repo")
         assert "on no other branch or tag" in said
         assert "`vstore branch delete --force " in said
-        run("branch", "delete", "main", "-R", "repo", "--force")
-        assert list(repo.branches) == ["dev"]
+        run("branch", "delete", "own", "-R", "repo", "--force")
+        assert list(repo.branches) == ["dev", "main"]
+
+    @pytest.mark.parametrize("words", [["delete"], ["delete", "--force"], ["-D"], ["-m"]])
+    def test_the_default_one_stays(
+        self, run: Run, repo: vstore.Repository, words: list[str]
+    ) -> None:
+        new = ["new"] if "-m" in words else []
+        said = run.fails("branch", *words, "main", *new, "-R", "repo")
+        assert "is the default branch" in said
+        assert list(repo.branches) == ["dev", "main"]
+
+    def test_deleted_ones_are_told_from_those_that_never_were(
+        self, run: Run, repo: vstore.Repository
+    ) -> None:
+        run("branch", "-d", "dev", "-R", "repo")
+        for words in (["branch", "-d", "dev"], ["reflog", "dev"]):
+            said = run.fails(*words, "-R", "repo")
+            assert "'dev' was deleted on" in said
+            assert "`vstore undo dev`" in said
+        assert "there is no branch 'never'" in run.fails("reflog", "never", "-R", "repo")
+
+    def test_have_gits_short_forms(self, run: Run, repo: vstore.Repository) -> None:
+        run("branch", "new", "-R", "repo")
+        run("branch", "old", "v1", "-R", "repo")
+        assert (repo.branches["new"], repo.branches["old"]) == (
+            repo.branches["main"],
+            repo.tags["v1"],
+        )
+        run("branch", "-m", "old", "older", "-R", "repo")
+        run("branch", "-d", "new", "-R", "repo")
+        assert list(repo.branches) == ["dev", "main", "older"]
+
+    def test_called_like_a_command_are_made_by_name(
+        self, run: Run, repo: vstore.Repository
+    ) -> None:
+        run("branch", "create", "list", "-R", "repo")
+        assert "list" in repo.branches
+
+    def test_two_starting_points_are_refused(self, run: Run, repo: vstore.Repository) -> None:
+        assert "give one of them" in run.fails("branch", "x", "v1", "--at", "dev", "-R", "repo")
+        assert "x" not in repo.branches
 
     @pytest.mark.parametrize(
         ("arguments", "said"),

@@ -6,8 +6,8 @@ import pytest
 import typer
 
 from tests.cli.terminal import Run
-from vstore.cli.app import Terminated
 from vstore.cli.failure import reported
+from vstore.cli.signals import Terminated
 from vstore.errors import NotFoundError
 from vstore.storage.failure import Kind, RequestFailedError, explain
 

@@ -21,7 +21,7 @@ def test_advice_in_commands_works(code: str, run: Run) -> None:
         fields["url"] = "new"
     if code == "tag-exists":
         run("tag", "create", "new", "-R", "repository")
-    if code == "branch-deleted":
+    if code in ("branch-deleted", "branch-was-deleted"):
         run("branch", "create", "new", "-R", "repository")
         run("branch", "delete", "new", "-R", "repository")
     for piece in code_in(hint_of(VstoreError("what happened", code=code, **fields)) or ""):

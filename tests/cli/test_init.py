@@ -49,8 +49,9 @@ def test_a_url_that_names_no_store(run: Run) -> None:
     assert "names no bucket" in run.fails("init", "s3://")
 
 
-def test_no_url(run: Run) -> None:
-    assert "Missing argument 'URL'" in run.misused("init")
+def test_without_an_address_it_is_the_current_directory(run: Run) -> None:
+    run("init")
+    assert Path("vstore.json").is_file()
 
 
 def test_repo_is_not_an_address_of_a_new_one(run: Run) -> None:

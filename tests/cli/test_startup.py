@@ -64,7 +64,8 @@ def test_the_list_of_commands_loads_no_command_and_no_library() -> None:
     assert not loaded & HEAVY
     assert ours(loaded) == {
         *("vstore.cli", "vstore.cli.app", "vstore.cli.groups", "vstore.cli.registry"),
-        "vstore.version",
+        *("vstore.cli.help_text", "vstore.cli.signals", "vstore.cli.usage", "vstore.cli.words"),
+        *("vstore.lazy", "vstore.version", "vstore.wording"),
     }
 
 
@@ -73,7 +74,7 @@ def test_the_help_of_a_command_loads_nothing_of_what_it_does(name: str) -> None:
     loaded = loaded_by(name, "--help")
     assert not loaded & HEAVY
     library = {each for each in ours(loaded) if not each.startswith("vstore.cli")}
-    assert library - {"vstore.wording"} == OPEN
+    assert library - {"vstore.wording"} <= OPEN
     assert len(ours(loaded)) < 30
     others = {entry.module for key, entry in COMMANDS.items() if key != name}
     assert not loaded & others
@@ -87,7 +88,7 @@ def test_the_help_of_a_command_asks_pydantic_nothing() -> None:
     "words",
     [
         *(("log",), ("log", "--oneline", "--graph"), ("log", "--json"), ("reflog",)),
-        *(("branch",), ("branch", "--json"), ("tag",), ("tag", "--json")),
+        *(("branch",), ("branch", "--json"), ("tag",), ("tag", "--json"), ("show", "@main")),
     ],
     ids=" ".join,
 )
@@ -97,7 +98,7 @@ def test_names_and_commits_are_shown_without_numpy(words: tuple[str, ...], repo:
     assert len(ours(loaded)) < 80
 
 
-@pytest.mark.parametrize("words", [("summary",), ("summary", "--json"), ("show", "@main")])
+@pytest.mark.parametrize("words", [("summary",), ("summary", "--json"), ("show", "@main", "t")])
 def test_a_commit_is_looked_at_without_writing(words: tuple[str, ...], repo: Path) -> None:
     loaded = loaded_by(*words, "--repo", str(repo))
     assert not loaded & (NOT_TO_LOOK | {"fsspec", "obstore"})

@@ -9,7 +9,7 @@ import pytest
 import vstore
 from tests.faults.interposed import InterposedStore
 from tests.maintenance.stores import age
-from tests.repositories import new_repository
+from tests.repositories import new_repository, remove_branch
 from vstore import AlreadyExistsError, ConflictError, NotFoundError, Repository, StorageError
 from vstore.faces import internals
 from vstore.format import object_keys
@@ -137,7 +137,7 @@ def test_the_default_branch_is_made_anew_by_a_commit() -> None:
     repository = new_repository()
     with repository.transaction(message="Start") as tx:
         tx.create_array("a", shape=(4,), dtype="int8")[:] = 1
-    repository.branches.delete("main", force=True)
+    remove_branch(repository, "main")
     with repository.transaction(message="Start again") as tx:
         tx.create_array("b", shape=(4,), dtype="int8")[:] = 1
     assert isinstance(repository.checkout("main")["b"], vstore.Array)

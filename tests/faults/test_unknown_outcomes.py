@@ -8,7 +8,7 @@ import pytest
 import vstore
 from tests.faults.audit import open_at
 from tests.faults.interposed import CONDITIONAL, InterposedStore
-from tests.repositories import new_repository
+from tests.repositories import new_repository, remove_branch
 from vstore import Repository, StorageError, UnknownOutcomeError
 from vstore.faces import internals
 from vstore.storage.memory import MemoryStore
@@ -171,7 +171,7 @@ def test_the_outcome_stays_unknown_where_the_branch_was_deleted_since(
 ) -> None:
     def fault(send: Callable[[], Any]) -> Any:
         send()
-        repository.branches.delete("main", force=True)
+        remove_branch(repository, "main")
         return lost_request(send)
 
     with pytest.raises(UnknownOutcomeError):
@@ -271,7 +271,7 @@ def test_a_merge_of_a_branch_that_was_deleted_meanwhile_changes_nothing(
     branched: Repository,
 ) -> None:
     def fault(send: Callable[[], Any]) -> Any:
-        branched.branches.delete("main", force=True)
+        remove_branch(branched, "main")
         return send()
 
     with pytest.raises(vstore.ConflictError, match="deleted meanwhile"):

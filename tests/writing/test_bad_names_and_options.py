@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 import vstore
-from tests.repositories import new_repository
+from tests.repositories import new_repository, remove_branch
 from tests.writing.bad_input import numbered, state
 from vstore import Repository
 
@@ -312,7 +312,12 @@ def test_a_default_branch_that_was_deleted() -> None:
     repository = new_repository()
     repository.transaction(message="Begin", allow_empty=True).commit()
     repository.branches.create("dev")
-    repository.branches.delete("main")
+    with pytest.raises(vstore.InvalidInputError, match="'main' is the default branch"):
+        repository.branches.delete("main", force=True)
+    with pytest.raises(vstore.InvalidInputError, match="'main' is the default branch"):
+        repository.branches.rename("main", "trunk")
+    assert list(repository.branches) == ["dev", "main"]
+    remove_branch(repository, "main")
     with pytest.raises(vstore.NotFoundError, match="'main'\nHint: the branches are: 'dev'"):
         repository.checkout()
 

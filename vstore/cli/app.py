@@ -1,11 +1,10 @@
 """The entry point of the command line."""
 
-import signal
-from types import FrameType
 from typing import Annotated
 
 import typer
 
+from vstore.cli import signals
 from vstore.cli.groups import LazyGroup
 from vstore.version import __version__
 
@@ -17,23 +16,14 @@ app = typer.Typer(
     no_args_is_help=True,
     context_settings=CONTEXT,
     pretty_exceptions_enable=False,
+    rich_markup_mode=None,
 )
 
 
-class Terminated(KeyboardInterrupt):
-    """The process was asked to end; it ends as it does after Ctrl-C."""
-
-    exit_code = 128 + signal.SIGTERM
-
-
 def main() -> None:
-    """Run the command line and exit: 0 done, 1 failed, 2 wrong usage, 130 Ctrl-C."""
-    signal.signal(signal.SIGTERM, _terminate)
+    """Run the command line and exit; `vstore help exit-codes` says with which code."""
+    signals.listen()
     app(prog_name="vstore")
-
-
-def _terminate(_number: int, _frame: FrameType | None) -> None:
-    raise Terminated
 
 
 def _show_version(value: bool) -> None:  # noqa: FBT001 - Typer passes it by position
@@ -48,11 +38,12 @@ def _root(
     _version: Annotated[
         bool,
         typer.Option(
-            "--version", callback=_show_version, is_eager=True, help="Show the version and exit."
+            "--version", "-V", callback=_show_version, is_eager=True, help="Show the version."
         ),
     ] = False,
 ) -> None:
     """Version control for tensor data, straight on object storage.
 
-    Commands use the repository you pass, or else $VSTORE_URL, or else the current directory.
+    A command uses the repository that you name, or else $VSTORE_URL, or else the current
+    directory. `vstore help tutorial` is the way in.
     """

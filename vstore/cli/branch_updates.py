@@ -5,7 +5,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.text import Text
 
+from vstore.cli import signals
 from vstore.cli.commits import SHORT, commit_json, subject
+from vstore.cli.completion import complete_target
 from vstore.cli.output import console, write_json
 from vstore.cli.settings import Settings
 from vstore.wording import printable
@@ -14,6 +16,14 @@ if TYPE_CHECKING:
     from vstore.history.commits import Commit
     from vstore.repository.repository import Repository
 
+RequiredBranch = Annotated[
+    str,
+    typer.Argument(
+        metavar="BRANCH",
+        help="The branch to update, or URL@BRANCH.",
+        autocompletion=complete_target,
+    ),
+]
 MessageOption = Annotated[
     str | None,
     typer.Option("--message", "-m", metavar="TEXT", help="The commit message.", show_default=False),
@@ -27,6 +37,9 @@ def branch_of(repo: "Repository", name: str | None) -> str:
 
 def show_update(settings: Settings, verb: str, branch: str, commit: "Commit") -> None:
     """Print which commit a branch is at now."""
+    signals.settled()
+    if settings.quiet and not settings.as_json:
+        return
     if settings.as_json:
         write_json({"branch": branch, "commit": commit_json(commit)})
         return

@@ -13,6 +13,7 @@ HINTS: Mapping[str, str | None] = {
     "audio-not-taken": None,
     "blosc-threads": None,
     "branch-deleted": "restore it with `vstore undo {name}`, and try again",
+    "branch-was-deleted": "restore it with `vstore undo {name}`",
     "branch-not-found": (
         "list the branches with `vstore branch list`, or create it with `vstore branch create "
         "{name}`"
@@ -22,6 +23,7 @@ HINTS: Mapping[str, str | None] = {
     ),
     "broken-transaction": None,
     "chunk-written-twice": None,
+    "default-branch": "set it to another commit instead, with vstore reset",
     "column-not-optional": None,
     "commit-is-read-only": None,
     "damaged-object": "restore it from a copy with `vstore fsck --full --repair-from COPY`",

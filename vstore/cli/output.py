@@ -38,6 +38,10 @@ class _PlainConsole(Console):
     Of every cell, whoever made it; texts that have a style are made printable where they are made.
     """
 
+    def on_broken_pipe(self) -> None:
+        """Raise, so that the process ends as others do whose output nobody reads."""
+        raise BrokenPipeError
+
     def render_str(self, text: str, **options: Any) -> Text:
         return super().render_str(printable(text), **options)
 

@@ -8,11 +8,11 @@ listing the commands imports none. A test checks that the two descriptions agree
 from dataclasses import dataclass
 from typing import Final
 
-_WRITE: Final = "Repositories and data"
-_READ: Final = "Inspection"
-_REFS: Final = "Branches and tags"
-_CHANGE: Final = "Merging and rewriting history"
-_CARE: Final = "Maintenance"
+_START: Final = "Start"
+_LOOK: Final = "Look"
+_CHANGE: Final = "Change"
+_CARE: Final = "Care"
+_HELP: Final = "Help"
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,39 +25,39 @@ class Entry:
 
 
 COMMANDS: Final = {
-    "init": Entry("vstore.cli.commands.init", "Create a repository.", _WRITE),
+    "init": Entry("vstore.cli.commands.init", "Create a repository.", _START),
     "import": Entry(
         "vstore.cli.commands.import_",
         "Import arrays from files as the columns of a table, in one commit.",
-        _WRITE,
+        _START,
     ),
-    "log": Entry("vstore.cli.commands.log", "Show commits, newest first.", _READ),
+    "log": Entry("vstore.cli.commands.log", "Show commits, newest first.", _LOOK),
     "diff": Entry(
-        "vstore.cli.commands.diff", "Show the differences between two commits, by sample.", _READ
+        "vstore.cli.commands.diff", "Show the differences between two commits, by sample.", _LOOK
     ),
     "blame": Entry(
         "vstore.cli.commands.blame",
         "Show which commit last changed a sample, column by column.",
-        _READ,
+        _LOOK,
     ),
     "summary": Entry(
-        "vstore.cli.commands.summary", "Show the tables, columns and sizes of a commit.", _READ
+        "vstore.cli.commands.summary", "Show the tables, columns and sizes of a commit.", _LOOK
     ),
     "show": Entry(
-        "vstore.cli.commands.show", "Show a commit, a table, a column or some samples.", _READ
+        "vstore.cli.commands.show", "Show a commit, a table, a column or some samples.", _LOOK
+    ),
+    "reflog": Entry(
+        "vstore.cli.commands.reflog", "Show the last updates of a branch, newest first.", _LOOK
     ),
     "export-refs": Entry(
         "vstore.cli.commands.export_refs",
         "Write a reference file, so that zarr and xarray read a commit without vstore.",
-        _READ,
+        _LOOK,
     ),
     "branch": Entry(
-        "vstore.cli.commands.branch", "List, create, rename or delete branches.", _REFS
+        "vstore.cli.commands.branch", "List, create, rename or delete branches.", _CHANGE
     ),
-    "tag": Entry("vstore.cli.commands.tag", "List, create or delete tags.", _REFS),
-    "reflog": Entry(
-        "vstore.cli.commands.reflog", "Show the last updates of a branch, newest first.", _REFS
-    ),
+    "tag": Entry("vstore.cli.commands.tag", "List, create or delete tags.", _CHANGE),
     "merge": Entry(
         "vstore.cli.commands.merge", "Merge a revision into a branch, by sample.", _CHANGE
     ),
@@ -76,7 +76,7 @@ COMMANDS: Final = {
     ),
     "amend": Entry(
         "vstore.cli.commands.amend",
-        "Replace the head commit to change its message, author or metadata.",
+        "Change the last commit's message, author or metadata.",
         _CHANGE,
     ),
     "squash": Entry(
@@ -107,4 +107,11 @@ COMMANDS: Final = {
         "Check that a store provides the guarantees commits depend on.",
         _CARE,
     ),
+    "help": Entry("vstore.cli.commands.help", "Explain a command, its JSON or a topic.", _HELP),
+    "version": Entry(
+        "vstore.cli.commands.version", "Show the version of vstore and of what it uses.", _HELP
+    ),
 }
+
+VALUED: Final = frozenset({"--repo", "-R", "--option", "-C", "--timeout", "--attempts"})
+"""The options of every command that are followed by a value; a test compares them."""

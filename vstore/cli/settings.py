@@ -1,25 +1,34 @@
-"""The options that every command has, and the repository they select."""
+"""What the options of every command select: the repository, and how its commands run."""
 
 import inspect
-import os
 from collections.abc import Callable, Mapping
+from contextlib import chdir, nullcontext
 from dataclasses import dataclass, field
 from functools import wraps
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 import vstore
+from vstore.cli.completion import complete_target
 from vstore.cli.failure import reported
-from vstore.cli.storage_options import parse_options
+from vstore.cli.help_text import is_examples
+from vstore.cli.logs import logs_shown
+from vstore.cli.shared_options import shared_options
 from vstore.cli.target import Target, default_url, parse_target
-from vstore.errors import InvalidInputError
+from vstore.errors import InvalidInputError, NotFoundError
+from vstore.lazy import lazy
 
 if TYPE_CHECKING:
-    from vstore.format.commit import Author
+    from contextlib import AbstractContextManager
 
-DEBUG_VARIABLE = "VSTORE_DEBUG"
-_PANEL = "Repository and output"
+    from vstore.format.commit import Author
+    from vstore.storage import location
+else:
+    location = lazy("vstore.storage.location")
+
+_WITHOUT_NETWORK = {None, "file", "local", "memory"}
 
 Revision = Annotated[
     str | None,
@@ -29,9 +38,18 @@ TargetArgument = Annotated[
     str | None,
     typer.Argument(
         metavar="TARGET",
-        help="URL, URL@REV, @REV or REV: a branch, a tag, a commit id or its unique prefix, "
-        "followed by ~n or ^n if needed. Default: the head of the default branch.",
+        help="URL, URL@REV, @REV or REV (vstore help targets). Default: the default branch.",
         show_default=False,
+        autocompletion=complete_target,
+    ),
+]
+BranchTarget = Annotated[
+    str | None,
+    typer.Argument(
+        metavar="TARGET",
+        help="BRANCH, URL or URL@BRANCH. Default: the default branch.",
+        show_default=False,
+        autocompletion=complete_target,
     ),
 ]
 AuthorOption = Annotated[
@@ -50,30 +68,59 @@ class Settings:
     """The values of the options that every command has."""
 
     repo: str | None = None
-    storage_options: Mapping[str, Any] = field(default_factory=dict, repr=False)
-    unsafe_single_writer: bool = False
+    directory: str | None = None
     as_json: bool = False
+    quiet: bool = False
+    verbosity: int = 0
+    storage_options: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    timeout: float | None = None
+    attempts: int | None = None
+    unsafe_single_writer: bool = False
     debug: bool = False
+
+    @property
+    def is_quiet(self) -> bool:
+        """Whether nothing is shown but the result: no progress, no report of success."""
+        return self.quiet or self.as_json
+
+    def options_at(self, url: str) -> dict[str, Any]:
+        """Return the storage options for an address: those given, and how long to wait there."""
+        options = dict(self.storage_options)
+        if location.scheme_of(url) in _WITHOUT_NETWORK and "::" not in url:
+            return options
+        if self.timeout is not None:
+            options |= {"connect_timeout": self.timeout, "read_timeout": self.timeout}
+        if self.attempts is not None:
+            options["attempts"] = self.attempts
+        return options
 
     def open(
         self, url: str | None = None, *, author: "Author | str | None" = None
     ) -> "vstore.Repository":
         """Open the repository at `url`, else the one of `--repo`, else the default one."""
+        address = url or self.repo or default_url()
         return vstore.open(
-            url or self.repo or default_url(),
-            storage_options=self.storage_options,
+            address,
+            storage_options=self.options_at(address),
             author=author,
             unsafe_single_writer=self.unsafe_single_writer,
         )
 
     def open_target(
-        self, text: str | None, revision: str | None
+        self, text: str | None, revision: str | None = None, *, author: "Author | str | None" = None
     ) -> "tuple[vstore.Repository, str | None]":
         """Open what a TARGET names, and return the revision it names; None: the default."""
         target = self._target(text, revision)
         if target.url is None and self.repo is None and text is not None:
-            return self._open_default(text), target.revision
-        return self.open(target.url), target.revision
+            return self._open_default(text, author), target.revision
+        return self.open(target.url, author=author), target.revision
+
+    def open_branch(
+        self, text: str | None, *, author: "Author | str | None" = None
+    ) -> "tuple[vstore.Repository, str]":
+        """Open what a TARGET names, and return the branch it names, or the default one."""
+        repo, branch = self.open_target(text, author=author)
+        return repo, repo.default_branch if branch is None else branch
 
     def _target(self, text: str | None, revision: str | None) -> Target:
         if self.repo is not None and revision is not None and text is not None:
@@ -84,64 +131,15 @@ class Settings:
             return Target(None, (text or "").removeprefix("@") or None)
         return parse_target(text)
 
-    def _open_default(self, text: str) -> "vstore.Repository":
+    def _open_default(self, text: str, author: "Author | str | None") -> "vstore.Repository":
         try:
-            return self.open()
+            return self.open(author=author)
         except InvalidInputError:
             raise InvalidInputError(
                 f"{text!r} is not a repository",
                 hint="to use it as a revision, pass --repo, set VSTORE_URL, or run inside a "
                 "repository",
             ) from None
-
-
-def _shared(
-    *,
-    repo: Annotated[
-        str | None,
-        typer.Option(
-            "--repo",
-            "-R",
-            metavar="URL",
-            help="The repository. Default: $VSTORE_URL, or the current directory.",
-            rich_help_panel=_PANEL,
-            show_default=False,
-        ),
-    ] = None,
-    option: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--option",
-            metavar="NAME=VALUE",
-            help="A storage option, named as in fsspec (repeatable).",
-            rich_help_panel=_PANEL,
-            show_default=False,
-        ),
-    ] = None,
-    unsafe_single_writer: Annotated[
-        bool,
-        typer.Option(
-            "--unsafe-single-writer",
-            help="Write to a store without conditional writes. Nothing else may write to it.",
-            rich_help_panel=_PANEL,
-        ),
-    ] = False,
-    json: Annotated[
-        bool,
-        typer.Option("--json", help="Write one JSON document.", rich_help_panel=_PANEL),
-    ] = False,
-    debug: Annotated[
-        bool,
-        typer.Option("--debug", help="Show the traceback of an error.", rich_help_panel=_PANEL),
-    ] = False,
-) -> Settings:
-    return Settings(
-        repo=repo,
-        storage_options=parse_options(option or ()),
-        unsafe_single_writer=unsafe_single_writer,
-        as_json=json,
-        debug=debug or bool(os.environ.get(DEBUG_VARIABLE)),
-    )
 
 
 def command(body: Callable[..., None]) -> Callable[..., None]:
@@ -151,12 +149,21 @@ def command(body: Callable[..., None]) -> Callable[..., None]:
     options: Typer reads signatures. Errors inside are reported, not raised.
     """
     _, *own = inspect.signature(body).parameters.values()
-    shared = list(inspect.signature(_shared).parameters.values())
+    shared = list(inspect.signature(shared_options).parameters.values())
 
     @wraps(body)
     def run(**values: Any) -> None:
-        settings = _shared(**{option.name: values.pop(option.name) for option in shared})
-        with reported(debug=settings.debug, storage_options=settings.storage_options):
+        given = {option.name: values.pop(option.name) for option in shared}
+        settings = Settings(**shared_options(**given))
+        with (
+            reported(
+                debug=settings.debug,
+                storage_options=settings.storage_options,
+                as_json=settings.as_json,
+            ),
+            _running_in(settings.directory),
+            logs_shown(settings.verbosity, settings.storage_options),
+        ):
             body(settings, **values)
 
     run.__doc__ = _unwrapped(body.__doc__ or "")
@@ -164,6 +171,21 @@ def command(body: Callable[..., None]) -> Callable[..., None]:
     return run
 
 
+def _running_in(directory: str | None) -> "AbstractContextManager[None]":
+    if directory is None:
+        return nullcontext()
+    if not Path(directory).is_dir():
+        raise NotFoundError(f"there is no directory {directory!r}", code="file-not-found")
+    return chdir(directory)
+
+
 def _unwrapped(text: str) -> str:
-    """Return text with each paragraph on one line, so that help fits any terminal."""
-    return "\n\n".join(" ".join(part.split()) for part in inspect.cleandoc(text).split("\n\n"))
+    """Return text with each paragraph on one line, so that help fits any terminal.
+
+    Examples stay apart, each on its line.
+    """
+    paragraphs = [
+        [line.strip() for line in part.splitlines()]
+        for part in inspect.cleandoc(text).split("\n\n")
+    ]
+    return "\n\n".join(("\n" if is_examples(lines) else " ").join(lines) for lines in paragraphs)

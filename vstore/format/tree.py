@@ -10,6 +10,7 @@ from vstore.format.node_codec import bucket_loader, load_node
 from vstore.format.nodes import GroupNode, LoadDocuments, Node, NodeRef
 from vstore.format.object_keys import OBJECTS, split_path
 from vstore.format.walk_budget import WalkBudget
+from vstore.wording import choice
 
 _KEPT_NODES = 256
 
@@ -38,11 +39,10 @@ class Tree:
             parent = self.find(path.strip("/").rpartition("/")[0])
             beside = sorted(parent.children) if isinstance(parent, GroupNode) else []
             beside = [name for name in beside if name != OBJECTS]
-            names = ", ".join(map(repr, beside[:10]))
             raise NotFoundError(
                 f"there is no {path!r} in this commit",
                 code="path-not-found",
-                hint=f"choose one of {names}" if names else None,
+                hint=choice(path.strip("/").rpartition("/")[2], beside),
                 path=path,
             )
         return node

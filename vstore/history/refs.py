@@ -135,8 +135,21 @@ class Refs:
         """Return the branch, or raise `NotFoundError`."""
         found = self.find_branch(name)
         if found is None:
-            raise branch_not_found(name, self._store.url)
+            raise self._branch_not_found(name)
         return found
+
+    def _branch_not_found(self, name: str) -> NotFoundError:
+        """Return the error for a branch that is not there: since it was deleted, or never was."""
+        note = self.deleted.find_latest(object_keys.branch(name))
+        if note is None:
+            return branch_not_found(name, self._store.url)
+        return NotFoundError(
+            f"the branch {name!r} was deleted on {note.time[:10]}",
+            code="branch-was-deleted",
+            hint=f"restore it with `repo.branches.restore({name!r})`",
+            name=name,
+            url=self._store.url,
+        )
 
     def create_branch(
         self,

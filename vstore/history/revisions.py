@@ -1,7 +1,7 @@
 """Revisions: `main`, `v1`, a hash or its unique prefix, with `~n` and `^n` behind."""
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
@@ -9,8 +9,10 @@ from vstore.errors import InvalidInputError, NotFoundError
 from vstore.format.digest import Digest, is_digest
 from vstore.history.commits import ReadCommit, as_of, first_parent, nth_parent
 from vstore.history.refs import Refs
+from vstore.wording import nearest
 
 MIN_PREFIX = 4
+_LISTED = 10
 _REVISION = re.compile(r"(?P<name>.+?)(@\{(?P<at>[^}]*)\})?(?P<steps>([~^]\d*)*)", re.DOTALL)
 _STEP = re.compile(r"([~^])(\d*)")
 _PREFIX = re.compile(rf"[0-9a-f]{{{MIN_PREFIX},64}}")
@@ -123,11 +125,23 @@ class Resolver:
         return found[0]
 
     def _unknown(self, name: str) -> NotFoundError:
-        branches = self.refs.branch_names()
-        listed = ", ".join(map(repr, branches[:10]))
+        branches, tags = self.refs.branch_names(), self.refs.tag_names()
         return NotFoundError(
             f"no branch, tag or commit is called {name!r}",
             code="revision-not-found",
-            hint=f"the branches are: {listed}" if branches else None,
+            hint=_suggestion(name, branches, tags),
             revision=name,
         )
+
+
+def _suggestion(name: str, branches: Sequence[str], tags: Sequence[str]) -> str | None:
+    """Return which branch or tag may be meant: the nearest, or the first of them all."""
+    near = nearest(name, [*branches, *tags])
+    if near is not None:
+        return f"did you mean the {'branch' if near in branches else 'tag'} {near!r}?"
+    listed = [
+        f"the {what} are: {', '.join(map(repr, names[:_LISTED]))}"
+        for what, names in (("branches", branches), ("tags", tags))
+        if names
+    ]
+    return "; ".join(listed) or None

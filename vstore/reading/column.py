@@ -14,6 +14,7 @@ from vstore.lazy import lazy
 from vstore.reading.array import read
 from vstore.reading.masked import unmasked
 from vstore.reading.stored_column import StoredColumn
+from vstore.wording import choice
 
 if TYPE_CHECKING:
     from vstore.reading import boxes
@@ -230,11 +231,10 @@ class Column:
 
 def column_not_found(path: str, name: object, columns: Iterable[str]) -> NotFoundError:
     """Return the error for a column that a table does not have; `columns` are those it has."""
-    names = ", ".join(map(repr, columns))
     return NotFoundError(
         f"the table {path!r} has no column {name!r}",
         code="column-not-found",
-        hint=f"its columns are {names}" if names else None,
+        hint=choice(str(name), list(columns)),
         path=path,
         column=name,
     )

@@ -275,8 +275,8 @@ class Snapshot(Lookup[str, Any]):
         return Summary(
             url=self.url,
             commit=self._digest,
-            author=str(self._document.author),
-            time=format_time(self.commit.time)[:19].replace("T", " ") + " UTC",
+            author=self._document.author,
+            time=format_time(self.commit.time),
             message=self._document.message.split("\n")[0],
             tables=tuple(tables),
             arrays=tuple(arrays),

@@ -1,11 +1,12 @@
 """What a commit holds, for users and as plain values."""
 
 import math
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 from vstore.faces import exported_from
+from vstore.format.commit import Author
 from vstore.format.nodes import ArrayNode
 from vstore.format.zarr.dtypes import dtype_from
 from vstore.format.zarr.metadata import ArrayMetadata
@@ -46,11 +47,14 @@ class TableSummary:
 @exported_from("vstore")
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """A commit at a glance, laid out to be read; `to_dict()` has the figures."""
+    """A commit at a glance, laid out to be read; `to_dict()` has the figures.
+
+    `time` is ISO 8601, in UTC; `message` is the first line of the commit's message.
+    """
 
     url: str
     commit: str
-    author: str
+    author: Author
     time: str
     message: str
     tables: tuple[TableSummary, ...]
@@ -64,27 +68,48 @@ class Summary:
 
     def to_dict(self) -> dict[str, Any]:
         """Return the summary as plain JSON values."""
-        return asdict(self) | {"stored_nbytes": self.stored_nbytes}
+        author = {"name": self.author.name, "email": self.author.email}
+        plain = {
+            field.name: getattr(self, field.name)
+            for field in fields(self)
+            if field.name not in ("author", "tables", "arrays")
+        }
+        return plain | {
+            "author": author,
+            "tables": [asdict(table) for table in self.tables],
+            "arrays": [asdict(array) for array in self.arrays],
+            "stored_nbytes": self.stored_nbytes,
+        }
+
+    def lines(self, width: int | None = None) -> Iterator[tuple[str, str]]:
+        """Yield what `str` shows, a line at a time, each with what it is.
+
+        That is `url`, `commit`, `text`, `table`, `heading` or `array`. With a `width`, columns
+        that do not fit are left out, those that matter least first: names, kinds and shapes
+        stay.
+        """
+        yield "url", self.url
+        yield "commit", f"commit {self.commit}"
+        time = f"{self.time[:19].replace('T', ' ')} UTC"
+        yield "text", f"{self.author}, {time}" + (f": {self.message}" if self.message else "")
+        for table in self.tables:
+            keys = f", keyed by {table.keys}" if table.keys else ""
+            yield "text", ""
+            yield "table", f"{table.path or '/'}  {plural(table.samples, 'sample')}{keys}"
+            yield from _grid("column", table.columns, strip=table.path, width=width)
+        if self.arrays:
+            yield "text", ""
+            yield "table", "arrays"
+            yield from _grid("array", self.arrays, strip="", width=width)
+        if not self.tables and not self.arrays:
+            yield from (("text", ""), ("text", "empty"))
+        yield from (("text", ""), ("text", f"stored {format_nbytes(self.stored_nbytes)}"))
 
     def __repr__(self) -> str:
         return str(self)
 
     def __str__(self) -> str:
-        lines = [
-            f"{self.url}",
-            f"commit {self.commit}",
-            f"{self.author}, {self.time}" + (f": {self.message}" if self.message else ""),
-        ]
-        for table in self.tables:
-            keys = f", keyed by {table.keys}" if table.keys else ""
-            lines += ["", f"{table.path or '/'}  {plural(table.samples, 'sample')}{keys}"]
-            lines += _aligned(table.columns, strip=table.path)
-        if self.arrays:
-            lines += ["", "arrays", *_aligned(self.arrays, strip="")]
-        if not self.tables and not self.arrays:
-            lines += ["", "empty"]
-        lines += ["", f"stored {format_nbytes(self.stored_nbytes)}"]
-        return printable("\n".join(lines))
+        return printable("\n".join(line for _, line in self.lines()))
 
 
 def summarize_array(path: str, node: ArrayNode, *, samples: int | None = None) -> ArraySummary:
@@ -120,35 +145,51 @@ def _codec_name(metadata: ArrayMetadata) -> str:
     return "+".join(kept) or "raw"
 
 
-def _aligned(arrays: Sequence[ArraySummary], *, strip: str) -> list[str]:
-    rows = [_cells(array, strip) for array in arrays]
-    if not rows:
-        return ["  no columns"]
-    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
-    right = {4, 5, 6}
-    return [
-        "  "
-        + "  ".join(
-            cell.rjust(width) if i in right else cell.ljust(width)
-            for i, (cell, width) in enumerate(zip(row, widths, strict=True))
-        ).rstrip()
-        for row in rows
-    ]
+_HEADINGS = ("kind", "shape", "chunks", "codec", "raw", "stored", "ratio")
+_RIGHT = {"chunks", "raw", "stored", "ratio"}
+_LEAST_FIRST = ("codec", "ratio", "chunks", "raw", "stored")
 
 
-def _cells(array: ArraySummary, strip: str) -> list[str]:
+def _grid(
+    name: str, arrays: Sequence[ArraySummary], *, strip: str, width: int | None
+) -> Iterator[tuple[str, str]]:
+    """Yield the lines of a grid of arrays below their headings."""
+    if not arrays:
+        yield "array", f"  no {name}s"
+        return
+    rows = [(name, *_HEADINGS), *(_cells(array, strip) for array in arrays)]
+    columns = dict(zip(rows[0], zip(*rows, strict=True), strict=True))
+    for least in _LEAST_FIRST:
+        if width is None or _width_of(columns) <= width:
+            break
+        del columns[least]
+    for number, row in enumerate(zip(*map(_aligned, columns, columns.values()), strict=True)):
+        yield "array" if number else "heading", f"  {'  '.join(row)}".rstrip()
+
+
+def _width_of(columns: Mapping[str, Sequence[str]]) -> int:
+    return sum(2 + max(map(len, cells)) for cells in columns.values())
+
+
+def _aligned(heading: str, cells: Sequence[str]) -> list[str]:
+    width = max(map(len, cells))
+    return [cell.rjust(width) if heading in _RIGHT else cell.ljust(width) for cell in cells]
+
+
+def _cells(array: ArraySummary, strip: str) -> tuple[str, ...]:
     shape = "(" + ", ".join("?" if n is None else str(n) for n in array.shape) + ")"
     raw = format_nbytes(array.raw_nbytes) if array.raw_nbytes is not None else ""
     ratio = ""
     if array.raw_nbytes and array.stored_nbytes:
         times = array.raw_nbytes / array.stored_nbytes
         ratio = f"{times:.1f}x" if times >= 0.1 else "<0.1x"
-    return [
-        array.path[len(strip) :].strip("/"),
+    return (
+        printable(array.path[len(strip) :].strip("/")),
         " ".join(filter(None, (array.kind, array.dtype))),
         shape,
+        f"{array.chunks:,}",
         array.codec,
         raw,
         format_nbytes(array.stored_nbytes),
         ratio,
-    ]
+    )

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator
 
-from vstore.errors import AlreadyExistsError, ConflictError, NotFoundError
+from vstore.errors import AlreadyExistsError, ConflictError, InvalidInputError, NotFoundError
 from vstore.faces import exported_from
 from vstore.format import object_keys
 from vstore.format.commit import Author, DeletedDocument, LogEntry, TagDocument
@@ -61,9 +61,11 @@ class Branches:
         Raises:
             NotFoundError: there is no branch `name`.
             AlreadyExistsError: there is a branch `new_name`.
+            InvalidInputError: it is the default branch.
             ConflictError: the branch moved just now; it keeps its old name.
         """
         branch = self._refs.get_branch(name)
+        self._refuse_default(name, "renamed")
         action = f"renamed from {name}"
         log = branch.document.log
         made = self._refs.create_branch(new_name, branch.commit, action=action, log=log)
@@ -87,10 +89,12 @@ class Branches:
 
         Raises:
             NotFoundError: there is no such branch.
+            InvalidInputError: it is the default branch.
             ConflictError: its head is on no other branch or tag (unless `force`), or it
                 moved just now.
         """
         branch = self._refs.get_branch(name)
+        self._refuse_default(name, "deleted")
         if not force and not self._is_reachable_elsewhere(branch):
             raise ConflictError(
                 f"the branch {name!r} has commits that are on no other branch or tag",
@@ -130,6 +134,16 @@ class Branches:
         if self._refs.create_branch(name, commit, action=action, log=log) is None:
             raise _branch_exists(name)
         return commit
+
+    def _refuse_default(self, name: str, what: str) -> None:
+        """Raise for the branch that is used where none is named: there is always one."""
+        if name == self._access.default_branch:
+            raise InvalidInputError(
+                f"{name!r} is the default branch, which cannot be {what}",
+                code="default-branch",
+                hint="set it to another commit instead",
+                name=name,
+            )
 
     def _is_reachable_elsewhere(self, branch: Branch) -> bool:
         """Return whether another branch, or a tag, descends from a branch's head.

@@ -60,6 +60,7 @@ def create(
     'memory://create-doc'
     """
     object_keys.check_ref_name(default_branch, what="branch")
+    committer = as_author(author)
     store = _store_at(url, storage_options, unsafe_single_writer=unsafe_single_writer)
     probe.require_conditions(store)
     marker = RepositoryDocument(
@@ -76,7 +77,7 @@ def create(
             hint=f"open it with `vstore.open({store.url!r})`",
             url=store.url,
         )
-    return Repository(store, author=as_author(author))
+    return Repository(store, author=committer)
 
 
 @exported_from("vstore")

@@ -5,8 +5,8 @@ from typing import Annotated, Any
 
 import typer
 
-from vstore.cli.branch_updates import MessageOption, branch_of, show_update
-from vstore.cli.settings import AuthorOption, Settings, command
+from vstore.cli.branch_updates import MessageOption, show_update
+from vstore.cli.settings import AuthorOption, BranchTarget, Settings, command
 from vstore.errors import InvalidInputError
 
 app = typer.Typer(add_completion=False)
@@ -16,12 +16,7 @@ app = typer.Typer(add_completion=False)
 @command
 def amend(
     settings: Settings,
-    branch: Annotated[
-        str | None,
-        typer.Argument(
-            metavar="BRANCH", help="The branch. Default: the default branch.", show_default=False
-        ),
-    ] = None,
+    target: BranchTarget = None,
     *,
     message: MessageOption = None,
     author: AuthorOption = None,
@@ -35,18 +30,18 @@ def amend(
         ),
     ] = None,
 ) -> None:
-    """Replace the head commit to change its message, author or metadata.
+    """Change the last commit's message, author or metadata.
 
-    What you do not pass stays as it is.
+    The branch gets a new head commit; what you do not pass stays as it is.
 
-    vstore amend main --message "Add the training set, cleaned"
+    vstore amend fashion --message "Add the training set, cleaned"
+    vstore amend fashion@dev --metadata '{"ticket": 7}'
     """
     if message is None and author is None and metadata is None:
         raise InvalidInputError(
             "nothing was given to change", hint="give --message, --author or --metadata"
         )
-    repo = settings.open()
-    branch = branch_of(repo, branch)
+    repo, branch = settings.open_branch(target)
     commit = repo.amend(branch, message=message or "", author=author, metadata=_object(metadata))
     show_update(settings, "Amended", branch, commit)
 

@@ -35,7 +35,8 @@ def blame(
 ) -> None:
     """Show which commit last changed a sample, column by column.
 
-    vstore blame @ train shoe-17
+    vstore blame fashion train shoe-17
+    vstore blame fashion@v1 train/label shoe-17
     """
     repo, revision = settings.open_target(target, None)
     snapshot = repo.checkout(revision)

@@ -7,31 +7,49 @@ from rich.table import Table
 from rich.text import Text
 
 from vstore.cli.commits import SHORT, subject
+from vstore.cli.completion import complete_branch
 from vstore.cli.groups import ListByDefault
 from vstore.cli.output import console, write_json
-from vstore.cli.settings import Settings, command
+from vstore.cli.settings import Settings, TargetArgument, command
+from vstore.cli.starting_points import At, Start, one_start
 from vstore.wording import printable
 
+
+class BranchGroup(ListByDefault):
+    """The commands for branches, and Git's short forms of them."""
+
+    short_forms = {  # noqa: RUF012 - never changed
+        "-d": ("delete",),
+        "--delete": ("delete",),
+        "-D": ("delete", "--force"),
+        "-m": ("rename",),
+        "--move": ("rename",),
+        "-l": ("list",),
+        "--list": ("list",),
+    }
+
+
 app = typer.Typer(
-    cls=ListByDefault, add_completion=False, help="List, create, rename or delete branches."
+    cls=BranchGroup,
+    add_completion=False,
+    help="List, create, rename or delete branches.\n\n"
+    "Without a command, TARGET is listed and NAME [REV] is created. -d deletes, -m renames.\n\n"
+    "vstore branch fashion\nvstore branch -R fashion augment main~1",
 )
 
-At = Annotated[
-    str | None,
-    typer.Option(
-        "--at",
-        metavar="REV",
-        help="The commit, as any revision. Default: the head of the default branch.",
-        show_default=False,
-    ),
+Existing = Annotated[
+    str, typer.Argument(metavar="NAME", help="The branch.", autocompletion=complete_branch)
 ]
 
 
 @app.command("list")
 @command
-def list_branches(settings: Settings) -> None:
-    """List the branches, each with its head commit. A star marks the default branch."""
-    repo = settings.open()
+def list_branches(settings: Settings, target: TargetArgument = None) -> None:
+    """List the branches, each with its head commit. A star marks the default branch.
+
+    vstore branch list fashion
+    """
+    repo, _ = settings.open_target(target)
     default = repo.default_branch
     heads = {name: repo.branches[name] for name in repo.branches}
     if settings.as_json:
@@ -56,11 +74,15 @@ def list_branches(settings: Settings) -> None:
 def create(
     settings: Settings,
     name: Annotated[str, typer.Argument(metavar="NAME", help="The new branch.")],
+    revision: Start = None,
     *,
     at: At = None,
 ) -> None:
-    """Create a branch at a commit."""
-    head = settings.open().branches.create(name, at=at)
+    """Create a branch at a commit.
+
+    vstore branch create augment main~1 -R fashion
+    """
+    head = settings.open().branches.create(name, at=one_start(revision, at))
     if settings.as_json:
         write_json({"name": name, "commit": head})
         return
@@ -72,10 +94,13 @@ def create(
 @command
 def rename(
     settings: Settings,
-    name: Annotated[str, typer.Argument(metavar="NAME", help="The branch.")],
+    name: Existing,
     new_name: Annotated[str, typer.Argument(metavar="NEW", help="Its new name.")],
 ) -> None:
-    """Rename a branch and its log."""
+    """Rename a branch and its log.
+
+    vstore branch rename dev review -R fashion
+    """
     head = settings.open().branches.rename(name, new_name)
     if settings.as_json:
         write_json({"name": new_name, "commit": head})
@@ -88,7 +113,7 @@ def rename(
 @command
 def delete(
     settings: Settings,
-    name: Annotated[str, typer.Argument(metavar="NAME", help="The branch.")],
+    name: Existing,
     *,
     force: Annotated[
         bool,
@@ -97,7 +122,10 @@ def delete(
         ),
     ] = False,
 ) -> None:
-    """Delete a branch; vstore undo restores it."""
+    """Delete a branch; vstore undo restores it.
+
+    vstore branch delete dev --force -R fashion
+    """
     head = settings.open().branches.delete(name, force=force)
     if settings.as_json:
         write_json({"name": name, "commit": head})

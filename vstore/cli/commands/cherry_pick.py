@@ -6,6 +6,7 @@ import typer
 
 from vstore.cli.author import find_author
 from vstore.cli.branch_updates import branch_of, show_update
+from vstore.cli.completion import complete_target
 from vstore.cli.resolving import Into, Ours, Parent, Theirs, conflicts_shown, resolution
 from vstore.cli.settings import Settings, command
 
@@ -16,8 +17,13 @@ app = typer.Typer(add_completion=False)
 @command
 def cherry_pick(
     settings: Settings,
-    revision: Annotated[
-        str, typer.Argument(metavar="REV", help="The commit whose changes to apply.")
+    target: Annotated[
+        str,
+        typer.Argument(
+            metavar="REV",
+            help="The commit whose changes to apply, or URL@REV.",
+            autocompletion=complete_target,
+        ),
     ],
     *,
     into: Into = None,
@@ -27,9 +33,10 @@ def cherry_pick(
 ) -> None:
     """Apply the changes of one commit to a branch.
 
-    vstore cherry-pick 9f3ac2d1 --into release
+    vstore cherry-pick fashion@labels --into dev
+    vstore cherry-pick labels --into dev --theirs / -R fashion
     """
-    repo = settings.open(author=find_author(None))
+    repo, revision = settings.open_branch(target, author=find_author(None))
     branch = branch_of(repo, into)
     with conflicts_shown(settings):
         resolve = resolution(ours, theirs, repo=repo, sides=(branch, revision))

@@ -64,7 +64,8 @@ def diff(
     changed since the two diverged. After a range, paths follow directly. Without TARGET, shows
     what the last commit changed.
 
-    vstore diff s3://bucket/fashion@v1 main train/label --stat
+    vstore diff fashion@v1 main train/label --stat
+    vstore diff fashion@main...labels
     """
     repo, revision = settings.open_target(old, None)
     wanted = list(paths or ())

@@ -31,7 +31,8 @@ def doctor(
     permissions and the clock, with temporary objects below probe/ that it deletes afterwards.
     Exits with 1 unless the store is suitable for writing.
 
-    vstore doctor s3://bucket/fashion
+    vstore doctor fashion
+    vstore doctor s3://bucket/new
     """
     report = settings.open(url).probe()
     if settings.as_json:

@@ -40,6 +40,9 @@ def export(
 
     The file is a kerchunk reference file (version 1, JSON). It says where in the repository
     each chunk is. No data is copied, so the file is valid for as long as the commit is kept.
+
+    vstore export-refs s3://bucket/fashion@v1 --output fashion.json
+    vstore export-refs s3://bucket/fashion --group climate --output climate.json
     """
     repo, revision = settings.open_target(target, rev)
     snapshot = repo.checkout(revision)

@@ -64,11 +64,12 @@ def fsck(  # noqa: PLR0913 - they are options, spelled out on the command line
     Reads every document and compares it with its digest, and compares the sizes of packs with
     a listing. --full reads the packs too. Exits with 1 if any damage is found and not restored.
 
-    vstore fsck s3://bucket/fashion --full --repair-from /backup/fashion
+    vstore fsck fashion
+    vstore fsck s3://bucket/fashion --full --repair-from backup
     """
     repo = settings.open(url)
     copy = None if repair_from is None else settings.open(repair_from)
-    with steps_shown(is_quiet=settings.as_json) as show:
+    with steps_shown(is_quiet=settings.is_quiet) as show:
         report = repo.fsck(
             mode="full" if full or (decode and share is None) else "quick",
             share=_share(share),

@@ -90,12 +90,13 @@ def gc(  # noqa: PLR0913 - they are options, spelled out on the command line
     a grace period later deletes those that still are. Run it daily; readers and writers can
     continue.
 
-    vstore gc s3://bucket/fashion --dry-run
+    vstore gc fashion --dry-run
+    vstore gc s3://bucket/fashion --grace 24h --expire 30d
     """
     if cancel and (dry_run or wait):
         raise InvalidInputError("--cancel does nothing else", hint="leave out --dry-run and --wait")
     repo = settings.open(url)
-    with steps_shown(is_quiet=settings.as_json) as show:
+    with steps_shown(is_quiet=settings.is_quiet) as show:
         report = repo.gc(
             grace=parse_duration(grace, option="--grace"),
             expire=parse_duration(expire, option="--expire") or options.DEFAULT_EXPIRE,

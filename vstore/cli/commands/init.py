@@ -22,9 +22,8 @@ def init(
         typer.Argument(
             metavar="URL",
             help="A path, or an fsspec URL: s3://bucket/name, gs://, az://, …",
-            show_default=False,
         ),
-    ],
+    ] = ".",
     *,
     default_branch: Annotated[
         str,
@@ -36,6 +35,9 @@ def init(
     """Create a repository.
 
     It has no commits yet: the first import creates the default branch.
+
+    vstore init new
+    vstore init s3://bucket/new --default-branch trunk
     """
     if settings.repo is not None:
         raise InvalidInputError(
@@ -43,13 +45,15 @@ def init(
         )
     repo = vstore.create(
         url,
-        storage_options=settings.storage_options,
+        storage_options=settings.options_at(url),
         default_branch=default_branch,
         unsafe_single_writer=settings.unsafe_single_writer,
     )
     if settings.as_json:
         found = repo.description
         write_json({"url": repo.url, "id": found.id, "default_branch": found.default_branch})
+        return
+    if settings.quiet:
         return
     text = Text.assemble("Created an empty repository at ", (repo.url, "bold"))
     console().print(text, soft_wrap=True)

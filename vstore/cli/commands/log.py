@@ -72,7 +72,8 @@ def log(  # noqa: PLR0913 - they are options, spelled out on the command line
     A commit is shown before its parents; times are UTC. The range a..b shows the commits that
     lead to b but not to a, a...b those that lead to one of them but not to both.
 
-    vstore log s3://bucket/fashion@v1..main --path train
+    vstore log fashion@v1..main --path train
+    vstore log fashion --graph --oneline
     """
     if graph and (path is not None or skip):
         raise InvalidInputError(

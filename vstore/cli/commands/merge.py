@@ -5,9 +5,11 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.text import Text
 
+from vstore.cli import signals
 from vstore.cli.author import find_author
 from vstore.cli.branch_updates import MessageOption, branch_of
 from vstore.cli.commits import SHORT, commit_json, subject
+from vstore.cli.completion import complete_target
 from vstore.cli.failure import FAILED
 from vstore.cli.output import console, write_json
 from vstore.cli.resolving import (
@@ -32,7 +34,12 @@ app = typer.Typer(add_completion=False)
 @command
 def merge(  # noqa: PLR0913 - they are options, spelled out on the command line
     settings: Settings,
-    revision: Annotated[str, typer.Argument(metavar="REV", help="The revision to merge.")],
+    target: Annotated[
+        str,
+        typer.Argument(
+            metavar="REV", help="The revision to merge, or URL@REV.", autocompletion=complete_target
+        ),
+    ],
     *,
     into: Into = None,
     ours: Ours = None,
@@ -49,9 +56,10 @@ def merge(  # noqa: PLR0913 - they are options, spelled out on the command line
     A branch without commits of its own is fast-forwarded. If there are conflicts, they are
     shown, nothing is changed, and the command exits with 1.
 
-    vstore merge labels --into main --theirs train/label
+    vstore merge fashion@labels --dry-run
+    vstore merge labels --into main --theirs train/label -R fashion
     """
-    repo = settings.open(author=find_author(author))
+    repo, revision = settings.open_branch(target, author=find_author(author))
     branch = branch_of(repo, into)
     with conflicts_shown(settings):
         found = repo.merge(
@@ -61,9 +69,10 @@ def merge(  # noqa: PLR0913 - they are options, spelled out on the command line
             resolve=resolution(ours, theirs, repo=repo, sides=(branch, revision)),
             dry_run=dry_run,
         )
+    signals.settled()
     if settings.as_json:
         write_json(_json(found, branch))
-    else:
+    elif not settings.quiet or found.unresolved:
         _show(found, branch, revision, dry_run=dry_run)
     if found.unresolved:
         raise typer.Exit(FAILED)

@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from vstore.cli.author import find_author
-from vstore.cli.branch_updates import show_update
+from vstore.cli.branch_updates import RequiredBranch, show_update
 from vstore.cli.resolving import Ours, Theirs, conflicts_shown, resolution
 from vstore.cli.settings import Settings, command
 
@@ -16,7 +16,7 @@ app = typer.Typer(add_completion=False)
 @command
 def rebase(
     settings: Settings,
-    branch: Annotated[str, typer.Argument(metavar="BRANCH", help="The branch to update.")],
+    target: RequiredBranch,
     *,
     onto: Annotated[
         str, typer.Option("--onto", metavar="REV", help="The commit on top of which to replay.")
@@ -28,9 +28,10 @@ def rebase(
 
     The branch is updated once at the end, or not at all. "Theirs" are the replayed commits.
 
-    vstore rebase labels --onto main
+    vstore rebase fashion@labels --onto main
+    vstore rebase labels --onto main --theirs train/label -R fashion
     """
-    repo = settings.open(author=find_author(None))
+    repo, branch = settings.open_branch(target, author=find_author(None))
     with conflicts_shown(settings):
         resolve = resolution(ours, theirs, repo=repo, sides=(branch, onto))
         commit = repo.rebase(branch, onto=onto, resolve=resolve)

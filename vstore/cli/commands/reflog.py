@@ -1,15 +1,12 @@
 """`vstore reflog`: show the last updates of a branch."""
 
-from typing import Annotated
-
 import typer
 from rich.table import Table as Grid
 from rich.text import Text
 
-from vstore.cli.branch_updates import branch_of
 from vstore.cli.commits import SHORT
 from vstore.cli.output import console, write_json
-from vstore.cli.settings import Settings, command
+from vstore.cli.settings import BranchTarget, Settings, command
 from vstore.wording import printable
 
 app = typer.Typer(add_completion=False)
@@ -17,23 +14,15 @@ app = typer.Typer(add_completion=False)
 
 @app.command()
 @command
-def reflog(
-    settings: Settings,
-    branch: Annotated[
-        str | None,
-        typer.Argument(
-            metavar="BRANCH", help="The branch. Default: the default branch.", show_default=False
-        ),
-    ] = None,
-) -> None:
+def reflog(settings: Settings, target: BranchTarget = None) -> None:
     """Show the last updates of a branch, newest first.
 
     Each line begins with a revision, such as main@{1}, that names what the branch was then.
 
-    vstore reflog main
+    vstore reflog fashion
+    vstore reflog fashion@dev
     """
-    repo = settings.open()
-    branch = branch_of(repo, branch)
+    repo, branch = settings.open_branch(target)
     entries = repo.branches.log(branch)
     if settings.as_json:
         write_json([{"commit": e.commit, "time": e.time, "action": e.action} for e in entries])

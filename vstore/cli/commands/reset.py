@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from vstore.cli.branch_updates import show_update
+from vstore.cli.branch_updates import RequiredBranch, show_update
 from vstore.cli.settings import Settings, command
 
 app = typer.Typer(add_completion=False)
@@ -14,13 +14,14 @@ app = typer.Typer(add_completion=False)
 @command
 def reset(
     settings: Settings,
-    branch: Annotated[str, typer.Argument(metavar="BRANCH", help="The branch to update.")],
+    target: RequiredBranch,
     *,
     to: Annotated[str, typer.Option("--to", metavar="REV", help="The commit to set it to.")],
 ) -> None:
     """Set a branch to any commit; vstore undo sets it back.
 
-    vstore reset main --to main~1
+    vstore reset fashion@main --to main~1
     """
-    commit = settings.open().reset(branch, to=to)
+    repo, branch = settings.open_branch(target)
+    commit = repo.reset(branch, to=to)
     show_update(settings, "Reset", branch, commit)

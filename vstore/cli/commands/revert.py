@@ -6,6 +6,7 @@ import typer
 
 from vstore.cli.author import find_author
 from vstore.cli.branch_updates import branch_of, show_update
+from vstore.cli.completion import complete_target
 from vstore.cli.resolving import Into, Ours, Parent, Theirs, conflicts_shown, resolution
 from vstore.cli.settings import AuthorOption, Settings, command
 
@@ -16,8 +17,13 @@ app = typer.Typer(add_completion=False)
 @command
 def revert(  # noqa: PLR0913 - they are options, spelled out on the command line
     settings: Settings,
-    revision: Annotated[
-        str, typer.Argument(metavar="REV", help="The commit whose changes to undo.")
+    target: Annotated[
+        str,
+        typer.Argument(
+            metavar="REV",
+            help="The commit whose changes to undo, or URL@REV.",
+            autocompletion=complete_target,
+        ),
     ],
     *,
     into: Into = None,
@@ -37,9 +43,10 @@ def revert(  # noqa: PLR0913 - they are options, spelled out on the command line
     Later changes stay. For a merge commit, undoes what the merge added to the parent given by
     --parent.
 
-    vstore revert main~3
+    vstore revert fashion@main~1
+    vstore revert main --message "Take it back" -R fashion
     """
-    repo = settings.open(author=find_author(author))
+    repo, revision = settings.open_branch(target, author=find_author(author))
     branch = branch_of(repo, into)
     with conflicts_shown(settings):
         commit = repo.revert(

@@ -1,24 +1,30 @@
 """`vstore show`: show a commit, or what is at a path of it."""
 
 import shlex
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 import vstore
-from vstore.cli.commits import commit_json, paragraph, ref_names
-from vstore.cli.description import Node, describe, show_description
 from vstore.cli.output import console, write_json
-from vstore.cli.sample_key import find_table, parse_key
-from vstore.cli.samples import show_values, values_json
-from vstore.cli.selection import parse_index
 from vstore.cli.settings import Revision, Settings, TargetArgument, command
 from vstore.errors import InvalidInputError, NotFoundError, advise
+from vstore.lazy import lazy
 
 if TYPE_CHECKING:
+    from vstore.cli import commits, description, sample_key, samples, selection
+    from vstore.cli.description import Node
     from vstore.history.commits import Commit
     from vstore.reading.snapshot import Snapshot
     from vstore.repository.repository import Repository
+else:
+    commits = lazy("vstore.cli.commits")
+    description = lazy("vstore.cli.description")
+    sample_key = lazy("vstore.cli.sample_key")
+    samples = lazy("vstore.cli.samples")
+    selection = lazy("vstore.cli.selection")
 
 app = typer.Typer(add_completion=False)
 
@@ -62,15 +68,18 @@ def show(  # noqa: PLR0913 - they are options, spelled out on the command line
     Without a path, shows the commit; with a path, what is there; with an index, the values.
     Images are drawn on a terminal. With --json, arrays are written whole, as nested lists.
 
-    vstore show s3://bucket/fashion@v1 train 10:20
+    vstore show fashion@v1 train 10:20
+    vstore show fashion train/image 17,10:18,10:18 --json
     """
     repo, revision = settings.open_target(target, rev)
-    snapshot = _checkout(repo, revision, target)
     if path is None:
-        _show_commit(repo, snapshot.commit, settings)
+        with _path_advised(revision, target):
+            commit = repo.commit(revision)
+        _show_commit(repo, commit, settings)
         return
+    snapshot = repo.checkout(revision)
     found = snapshot[path]
-    picked = parse_index(index) if index is not None else None
+    picked = selection.parse_index(index) if index is not None else None
     if key is not None:
         picked = _position(snapshot, path, key, index)
     path = path.strip("/")
@@ -80,9 +89,11 @@ def show(  # noqa: PLR0913 - they are options, spelled out on the command line
         _show(found, path, picked, limit)
 
 
-def _checkout(repo: "Repository", revision: str | None, target: str | None) -> "Snapshot":
+@contextmanager
+def _path_advised(revision: str | None, target: str | None) -> Iterator[None]:
+    """Say where a path goes if the only argument is no revision: it may be one."""
     try:
-        return repo.checkout(revision)
+        yield
     except NotFoundError as error:
         if target is not None and target == revision:
             advise(error, f"a path comes second: `vstore show @ {shlex.quote(target)}`")
@@ -91,36 +102,36 @@ def _checkout(repo: "Repository", revision: str | None, target: str | None) -> "
 
 def _show_commit(repo: "Repository", commit: "Commit", settings: Settings) -> None:
     if settings.as_json:
-        write_json(commit_json(commit))
+        write_json(commits.commit_json(commit))
         return
     screen = console()
-    names = ref_names(repo) if screen.is_terminal else {}
-    screen.print(paragraph(commit, names), soft_wrap=True)
+    names = commits.ref_names(repo) if screen.is_terminal else {}
+    screen.print(commits.paragraph(commit, names), soft_wrap=True)
 
 
 def _position(snapshot: "Snapshot", path: str, key: str, index: str | None) -> int:
     """Return the position of the sample with a key, in the table at a path or around it."""
     if index is not None:
         raise InvalidInputError("an index and --key were given", hint="give one of the two")
-    table = find_table(snapshot, path)
+    table = sample_key.find_table(snapshot, path)
     if table.key_kind is None:
         raise InvalidInputError(f"the samples of {path!r} have no keys", hint="give an index")
-    return table.position(parse_key(key, table.key_kind, path=table.path))
+    return table.position(sample_key.parse_key(key, table.key_kind, path=table.path))
 
 
-def _write_json(found: Node, path: str, index: Any) -> None:
+def _write_json(found: "Node", path: str, index: Any) -> None:
     if index is None:
-        write_json(describe(found, path))
+        write_json(description.describe(found, path))
     else:
-        write_json(values_json(found, path, index), is_compact=True)
+        write_json(samples.values_json(found, path, index), is_compact=True)
 
 
-def _show(found: Node, path: str, index: Any, limit: int) -> None:
+def _show(found: "Node", path: str, index: Any, limit: int) -> None:
     screen = console()
     if index is not None:
-        show_values(found, path, index, screen, limit=limit)
+        samples.show_values(found, path, index, screen, limit=limit)
         return
-    show_description(found, path, screen)
+    description.show_description(found, path, screen)
     if isinstance(found, (vstore.Table, vstore.Column)) and len(found):
         screen.print()
-        show_values(found, path, slice(None), screen, limit=min(limit, _HEAD))
+        samples.show_values(found, path, slice(None), screen, limit=min(limit, _HEAD))

@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from vstore.cli.author import find_author
-from vstore.cli.branch_updates import show_update
+from vstore.cli.branch_updates import RequiredBranch, show_update
 from vstore.cli.settings import AuthorOption, Settings, command
 
 app = typer.Typer(add_completion=False)
@@ -15,7 +15,7 @@ app = typer.Typer(add_completion=False)
 @command
 def squash(
     settings: Settings,
-    branch: Annotated[str, typer.Argument(metavar="BRANCH", help="The branch to update.")],
+    target: RequiredBranch,
     *,
     since: Annotated[
         str,
@@ -30,8 +30,8 @@ def squash(
 ) -> None:
     """Combine all commits after an ancestor into one.
 
-    vstore squash labels --since main --message "Label everything"
+    vstore squash fashion@labels --since main~2 --message "Label everything"
     """
-    repo = settings.open(author=find_author(author))
+    repo, branch = settings.open_branch(target, author=find_author(author))
     commit = repo.squash(branch, since=since, message=message)
     show_update(settings, "Squashed", branch, commit)

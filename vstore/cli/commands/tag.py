@@ -1,5 +1,6 @@
 """`vstore tag`: list, create and delete tags."""
 
+from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -8,22 +9,67 @@ from rich.text import Text
 
 from vstore.cli.author import find_author
 from vstore.cli.commits import SHORT
+from vstore.cli.completion import complete_tag
 from vstore.cli.groups import ListByDefault
 from vstore.cli.output import console, write_json
-from vstore.cli.settings import AuthorOption, Settings, command
+from vstore.cli.settings import AuthorOption, Settings, TargetArgument, command
+from vstore.cli.starting_points import At, Start, one_start
 from vstore.wording import printable
 
 if TYPE_CHECKING:
     from vstore.format.commit import TagDocument
 
-app = typer.Typer(cls=ListByDefault, add_completion=False, help="List, create or delete tags.")
+
+class TagGroup(ListByDefault):
+    """The commands for tags, and Git's short forms of them."""
+
+    short_forms = {  # noqa: RUF012 - never changed
+        "-d": ("delete",),
+        "--delete": ("delete",),
+        "-l": ("list", "--match"),
+        "--list": ("list", "--match"),
+    }
+
+    def spelled_out(self, args: list[str], word: str | None) -> list[str]:
+        """Return arguments with the name of the command they mean in front."""
+        if word is None:
+            return ["list", *(each for each in args if each not in ("-l", "--list"))]
+        return super().spelled_out(args, word)
+
+
+app = typer.Typer(
+    cls=TagGroup,
+    add_completion=False,
+    help="List, create or delete tags.\n\n"
+    "Without a command, TARGET is listed and NAME [REV] is created. -l PATTERN lists some, -d "
+    "deletes.\n\n"
+    'vstore tag fashion\nvstore tag -R fashion v2 main -m "As published"',
+)
 
 
 @app.command("list")
 @command
-def list_tags(settings: Settings) -> None:
-    """List the tags, each with its commit, date and message."""
-    tags = list(settings.open().tags.documents())
+def list_tags(
+    settings: Settings,
+    target: TargetArgument = None,
+    *,
+    match: Annotated[
+        str | None,
+        typer.Option(
+            "--match",
+            metavar="PATTERN",
+            help="Only tags whose names match, as in 'v*'.",
+            show_default=False,
+        ),
+    ] = None,
+) -> None:
+    """List the tags, each with its commit, date and message.
+
+    vstore tag list fashion --match 'v*'
+    """
+    repo, _ = settings.open_target(target)
+    names = [name for name in repo.tags if match is None or fnmatchcase(name, match)]
+    tags = [repo.tags.get(name) for name in names]
     if settings.as_json:
         write_json([_json(tag) for tag in tags])
         return
@@ -40,24 +86,20 @@ def list_tags(settings: Settings) -> None:
 def create(
     settings: Settings,
     name: Annotated[str, typer.Argument(metavar="NAME", help="The new tag.")],
+    revision: Start = None,
     *,
-    at: Annotated[
-        str | None,
-        typer.Option(
-            "--at",
-            metavar="REV",
-            help="The commit, as any revision. Default: the head of the default branch.",
-            show_default=False,
-        ),
-    ] = None,
+    at: At = None,
     message: Annotated[
         str, typer.Option("--message", "-m", metavar="TEXT", help="The tag's message.")
     ] = "",
     author: AuthorOption = None,
 ) -> None:
-    """Create a tag at a commit. A tag is never updated."""
+    """Create a tag at a commit. A tag is never updated.
+
+    vstore tag create v2 main -m "As published" -R fashion
+    """
     repo = settings.open(author=find_author(author))
-    commit = repo.tags.create(name, at=at, message=message)
+    commit = repo.tags.create(name, at=one_start(revision, at), message=message)
     if settings.as_json:
         write_json(_json(repo.tags.get(name)))
         return
@@ -71,9 +113,14 @@ def create(
 @command
 def delete(
     settings: Settings,
-    name: Annotated[str, typer.Argument(metavar="NAME", help="The tag.")],
+    name: Annotated[
+        str, typer.Argument(metavar="NAME", help="The tag.", autocompletion=complete_tag)
+    ],
 ) -> None:
-    """Delete a tag; vstore undo restores it."""
+    """Delete a tag; vstore undo restores it.
+
+    vstore tag delete v1 -R fashion
+    """
     repo = settings.open()
     tag = repo.tags.get(name)
     repo.tags.delete(name)
