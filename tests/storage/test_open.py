@@ -337,3 +337,12 @@ def test_importing_the_floor_imports_no_cloud_library() -> None:
         [sys.executable, "-c", script], capture_output=True, text=True, check=True
     )
     assert found.stdout.strip() == "[]"
+
+
+def test_the_number_of_attempts_is_an_option() -> None:
+    options = {"key": "a", "secret": "b", "endpoint_url": "http://127.0.0.1:9", "attempts": 1}
+    store = pickle.loads(pickle.dumps(open_store("s3://bucket/x", storage_options=options)))
+    assert cast("RemoteStore", store)._backoff.attempts == 1
+    for wrong in (0, -1, True, 1.5, "many"):
+        with pytest.raises(InvalidInputError, match="attempts is a number of at least 1"):
+            open_store("s3://bucket/x", storage_options=options | {"attempts": wrong})

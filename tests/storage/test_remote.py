@@ -260,3 +260,18 @@ class TestBackoff:
         backoff = Backoff(first_seconds=4, total_seconds=1, sleep=waits.append)
         assert list(backoff.attempts_left()) == [7]
         assert waits == []
+
+
+def test_what_is_sent_again_is_logged(
+    store: ObjectStore, relay: Relay, version: Version, caplog: pytest.LogCaptureFixture
+) -> None:
+    relay.fail_next(replace(SLOW_DOWN, method="GET"))
+    with caplog.at_level("INFO", logger="vstore"):
+        assert store.get(REF) == b"old"
+    assert [record.name for record in caplog.records] == ["vstore.storage"]
+    assert caplog.messages[0].startswith(f"read '{REF}' at {store.url} failed (TRANSIENT): ")
+    caplog.clear()
+    with caplog.at_level("DEBUG", logger="vstore"):
+        store.get(REF)
+    assert caplog.messages[0].startswith(f"read '{REF}': ")
+    assert caplog.messages[0].endswith(" s, 3 bytes")

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, get_args
 from vstore.errors import InvalidInputError, InvalidUrlError
 from vstore.faces import exported_from
 from vstore.lazy import lazy
+from vstore.storage.backoff import Backoff
 from vstore.storage.client import Engine
 from vstore.storage.local import LocalStore
 from vstore.storage.location import (
@@ -20,6 +21,7 @@ from vstore.storage.location import (
     scheme_of,
 )
 from vstore.storage.store import ObjectStore
+from vstore.storage.timeouts import take_attempts
 
 if TYPE_CHECKING:
     from vstore.storage import engines, memory, remote
@@ -45,6 +47,8 @@ def open_store(
 
     Sends no request. `storage_options` are those of the fsspec filesystem of that URL (s3fs,
     gcsfs, adlfs), whatever the engine; credentials and endpoints come from the environment too.
+    Besides, `connect_timeout` and `read_timeout` are seconds, and `attempts` says how often a
+    request is sent before it has failed.
 
     Args:
         engine: "obstore" or "fsspec" to force one for S3, GCS and Azure; "auto" takes obstore
@@ -76,16 +80,19 @@ def open_store(
         engine=engine,
         unsafe_single_writer=unsafe_single_writer,
     )
+    options = dict(options)
+    attempts = take_attempts(options)
+    backoff = None if attempts is None else Backoff(attempts=attempts)
     if scheme in _BUCKETS and "::" not in text:
         location, options = _bucket(text, options)
         chosen = engines.choose_engine(location, options, engine=engine)
-        return remote.RemoteStore(engines.BucketOpening(location, chosen, options), reopen=reopen)
+        opening = engines.BucketOpening(location, chosen, options)
+        return remote.RemoteStore(opening, backoff=backoff, reopen=reopen)
     if engine == "obstore":
         raise InvalidInputError(f"engine='obstore' cannot open {parse_other_url(text, {}).url}")
     location = parse_other_url(text, options)
-    return remote.RemoteStore(
-        engines.FilesystemOpening(location, text, unsafe_single_writer, options), reopen=reopen
-    )
+    other = engines.FilesystemOpening(location, text, unsafe_single_writer, options)
+    return remote.RemoteStore(other, backoff=backoff, reopen=reopen)
 
 
 def _bucket(url: str, options: dict[str, object]) -> tuple[Location, dict[str, object]]:

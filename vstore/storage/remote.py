@@ -19,6 +19,7 @@ from vstore.storage.etags import SCRATCH, EtagForm
 from vstore.storage.failure import Kind, RequestFailedError, explain
 from vstore.storage.forking import never_close_in_child
 from vstore.storage.location import Location
+from vstore.storage.logs import logger, timed
 from vstore.storage.ranges import check_range, most_nbytes, too_short
 from vstore.storage.store import Data, Key, ObjectInfo, ObjectStore, Version
 
@@ -107,9 +108,11 @@ class RemoteStore:
 
     def _connect(self) -> "_Connected":
         try:
-            return _Connected(self._opening.connect())
+            client = self._opening.connect()
         except RequestFailedError as failure:
             raise self._final(failure, "connect") from None
+        logger.info("%s is reached by %s", self.url, type(client).__name__)
+        return _Connected(client)
 
     def get(self, key: Key) -> bytes:
         """Return the whole object, or raise `NotFoundError`."""
@@ -211,9 +214,10 @@ class RemoteStore:
         failure = RequestFailedError(Kind.OTHER, "no attempt was allowed")
         for attempt, _ in enumerate(self._backoff.attempts_left(), 1):
             try:
-                return call()
+                return timed(action, call)
             except RequestFailedError as caught:
                 failure = caught
+                self._log_failure(action, failure)
                 if not _is_worth_repeating(failure, attempt):
                     break
         raise self._final(failure, action, writes=writes)
@@ -226,9 +230,10 @@ class RemoteStore:
         self._conditions.require(self._client, self._location)
         for _ in self._backoff.attempts_left():
             try:
-                return write()
+                return timed(action, write)
             except RequestFailedError as failure:
                 attempts.failed(failure)
+                self._log_failure(action, failure)
                 if not attempts.are_settled_by_looking(creating=expected is None):
                     break
             body, version = self._look(key, attempts)
@@ -242,6 +247,11 @@ class RemoteStore:
         if attempts.may_have_written:
             raise self._unknown(key, attempts.last)
         raise self._final(attempts.last, action, writes=True)
+
+    def _log_failure(self, action: str, failure: RequestFailedError) -> None:
+        if failure.kind not in (Kind.MISSING, Kind.RANGE):
+            detail = self._location.redact(failure.detail)
+            logger.info("%s at %s failed (%s): %s", action, self.url, failure.kind.name, detail)
 
     def _doubt_form(self, failure: RequestFailedError, expected: Version | None) -> None:
         """Find out in which form the server takes ETags, if it refused one that is right."""

@@ -1,4 +1,4 @@
-"""How long a server may be silent, the same for every engine."""
+"""How long a server may be silent and how often it is asked, the same for every engine."""
 
 from collections.abc import Mapping
 
@@ -33,3 +33,17 @@ def without_timeouts(options: Mapping[str, object]) -> tuple[dict[str, object], 
     rest = dict(options)
     connect, read = take_timeouts(rest)
     return rest, connect, read
+
+
+def take_attempts(options: dict[str, object]) -> int | None:
+    """Return how often a request may be sent, taken out of storage options; None if not given.
+
+    Raises:
+        InvalidInputError: it is no number of attempts.
+    """
+    value = options.pop("attempts", None)
+    if isinstance(value, str) and value.isdecimal():
+        value = int(value)  # from a command line
+    if value is not None and (isinstance(value, bool) or not isinstance(value, int) or value < 1):
+        raise InvalidInputError(f"attempts is a number of at least 1, not {value!r}")
+    return value

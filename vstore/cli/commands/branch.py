@@ -66,7 +66,8 @@ def list_branches(settings: Settings, target: TargetArgument = None) -> None:
         label = Text(printable(name), "bold green" if name == default else "")
         message = Text(subject(repo.commit(head)), overflow="ellipsis", no_wrap=True)
         grid.add_row(mark + label, Text(head[:SHORT], "yellow"), message)
-    console().print(grid)
+    if grid.row_count:
+        console().print(grid)
 
 
 @app.command()

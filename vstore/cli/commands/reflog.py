@@ -35,4 +35,5 @@ def reflog(settings: Settings, target: BranchTarget = None) -> None:
             entry.time[:16].replace("T", " "),
             Text(printable(entry.action), overflow="ellipsis", no_wrap=True),
         )
-    console().print(grid)
+    if grid.row_count:
+        console().print(grid)

@@ -78,7 +78,8 @@ def list_tags(
         message = Text(printable(tag.message.split("\n", 1)[0]), overflow="ellipsis", no_wrap=True)
         name = Text(printable(tag.name), "bold yellow")
         grid.add_row(name, Text(tag.commit[:SHORT], "yellow"), tag.time[:10], message)
-    console().print(grid)
+    if grid.row_count:
+        console().print(grid)
 
 
 @app.command()
