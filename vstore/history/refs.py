@@ -135,14 +135,14 @@ class Refs:
         """Return the branch, or raise `NotFoundError`."""
         found = self.find_branch(name)
         if found is None:
-            raise self._branch_not_found(name)
+            raise self.branch_missing(name)
         return found
 
-    def _branch_not_found(self, name: str) -> NotFoundError:
+    def branch_missing(self, name: str) -> NotFoundError:
         """Return the error for a branch that is not there: since it was deleted, or never was."""
         note = self.deleted.find_latest(object_keys.branch(name))
         if note is None:
-            return branch_not_found(name, self._store.url)
+            return _branch_not_found(name, self._store.url)
         return NotFoundError(
             f"the branch {name!r} was deleted on {note.time[:10]}",
             code="branch-was-deleted",
@@ -365,7 +365,7 @@ class Refs:
                 yield name, info
 
 
-def branch_not_found(name: str, url: str) -> NotFoundError:
+def _branch_not_found(name: str, url: str) -> NotFoundError:
     """Return the error for a branch that does not exist."""
     return NotFoundError(
         f"there is no branch {name!r} in {url}",

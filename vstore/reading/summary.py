@@ -81,35 +81,11 @@ class Summary:
             "stored_nbytes": self.stored_nbytes,
         }
 
-    def lines(self, width: int | None = None) -> Iterator[tuple[str, str]]:
-        """Yield what `str` shows, a line at a time, each with what it is.
-
-        That is `url`, `commit`, `text`, `table`, `heading` or `array`. With a `width`, columns
-        that do not fit are left out, those that matter least first: names, kinds and shapes
-        stay.
-        """
-        yield "url", self.url
-        yield "commit", f"commit {self.commit}"
-        time = f"{self.time[:19].replace('T', ' ')} UTC"
-        yield "text", f"{self.author}, {time}" + (f": {self.message}" if self.message else "")
-        for table in self.tables:
-            keys = f", keyed by {table.keys}" if table.keys else ""
-            yield "text", ""
-            yield "table", f"{table.path or '/'}  {plural(table.samples, 'sample')}{keys}"
-            yield from _grid("column", table.columns, strip=table.path, width=width)
-        if self.arrays:
-            yield "text", ""
-            yield "table", "arrays"
-            yield from _grid("array", self.arrays, strip="", width=width)
-        if not self.tables and not self.arrays:
-            yield from (("text", ""), ("text", "empty"))
-        yield from (("text", ""), ("text", f"stored {format_nbytes(self.stored_nbytes)}"))
-
     def __repr__(self) -> str:
         return str(self)
 
     def __str__(self) -> str:
-        return printable("\n".join(line for _, line in self.lines()))
+        return printable("\n".join(line for _, line in summary_lines(self)))
 
 
 def summarize_array(path: str, node: ArrayNode, *, samples: int | None = None) -> ArraySummary:
@@ -143,6 +119,30 @@ def _codec_name(metadata: ArrayMetadata) -> str:
     names = [str(codec["name"]).removeprefix("numcodecs.") for codec in metadata.codecs]
     kept = [name for name in names if name not in ("bytes", "vlen-utf8", "vlen-bytes", "crc32c")]
     return "+".join(kept) or "raw"
+
+
+def summary_lines(summary: Summary, width: int | None = None) -> Iterator[tuple[str, str]]:
+    """Yield what a summary shows, a line at a time, each with what it is.
+
+    That is `url`, `commit`, `text`, `table`, `heading` or `array`. With a `width`, columns
+    that do not fit are left out, those that matter least first: names, kinds and shapes stay.
+    """
+    yield "url", summary.url
+    yield "commit", f"commit {summary.commit}"
+    time = f"{summary.time[:19].replace('T', ' ')} UTC"
+    yield "text", f"{summary.author}, {time}" + (f": {summary.message}" if summary.message else "")
+    for table in summary.tables:
+        keys = f", keyed by {table.keys}" if table.keys else ""
+        yield "text", ""
+        yield "table", f"{table.path or '/'}  {plural(table.samples, 'sample')}{keys}"
+        yield from _grid("column", table.columns, strip=table.path, width=width)
+    if summary.arrays:
+        yield "text", ""
+        yield "table", "arrays"
+        yield from _grid("array", summary.arrays, strip="", width=width)
+    if not summary.tables and not summary.arrays:
+        yield from (("text", ""), ("text", "empty"))
+    yield from (("text", ""), ("text", f"stored {format_nbytes(summary.stored_nbytes)}"))
 
 
 _HEADINGS = ("kind", "shape", "chunks", "codec", "raw", "stored", "ratio")

@@ -11,7 +11,7 @@ from vstore.format.digest import Digest
 from vstore.history.commits import Commit, describe
 from vstore.history.fence import Asked, ask
 from vstore.history.merge_base import is_ancestor
-from vstore.history.refs import Branch, Refs, branch_not_found
+from vstore.history.refs import Branch, Refs
 from vstore.merging.conflicts import Resolution
 from vstore.merging.merge import Merged, common_base, replay, write_merge
 from vstore.merging.sides import Sides
@@ -120,7 +120,7 @@ def begin(access: Access, branch: str | None, options: CommitOptions) -> Transac
     name = access.default_branch if branch is None else branch
     base = access.refs.find_branch(name)
     if base is None and name != access.default_branch:
-        raise branch_not_found(name, access.store.url)
+        raise access.refs.branch_missing(name)
     return Transaction(
         access.fetcher,
         None if base is None else base.commit,

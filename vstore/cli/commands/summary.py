@@ -1,11 +1,19 @@
 """`vstore summary`: show the contents of a commit."""
 
+from typing import TYPE_CHECKING
+
 import typer
 from rich.text import Text
 
 from vstore.cli.output import console, write_json
 from vstore.cli.settings import Revision, Settings, TargetArgument, command
+from vstore.lazy import lazy
 from vstore.wording import printable
+
+if TYPE_CHECKING:
+    from vstore.reading import summary as summaries
+else:
+    summaries = lazy("vstore.reading.summary")
 
 app = typer.Typer(add_completion=False)
 
@@ -34,5 +42,5 @@ def summary(
         write_json(found.to_dict())
         return
     screen = console()
-    for what, line in found.lines(width=screen.width):
+    for what, line in summaries.summary_lines(found, screen.width):
         screen.print(Text(printable(line), _STYLES.get(what, "")), soft_wrap=True)
