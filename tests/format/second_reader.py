@@ -53,6 +53,8 @@ def listed(depth: int, newest: int) -> bool:
 
 def decode_chunk(data: bytes, metadata: Json, shape: tuple[int, ...]) -> NDArray[Any]:
     dtype, raw = dtype_of(metadata["data_type"]), data
+    if metadata["codecs"][0]["name"] in ("scale_offset", "cast_value"):
+        return decode_numbers(data, metadata, shape)
     serializer, *compressors = metadata["codecs"]
     for codec in reversed(compressors):
         decoder = {"zstd": numcodecs.Zstd, "gzip": numcodecs.GZip, "blosc": numcodecs.Blosc}
@@ -71,6 +73,19 @@ def decode_chunk(data: bytes, metadata: Json, shape: tuple[int, ...]) -> NDArray
         at += 4 + nbytes
     require(at == len(raw), "there is something behind the elements")
     return elements.reshape(shape)
+
+
+def decode_numbers(data: bytes, metadata: Json, shape: tuple[int, ...]) -> NDArray[Any]:
+    first, *rest = metadata["codecs"]
+    options, dtype = first.get("configuration", {}), dtype_of(metadata["data_type"])
+    if first["name"] == "cast_value":
+        exactly(options, "data_type")
+        stored = {"data_type": options["data_type"], "codecs": rest}
+        return decode_chunk(data, stored, shape).astype(dtype)
+    scaled = decode_chunk(data, {"data_type": metadata["data_type"], "codecs": rest}, shape)
+    exactly(options, optional=("offset", "scale"))
+    scale, offset = (dtype.type(options.get(*each)) for each in (("scale", 1), ("offset", 0)))
+    return np.asarray(scaled / scale + offset)
 
 
 @dataclass

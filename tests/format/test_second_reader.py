@@ -171,6 +171,26 @@ def test_every_data_type_of_fixed_size_reads_alike(tmp_path: Path) -> None:
         assert is_same(snapshot[path][...], values), path
 
 
+def test_scaled_floats_read_alike(tmp_path: Path) -> None:
+    values = {"plain": np.arange(300) % 256 / np.float32(255), "tenths": np.arange(300) / 10}
+    values["shifted"] = np.arange(300) % 256 / np.float32(127.5) - np.float32(1)
+    repo = vstore.create(tmp_path / "repo")
+    specs = {
+        name: vstore.ndarray((), each.dtype, codecs="scaled", fill_value=each[0])
+        for name, each in values.items()
+    }
+    with repo.transaction("main", message="Scaled floats") as tx:
+        tx.create_table("t", specs).extend(values)
+    reader, table = SecondReader(tmp_path / "repo"), repo.checkout()["t"]
+    stored = reader.table(reader.commit(repo.branches["main"]).root["t"])
+    assert isinstance(table, vstore.Table)
+    for name, each in values.items():
+        codecs = internals(table[name]).source.metadata.codecs
+        assert codecs[0]["name"] == "scale_offset"
+        assert is_same(np.array(stored[name], each.dtype), each)
+        assert is_same(table[name][:], each)
+
+
 def parent(root: Node, path: str) -> Node:
     above = path.rpartition("/")[0]
     return root[above] if above else root

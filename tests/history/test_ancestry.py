@@ -154,7 +154,7 @@ def test_a_range_reads_what_it_yields_and_not_the_line_it_leaves_out(forked: For
 def long_repository(
     length: int, change: Callable[[CommitDocument], CommitDocument] = lambda document: document
 ) -> tuple[Repository, list[Digest]]:
-    """Return a repository of so many commits that all hold the same, each changed in some way."""
+    """Return a repository of this many commits that all hold the same, each changed in some way."""
     repository = new_repository()
     with repository.transaction("main", message="Start", time=OPTIONS.time) as tx:
         tx.create_table("t", {"x": vstore.ndarray((), "int64")}).extend({"x": [1, 2, 3]})

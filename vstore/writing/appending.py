@@ -62,7 +62,7 @@ class Appending:
     def leave_open(self, name: str, spec: ColumnSpec, *, is_empty: bool) -> None:
         """Leave open what is to be chosen by the samples of a new column, if anything is."""
         is_sized = spec.info.kind.is_plain or spec.rows_per_chunk is not None
-        codecs_stay = not is_empty or spec.codecs != "auto"
+        codecs_stay = not is_empty or spec.codecs not in ("auto", "scaled")
         if not is_sized or not codecs_stay:
             rows = self._rows(name) if is_sized else None
             self._choices[name] = OpenChoice(spec, rows, codecs_stay=codecs_stay)

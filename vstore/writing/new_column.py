@@ -4,7 +4,7 @@ import math
 import operator
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
@@ -16,7 +16,7 @@ from vstore.format.table.kinds import NDARRAY, TEXT, ColumnInfo, reserved_suffix
 from vstore.format.table.names import KEYS
 from vstore.format.table.specs import ColumnSpec, as_storable
 from vstore.format.zarr.attributes import plain_attributes
-from vstore.format.zarr.codecs import choose, preset
+from vstore.format.zarr.codecs import Sampled, choose, preset
 from vstore.format.zarr.dtypes import data_type_of
 from vstore.format.zarr.metadata import ArrayMetadata
 from vstore.format.zarr.selection import chunk_strides
@@ -186,11 +186,11 @@ def _codecs(
                 f"codecs are the name of a preset or a list of codec documents, not {spec.codecs!r}"
             )
         return tuple(spec.codecs)
-    if spec.codecs != "auto":
+    if spec.codecs not in get_args(Sampled):
         return preset(spec.codecs, data_type)  # type: ignore[arg-type]
     if not first.size:
         return preset("balanced", data_type)
-    chosen = choose(first[:rows])
+    chosen = choose(first[:rows], spec.codecs, fill_value=spec.fill_value)  # type: ignore[arg-type]
     # A chunk is stored whole: what it does not hold yet takes space unless it is compressed.
     is_raw = len(chosen) == 1 and len(first) < rows
     return preset("fast", data_type) if is_raw else chosen

@@ -4,14 +4,13 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from tests.format.zarr import zarr_peer
 from tests.format.zarr.samples import FIXED_DTYPES, VARIABLE_TYPES, array_of, dtype_id, is_same
 from vstore.errors import InvalidInputError
 from vstore.format.zarr.codecs import ChunkCodec, choose, preset
 from vstore.format.zarr.metadata import ArrayMetadata
 
-Name = Literal["auto", "fast", "balanced", "small", "none"]
-NAMES: list[Name] = ["auto", "fast", "balanced", "small", "none"]
+Name = Literal["auto", "scaled", "fast", "balanced", "small", "none"]
+NAMES: list[Name] = ["auto", "scaled", "fast", "balanced", "small", "none"]
 
 
 def image(shape: tuple[int, ...] = (64, 28, 28)) -> NDArray[np.uint8]:
@@ -60,7 +59,7 @@ class TestPreset:
 
     def test_unknown_names_are_refused(self) -> None:
         with pytest.raises(
-            InvalidInputError, match=r"'best'\nHint: choose one of fast, balanced, small, none"
+            InvalidInputError, match=r"'best'\nHint: choose one of fast, balanced, small, none, "
         ):
             preset("best", "int32")  # type: ignore[arg-type]
 
@@ -116,37 +115,34 @@ class TestChoose:
             choose(np.zeros(3), "best")  # type: ignore[arg-type]
 
 
-class TestScaledImages:
+class TestScaled:
     @pytest.mark.parametrize("dtype", ["float32", "float64"])
-    @pytest.mark.parametrize(("scale", "integer"), [(255, "uint8"), (65535, "uint16")])
-    def test_become_the_integers_they_were(self, dtype: str, scale: int, integer: str) -> None:
-        integers = image().astype(integer) * (scale // 255)
-        scaled = (integers / np.dtype(dtype).type(scale)).astype(dtype)
+    @pytest.mark.parametrize(
+        ("scale", "offset", "integer"),
+        [(255, 0, "uint8"), (127.5, -1, "uint8"), (65535, 0, "uint16"), (100, 0, "int32")],
+    )
+    def test_floats_become_the_integers_they_were(
+        self, dtype: str, scale: float, offset: int, integer: str
+    ) -> None:
+        integers = image().astype(integer)
+        if integer == "uint16":
+            integers = integers * np.uint16(250) + image()[::-1]
+        kind = np.dtype(dtype).type
+        scaled = (integers / kind(scale) + kind(offset)).astype(dtype)
 
-        codecs = choose(scaled, is_portable=False)
+        codecs = choose(scaled, "scaled", fill_value=offset)
 
-        assert names_of(codecs) == ["numcodecs.fixedscaleoffset", "bytes", "zstd"]
+        assert names_of(codecs)[:3] == ["scale_offset", "cast_value", "bytes"]
+        assert codecs[1]["configuration"] == {"data_type": integer}
         assert encoded_nbytes(scaled, codecs) < 0.8 * encoded_nbytes(scaled, choose(scaled))
-
-    def test_are_read_and_written_by_zarr_alike(self) -> None:
-        scaled = image((16, 28, 28)) / np.float32(255)
-        document = ArrayMetadata.create(
-            shape=scaled.shape,
-            dtype="float32",
-            chunk_shape=scaled.shape,
-            codecs=choose(scaled, is_portable=False),
-        ).to_dict()
-        codec = ChunkCodec(ArrayMetadata.from_dict(document))
-
-        assert is_same(zarr_peer.read(document, {"c/0/0/0": codec.encode(scaled)}), scaled)
-        assert bytes(codec.encode(scaled)) == zarr_peer.write(document, scaled)["c/0/0/0"]
+        assert offset == 0 or choose(scaled, "scaled") == choose(scaled)
 
     @pytest.mark.parametrize(
         "sample",
         [
             np.linspace(0, 1, 1000, dtype="float32"),
             (np.arange(1000) % 3 / np.float32(255)).astype("float32"),
-            image() / np.float32(255) - np.float32(0.5),
+            image() / np.float32(255) - np.float32(0.25),
             np.append(image() / np.float32(255), np.float32("nan")),
             -(image() / np.float32(255)),
             image(),
@@ -154,4 +150,10 @@ class TestScaledImages:
         ids=["any", "few values", "shifted", "nan", "negative", "integers"],
     )
     def test_others_are_left_alone(self, sample: NDArray[Any]) -> None:
-        assert choose(sample, is_portable=False) == choose(sample)
+        assert choose(sample, "scaled") == choose(sample)
+
+    def test_a_fill_value_that_is_no_such_integer_is_respected(self) -> None:
+        scaled = image() / np.float32(255)
+
+        assert choose(scaled, "scaled", fill_value=float("nan")) == choose(scaled)
+        assert names_of(choose(scaled, "scaled", fill_value=1.0))[0] == "scale_offset"

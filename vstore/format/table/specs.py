@@ -35,7 +35,7 @@ Check = Literal["decode", "header", "none"]
 class ColumnSpec:
     """What a column is to hold; made by `ndarray`, `text`, `bytes_`, `image` and their like.
 
-    `codecs` is a preset (`auto`, `fast`, `balanced`, `small`, `none`) or a list of
+    `codecs` is a preset (`auto`, `scaled`, `fast`, `balanced`, `small`, `none`) or a list of
     Zarr v3 codec documents; `rows_per_chunk` a power of two, chosen by size when None.
     """
 
@@ -102,6 +102,11 @@ def ndarray(
 
     `shape` is one sample's shape, `()` for scalars. None stands for an axis whose length
     differs from sample to sample. Lists of strings of any length are a column of `texts`.
+
+    With `codecs="scaled"`, floats of which all first samples are integers over 255, 65535, 10,
+    100 or 1000, or over 127.5 and less 1, are stored as these integers: such as `uint8 / 255` in
+    a quarter of the bytes. The fill value has to be of this form too, as 0 is but for the last.
+    Samples that are not are then refused.
 
     >>> ndarray((28, 28), "uint8").shape
     (28, 28)

@@ -17,14 +17,13 @@ that were scaled to floats. With a sample, `choose` finds out. Zstandard is the 
 core decodes it at 1 GB/s and more, more than object stores deliver to it.
 """
 
-import math
 from dataclasses import dataclass
 from typing import Any, Final, Literal, TypeAlias, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
-from vstore.errors import InvalidInputError
+from vstore.errors import FormatError, InvalidInputError
 from vstore.format.zarr.codec_pipeline import build
 from vstore.format.zarr.codec_spec import ArraySpec
 from vstore.format.zarr.dtypes import (
@@ -36,9 +35,10 @@ from vstore.format.zarr.dtypes import (
     has_byte_order,
     is_variable_length,
 )
-from vstore.format.zarr.fill_value import default_fill_value
+from vstore.format.zarr.fill_value import coerce_fill_value, default_fill_value
 
 Preset: TypeAlias = Literal["fast", "balanced", "small", "none"]
+Sampled: TypeAlias = Literal["auto", "scaled"]
 Codecs: TypeAlias = tuple[dict[str, Any], ...]
 
 _MAX_BLOSC_ITEMSIZE: Final = 255
@@ -77,7 +77,7 @@ def preset(name: Preset, dtype: Any) -> Codecs:
     """
     data_type = data_type_of(dtype)
     if name not in get_args(Preset):
-        known = ", ".join(get_args(Preset))
+        known = ", ".join([*get_args(Preset), *get_args(Sampled)])
         raise InvalidInputError(
             f"there is no codec preset {name!r}",
             code="unknown-preset",
@@ -142,15 +142,13 @@ _AIMS: Final = {
     "fast": _Aim(bandwidth=1000, writes=0.1),
     "auto": _Aim(bandwidth=100, writes=0.1),
     "balanced": _Aim(bandwidth=100, writes=0.1),
+    "scaled": _Aim(bandwidth=100, writes=0.1),
     "small": _Aim(bandwidth=10, writes=0.01),
 }
 
 
 def choose(
-    sample: NDArray[Any],
-    name: Preset | Literal["auto"] = "auto",
-    *,
-    is_portable: bool = True,
+    sample: NDArray[Any], name: Preset | Sampled = "auto", *, fill_value: Any = None
 ) -> Codecs:
     """Return codecs for data like the sample, such as the first batch of a column.
 
@@ -161,23 +159,26 @@ def choose(
     Args:
         sample: Elements in the array's dtype; variable length as objects. 1 MiB of it is used.
         name: `fast`, `small`, `auto` (or `balanced`) set the weight of size against speed.
-        is_portable: Take codecs of the Zarr specifications only. Otherwise images that were
-            scaled to floats, such as `uint8 / 255`, are stored as the integers they were, with
-            `numcodecs.fixedscaleoffset`: a quarter of the size, but only zarr-python reads it, and
-            later chunks that are not of this form are refused when they are encoded.
+            `scaled` is `auto`, except that floats which are integers over a constant, such as
+            `uint8 / 255`, are stored as the integers they were, with `scale_offset` and
+            `cast_value`. Later chunks that are not of this form are refused when they are encoded.
+        fill_value: That of the array, None for its data type's.
 
     Raises:
         InvalidInputError: There is no such preset, or the sample's dtype cannot be stored.
     """
     data_type = _data_type(sample)
     if name == "none" or name not in _AIMS or sample.size == 0:
-        return preset("balanced" if name == "auto" else name, data_type)
+        return preset("balanced" if name == "auto" or name == "scaled" else name, data_type)
     pieces = _pieces(sample)
-    spec = ArraySpec(pieces.shape, dtype_from(data_type), data_type, default_fill_value(data_type))
+    fill = default_fill_value(data_type)
+    if fill_value is not None:
+        fill = coerce_fill_value(data_type, fill_value)
+    spec = ArraySpec(pieces.shape, dtype_from(data_type), data_type, fill)
     pieces = pieces.astype(spec.dtype, copy=False)
     candidates = _candidates(data_type, is_small=name == "small")
-    if not is_portable:
-        candidates += _scaled(pieces)
+    if name == "scaled":
+        candidates += _scaled(pieces, spec)
     raw = _raw_nbytes(pieces)
     return min(candidates, key=lambda each: _cost(each, spec, pieces, raw, _AIMS[name])).codecs
 
@@ -239,36 +240,37 @@ def _cost(
     return encoded / aim.bandwidth + raw / candidate.decodes + aim.writes * raw / candidate.encodes
 
 
-_SCALES: Final = (255, 65535)
+_SCALINGS: Final = (
+    *((255.0, 0.0, "uint8"), (127.5, -1.0, "uint8"), (65535.0, 0.0, "uint16")),
+    *((10.0, 0.0, "int32"), (100.0, 0.0, "int32"), (1000.0, 0.0, "int32")),
+)
+"""By what integers may have been divided, what was added then, and which integers they were."""
+
 _LEAST_VALUES: Final = 64
+"""How many different values must fit a scaling: a few may fit it by chance."""
 
 
-def _scaled(pieces: NDArray[Any]) -> list[_Candidate]:
-    """Return a candidate if all elements are whole numbers over 255 or 65535, bit for bit.
-
-    With few different values that may be chance, and the next batch would be refused.
-    """
-    if pieces.dtype.kind != "f" or pieces.dtype.itemsize < 4 or not np.isfinite(pieces).all():
+def _scaled(pieces: NDArray[Any], spec: ArraySpec) -> list[_Candidate]:
+    """Return candidates for floats that are integers over a constant, bit for bit."""
+    if pieces.dtype.kind != "f" or np.unique(pieces).size < _LEAST_VALUES:
         return []
-    for scale in _SCALES:
-        integers = np.around(pieces.astype(np.float64) * scale)
-        is_scaled = integers.min() >= 0 and integers.max() <= scale
-        same = is_scaled and (integers / scale).astype(pieces.dtype).tobytes() == pieces.tobytes()
-        if same and np.unique(integers).size >= _LEAST_VALUES:
-            return [_Candidate(_scaled_codecs(pieces.dtype, scale), 600, 2000)]
+    for scale, offset, integer in _SCALINGS:
+        filters = _scaling(scale, offset, integer)
+        serializer = _serializer(integer)
+        try:
+            pipeline = build((*filters, serializer), spec)
+        except FormatError:  # the fill value cannot be encoded
+            continue
+        if pipeline.is_exact(np.append(pieces, spec.fill_value)):
+            width = np.dtype(integer).itemsize
+            packed = blosc("zstd", 1, width, "shuffle") if width > 1 else zstd(3)
+            return [_Candidate((*filters, serializer, packed), 600, 2000)]
     return []
 
 
-def _scaled_codecs(dtype: np.dtype[Any], scale: int) -> Codecs:
-    integer = np.dtype(f"u{math.ceil(scale.bit_length() / 8)}")
-    configuration = {
-        "offset": 0,
-        "scale": scale,
-        "dtype": dtype.newbyteorder("<").str,
-        "astype": integer.newbyteorder("<").str,
-    }
+def _scaling(scale: float, offset: float, integer: str) -> Codecs:
+    configuration = {"scale": scale} if not offset else {"offset": offset, "scale": scale}
     return (
-        {"name": "numcodecs.fixedscaleoffset", "configuration": configuration},
-        _serializer(dtype.name),  # zarr-python wants a byte order wherever the array has one
-        zstd(3),
+        {"name": "scale_offset", "configuration": configuration},
+        {"name": "cast_value", "configuration": {"data_type": integer}},
     )

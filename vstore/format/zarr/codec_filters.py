@@ -1,9 +1,9 @@
-"""The codecs that turn arrays into arrays: transpose, and numcodecs' filters."""
+"""The codecs that turn arrays into arrays: Zarr's own, and numcodecs' filters."""
 
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Annotated, Any, Final, Protocol
+from typing import Annotated, Any, ClassVar, Final, Protocol
 
 import msgspec
 import numpy as np
@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from vstore.errors import FormatError
 from vstore.format.zarr.codec_spec import ArraySpec, convert
+from vstore.format.zarr.codec_values import cast_value, scale_offset
 
 
 class ArrayStage(Protocol):
@@ -33,13 +34,16 @@ class ArrayStage(Protocol):
     def decode(self, array: NDArray[Any]) -> NDArray[Any]:
         """Return the decoded array."""
 
-    def is_exact(self, array: NDArray[Any], encoded: NDArray[Any]) -> bool:
-        """Return whether the encoded array decodes to the array, bit for bit."""
+    @property
+    def is_lossless(self) -> bool:
+        """Whether every array comes back as it was; else that depends on its elements."""
 
 
 @dataclass(frozen=True, slots=True)
 class Transpose:
     """Zarr's `transpose`: other axes first, nothing copied."""
+
+    is_lossless: ClassVar = True
 
     encoded: ArraySpec
     order: tuple[int, ...]
@@ -53,14 +57,12 @@ class Transpose:
         """Return a view with the axes in the array's order."""
         return array.transpose(self.inverse)
 
-    def is_exact(self, array: NDArray[Any], encoded: NDArray[Any]) -> bool:  # noqa: ARG002
-        """Return True."""
-        return True
-
 
 @dataclass(frozen=True, slots=True)
 class Filter:
     """One of numcodecs' filters, which work on the elements in C order."""
+
+    is_lossless: ClassVar = False
 
     decoded: ArraySpec
     encoded: ArraySpec
@@ -77,11 +79,6 @@ class Filter:
         with np.errstate(all="ignore"):
             elements: NDArray[Any] = self.codec.decode(np.ascontiguousarray(array))
         return elements.view(self.decoded.dtype).reshape(self.decoded.shape)
-
-    def is_exact(self, array: NDArray[Any], encoded: NDArray[Any]) -> bool:
-        """Decode to find out: whether a filter loses anything depends on the elements."""
-        again = self.decode(encoded).reshape(-1).view(np.uint8)
-        return np.array_equal(again, np.ascontiguousarray(array).reshape(-1).view(np.uint8))
 
 
 class _Order(msgspec.Struct, forbid_unknown_fields=True):
@@ -211,6 +208,8 @@ def _dtype(name: str, spec: ArraySpec | None, path: str) -> np.dtype[Any]:
 
 _BUILDERS: Final[dict[str, Callable[[ArraySpec, dict[str, Any], str], ArrayStage]]] = {
     "transpose": _transpose,
+    "scale_offset": scale_offset,
+    "cast_value": cast_value,
     "numcodecs.delta": _delta,
     "numcodecs.fixedscaleoffset": _fixed_scale_offset,
     "numcodecs.quantize": _quantize,

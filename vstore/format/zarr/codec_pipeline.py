@@ -39,20 +39,42 @@ class Pipeline:
         Raises:
             InvalidInputError: A filter would change an element.
         """
-        for name, array_codec in zip(self.names, self.filters, strict=False):
-            encoded = array_codec.encode(array)
-            if not array_codec.is_exact(array, encoded):
-                raise InvalidInputError(
-                    f"the codec {name!r} of the array would change elements of this chunk",
-                    code="inexact-codec",
-                    hint="round the values first, or store them in an array with other codecs",
-                    codec=name,
-                )
-            array = encoded
-        data = self.serializer.encode(array)
+        encoded = self._filtered(array)
+        if encoded is None:
+            lossy = zip(self.names, self.filters, strict=False)
+            names = ", ".join(name for name, array_codec in lossy if not array_codec.is_lossless)
+            raise InvalidInputError(
+                f"codecs of the array ({names}) would change elements of this chunk",
+                code="inexact-codec",
+                hint="round the values first, or store them in an array with other codecs",
+                codecs=names,
+            )
+        data = self.serializer.encode(encoded)
         for stage in self.stages:
             data = stage.encode(data)
         return data
+
+    def is_exact(self, array: NDArray[Any]) -> bool:
+        """Return whether an array comes back from the filters bit for bit."""
+        return self._filtered(array) is not None
+
+    def _filtered(self, array: NDArray[Any]) -> NDArray[Any] | None:
+        """Return what the filters make of an array, None where that is not the array again."""
+        filtered = array
+        try:
+            for array_codec in self.filters:
+                filtered = array_codec.encode(filtered)
+            if all(array_codec.is_lossless for array_codec in self.filters):
+                return filtered
+            again = self._unfiltered(filtered)
+        except ValueError:
+            return None
+        return filtered if np.array_equal(_bits(again), _bits(array)) else None
+
+    def _unfiltered(self, array: NDArray[Any]) -> NDArray[Any]:
+        for array_codec in reversed(self.filters):
+            array = array_codec.decode(array)
+        return array
 
     def decode(self, data: Buffer, out: NDArray[Any] | None, budget: Budget) -> NDArray[Any]:
         """Return the chunk, in `out` if that is given and in C order.
@@ -82,9 +104,7 @@ class Pipeline:
         data = self._unpack(data, budget, last=0)
         if not self.filters:
             return serializer.decode(data, out, budget)
-        array = serializer.decode(data, None, budget)
-        for array_codec in reversed(self.filters):
-            array = array_codec.decode(array)
+        array = self._unfiltered(serializer.decode(data, None, budget))
         if out is None:
             return np.ascontiguousarray(array).reshape(self.spec.shape)
         out[...] = array
@@ -101,6 +121,10 @@ class Pipeline:
                 self.stages[i].decode_into(data, scratch)
                 data = scratch.data
         return data
+
+
+def _bits(array: NDArray[Any]) -> NDArray[np.uint8]:
+    return np.ascontiguousarray(array).reshape(-1).view(np.uint8)
 
 
 def build(documents: Any, spec: ArraySpec, path: str = "codecs") -> Pipeline:

@@ -10,14 +10,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vstore.errors import InvalidInputError
-from vstore.format.zarr.codec_choice import Preset, choose, preset
+from vstore.format.zarr.codec_choice import Preset, Sampled, choose, preset
 from vstore.format.zarr.codec_compressors import DECODE_ERRORS
 from vstore.format.zarr.codec_serializers import Raw
 from vstore.format.zarr.codec_spec import MAX_CHUNK_NBYTES, Budget
 from vstore.format.zarr.fill import is_fill
 from vstore.format.zarr.metadata import ArrayMetadata
 
-__all__ = ["MAX_CHUNK_NBYTES", "ChunkCodec", "Preset", "choose", "preset"]
+__all__ = ["MAX_CHUNK_NBYTES", "ChunkCodec", "Preset", "Sampled", "choose", "preset"]
 
 
 class ChunkCodec:
