@@ -35,11 +35,12 @@ MEMBERS = {
     ),
     "vstore.ColumnKind": (
         "companions data_type decode describe dtype encode flatten format_of is_collection "
-        "is_encoded_alone is_measured is_plain is_ragged is_slow is_told_by_dtype is_waveform may_be "
-        "name nothing stored_as validate"
+        "is_encoded_alone is_measured is_plain is_ragged is_slow is_told_by_dtype is_waveform "
+        "may_be name nothing stored_as validate"
     ),
     "vstore.ColumnSpec": (
-        "as_optional attributes check codecs dtype fill_value form info rows_per_chunk shape with_id"
+        "as_optional attributes check codecs dtype fill_value form info rows_per_chunk shape "
+        "with_id"
     ),
     "vstore.Commit": "author changes id message metadata parents time title",
     "vstore.Conflict": "base kind note ours path sample theirs to_dict",

@@ -28,7 +28,7 @@ COMMANDS: Final = {
     "init": Entry("vstore.cli.commands.init", "Create a repository.", _START),
     "import": Entry(
         "vstore.cli.commands.import_",
-        "Import arrays from files as the columns of a table, in one commit.",
+        "Import files, a folder or an archive into a table, in one commit.",
         _START,
     ),
     "log": Entry("vstore.cli.commands.log", "Show commits, newest first.", _LOOK),
