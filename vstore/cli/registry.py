@@ -102,6 +102,11 @@ COMMANDS: Final = {
     "gc": Entry(
         "vstore.cli.commands.gc", "Delete objects that no branch, tag or log needs.", _CARE
     ),
+    "plugins": Entry(
+        "vstore.cli.commands.plugins",
+        "List the importers, with their options, packages and versions.",
+        _CARE,
+    ),
     "doctor": Entry(
         "vstore.cli.commands.doctor",
         "Check that a store provides the guarantees commits depend on.",

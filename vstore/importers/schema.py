@@ -3,21 +3,14 @@
 import json
 import os
 import re
-from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 from vstore.errors import InvalidInputError
 from vstore.faces import exported_from
-from vstore.format.table.specs import ColumnSpec, bytes_, image, ndarray, text, texts
+from vstore.format.table.specs import DESCRIBED, ColumnSpec, ndarray
 from vstore.importers.reading import translated
 
-_KINDS: Final[Mapping[str, Callable[..., ColumnSpec]]] = {
-    "text": text,
-    "texts": texts,
-    "bytes": bytes_,
-    "image": image,
-}
 _TYPE = re.compile(r"^(?P<name>[^\[\]?]+?)\s*(?P<shape>\[[^\[\]]*\])?\s*(?P<optional>\??)$")
 
 
@@ -68,7 +61,7 @@ def parse_type(said: Any, *, optional: bool = False, **options: Any) -> ColumnSp
 
 
 def _made(name: str, shape: str | None, options: dict[str, Any]) -> ColumnSpec:
-    make = _KINDS.get(name)
+    make = DESCRIBED.get(name)
     if make is None:
         return ndarray(_lengths(shape or "[]"), name, **options)
     if shape is not None:
