@@ -59,11 +59,8 @@ HINTS: Mapping[str, str | None] = {
     "not-texts": None,
     "path-exists": "add to a table with --append, or choose another --table",
     "pending-deletion": "cancel the deletion first with `vstore gc --cancel`",
-<<<<<<< HEAD
     "remote-unreachable": None,
-=======
     "read-does-not-pickle": None,
->>>>>>> d150955 (Import through one contract, which packages can implement: sources, items read ahead, errors by item)
     "repository-exists": None,
     "repository-not-found": "check the address, or create a repository with `vstore init {url}`",
     "sample-without-path": None,
