@@ -15,10 +15,10 @@ from vstore.cli.author import find_author
 from vstore.cli.commits import SHORT
 from vstore.cli.importer_options import split_options
 from vstore.cli.output import console, json_text, write_json
-from vstore.cli.preview import one_line
 from vstore.cli.progress import bar_shown
 from vstore.cli.settings import AuthorOption, Settings, command
 from vstore.cli.storage_options import parse_options
+from vstore.display.values import one_line
 from vstore.errors import InvalidInputError, VstoreError
 from vstore.faces import internals
 from vstore.lazy import lazy
