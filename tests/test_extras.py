@@ -44,8 +44,14 @@ REFUSED = {
     ],
     "pyarrow": [
         ("import vstore.arrow", "vstore.arrow needs pyarrow"),
+        ("snap['t'].arrow()", "a table as Arrow needs pyarrow"),
+        ("snap['t'].__arrow_c_stream__()", "a table as Arrow needs pyarrow"),
+        ("snap['t']['x'].__arrow_c_stream__()", "a column as Arrow needs pyarrow"),
         ("repo.diff(None, 'main').to_arrow()", "a diff as an Arrow table needs pyarrow"),
         ("repo.diff(None, 'main').__arrow_c_stream__()", "a diff as an Arrow table needs pyarrow"),
+    ],
+    "polars": [
+        ("snap['t'].arrow().lazy()", "a table as a lazy frame needs polars"),
     ],
     "PIL": [
         (

@@ -15,7 +15,6 @@ FACES = (
     "vstore.arrow",
     "vstore.exporters",
     "vstore.importers",
-    "vstore.plugins",
     "vstore.reader",
     "vstore.storage",
     "vstore.testing",

@@ -156,6 +156,15 @@ with repo.transaction(message="Second") as tx:
 """),
     Case("masked-values", "tx['train'].extend({'label': values, 'name': ['x', 'y']})",
          before=CHANGE + "values = np.ma.MaskedArray([1, 2], [True, False])"),
+    Case("invalid-condition", "repo.checkout()['train'].arrow(where='label')",
+         before="table = repo.checkout()['train']", helps=False),
+    Case("not-in-arrow", "table.arrow().table()", before="""
+with repo.transaction(message="Second") as tx:
+    times = vstore.ndarray((), "datetime64[Y]")
+    when = np.array([2**50], "datetime64[Y]")
+    tx.create_table("times", {"when": times}).extend({"when": when})
+table = repo.checkout()["times"]
+""", helps=False),
     Case("not-texts", "tx.create_table('x', {'tags': vstore.texts()}).append({'tags': 'night'})",
          before=CHANGE),
     Case("not-texts", "table['label'].contains('night')"),
@@ -249,7 +258,7 @@ for path in Path(url).rglob("*"):
          "xarray.open_dataset(repo.checkout(), engine=E, group='grid')",
          before="import xarray\n"
          "from vstore.zarr.xarray_backend import VstoreBackendEntrypoint as E"),
-    Case("pickled-file", "vstore.importers.open_rows('x.npy')",
+    Case("pickled-file", "vstore.importers.open_npy('x.npy')",
          before="np.save('x.npy', np.array([{}]))\nimport vstore.importers"),
     Case("unknown-object", "repo.gc()", before="""
 Path(url, "refs", "stashes").mkdir()
@@ -258,10 +267,10 @@ Path(url, "refs", "stashes", "x.json").write_text("{}")
 )  # fmt: skip
 EXPLAINED = [kind for kind in Kind if kind.name not in ("OTHER", "MISSING", "RANGE")]
 ELSEWHERE = {
+    "batch-too-large",
     "batches-of-batches",
     "batches-unknown",
     "branch-contended",
-    "broken-plugin",
     "chunk-too-large",
     "changed-meanwhile",
     "chunk-written-twice",
@@ -278,9 +287,6 @@ ELSEWHERE = {
     "not-by-position",
     "not-nestable",
     "objects-deleted",
-    "read-does-not-pickle",
-    "several-importers",
-    "unknown-format",
     "ref-moved",
     "samples-differ-in-axes",
     "samples-differ-in-shape",

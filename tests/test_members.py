@@ -91,7 +91,7 @@ MEMBERS = {
     ),
     "vstore.Summary": "arrays author commit message stored_nbytes tables time to_dict url",
     "vstore.Table": (
-        "attributes columns get has_key head items key_kind keys loc metadata path position "
+        "arrow attributes columns get has_key head items key_kind keys loc metadata path position "
         "positions sample_keys show values"
     ),
     "vstore.TableDiff": (

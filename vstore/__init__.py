@@ -67,6 +67,7 @@ if TYPE_CHECKING:
     from vstore.merging.conflicts import Conflict, Resolution, Use
     from vstore.merging.merge import Merged
     from vstore.reading.array import Array
+    from vstore.reading.arrow_forms import ArrowForms
     from vstore.reading.column import Column
     from vstore.reading.key_indexer import KeyIndexer
     from vstore.reading.preview import Preview
@@ -95,6 +96,7 @@ __all__ = [
     "ArrayDiff",
     "ArrayMetadata",
     "ArraySummary",
+    "ArrowForms",
     "AttributeChange",
     "AudioInfo",
     "Author",
@@ -190,6 +192,7 @@ _HOMES = {
     "ArrayDiff": "vstore.diffing.array_diff",
     "ArrayMetadata": "vstore.format.zarr.metadata",
     "ArraySummary": "vstore.reading.summary",
+    "ArrowForms": "vstore.reading.arrow_forms",
     "AttributeChange": "vstore.diffing.attributes",
     "AudioInfo": "vstore.format.table.sounds",
     "Author": "vstore.format.commit",

@@ -55,7 +55,7 @@ class CodecsAlone:
             if decoded:
                 yield from _gathered(decoded[0], order)
                 return
-            from vstore.reader.load.buffers import allocate
+            from vstore.reading.buffers import allocate
 
             memory = allocate(len(chunks) * stored.chunk_nbytes).reshape(len(chunks), -1)
             rows = memory.view(stored.dtype).reshape(-1, *stored.chunk_shape[1:])
@@ -118,9 +118,9 @@ def _stored(job: Job) -> _Stored:
 
 def _gathered(rows: NDArray[Any], order: NDArray[np.int64]) -> Iterator[Any]:
     """Yield batches, several of which are gathered ahead into memory that is used again."""
-    from vstore.reader.load.buffers import allocate
     from vstore.reader.load.engine import GROUP_BATCHES, GROUP_NBYTES
     from vstore.reader.load.feeds import pick
+    from vstore.reading.buffers import allocate
 
     together = max(1, min(GROUP_BATCHES, GROUP_NBYTES // (BATCH_SIZE * rows[0].nbytes)))
     length = together * BATCH_SIZE

@@ -159,7 +159,7 @@ def test_a_child_forked_while_a_lock_was_held_can_read(
     source: Any = internals(column).source
     fetcher = source.fetcher
     assert_same_bits(column[:], VALUES)
-    with fetcher._lock, fetcher._pages._lock, fetcher._chunks._lock:
+    with fetcher._threads._lock, fetcher._pages._lock, fetcher._chunks._lock:
         assert _exit_code_of_child(column) == 0
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from vstore.errors import CorruptionError, InvalidInputError, NotFoundError
-from vstore.reader.load.buffers import allocate
+from vstore.reading.buffers import allocate
 from vstore.storage import Key, LocalStore
 
 PAGE = mmap.PAGESIZE

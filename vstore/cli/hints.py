@@ -36,6 +36,7 @@ HINTS: Mapping[str, str | None] = {
     "key-exists": None,
     "lossy-conversion": None,
     "lossy-masks": None,
+    "invalid-condition": None,
     "lost-refs": (
         "create them again where they were, or if they were removed on purpose, say so with "
         "`vstore gc --accept-lost-refs`"
@@ -60,13 +61,11 @@ HINTS: Mapping[str, str | None] = {
     "path-exists": "add to a table with --append, or choose another --table",
     "pending-deletion": "cancel the deletion first with `vstore gc --cancel`",
     "remote-unreachable": None,
-    "read-does-not-pickle": None,
     "repository-exists": None,
     "repository-not-found": "check the address, or create a repository with `vstore init {url}`",
     "sample-without-path": None,
     "samples-differ-in-size": None,
     "secret-in-url": "give credentials and other options with --option NAME=VALUE",
-    "several-importers": "choose one of them, as in --with {name}",
     "stale-listing": "check the store with `vstore doctor {url}`",
     "tag-exists": "choose another name, or delete it first with `vstore tag delete {name}`",
     "tag-not-found": (
@@ -77,7 +76,6 @@ HINTS: Mapping[str, str | None] = {
     "undecodable-audio": None,
     "undecodable-image": None,
     "unexpected-keys": "leave --keys out",
-    "unknown-format": "choose an importer with --with NAME; `vstore plugins` lists them",
     "unsupported-dtype": None,
     "unsupported-tensor": None,
     "wrong-region": (

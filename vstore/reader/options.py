@@ -14,7 +14,6 @@ from vstore.errors import InvalidInputError
 from vstore.faces import exported_from
 from vstore.format.numbers import Ints
 from vstore.reader.chosen_forms import forms_of
-from vstore.reader.load.buffers import Allocate, allocate
 from vstore.reader.load.finishing import Collate, Finisher, OnError, Transforms
 from vstore.reader.load.forms import NUMPY, Library, Ragged
 from vstore.reader.mixture import (
@@ -32,6 +31,7 @@ from vstore.reader.source import Source, lengths_of
 from vstore.reader.stream import Stream
 from vstore.reader.union import Union, names_of_each
 from vstore.reader.windows import Windows
+from vstore.reading.buffers import Allocate, allocate
 from vstore.reading.column import Column
 from vstore.reading.disk_cache import DiskCache
 

@@ -11,7 +11,6 @@ import numpy as np
 
 from vstore.format.numbers import Positions
 from vstore.format.table.names import VALID_SUFFIX
-from vstore.reader.load.buffers import BufferPool
 from vstore.reader.load.channel import Channel
 from vstore.reader.load.engine import Batch, fill_missing
 from vstore.reader.load.feeds import ABSENT, Feed, Part
@@ -21,6 +20,7 @@ from vstore.reader.load.session import Memory, Selection, open_channels
 from vstore.reader.settings import MEMORY_NBYTES
 from vstore.reader.source import Source
 from vstore.reader.statistics import Costs, ReaderStatistics
+from vstore.reading.buffers import BufferPool
 from vstore.reading.disk_cache import DiskCache
 
 _ROWS_AT_A_TIME = 1024

@@ -5,10 +5,10 @@ from pathlib import Path
 
 from vstore.errors import InvalidInputError
 from vstore.format.numbers import Ints
-from vstore.reader.load.buffers import Allocate, allocate
 from vstore.reader.load.finishing import AS_ARRAYS, Finisher
 from vstore.reader.plan.drawing import Weights
 from vstore.reader.plan.planner import Shuffle
+from vstore.reading.buffers import Allocate, allocate
 
 CACHE_NBYTES = 16 * 2**30
 """How much a cache on disk holds when its size is not given."""

@@ -13,7 +13,6 @@ from vstore.errors import FormatError, InvalidInputError
 from vstore.faces import internals
 from vstore.format.digest import digest_of
 from vstore.format.numbers import Positions
-from vstore.reader.load.buffers import BufferPool
 from vstore.reader.load.channel import Channel
 from vstore.reader.load.engine import Batch, Finish, Pass, Resources, Unreadable
 from vstore.reader.load.finishing import Finisher
@@ -39,6 +38,7 @@ from vstore.reader.plan.sample_deal import InterleavedOrder, SampleDeal
 from vstore.reader.settings import Options, group_of
 from vstore.reader.source import Source
 from vstore.reader.statistics import Costs, ReaderStatistics
+from vstore.reading.buffers import BufferPool
 from vstore.reading.disk_cache import DiskCache
 
 WINDOW_NBYTES = 64 * 2**20

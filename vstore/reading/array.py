@@ -21,7 +21,7 @@ from vstore.format.zarr.metadata import ArrayMetadata
 from vstore.format.zarr.selection import ChunkPart, SelectMany, SelectOne, find_box, select
 from vstore.format.zarr.sparse import is_sparse, parts_in
 from vstore.lazy import lazy
-from vstore.reading.assembly import Assembly, Load, PatchCodecs, Take
+from vstore.reading.assembly import Assembly, Load, PackedAssembly, PatchCodecs, Take
 from vstore.reading.fetch import Fetcher, Handle
 
 if TYPE_CHECKING:
@@ -76,7 +76,20 @@ class StoredArray:
         self, places: Sequence[StoredChunk | None], take: Take, *, each: Each | None = None
     ) -> None:
         """Do as `visit` does for chunks that were located before; `each` brings their bytes."""
-        assembly = Assembly(self.codec, self._patches, places, take)
+        self._bring(Assembly(self.codec, self._patches, places, take), each)
+
+    def visit_packed(self, places: Sequence[StoredChunk | None], take: Take) -> None:
+        """Do as `visit_at` does, making no objects of elements that differ in size.
+
+        Each chunk is given as bytes: see `PackedAssembly`.
+        """
+        self._bring(PackedAssembly(self.codec, self._patches, places, take), None)
+
+    def reading_through(self, fetcher: Fetcher) -> "StoredArray":
+        """Return the same array, whose chunks another fetcher brings."""
+        return StoredArray(fetcher, self.node, path=self.path)
+
+    def _bring(self, assembly: Assembly, each: Each | None) -> None:
         try:
             if each is not None:
                 each(assembly.refs, assembly.handle)

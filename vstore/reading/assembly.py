@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
+import numpy as np
 from numpy.typing import NDArray
 
 from vstore.errors import CorruptionError
@@ -104,7 +105,7 @@ class Assembly:
         i, part = self._owners[at]
         place = self._places[i]
         if not isinstance(place, Patched):
-            self._take(i, partial(decode_or_fill, self._codec, data))
+            self._take(i, partial(self._whole, data))
             return
         with self._lock:
             self._held[i][part] = data
@@ -114,8 +115,32 @@ class Assembly:
             parts = self._held.pop(i)
         self._take(i, partial(self._assembled, place, parts))
 
+    def _whole(self, data: Data, out: NDArray[Any] | None) -> NDArray[Any]:
+        return decode_or_fill(self._codec, data, out)
+
     def _assembled(
         self, place: Patched, parts: Sequence[Data], out: NDArray[Any] | None
     ) -> NDArray[Any]:
         chunk = decode_or_fill(self._codec, parts[0], out)
         return self._codecs.laid_over(chunk, [patch.rows for patch in place.patches], parts[1:])
+
+
+class PackedAssembly(Assembly):
+    """Hands over chunks whose elements differ in size, as bytes: see `ChunkCodec.unpack`.
+
+    What each `Load` returns is an array of bytes, in memory of its own; it takes no target.
+    """
+
+    def _whole(self, data: Data, out: NDArray[Any] | None) -> NDArray[Any]:  # noqa: ARG002
+        if data is None:
+            return _bytes_of(self._codec.packed(self._codec.fill()))
+        return _bytes_of(self._codec.unpack(data))
+
+    def _assembled(
+        self, place: Patched, parts: Sequence[Data], out: NDArray[Any] | None
+    ) -> NDArray[Any]:
+        return _bytes_of(self._codec.packed(super()._assembled(place, parts, out)))
+
+
+def _bytes_of(packed: memoryview) -> NDArray[np.uint8]:
+    return np.frombuffer(packed, np.uint8)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, overload
 import numpy as np
 from numpy.typing import NDArray
 
+from vstore import optional
 from vstore.errors import InvalidInputError, NotFoundError, NotHereError
 from vstore.faces import exported_from
 from vstore.format.zarr.metadata import ArrayMetadata
@@ -221,6 +222,27 @@ class Column:
         if copy is False:
             raise ValueError("reading a stored column always copies")
         return unmasked(self[:], dtype, name=self.name)
+
+    def _arrow(self) -> Any:
+        table = self._internals.table
+        if table is None:
+            raise TypeError("a column of an open transaction is not read as Arrow: commit first")
+        reopen, arguments = table.reopening()
+        purpose = "a column as Arrow"
+        arrow = optional.load(
+            "vstore.arrow.scan", package="pyarrow", extra="arrow", purpose=purpose
+        )
+        scan = arrow.scan_of(reopen(*arguments), columns=[self.name])
+        return scan.table().column(0)
+
+    def __arrow_array__(self, type: object = None) -> object:  # noqa: A002
+        """Give all samples to pyarrow, with a type to cast them to if that is given."""
+        found = self._arrow()
+        return found if type is None else found.cast(type)
+
+    def __arrow_c_stream__(self, requested_schema: object = None) -> object:
+        """Give all samples to any library that takes Arrow streams."""
+        return self._arrow().__arrow_c_stream__(requested_schema)
 
     def __repr__(self) -> str:
         return f"<vstore.Column {self.name!r} {self.kind} {self.shape} {self.dtype}>"

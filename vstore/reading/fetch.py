@@ -52,6 +52,25 @@ Handle = Callable[[int, memoryview | None], None]
 """Take the verified bytes of the i-th chunk, None for one that is not stored."""
 
 
+class _Threads:
+    """Threads of this process for requests, and how many ranges are read at a time."""
+
+    def __init__(self) -> None:
+        self.ranges = threading.BoundedSemaphore(RANGES)
+        self._lock = ForkSafeLock()
+        self._pool: futures.ThreadPoolExecutor | None = None
+        self._pid = os.getpid()
+
+    def pool(self) -> futures.ThreadPoolExecutor:
+        """Return the threads, which a process that was forked starts itself."""
+        with self._lock:
+            if self._pool is None or self._pid != os.getpid():
+                self._pid = os.getpid()
+                self.ranges = threading.BoundedSemaphore(RANGES)
+                self._pool = futures.ThreadPoolExecutor(THREADS, thread_name_prefix="vstore-fetch")
+            return self._pool
+
+
 class Fetcher:
     """Reads objects by digest, verifies each, and keeps documents and pages.
 
@@ -81,10 +100,7 @@ class Fetcher:
         self._moves = Moves(store)
         self._elsewhere = elsewhere
         self._recent: tuple[str, tuple[Digest, ...]] = ("", ())
-        self._lock = ForkSafeLock()
-        self._ranges = threading.BoundedSemaphore(RANGES)
-        self._pool: futures.ThreadPoolExecutor | None = None
-        self._pid = os.getpid()
+        self._threads = _Threads()
 
     def __reduce__(self) -> tuple[Any, ...]:
         return Fetcher, (self.store, self.remotes)
@@ -97,6 +113,16 @@ class Fetcher:
             found = elsewheres.Elsewhere(self.store, self.remotes, _of_a_remote)
             self._elsewhere = found
         return found
+
+    def through(self, store: ObjectStore) -> Fetcher:
+        """Return a fetcher that reads by other means from the same objects.
+
+        The two share what they keep, and their threads.
+        """
+        other = Fetcher.__new__(Fetcher)
+        other.__dict__.update(self.__dict__)
+        other.store = store
+        return other
 
     def commit(self, digest: Digest) -> CommitDocument:
         """Return a commit, or raise `NotFoundError`."""
@@ -222,12 +248,7 @@ class Fetcher:
 
     def pool(self) -> futures.ThreadPoolExecutor:
         """Return this process's threads for requests."""
-        with self._lock:
-            if self._pool is None or self._pid != os.getpid():
-                self._pid = os.getpid()
-                self._ranges = threading.BoundedSemaphore(RANGES)
-                self._pool = futures.ThreadPoolExecutor(THREADS, thread_name_prefix="vstore-fetch")
-            return self._pool
+        return self._threads.pool()
 
     def chunk(self, ref: ChunkRef) -> memoryview:
         """Return the verified bytes of one chunk."""
@@ -291,7 +312,7 @@ class Fetcher:
         """
 
         def run(part: Range) -> None:
-            with self._ranges if not hops else nullcontext():
+            with self._threads.ranges if not hops else nullcontext():
                 run_one(part)
 
         def run_one(part: Range) -> None:

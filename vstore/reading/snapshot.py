@@ -252,7 +252,7 @@ class Snapshot(Lookup[str, Any]):
         found = self._kept.get(path)
         if found is None:
             arrays = _TableArrays(self, path, node)
-            made = Table(StoredTable(path, node, arrays, reopen=self.table))
+            made = Table(StoredTable(path, node, arrays, reopen=self.table, commit=self._digest))
             found = self._kept.setdefault(path, made)
         return found
 

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from vstore.errors import FormatError, NotFoundError
 from vstore.faces import internals
 from vstore.format.deleted_rows import BLOCK_ROWS
+from vstore.format.digest import Digest
 from vstore.format.nodes import ArrayNode, GroupNode
 from vstore.format.numbers import Ints, Positions, StoredRows
 from vstore.format.table.key_index import bucket_count
@@ -42,7 +43,7 @@ class StoredTable:
     """The arrays of a table, and which stored rows its samples are.
 
     `reopen`, given the path, returns the table that users hold; None for one that is only
-    looked at in passing.
+    looked at in passing. `commit` is the one that it is of, None for one that merges look at.
     """
 
     def __init__(
@@ -52,7 +53,9 @@ class StoredTable:
         open_array: OpenArray,
         *,
         reopen: Callable[[str], object] | None = None,
+        commit: Digest | None = None,
     ) -> None:
+        self.commit = commit
         self._path = path
         self._node = node
         self._open = open_array

@@ -1,23 +1,26 @@
 """A table of a commit, opened for reading."""
 
-from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Any, overload
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Unpack, overload
 
 import numpy as np
 from numpy.typing import NDArray
 
+from vstore import optional
 from vstore.faces import exported_from
-from vstore.format.numbers import Positions
+from vstore.format.numbers import Ints, Positions
 from vstore.format.table.sample_keys import SampleKey
 from vstore.format.zarr.metadata import ArrayMetadata
 from vstore.format.zarr.selection import SelectMany, SelectOne
 from vstore.lazy import lazy
+from vstore.reading.arrow_forms import ArrowForms
 from vstore.reading.column import Column, column_not_found
 from vstore.reading.key_indexer import KeyIndexer, has_key
 from vstore.reading.named_columns import NamedColumns
 from vstore.reading.stored_table import StoredTable
 
 if TYPE_CHECKING:
+    from vstore.arrow.scan import ArrowScan
     from vstore.reading import boxes, previews
     from vstore.reading.preview import Preview
 else:
@@ -143,6 +146,45 @@ class Table(NamedColumns[Column]):
         At most a hundred samples are read. What cannot be decoded is described.
         """
         return previews.preview(self._internals, index)
+
+    def arrow(
+        self,
+        columns: Sequence[str] | None = None,
+        *,
+        where: Any = None,
+        rows: slice | Ints | None = None,
+        **forms: Unpack[ArrowForms],
+    ) -> "ArrowScan":
+        """Return what pandas, Polars, DuckDB and other libraries read of the table as Arrow.
+
+        The table itself may be given to them, too; then they read all columns.
+
+        Args:
+            columns: names of columns, in the order wanted; `sample` are the keys. All if None,
+                keys first, then those of which a sample takes the fewest bytes.
+            where: take the samples for which a condition is true: a text such as
+                `"label in (3, 5) and score > 0.5"`, or an expression of pyarrow or Polars.
+            rows: positions of samples, in any order; all if None.
+            **forms: how samples are given, and how much is read at a time: see `vstore.ArrowForms`.
+
+        Raises:
+            MissingExtraError: pyarrow is not installed.
+            NotFoundError: there is no such column.
+            InvalidInputError: the condition is malformed, or does not fit the columns.
+        """
+        arrow = optional.load(
+            "vstore.arrow.scan", package="pyarrow", extra="arrow", purpose="a table as Arrow"
+        )
+        scan: ArrowScan = arrow.scan_of(self, columns=columns, where=where, rows=rows, **forms)
+        return scan
+
+    def __arrow_c_schema__(self) -> object:
+        """Give the types of all columns to any library that takes Arrow's."""
+        return self.arrow().__arrow_c_schema__()
+
+    def __arrow_c_stream__(self, requested_schema: object = None) -> object:
+        """Give all samples to any library that takes Arrow streams, as they are read."""
+        return self.arrow().__arrow_c_stream__(requested_schema)
 
     def __repr__(self) -> str:
         return repr(self._internals)

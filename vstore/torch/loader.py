@@ -11,7 +11,6 @@ from torch.utils.data import DataLoader, IterableDataset, get_worker_info
 
 from vstore.errors import InvalidInputError
 from vstore.faces import exported_from
-from vstore.reader.load.buffers import allocate
 from vstore.reader.mixture import MixedStream
 from vstore.reader.options import Choices, ReadOptions, as_integer
 from vstore.reader.passes import LocalPlace, Passes
@@ -20,6 +19,7 @@ from vstore.reader.plan.progress import Progress
 from vstore.reader.reader import not_by_position
 from vstore.reader.statistics import ReaderStatistics
 from vstore.reader.stream import Stream
+from vstore.reading.buffers import allocate
 from vstore.torch.ranks import Alike, rank_and_world_size
 from vstore.torch.sharing import SharedFolder
 from vstore.torch.tally import Tally

@@ -13,13 +13,13 @@ from torch.utils.data._utils.worker import WorkerInfo
 
 from vstore.errors import InvalidInputError
 from vstore.faces import exported_from
-from vstore.reader.load.buffers import allocate
 from vstore.reader.options import Choices, ReadOptions, as_integer
 from vstore.reader.passes import Passes
 from vstore.reader.plan.cursor import Cursor, decode_state, encode_state
 from vstore.reader.progress import progress_bar
 from vstore.reader.reader import not_by_position
 from vstore.reader.statistics import ReaderStatistics
+from vstore.reading.buffers import allocate
 from vstore.torch.board import Board
 from vstore.torch.callers import asked_at_once, is_shared_out, refuse_batching
 from vstore.torch.ranks import Alike, is_distributed, rank_and_world_size

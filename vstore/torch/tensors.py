@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 from torch.utils.data import get_worker_info
 
 from vstore.errors import InvalidInputError
-from vstore.reader.load.buffers import allocate
 from vstore.reader.load.forms import Library, is_array, stacked
+from vstore.reading.buffers import allocate
 
 _KINDS = frozenset("biufc")
 

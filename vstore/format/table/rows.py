@@ -65,8 +65,8 @@ class Rows:
         if type(index) is int and 0 <= index < len(self) and not self.has_deleted:
             return index
         if is_integer(index):
-            return int(self._stored(self._checked([index]))[0])
-        return self._stored(self._checked(index))
+            return int(self._stored(self.checked([index]))[0])
+        return self._stored(self.checked(index))
 
     def find(self, positions: Sequence[int]) -> StoredRows:
         """Return where in storage the rows at some positions are, -1 for those outside."""
@@ -76,7 +76,12 @@ class Rows:
         found[is_there] = self._stored(found[is_there])
         return found
 
-    def _checked(self, index: Any) -> Positions:
+    def checked(self, index: Any) -> Positions:
+        """Return the positions that an array, a list or a mask of live rows picks.
+
+        Raises:
+            OutOfBoundsError: a position outside the table.
+        """
         try:
             return positions(index, len(self))
         except OutOfBoundsError as exc:

@@ -98,10 +98,10 @@ class Pipeline:
             and serializer.is_native
         ):
             target = np.empty(self.spec.shape, self.spec.dtype) if out is None else out
-            data = self._unpack(data, budget, last=1)
+            data = self.unpack(data, budget, last=1)
             self.stages[0].decode_into(data, target.reshape(-1).view(np.uint8))
             return target
-        data = self._unpack(data, budget, last=0)
+        data = self.unpack(data, budget, last=0)
         if not self.filters:
             return serializer.decode(data, out, budget)
         array = self._unfiltered(serializer.decode(data, None, budget))
@@ -110,8 +110,8 @@ class Pipeline:
         out[...] = array
         return out
 
-    def _unpack(self, data: Buffer, budget: Budget, *, last: int) -> Buffer:
-        """Undo the stages down to `last`."""
+    def unpack(self, data: Buffer, budget: Budget, *, last: int = 0) -> Buffer:
+        """Undo the stages down to `last`, which leaves what the serializer wrote."""
         for i in range(len(self.stages) - 1, last - 1, -1):
             size = self.sizes[i]
             if size is None:

@@ -9,11 +9,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from vstore.errors import InvalidInputError
+from vstore.errors import CorruptionError, InvalidInputError
+from vstore.format.zarr import vlen
 from vstore.format.zarr.codec_choice import Preset, Sampled, choose, preset
 from vstore.format.zarr.codec_compressors import DECODE_ERRORS
-from vstore.format.zarr.codec_serializers import Raw
+from vstore.format.zarr.codec_serializers import Raw, VariableLength
 from vstore.format.zarr.codec_spec import MAX_CHUNK_NBYTES, Budget
+from vstore.format.zarr.dtypes import STRING
 from vstore.format.zarr.fill import is_fill
 from vstore.format.zarr.metadata import ArrayMetadata
 
@@ -83,6 +85,27 @@ class ChunkCodec:
         if out is not None:
             self._require_usable(out)
         return self._pipeline.decode(memoryview(data).cast("B"), out, Budget(self._max_nbytes))
+
+    def unpack(self, data: bytes | memoryview) -> memoryview:
+        """Return the elements of a chunk of variable length as `vlen` writes them, of no objects.
+
+        Whether they are well formed is for the reader to say: only their number was checked.
+
+        Raises:
+            CorruptionError: The data are malformed, or hold another number of elements.
+        """
+        if not isinstance(self._pipeline.serializer, VariableLength) or self._pipeline.filters:
+            return self.packed(self.decode(data))
+        try:
+            found = self._pipeline.unpack(memoryview(data).cast("B"), Budget(self._max_nbytes))
+        except DECODE_ERRORS as error:
+            raise CorruptionError(f"the chunk is malformed: {error}") from error
+        vlen.require_count(found, self._spec.size)
+        return memoryview(found)
+
+    def packed(self, chunk: NDArray[Any]) -> memoryview:
+        """Return the elements of a decoded chunk of variable length as `vlen` writes them."""
+        return memoryview(vlen.encode(chunk, is_text=self._spec.data_type == STRING))
 
     def is_fill(self, chunk: NDArray[Any]) -> bool:
         """Return whether the chunk is the fill value everywhere, bit for bit."""

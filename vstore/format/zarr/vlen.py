@@ -67,7 +67,7 @@ def decode(data: Buffer, count: int, *, is_text: bool) -> NDArray[Any]:
     Raises:
         CorruptionError: The data are malformed, or hold another number of samples.
     """
-    _require_count(data, count)
+    require_count(data, count)
     try:
         samples: NDArray[Any] = (_UTF8 if is_text else _BYTES).decode(data)
     except ValueError as error:
@@ -82,7 +82,7 @@ def decode_slices(data: Buffer, count: int | None = None) -> Slices:
         CorruptionError: The data are malformed, or hold another number of samples.
     """
     buffer = memoryview(data)
-    count = _require_count(data, count)
+    count = require_count(data, count)
     offsets = np.empty(count, np.int64)
     read = _LENGTH.unpack_from
     position = 4
@@ -98,8 +98,12 @@ def decode_slices(data: Buffer, count: int | None = None) -> Slices:
     return Slices(offsets + 4, lengths, buffer)
 
 
-def _require_count(data: Buffer, count: int | None) -> int:
-    """Return the number of samples, if there is room for as many in the data."""
+def require_count(data: Buffer, count: int | None) -> int:
+    """Return the number of samples, if there is room for as many in the data.
+
+    Raises:
+        CorruptionError: There is not, or the number is not `count`.
+    """
     if len(data) < 4:
         raise CorruptionError("the chunk's samples are cut short")
     declared: int = _LENGTH.unpack_from(data)[0]

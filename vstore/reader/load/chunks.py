@@ -10,11 +10,11 @@ from numpy.typing import NDArray
 from vstore.errors import InvalidInputError
 from vstore.format.digest import raw_digest
 from vstore.format.page import ChunkRef, StoredChunk
-from vstore.reader.load.scratch import ShowingStore
 from vstore.reading.array import StoredArray, read
 from vstore.reading.assembly import Load, Take
 from vstore.reading.disk_cache import DiskCache
 from vstore.reading.fetch import Handle
+from vstore.reading.scratch import ShowingStore
 
 OBJECT_NBYTES = 64
 """What Python adds to each sample that is an object."""

@@ -17,13 +17,13 @@ import numpy as np
 from vstore.format.numbers import Positions
 from vstore.format.table.flat import Flat
 from vstore.format.table.names import VALID_SUFFIX
-from vstore.reader.load.buffers import BufferPool
 from vstore.reader.load.channel import Channel
 from vstore.reader.load.feeds import Part
 from vstore.reader.load.loading import Loader, Loading
 from vstore.reader.load.object_feed import ObjectPart
 from vstore.reader.plan.planner import Group, Piece, Work
 from vstore.reader.plan.runs import Run, Runs
+from vstore.reading.buffers import BufferPool
 
 T = TypeVar("T")
 Batch = dict[str, Any]

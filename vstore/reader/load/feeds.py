@@ -11,11 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vstore.format.numbers import ChunkNumbers, Ints, StoredRows
-from vstore.reader.load.buffers import BufferPool, allocate
 from vstore.reader.load.chunks import SampleChunks
 from vstore.reader.load.loading import Loading, Receive, Request
 from vstore.reader.load.slots import SlotTable
 from vstore.reading.assembly import Load
+from vstore.reading.buffers import BufferPool, allocate
 
 ABSENT: Any = object()
 """Stands for a sample whose chunk is not in memory."""

@@ -15,8 +15,8 @@ from typing import Any, NamedTuple, cast
 from numpy.typing import NDArray
 
 from vstore.format.page import ChunkRef
-from vstore.reader.load.buffers import BufferPool
-from vstore.reader.load.scratch import ScratchStore, with_scratch
+from vstore.reading.buffers import BufferPool
+from vstore.reading.scratch import ScratchStore, with_scratch
 from vstore.storage.store import Data, Key, ObjectStore
 
 _REMEMBERED = 64

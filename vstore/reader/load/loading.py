@@ -10,9 +10,9 @@ from typing import Any
 from numpy.typing import NDArray
 
 from vstore.reader.load.chunks import SampleChunks, Spot
-from vstore.reader.load.workers import Workers
 from vstore.reading.assembly import Load
 from vstore.reading.coalescing import MAX_GAP_NBYTES
+from vstore.reading.workers import Workers
 
 Receive = Callable[[Load], None]
 """Take one chunk: call what is given to decode it, where the caller wants it."""

@@ -9,7 +9,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vstore.format.numbers import Ints, Positions, StoredRows
-from vstore.reader.load.buffers import BufferPool
 from vstore.reader.load.channel import Channel
 from vstore.reader.load.chunks import SampleChunks
 from vstore.reader.load.feeds import ABSENT, Feed
@@ -17,6 +16,7 @@ from vstore.reader.load.loading import Loading, Receive, Request
 from vstore.reader.plan.regions import Overlap, Shape, overlaps
 from vstore.reading.array import StoredArray
 from vstore.reading.assembly import Load
+from vstore.reading.buffers import BufferPool
 from vstore.reading.caches import LruCache
 from vstore.reading.disk_cache import DiskCache
 

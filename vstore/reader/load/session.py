@@ -15,7 +15,6 @@ from vstore.format.numbers import Ints, Positions, StoredRows
 from vstore.format.table.kinds import ColumnInfo
 from vstore.format.table.names import VALID_SUFFIX
 from vstore.format.table.rows import Rows
-from vstore.reader.load.buffers import BufferPool
 from vstore.reader.load.channel import Channel, in_memory
 from vstore.reader.load.chunks import SampleChunks
 from vstore.reader.load.feeds import DenseFeed, SparseFeed
@@ -26,6 +25,7 @@ from vstore.reader.load.regions import GridChunks, RegionChannel, RegionFeed
 from vstore.reader.load.windows import WindowGrouping
 from vstore.reader.plan.packs import Packed, pieces_of
 from vstore.reading.array import ChunkSource, StoredArray
+from vstore.reading.buffers import BufferPool
 from vstore.reading.caches import LruCache
 from vstore.reading.column import Column
 from vstore.reading.disk_cache import DiskCache

@@ -7,7 +7,7 @@ import weakref
 from typing import Any
 
 from tests.patience import NewThreads, wait_until
-from vstore.reader.load.workers import Workers
+from vstore.reading.workers import Workers
 
 
 def test_tasks_run_in_order_and_to_the_end() -> None:
@@ -75,7 +75,7 @@ def test_a_task_may_close_what_runs_it() -> None:
 def test_the_interpreter_ends_though_nobody_closed() -> None:
     program = (
         "import os\n"
-        "from vstore.reader.load.workers import Workers\n"
+        "from vstore.reading.workers import Workers\n"
         "workers = Workers(2, name='left')\n"
         "for i in range(5): workers.submit(lambda n: os.write(1, b'%d\\n' % n), i)\n"
     )

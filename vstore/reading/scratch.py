@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from vstore.errors import NotFoundError
 from vstore.format import object_keys
 from vstore.format.page import ChunkRef
-from vstore.reader.load.buffers import BufferPool
+from vstore.reading.buffers import BufferPool
 from vstore.storage.local import LocalStore
 from vstore.storage.local_file import OpenFile
 from vstore.storage.open_files import OpenFiles

@@ -5,7 +5,7 @@ import threading
 
 import numpy as np
 
-from vstore.reader.load.buffers import BufferPool
+from vstore.reading.buffers import BufferPool
 
 BYTES = np.dtype(np.uint8)
 

@@ -6,15 +6,13 @@ from typing import Any
 
 from vstore.diffing.diff import Diff
 from vstore.diffing.table_diff import TableDiff
-from vstore.faces import internals
+from vstore.faces import exported_from, internals
 from vstore.format.numbers import StoredRows
 from vstore.optional import needed
 from vstore.reading.table import Table
 
 with needed("pyarrow", extra="arrow", purpose="vstore.arrow"):
     import pyarrow as pa
-
-__all__ = ["SCHEMA", "diff_reader", "diff_table"]
 
 SCHEMA = pa.schema(
     [
@@ -36,6 +34,7 @@ on the side that lacks the sample.
 _BATCH_ROWS = 65_536
 
 
+@exported_from("vstore.arrow")
 def diff_reader(diff: Diff) -> pa.RecordBatchReader:
     """Return the samples that differ as a stream of record batches, made as they are read.
 
@@ -53,6 +52,7 @@ def diff_reader(diff: Diff) -> pa.RecordBatchReader:
     return pa.RecordBatchReader.from_batches(SCHEMA, _batches(diff))
 
 
+@exported_from("vstore.arrow")
 def diff_table(diff: Diff) -> pa.Table:
     """Return the samples that differ as one table; see `SCHEMA`."""
     return diff_reader(diff).read_all()
