@@ -81,8 +81,8 @@ MEMBERS = {
     "vstore.Repacked": "dead_nbytes kept_nbytes packs to_dict",
     "vstore.Repository": (
         "amend author blame branches checkout cherry_pick commit default_branch description "
-        "diff fsck gc log merge probe rebase reset resolve revert squash store tags "
-        "transaction undo url"
+        "diff fsck gc log merge nbytes probe rebase reset resolve revert squash store tags "
+        "transaction undo url usage"
     ),
     "vstore.RepositoryDocument": "created default_branch features format id",
     "vstore.SamplePair": "columns key new old status",
@@ -116,6 +116,8 @@ MEMBERS = {
         "get has_key items key_kind keys loc path position reindex rename_column sample_keys "
         "set_attributes values"
     ),
+    "vstore.Usage": "by shares to_dict total_nbytes",
+    "vstore.UsageShare": "count name own_nbytes shared_nbytes",
     "vstore.Use": "value",
     "vstore.ValueStatistics": (
         "differing edges elements max_abs mean_abs new new_histogram old old_histogram "

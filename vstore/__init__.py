@@ -64,6 +64,7 @@ if TYPE_CHECKING:
     from vstore.maintenance.gc.options import GcOptions
     from vstore.maintenance.probe.probe_report import ProbeCheck, ProbeReport
     from vstore.maintenance.progress import Amount, Progress, ProgressStep
+    from vstore.maintenance.usage import Usage, UsageShare
     from vstore.merging.conflicts import Conflict, Resolution, Use
     from vstore.merging.merge import Merged
     from vstore.reading.array import Array
@@ -169,6 +170,8 @@ __all__ = [
     "TransactionTable",
     "UnknownOutcomeError",
     "UnsupportedStoreError",
+    "Usage",
+    "UsageShare",
     "Use",
     "ValueStatistics",
     "VstoreError",
@@ -266,6 +269,8 @@ _HOMES = {
     "UnknownOutcomeError": "vstore.errors",
     "UnsupportedStoreError": "vstore.errors",
     "Use": "vstore.merging.conflicts",
+    "Usage": "vstore.maintenance.usage",
+    "UsageShare": "vstore.maintenance.usage",
     "ValueStatistics": "vstore.diffing.statistics",
     "VstoreError": "vstore.errors",
     "audio": "vstore.format.table.specs",

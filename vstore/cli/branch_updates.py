@@ -8,7 +8,7 @@ from rich.text import Text
 from vstore.cli import signals
 from vstore.cli.commits import SHORT, commit_json, subject
 from vstore.cli.completion import complete_target
-from vstore.cli.output import console, write_json
+from vstore.cli.output import console, write_document
 from vstore.cli.settings import Settings
 from vstore.wording import printable
 
@@ -41,7 +41,7 @@ def show_update(settings: Settings, verb: str, branch: str, commit: "Commit") ->
     if settings.quiet and not settings.as_json:
         return
     if settings.as_json:
-        write_json({"branch": branch, "commit": commit_json(commit)})
+        write_document("undo", {"branch": branch, "commit": commit_json(commit)})
         return
     text = Text.assemble(
         f"{verb} ",

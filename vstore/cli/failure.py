@@ -11,7 +11,7 @@ from rich.text import Text
 
 from vstore.cli import signals
 from vstore.cli.hints import hint_of
-from vstore.cli.output import console, write_json
+from vstore.cli.output import console, write_document
 from vstore.errors import UnknownOutcomeError, VstoreError, circumstances
 from vstore.lazy import lazy
 from vstore.wording import printable
@@ -89,7 +89,7 @@ def _tell(document: dict[str, Any], secrets: frozenset[str], *, as_json: bool) -
             document[name] = _hidden(document[name], secrets)
             _write(label, document[name], secrets)
     if as_json:
-        write_json({"error": document})
+        write_document("error", {"error": document})
 
 
 def _message(error: VstoreError) -> str:

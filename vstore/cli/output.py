@@ -15,7 +15,10 @@ from vstore.wording import MISLEADING, printable
 
 if TYPE_CHECKING:
     import numpy as np
+
+    from vstore.cli import documents
 else:
+    documents = lazy("vstore.cli.documents")
     np = lazy("numpy")
 
 PIPE_WIDTH = 1000
@@ -59,6 +62,16 @@ def write_json(value: Any, *, is_compact: bool = False) -> None:
     What would mislead a terminal is escaped, which is the same value in JSON.
     """
     typer.echo(json_text(value, is_compact=is_compact))
+
+
+def write_document(words: str, value: Any, *, is_compact: bool = False) -> None:
+    """Write the JSON document of a command, in the form that its model has."""
+    write_json(document_of(words, value), is_compact=is_compact)
+
+
+def document_of(words: str, value: Any) -> Any:
+    """Return a value as the model of a command's document has it."""
+    return documents.conform(plain(value), documents.DOCUMENTS[words])
 
 
 def plain(value: Any) -> Any:

@@ -31,6 +31,19 @@ COMMANDS: Final = {
         "Import arrays from files as the columns of a table, in one commit.",
         _START,
     ),
+    "status": Entry(
+        "vstore.cli.commands.status",
+        "Show a repository at a glance: branches, tags, garbage collection.",
+        _LOOK,
+    ),
+    "ls": Entry(
+        "vstore.cli.commands.ls", "List the groups, tables, columns and arrays of a commit.", _LOOK
+    ),
+    "du": Entry(
+        "vstore.cli.commands.du",
+        "Show how many bytes are stored for what, own and shared apart.",
+        _LOOK,
+    ),
     "log": Entry("vstore.cli.commands.log", "Show commits, newest first.", _LOOK),
     "diff": Entry(
         "vstore.cli.commands.diff", "Show the differences between two commits, by sample.", _LOOK

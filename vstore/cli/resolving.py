@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.text import Text
 
 from vstore.cli.failure import FAILED
-from vstore.cli.output import console, write_json
+from vstore.cli.output import console, write_document
 from vstore.cli.settings import Settings
 from vstore.errors import ConflictError, InvalidInputError
 from vstore.faces import internals
@@ -109,7 +109,7 @@ def conflicts_shown(settings: Settings) -> Iterator[None]:
         if not error.conflicts:
             raise
         if settings.as_json:
-            write_json({"commit": None, "conflicts": [conflict_json(c) for c in error.conflicts]})
+            write_document("undo", {"conflicts": [conflict_json(c) for c in error.conflicts]})
         else:
             show_conflicts(error.conflicts, console(stderr=True))
         raise typer.Exit(FAILED) from None

@@ -31,10 +31,11 @@ if TYPE_CHECKING:
     from vstore.maintenance.gc.gc_report import GcReport
     from vstore.maintenance.probe import probe
     from vstore.maintenance.probe.probe_report import ProbeReport
+    from vstore.maintenance.usage import By, Usage
     from vstore.merging.conflicts import Resolution
     from vstore.merging.merge import Merged
     from vstore.reading.snapshot import Snapshot
-    from vstore.repository import boxes, browsing, publishing, rewriting
+    from vstore.repository import boxes, browsing, measuring, publishing, rewriting
     from vstore.storage.store import ObjectStore
     from vstore.writing import commit_options
     from vstore.writing.transaction import Transaction
@@ -45,6 +46,7 @@ else:
     collecting = lazy("vstore.maintenance.gc.collecting")
     commit_options = lazy("vstore.writing.commit_options")
     fsck = lazy("vstore.maintenance.fsck.fsck")
+    measuring = lazy("vstore.repository.measuring")
     probe = lazy("vstore.maintenance.probe.probe")
     publishing = lazy("vstore.repository.publishing")
     rewriting = lazy("vstore.repository.rewriting")
@@ -402,6 +404,19 @@ class Repository:
             accept_lost_refs=accept_lost_refs,
         )
         return collecting.collect(self.store, options, progress=progress)
+
+    @property
+    def nbytes(self) -> int:
+        """The bytes of all objects in the store, garbage included; asks for a listing."""
+        return sum(info.nbytes for info in self.store.list_prefix(""))
+
+    def usage(self, revision: str | None = None, *, by: By = "table") -> Usage:
+        """Return what is stored for what, with what is shared told apart.
+
+        `by="table"` and `"column"` are of one commit, `"branch"` of all histories, `"kind"` of
+        all objects in the store.
+        """
+        return measuring.usage(self._access, revision, by=by)
 
     def probe(self) -> ProbeReport:
         """Check that the store provides the guarantees commits depend on."""

@@ -7,7 +7,7 @@ from rich.table import Table as Grid
 from rich.text import Text
 
 from vstore.cli.commits import SHORT, commit_json, subject
-from vstore.cli.output import console, write_json
+from vstore.cli.output import console, write_document
 from vstore.cli.sample_key import find_table, keys_below, parse_key
 from vstore.cli.settings import Settings, TargetArgument, command
 from vstore.wording import printable
@@ -48,7 +48,7 @@ def blame(
     has_several = any(isinstance(blamed, list) for blamed in found.values())
     keys = keys_below(table, key) if has_several else []
     if settings.as_json:
-        write_json({name: _as_json(blamed, keys) for name, blamed in found.items()})
+        write_document("blame", {name: _as_json(blamed, keys) for name, blamed in found.items()})
         return
     grid = Grid.grid(padding=(0, 2, 0, 0))
     for name, blamed in found.items():

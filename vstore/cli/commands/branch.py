@@ -9,7 +9,7 @@ from rich.text import Text
 from vstore.cli.commits import SHORT, subject
 from vstore.cli.completion import complete_branch
 from vstore.cli.groups import ListByDefault
-from vstore.cli.output import console, write_json
+from vstore.cli.output import console, write_document
 from vstore.cli.settings import Settings, TargetArgument, command
 from vstore.cli.starting_points import At, Start, one_start
 from vstore.wording import printable
@@ -53,11 +53,12 @@ def list_branches(settings: Settings, target: TargetArgument = None) -> None:
     default = repo.default_branch
     heads = {name: repo.branches[name] for name in repo.branches}
     if settings.as_json:
-        write_json(
+        write_document(
+            "branch list",
             [
                 {"name": name, "commit": head, "default": name == default}
                 for name, head in heads.items()
-            ]
+            ],
         )
         return
     grid = Table.grid(padding=(0, 2, 0, 0))
@@ -85,7 +86,7 @@ def create(
     """
     head = settings.open().branches.create(name, at=one_start(revision, at))
     if settings.as_json:
-        write_json({"name": name, "commit": head})
+        write_document("branch create", {"name": name, "commit": head})
         return
     text = Text.assemble("Created branch ", (printable(name), "bold"), " at ", _short(head))
     console().print(text, soft_wrap=True)
@@ -104,7 +105,7 @@ def rename(
     """
     head = settings.open().branches.rename(name, new_name)
     if settings.as_json:
-        write_json({"name": new_name, "commit": head})
+        write_document("branch rename", {"name": new_name, "commit": head})
         return
     parts = (printable(name), "bold"), " to ", (printable(new_name), "bold")
     console().print(Text.assemble("Renamed branch ", *parts), soft_wrap=True)
@@ -129,7 +130,7 @@ def delete(
     """
     head = settings.open().branches.delete(name, force=force)
     if settings.as_json:
-        write_json({"name": name, "commit": head})
+        write_document("branch delete", {"name": name, "commit": head})
         return
     text = Text.assemble(
         *("Deleted branch ", (printable(name), "bold"), ", which was at ", _short(head)),

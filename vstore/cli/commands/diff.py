@@ -6,7 +6,7 @@ import typer
 from rich.text import Text
 
 import vstore
-from vstore.cli.output import console, write_json
+from vstore.cli.output import console, write_document
 from vstore.cli.settings import Settings, TargetArgument, command
 from vstore.lazy import lazy
 from vstore.wording import printable
@@ -75,7 +75,7 @@ def diff(
     if wanted:
         found = found.at(*wanted)
     if settings.as_json:
-        write_json(_json(found, with_statistics=stat))
+        write_document("diff", _json(found, with_statistics=stat))
     else:
         _show(found, with_statistics=stat)
     if exit_code and found:

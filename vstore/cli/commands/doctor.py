@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from vstore.cli.failure import FAILED
-from vstore.cli.output import write_json
+from vstore.cli.output import write_document
 from vstore.cli.settings import Settings, command
 from vstore.wording import printable
 
@@ -36,7 +36,7 @@ def doctor(
     """
     report = settings.open(url).probe()
     if settings.as_json:
-        write_json(report.to_dict())
+        write_document("doctor", report.to_dict())
     else:
         typer.echo(printable(str(report)))
     if report.verdict != "suitable":

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from vstore.cli.output import console, write_json
+from vstore.cli.output import console, write_document
 from vstore.cli.settings import Revision, Settings, TargetArgument, command
 from vstore.lazy import lazy
 from vstore.wording import printable
@@ -49,8 +49,9 @@ def export(
     count = exporters.export_refs(snapshot, output, group=group)
     said = exporters.notes(snapshot, group=group)
     if settings.as_json:
-        write_json(
-            {"file": str(output), "commit": snapshot.commit.id, "keys": count, "notes": said}
+        write_document(
+            "export-refs",
+            {"file": str(output), "commit": snapshot.commit.id, "keys": count, "notes": said},
         )
         return
     typer.echo(f"{count} keys of {snapshot.commit.id} in {output}")

@@ -9,7 +9,7 @@ import typer
 
 import vstore
 from vstore.cli.failure import FAILED
-from vstore.cli.output import write_json
+from vstore.cli.output import write_document
 from vstore.cli.progress import steps_shown
 from vstore.cli.settings import Settings, command
 from vstore.errors import InvalidInputError
@@ -82,7 +82,7 @@ def fsck(  # noqa: PLR0913 - they are options, spelled out on the command line
     if cursor is not None:
         cursor.unlink(missing_ok=True)
     if settings.as_json:
-        write_json(report.to_dict())
+        write_document("fsck", report.to_dict())
     else:
         typer.echo(printable(str(report)))
     if not report.is_sound:

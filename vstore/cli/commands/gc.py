@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from vstore.cli.durations import parse_duration
-from vstore.cli.output import write_json
+from vstore.cli.output import write_document
 from vstore.cli.progress import steps_shown
 from vstore.cli.settings import Settings, command
 from vstore.errors import InvalidInputError
@@ -110,6 +110,6 @@ def gc(  # noqa: PLR0913 - they are options, spelled out on the command line
             progress=show,
         )
     if settings.as_json:
-        write_json(report.to_dict())
+        write_document("gc", report.to_dict())
     else:
         typer.echo(printable(str(report)))

@@ -1,7 +1,8 @@
 """`vstore help`: explain a command, its JSON or a topic."""
 
+import json
 from collections.abc import Sequence
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -11,15 +12,21 @@ from vstore.cli.help_text import shared_text
 from vstore.cli.registry import COMMANDS
 from vstore.cli.topics import TOPICS
 from vstore.cli.words import answer
+from vstore.lazy import lazy
+
+if TYPE_CHECKING:
+    from vstore.cli import documents
+else:
+    documents = lazy("vstore.cli.documents")
 
 app = typer.Typer(add_completion=False)
 
-OPTIONS = "options"
+OPTIONS, JSON = "options", "json"
 
 
 def complete_topic(incomplete: str) -> list[str]:
     """Return the commands and topics that begin with what was typed."""
-    return [name for name in (*COMMANDS, *TOPICS, OPTIONS) if name.startswith(incomplete)]
+    return [name for name in (*COMMANDS, *TOPICS, OPTIONS, JSON) if name.startswith(incomplete)]
 
 
 @app.command()
@@ -29,7 +36,7 @@ def help_(
         list[str] | None,
         typer.Argument(
             metavar="TOPIC",
-            help="A command; or tutorial, targets, options, exit-codes.",
+            help="A command; or tutorial, targets, options, exit-codes, json COMMAND.",
             show_default=False,
             autocompletion=complete_topic,
         ),
@@ -41,6 +48,7 @@ def help_(
 
     vstore help log
     vstore help tutorial
+    vstore help json log
     """
     root = context.find_root()
     if not topic:
@@ -51,11 +59,26 @@ def help_(
         _show_command(first, rest, str(root.info_name))
     elif first == OPTIONS:
         typer.echo(shared_text(load("log"), context), nl=False)
+    elif first == JSON:
+        _show_schema(" ".join(rest))
     elif first in TOPICS:
         typer.echo(TOPICS[first], nl=False)
     else:
-        problem, advice = answer(first, [*COMMANDS, *TOPICS, OPTIONS])
+        problem, advice = answer(first, [*COMMANDS, *TOPICS, OPTIONS, JSON])
         raise usage.error(problem.replace("command", "command or topic"), hint=advice)
+
+
+def _show_schema(words: str) -> None:
+    """Show the JSON Schema of the documents of a command, or which commands have one."""
+    names = [name for name in documents.DOCUMENTS if name == words or name.startswith(f"{words} ")]
+    if not words or not names:
+        raise usage.error(
+            f"there is no document of {words!r}" if words else "a command is missing",
+            hint=f"the documents are of {', '.join(documents.DOCUMENTS)}",
+        )
+    schemas = {name: documents.schema(name) for name in names}
+    found = schemas[words] if words in schemas and len(schemas) == 1 else schemas
+    typer.echo(json.dumps(found, indent=2))
 
 
 def _show_command(name: str, rest: Sequence[str], program: str) -> None:

@@ -6,7 +6,7 @@ import typer
 from rich.text import Text
 
 import vstore
-from vstore.cli.output import console, write_json
+from vstore.cli.output import console, write_document
 from vstore.cli.settings import Settings, command
 from vstore.errors import InvalidInputError
 
@@ -51,7 +51,9 @@ def init(
     )
     if settings.as_json:
         found = repo.description
-        write_json({"url": repo.url, "id": found.id, "default_branch": found.default_branch})
+        write_document(
+            "init", {"url": repo.url, "id": found.id, "default_branch": found.default_branch}
+        )
         return
     if settings.quiet:
         return

@@ -8,7 +8,7 @@ from rich.text import Text
 
 from vstore.cli.commits import Names, commit_json, one_line, paragraph, ref_names
 from vstore.cli.graph import Graph
-from vstore.cli.output import console, json_text
+from vstore.cli.output import console, document_of, json_text
 from vstore.cli.paging import print_all
 from vstore.cli.sample_key import find_table, parse_key
 from vstore.cli.settings import Revision, Settings, TargetArgument, command
@@ -127,11 +127,13 @@ def _drawn(texts: "Iterable[tuple[Commit, Text]]") -> Iterator[Text]:
 
 
 def _write_json(commits: "Iterable[Commit]") -> None:
-    """Write one array, a commit at a time: a history may be long."""
-    typer.echo("[", nl=False)
-    separator = "\n"
+    """Write one array, a commit at a time: a history may be long.
+
+    Nothing is written before the first commit is there, or is known to be missing.
+    """
+    separator = "[\n"
     for commit in commits:
-        text = json_text(commit_json(commit))
-        typer.echo(separator + text, nl=False)
+        (found,) = document_of("log", [commit_json(commit)])
+        typer.echo(separator + json_text(found), nl=False)
         separator = ",\n"
-    typer.echo("\n]")
+    typer.echo("[\n]" if separator == "[\n" else "\n]")

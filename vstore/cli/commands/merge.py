@@ -11,7 +11,7 @@ from vstore.cli.branch_updates import MessageOption, branch_of
 from vstore.cli.commits import SHORT, commit_json, subject
 from vstore.cli.completion import complete_target
 from vstore.cli.failure import FAILED
-from vstore.cli.output import console, write_json
+from vstore.cli.output import console, write_document
 from vstore.cli.resolving import (
     Into,
     Ours,
@@ -71,7 +71,7 @@ def merge(  # noqa: PLR0913 - they are options, spelled out on the command line
         )
     signals.settled()
     if settings.as_json:
-        write_json(_json(found, branch))
+        write_document("merge", _json(found, branch))
     elif not settings.quiet or found.unresolved:
         _show(found, branch, revision, dry_run=dry_run)
     if found.unresolved:

@@ -5,7 +5,7 @@ from rich.table import Table as Grid
 from rich.text import Text
 
 from vstore.cli.commits import SHORT
-from vstore.cli.output import console, write_json
+from vstore.cli.output import console, write_document
 from vstore.cli.settings import BranchTarget, Settings, command
 from vstore.wording import printable
 
@@ -25,7 +25,9 @@ def reflog(settings: Settings, target: BranchTarget = None) -> None:
     repo, branch = settings.open_branch(target)
     entries = repo.branches.log(branch)
     if settings.as_json:
-        write_json([{"commit": e.commit, "time": e.time, "action": e.action} for e in entries])
+        write_document(
+            "reflog", [{"commit": e.commit, "time": e.time, "action": e.action} for e in entries]
+        )
         return
     grid = Grid.grid(padding=(0, 2, 0, 0))
     for number, entry in enumerate(entries):

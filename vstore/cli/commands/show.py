@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 import vstore
-from vstore.cli.output import console, write_json
+from vstore.cli.output import console, write_document
 from vstore.cli.settings import Revision, Settings, TargetArgument, command
 from vstore.errors import InvalidInputError, NotFoundError, advise
 from vstore.lazy import lazy
@@ -102,7 +102,7 @@ def _path_advised(revision: str | None, target: str | None) -> Iterator[None]:
 
 def _show_commit(repo: "Repository", commit: "Commit", settings: Settings) -> None:
     if settings.as_json:
-        write_json(commits.commit_json(commit))
+        write_document("show", commits.commit_json(commit))
         return
     screen = console()
     names = commits.ref_names(repo) if screen.is_terminal else {}
@@ -121,9 +121,9 @@ def _position(snapshot: "Snapshot", path: str, key: str, index: str | None) -> i
 
 def _write_json(found: "Node", path: str, index: Any) -> None:
     if index is None:
-        write_json(description.describe(found, path))
+        write_document("show PATH", description.describe(found, path))
     else:
-        write_json(samples.values_json(found, path, index), is_compact=True)
+        write_document("show PATH INDEX", samples.values_json(found, path, index), is_compact=True)
 
 
 def _show(found: "Node", path: str, index: Any, limit: int) -> None:

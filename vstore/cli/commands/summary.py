@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 import typer
 from rich.text import Text
 
-from vstore.cli.output import console, write_json
+from vstore.cli.output import console, write_document
 from vstore.cli.settings import Revision, Settings, TargetArgument, command
 from vstore.lazy import lazy
 from vstore.wording import printable
@@ -39,7 +39,7 @@ def summary(
     repo, revision = settings.open_target(target, rev)
     found = repo.checkout(revision).summary()
     if settings.as_json:
-        write_json(found.to_dict())
+        write_document("summary", found.to_dict())
         return
     screen = console()
     for what, line in summaries.summary_lines(found, screen.width):

@@ -11,7 +11,7 @@ from vstore.cli.author import find_author
 from vstore.cli.commits import SHORT
 from vstore.cli.completion import complete_tag
 from vstore.cli.groups import ListByDefault
-from vstore.cli.output import console, write_json
+from vstore.cli.output import console, write_document
 from vstore.cli.settings import AuthorOption, Settings, TargetArgument, command
 from vstore.cli.starting_points import At, Start, one_start
 from vstore.wording import printable
@@ -71,7 +71,7 @@ def list_tags(
     names = [name for name in repo.tags if match is None or fnmatchcase(name, match)]
     tags = [repo.tags.get(name) for name in names]
     if settings.as_json:
-        write_json([_json(tag) for tag in tags])
+        write_document("tag list", [_json(tag) for tag in tags])
         return
     grid = Table.grid(padding=(0, 2, 0, 0))
     for tag in tags:
@@ -102,7 +102,7 @@ def create(
     repo = settings.open(author=find_author(author))
     commit = repo.tags.create(name, at=one_start(revision, at), message=message)
     if settings.as_json:
-        write_json(_json(repo.tags.get(name)))
+        write_document("tag create", _json(repo.tags.get(name)))
         return
     text = Text.assemble(
         "Created tag ", (printable(name), "bold"), " at ", (commit[:SHORT], "yellow")
@@ -126,7 +126,7 @@ def delete(
     tag = repo.tags.get(name)
     repo.tags.delete(name)
     if settings.as_json:
-        write_json(_json(tag))
+        write_document("tag delete", _json(tag))
         return
     text = Text.assemble(
         *("Deleted tag ", (printable(name), "bold"), ", which was at "),

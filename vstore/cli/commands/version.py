@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from vstore.cli.installed import Installed, installed
-from vstore.cli.output import write_json
+from vstore.cli.output import write_document
 from vstore.cli.settings import Settings, command
 from vstore.version import __version__
 
@@ -30,7 +30,7 @@ def version(
     vstore version --all
     """
     if settings.as_json:
-        write_json(installed().to_dict())
+        write_document("version", installed().to_dict())
     elif show_all:
         _show(installed())
     else:
