@@ -304,3 +304,12 @@ def test_a_branch_carries_the_bytes_of_its_commit_unless_they_are_many() -> None
         branch = internals(repository).refs.get_branch("main")
         stored = repository.store.get(object_keys.commit(branch.commit)).decode()
         assert branch.document.head == (stored if is_carried else None)
+
+
+def test_a_place_without_a_repository_has_no_list_of_names() -> None:
+    nothing = vstore.open("memory://nothing-was-created")
+    for names in (nothing.branches, nothing.tags):
+        for ask in (list, len):
+            with pytest.raises(vstore.NotFoundError) as caught:
+                ask(names)
+            assert caught.value.code == "repository-not-found"

@@ -83,6 +83,18 @@ def test_first_element_by_tag_costs_four_requests(repository: Repository) -> Non
     assert store.count() <= 4
 
 
+def test_a_tag_is_found_in_one_round(repository: Repository) -> None:
+    fresh, store = slowed(repository)
+    fresh.resolve("v1")
+    assert costs(store) == (2, 1)
+
+
+def test_the_usual_branch_is_found_by_one_request(repository: Repository) -> None:
+    fresh, store = slowed(repository)
+    fresh.resolve("main")
+    assert costs(store) == (1, 1)
+
+
 def test_a_whole_sample_costs_as_much_as_one_element(repository: Repository) -> None:
     head = repository.resolve("main")
     fresh, store = slowed(repository)
@@ -166,7 +178,7 @@ def test_a_commit_of_a_hundred_chunks_of_a_table(repository: Repository) -> None
 
 
 @pytest.mark.parametrize(
-    ("old", "requests", "depth"), [("main~1", 2, 2), ("dev", 2, 1), ("dev~1", 3, 2)]
+    ("old", "requests", "depth"), [("main~1", 2, 2), ("dev", 3, 1), ("dev~1", 4, 2)]
 )
 def test_two_ends_are_looked_up_side_by_side(
     repository: Repository, old: str, requests: int, depth: int

@@ -1,21 +1,38 @@
 """Revisions: `main`, `v1`, a hash or its unique prefix, with `~n` and `^n` behind."""
 
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from typing import Protocol, TypeVar
 
-from vstore.errors import InvalidInputError, NotFoundError
+from vstore.errors import InvalidInputError, NotFoundError, StorageError
 from vstore.format.digest import Digest, is_digest
 from vstore.history.commits import ReadCommit, as_of, first_parent, nth_parent
 from vstore.history.refs import Refs
 from vstore.wording import nearest
 
+T = TypeVar("T")
+V = TypeVar("V")
 MIN_PREFIX = 4
+MOST_WALKED = 10_000
+"""How many commits are looked at for a prefix where none can be listed."""
+DENIED = "access-denied"
+"""The code of what S3 answers for a missing object, too, to those who may not list the bucket."""
+USUAL = "main"
+"""What is asked for as a branch first: a tag is seldom called that."""
 _LISTED = 10
 _REVISION = re.compile(r"(?P<name>.+?)(@\{(?P<at>[^}]*)\})?(?P<steps>([~^]\d*)*)", re.DOTALL)
 _STEP = re.compile(r"([~^])(\d*)")
 _PREFIX = re.compile(rf"[0-9a-f]{{{MIN_PREFIX},64}}")
+
+
+class AskAll(Protocol):
+    """Calls a function with each item, side by side."""
+
+    def __call__(self, function: Callable[[T], V], items: Sequence[T], /) -> Iterator[V]:
+        """Yield what the function returns, in the order of the items."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,12 +46,15 @@ class Resolver:
     refs: Refs
     read: ReadCommit
     commits_with_prefix: Callable[[str], Iterable[Digest]]
+    ask_all: AskAll
     _known: dict[str, tuple[Digest, bool]] = field(default_factory=dict)
+    _asked: dict[tuple[str, str], Digest | StorageError | None] = field(default_factory=dict)
 
     def resolve(self, revision: str) -> Digest:
         """Return the commit that a revision names.
 
-        A whole hash needs no request, a branch one, a tag two, a prefix three.
+        A whole hash needs no request. A branch or a tag needs one round of them: both are asked
+        for side by side, but for the branch that is usual. A prefix needs a round more.
 
         Raises:
             InvalidInputError: not a revision, or a prefix of several commits.
@@ -97,18 +117,48 @@ class Resolver:
             self._known[name] = self._named(name)
         return self._known[name]
 
+    def ask(self, names: Iterable[str]) -> None:
+        """Ask for the branches and tags of some names, all side by side, before they are named."""
+        asked = [
+            (kind, name)
+            for name in names
+            if not is_digest(name)
+            for kind in (["branch"] if name == USUAL else ["branch", "tag"])
+        ]
+        new = [each for each in asked if each not in self._asked]
+        self._asked.update(zip(new, self.ask_all(self._find, new), strict=True))
+
+    def _find(self, asked: tuple[str, str]) -> Digest | StorageError | None:
+        """Return the commit of a branch or tag, or the error of a store that does not tell."""
+        kind, name = asked
+        try:
+            if kind == "branch":
+                branch = self.refs.find_branch(name)
+                return None if branch is None else branch.commit
+            tag = self.refs.find_tag(name)
+            return None if tag is None else Digest(tag.commit)
+        except StorageError as error:
+            if error.code != DENIED:
+                raise
+            return error
+
     def _named(self, name: str) -> tuple[Digest, bool]:
         if is_digest(name):
             return Digest(name), True
-        branch = self.refs.find_branch(name)
-        if branch is not None:
-            return branch.commit, False
-        tag = self.refs.find_tag(name)
-        if tag is not None:
-            return Digest(tag.commit), False
+        self.ask([name])
+        denied: StorageError | None = None
+        for kind in ("branch", "tag"):
+            asked = kind, name
+            if asked not in self._asked:
+                self._asked[asked] = self._find(asked)
+            found = self._asked[asked]
+            if isinstance(found, StorageError):
+                denied = found
+            elif found is not None:
+                return found, False
         if _PREFIX.fullmatch(name):
             return self._with_prefix(name), True
-        raise self._unknown(name)
+        raise denied or self._unknown(name)
 
     def _with_prefix(self, prefix: str) -> Digest:
         found = list(self.commits_with_prefix(prefix))
@@ -145,3 +195,16 @@ def _suggestion(name: str, branches: Sequence[str], tags: Sequence[str]) -> str 
         if names
     ]
     return "; ".join(listed) or None
+
+
+def in_history(prefix: str, start: Digest, read: ReadCommit) -> list[Digest]:
+    """Return the commits of a history whose hashes begin with a prefix.
+
+    Of a long history, those among the `MOST_WALKED` that come first.
+    """
+    seen, waiting = {start}, deque([start])
+    while waiting and len(seen) < MOST_WALKED:
+        parents = {Digest(parent) for parent in read(waiting.popleft()).parents} - seen
+        seen |= parents
+        waiting.extend(parents)
+    return sorted(digest for digest in seen if digest.startswith(prefix))

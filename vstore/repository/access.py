@@ -1,10 +1,8 @@
 """What the verbs of a repository share: its objects, its refs, and what revisions name."""
 
-from collections.abc import Iterator
-from contextlib import suppress
 from datetime import datetime
 
-from vstore.errors import InvalidInputError, NotFoundError, NotHereError
+from vstore.errors import NotFoundError, NotHereError, StorageError
 from vstore.format import object_keys
 from vstore.format.commit import Author, RepositoryDocument
 from vstore.format.digest import Digest, is_digest
@@ -12,8 +10,9 @@ from vstore.history.authors import as_author, login_name
 from vstore.history.commits import as_of as commit_as_of
 from vstore.history.documents import read_document, repository_not_found
 from vstore.history.merge_base import merge_bases
+from vstore.history.read_ahead import ReadAhead
 from vstore.history.refs import Branch, Refs
-from vstore.history.revisions import Resolver
+from vstore.history.revisions import DENIED, Resolver, in_history
 from vstore.reading.fetch import Fetcher
 from vstore.reading.remote_settings import BY_DEFAULT, RemoteSettings
 from vstore.storage.store import ObjectStore
@@ -54,6 +53,12 @@ class Access:
         """The branch that is meant where none is named."""
         return self.description.default_branch
 
+    def there(self, names: list[str]) -> list[str]:
+        """Return names that were listed; where there are none, make sure that a repository is."""
+        if not names:
+            _ = self.description
+        return names
+
     def branch(self, name: str | None) -> Branch:
         """Return a branch, the default one where none is named, or raise `NotFoundError`."""
         return self.refs.get_branch(self.default_branch if name is None else name)
@@ -79,10 +84,7 @@ class Access:
         """
         ends = [self.default_branch if end is None else str(end) for end in (old, new)]
         resolver = self._resolver()
-        names = resolver.names_in(ends)
-        if len(names) > 1:
-            with suppress(NotFoundError, InvalidInputError):  # raised below, for its revision
-                list(self.fetcher.map(resolver.look_up, names))
+        resolver.ask(resolver.names_in(ends))
         first, second = (self._resolve(end, resolver)[0] for end in ends)
         return first, second
 
@@ -111,7 +113,8 @@ class Access:
         return [self.resolve(revision)], []
 
     def _resolver(self) -> Resolver:
-        return Resolver(self.refs, self.fetcher.commit, self._commits_with_prefix)
+        ask_all = map if self.store.is_local else self.fetcher.map
+        return Resolver(self.refs, self.fetcher.commit, self._commits_with_prefix, ask_all)
 
     def _resolve(
         self, revision: str | None, resolver: Resolver | None = None
@@ -133,8 +136,18 @@ class Access:
                 f"nothing was committed to {name!r} in {self.store.url} yet", code="no-commit-yet"
             )
 
-    def _commits_with_prefix(self, prefix: str) -> Iterator[Digest]:
-        for info in self.store.list_prefix(f"{object_keys.COMMITS}{prefix}"):
-            digest = info.key.removeprefix(object_keys.COMMITS).removesuffix(".json")
-            if is_digest(digest):
-                yield Digest(digest)
+    def _commits_with_prefix(self, prefix: str) -> list[Digest]:
+        """Return the commits whose hashes begin so; of the default branch where none is listed."""
+        try:
+            listed = list(self.store.list_prefix(f"{object_keys.COMMITS}{prefix}"))
+        except StorageError as error:
+            if error.code != DENIED:
+                raise
+            found = in_history(prefix, self.branch(None).commit, ReadAhead(self.fetcher))
+            if not found:
+                raise
+            return found
+        names = (
+            info.key.removeprefix(object_keys.COMMITS).removesuffix(".json") for info in listed
+        )
+        return [Digest(name) for name in names if is_digest(name)]

@@ -26,10 +26,13 @@ class Branches:
         self._refs = access.refs
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self._refs.branch_names())
+        return iter(self._names())
 
     def __len__(self) -> int:
-        return len(self._refs.branch_names())
+        return len(self._names())
+
+    def _names(self) -> list[str]:
+        return self._access.there(self._refs.branch_names())
 
     def __contains__(self, name: str) -> bool:
         return self._refs.find_branch(name) is not None
@@ -182,7 +185,7 @@ class Branches:
         return None if found is None else found.commit
 
     def __repr__(self) -> str:
-        return f"<branches {listed(self) or 'none'}>"
+        return f"<branches {listed(self._refs.branch_names()) or 'none'}>"
 
 
 @exported_from("vstore")
@@ -194,10 +197,13 @@ class Tags:
         self._refs = access.refs
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self._refs.tag_names())
+        return iter(self._names())
 
     def __len__(self) -> int:
-        return len(self._refs.tag_names())
+        return len(self._names())
+
+    def _names(self) -> list[str]:
+        return self._access.there(self._refs.tag_names())
 
     def __contains__(self, name: str) -> bool:
         return self._refs.find_tag(name) is not None
@@ -268,7 +274,7 @@ class Tags:
         return Digest(note.tag.commit)
 
     def __repr__(self) -> str:
-        return f"<tags {listed(self) or 'none'}>"
+        return f"<tags {listed(self._refs.tag_names()) or 'none'}>"
 
 
 def restore(access: Access, name: str) -> Digest:

@@ -108,7 +108,10 @@ class _Explanation:
 
 _EXPLANATIONS = {
     Kind.DENIED: _Explanation(
-        "access-denied", "access was denied", "check what these credentials may do there"
+        "access-denied",
+        "access was denied",
+        "check what these credentials may do there; where they may not list, S3 also answers so "
+        "for what is missing",
     ),
     Kind.BAD_CREDENTIALS: _Explanation(
         "bad-credentials",
