@@ -59,7 +59,8 @@ MEMBERS = {
     "vstore.FsckReach": "commits path samples to_dict",
     "vstore.FsckReport": (
         "chunks_verified commits documents foreign foreign_amount is_sound lost_heads mode "
-        "nbytes_read packs packs_verified problems refs to_dict unreferenced url"
+        "nbytes_read packs packs_verified problems promised promised_by refs to_dict unlisted "
+        "unreferenced url"
     ),
     "vstore.GcOptions": "accept_lost_refs dry_run expire grace measure repack take_over wait",
     "vstore.GcReport": (

@@ -12,7 +12,7 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from vstore.errors import ConflictError, NotFoundError
+from vstore.errors import ConflictError, NotFoundError, NotHereError
 from vstore.format import object_keys
 from vstore.format.collection import CollectionDocument, PendingDocument
 from vstore.format.commit import Fence
@@ -212,6 +212,8 @@ def require_intact(store: ObjectStore, objects: Iterator[Need]) -> CollectionDoc
             time.sleep(_POLL_SECONDS)
             state = find_collection(store)
         missing = [need.key for need in wanted if not _is_kept(store, need)]
+    except NotHereError:
+        raise
     except NotFoundError as exc:
         raise _lost(str(exc)) from exc
     if missing:

@@ -78,8 +78,15 @@ class CommitMemory(Protocol):
 class Refs:
     """The branches and tags of one repository."""
 
-    def __init__(self, store: ObjectStore, memory: CommitMemory | None = None) -> None:
+    def __init__(
+        self,
+        store: ObjectStore,
+        memory: CommitMemory | None = None,
+        objects: Callable[[], ObjectStore] | None = None,
+    ) -> None:
+        """Take where refs are, what keeps commits, and where the objects are that refs need."""
         self._store = store
+        self._objects = objects or (lambda: store)
         self.deleted = DeletedRefs(store)
         self._memory = memory
         self._dead_branches = Tombstones(store, self._find_branch)
@@ -172,7 +179,8 @@ class Refs:
         """
         asked = asked or fences.ask(self._store)
         since = asked.since
-        state, fence = fences.fence_to_create(self._store, asked.state, commit, written=written)
+        objects = self._objects()
+        state, fence = fences.fence_to_create(objects, asked.state, commit, written=written)
         new = _moved(name, log, commit, action, fence)
         new = msgspec.structs.replace(new, head=self._copy(commit))
         key, data = object_keys.branch(name), commits.encode(new)
@@ -185,7 +193,7 @@ class Refs:
         if since.is_slow and fences.find_collection(self._store) != state:
             with self._undone(lambda: self.delete_branch(made)):
                 now = fences.find_collection(self._store)
-                fences.fence_to_create(self._store, now, commit, written=written)
+                fences.fence_to_create(objects, now, commit, written=written)
         return made
 
     def move_branch(
@@ -205,11 +213,12 @@ class Refs:
             ConflictError: garbage collection deleted what the commit needs meanwhile.
         """
         here = branch.document.fence
+        objects = self._objects()
         fence = fences.fence_to_move(
-            self._store,
+            objects,
             here,
             here if begun is msgspec.UNSET else begun,
-            closure.fresh_objects(self._store, commit, branch.commit),
+            closure.fresh_objects(objects, commit, branch.commit),
         )
         new = _moved(branch.name, branch.document.log, commit, action, fence)
         new = msgspec.structs.replace(new, head=self._copy(commit))
@@ -226,7 +235,7 @@ class Refs:
         Raises:
             ConflictError: garbage collection deleted the commit, or is about to.
         """
-        fences.require_kept(self._store, fences.find_collection(self._store), commit)
+        fences.require_kept(self._objects(), fences.find_collection(self._store), commit)
 
     def fence_branch(self, branch: Branch, fence: Fence | None) -> Branch | None:
         """Write only a collection's fence; None if the branch was updated meanwhile."""

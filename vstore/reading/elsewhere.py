@@ -89,14 +89,19 @@ class Elsewhere:
         found.sort(key=lambda each: (each.name != _FIRST, each.name))
         return [each for each in found if _may_follow(self._store, each)]
 
-    def fetchers(self) -> Iterator[tuple[Remote, Fetcher]]:
-        """Yield the remotes that promise objects, each with what reads from there.
+    def stores(self) -> Iterator[tuple[str, ObjectStore]]:
+        """Yield the names and the stores of the remotes that promise objects.
 
         Raises:
-            NotHereError: they may not be asked.
+            NotHereError: they may not be asked, or cannot be opened.
         """
-        for remote in self.promising:
-            yield remote, self._fetcher(remote)
+        for remote in self._asked("what is missing"):
+            try:
+                store = self._fetcher(remote).store
+            except _UNREACHABLE as exc:
+                _settle("what is missing", [(remote, exc)])
+            else:
+                yield remote.name, store
 
     def document(self, key: Key, digest: Digest) -> bytes | None:
         """Return the verified bytes of an immutable object, which stay in the repository.

@@ -1,6 +1,7 @@
 """What the verbs of a repository share: its objects, its refs, and what revisions name."""
 
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from vstore.errors import NotFoundError, NotHereError, StorageError
 from vstore.format import object_keys
@@ -13,9 +14,15 @@ from vstore.history.merge_base import merge_bases
 from vstore.history.read_ahead import ReadAhead
 from vstore.history.refs import Branch, Refs
 from vstore.history.revisions import DENIED, Resolver, in_history
+from vstore.lazy import lazy
 from vstore.reading.fetch import Fetcher
 from vstore.reading.remote_settings import BY_DEFAULT, RemoteSettings
 from vstore.storage.store import ObjectStore
+
+if TYPE_CHECKING:
+    from vstore.reading import through_store
+else:
+    through_store = lazy("vstore.reading.through_store")
 
 
 class Access:
@@ -34,8 +41,11 @@ class Access:
         self.store = store
         self.fetcher = Fetcher(store, remotes)
         self.remote_settings = remotes
-        self.refs = Refs(store, self.fetcher)
+        self.refs = Refs(store, self.fetcher, self._through)
         self.given_author = author
+
+    def _through(self) -> ObjectStore:
+        return through_store.ThroughStore(self.fetcher)
 
     @property
     def description(self) -> RepositoryDocument:

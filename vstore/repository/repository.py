@@ -357,13 +357,18 @@ class Repository:
         """Verify the repository and list the samples that damage affects; see `FsckOptions`.
 
         `repair_from` is a copy of the repository, or its address, to restore objects from.
-        `checkpoint` receives a cursor every few seconds, from which a later call can `resume`.
+        What is damaged is restored from a remote that promises objects, if there is one and no
+        copy is given. `checkpoint` receives a cursor every few seconds, from which a later call
+        can `resume`.
         """
         copy = _store_of(repair_from)
         options = fsck.FsckOptions(
             mode=mode, share=share, decode=decode, repair_from=copy, resume=resume
         )
-        return fsck.fsck(self.store, options, progress=progress, checkpoint=checkpoint)
+        remotes = self._access.remote_settings
+        return fsck.fsck(
+            self.store, options, progress=progress, checkpoint=checkpoint, remotes=remotes
+        )
 
     def gc(  # noqa: PLR0913 - one option for each way of collecting
         self,
@@ -403,7 +408,8 @@ class Repository:
             repack=repack,
             accept_lost_refs=accept_lost_refs,
         )
-        return collecting.collect(self.store, options, progress=progress)
+        remotes = self._access.remote_settings
+        return collecting.collect(self.store, options, progress=progress, remotes=remotes)
 
     @property
     def nbytes(self) -> int:

@@ -56,22 +56,27 @@ class Findings:
 
 @dataclass(frozen=True, slots=True)
 class Restorer:
-    """Puts objects that are missing or damaged back from a copy, if there is one."""
+    """Puts objects that are missing or damaged back from a copy, if there is one.
+
+    Without a copy, those that are damaged are taken from where `promised_by` leads.
+    """
 
     store: ObjectStore
     copy: ObjectStore | None
     findings: Findings
     sources: Mapping[Digest, Sequence[Moved]] = field(default_factory=dict)
+    promised_by: Callable[[], ObjectStore | None] = lambda: None
 
     def restore(self, key: Key, fault: Fault, detail: str = "") -> bytes | None:
         """Report a problem; return the restored bytes, or None where nothing could be done."""
         digest = object_keys.digest_at(key)
-        data = None if self.copy is None or digest is None else self._find(self.copy, key, digest)
+        copy = self.promised_by() if self.copy is None and fault != "missing" else self.copy
+        data = None if copy is None or digest is None else self._find(copy, key, digest)
         if data is not None and digest is not None and raw_digest(data) == bytes.fromhex(digest):
             self.store.put(key, data)
             self.findings.report(key, fault, detail, repaired=True)
             return data
-        if self.copy is not None:
+        if copy is not None:
             what = "does not have it" if data is None else "has it damaged too"
             detail = f"{detail}; the copy {what}".lstrip("; ")
         self.findings.report(key, fault, detail)

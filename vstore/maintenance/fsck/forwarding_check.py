@@ -6,7 +6,7 @@ from vstore.format.digest import Digest
 from vstore.history.forwarding import find_moved
 from vstore.maintenance.forwarding import Forwards
 from vstore.maintenance.fsck.findings import Restorer
-from vstore.maintenance.fsck.inventory import Inventory
+from vstore.maintenance.inventory import Inventory
 from vstore.storage.store import ObjectStore
 
 

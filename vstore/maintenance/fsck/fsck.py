@@ -24,15 +24,17 @@ from vstore.maintenance.fsck.chunk_rows import ChunkRows
 from vstore.maintenance.fsck.findings import CheckingReader, Findings, ReportedError, Restorer
 from vstore.maintenance.fsck.forwarding_check import check_moves
 from vstore.maintenance.fsck.fsck_report import Fault, FsckProblem, FsckReport
-from vstore.maintenance.fsck.inventory import Inventory
 from vstore.maintenance.fsck.key_check import check_keys
 from vstore.maintenance.fsck.lineage import Lineage
 from vstore.maintenance.fsck.pack_check import PackChecker, Verified
 from vstore.maintenance.fsck.reach import Attribution
 from vstore.maintenance.fsck.ref_check import RefsChecked, check_refs, lost_heads
 from vstore.maintenance.fsck.sample_check import check_samples
+from vstore.maintenance.inventory import Inventory
 from vstore.maintenance.progress import Progress, ProgressStep, silent
+from vstore.maintenance.promises import Promised, Promises
 from vstore.reading.fetch import Fetcher
+from vstore.reading.remote_settings import BY_DEFAULT, RemoteSettings
 from vstore.storage.store import Key, ObjectStore
 
 Mode = Literal["quick", "full"]
@@ -137,19 +139,23 @@ def fsck(
     *,
     progress: Progress = silent,
     checkpoint: Checkpoint | None = None,
+    remotes: RemoteSettings | None = BY_DEFAULT,
 ) -> FsckReport:
     """Verify a repository.
 
-    Writes nothing, unless there is a copy to repair from. May run while others write: what they
-    are about to commit counts as unreferenced.
+    Writes nothing, unless there is a copy to repair from, or a remote that promises objects:
+    then what is damaged is restored. What is missing and promised is no damage. May run while
+    others write: what they are about to commit counts as unreferenced.
 
     Args:
         store: the repository's store.
         options: what is verified.
         progress: told how far it is.
         checkpoint: given a cursor every few seconds, to resume from after an interruption.
+        remotes: how remotes are reached.
     """
-    return _Run(store, options, progress, checkpoint or (lambda _: None)).run()
+    promises = Promises(Fetcher(store, remotes).elsewhere, progress)
+    return _Run(store, options, progress, checkpoint or (lambda _: None), promises).run()
 
 
 @dataclass(slots=True, eq=False)
@@ -168,6 +174,7 @@ class _Run:
     options: FsckOptions
     progress: Progress
     checkpoint: Checkpoint
+    promises: Promises
     findings: Findings = field(default_factory=Findings)
     counts: _Counts = field(default_factory=_Counts)
     said: dict[Digest, int] = field(default_factory=dict)
@@ -176,16 +183,20 @@ class _Run:
     inventory: Inventory = field(default_factory=Inventory)
     rows: ChunkRows = field(default_factory=ChunkRows)
     forwards: Forwards = field(init=False)
+    promised: Promised = field(init=False)
     after: str = ""
     sweeping: CollectionDocument | None = None
 
     @property
     def restorer(self) -> Restorer:
         copy = self.options.repair_from
-        return Restorer(self.store, copy, self.findings, self.forwards.sources())
+        return Restorer(
+            self.store, copy, self.findings, self.forwards.sources(), self.promises.find_store
+        )
 
     def __post_init__(self) -> None:
         self.forwards = Forwards(self.store)
+        self.promised = Promised(self.promises)
 
     def run(self) -> FsckReport:
         self._resume()
@@ -197,7 +208,7 @@ class _Run:
         check_moves(self.forwards, self.inventory, self.restorer)
         remembered = [digest for digest in refs.remembered if self._is_listed(digest)]
         checker = _Checker(self)
-        crawl(refs.heads, CheckingReader(self.restorer), checker)
+        crawl(refs.heads, CheckingReader(self.restorer, self.promised.takes), checker)
         # What logs alone remember may be what a collection is deleting, or was when it died.
         state = find_collection(self.store)
         self.sweeping = state if state is not None and state.is_sweeping else None
@@ -205,14 +216,19 @@ class _Run:
         if self.options.reads_packs:
             self._verify_packs()
         if self.options.mode == "full" and self.options.share is None:
-            check_keys(Fetcher(self.store), refs.heads, self.findings)
+            # What is promised is not brought here to be verified.
+            fetcher = Fetcher(self.store, RemoteSettings(offline=True, cache_nbytes=0))
+            check_keys(fetcher, refs.heads, self.findings)
             if self.options.decode:
-                check_samples(Fetcher(self.store), refs.heads, self.findings)
+                check_samples(fetcher, refs.heads, self.findings)
         problems = self._attributed()
         return self._report(refs, problems)
 
     def _may_be_gone(self, key: Key) -> bool:
-        """Return whether a collection is deleting an object that only logs refer to."""
+        """Return whether an object that only logs refer to is being deleted, or promised."""
+        return self._is_being_deleted(key) or self.promised.takes(key)
+
+    def _is_being_deleted(self, key: Key) -> bool:
         state = self.sweeping
         return state is not None and bool(pending_among(self.store, state, [key]))
 
@@ -289,20 +305,26 @@ class _Run:
         listed = self.inventory.packs.find(pack.digest)
         if listed == pack.nbytes:
             return
+        if listed is None and self.promised.takes_pack(pack):
+            return
         if listed is None and not is_there(self.store, key):
-            if self._may_be_gone(key):
+            if self._is_being_deleted(key):
                 return
-            if self.restorer.restore(key, "missing") is None:
-                self.findings.lost_packs.add(pack.digest)
+            self.lose_pack(pack)
         elif listed is not None:
             detail = f"{listed:,} bytes, not {pack.nbytes:,}"
             self.said[pack.digest] = max(pack.nbytes, self.said.get(pack.digest, 0))
             if self.restorer.restore(key, "size", detail) is None:
                 self.findings.doubtful.add(pack.digest)
 
+    def lose_pack(self, pack: PackRef, detail: str = "") -> None:
+        """Report a pack that is missing, unless the copy has it."""
+        if self.restorer.restore(object_keys.pack(pack.digest), "missing", detail) is None:
+            self.findings.lost_packs.add(pack.digest)
+
     def _attributed(self) -> tuple[FsckProblem, ...]:
         if any(True for _ in self.findings.open_problems()):
-            attribution = Attribution(Fetcher(self.store), self.findings, self.forwards)
+            attribution = Attribution(Fetcher(self.store, None), self.findings, self.forwards)
             reaches = attribution.run(self._walked())
         else:
             reaches = {}
@@ -313,6 +335,10 @@ class _Run:
 
     def _walked(self) -> Iterator[Digest]:
         for count, digest in enumerate(self.counts.commits, 1):
+            if not self._is_listed(digest) and not self.findings.is_open(
+                object_keys.commit(digest)
+            ):
+                continue  # promised
             self.progress(
                 ProgressStep("finding what damage reaches", count, len(self.counts.commits))
             )
@@ -334,6 +360,9 @@ class _Run:
             lost_heads=lost_heads(self.store, self.inventory, self.live),
             foreign=tuple(self.inventory.foreign),
             foreign_amount=self.inventory.foreign_amount,
+            promised=self.promised.amount,
+            promised_by=self.promises.names if self.promised.amount.objects else (),
+            unlisted=self.promised.unlisted,
         )
 
 
@@ -366,6 +395,8 @@ class _Checker:
     def leaf(self, leaf: Leaf, node: ArrayNode, path: str) -> None:  # noqa: ARG002
         leaf = self.run.forwards.translated(leaf)
         wanted = {pack.digest for pack in leaf.packs if self.run.take_pack(pack)}
+        for pack in self.run.promised.lacks(leaf):
+            self.run.lose_pack(pack, "the remote does not have all of its chunks")
         if wanted:
             self.run.rows.add(leaf, node, wanted)
 

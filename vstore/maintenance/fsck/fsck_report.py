@@ -99,7 +99,9 @@ class FsckReport:
     """What a verification examined and found.
 
     `unreferenced` is garbage or belongs to transactions that are under way; `lost_heads` are
-    commits among it that nothing descends from (at most twenty, newest first).
+    commits among it that nothing descends from (at most twenty, newest first). `promised` is
+    what is missing here because the remotes `promised_by` hold it, as their listings say;
+    `unlisted` is why they could not be listed.
     """
 
     url: str
@@ -116,6 +118,9 @@ class FsckReport:
     lost_heads: tuple[Digest, ...] = ()
     foreign: tuple[str, ...] = ()
     foreign_amount: Amount = NOTHING
+    promised: Amount = NOTHING
+    promised_by: tuple[str, ...] = ()
+    unlisted: str = ""
 
     @property
     def is_sound(self) -> bool:
@@ -148,6 +153,12 @@ class FsckReport:
                 "nbytes": self.foreign_amount.nbytes,
                 "keys": list(self.foreign),
             },
+            "promised": {
+                "objects": self.promised.objects,
+                "nbytes": self.promised.nbytes,
+                "remotes": list(self.promised_by),
+                "unlisted": self.unlisted,
+            },
         }
 
     def __repr__(self) -> str:
@@ -172,6 +183,9 @@ class FsckReport:
             )
         for problem in self.problems:
             yield from (f"  {line}" for line in problem.lines())
+        if self.promised.objects:
+            seen = f"not checked: {self.unlisted}" if self.unlisted else "listed, sizes agree"
+            yield f"  promised  {self.promised}, at {', '.join(self.promised_by)} ({seen})"
         if self.unreferenced.objects:
             yield f"  unreferenced  {self.unreferenced} (vstore gc removes what is old)"
             yield from (f"    lost head {digest[:12]}" for digest in self.lost_heads)

@@ -21,7 +21,7 @@ from vstore.history.documents import read_document, read_ref
 from vstore.history.refs import StoredRef
 from vstore.maintenance.digest_set import DigestSet
 from vstore.maintenance.fsck.findings import Restorer
-from vstore.maintenance.fsck.inventory import Inventory
+from vstore.maintenance.inventory import Inventory
 from vstore.storage.store import Key, ObjectStore
 
 _MOST_LOST = 1000

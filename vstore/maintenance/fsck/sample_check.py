@@ -7,6 +7,7 @@ from vstore.errors import (
     CorruptionError,
     MissingExtraError,
     NotFoundError,
+    NotHereError,
     StorageError,
     VstoreError,
 )
@@ -50,6 +51,8 @@ def _problem(table: Table, name: str) -> str:
     try:
         for _ in table[name]:
             pass
+    except NotHereError:
+        return ""
     except (CorruptionError, MissingExtraError, NotFoundError, StorageError) as exc:
         return str(exc) if "sample" in exc.fields else ""
     except VstoreError as exc:

@@ -24,6 +24,9 @@ from vstore.maintenance.gc.state import TAKE_OVER_SECONDS, State
 from vstore.maintenance.gc.sweeping import sweep
 from vstore.maintenance.objects import require_repository
 from vstore.maintenance.progress import NOTHING, Amount, Progress, silent
+from vstore.maintenance.promises import Promises
+from vstore.reading.fetch import Fetcher
+from vstore.reading.remote_settings import BY_DEFAULT, RemoteSettings
 from vstore.storage.store import ObjectStore
 
 _PLAIN = GcOptions()
@@ -31,7 +34,11 @@ _NEVER = datetime.min.replace(tzinfo=UTC)
 
 
 def collect(
-    store: ObjectStore, options: GcOptions = _PLAIN, *, progress: Progress = silent
+    store: ObjectStore,
+    options: GcOptions = _PLAIN,
+    *,
+    progress: Progress = silent,
+    remotes: RemoteSettings | None = BY_DEFAULT,
 ) -> GcReport:
     """Delete what has been pending for the grace period, and list what is garbage now.
 
@@ -39,10 +46,12 @@ def collect(
         ConflictError: another collection is deleting right now.
         CorruptionError: something reachable is damaged or missing, so that what it refers to
             is unknown, or a branch or tag is gone that nobody deleted; nothing was deleted.
+        NotHereError: a document is missing, and the remote that promises it cannot be listed.
         StorageError: the store does not list everything that it holds.
     """
     default_branch = require_repository(store).default_branch
-    guard = Guard(store, default_branch, options.accept_lost_refs)
+    promises = Promises(Fetcher(store, remotes).elsewhere, progress)
+    guard = Guard(store, default_branch, options.accept_lost_refs, promises)
     state = State.read(store)
     if options.dry_run:
         return _preview(guard, state, options, progress)
@@ -127,7 +136,7 @@ def _list_garbage(
     _remove_lists(store, older_than=now - max(grace, DEFAULT_GRACE))
     refs = guard.read()
     survey = Survey.begin(store, refs, now, grace=grace, expire=options.expire, progress=progress)
-    live, census = Live(), Census()
+    live, census = Live(promises=guard.promises), Census()
     space, thinned = _mark(survey, live, options)
     found = PendingList(store)
     for item in survey.sort(live, census, thinned):
@@ -207,7 +216,7 @@ def _preview(guard: Guard, state: State, options: GcOptions, progress: Progress)
     survey = Survey.begin(
         guard.store, refs, now, grace=grace, expire=options.expire, progress=progress
     )
-    live, census = Live(), Census()
+    live, census = Live(promises=guard.promises), Census()
     space, thinned = _mark(survey, live, options)
     for _ in survey.sort(live, census, thinned):
         pass

@@ -10,6 +10,7 @@ from vstore.format.digest import Digest
 from vstore.maintenance.gc.marking import Live
 from vstore.maintenance.gc.roots import RefsFound, not_listed, read_refs
 from vstore.maintenance.gc.seen import SeenRefs
+from vstore.maintenance.promises import Promises
 from vstore.storage.store import Key, ObjectStore
 
 _SHOWN = 5
@@ -26,6 +27,7 @@ class Guard:
     store: ObjectStore
     default_branch: str
     accepts_losses: bool
+    promises: Promises | None = None
 
     def read(self) -> RefsFound:
         """Return all refs, and what the last collection saw of them.

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from vstore.errors import CorruptionError, VstoreError
+from vstore.errors import CorruptionError, NotFoundError, VstoreError
 from vstore.format.commit import CommitDocument
 from vstore.format.digest import RESTORE, Digest
 from vstore.format.nodes import ArrayNode
@@ -17,6 +17,7 @@ from vstore.maintenance.forwarding import Forwards
 from vstore.maintenance.gc.gc_report import DeadSpace
 from vstore.maintenance.objects import DocumentReader
 from vstore.maintenance.progress import Progress, ProgressStep, silent
+from vstore.maintenance.promises import Promises
 from vstore.storage.store import ObjectStore
 
 
@@ -31,6 +32,8 @@ class Live:
     """Whether nothing was missing or damaged."""
     failures: int = 0
     """How many documents could not be read."""
+    promises: Promises | None = None
+    """What remotes promise: a document that is missing and theirs ends only the way below it."""
     known: "KnownCommits | None" = None
     """Commits that need not be looked into, because all they reach is known not to be pending."""
 
@@ -102,7 +105,7 @@ class _Marker:
             self.space.add(leaf)
 
     def failed(self, task: Task, error: VstoreError) -> None:
-        if isinstance(error, self.tolerate):
+        if isinstance(error, self.tolerate) or self._is_promised(task, error):
             self.live.is_complete = False
             self.live.failures += 1
             return
@@ -112,6 +115,17 @@ class _Marker:
             code="damaged-object",
             hint=RESTORE,
         ) from error
+
+    def _is_promised(self, task: Task, error: VstoreError) -> bool:
+        """Return whether a remote holds a document that is missing, and so what it refers to.
+
+        Raises:
+            NotHereError: that cannot be known, since the remote cannot be listed.
+        """
+        promises = self.live.promises
+        return (
+            promises is not None and isinstance(error, NotFoundError) and promises.holds(task.key)
+        )
 
 
 _ROWS = 1 << 18

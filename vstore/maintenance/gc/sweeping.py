@@ -12,6 +12,7 @@ from vstore.errors import (
     ConflictError,
     CorruptionError,
     NotFoundError,
+    NotHereError,
     StorageError,
     VstoreError,
 )
@@ -64,7 +65,7 @@ def sweep(
     store, heart, document = guard.store, Heartbeat(state), state.document
     if document is None:
         raise AssertionError
-    swept = Swept()
+    swept = Swept(live=Live(promises=guard.promises))
     if not _is_whole(store, document):
         return state.entering("done"), swept
 
@@ -75,7 +76,7 @@ def sweep(
     swept.live.known = _known_commits(store, document)
     try:
         now, space = _find_needed(guard, document, swept.live, expire, alive)
-    except (CorruptionError, StorageError):
+    except (CorruptionError, NotHereError, StorageError):
         with suppress(VstoreError):
             heart.state.entering("done")  # nothing was deleted, and this list is given up
         raise
