@@ -29,6 +29,7 @@ from vstore.format.digest import Digest, digest_of
 from vstore.history import fence as fences
 from vstore.history.deletion_records import DeletedRefs
 from vstore.history.documents import read_ref
+from vstore.history.ref_errors import branch_not_found, tag_not_found
 from vstore.history.tombstones import Tombstones
 from vstore.lazy import lazy
 from vstore.storage.store import Key, ObjectInfo, ObjectStore, Version
@@ -149,7 +150,7 @@ class Refs:
         """Return the error for a branch that is not there: since it was deleted, or never was."""
         note = self.deleted.find_latest(object_keys.branch(name))
         if note is None:
-            return _branch_not_found(name, self._store.url)
+            return branch_not_found(name, self._store.url)
         return NotFoundError(
             f"the branch {name!r} was deleted on {note.time[:10]}",
             code="branch-was-deleted",
@@ -372,30 +373,6 @@ class Refs:
             name = object_keys.find_ref_name(Key(info.key))
             if name is not None:
                 yield name, info
-
-
-def _branch_not_found(name: str, url: str) -> NotFoundError:
-    """Return the error for a branch that does not exist."""
-    return NotFoundError(
-        f"there is no branch {name!r} in {url}",
-        code="branch-not-found",
-        hint="list the branches with `list(repo.branches)`, or create it with "
-        f"`repo.branches.create({name!r})`",
-        name=name,
-        url=url,
-    )
-
-
-def tag_not_found(name: str, url: str) -> NotFoundError:
-    """Return the error for a tag that does not exist."""
-    return NotFoundError(
-        f"there is no tag {name!r} in {url}",
-        code="tag-not-found",
-        hint="list the tags with `list(repo.tags)`, or create it with "
-        f"`repo.tags.create({name!r})`",
-        name=name,
-        url=url,
-    )
 
 
 def _check_name(found: str, wanted: str, what: str) -> None:

@@ -18,9 +18,7 @@ from vstore.history.forwarding import MOST_HOPS, Moves
 from vstore.lazy import lazy
 from vstore.reading import caches
 from vstore.reading.caches import LruCache
-from vstore.reading.coalescing import Missed, Range, coalesced
 from vstore.reading.decoded import DecodedChunks
-from vstore.reading.few_threads import on_few_threads
 from vstore.reading.remote_settings import BY_DEFAULT, RemoteSettings
 from vstore.storage.forking import ForkSafeLock
 
@@ -30,12 +28,16 @@ if TYPE_CHECKING:
     from vstore.format import page as index_pages
     from vstore.format.nodes import NodeRef
     from vstore.format.page import ChunkRef, Page, PageRef
+    from vstore.reading import coalescing, few_threads
     from vstore.reading import elsewhere as elsewheres
+    from vstore.reading.coalescing import Missed, Range
     from vstore.reading.elsewhere import Elsewhere
     from vstore.storage.store import Key, ObjectStore
 else:
     futures = lazy("concurrent.futures")
+    coalescing = lazy("vstore.reading.coalescing")
     elsewheres = lazy("vstore.reading.elsewhere")
+    few_threads = lazy("vstore.reading.few_threads")
     index_pages = lazy("vstore.format.page")
 
 T = TypeVar("T")
@@ -261,7 +263,9 @@ class Fetcher:
             data = memoryview(self.store.get_range(key, place.offset, place.nbytes))
         except NotFoundError as exc:
             found: list[memoryview] = []
-            self._missed(Missed({0: ref}, {0: place}, exc), lambda _, c: found.append(c), hops=0)
+            self._missed(
+                coalescing.Missed({0: ref}, {0: place}, exc), lambda _, c: found.append(c), hops=0
+            )
             return found[0]
         return self._verified_chunk(data, place.offset, ref, place)
 
@@ -320,22 +324,22 @@ class Fetcher:
                 data = memoryview(self.store.get_range(part.key, part.start, part.nbytes))
             except NotFoundError as exc:
                 missing = {i: refs[i] for i in part.members}
-                missed.append(Missed(missing, {i: places[i] for i in missing}, exc))
+                missed.append(coalescing.Missed(missing, {i: places[i] for i in missing}, exc))
                 return
             for i in part.members:
                 take(i, self._verified_chunk(data, part.start, refs[i], places[i]))
 
         missed: list[Missed] = []
         places = {i: self._moves.place(ref) for i, ref in refs.items()}
-        parts = list(coalesced(places))
+        parts = list(coalescing.coalesced(places))
         is_quick = self.store.is_local and sum(part.nbytes for part in parts) <= QUICK_NBYTES
         if hops or is_quick:
             for part in parts:
                 run(part)
         else:
-            on_few_threads(run, parts, self.map, most=RANGES)
+            few_threads.on_few_threads(run, parts, self.map, most=RANGES)
         if missed:
-            self._missed(Missed.joined(missed), take, hops=hops)
+            self._missed(coalescing.Missed.joined(missed), take, hops=hops)
 
     def _missed(
         self, missed: Missed, take: Callable[[int, memoryview], None], *, hops: int

@@ -9,7 +9,8 @@ from vstore.format.commit import Author, DeletedDocument, LogEntry, TagDocument
 from vstore.format.digest import Digest, is_digest
 from vstore.history.fence import Stopwatch
 from vstore.history.merge_base import is_ancestor
-from vstore.history.refs import Branch, tag_not_found
+from vstore.history.ref_errors import tag_not_found
+from vstore.history.refs import Branch
 from vstore.repository.access import Access
 from vstore.wording import listed
 
