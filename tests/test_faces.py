@@ -15,6 +15,7 @@ FACES = (
     "vstore.arrow",
     "vstore.exporters",
     "vstore.importers",
+    "vstore.plugins",
     "vstore.reader",
     "vstore.storage",
     "vstore.testing",

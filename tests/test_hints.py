@@ -258,7 +258,7 @@ for path in Path(url).rglob("*"):
          "xarray.open_dataset(repo.checkout(), engine=E, group='grid')",
          before="import xarray\n"
          "from vstore.zarr.xarray_backend import VstoreBackendEntrypoint as E"),
-    Case("pickled-file", "vstore.importers.open_npy('x.npy')",
+    Case("pickled-file", "vstore.importers.open_rows('x.npy')",
          before="np.save('x.npy', np.array([{}]))\nimport vstore.importers"),
     Case("unknown-object", "repo.gc()", before="""
 Path(url, "refs", "stashes").mkdir()
@@ -271,6 +271,7 @@ ELSEWHERE = {
     "batches-of-batches",
     "batches-unknown",
     "branch-contended",
+    "broken-plugin",
     "chunk-too-large",
     "changed-meanwhile",
     "chunk-written-twice",
@@ -287,6 +288,9 @@ ELSEWHERE = {
     "not-by-position",
     "not-nestable",
     "objects-deleted",
+    "read-does-not-pickle",
+    "several-importers",
+    "unknown-format",
     "ref-moved",
     "samples-differ-in-axes",
     "samples-differ-in-shape",

@@ -14,7 +14,7 @@ from tests.conftest import Bucket
 from tests.importers.idx_files import images, write_idx
 from vstore.faces import internals
 from vstore.format.commit import Author
-from vstore.importers import ArrayRows
+from vstore.importers.arrays import SideBySide
 
 PAIR = ("train-images-idx3-ubyte.gz", "train-labels-idx1-ubyte.gz")
 
@@ -47,7 +47,7 @@ class TestImporting:
         assert commit.author == Author("Ann Lee", "ann@example.org")
         assert ended.out == (
             f"[main {commit.id[:12]}] Add digits\n"
-            " 10 samples added to train: image uint8[5, 4], label uint8; 210 B\n"
+            " 10 samples added to train: image uint8[5, 4], label uint8\n"
         )
 
     def test_names_may_be_given_one_by_one(self, run: Run) -> None:
@@ -68,9 +68,11 @@ class TestImporting:
             "added": 10,
             "samples": 10,
             "columns": {
-                "image": {"dtype": "uint8", "shape": [5, 4]},
-                "label": {"dtype": "uint8", "shape": []},
+                "image": {"dtype": "uint8", "shape": [5, 4], "kind": "ndarray"},
+                "label": {"dtype": "uint8", "shape": [], "kind": "ndarray"},
             },
+            "skipped": [],
+            "ignored": 0,
         }
 
     def test_the_message_names_the_files_where_none_is_given(self, run: Run) -> None:
@@ -159,7 +161,7 @@ class TestInterrupts:
             act()
             raise KeyboardInterrupt
 
-        monkeypatch.setattr(ArrayRows, "batches", batches)
+        monkeypatch.setattr(SideBySide, "batches", batches)
         ended = run.any("import", "repo", "label.npy")
         assert (ended.code, ended.out) == (130, "")
         return ended.err
@@ -288,14 +290,14 @@ class TestBadInput:
         assert "no repository given" in run.fails("import", "image.npy")
 
     def test_no_files(self, run: Run) -> None:
-        assert "name the files to import" in run.fails("import", "repo")
+        assert "name what to import" in run.fails("import", "repo")
 
     def test_a_missing_file(self, run: Run) -> None:
         assert run.fails("import", "repo", "nope.npy") == "there is no file nope.npy"
 
     def test_a_directory(self, run: Run) -> None:
-        said = run.fails("import", "repo", ".")
-        assert "is a directory\nhint: name the files in it" in said
+        Path("empty").mkdir()
+        assert "there are no files in empty" in run.fails("import", "repo", "empty")
 
     def test_truncated_idx(self, run: Run) -> None:
         path = write_idx(Path("x.idx"), images(10))

@@ -7,81 +7,72 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-import vstore
 from tests.importers.idx_files import idx_bytes, images, write_idx
+from tests.importers.opened import side_by_side
 from vstore.errors import InvalidInputError
-from vstore.importers import ArrayRows, ArraySource, open_arrays, open_npy
+from vstore.importers import open_rows
 
 
 @pytest.fixture
-def sources(tmp_path: Path) -> list[ArraySource]:
+def sources(tmp_path: Path) -> list[Path]:
     write_idx(tmp_path / "train-images-idx3-ubyte.gz", images(10))
     np.save(tmp_path / "label.npy", np.arange(10))
-    files = ["train-images-idx3-ubyte.gz", "label.npy"]
-    return [source for file in files for source in open_arrays(tmp_path / file)]
+    return [tmp_path / "train-images-idx3-ubyte.gz", tmp_path / "label.npy"]
 
 
-def test_columns_are_called_what_the_files_suggest(sources: list[ArraySource]) -> None:
-    assert list(ArrayRows.of(sources).columns) == ["train-images", "label"]
+def test_columns_are_called_what_the_files_suggest(sources: list[Path]) -> None:
+    assert list(open_rows(sources).columns) == ["train-images", "label"]
 
 
-def test_columns_are_called_what_the_caller_says(sources: list[ArraySource]) -> None:
-    assert list(ArrayRows.of(sources, names=["image", "y"]).columns) == ["image", "y"]
+def test_columns_are_called_what_the_caller_says(sources: list[Path]) -> None:
+    assert list(open_rows(sources, names=["image", "y"]).columns) == ["image", "y"]
 
 
 @pytest.mark.parametrize("names", [["image"], ["a", "b", "c"], []])
-def test_names_must_match_arrays(sources: list[ArraySource], names: list[str]) -> None:
+def test_names_must_match_arrays(sources: list[Path], names: list[str]) -> None:
     with pytest.raises(InvalidInputError, match="column names for 2 arrays"):
-        ArrayRows.of(sources, names=names)
+        open_rows(sources, names=names)
 
 
-def test_two_columns_of_one_name_are_refused(sources: list[ArraySource]) -> None:
+def test_two_columns_of_one_name_are_refused(sources: list[Path]) -> None:
     with pytest.raises(InvalidInputError, match="two columns would be called 'x'"):
-        ArrayRows.of(sources, names=["x", "x"])
+        open_rows(sources, names=["x", "x"])
 
 
 def test_different_lengths_are_refused(tmp_path: Path) -> None:
     np.savez(tmp_path / "x.npz", x_train=images(7), x_test=images(3))
     with pytest.raises(InvalidInputError, match="x_train 7, x_test 3"):
-        ArrayRows.of(open_arrays(tmp_path / "x.npz"))
+        open_rows(tmp_path / "x.npz")
 
 
-def test_batches_hold_the_same_samples_of_every_column(sources: list[ArraySource]) -> None:
-    rows = ArrayRows.of(sources, names=["image", "label"])
-    batches = list(rows.batches(4))
+def test_batches_hold_the_same_samples_of_every_column(sources: list[Path]) -> None:
+    arrays = side_by_side(sources, names=["image", "label"])
+    batches = list(arrays.batches(4))
     assert [len(batch["image"]) for batch in batches] == [4, 4, 2]
     assert np.array_equal(np.concatenate([batch["image"] for batch in batches]), images(10))
     assert np.concatenate([batch["label"] for batch in batches]).tolist() == list(range(10))
 
 
-def test_keys_go_with_their_samples(sources: list[ArraySource]) -> None:
-    keys = np.array([f"k{i}" for i in range(10)], object)
-    batches = list(ArrayRows.of(sources, keys=keys).batches(4))
+def test_keys_go_with_their_samples(sources: list[Path]) -> None:
+    keys = sources[0].with_name("keys.npy")
+    np.save(keys, [f"k{i}" for i in range(10)])
+    batches = list(side_by_side(sources, keys=str(keys)).batches(4))
     assert [len(batch["sample"]) for batch in batches] == [4, 4, 2]
-    assert np.concatenate([batch["sample"] for batch in batches]).tolist() == keys.tolist()
+    assert np.concatenate([batch["sample"] for batch in batches])[7] == "k7"
 
 
-def test_too_few_keys_are_refused(sources: list[ArraySource]) -> None:
+def test_too_few_keys_are_refused(sources: list[Path]) -> None:
+    keys = sources[0].with_name("keys.npy")
+    np.save(keys, np.arange(3))
     with pytest.raises(InvalidInputError, match="3 keys for 10 samples"):
-        ArrayRows.of(sources, keys=np.arange(3))
-
-
-def test_a_table_holds_what_the_files_do(sources: list[ArraySource]) -> None:
-    rows = ArrayRows.of(sources, names=["image", "label"])
-    repo = vstore.create("memory://importers-table")
-    with repo.transaction("main", message="Import") as tx:
-        tx.create_table("train", rows.columns).extend(rows.batches(4))
-    table = repo.checkout("main").tables["train"]
-    assert np.array_equal(table["image"][:], images(10))
-    assert table["label"].dtype == np.int64
-    assert table["label"][:].tolist() == list(range(10))
+        open_rows(sources, keys=str(keys))
 
 
 def test_bytes_behind_the_array_are_found_before_the_last_batch_counts(tmp_path: Path) -> None:
     path = tmp_path / "x.gz"
     path.write_bytes(gzip.compress(idx_bytes(images(10)) + b"!"))
     with pytest.raises(InvalidInputError, match="has more data after the array"):
-        list(ArrayRows.of(open_arrays(path)).batches(5))
+        list(side_by_side(path).batches(5))
 
 
 def test_reading_holds_one_batch_at_a_time(tmp_path: Path) -> None:
@@ -90,7 +81,7 @@ def test_reading_holds_one_batch_at_a_time(tmp_path: Path) -> None:
     )
     array[-1] = 7
     array.flush()
-    rows = ArrayRows.of([open_npy(tmp_path / "x.npy")])
+    rows = side_by_side(tmp_path / "x.npy")
     tracemalloc.start()
     total = sum(int(batch["x"][-1, -1]) for batch in rows.batches())
     _, peak = tracemalloc.get_traced_memory()

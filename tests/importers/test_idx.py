@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 
 from tests.importers.idx_files import CODES, idx_bytes, images, write_idx
+from tests.importers.opened import open_array
 from vstore.errors import InvalidInputError, NotFoundError
-from vstore.importers import open_idx, read_idx
+from vstore.importers import read_idx
 
 
 @pytest.mark.parametrize("kind", CODES)
@@ -24,7 +25,7 @@ def test_reads_every_type_in_native_byte_order(tmp_path: Path, kind: str, name: 
 @pytest.mark.parametrize("name", ["x.idx", "x.gz"])
 def test_batches_join_to_the_whole(tmp_path: Path, name: str) -> None:
     array = images(10)
-    source = open_idx(write_idx(tmp_path / name, array))
+    source = open_array(write_idx(tmp_path / name, array))
     batches = list(source.batches(4))
     assert [len(batch) for batch in batches] == [4, 4, 2]
     assert np.array_equal(np.concatenate(batches), array)
@@ -34,7 +35,7 @@ def test_batches_join_to_the_whole(tmp_path: Path, name: str) -> None:
 
 def test_no_samples_are_no_batches(tmp_path: Path) -> None:
     path = write_idx(tmp_path / "x.idx", images(0))
-    assert list(open_idx(path).batches()) == []
+    assert list(open_array(path).batches()) == []
     assert read_idx(path).shape == (0, 5, 4)
 
 
@@ -48,31 +49,31 @@ def test_no_samples_are_no_batches(tmp_path: Path) -> None:
     ],
 )
 def test_suggests_a_column_name(tmp_path: Path, name: str, suggested: str) -> None:
-    assert open_idx(write_idx(tmp_path / name, images(1))).name == suggested
+    assert open_array(write_idx(tmp_path / name, images(1))).name == suggested
 
 
 def test_a_missing_file(tmp_path: Path) -> None:
     with pytest.raises(NotFoundError, match=r"there is no file .*x\.idx"):
-        open_idx(tmp_path / "x.idx")
+        open_array(tmp_path / "x.idx")
 
 
-def test_a_directory(tmp_path: Path) -> None:
-    with pytest.raises(InvalidInputError, match="is a directory\nHint: name the files in it"):
-        open_idx(tmp_path)
+def test_a_folder_of_arrays(tmp_path: Path) -> None:
+    write_idx(tmp_path / "x.idx", images(3))
+    assert np.array_equal(open_array(tmp_path).read(), images(3))
 
 
 def test_a_truncated_file_is_refused_before_it_is_read(tmp_path: Path) -> None:
     path = tmp_path / "x.idx"
     path.write_bytes(idx_bytes(images(10))[:-1])
     with pytest.raises(InvalidInputError, match=r"truncated.*makes 216 bytes; it has 215"):
-        open_idx(path)
+        open_array(path)
 
 
 def test_bytes_behind_the_array_are_refused(tmp_path: Path) -> None:
     path = tmp_path / "x.idx"
     path.write_bytes(idx_bytes(images(10)) + b"!")
     with pytest.raises(InvalidInputError, match="goes on behind its array"):
-        open_idx(path)
+        open_array(path)
     path.write_bytes(gzip.compress(idx_bytes(images(10)) + b"!"))
     with pytest.raises(InvalidInputError, match="has more data after the array"):
         read_idx(path)
@@ -82,7 +83,7 @@ def test_a_truncated_header_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "x.idx"
     path.write_bytes(idx_bytes(images(10))[:9])
     with pytest.raises(InvalidInputError, match="ends inside its header"):
-        open_idx(path)
+        open_array(path)
 
 
 def test_truncated_gzip_is_refused(tmp_path: Path) -> None:
@@ -113,7 +114,7 @@ def test_anything_else_is_refused(tmp_path: Path, start: bytes) -> None:
     path = tmp_path / "x.idx"
     path.write_bytes(start)
     with pytest.raises(InvalidInputError, match="is not an IDX file"):
-        open_idx(path)
+        read_idx(path)
 
 
 def test_a_header_that_asks_for_too_much_memory_is_refused(tmp_path: Path) -> None:
@@ -129,4 +130,4 @@ def test_an_impossible_rank_is_refused(tmp_path: Path, rank: int) -> None:
     path = tmp_path / "x.idx"
     path.write_bytes(bytes([0, 0, 8, rank]) + (1).to_bytes(4, "big") * rank + b"x")
     with pytest.raises(InvalidInputError, match="impossible shape"):
-        open_idx(path)
+        open_array(path)

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from tests.importers.idx_files import write_idx
 from vstore.errors import InvalidInputError, NotFoundError
-from vstore.importers import read_keys
+from vstore.importers.sample_keys import read_keys
 
 
 @pytest.mark.parametrize("dtype", ["int64", "uint8", ">i4"])

@@ -61,11 +61,13 @@ HINTS: Mapping[str, str | None] = {
     "path-exists": "add to a table with --append, or choose another --table",
     "pending-deletion": "cancel the deletion first with `vstore gc --cancel`",
     "remote-unreachable": None,
+    "read-does-not-pickle": None,
     "repository-exists": None,
     "repository-not-found": "check the address, or create a repository with `vstore init {url}`",
     "sample-without-path": None,
     "samples-differ-in-size": None,
     "secret-in-url": "give credentials and other options with --option NAME=VALUE",
+    "several-importers": "choose one of them, as in --with {name}",
     "stale-listing": "check the store with `vstore doctor {url}`",
     "tag-exists": "choose another name, or delete it first with `vstore tag delete {name}`",
     "tag-not-found": (
@@ -76,6 +78,7 @@ HINTS: Mapping[str, str | None] = {
     "undecodable-audio": None,
     "undecodable-image": None,
     "unexpected-keys": "leave --keys out",
+    "unknown-format": "choose an importer with --with NAME; `vstore plugins` lists them",
     "unsupported-dtype": None,
     "unsupported-tensor": None,
     "wrong-region": (

@@ -28,7 +28,7 @@ COMMANDS: Final = {
     "init": Entry("vstore.cli.commands.init", "Create a repository.", _START),
     "import": Entry(
         "vstore.cli.commands.import_",
-        "Import arrays from files as the columns of a table, in one commit.",
+        "Import files, a folder or an archive into a table, in one commit.",
         _START,
     ),
     "status": Entry(
@@ -114,6 +114,11 @@ COMMANDS: Final = {
     ),
     "gc": Entry(
         "vstore.cli.commands.gc", "Delete objects that no branch, tag or log needs.", _CARE
+    ),
+    "plugins": Entry(
+        "vstore.cli.commands.plugins",
+        "List the importers, with their options, packages and versions.",
+        _CARE,
     ),
     "doctor": Entry(
         "vstore.cli.commands.doctor",

@@ -4,15 +4,14 @@ import math
 import re
 from collections.abc import Generator, Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from vstore.errors import InvalidInputError
-from vstore.faces import exported_from
-from vstore.importers.content import Content
+from vstore.importers.reading import Reader
+from vstore.importers.source import SourceFile
 
 BATCH_NBYTES = 32 * 2**20
 """About how much one batch of all columns holds."""
@@ -23,34 +22,35 @@ _MAX_RANK = 64
 _FORM = re.compile(r"[-_.]idx\d+([-_.]ubyte)?$|\.(npy|npz|idx)$", re.IGNORECASE)
 
 
-@exported_from("vstore.importers")
 @dataclass(frozen=True, slots=True)
 class ArraySource:
     """An array in a file whose header was read and whose size was checked, as far as known.
 
-    `stored_dtype` has the file's byte order, `dtype` this machine's. The array's data begins
-    `offset` bytes into the content.
+    `nbytes_there` is how many bytes the file holds, None if it is compressed. `stored_dtype` has
+    the file's byte order, `dtype` this machine's. The array's data begins `offset` bytes into
+    the file.
     """
 
     name: str
-    content: Content
+    file: SourceFile
     shape: tuple[int, ...]
     stored_dtype: np.dtype[Any]
     offset: int
+    nbytes_there: int | None
     is_column_major: bool = False
 
     def __post_init__(self) -> None:
         if not self.shape:
-            raise InvalidInputError(f"{self.content} holds one scalar, not a row of samples")
+            raise InvalidInputError(f"{self.file} holds one scalar, not a row of samples")
         if len(self.shape) > _MAX_RANK or (len(self) and not self.row_nbytes):
             raise InvalidInputError(
-                f"{self.content} holds samples of the impossible shape {self.shape[1:]}"
+                f"{self.file} holds samples of the impossible shape {self.shape[1:]}"
             )
-        expected, found = self.offset + self.nbytes, self.content.nbytes
+        expected, found = self.offset + self.nbytes, self.nbytes_there
         if found is not None and found != expected:
             problem = "is truncated" if found < expected else "goes on behind its array"
             raise InvalidInputError(
-                f"{self.content} {problem}: its header describes {self.stored_dtype} of shape "
+                f"{self.file} {problem}: its header describes {self.stored_dtype} of shape "
                 f"{self.shape}, which makes {expected:,} bytes; it has {found:,}"
             )
 
@@ -85,7 +85,8 @@ class ArraySource:
         if self.is_column_major:
             yield from self._column_major(rows)
             return
-        with self.content.open() as reader:
+        with self.file.open() as stream:
+            reader = Reader(stream, self.file)
             reader.skip(self.offset)
             for start in range(0, len(self), rows):
                 count = min(rows, len(self) - start)
@@ -99,7 +100,7 @@ class ArraySource:
             return np.empty(rows * self.row_nbytes, np.uint8)
         except (MemoryError, ValueError):
             raise InvalidInputError(
-                f"{self.content} needs {rows * self.row_nbytes:,} bytes of memory at once, more "
+                f"{self.file} needs {rows * self.row_nbytes:,} bytes of memory at once, more "
                 "than is available"
             ) from None
 
@@ -107,19 +108,26 @@ class ArraySource:
         return raw.view(self.stored_dtype).reshape(shape).astype(self.dtype, copy=False)
 
     def _column_major(self, rows: int) -> Iterator[NDArray[Any]]:
-        whole = self._mapped() if self.content.is_plain and self.nbytes else self._transposed()
+        own = self.file.local_path
+        is_mapped = own is not None and self.nbytes_there is not None and self.nbytes
+        whole = self._mapped() if is_mapped else self._transposed()
         for start in range(0, len(self), rows):
             yield np.ascontiguousarray(whole[start : start + rows], dtype=self.dtype)
 
     def _mapped(self) -> NDArray[Any]:
-        path = self.content.path
         return np.memmap(
-            path, self.stored_dtype, mode="r", offset=self.offset, shape=self.shape, order="F"
+            self.file.local_path or "",
+            self.stored_dtype,
+            mode="r",
+            offset=self.offset,
+            shape=self.shape,
+            order="F",
         )
 
     def _transposed(self) -> NDArray[Any]:
         raw = self._buffer(len(self))
-        with self.content.open() as reader:
+        with self.file.open() as stream:
+            reader = Reader(stream, self.file)
             reader.skip(self.offset)
             reader.fill(raw.data)
             reader.require_end()
@@ -141,11 +149,16 @@ def batch_rows(row_nbytes: int) -> int:
     return int(min(MAX_BATCH_ROWS, 2 ** (fitting.bit_length() - 1)))
 
 
-def name_of(path: Path) -> str:
+def nbytes_there(file: SourceFile) -> int | None:
+    """Return how many bytes a file holds; None if it is compressed."""
+    return None if file.is_compressed else file.size
+
+
+def name_of(name: str) -> str:
     """Return the column name that a file's name suggests.
 
-    >>> name_of(Path("data/train-images-idx3-ubyte.gz"))
+    >>> name_of("train-images-idx3-ubyte.gz")
     'train-images'
     """
-    name = re.sub(r"\.gz$", "", path.name, flags=re.IGNORECASE)
-    return _FORM.sub("", name) or path.name
+    plain = re.sub(r"\.(gz|bz2|xz)$", "", name, flags=re.IGNORECASE)
+    return _FORM.sub("", plain) or name

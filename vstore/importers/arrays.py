@@ -1,146 +1,135 @@
 """Files of arrays: each array is a column, and the first axis counts the samples."""
 
-import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 from numpy.typing import NDArray
 
-from vstore.errors import InvalidInputError
-from vstore.faces import exported_from
+from vstore.errors import InvalidInputError, NotFoundError
 from vstore.format.table.names import KEYS
-from vstore.format.table.sample_keys import KeyKindName
-from vstore.format.table.specs import ColumnSpec, ndarray
+from vstore.format.table.specs import ndarray
 from vstore.importers.array_source import ArraySource, batch_rows
-from vstore.importers.files import HEAD_NBYTES, is_array, open_arrays
-from vstore.importers.import_source import ImportSource
+from vstore.importers.idx import idx_source, is_idx
+from vstore.importers.importer import Columns, Importer, Option, Rows
+from vstore.importers.npy import NPY_MAGIC, npy_source
 from vstore.importers.sample_keys import read_keys
+from vstore.importers.source import Source, SourceFile
+
+_HEAD_NBYTES = 8
 
 
-@exported_from("vstore.importers")
-@dataclass(frozen=True, slots=True)
-class ArrayRows:
-    """Arrays of one length, side by side; made by `ArrayRows.of`."""
+class Arrays(Importer):
+    """IDX (the format of MNIST), .npy and .npz files: each array is a column."""
 
-    arrays: Mapping[str, ArraySource]
-    sample_keys: NDArray[Any] | None = None
+    options: ClassVar[Mapping[str, Option]] = {
+        "names": (list, None, "the names of the columns, one for each array, in order"),
+        "select": (list, None, "the arrays to take from an .npz file, in this order"),
+        "keys": (str, None, "a file with the keys: .npy or IDX, or text with one on each line"),
+    }
 
-    @classmethod
-    def of(
-        cls,
-        arrays: Sequence[ArraySource],
+    def fits(self, source: Source) -> bool:
+        """Return whether the first file begins as one of them does."""
+        head = source.head(_HEAD_NBYTES)
+        return head.startswith(NPY_MAGIC) or is_idx(head)
+
+    def open(
+        self,
+        source: Source,
         *,
         names: Sequence[str] | None = None,
-        keys: NDArray[Any] | None = None,
-    ) -> "ArrayRows":
-        """Return arrays as the columns of a table.
-
-        Args:
-            arrays: one or more, of one length.
-            names: the names of the columns; what the files suggest when None.
-            keys: the samples' keys as `read_keys` returns them, if they have any.
+        select: Sequence[str] | None = None,
+        keys: str | None = None,
+        **_: Any,
+    ) -> Rows:
+        """Return all arrays of the files, side by side; their headers are read, and the keys.
 
         Raises:
-            InvalidInputError: too many or too few names or keys, a name given twice, or arrays
-                of different lengths, which cannot be one table.
+            NotFoundError: a file is not there, or an archive has no such array.
+            InvalidInputError: a file is of another format, damaged, or holds pickled objects;
+                or the arrays, names and keys do not go together.
         """
-        rows = cls(_named(arrays, names), keys)
-        if keys is not None and len(keys) != rows.count:
-            raise InvalidInputError(f"{len(keys):,} keys for {rows.count:,} samples")
-        return rows
+        found = [_array(file) for file in source.files()]
+        if select is not None:
+            found = _selected(found, select, source)
+        arrays = _named(found, names)
+        own = None if keys is None else read_keys(keys)
+        count = len(next(iter(arrays.values())))
+        if own is not None and len(own) != count:
+            raise InvalidInputError(f"{len(own):,} keys for {count:,} samples")
+        return Rows(
+            {name: ndarray(array.shape[1:], array.dtype) for name, array in arrays.items()},
+            None if own is None else "str" if own.dtype.kind in "OU" else "int",
+            items=[SideBySide(arrays, own)],
+            read=SideBySide.batches,
+            many=True,
+            count=count,
+        )
 
-    @property
-    def columns(self) -> Mapping[str, ColumnSpec]:
-        """What holds the arrays as they are."""
-        return {name: ndarray(array.shape[1:], array.dtype) for name, array in self.arrays.items()}
 
-    @property
-    def keys(self) -> KeyKindName | None:
-        """How the samples are named."""
-        if self.sample_keys is None:
-            return None
-        return "str" if self.sample_keys.dtype.kind in "OU" else "int"
+@dataclass(frozen=True, slots=True)
+class SideBySide:
+    """Arrays of one length, which are the columns of a table."""
 
-    @property
-    def attributes(self) -> Mapping[str, Any]:
-        """None: files of arrays have no attributes."""
-        return {}
+    arrays: Mapping[str, ArraySource]
+    keys: NDArray[Any] | None = None
 
-    @property
-    def count(self) -> int:
-        """How many samples there are."""
-        return len(next(iter(self.arrays.values())))
-
-    @property
-    def nbytes(self) -> int:
-        """The size of all arrays in memory."""
-        return sum(array.nbytes for array in self.arrays.values())
-
-    def batches(self, rows: int | None = None) -> Iterator[dict[str, Any]]:
+    def batches(self, rows: int | None = None) -> Iterator[Columns]:
         """Yield batches of `rows` samples, about 32 MiB when None; one is held at a time.
 
         Raises:
             InvalidInputError: a file is truncated or damaged.
         """
+        count = len(next(iter(self.arrays.values())))
         rows = rows or batch_rows(sum(array.row_nbytes for array in self.arrays.values()))
         with ExitStack() as stack:
             readers = {
                 name: stack.enter_context(closing(array.batches(rows)))
                 for name, array in self.arrays.items()
             }
-            for start in range(0, self.count, rows):
+            for start in range(0, count, rows):
                 # Not zip, which holds on to the first batch.
-                batch: dict[str, Any] = {name: next(reader) for name, reader in readers.items()}
-                if self.sample_keys is not None:
-                    batch[KEYS] = self.sample_keys[start : start + rows]
+                batch = Columns({name: next(reader) for name, reader in readers.items()})
+                if self.keys is not None:
+                    batch[KEYS] = self.keys[start : start + rows]
                 yield batch
             for reader in readers.values():
                 next(reader, None)  # runs the check that the file ends here
 
+    def __str__(self) -> str:
+        return ", ".join(str(array.file) for array in self.arrays.values())
 
-@exported_from("vstore.importers")
-@dataclass(frozen=True, slots=True)
-class ArrayImporter:
-    """Imports IDX (the format of MNIST) and `.npy`, plain or in gzip, and `.npz`."""
 
-    name: str = "arrays"
+def _array(file: SourceFile) -> ArraySource:
+    start = file.head(_HEAD_NBYTES)
+    if start.startswith(NPY_MAGIC):
+        return npy_source(file)
+    if is_idx(start):
+        return idx_source(file)
+    if not start:
+        raise InvalidInputError(f"{file} is empty")
+    if start[:1] == b"\x80":
+        raise InvalidInputError(f"{file} looks like a pickle, which is never read")
+    raise InvalidInputError(f"{file} is neither IDX nor .npy: it begins with {start!r}")
 
-    def fits(self, source: ImportSource) -> bool:
-        """Return whether the first file begins as one of them does."""
-        return is_array(source.head(HEAD_NBYTES))
 
-    def open(
-        self,
-        source: ImportSource,
-        *,
-        names: Sequence[str] | None = None,
-        select: Sequence[str] | None = None,
-        keys: str | os.PathLike[str] | None = None,
-    ) -> ArrayRows:
-        """Return all arrays of the files, side by side; their headers are read, and the keys.
-
-        Args:
-            source: the files.
-            names: the names of the columns, one for each array; what the files suggest when
-                None.
-            select: the arrays to take from `.npz` files, in this order; all when None.
-            keys: a file with the samples' keys, as `read_keys` takes it.
-
-        Raises:
-            NotFoundError: a file is not there, or has no such array.
-            InvalidInputError: a file is of no known format, damaged, or holds pickled objects;
-                or the arrays, names and keys do not go together.
-        """
-        arrays = [array for path in source.paths for array in open_arrays(path, select=select)]
-        return ArrayRows.of(arrays, names=names, keys=None if keys is None else read_keys(keys))
+def _selected(
+    found: Sequence[ArraySource], select: Sequence[str], source: Source
+) -> list[ArraySource]:
+    by_name = {array.name: array for array in found}
+    for name in select:
+        if name not in by_name:
+            raise NotFoundError(
+                f"{source} holds no array {name!r}", hint=f"it holds {', '.join(by_name)}"
+            )
+    return [by_name[name] for name in select]
 
 
 def _named(sources: Sequence[ArraySource], names: Sequence[str] | None) -> dict[str, ArraySource]:
     """Return the arrays under the names of their columns: given ones, or what files suggest."""
     if names is not None and len(names) != len(sources):
-        listed = ", ".join(str(source.content) for source in sources)
+        listed = ", ".join(str(source.file) for source in sources)
         raise InvalidInputError(f"{len(names)} column names for {len(sources)} arrays: {listed}")
     chosen = [source.name for source in sources] if names is None else list(names)
     doubled = sorted({name for name in chosen if chosen.count(name) > 1})

@@ -1,93 +1,250 @@
-"""Importing: from files to samples, and from samples to a table of a transaction."""
+"""Importing: from addresses to samples, and from samples to a table of a transaction."""
 
 import os
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass, replace
+from itertools import islice
+from typing import Any, Literal
 
 from vstore.errors import AlreadyExistsError, InvalidInputError, NotFoundError
-from vstore.faces import exported_from
-from vstore.format.table.names import KEYS
-from vstore.format.table.sample_keys import KeyKind, SampleKey, find_key_kind
-from vstore.importers.arrays import ArrayImporter
-from vstore.importers.files import HEAD_NBYTES, unknown_format
-from vstore.importers.import_source import ImportSource
-from vstore.importers.importer import Batch, Importer, Rows
+from vstore.faces import exported_from, internals
+from vstore.importers.addresses import open_source
+from vstore.importers.ahead import groups
+from vstore.importers.batching import Gathered, gathered
+from vstore.importers.errors import Skipped, located
+from vstore.importers.finding import checked_options, fitting, named
+from vstore.importers.importer import Rows
+from vstore.importers.source import Source
+from vstore.importers.work import Group, Target, Work
+from vstore.version import __version__
 from vstore.writing.transaction import Transaction
 from vstore.writing.transaction_table import TransactionTable
 
-IMPORTERS: tuple[Importer, ...] = (ArrayImporter(),)
-"""The importers that vstore has itself."""
-
-OnBatch = Callable[[int], object]
-"""Receive how many samples a batch has; called when the table has taken it."""
+OnError = Literal["stop", "skip"]
+THREADS = min(8, (os.cpu_count() or 1) + 2)
+_TOLD = 20
 
 
 @exported_from("vstore.importers")
 @dataclass(frozen=True, slots=True)
 class Imported:
-    """What an import came to: the table, how many samples were added, and how many it has now."""
+    """What an import did: the table, how many samples were added, and how many it has now."""
 
     table: str
     added: int
     count: int
+    skipped: tuple[Skipped, ...] = ()
+    """What was left out because of errors, with `on_error="skip"`."""
 
 
 @exported_from("vstore.importers")
-def open_rows(files: Sequence[str | os.PathLike[str]], **options: Any) -> Rows:
-    """Return the samples in files, opened by the importer that fits.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImportOptions:
+    """How an import goes."""
 
-    `options` are those of the importer; `ArrayImporter.open` explains the ones for arrays.
+    append: bool = False
+    """Add to a table that is there already."""
+
+    on_error: OnError = "stop"
+    """`skip` leaves out items and samples with errors, and goes on."""
+
+    max_errors: int | None = None
+    """With `skip`: fail after more errors than this."""
+
+    limit: int | None = None
+    """Import this many samples from the source at most; about the first, as items go."""
+
+    threads: int = THREADS
+    """How many items are read at a time."""
+
+    processes: int = 0
+    """How many processes read items, in place of threads, for `read` that computes in Python."""
+
+    on_batch: Callable[[int], object] | None = None
+    """Is told after each batch how many samples it has."""
+
+    on_skip: Callable[[Skipped], object] | None = None
+    """Is told of each item or sample that is left out."""
+
+    def __post_init__(self) -> None:
+        if self.on_error not in ("stop", "skip"):
+            raise InvalidInputError(f"on_error is 'stop' or 'skip', not {self.on_error!r}")
+        for name in ("max_errors", "limit", "processes"):
+            value = getattr(self, name)
+            if value is not None and value < 0:
+                raise InvalidInputError(f"{name} is 0 or more, not {value!r}")
+        if self.threads < 1:
+            raise InvalidInputError(f"threads is 1 or more, not {self.threads!r}")
+
+
+@exported_from("vstore.importers")
+def open_rows(
+    source: Source | str | os.PathLike[str] | Sequence[str | os.PathLike[str]],
+    *,
+    with_: str | None = None,
+    storage_options: Mapping[str, Any] | None = None,
+    **options: Any,
+) -> Rows:
+    """Return the samples behind an address, or several, opened by the importer that fits.
+
+    Args:
+        source: what `open_source` takes or returns.
+        with_: the name of the importer; the one that fits when None.
+        storage_options: those of the fsspec filesystem of a URL.
+        options: those of the importer, by name; `vstore plugins` lists them.
 
     Raises:
-        NotFoundError: a file is not there.
-        InvalidInputError: no importer fits, or a file is damaged.
+        NotFoundError: nothing is at an address, or there is no such importer.
+        InvalidInputError: no importer fits, or several do, or a file is damaged.
     """
-    source = ImportSource.of(files)
-    return find_importer(source).open(source, **options)
+    if not isinstance(source, Source):
+        source = open_source(source, storage_options=storage_options)
+    name, importer = fitting(source) if with_ is None else (with_, named(with_))
+    chosen = checked_options(name, importer, options)
+    rows = importer.open(source, **chosen)
+    if not isinstance(rows, Rows):
+        raise InvalidInputError(f"the importer {name!r} returned {rows!r:.100}, and not `Rows`")
+    unknown = source.schema.keys() - rows.columns.keys()
+    if unknown:
+        raise InvalidInputError(f"the schema has columns that {source} has not: {sorted(unknown)}")
+    said = {
+        "importer": name,
+        "version": _version(importer),
+        "source": source.url,
+        "options": {each: _plain(value) for each, value in options.items() if value is not None},
+    }
+    return replace(rows, columns={**rows.columns, **source.schema}, provenance=said)
 
 
-def find_importer(source: ImportSource, importers: Sequence[Importer] = IMPORTERS) -> Importer:
-    """Return the one importer that fits a source, or raise `InvalidInputError`."""
-    fitting = [importer for importer in importers if importer.fits(source)]
-    if not fitting:
-        raise unknown_format(source.paths[0], source.head(HEAD_NBYTES))
-    if len(fitting) > 1:
-        names = " and ".join(importer.name for importer in fitting)
-        raise InvalidInputError(f"{source} can be read by several importers: {names}")
-    return fitting[0]
+def _version(importer: object) -> str:
+    return __version__ if type(importer).__module__.startswith("vstore.") else "?"
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, list | tuple):
+        return list(map(_plain, value))
+    return value if isinstance(value, bool | int | float) else str(value)
 
 
 @exported_from("vstore.importers")
 def import_into(
-    tx: Transaction,
-    table: str,
-    rows: Rows,
-    *,
-    append: bool = False,
-    on_batch: OnBatch | None = None,
+    tx: Transaction, table: str, rows: Rows, options: ImportOptions | None = None, **more: Any
 ) -> Imported:
     """Add the samples of an import to a table of a transaction.
 
     The table is created for them, or it is one that is already there. Keys that are text name
-    samples by integers if that is what the table does.
+    samples by integers if that is what the table does. Items are read ahead, on threads or in
+    processes; batches have about 32 MiB. Memory is bounded, and the order of samples is that of
+    the items.
 
     Args:
         tx: the transaction; nothing is committed before it ends.
         table: the table's path.
         rows: the samples, as `open_rows` finds them in files.
-        append: add to a table that is already there.
-        on_batch: is told after each batch how many samples it has.
+        options: how to go about it; `ImportOptions` explains them.
+        more: fields of `ImportOptions`, in place of those of `options`.
 
     Raises:
         AlreadyExistsError: something is at the path, and `append` was not given.
         NotFoundError: there is no table to append to.
-        InvalidInputError: samples or keys that do not fit the table, or a damaged source.
+        InvalidInputError: samples or keys that do not fit the table, or a damaged source; the
+            error names item, row, key and column.
     """
-    into = _table_to_append_to(tx, table, rows) if append else _new_table(tx, table, rows)
+    chosen = replace(options or ImportOptions(), **more)
+    into = _table_to_append_to(tx, table, rows) if chosen.append else _new_table(tx, table, rows)
     before = len(into)
-    into.extend(_told(_batches(into, rows), on_batch))
-    return Imported(table, len(into) - before, len(into))
+    left_out = _LeftOut(chosen)
+    work = Work.of(rows, _target(into, rows), skips=chosen.on_error == "skip")
+    reading = groups(work, rows.items, threads=chosen.threads, processes=chosen.processes)
+    with closing(reading) as found:
+        for batch in gathered(left_out.noted(_limited(found, chosen.limit))):
+            if batch.count:
+                _write(into, batch)
+                if chosen.on_batch is not None:
+                    chosen.on_batch(batch.count)
+    return Imported(table, len(into) - before, len(into), tuple(left_out.kept))
+
+
+def _target(table: TransactionTable, rows: Rows) -> Target:
+    staged = internals(table)
+    forms = {name: (staged.info(name), staged.sample_form(name)) for name in staged.names}
+    return Target(table.path, forms, rows.keys, table.key_kind)
+
+
+def _write(table: TransactionTable, batch: Gathered) -> None:
+    keys = batch.keys
+    try:
+        table.extend(batch.values, keys=keys)
+    except InvalidInputError as exc:
+        at = _first_bad_key(table, keys)
+        if at is None:
+            raise
+        item, row = batch.origin(at)
+        raise located(exc, item, row=row, key=keys[at] if keys else None) from exc
+
+
+def _first_bad_key(table: TransactionTable, keys: Sequence[Any] | None) -> int | None:
+    """Return the first key of a batch that is given twice, or that the table has already."""
+    seen: set[Any] = set()
+    for i, key in enumerate(keys or ()):
+        if key in seen:
+            return i
+        seen.add(key)
+    known = table.has_key(list(keys)) if keys else ()
+    return next((i for i, is_known in enumerate(known) if is_known), None)
+
+
+def _limited(found: Iterable[Group], limit: int | None) -> Iterable[Group]:
+    """Yield groups until they have as many samples as there may be."""
+    if limit is None:
+        yield from found
+        return
+    left = limit
+    for group in found if left else ():
+        if group.count > left:
+            group.values = {name: value[:left] for name, value in group.values.items()}
+            group.keys = None if group.keys is None else group.keys[:left]
+            group.count = left
+        yield group
+        left -= group.count
+        if not left:
+            return
+
+
+class _LeftOut:
+    """What is left out: kept, told, and counted until it is too much."""
+
+    def __init__(self, options: ImportOptions) -> None:
+        self.kept: list[Skipped] = []
+        self._options = options
+
+    def noted(self, found: Iterable[Group]) -> Iterable[Group]:
+        """Yield groups on, taking note of what each left out."""
+        most, tell = self._options.max_errors, self._options.on_skip
+        for group in found:
+            for each in group.skipped:
+                self.kept.append(each)
+                if tell is not None:
+                    tell(each)
+                if most is not None and len(self.kept) > most:
+                    raise InvalidInputError(
+                        f"more than {most} items have errors; the last is {each.item}: "
+                        f"{each.error}",
+                        code="too-many-errors",
+                    )
+            yield group
+
+
+def first_samples(rows: Rows, count: int) -> list[Mapping[str, Any]]:
+    """Return the first samples as `read` gives them, unchecked; for a look at a source."""
+    found: list[Mapping[str, Any]] = []
+    for item in rows.items:
+        read = rows.read(item)
+        found += islice(read, count - len(found)) if rows.many else [read]
+        if len(found) >= count:
+            break
+    return found
 
 
 def _new_table(tx: Transaction, path: str, rows: Rows) -> TransactionTable:
@@ -119,27 +276,3 @@ def _table_to_append_to(tx: Transaction, path: str, rows: Rows) -> TransactionTa
             path=path,
         )
     return found
-
-
-def _batches(table: TransactionTable, rows: Rows) -> Iterator[Batch]:
-    """Yield the batches with keys as the table names its samples: text may spell them."""
-    given, own = find_key_kind(rows.keys), find_key_kind(table.key_kind)
-    for batch in rows.batches():
-        if given is None or own is None or own.is_text or not given.is_text:
-            yield batch
-        else:
-            yield {**batch, KEYS: [_parsed(key, own, table.path) for key in batch[KEYS]]}
-
-
-def _parsed(text: str, kind: KeyKind, path: str) -> SampleKey:
-    key = kind.parse(text)
-    if key is None:
-        raise InvalidInputError(f"the keys of {path!r} are {kind.spelled}; the import has {text!r}")
-    return key
-
-
-def _told(batches: Iterator[Batch], on_batch: OnBatch | None) -> Iterator[Batch]:
-    for batch in batches:
-        yield batch
-        if on_batch is not None:
-            on_batch(len(next(iter(batch.values()))))

@@ -1,51 +1,55 @@
-"""`vstore import`: import arrays from files as the columns of a table."""
+"""`vstore import`: add the samples in files to a table, in one commit."""
 
+import json
+import os
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import IO, TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.text import Text
 
 from vstore.cli.author import find_author
 from vstore.cli.commits import SHORT
-from vstore.cli.output import console, write_json
+from vstore.cli.importer_options import split_options
+from vstore.cli.output import console, json_text, write_json
 from vstore.cli.progress import bar_shown
 from vstore.cli.settings import AuthorOption, Settings, command
+from vstore.cli.storage_options import parse_options
+from vstore.display.values import one_line
 from vstore.errors import InvalidInputError, VstoreError
 from vstore.faces import internals
 from vstore.lazy import lazy
-from vstore.wording import format_nbytes, printable
+from vstore.wording import printable
 
 if TYPE_CHECKING:
     from vstore import importers
     from vstore.history.commits import Commit
-    from vstore.importers import Imported, Rows
+    from vstore.importers import Imported, Skipped, importing
+    from vstore.plugins import Rows
     from vstore.repository.repository import Repository
 else:
     importers = lazy("vstore.importers")
+    importing = lazy("vstore.importers.importing")
 
 app = typer.Typer(add_completion=False)
+_PANEL = "Reading the source"
+_TOLD = 20
+_LOOKED_AT = 5
 
 
-@app.command()
+@app.command(context_settings={"ignore_unknown_options": True})
 @command
 def import_(  # noqa: PLR0913 - they are options, spelled out on the command line
     settings: Settings,
-    url: Annotated[
-        str | None,
-        typer.Argument(
-            metavar="URL",
-            help="The repository. Leave it out with --repo, or for the default repository.",
-            show_default=False,
-        ),
-    ] = None,
-    files: Annotated[
+    words: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="FILE",
-            help="IDX or .npy files, plain or gzipped, or .npz.",
+            metavar="[URL] SOURCE...",
+            help="The repository, unless it is --repo or the default one, and what to import: "
+            "files, a folder, an archive, a quoted glob, an fsspec URL, or - for standard input.",
             show_default=False,
         ),
     ] = None,
@@ -53,35 +57,6 @@ def import_(  # noqa: PLR0913 - they are options, spelled out on the command lin
     table: Annotated[
         str, typer.Option("--table", "-t", metavar="PATH", help="The table to add the samples to.")
     ] = "train",
-    names: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--names",
-            "--column",
-            "-c",
-            metavar="NAME[,NAME...]",
-            help="Column names, one for each array, in order. Default: derived from the files.",
-            show_default=False,
-        ),
-    ] = None,
-    select: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--select",
-            metavar="NAME[,NAME...]",
-            help="The arrays to import from an .npz file, in this order. Default: all.",
-            show_default=False,
-        ),
-    ] = None,
-    keys: Annotated[
-        str | None,
-        typer.Option(
-            "--keys",
-            metavar="FILE",
-            help="The samples' keys: a .npy of integers or strings, or text with one key per line.",
-            show_default=False,
-        ),
-    ] = None,
     append: Annotated[bool, typer.Option("--append", help="Add to an existing table.")] = False,
     branch: Annotated[
         str | None,
@@ -98,50 +73,206 @@ def import_(  # noqa: PLR0913 - they are options, spelled out on the command lin
         typer.Option("--message", "-m", metavar="TEXT", help="The commit message."),
     ] = None,
     author: AuthorOption = None,
+    with_: Annotated[
+        str | None,
+        typer.Option(
+            "--with",
+            metavar="IMPORTER",
+            help="The importer to use. Default: the one that fits. `vstore plugins` lists them "
+            "and their options, which are given like the options here.",
+            show_default=False,
+            rich_help_panel=_PANEL,
+        ),
+    ] = None,
+    names: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--names",
+            "--column",
+            "-c",
+            metavar="NAME[,NAME...]",
+            help="Column names, one for each array, in order. Default: derived from the files.",
+            show_default=False,
+            rich_help_panel=_PANEL,
+        ),
+    ] = None,
+    schema: Annotated[
+        str | None,
+        typer.Option(
+            "--schema",
+            metavar="FILE",
+            help='What columns hold, in place of what is inferred: JSON such as {"age": "int8?"}.',
+            show_default=False,
+            rich_help_panel=_PANEL,
+        ),
+    ] = None,
+    limit: Annotated[
+        int | None,
+        typer.Option(
+            "--limit",
+            metavar="N",
+            min=0,
+            help="Import the first N samples only.",
+            show_default=False,
+            rich_help_panel=_PANEL,
+        ),
+    ] = None,
+    dry_run: Annotated[
+        bool,
+        typer.Option(
+            "--dry-run",
+            help="Show the columns and the first samples; import nothing.",
+            rich_help_panel=_PANEL,
+        ),
+    ] = False,
+    on_error: Annotated[
+        str,
+        typer.Option(
+            "--on-error",
+            metavar="stop|skip",
+            help="Whether an item that cannot be imported stops the import, or is left out.",
+            rich_help_panel=_PANEL,
+        ),
+    ] = "stop",
+    max_errors: Annotated[
+        int | None,
+        typer.Option(
+            "--max-errors",
+            metavar="N",
+            min=0,
+            help="With --on-error skip: fail if more than N items are left out.",
+            show_default=False,
+            rich_help_panel=_PANEL,
+        ),
+    ] = None,
+    errors: Annotated[
+        str | None,
+        typer.Option(
+            "--errors",
+            metavar="FILE",
+            help="Write each item that is left out, and why, to a file of JSON lines.",
+            show_default=False,
+            rich_help_panel=_PANEL,
+        ),
+    ] = None,
+    source_option: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--source-option",
+            metavar="NAME=VALUE",
+            help="An option of the source's filesystem, named as in fsspec (repeatable).",
+            show_default=False,
+            rich_help_panel=_PANEL,
+        ),
+    ] = None,
 ) -> None:
-    """Import arrays from files as the columns of a table, in one commit.
+    """Import files, a folder or an archive into a table, in one commit.
 
-    Several files become several columns of one table: the first axis counts samples and needs
-    the same length in all. Files are read in batches, so they can be larger than memory. Nothing
-    is unpickled. An interrupted import leaves the branch as it was.
+    An importer recognizes the source by its first bytes. Sources can be larger than memory. An
+    interrupted import leaves the branch as it was.
 
     vstore import fashion train-images-idx3-ubyte.gz train-labels-idx1-ubyte.gz --names image,label
     """
-    address, paths = _split(url, files or [], settings)
-    rows = importers.open_rows(paths, names=_listed(names), select=_listed(select), keys=keys)
+    rest, options = split_options(words or [], with_)
+    options |= {} if names is None else {"names": _listed(names)}
+    address, sources = _split(rest, settings)
+    rows = importers.open_rows(
+        importers.open_source(
+            sources,
+            storage_options=parse_options(source_option or ()),
+            schema=None if schema is None else importers.read_schema(schema),
+        ),
+        with_=with_,
+        **options,
+    )
+    if dry_run:
+        _look(rows, settings, _LOOKED_AT if limit is None else limit)
+        return
     repo = settings.open(address, author=find_author(author))
     chosen = repo.default_branch if branch is None else branch
-    said = message or f"Import {', '.join(Path(file).name for file in paths)}"
+    said = message or f"Import {', '.join(_short(source) for source in sources)}"
     label = f"Importing into {printable(table)}"
     with (
         branch_told_on_interrupt(repo, chosen),
-        bar_shown(label, total=rows.count, is_quiet=settings.as_json) as advance,
-        repo.transaction(chosen, message=said) as tx,
+        _errors_written(errors, is_quiet=settings.as_json) as on_skip,
+        bar_shown(label, total=_total(rows, limit), is_quiet=settings.as_json) as advance,
+        repo.transaction(chosen, message=said, metadata={"import": rows.provenance}) as tx,
     ):
-        found = importers.import_into(tx, table, rows, append=append, on_batch=advance)
+        how = importers.ImportOptions(
+            append=append,
+            on_error=on_error,  # type: ignore[arg-type]  # it is checked there
+            max_errors=max_errors,
+            limit=limit,
+            on_batch=advance,
+            on_skip=on_skip,
+        )
+        found = importers.import_into(tx, table, rows, how)
     if settings.as_json:
         write_json(_report(repo, chosen, internals(tx).commit_made, rows, found))
     else:
         _show(chosen, internals(tx).commit_made, rows, found)
 
 
-def _split(first: str | None, rest: list[str], settings: Settings) -> tuple[str | None, list[str]]:
-    """Return the repository's address and the files: a repository is never a file itself."""
-    if first is None:
-        raise typer.BadParameter("name the files to import", param_hint="FILE")
+def _split(words: list[str], settings: Settings) -> tuple[str | None, list[str]]:
+    """Return the repository's address and the sources: a repository is never a file itself."""
+    if not words:
+        raise typer.BadParameter("name what to import", param_hint="SOURCE")
+    first, *rest = words
     if settings.repo is not None or Path(first).is_file():
-        return None, [first, *rest]
-    if not rest:
-        problem = "is a directory" if Path(first).is_dir() else "is no file"
-        raise InvalidInputError(
-            f"{first!r} {problem}", hint="name the files to import, after the URL"
-        )
-    return first, rest
+        return None, words
+    if rest:
+        return first, rest
+    if _is_repository(first) or not (Path(first).exists() or first == "-" or "*" in first):
+        problem = "is a repository" if _is_repository(first) else "is no file"
+        raise InvalidInputError(f"{first!r} {problem}", hint="name what to import, after the URL")
+    return None, words
 
 
-def _listed(values: Sequence[str] | None) -> list[str] | None:
+def _is_repository(path: str) -> bool:
+    return os.path.isfile(os.path.join(path, "vstore.json"))
+
+
+def _short(source: str) -> str:
+    return Path(source.rstrip("/")).name or source
+
+
+def _listed(values: Sequence[str]) -> list[str]:
     """Return the names in repeated options, each of which may hold several."""
-    return None if values is None else [name for value in values for name in value.split(",")]
+    return [name for value in values for name in value.split(",")]
+
+
+def _total(rows: "Rows", limit: int | None) -> int | None:
+    return rows.count if limit is None or rows.count is None else min(rows.count, limit)
+
+
+@contextmanager
+def _errors_written(path: str | None, *, is_quiet: bool) -> "Iterator[Any]":
+    """Yield what takes what is left out: it is shown, and written to a file if there is one."""
+    count = 0
+    file: IO[str] | None = None
+    screen = console(stderr=True)
+
+    def take(left_out: "Skipped") -> None:
+        nonlocal count
+        count += 1
+        if file is not None:
+            file.write(json_text(asdict(left_out), is_compact=True) + "\n")
+        if count <= _TOLD and not is_quiet:
+            said = printable(_one_line(left_out))
+            screen.print(Text.assemble(("left out: ", "bold yellow"), said), soft_wrap=True)
+
+    with ExitStack() as stack:
+        if path is not None:
+            file = stack.enter_context(Path(path).open("w", encoding="utf-8"))
+        yield take
+    if count > _TOLD and not is_quiet:
+        screen.print(f"… and {count - _TOLD:,} more", soft_wrap=True)
+
+
+def _one_line(left_out: "Skipped") -> str:
+    where = left_out.item if left_out.row is None else f"{left_out.item}, row {left_out.row}"
+    said = " ".join(left_out.error.split())
+    return said if said.startswith(left_out.item) else f"{where}: {said}"
 
 
 @contextmanager
@@ -167,6 +298,39 @@ def _after_interrupt(repo: "Repository", branch: str, head: str | None) -> str:
     return f"nothing was committed, the branch {branch!r} {where}"
 
 
+def _look(rows: "Rows", settings: Settings, count: int) -> None:
+    """Show the columns and the first samples of a source."""
+    samples = importing.first_samples(rows, count)
+    if settings.as_json:
+        columns = _columns(rows)
+        write_json({"columns": columns, "keys": rows.keys, "samples": samples})
+        return
+    screen = console()
+    keys = "" if rows.keys is None else f", keys {rows.keys}"
+    screen.print(Text(f"columns{keys}:"))
+    for name, spec in rows.columns.items():
+        screen.print(Text(f"  {printable(name)}: {_typed(spec)}"), soft_wrap=True)
+    for sample in samples:
+        said = ", ".join(f"{printable(name)} {one_line(v)}" for name, v in sample.items())
+        screen.print(Text(said), soft_wrap=True)
+
+
+def _columns(rows: "Rows") -> dict[str, Any]:
+    return {
+        name: {"dtype": str(spec.dtype), "shape": spec.shape, "kind": spec.info.kind_name}
+        for name, spec in rows.columns.items()
+    }
+
+
+def _typed(spec: Any) -> str:
+    kind = spec.info.kind
+    optional = "?" if spec.info.optional else ""
+    if not kind.is_told_by_dtype:
+        return f"{kind.name}{optional}"
+    shape = json.dumps(spec.shape) if spec.shape else ""
+    return f"{spec.dtype}{shape}{optional}"
+
+
 def _report(
     repo: "Repository", branch: str, made: "Commit | None", rows: "Rows", found: "Imported"
 ) -> dict[str, Any]:
@@ -177,17 +341,16 @@ def _report(
         "table": found.table,
         "added": found.added,
         "samples": found.count,
-        "columns": {
-            name: {"dtype": str(spec.dtype), "shape": spec.shape}
-            for name, spec in rows.columns.items()
-        },
+        "columns": _columns(rows),
+        "skipped": [asdict(each) for each in found.skipped],
+        "ignored": rows.ignored,
     }
 
 
 def _show(branch: str, made: "Commit | None", rows: "Rows", found: "Imported") -> None:
     screen = console()
     if made is None:
-        screen.print("The files hold no samples: nothing was committed.")
+        screen.print("The source holds no samples: nothing was committed.")
         return
     subject = printable(made.message.split("\n", 1)[0])
     head = Text.assemble(
@@ -196,9 +359,9 @@ def _show(branch: str, made: "Commit | None", rows: "Rows", found: "Imported") -
     screen.print(head, soft_wrap=True)
     of = "" if found.count == found.added else f", which now has {found.count:,}"
     counts = f" {found.added:,} samples added to {printable(found.table)}{of}: "
-    columns = ", ".join(
-        f"{printable(name)} {spec.dtype}{list(spec.shape) if spec.shape else ''}"
-        for name, spec in rows.columns.items()
-    )
-    size = "" if rows.nbytes is None else f"; {format_nbytes(rows.nbytes)}"
-    screen.print(Text(f"{counts}{columns}{size}"), soft_wrap=True)
+    columns = ", ".join(f"{printable(name)} {_typed(spec)}" for name, spec in rows.columns.items())
+    screen.print(Text(f"{counts}{columns}"), soft_wrap=True)
+    if rows.ignored:
+        screen.print(Text(f" {rows.ignored:,} other files left out"), soft_wrap=True)
+    if found.skipped:
+        screen.print(Text(f" {len(found.skipped):,} left out because of errors"), soft_wrap=True)

@@ -1,6 +1,6 @@
 """Descriptions of the columns that a table is made of."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal, get_args
 
@@ -253,6 +253,16 @@ def _checked(check: Any) -> Check:
         raise InvalidInputError(f"check is one of {', '.join(get_args(Check))}, not {check!r}")
     known: Check = check
     return known
+
+
+DESCRIBED: Mapping[str, Callable[..., ColumnSpec]] = {
+    TEXT.name: text,
+    TEXTS.name: texts,
+    BYTES.name: bytes_,
+    IMAGE.name: image,
+    AUDIO.name: audio,
+}
+"""What describes a column, by the kind that is named where a data type does not tell it."""
 
 
 def _list_of_texts(

@@ -1,0 +1,131 @@
+"""Which importer reads a source: one of vstore's own, else one of another package."""
+
+import warnings
+from collections.abc import Iterator, Mapping
+from importlib import import_module
+from typing import Any, Final
+
+from vstore.entry_points import plugins
+from vstore.errors import InvalidInputError, NotFoundError
+from vstore.importers.importer import Importer
+from vstore.importers.source import Source
+
+GROUP: Final = "vstore.importers"
+"""The group of entry points by which packages add importers."""
+
+BUILTIN: Final[Mapping[str, str]] = {
+    "arrays": "vstore.importers.arrays:Arrays",
+}
+"""vstore's own importers by name: their module and class. Each module imports optional libraries
+only in `open`, since all are asked whether they fit."""
+
+
+def builtin(name: str) -> Importer:
+    """Return one of vstore's own importers."""
+    module, _, made = BUILTIN[name].partition(":")
+    found: Importer = getattr(import_module(module), made)()
+    return found
+
+
+def named(name: str) -> Importer:
+    """Return the importer of a name.
+
+    Raises:
+        NotFoundError: there is none.
+        InvalidInputError: it is a plugin that cannot be loaded.
+    """
+    if name in BUILTIN:
+        return builtin(name)
+    found = [plugin for plugin in plugins(GROUP) if plugin.name == name]
+    if not found:
+        known = ", ".join(sorted({*BUILTIN, *(plugin.name for plugin in plugins(GROUP))}))
+        raise NotFoundError(f"there is no importer {name!r}", hint=f"there are: {known}")
+    if len(found) > 1:
+        packages = " and ".join(plugin.package for plugin in found)
+        raise InvalidInputError(f"several packages have an importer {name!r}: {packages}")
+    loaded: Importer = found[0].load(Importer)
+    return loaded
+
+
+def fitting(source: Source) -> tuple[str, Importer]:
+    """Return the one importer that fits a source, and its name.
+
+    Plugins are loaded only if none of vstore's own fits; one that cannot be loaded is warned of.
+
+    Raises:
+        InvalidInputError: none fits, or several do.
+    """
+    found = [(name, each) for name in BUILTIN if (each := builtin(name)).fits(source)]
+    found = found or [(name, each) for name, each in _loaded() if _fits(name, each, source)]
+    if not found:
+        raise _unknown(source)
+    if len(found) > 1:
+        names = " and ".join(name for name, _ in found)
+        raise InvalidInputError(
+            f"{source} can be read by several importers: {names}",
+            code="several-importers",
+            hint=f"choose one by name, as in with_={found[0][0]!r}",
+            name=found[0][0],
+        )
+    return found[0]
+
+
+def _loaded() -> Iterator[tuple[str, Importer]]:
+    for plugin in plugins(GROUP):
+        if plugin.name in BUILTIN:
+            continue
+        try:
+            yield plugin.name, plugin.load(Importer)
+        except InvalidInputError as exc:
+            warnings.warn(f"passed over: {exc}", RuntimeWarning, stacklevel=2)
+
+
+def _fits(name: str, importer: Importer, source: Source) -> bool:
+    try:
+        return bool(importer.fits(source))
+    except Exception as exc:  # noqa: BLE001 - it is somebody else's code
+        said = f"passed over: the importer {name!r} failed: {type(exc).__name__}: {exc}"
+        warnings.warn(said, RuntimeWarning, stacklevel=2)
+        return False
+
+
+def _unknown(source: Source) -> InvalidInputError:
+    if not source.listed:
+        return InvalidInputError(f"there are no files in {source}")
+    first, start = source.listed[0], source.head(8)
+    if not start:
+        return InvalidInputError(f"{first} is empty")
+    if start[:1] == b"\x80":
+        return InvalidInputError(f"{first} looks like a pickle, which is never read")
+    return InvalidInputError(
+        f"{first} is of no known format: it begins with {start!r}",
+        code="unknown-format",
+        hint="choose an importer by its name, with_='arrays' for instance",
+    )
+
+
+def checked_options(name: str, importer: Importer, given: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the options for an importer's `open`, those that were not given at their defaults.
+
+    Raises:
+        InvalidInputError: an option that it does not have, or of another type.
+    """
+    known = importer.options
+    for option, value in given.items():
+        if option not in known:
+            has = f"it has {', '.join(map(_spelled, sorted(known)))}" if known else "it has none"
+            raise InvalidInputError(
+                f"the importer {name!r} has no option {_spelled(option)}; {has}"
+            )
+        kind = known[option][0]
+        fits = isinstance(value, (int, float) if kind is float else kind)
+        if value is not None and not (fits or (kind is list and isinstance(value, tuple))):
+            raise InvalidInputError(
+                f"the option {_spelled(option)} of the importer {name!r} is a {kind.__name__}, "
+                f"not {value!r}"
+            )
+    return {option: given.get(option, default) for option, (_, default, _) in known.items()}
+
+
+def _spelled(option: str) -> str:
+    return "--" + option.replace("_", "-")

@@ -1,0 +1,13 @@
+"""Plugins: what a package of your own implements, so that vstore reads a format it does not know.
+
+An `Importer` recognizes a `Source` and returns `Rows`. A package makes it known by an entry
+point of the group `vstore.importers`; see `Importer` for a complete one. vstore's own importers
+are written the same way. `vstore.plugins.testing` checks that one keeps the rules.
+
+Importers get open files and never credentials. They never decode what vstore has stored.
+"""
+
+from vstore.importers.importer import Columns, Importer, Rows
+from vstore.importers.source import Source, SourceFile
+
+__all__ = ["Columns", "Importer", "Rows", "Source", "SourceFile"]
