@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Any, Final, Literal
 
 import msgspec
+from msgspec import UNSET, UnsetType
 
 Number = float | int | Literal["NaN", "Infinity", "-Infinity"]
 
@@ -230,13 +231,13 @@ class Description(Document):
     path: str
     attributes: dict[str, Any]
     kind: str
-    samples: int | None = None
-    keys: str | None = None
-    columns: dict[str, Column] | None = None
-    names: list[str] | None = None
-    dtype: str | None = None
-    shape: list[int | None] | None = None
-    chunk_shape: list[int] | None = None
+    samples: int | None | UnsetType = UNSET
+    keys: str | None | UnsetType = UNSET
+    columns: dict[str, Column] | None | UnsetType = UNSET
+    names: list[str] | None | UnsetType = UNSET
+    dtype: str | None | UnsetType = UNSET
+    shape: list[int | None] | None | UnsetType = UNSET
+    chunk_shape: list[int] | None | UnsetType = UNSET
 
 
 class Values(Document):
@@ -244,7 +245,7 @@ class Values(Document):
 
     path: str
     values: Any
-    keys: Any = None
+    keys: Any = UNSET
 
 
 class Exported(Document):
@@ -308,7 +309,7 @@ class TableDiff(Document):
     changed: dict[str, Any]
     columns: ChangedColumns
     attributes: Any
-    statistics: dict[str, ValueStatistics] | None = None
+    statistics: dict[str, ValueStatistics] | UnsetType = UNSET
 
 
 class ArrayDiff(Document):
@@ -319,7 +320,7 @@ class ArrayDiff(Document):
     shape: list[Any] | None
     chunks: Any
     attributes: Any
-    statistics: ValueStatistics | None = None
+    statistics: ValueStatistics | None | UnsetType = UNSET
 
 
 class Diff(Document):
