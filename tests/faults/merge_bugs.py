@@ -217,8 +217,8 @@ MERGE_BUGS = (
     bug(
         "a table that was compacted conflicts with its deletion",
         GUIDE, SIDES,
-        "            self.alignment.is_certain\n            and not len(self.alignment.removed)",
-        "            False\n            and not len(self.alignment.removed)",
+        "        return (\n            not len(self.alignment.removed)",
+        "        return (\n            False\n            and not len(self.alignment.removed)",
     ),
     bug(
         "the shape of a sample that nobody set is read as it is stored",

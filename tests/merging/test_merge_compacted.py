@@ -183,6 +183,29 @@ def test_deleted_and_rewritten_here_takes_what_was_added_there() -> None:
     assert pair.held("main") == {1: 0, 2: 0, 3: 0, 4: 0, 5: 0, 6: 1}
 
 
+def test_equal_rows_are_no_change_though_history_cannot_tell_which_they_are() -> None:
+    """Each branch took over the other, and keeps its own way of storing the same rows."""
+    repo = vstore.create(f"memory://{uuid4().hex}")
+    with repo.transaction("main", message="Start") as tx:
+        tx.create_table("u", {"n": vstore.ndarray((), "int64")}).extend({"n": [1, 2, 3]})
+    with repo.transaction("main", message="Delete") as tx:
+        tx["u"].delete(0)
+    repo.branches.create("side", at="main")
+    with repo.transaction("side", message="Compact") as tx:
+        assert tx["u"].compact()
+    with repo.transaction("main", message="Add a column") as tx:
+        tx["u"].add_column("m", vstore.ndarray((), "int64"), [5, 6])
+    before = repo.branches["main"]
+    repo.merge("side", into="main")
+    repo.merge(before, into="side")
+    for ours, theirs in (("main", "side"), ("side", "main")):
+        repo.branches.create(f"without-{ours}", at=ours)
+        with repo.transaction(f"without-{ours}", message="Delete the table") as tx:
+            tx.delete("u")
+        repo.merge(theirs, into=f"without-{ours}")
+        assert list(repo.checkout(f"without-{ours}").tables) == []
+
+
 def test_a_diff_across_a_rewrite_tells_the_samples_that_changed() -> None:
     pair = Pair()
     pair.begin([1])

@@ -103,8 +103,7 @@ class Side:
         """Return whether this side says the same as the base, however it is stored."""
         pairs = pair_columns(self.base.infos, self.table.infos)
         return (
-            self.alignment.is_certain
-            and not len(self.alignment.removed)
+            not len(self.alignment.removed)
             and is_same(self.base.attributes, self.table.attributes)
             and all(pair.old is not None and pair.new is not None for pair in pairs)
             and not any(self.touches(pair.old or "", pair.new or "") for pair in pairs)
