@@ -11,7 +11,7 @@ CONVERSION = "vstore/format/zarr/conversion.py"
 PYTHON_VALUES = "vstore/format/zarr/python_values.py"
 INDEX_ARRAYS = "vstore/format/zarr/index_arrays.py"
 MASKED = "vstore/reading/masked.py"
-BATCHES = "vstore/writing/batches.py"
+SAMPLE_ROWS = "vstore/format/table/sample_rows.py"
 
 VALUE_BUGS: tuple[Bug, ...] = (
     bug(
@@ -46,11 +46,11 @@ VALUE_BUGS: tuple[Bug, ...] = (
         "return False",
     ),
     bug(
-        "a masked array loses its mask in a column", MISSING, BATCHES,
+        "a masked array loses its mask in a column", MISSING, SAMPLE_ROWS,
         "absent |= _whole(name, found.missing)", "_whole(name, found.missing)",
     ),
     bug(
-        "a masked sample is what lies below its mask", MISSING, BATCHES,
+        "a masked sample is what lies below its mask", MISSING, SAMPLE_ROWS,
         "return is_array and not isinstance(value, np.ma.MaskedArray)", "return is_array",
     ),
     bug(
