@@ -15,6 +15,11 @@ GROUP: Final = "vstore.importers"
 
 BUILTIN: Final[Mapping[str, str]] = {
     "arrays": "vstore.importers.arrays:Arrays",
+    "csv": "vstore.importers.tables:Csv",
+    "files": "vstore.importers.folders:Files",
+    "images": "vstore.importers.folders:Images",
+    "jsonl": "vstore.importers.tables:JsonLines",
+    "text": "vstore.importers.tables:TextLines",
 }
 """vstore's own importers by name: their module and class. Each module imports optional libraries
 only in `open`, since all are asked whether they fit."""

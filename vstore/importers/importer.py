@@ -46,7 +46,8 @@ class Rows:
 
     read: Callable[[Any], Any] = field(kw_only=True, repr=False)
     """Return the sample in an item: a mapping of column names to values. Optional columns may be
-    left out. Where `many`, return any number of samples, or `Columns`, as an iterable."""
+    left out. Where `many`, return any number of samples, or `Columns`, as an iterable; an exception
+    in the place of a sample is an error of that one, and the others are still imported."""
 
     key: Callable[[Any], SampleKey] | None = field(default=None, kw_only=True, repr=False)
     """Return the key of an item's sample. Where it is None, each sample has its key as `sample`."""

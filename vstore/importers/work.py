@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -126,8 +126,8 @@ class Work:
                 count = common_length(found, path=self.target.path) if found else 0
                 group.rows = range(at, at + count)
                 yield self._columns(group, found)
-            elif isinstance(found, Exception):
-                self._refuse(group, found, item, row=at)
+            elif isinstance(found, _Ended):
+                self._refuse(group, found.error, item, row=at)
                 yield group
                 return
             else:
@@ -140,7 +140,7 @@ class Work:
         try:
             yield from self.read(item)
         except Exception as exc:  # noqa: BLE001 - it is somebody else's code
-            yield exc
+            yield _Ended(exc)
 
     def _samples(self, group: Group, found: list[Any], rows: Sequence[int]) -> Group:
         samples, keys, kept = [], [], []
@@ -158,6 +158,8 @@ class Work:
 
     def _sample(self, item: Any, found: Any) -> tuple[Mapping[str, Any], Any]:
         """Return a sample and its key, checked but for its values."""
+        if isinstance(found, Exception):
+            raise found
         if not isinstance(found, Mapping):
             raise InvalidInputError(
                 f"a sample is a mapping of column names to values, not {found!r:.100}"
@@ -248,12 +250,18 @@ def _column(form: tuple[ColumnInfo, SampleForm], values: list[Any]) -> Any:
     return held
 
 
+class _Ended(NamedTuple):
+    """The error that reading an item ended with."""
+
+    error: Exception
+
+
 def _pieces(found: Iterable[Any]) -> Iterator[Any]:
-    """Yield samples in lists of some size, `Columns` in pieces, an exception as it is."""
+    """Yield samples in lists of some size, `Columns` in pieces, and how it ended as it is."""
     held: list[Any] = []
     nbytes = 0
     for each in found:
-        if isinstance(each, Columns | Exception):
+        if isinstance(each, Columns | _Ended):
             if held:
                 yield held
             held, nbytes = [], 0

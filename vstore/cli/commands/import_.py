@@ -18,7 +18,6 @@ from vstore.cli.output import console, json_text, write_json
 from vstore.cli.progress import bar_shown
 from vstore.cli.settings import AuthorOption, Settings, command
 from vstore.cli.storage_options import parse_options
-from vstore.display.values import one_line
 from vstore.errors import InvalidInputError, VstoreError
 from vstore.faces import internals
 from vstore.lazy import lazy
@@ -26,6 +25,7 @@ from vstore.wording import printable
 
 if TYPE_CHECKING:
     from vstore import importers
+    from vstore.display import values
     from vstore.history.commits import Commit
     from vstore.importers import Imported, Skipped, importing
     from vstore.plugins import Rows
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 else:
     importers = lazy("vstore.importers")
     importing = lazy("vstore.importers.importing")
+    values = lazy("vstore.display.values")
 
 app = typer.Typer(add_completion=False)
 _PANEL = "Reading the source"
@@ -311,7 +312,7 @@ def _look(rows: "Rows", settings: Settings, count: int) -> None:
     for name, spec in rows.columns.items():
         screen.print(Text(f"  {printable(name)}: {_typed(spec)}"), soft_wrap=True)
     for sample in samples:
-        said = ", ".join(f"{printable(name)} {one_line(v)}" for name, v in sample.items())
+        said = ", ".join(f"{printable(name)} {values.one_line(v)}" for name, v in sample.items())
         screen.print(Text(said), soft_wrap=True)
 
 

@@ -1,0 +1,182 @@
+"""CSV, JSON lines and lines of text: what columns hold is inferred, and rows fail one by one."""
+
+import gzip
+import io
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import vstore
+from tests.repositories import new_repository
+from vstore import InvalidInputError, NotFoundError
+from vstore.importers import import_into, open_rows, open_source
+
+
+def imported(path: Path | str, *, schema: Any = None, how: Any = None, **options: Any) -> Any:
+    repo = new_repository()
+    with repo.transaction("main", message="Import") as tx:
+        import_into(tx, "t", open_rows(open_source(path, schema=schema), **options), **how or {})
+    return repo.checkout("main")["t"]
+
+
+def csv_file(tmp_path: Path, text: str, name: str = "rows.csv") -> Path:
+    path = tmp_path / name
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+COLUMNS = [
+    (["1", "-2", "0"], "int64", [1, -2, 0]),
+    (["1", "2.5", "1e3"], "float64", [1.0, 2.5, 1000.0]),
+    (["true", "False"], "bool", [True, False]),
+    (["2026-01-02", "2026-01-02T03:04:05"], "datetime64[us]", None),
+    (["a", "1"], "text", ["a", "1"]),
+    (["007", "012"], "text", ["007", "012"]),
+    (["2026-13-45"], "text", ["2026-13-45"]),
+    ([str(2**63)], "float64", [2.0**63]),
+]
+
+
+@pytest.mark.parametrize(("texts", "kind", "values"), COLUMNS)
+def test_what_fields_hold_is_inferred(
+    tmp_path: Path, texts: list[str], kind: str, values: Any
+) -> None:
+    table = imported(csv_file(tmp_path, "x,y\n" + "".join(f"{each},z\n" for each in texts)))
+    column = table["x"]
+    assert (column.kind if column.kind == "text" else str(column.dtype)) == kind
+    if values is not None:
+        assert column[:].tolist() == values
+
+
+def test_empty_fields_make_columns_optional(tmp_path: Path) -> None:
+    table = imported(csv_file(tmp_path, "n,s\n1,\n,b\n3,c\n"))
+    assert [row["n"] for row in table] == [1, None, 3]
+    assert table["s"][:].tolist() == [None, "b", "c"]
+
+
+@pytest.mark.parametrize("separator", [",", ";", "\t", "|"])
+def test_separators_are_found_out(tmp_path: Path, separator: str) -> None:
+    rows = "a,b\n1,x\n2,y\n".replace(",", separator)
+    assert imported(csv_file(tmp_path, rows))["b"][:].tolist() == ["x", "y"]
+
+
+def test_a_field_may_have_the_keys(tmp_path: Path) -> None:
+    table = imported(csv_file(tmp_path, "id,x\nb,1\na,2\n"), key="id")
+    assert (table.loc["a"]["x"], list(table.columns)) == (2, ["x"])
+    assert imported(csv_file(tmp_path, "id,x\n7,1\n9,2\n"), key="id").loc[9]["x"] == 2
+    with pytest.raises(NotFoundError, match="no field 'nope'"):
+        open_rows(csv_file(tmp_path, "id,x\n7,1\n"), key="nope")
+
+
+def test_quotes_line_ends_and_marks_of_spreadsheets(tmp_path: Path) -> None:
+    text = '\ufeffa,b\r\n"x, ""y""\nz",1\r\n'
+    table = imported(csv_file(tmp_path, text))
+    assert table[0] == {"a": 'x, "y"\nz', "b": 1}
+
+
+def test_a_later_value_of_another_kind_names_file_row_and_field(tmp_path: Path) -> None:
+    text = "n\n" + "1\n" * 1500 + "many\n2\n"
+    path = csv_file(tmp_path, text)
+    with pytest.raises(InvalidInputError, match=r"rows\.csv, row 1500: field 'n': 'many' is not"):
+        imported(path)
+    assert len(imported(path, how={"on_error": "skip"})) == 1501
+    table = imported(path, schema={"n": vstore.text()})
+    assert table["n"][1500] == "many"
+
+
+def test_a_row_of_another_length_is_one_error(tmp_path: Path) -> None:
+    path = csv_file(tmp_path, "a,b\n1,2\n3\n4,5\n")
+    with pytest.raises(InvalidInputError, match="line 3: 1 fields, and the header has 2"):
+        imported(path)
+    assert imported(path, how={"on_error": "skip"})["a"][:].tolist() == [1, 4]
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("a,a\n1,2\n", "two fields called 'a'"),
+        ("a,\n1,2\n", "field without a name"),
+        ("a,b\n", "has no rows"),
+        ('a\n"1\n', "line"),
+    ],
+)
+def test_files_that_are_none(tmp_path: Path, text: str, said: str) -> None:
+    with pytest.raises(InvalidInputError, match=said):
+        imported(csv_file(tmp_path, text))
+
+
+def test_other_bytes_than_utf_8(tmp_path: Path) -> None:
+    path = tmp_path / "rows.csv"
+    path.write_bytes(b"a\n" + b"x\n" * 5000 + b"\xff\n")
+    with pytest.raises(InvalidInputError, match=r"rows\.csv.*is not UTF-8"):
+        imported(path)
+
+
+def test_several_files_are_one_table(tmp_path: Path) -> None:
+    csv_file(tmp_path, "a\n1\n", "1.csv")
+    (tmp_path / "2.csv.gz").write_bytes(gzip.compress(b"a\n2\n"))
+    assert imported(tmp_path)["a"][:].tolist() == [1, 2]
+
+
+def test_json_lines(tmp_path: Path) -> None:
+    rows = [
+        {"id": 1, "name": "ann", "box": [1, 2, 3], "at": {"x": 0.5, "y": 1}},
+        {"id": 2, "name": None, "box": [], "at": {"x": 2, "y": 2}},
+    ]
+    path = csv_file(tmp_path, "".join(json.dumps(row) + "\n" for row in rows), "rows.jsonl")
+    table = imported(path, key="id")
+    assert table.loc[1]["name"] == "ann"
+    assert table.loc[2]["name"] is None
+    assert table.loc[1]["box"].tolist() == [1, 2, 3]
+    assert table["at.x"][:].tolist() == [0.5, 2.0]
+    assert table["at.y"].dtype == np.int64
+
+
+def test_json_lines_that_are_none(tmp_path: Path) -> None:
+    path = csv_file(tmp_path, '{"a": 1}\nnonsense\n[1]\n{"b": 2}\n{"a": 3}\n', "rows.jsonl")
+    with pytest.raises(InvalidInputError, match=r"rows\.jsonl, row 1: line 2 is not JSON"):
+        imported(path)
+    assert imported(path, schema={"a": vstore.ndarray((), "int64")}, how={"on_error": "skip"})[
+        "a"
+    ].shape == (2,)
+
+
+def test_standard_input(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Stdin:
+        buffer = io.BytesIO(b'{"a": 1}\n{"a": 2}\n')
+
+    monkeypatch.setattr("sys.stdin", Stdin)
+    assert imported("-")["a"][:].tolist() == [1, 2]
+
+
+def test_lines_of_text(tmp_path: Path) -> None:
+    path = csv_file(tmp_path, "one\n\nthree\r\nfour", "lines.txt")
+    assert imported(path)["text"][:].tolist() == ["one", "", "three", "four"]
+
+
+CELL = st.one_of(
+    st.none(),
+    st.integers(-(2**63), 2**63 - 1),
+    st.floats(allow_nan=False),
+    st.booleans(),
+    st.text(),
+)
+
+
+@settings(deadline=None, max_examples=40)
+@given(st.lists(st.fixed_dictionaries({"a": CELL, "b": CELL}), min_size=1, max_size=20))
+def test_json_values_are_what_they_were_or_texts_of_it(rows: list[dict[str, Any]]) -> None:
+    repo = new_repository()
+    data = "".join(json.dumps(row) + "\n" for row in rows)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("sys.stdin", type("", (), {"buffer": io.BytesIO(data.encode())}))
+        opened = open_rows("-", with_="jsonl")
+    with repo.transaction("main", message="Import") as tx:
+        import_into(tx, "t", opened)
+    table = repo.checkout("main")["t"]
+    assert len(table) == len(rows)
