@@ -165,8 +165,8 @@ def test_a_member_with_a_wrong_checksum_is_refused(tmp_path: Path) -> None:
 
 def test_a_zip_of_something_else_is_refused(tmp_path: Path) -> None:
     with zipfile.ZipFile(tmp_path / "x.npz", "w") as archive:
-        archive.writestr("readme.txt", "hello")
-    with pytest.raises(InvalidInputError, match=r"x\.npz\[readme\.txt\] is of no known format"):
+        archive.writestr("readme.bin", b"\0hello")
+    with pytest.raises(InvalidInputError, match=r"x\.npz\[readme\.bin\] is of no known format"):
         open_rows(tmp_path / "x.npz")
 
 
