@@ -18,6 +18,7 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
     for name in ("FORCE_COLOR", "COLUMNS", "TERM_PROGRAM"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("VSTORE_AUTHOR", "Ann Lee <ann@example.org>")
+    monkeypatch.setenv("VSTORE_CONFIG", str(tmp_path / "config.toml"))
     monkeypatch.chdir(tmp_path)
     return Run()
 

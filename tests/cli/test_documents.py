@@ -23,6 +23,10 @@ RUNS: dict[str, list[list[str]]] = {
     "branch list": [["branch", "repo"]],
     "branch rename": [["branch", "-R", "repo", "-m", "dev", "new"]],
     "cherry-pick": [["cherry-pick", "repo", "--into", "dev"]],
+    "config get": [["config", "alias.repo"]],
+    "config list": [["config"]],
+    "config set": [["config", "alias.new", "./new"]],
+    "config unset": [["config", "unset", "alias.repo"]],
     "diff": [["diff", "repo"], ["diff", "repo@v1", "main", "--stat"]],
     "doctor": [["doctor", "repo"]],
     "du": [["du", "repo"], *(["du", "repo", "--by", by] for by in ("column", "branch", "kind"))],
@@ -57,7 +61,7 @@ WITHOUT = {"help"}
 def test_every_command_has_a_document_or_none_on_purpose() -> None:
     named = {words.split()[0] for words in DOCUMENTS}
     assert set(COMMANDS) - named - WITHOUT <= OF_OTHERS
-    for group in ("branch", "tag"):
+    for group in ("branch", "config", "tag"):
         inner = {f"{group} {name}" for name in load(group).commands}
         assert inner == {words for words in DOCUMENTS if words.startswith(f"{group} ")}
     assert set(RUNS) == set(DOCUMENTS)
@@ -70,6 +74,7 @@ OF_OTHERS = {"import", "plugins"}
 def test_output_is_one_document_of_its_schema(
     run: Run, repo: vstore.Repository, words: str, run_of: list[str]
 ) -> None:
+    run("config", "alias.repo", "./repo")
     ended = run.any(*run_of, "--json")
     assert ended.code in ((1, 2) if words == "error" else (0,)), ended
     found = msgspec.json.decode(ended.out, type=DOCUMENTS[words])

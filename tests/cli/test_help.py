@@ -87,11 +87,9 @@ def test_an_unknown_option(run: Run) -> None:
 
 
 def helps() -> list[list[str]]:
-    groups = {"branch": ["list", "create", "rename", "delete"], "tag": ["list", "create", "delete"]}
-    return [
-        *([name] for name in COMMANDS),
-        *([group, name] for group, names in groups.items() for name in names),
-    ]
+    loaded = {name: load(name) for name in COMMANDS}
+    inner = [[name, each] for name in loaded for each in getattr(loaded[name], "commands", ())]
+    return [*([name] for name in COMMANDS), *inner]
 
 
 LONG = {"import": 60, "gc": 45, "fsck": 40, "show": 40, "log": 40, "diff": 40, "export": 60}

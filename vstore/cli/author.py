@@ -7,9 +7,13 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import vstore
+from vstore.lazy import lazy
 
 if TYPE_CHECKING:
+    from vstore.cli import config
     from vstore.format.commit import Author
+else:
+    config = lazy("vstore.cli.config")
 
 _AUTHOR = "VSTORE_AUTHOR"
 _NAME = "VSTORE_AUTHOR_NAME"
@@ -24,9 +28,10 @@ def find_author(
 ) -> "Author | str | None":
     """Return the author to commit as: the first that is there of these.
 
-    `--author`, `$VSTORE_AUTHOR`, `$VSTORE_AUTHOR_NAME` with `$VSTORE_AUTHOR_EMAIL`, Git's
-    `user.name` with `user.email`. None leaves it to the library: the login name. What the
-    caller stated is returned as it is, for the library to refuse if it is malformed.
+    `--author`, `$VSTORE_AUTHOR`, `$VSTORE_AUTHOR_NAME` with `$VSTORE_AUTHOR_EMAIL`, `author` of
+    the user's configuration, Git's `user.name` with `user.email`. None leaves it to the
+    library: the login name. What the caller stated is returned as it is, for the library to
+    refuse if it is malformed.
     """
     stated = given or environment.get(_AUTHOR)
     if stated:
@@ -34,6 +39,9 @@ def find_author(
     if environment.get(_NAME):
         name, email = environment[_NAME], environment.get(_EMAIL, "")
         return _author(name, email) or f"{name} <{email}>"
+    own = _author(*config.configured_author())
+    if own is not None:
+        return own
     configured = _git_config()
     return _author(configured.get("user.name", ""), configured.get("user.email", ""))
 

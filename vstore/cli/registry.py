@@ -125,6 +125,9 @@ COMMANDS: Final = {
         "Check that a store provides the guarantees commits depend on.",
         _CARE,
     ),
+    "config": Entry(
+        "vstore.cli.commands.config", "Show or change the user's configuration.", _HELP
+    ),
     "help": Entry("vstore.cli.commands.help", "Explain a command, its JSON or a topic.", _HELP),
     "version": Entry(
         "vstore.cli.commands.version", "Show the version of vstore and of what it uses.", _HELP

@@ -16,16 +16,18 @@ from vstore.cli.failure import reported
 from vstore.cli.help_text import is_examples
 from vstore.cli.logs import logs_shown
 from vstore.cli.shared_options import shared_options
-from vstore.cli.target import Target, default_url, parse_target
+from vstore.cli.target import Target, default_url, is_repository, parse_target
 from vstore.errors import InvalidInputError, NotFoundError
 from vstore.lazy import lazy
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
+    from vstore.cli import config
     from vstore.format.commit import Author
     from vstore.storage import location
 else:
+    config = lazy("vstore.cli.config")
     location = lazy("vstore.storage.location")
 
 _WITHOUT_NETWORK = {None, "file", "local", "memory"}
@@ -83,9 +85,17 @@ class Settings:
         """Whether nothing is shown but the result: no progress, no report of success."""
         return self.quiet or self.as_json
 
+    def address(self, url: str | None = None) -> str:
+        """Return the address of `url`, else that of `--repo`, else the default one.
+
+        A repository in the current directory comes before an alias of the same name.
+        """
+        given = url or self.repo or default_url()
+        return given if is_repository(given) else config.expand_alias(given)
+
     def options_at(self, url: str) -> dict[str, Any]:
         """Return the storage options for an address: those given, and how long to wait there."""
-        options = dict(self.storage_options)
+        options = config.profile_options(url) | dict(self.storage_options)
         if location.scheme_of(url) in _WITHOUT_NETWORK and "::" not in url:
             return options
         if self.timeout is not None:
@@ -98,7 +108,7 @@ class Settings:
         self, url: str | None = None, *, author: "Author | str | None" = None
     ) -> "vstore.Repository":
         """Open the repository at `url`, else the one of `--repo`, else the default one."""
-        address = url or self.repo or default_url()
+        address = self.address(url)
         return vstore.open(
             address,
             storage_options=self.options_at(address),

@@ -33,11 +33,12 @@ def parse_options(texts: Sequence[str]) -> dict[str, Any]:
                 raise typer.BadParameter(
                     "an option is given both whole and in parts", param_hint="--option"
                 )
-        inner[last] = _value(value)
+        inner[last] = parse_value(value)
     return options
 
 
-def _value(text: str) -> Any:
+def parse_value(text: str) -> Any:
+    """Return a value as JSON spells it, or else as text."""
     is_number = text.removeprefix("-")[:1].isdigit()
     if not is_number and text not in _JSON_WORDS and not text.startswith(_JSON_STARTS):
         return text

@@ -10,8 +10,10 @@ from vstore.errors import InvalidInputError
 from vstore.lazy import lazy
 
 if TYPE_CHECKING:
+    from vstore.cli import config
     from vstore.format import object_keys
 else:
+    config = lazy("vstore.cli.config")
     object_keys = lazy("vstore.format.object_keys")
 
 URL_VARIABLE = "VSTORE_URL"
@@ -29,8 +31,9 @@ class Target:
 def parse_target(text: str | None) -> Target:
     """Return what a command's first argument means: `URL`, `URL@REV`, `@REV` or `REV`.
 
-    What looks like an address is one: a URL, a path that begins like one, or a directory
-    that holds a repository. Any other word is a revision of the default repository.
+    What looks like an address is one: a URL, a path that begins like one, a directory that
+    holds a repository, or an alias of the user's configuration. Any other word is a revision
+    of the default repository.
 
     >>> parse_target("s3://bucket/fashion@v1")
     Target(url='s3://bucket/fashion', revision='v1')
@@ -49,7 +52,7 @@ def parse_target(text: str | None) -> Target:
 
 def _is_address(text: str) -> bool:
     is_path = text in (".", "..") or text.startswith(_PATH_STARTS)
-    return is_path or "://" in text or is_repository(text)
+    return is_path or "://" in text or is_repository(text) or config.expand_alias(text) != text
 
 
 def _is_part_of_url(text: str, address: str, revision: str) -> bool:
