@@ -199,6 +199,26 @@ table = repo.checkout()["people"]
     Case("path-not-found", "repo.checkout()['nope']"),
     Case("pending-deletion", "repo.branches.create('again', at=lost)", helps=True,
          before=UNMERGED + UNREACHABLE),
+    Case("non-fast-forward", "repo.remotes['origin'].push('main')", helps=True, before="""
+shutil.copytree(url, "theirs")
+theirs = vstore.open("theirs")
+repo.remotes.add("origin", "theirs")
+for each in (repo, theirs):
+    with each.transaction(message="Second") as tx:
+        tx.create_array(each.url.rpartition("/")[2], shape=(1,), dtype="int64")
+"""),
+    Case("remote-exists", "repo.remotes.add('origin', 'new')", before="""
+repo.remotes.add("origin", "theirs")
+url = "elsewhere"
+"""),
+    Case("remote-not-found", "repo.remotes['origin']", helps=True),
+    Case("remote-without-name", "repo.remotes.open('./theirs').fetch()",
+         before="name, url = 'theirs', 'theirs'"),
+    Case("unrelated", "remote.push('main:theirs')", before="""
+with vstore.create("theirs").transaction(message="Theirs") as tx:
+    tx.create_array("x", shape=(1,), dtype="int64")
+remote = repo.remotes.open("./theirs")
+"""),
     Case("repository-exists", "vstore.create(url)"),
     Case("repository-not-found", "vstore.open('new').transaction(message='m')", helps=True),
     Case("revision-not-found", "repo.checkout('nope')"),
@@ -268,6 +288,10 @@ Path(url, "refs", "stashes", "x.json").write_text("{}")
 EXPLAINED = [kind for kind in Kind if kind.name not in ("OTHER", "MISSING", "RANGE")]
 ELSEWHERE = {
     "batch-too-large",
+    "lease-broken",
+    "gc-is-repacking",
+    "remote-promises",
+    "branch-exists",
     "batches-of-batches",
     "batches-unknown",
     "branch-contended",

@@ -11,6 +11,7 @@ from tests.test_faces import exported
 CHECKED = ("vstore", "vstore.reader", "vstore.storage")
 
 MEMBERS = {
+    "vstore.AheadBehind": "ahead behind",
     "vstore.Amount": "nbytes objects",
     "vstore.Array": "attributes dtype metadata ndim path shape",
     "vstore.ArrayDiff": "attributes chunks shape statistics status to_dict",
@@ -78,12 +79,15 @@ MEMBERS = {
     "vstore.ProbeCheck": "detail name outcome to_dict",
     "vstore.ProbeReport": "checks reasons to_dict url verdict",
     "vstore.ProgressStep": "done nbytes phase total",
+    "vstore.RefUpdate": "kind name new old outcome reason to_dict",
+    "vstore.Remote": "ahead_behind fetch name ping promises push read_only store url",
     "vstore.RemoteSettings": "cache_dir cache_nbytes offline storage_options",
+    "vstore.Remotes": "add open remove rename set_url",
     "vstore.Repacked": "dead_nbytes kept_nbytes packs to_dict",
     "vstore.Repository": (
         "amend author blame branches checkout cherry_pick commit default_branch description "
-        "diff fsck gc log merge nbytes probe rebase reset resolve revert squash store tags "
-        "transaction undo url usage"
+        "diff fsck gc log merge nbytes probe pull rebase remotes reset resolve revert squash "
+        "store tags transaction undo url usage"
     ),
     "vstore.RepositoryDocument": "created default_branch features format id",
     "vstore.SamplePair": "columns key new old status",
@@ -116,6 +120,9 @@ MEMBERS = {
         "add_column append assign attributes cast columns compact delete drop_column extend "
         "get has_key items key_kind keys loc path position reindex rename_column sample_keys "
         "set_attributes values"
+    ),
+    "vstore.TransferReport": (
+        "dry_run is_up_to_date nbytes objects refs rejected remote skipped to_dict url"
     ),
     "vstore.Usage": "by shares to_dict total_nbytes",
     "vstore.UsageShare": "count name own_nbytes shared_nbytes",

@@ -77,13 +77,16 @@ if TYPE_CHECKING:
     from vstore.reading.summary import ArraySummary, Summary, TableSummary
     from vstore.reading.table import Table
     from vstore.repository.branches import Branches, Tags
+    from vstore.repository.cloning import clone
     from vstore.repository.opening import (
         checkout,
         create,
         open,  # noqa: A004
     )
+    from vstore.repository.remotes import AheadBehind, Remote, Remotes
     from vstore.repository.repository import Repository
     from vstore.sharing.forks import Fork
+    from vstore.transfer.report import RefUpdate, TransferReport
     from vstore.writing.transaction import Transaction
     from vstore.writing.transaction_arrays import TransactionArray, TransactionColumn
     from vstore.writing.transaction_indexer import TransactionIndexer
@@ -91,6 +94,7 @@ if TYPE_CHECKING:
     from vstore.writing.transaction_table import TransactionTable
 
 __all__ = [
+    "AheadBehind",
     "AlreadyExistsError",
     "Amount",
     "Array",
@@ -147,7 +151,10 @@ __all__ = [
     "Progress",
     "ProgressStep",
     "ReadOnlyError",
+    "RefUpdate",
+    "Remote",
     "RemoteSettings",
+    "Remotes",
     "Repacked",
     "Repository",
     "RepositoryDocument",
@@ -168,6 +175,7 @@ __all__ = [
     "TransactionGroup",
     "TransactionIndexer",
     "TransactionTable",
+    "TransferReport",
     "UnknownOutcomeError",
     "UnsupportedStoreError",
     "Usage",
@@ -179,6 +187,7 @@ __all__ = [
     "audio",
     "bytes_",
     "checkout",
+    "clone",
     "create",
     "image",
     "ndarray",
@@ -189,6 +198,7 @@ __all__ = [
 
 # Names are looked up when they are first used, so that a program pays for what it uses.
 _HOMES = {
+    "AheadBehind": "vstore.repository.remotes",
     "AlreadyExistsError": "vstore.errors",
     "Amount": "vstore.maintenance.progress",
     "Array": "vstore.reading.array",
@@ -246,6 +256,9 @@ _HOMES = {
     "ProgressStep": "vstore.maintenance.progress",
     "ReadOnlyError": "vstore.errors",
     "RemoteSettings": "vstore.reading.remote_settings",
+    "RefUpdate": "vstore.transfer.report",
+    "Remote": "vstore.repository.remotes",
+    "Remotes": "vstore.repository.remotes",
     "Repacked": "vstore.maintenance.gc.gc_report",
     "Repository": "vstore.repository.repository",
     "RepositoryDocument": "vstore.format.commit",
@@ -266,6 +279,7 @@ _HOMES = {
     "TransactionGroup": "vstore.writing.transaction_nodes",
     "TransactionIndexer": "vstore.writing.transaction_indexer",
     "TransactionTable": "vstore.writing.transaction_table",
+    "TransferReport": "vstore.transfer.report",
     "UnknownOutcomeError": "vstore.errors",
     "UnsupportedStoreError": "vstore.errors",
     "Use": "vstore.merging.conflicts",
@@ -275,13 +289,14 @@ _HOMES = {
     "VstoreError": "vstore.errors",
     "audio": "vstore.format.table.specs",
     "bytes_": "vstore.format.table.specs",
-    "texts": "vstore.format.table.specs",
     "checkout": "vstore.repository.opening",
+    "clone": "vstore.repository.cloning",
     "create": "vstore.repository.opening",
     "image": "vstore.format.table.specs",
     "ndarray": "vstore.format.table.specs",
     "open": "vstore.repository.opening",
     "text": "vstore.format.table.specs",
+    "texts": "vstore.format.table.specs",
 }
 
 

@@ -1,6 +1,7 @@
 """The JSON of every command has the form that its schema promises."""
 
 import json
+import shutil
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
@@ -34,6 +35,16 @@ RUNS: dict[str, list[list[str]]] = {
     "export-refs": [["export-refs", "repo", "-o", "refs.json"]],
     "fsck": [["fsck", "repo"], ["fsck", "repo", "--full"]],
     "gc": [["gc", "repo"], ["gc", "repo", "--dry-run", "--measure", "--repack", "0.5"]],
+    "clone": [["clone", "repo", "mine"], ["clone", "repo", "m", "--mirror"]],
+    "fetch": [["fetch", "theirs", "-R", "repo"], ["fetch", "theirs", "main", "-R", "repo"]],
+    "pull": [["pull", "theirs", "-R", "repo"]],
+    "push": [["push", "theirs", "-R", "repo"], ["push", "./new", "-n", "-R", "repo"]],
+    "remote add": [["remote", "add", "new", "./x", "-R", "repo"]],
+    "remote list": [["remote", "-R", "repo"]],
+    "remote ping": [["remote", "ping", "theirs", "-R", "repo"]],
+    "remote remove": [["remote", "remove", "theirs", "-R", "repo"]],
+    "remote rename": [["remote", "rename", "theirs", "ours", "-R", "repo"]],
+    "remote set-url": [["remote", "set-url", "theirs", "./x", "-R", "repo"]],
     "init": [["init", "new"]],
     "log": [["log", "repo"], ["log", "repo", "--limit", "1"]],
     "ls": [["ls", "repo"], ["ls", "repo", "-r"], ["ls", "repo", "train"]],
@@ -61,7 +72,7 @@ WITHOUT = {"help"}
 def test_every_command_has_a_document_or_none_on_purpose() -> None:
     named = {words.split()[0] for words in DOCUMENTS}
     assert set(COMMANDS) - named - WITHOUT <= OF_OTHERS
-    for group in ("branch", "config", "tag"):
+    for group in ("branch", "config", "remote", "tag"):
         inner = {f"{group} {name}" for name in load(group).commands}
         assert inner == {words for words in DOCUMENTS if words.startswith(f"{group} ")}
     assert set(RUNS) == set(DOCUMENTS)
@@ -75,6 +86,9 @@ def test_output_is_one_document_of_its_schema(
     run: Run, repo: vstore.Repository, words: str, run_of: list[str]
 ) -> None:
     run("config", "alias.repo", "./repo")
+    if "theirs" in run_of:
+        shutil.copytree("repo", "theirs")
+        repo.remotes.add("theirs", "theirs")
     ended = run.any(*run_of, "--json")
     assert ended.code in ((1, 2) if words == "error" else (0,)), ended
     found = msgspec.json.decode(ended.out, type=DOCUMENTS[words])

@@ -39,6 +39,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with repo.transaction("labels", message="Label more") as tx:
         tx["train"]["label"][20] = 0
     shutil.copytree(folder / "fashion", folder / "backup")
+    repo.remotes.add("origin", str(folder / "backup"))
     np.save(folder / "image.npy", images)
     np.save(folder / "label.npy", np.arange(30))
     np.save(folder / "train-images-idx3-ubyte.gz", images)

@@ -9,6 +9,16 @@ from tests.test_hints import SETUP, UNMERGED, code_in
 from vstore.cli.hints import HINTS, hint_of
 from vstore.errors import VstoreError
 
+BEFORE: dict[str, list[tuple[str, ...]]] = {
+    "tag-exists": [("tag", "create", "new")],
+    "branch-deleted": [("branch", "create", "new"), ("branch", "delete", "new")],
+    "branch-was-deleted": [("branch", "create", "new"), ("branch", "delete", "new")],
+    "lease-broken": [("remote", "add", "origin", "copy")],
+    "non-fast-forward": [("remote", "add", "origin", "copy")],
+    "remote-exists": [("remote", "add", "new", "copy")],
+}
+"""What is done before the advice for a code is tried."""
+
 
 @pytest.mark.parametrize(
     "code", sorted(code for code, hint in HINTS.items() if "`" in (hint or ""))
@@ -19,11 +29,8 @@ def test_advice_in_commands_works(code: str, run: Run) -> None:
     fields = {"name": "dev" if code == "branch-not-merged" else "new", "url": "repository"}
     if code == "repository-not-found":
         fields["url"] = "new"
-    if code == "tag-exists":
-        run("tag", "create", "new", "-R", "repository")
-    if code in ("branch-deleted", "branch-was-deleted"):
-        run("branch", "create", "new", "-R", "repository")
-        run("branch", "delete", "new", "-R", "repository")
+    for before in BEFORE.get(code, ()):
+        run(*before, "-R", "repository")
     for piece in code_in(hint_of(VstoreError("what happened", code=code, **fields)) or ""):
         _, *words = piece.replace("COPY", "copy").split()
         if piece.startswith("--"):

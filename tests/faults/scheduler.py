@@ -245,7 +245,7 @@ def deterministic(scheduler: Scheduler) -> Iterator[None]:
         "vstore.reading.fetch.futures": SimpleNamespace(ThreadPoolExecutor=_OnTheSpot),
         **{f"vstore.{module}.time": clock for module in _CLOCKS},
         "vstore.history.refs._token": lambda: f"{scheduler.random.getrandbits(128):032x}",
-        "vstore.repository.branch_update._wait": lambda attempt: 0.0,
+        "vstore.history.branch_update._wait": lambda attempt: 0.0,
     }
     patches = [patch(name, value) for name, value in replaced.items()]
     for each in patches:

@@ -10,6 +10,8 @@ from typing import Any, Final, Literal
 import msgspec
 from msgspec import UNSET, UnsetType
 
+from vstore.cli.transfer_documents import Clone, Ping, Remote, RemoteChange, Transfer
+
 Number = float | int | Literal["NaN", "Infinity", "-Infinity"]
 
 
@@ -468,19 +470,29 @@ DOCUMENTS: Final[Mapping[str, Any]] = {
     "config list": Configuration,
     "config set": Setting,
     "config unset": Setting,
+    "clone": Clone,
     "diff": Diff,
     "doctor": Probe,
     "du": Usage,
     "error": Failure,
     "export-refs": Exported,
+    "fetch": Transfer,
     "fsck": Fsck,
     "gc": Gc,
     "init": Initialized,
     "log": list[Commit],
     "ls": list[Entry],
     "merge": Merge,
+    "pull": Merge,
+    "push": Transfer,
     "rebase": BranchUpdate,
     "reflog": list[Update],
+    "remote add": RemoteChange,
+    "remote list": list[Remote],
+    "remote ping": Ping,
+    "remote remove": RemoteChange,
+    "remote rename": RemoteChange,
+    "remote set-url": RemoteChange,
     "reset": BranchUpdate,
     "revert": BranchUpdate,
     "show": Commit,

@@ -63,6 +63,17 @@ HINTS: Mapping[str, str | None] = {
     "pending-deletion": "cancel the deletion first with `vstore gc --cancel`",
     "remote-unreachable": None,
     "read-does-not-pickle": None,
+    "lease-broken": (
+        "fetch it with `vstore fetch`, look at what it has, and give the commit that it is at now"
+    ),
+    "non-fast-forward": "fetch and merge its commits with `vstore pull`, then push again",
+    "remote-not-found": (
+        "list the remotes with `vstore remote list`, or add it with `vstore remote add {name} URL`"
+    ),
+    "remote-exists": "change its address with `vstore remote set-url {name} URL`",
+    "remote-promises": None,
+    "remote-without-name": "add it with `vstore remote add NAME URL`",
+    "unrelated": "check the addresses, or push anyway with --unrelated",
     "repository-exists": None,
     "repository-not-found": "check the address, or create a repository with `vstore init {url}`",
     "sample-without-path": None,

@@ -11,6 +11,7 @@ from typing import Final
 _START: Final = "Start"
 _LOOK: Final = "Look"
 _CHANGE: Final = "Change"
+_SHARE: Final = "Share"
 _CARE: Final = "Care"
 _HELP: Final = "Help"
 
@@ -71,6 +72,27 @@ COMMANDS: Final = {
         "vstore.cli.commands.branch", "List, create, rename or delete branches.", _CHANGE
     ),
     "tag": Entry("vstore.cli.commands.tag", "List, create or delete tags.", _CHANGE),
+    "clone": Entry(
+        "vstore.cli.commands.clone",
+        "Copy a repository, and remember where it came from.",
+        _SHARE,
+    ),
+    "fetch": Entry(
+        "vstore.cli.commands.fetch",
+        "Bring commits from another repository; no branch of your own moves.",
+        _SHARE,
+    ),
+    "pull": Entry(
+        "vstore.cli.commands.pull",
+        "Fetch a branch and merge it into the branch of the same name.",
+        _SHARE,
+    ),
+    "push": Entry(
+        "vstore.cli.commands.push",
+        "Send branches to another repository, with all that is missing there.",
+        _SHARE,
+    ),
+    "remote": Entry("vstore.cli.commands.remote", "List, add, rename or remove remotes.", _SHARE),
     "merge": Entry(
         "vstore.cli.commands.merge", "Merge a revision into a branch, by sample.", _CHANGE
     ),

@@ -6,7 +6,7 @@ something moved to another place in the tree; it never lacks one that only the f
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from vstore.format import commit as commits
 from vstore.format import node_codec, object_keys
@@ -22,10 +22,26 @@ from vstore.storage.store import Key, ObjectStore
 
 
 class Need(NamedTuple):
-    """An object that a commit needs; of a pack, which chunks in it."""
+    """An object that a commit needs; of a pack, which chunks in it, and its size."""
 
     key: Key
+    digest: Digest
     chunks: tuple[ChunkRef, ...] = ()
+
+    @property
+    def pack(self) -> PackRef | None:
+        """The pack that is needed; None for a document."""
+        return self.chunks[0].pack if self.chunks else None
+
+
+class DocumentSource(Protocol):
+    """Reads what is in `index/`."""
+
+    def index_object(self, digest: Digest) -> bytes:
+        """Return the verified bytes of a node, a bucket or a page."""
+
+    def prefetch_index(self, digests: Sequence[Digest]) -> None:
+        """Read objects side by side that are about to be asked for, or do nothing."""
 
 
 def fresh_objects(store: ObjectStore, start: Digest, base: Digest | None) -> Iterator[Need]:
@@ -35,31 +51,34 @@ def fresh_objects(store: ObjectStore, start: Digest, base: Digest | None) -> Ite
         NotFoundError: a document among them is missing.
         CorruptionError: a document among them is damaged.
     """
-    reader = _Reader(store)
+    source = _OneByOne(store)
     frontier, seen = [start], {start}
     while frontier:
         digest = frontier.pop()
-        if base is not None and is_ancestor(digest, base, reader.commit):
+        if base is not None and is_ancestor(digest, base, source.commit):
             continue
-        yield Need(object_keys.commit(digest))
-        found = reader.commit(digest)
+        yield Need(object_keys.commit(digest), digest)
+        found = source.commit(digest)
         parents = [Digest(name) for name in found.parents]
-        before = reader.commit(parents[0]) if parents else None
-        yield from reader.fresh_in(found, before)
+        before = source.commit(parents[0]) if parents else None
+        yield from fresh_in(source, found, before)
         frontier += [parent for parent in parents if parent not in seen]
         seen.update(parents)
 
 
-@dataclass(slots=True)
-class _Reader:
-    """Reads documents, and keeps those commits that the walk comes back to.
+def fresh_in(
+    source: DocumentSource, new: CommitDocument, old: CommitDocument | None
+) -> Iterator[Need]:
+    """Yield the objects that the tree of a commit needs and that of another does not."""
+    return _Comparison(source).trees(new, old)
 
-    `loaded` are the nodes and buckets of the newer commit that were read and not told yet.
-    """
+
+@dataclass(slots=True)
+class _OneByOne:
+    """Reads documents of a store, and keeps those commits that the walk comes back to."""
 
     store: ObjectStore
     known: dict[Digest, CommitDocument] = field(default_factory=dict)
-    loaded: list[NodeRef] = field(default_factory=list)
 
     def commit(self, digest: Digest) -> CommitDocument:
         if digest not in self.known:
@@ -67,7 +86,28 @@ class _Reader:
             self.known[digest] = commits.decode(data, CommitDocument, what=f"commit {digest}")
         return self.known[digest]
 
-    def fresh_in(self, new: CommitDocument, old: CommitDocument | None) -> Iterator[Need]:
+    def index_object(self, digest: Digest) -> bytes:
+        return self._read(object_keys.index(digest), digest)
+
+    def prefetch_index(self, digests: Sequence[Digest]) -> None:
+        pass
+
+    def _read(self, key: Key, digest: Digest) -> bytes:
+        where = f"{key} in {self.store.url}"
+        return read_verified(lambda: self.store.get(key), bytes.fromhex(digest), what=where)
+
+
+@dataclass(slots=True)
+class _Comparison:
+    """Walks two trees side by side.
+
+    `loaded` are the nodes and buckets of the newer commit that were read and not told yet.
+    """
+
+    source: DocumentSource
+    loaded: list[NodeRef] = field(default_factory=list)
+
+    def trees(self, new: CommitDocument, old: CommitDocument | None) -> Iterator[Need]:
         before = None
         if old is not None:
             before = node_codec.decode(old.tree, self._load, what="commit")
@@ -76,7 +116,7 @@ class _Reader:
         yield from self._told()
 
     def _told(self) -> Iterator[Need]:
-        yield from (Need(object_keys.index(ref.digest)) for ref in self.loaded)
+        yield from (_index_need(ref.digest) for ref in self.loaded)
         self.loaded.clear()
 
     def _fresh_nodes(self, new: Node, old: Node | None) -> Iterator[Need]:
@@ -87,10 +127,15 @@ class _Reader:
             yield from self._fresh_chunks(new.chunks, before)
             return
         beside = old.children if isinstance(old, GroupNode) else {}
-        for name in differing_names(new.children, beside):
-            child, other = new.children.get(name), beside.get(name)
-            if child is None or child == other:
-                continue
+        pairs = [
+            (child, beside.get(name))
+            for name in differing_names(new.children, beside)
+            if (child := new.children.get(name)) is not None
+        ]
+        changed = [(child, other) for child, other in pairs if child != other]
+        alone = [node.digest for pair in changed for node in pair if isinstance(node, NodeRef)]
+        self.source.prefetch_index(alone)
+        for child, other in changed:
             if isinstance(other, NodeRef):
                 other = load_node(other, self._load, what=f"node {other.digest}")
             if isinstance(child, NodeRef):
@@ -102,13 +147,16 @@ class _Reader:
         return self._load(refs)
 
     def _load(self, refs: Sequence[NodeRef]) -> list[bytes]:
-        return [self._read(object_keys.index(ref.digest), ref.digest) for ref in refs]
+        self.source.prefetch_index([ref.digest for ref in refs])
+        return [self.source.index_object(ref.digest) for ref in refs]
 
     def _fresh_chunks(self, new: Index | None, old: Index | None) -> Iterator[Need]:
         if new is None or new == old:
             return
+        roots = [Digest(index.ref[0]) for index in (new, old) if index and index.ref]
+        self.source.prefetch_index(roots)
         if new.ref is not None:
-            yield Need(object_keys.index(Digest(new.ref[0])))
+            yield _index_need(Digest(new.ref[0]))
         before = None if old is None else root_page(old, self._load_pages)
         height = new.height if old is None else old.height
         page = root_page(new, self._load_pages)
@@ -127,11 +175,16 @@ class _Reader:
             return
         lower = before_height < height
         beside = before.refs() if isinstance(before, Inner) and not lower else {}
-        for slot, ref in page.refs().items():
-            other = beside.get(slot)
-            if other is not None and other.digest == ref.digest:
-                continue
-            yield Need(object_keys.index(ref.digest))
+        changed = [
+            (slot, ref, beside.get(slot))
+            for slot, ref in page.refs().items()
+            if slot not in beside or beside[slot].digest != ref.digest
+        ]
+        self.source.prefetch_index(
+            [ref.digest for _, *pair in changed for ref in pair if ref is not None]
+        )
+        for slot, ref, other in changed:
+            yield _index_need(ref.digest)
             below = before if lower and slot == 0 else None
             if other is not None:
                 below = self._page(other, height - 1)
@@ -145,12 +198,11 @@ class _Reader:
 
     def _page(self, ref: PageRef, height: int) -> Page:
         what = f"index page {ref.digest}"
-        data = self._read(object_keys.index(ref.digest), ref.digest)
-        return decode_page(data, height=height, what=what)
+        return decode_page(self.source.index_object(ref.digest), height=height, what=what)
 
-    def _read(self, key: Key, digest: Digest) -> bytes:
-        where = f"{key} in {self.store.url}"
-        return read_verified(lambda: self.store.get(key), bytes.fromhex(digest), what=where)
+
+def _index_need(digest: Digest) -> Need:
+    return Need(object_keys.index(digest), digest)
 
 
 def _fresh_packs(page: Leaf, before: Page | None) -> Iterator[Need]:
@@ -161,4 +213,4 @@ def _fresh_packs(page: Leaf, before: Page | None) -> Iterator[Need]:
         if ref not in same:
             fresh.setdefault(ref.pack, []).append(ref)
     for pack, chunks in fresh.items():
-        yield Need(object_keys.pack(pack.digest), tuple(chunks))
+        yield Need(object_keys.pack(pack.digest), pack.digest, tuple(chunks))

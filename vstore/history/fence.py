@@ -139,26 +139,41 @@ def _fence(state: CollectionDocument) -> Fence | None:
     return None if swept is None else Fence(swept, open=state.is_sweeping)
 
 
+@dataclass(frozen=True, slots=True)
+class NewHead:
+    """The commit that a new branch is to point to.
+
+    Attributes:
+        commit: the commit.
+        written: whether the caller wrote it and what it needs just now.
+        base: a commit on another ref; what that needs was not written.
+    """
+
+    commit: Digest
+    written: bool
+    base: Digest | None = None
+
+
 def fence_to_create(
-    store: ObjectStore, state: CollectionDocument | None, commit: Digest, *, written: bool
+    store: ObjectStore, state: CollectionDocument | None, head: NewHead
 ) -> tuple[CollectionDocument | None, Fence | None]:
     """Return the collection and the fence for a new branch, having made sure that it may be made.
 
     Args:
         store: where the branch is to be.
         state: the collection under way or the last one, as it was found just now.
-        commit: where it is to point.
-        written: whether the caller wrote the commit and what it needs just now.
+        head: where it is to point.
 
     Raises:
         ConflictError: the commit is pending deletion or gone, or lacks what it needs.
     """
     if state is None:
         return None, None
-    if written:
-        state = require_intact(store, closure.fresh_objects(store, commit, None)) or state
+    if head.written:
+        fresh = closure.fresh_objects(store, head.commit, head.base)
+        state = require_intact(store, fresh) or state
     else:
-        require_kept(store, state, commit)
+        require_kept(store, state, head.commit)
     if state.is_pending:
         # It may look for branches to fence before this one is there.
         return state, Fence(state.epoch, open=True)

@@ -159,7 +159,7 @@ class Refs:
             url=self._store.url,
         )
 
-    def create_branch(
+    def create_branch(  # noqa: PLR0913 - the last three are for who wrote the commit
         self,
         name: str,
         commit: Digest,
@@ -168,12 +168,14 @@ class Refs:
         written: bool = False,
         log: Sequence[LogEntry] = (),
         asked: fences.Asked | None = None,
+        base: Digest | None = None,
     ) -> Branch | None:
         """Create a branch; return None, changing nothing, if it exists.
 
         `written` says that the caller wrote the commit, and did not find it in the repository.
         `log` is what the branch did under another name, or before it was deleted.
-        `asked` was asked while it was being written.
+        `asked` was asked while it was being written. `base` is a commit on another ref whose
+        objects were not written.
 
         Raises:
             ConflictError: garbage collection deleted the commit, or is about to.
@@ -181,7 +183,8 @@ class Refs:
         asked = asked or fences.ask(self._store)
         since = asked.since
         objects = self._objects()
-        state, fence = fences.fence_to_create(objects, asked.state, commit, written=written)
+        new_head = fences.NewHead(commit, written=written, base=base)
+        state, fence = fences.fence_to_create(objects, asked.state, new_head)
         new = _moved(name, log, commit, action, fence)
         new = msgspec.structs.replace(new, head=self._copy(commit))
         key, data = object_keys.branch(name), commits.encode(new)
@@ -194,7 +197,7 @@ class Refs:
         if since.is_slow and fences.find_collection(self._store) != state:
             with self._undone(lambda: self.delete_branch(made)):
                 now = fences.find_collection(self._store)
-                fences.fence_to_create(objects, now, commit, written=written)
+                fences.fence_to_create(objects, now, new_head)
         return made
 
     def move_branch(

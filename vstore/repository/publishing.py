@@ -8,6 +8,7 @@ from vstore.errors import ConflictError
 from vstore.faces import internals
 from vstore.format.commit import CommitDocument
 from vstore.format.digest import Digest
+from vstore.history.branch_update import Sleep, update_branch
 from vstore.history.commits import Commit, describe
 from vstore.history.fence import Asked, ask
 from vstore.history.merge_base import is_ancestor
@@ -17,7 +18,6 @@ from vstore.merging.merge import Merged, common_base, replay, write_merge
 from vstore.merging.sides import Sides
 from vstore.reading.fetch import Fetcher
 from vstore.repository.access import Access
-from vstore.repository.branch_update import Sleep, update_branch
 from vstore.sharing.forks import Forks
 from vstore.writing.commit_options import CommitOptions
 from vstore.writing.transaction import Transaction

@@ -35,7 +35,8 @@ if TYPE_CHECKING:
     from vstore.merging.conflicts import Resolution
     from vstore.merging.merge import Merged
     from vstore.reading.snapshot import Snapshot
-    from vstore.repository import boxes, browsing, measuring, publishing, rewriting
+    from vstore.repository import boxes, browsing, measuring, publishing, remotes, rewriting
+    from vstore.repository.remotes import Remotes
     from vstore.storage.store import ObjectStore
     from vstore.writing import commit_options
     from vstore.writing.transaction import Transaction
@@ -49,6 +50,7 @@ else:
     measuring = lazy("vstore.repository.measuring")
     probe = lazy("vstore.maintenance.probe.probe")
     publishing = lazy("vstore.repository.publishing")
+    remotes = lazy("vstore.repository.remotes")
     rewriting = lazy("vstore.repository.rewriting")
 
 
@@ -102,6 +104,11 @@ class Repository:
     def tags(self) -> Tags:
         """The tags, by name."""
         return Tags(self._access)
+
+    @property
+    def remotes(self) -> Remotes:
+        """Other repositories that this one exchanges commits with, by name."""
+        return remotes.Remotes(self._access)
 
     @property
     def _internals(self) -> Access:
@@ -198,6 +205,38 @@ class Repository:
         if dry_run:
             return merger.preview(self.resolve(revision), resolve=resolve)
         return merger.run(self._access.resolve_kept(revision), resolve=resolve)
+
+    def pull(
+        self,
+        branch: str | None = None,
+        *,
+        remote: str = "origin",
+        message: str | None = None,
+        author: Author | str | None = None,
+        resolve: Resolution | None = None,
+        progress: Progress = silent,
+    ) -> Merged:
+        """Fetch a branch from a remote and merge it into the branch of the same name.
+
+        Args:
+            branch: the branch. Default: the default branch.
+            remote: the name of the remote.
+            message: the message of the merge commit.
+            author: the author of the merge commit.
+            resolve: what to do with conflicts; see `merge`.
+            progress: receives the state of the work.
+
+        Raises:
+            ConflictError: conflicts remain, in `conflicts`; the branch was not changed.
+            NotFoundError: there is no such remote, or no such branch there.
+        """
+        name = self.default_branch if branch is None else branch
+        self.remotes[remote].fetch(name, progress=progress)
+        theirs = f"{remote}/{name}"
+        if self._access.refs.find_branch(name) is None:
+            self.branches.create(name, at=theirs)
+        message = message or f"Merge {theirs} into {name}"
+        return self.merge(theirs, into=name, message=message, author=author, resolve=resolve)
 
     def log(
         self,

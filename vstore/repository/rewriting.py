@@ -13,6 +13,7 @@ from vstore.format import object_keys
 from vstore.format.commit import CommitDocument, format_time, parse_time
 from vstore.format.digest import Digest, digest_of
 from vstore.format.document import dumps
+from vstore.history.branch_update import Sleep, update_branch
 from vstore.history.commits import Commit, describe
 from vstore.history.lines import meeting
 from vstore.history.merge_base import is_ancestor, merge_bases
@@ -21,7 +22,6 @@ from vstore.merging.conflicts import Resolution
 from vstore.merging.merge import replay
 from vstore.merging.sides import Sides
 from vstore.reading.fetch import Fetcher
-from vstore.repository.branch_update import Sleep, update_branch
 from vstore.writing.commit_options import CommitOptions
 
 

@@ -1,0 +1,1 @@
+"""Between two repositories: what one needs of the other is found, copied and verified."""

@@ -1,0 +1,118 @@
+"""Fetch: where the branches of another repository are is noted here, with all that they reach."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from vstore.errors import NotFoundError
+from vstore.format.commit import TagDocument
+from vstore.format.digest import Digest
+from vstore.history.refs import Branch
+from vstore.history.remotes import read_remotes
+from vstore.storage.store import ObjectStore
+from vstore.transfer.exchange import Exchange, TransferOptions, check
+from vstore.transfer.moving import Move, Rule
+from vstore.transfer.pushing import delete_noted, description, with_refs
+from vstore.transfer.report import RefUpdate, TransferReport
+from vstore.transfer.side import Side, Sides, between
+
+
+@dataclass(frozen=True, slots=True)
+class FetchPlan:
+    """What to fetch.
+
+    Attributes:
+        prefix: what goes before the names of branches here, as in `origin/`.
+        branches: the branches there; None for all.
+        tags: whether the tags are fetched.
+        prune: whether branches here are deleted that are no more there.
+        options: how.
+    """
+
+    prefix: str
+    branches: Sequence[str] | None = None
+    tags: bool = False
+    prune: bool = False
+    options: TransferOptions = field(default_factory=TransferOptions)
+
+
+def fetch(here: ObjectStore, there: ObjectStore, plan: FetchPlan) -> TransferReport:
+    """Fetch; objects first, then every branch and tag on its own.
+
+    Raises:
+        NotFoundError: there is no such branch there, or no repository.
+        AlreadyExistsError: a tag here is at another commit; the others were fetched.
+            `fields["report"]` says what was done.
+    """
+    with between(here, there) as sides:
+        names = _branches(sides) if plan.branches is None else list(plan.branches)
+        theirs, heads = sides.both(
+            lambda: sides.map(sides.there.refs.find_branch, names),
+            lambda: sides.map(lambda name: sides.here.refs.find_branch(plan.prefix + name), names),
+        )
+        found = [_found(sides, name, branch) for name, branch in zip(names, theirs, strict=True)]
+        action = f"fetch from {sides.there.store.url}"
+        moves = [
+            Move(plan.prefix + name, branch.commit, Rule.ANYWHERE, None, action)
+            for name, branch in zip(names, found, strict=True)
+        ]
+        tags = _tags(sides.there) if plan.tags else []
+        exchange = Exchange(sides, sides.there, sides.here, plan.options)
+        report = exchange.run(moves, heads, tags)
+        if plan.prune:
+            report = with_refs(report, _prune(sides, plan, set(_branches(sides))))
+        return check(report, exchange.refused)
+
+
+def _branches(sides: Sides) -> list[str]:
+    """Return the branches there that are not where another repository's are noted."""
+    names = sides.there.refs.branch_names()
+    if not names:
+        description(sides.there.store)  # raises where there is no repository
+    return own_branches(sides.there, names)
+
+
+def own_branches(side: Side, names: Sequence[str]) -> list[str]:
+    """Return those of some branches that do not say where those of a remote are."""
+    if not any("/" in name for name in names):
+        return list(names)
+    remotes: Mapping[str, object] = read_remotes(side.store)
+    return [name for name in names if name.partition("/")[0] not in remotes]
+
+
+def _found(sides: Sides, name: str, branch: Branch | None) -> Branch:
+    if branch is None:
+        description(sides.there.store)
+        raise sides.there.refs.branch_missing(name)
+    return branch
+
+
+def _tags(side: Side) -> list[TagDocument]:
+    found: list[TagDocument] = []
+    for name in side.refs.tag_names():
+        tag = side.refs.find_tag(name)
+        if tag is not None:
+            found.append(tag)
+    return found
+
+
+def _prune(sides: Sides, plan: FetchPlan, there: set[str]) -> list[RefUpdate]:
+    """Delete the branches here that say where one was that is gone."""
+    pruned: list[RefUpdate] = []
+    for name in sides.here.refs.branch_names():
+        if not name.startswith(plan.prefix) or name.removeprefix(plan.prefix) in there:
+            continue
+        branch = sides.here.refs.find_branch(name)
+        if branch is None:
+            continue
+        if not plan.options.dry_run:
+            delete_noted(sides.here, branch)
+        pruned.append(RefUpdate(name, "branch", branch.commit, None, "deleted"))
+    return pruned
+
+
+def tracked(side: Side, remote: str, branch: str) -> Digest | None:
+    """Return where a branch of a remote was when it was fetched last."""
+    try:
+        return side.refs.get_branch(f"{remote}/{branch}").commit
+    except NotFoundError:
+        return None
