@@ -18,6 +18,7 @@ PAGES = [
     "docs/concepts.md",
     "docs/errors.md",
     "docs/guides/data-lake.md",
+    "docs/guides/exporting.md",
     "docs/guides/importing.md",
     "docs/guides/maintenance.md",
     "docs/guides/serverless.md",

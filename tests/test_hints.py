@@ -64,6 +64,18 @@ try:
 except vstore.InvalidInputError:
     pass
 """
+FILES = (
+    CHANGE
+    + """
+import vstore.exporters
+label = vstore.ndarray((), "int64", attributes={{"classes": ["cat"]}})
+columns = {{"data": vstore.bytes_(), "label": label}}
+table = tx.create_table("files", columns, keys="str")
+table.extend({{"data": [b"1", b"2"], "label": [0, {}]}}, keys={})
+tx.commit()
+files = repo.checkout()["files"]
+"""
+)
 DAMAGED = """
 shutil.copytree(url, "copy")
 copy = vstore.open("copy")
@@ -232,6 +244,24 @@ remote = repo.remotes.open("./theirs")
     Case("text-in-number-column", "tx['train'].extend({'label': ['a'], 'name': ['x']})",
          before=CHANGE),
     Case("time-without-zone", "repo.checkout(as_of=datetime(2030, 1, 1))"),
+    Case("column-not-exported", "vstore.exporters.export(files, 'x.csv')",
+         before=FILES.format(0, ["a", "b"])),
+    Case("link-in-target", "vstore.exporters.export(files, 'out', force=True)",
+         before=FILES.format(0, ["a", "b"])
+         + "os.mkdir('out'); os.symlink('/', 'out/cat')"),
+    Case("no-files-to-export", "vstore.exporters.export(files['label'], 'out')",
+         before=FILES.format(0, ["a", "b"])),
+    Case("no-such-class", "vstore.exporters.export(files, 'out')",
+         before=FILES.format(1, ["a", "b"])),
+    Case("same-name", "vstore.exporters.export(files, 'out')",
+         before=FILES.format(0, ["a", "a/b"])),
+    Case("several-columns", "vstore.exporters.export(files, 'x.npy')",
+         before=FILES.format(0, ["a", "b"])),
+    Case("target-exists", "vstore.exporters.export(files, '.')",
+         before=FILES.format(0, ["a", "b"])
+         + "open('x', 'w').close()"),
+    Case("unsafe-name", "vstore.exporters.export(files, 'out')",
+         before=FILES.format(0, ["a", "../b"])),
     Case("undecodable-audio", "repo.checkout()['sounds']['sound'][0]", before=CHANGE + """
 from vstore.format.table.wav import wav_file
 sounds = tx.create_table("sounds", {"sound": vstore.audio(check="none")})

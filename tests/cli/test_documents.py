@@ -32,6 +32,7 @@ RUNS: dict[str, list[list[str]]] = {
     "doctor": [["doctor", "repo"]],
     "du": [["du", "repo"], *(["du", "repo", "--by", by] for by in ("column", "branch", "kind"))],
     "error": [["log", "repo@nope"], ["log", "--nope"], ["show", "repo", "nope"]],
+    "export": [["export", "repo", "train/label", "label.npy"]],
     "export-refs": [["export-refs", "repo", "-o", "refs.json"]],
     "fsck": [["fsck", "repo"], ["fsck", "repo", "--full"]],
     "gc": [["gc", "repo"], ["gc", "repo", "--dry-run", "--measure", "--repack", "0.5"]],

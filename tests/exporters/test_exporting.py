@@ -16,8 +16,9 @@ from PIL import Image
 
 import vstore
 from tests.every_column import EVERY_COLUMN, EveryColumn
-from vstore.exporters import Exporter, ExportRows, Target, export, select
+from vstore.exporters import export, select
 from vstore.exporters.exporting import _SUFFIXES, BUILTIN, named
+from vstore.plugins import Exporter, ExportRows, Target
 
 NUMBERS = count()
 

@@ -264,6 +264,16 @@ class Values(Document):
     keys: Any = UNSET
 
 
+class ExportedSamples(Document):
+    """Samples that were written as files."""
+
+    path: str
+    commit: str
+    files: int
+    samples: int
+    nbytes: int
+
+
 class Exported(Document):
     """A reference file that was written."""
 
@@ -475,6 +485,7 @@ DOCUMENTS: Final[Mapping[str, Any]] = {
     "doctor": Probe,
     "du": Usage,
     "error": Failure,
+    "export": ExportedSamples,
     "export-refs": Exported,
     "fetch": Transfer,
     "fsck": Fsck,

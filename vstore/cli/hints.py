@@ -23,6 +23,7 @@ HINTS: Mapping[str, str | None] = {
     ),
     "broken-transaction": None,
     "chunk-written-twice": None,
+    "column-not-exported": "choose others with --columns, or another format: .parquet holds most",
     "default-branch": "set it to another commit instead, with vstore reset",
     "column-not-optional": None,
     "commit-is-read-only": None,
@@ -56,6 +57,7 @@ HINTS: Mapping[str, str | None] = {
         "see what it does with `vstore doctor {url}`; another server or a newer version of "
         "this one may help"
     ),
+    "no-such-class": "choose other columns with --columns",
     "not-here": None,
     "part-of-a-table": None,
     "not-texts": None,
@@ -79,12 +81,14 @@ HINTS: Mapping[str, str | None] = {
     "sample-without-path": None,
     "samples-differ-in-size": None,
     "secret-in-url": "give credentials and other options with --option NAME=VALUE",
+    "several-columns": "choose one with --columns",
     "several-importers": "choose one of them, as in --with {name}",
     "stale-listing": "check the store with `vstore doctor {url}`",
     "tag-exists": "choose another name, or delete it first with `vstore tag delete {name}`",
     "tag-not-found": (
         "list the tags with `vstore tag list`, or create it with `vstore tag create {name}`"
     ),
+    "target-exists": "export to another place, or replace it with --force",
     "text-in-number-column": None,
     "time-without-zone": None,
     "undecodable-audio": None,
@@ -92,6 +96,7 @@ HINTS: Mapping[str, str | None] = {
     "unexpected-keys": "leave --keys out",
     "unknown-field": "describe it in a file for --schema",
     "unknown-format": "choose an importer with --with NAME; `vstore plugins` lists them",
+    "unsafe-name": "give --escape-names, which writes such characters as %XX",
     "unsupported-dtype": None,
     "unsupported-tensor": None,
     "wrong-region": (

@@ -63,6 +63,11 @@ COMMANDS: Final = {
     "reflog": Entry(
         "vstore.cli.commands.reflog", "Show the last updates of a branch, newest first.", _LOOK
     ),
+    "export": Entry(
+        "vstore.cli.commands.export",
+        "Write a table, a column or an array as files: images, CSV, Parquet and more.",
+        _LOOK,
+    ),
     "export-refs": Entry(
         "vstore.cli.commands.export_refs",
         "Write a reference file, so that zarr and xarray read a commit without vstore.",
@@ -139,7 +144,7 @@ COMMANDS: Final = {
     ),
     "plugins": Entry(
         "vstore.cli.commands.plugins",
-        "List the importers, with their options, packages and versions.",
+        "List importers and exporters, with their options, packages and versions.",
         _CARE,
     ),
     "doctor": Entry(

@@ -12,7 +12,7 @@ Option = tuple[type, Any, str]
 """The type of an option (str, int, float or bool), its default, its help."""
 
 
-@exported_from("vstore.exporters")
+@exported_from("vstore.plugins")
 class Exporter(ABC):
     r"""Writes samples in one format. To write one, subclass it; it has no state.
 
@@ -20,7 +20,7 @@ class Exporter(ABC):
     which is that of the exporter: `vstore export … --with NAME`. A complete one:
 
     >>> import vstore
-    >>> from vstore.exporters import Exporter, ExportRows, Target
+    >>> from vstore.plugins import Exporter, ExportRows, Target
     >>> class Pairs(Exporter):
     ...     '''Text with a key and a text on each line.'''
     ...

@@ -3,15 +3,15 @@
 import os
 import re
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, Final
 
 from vstore.entry_points import plugins
-from vstore.errors import InvalidInputError, NotFoundError
-from vstore.exporters.exporter import Exporter
+from vstore.errors import InvalidInputError, MissingExtraError, NotFoundError
+from vstore.exporters.exporter import Exporter, Option
 from vstore.exporters.rows import ExportRows, select
 from vstore.exporters.target import Target, local_target, spooled_target, stream_target
 from vstore.faces import exported_from
@@ -105,7 +105,7 @@ def export(
     3
     """
     rows = source if isinstance(source, ExportRows) else select(source)
-    name = with_ if with_ is not None else _name_for(to)
+    name = with_ if with_ is not None else name_for(to)
     exporter = named(name)
     checked = checked_options(name, exporter, options or {})
     with _target(to, force=force, options=storage_options or {}) as target:
@@ -142,7 +142,18 @@ def named(name: str) -> Exporter:
     return loaded
 
 
-def _name_for(to: Any) -> str:
+def known_options(name: str | None) -> dict[str, Option]:
+    """Return the options of an exporter; of all of vstore's own that are installed when None."""
+    if name is not None:
+        return dict(named(name).options)
+    known: dict[str, Option] = {}
+    for each in BUILTIN:
+        with suppress(MissingExtraError):
+            known |= named(each).options
+    return known
+
+
+def name_for(to: Any) -> str:
     """Return the name of the exporter that a target asks for by its suffix."""
     if not isinstance(to, str | os.PathLike):
         raise InvalidInputError("a stream has no suffix: choose an exporter with `with_=`")

@@ -84,5 +84,5 @@ def _refused(path: str, reason: str) -> InvalidInputError:
     return InvalidInputError(
         f"the key {printable(path)[:80]!r} cannot be the path of a file: {reason}",
         code="unsafe-name",
-        hint="export with the option `escape_names`, which writes such characters as %XX",
+        hint="export with the option escape_names, which writes such characters as %XX",
     )

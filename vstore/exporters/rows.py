@@ -1,6 +1,6 @@
 """What an exporter gets: some samples of some columns, batch by batch."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -21,7 +21,7 @@ from vstore.reading.table import Table
 _CHUNKS = 8
 
 
-@exported_from("vstore.exporters")
+@exported_from("vstore.plugins")
 @dataclass(frozen=True, slots=True)
 class ExportColumn:
     """A column that is exported: what its samples are."""
@@ -57,7 +57,7 @@ class ExportColumn:
         return found if is_number and is_named else None
 
 
-@exported_from("vstore.exporters")
+@exported_from("vstore.plugins")
 @dataclass(frozen=True, slots=True)
 class ExportBatch:
     """Some samples in a row: `values` and `valid` by column, both as long as `keys`.
@@ -82,7 +82,7 @@ class ExportBatch:
         return [value if there else None for value, there in zip(values, valid, strict=True)]
 
 
-@exported_from("vstore.exporters")
+@exported_from("vstore.plugins")
 @dataclass(frozen=True)
 class ExportRows:
     """Some samples of some columns; made by `select`."""
@@ -92,8 +92,10 @@ class ExportRows:
     key_kind: str | None
     attributes: Mapping[str, Any]
     positions: Positions = field(repr=False)
-    sources: Mapping[str, "Column | Array"] = field(repr=False)
+    sources: Mapping[str, Column | Array] = field(repr=False)
     table: Table | None = field(repr=False)
+    on_batch: Callable[[int], object] | None = field(default=None, repr=False)
+    """Is told how many samples a batch had, when the next one is asked for."""
 
     def __len__(self) -> int:
         return len(self.positions)
@@ -108,7 +110,10 @@ class ExportRows:
         """Yield the samples in order, about 8 MiB at a time, or as many as `rows` says."""
         step = rows or self._step
         for start in range(0, len(self), step):
-            yield self._batch(start, self.positions[start : start + step])
+            batch = self._batch(start, self.positions[start : start + step])
+            yield batch
+            if self.on_batch is not None:
+                self.on_batch(len(batch))
 
     def _batch(self, start: int, positions: Positions) -> ExportBatch:
         first, last = int(positions[0]), int(positions[-1])

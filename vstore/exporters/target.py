@@ -15,7 +15,7 @@ from vstore.faces import exported_from
 from vstore.wording import printable
 
 
-@exported_from("vstore.exporters")
+@exported_from("vstore.plugins")
 class Target:
     """Where an exporter writes: one file, with `open()`, or files in a folder, with `open(path)`.
 

@@ -64,7 +64,7 @@ def _stem(path: str, is_escaped: bool) -> str:  # noqa: FBT001
         raise InvalidInputError(
             f"the key {path!r} has a dot in its last part, where a WebDataset takes keys to end",
             code="unsafe-name",
-            hint="export with the option `escape_names`, which writes such characters as %XX",
+            hint="export with the option escape_names, which writes such characters as %XX",
         )
     name = name.replace(".", "%2E")
     return f"{folder}/{name}" if folder else name

@@ -4,10 +4,26 @@ An `Importer` recognizes a `Source` and returns `Rows`. A package makes it known
 point of the group `vstore.importers`; see `Importer` for a complete one. vstore's own importers
 are written the same way. `vstore.plugins.testing` checks that one keeps the rules.
 
+An `Exporter` writes `ExportRows` to a `Target`; the group of its entry point is `vstore.exporters`.
+
 Importers get open files and never credentials. They never decode what vstore has stored.
 """
 
+from vstore.exporters.exporter import Exporter
+from vstore.exporters.rows import ExportBatch, ExportColumn, ExportRows
+from vstore.exporters.target import Target
 from vstore.importers.importer import Columns, Importer, Rows
 from vstore.importers.source import Source, SourceFile
 
-__all__ = ["Columns", "Importer", "Rows", "Source", "SourceFile"]
+__all__ = [
+    "Columns",
+    "ExportBatch",
+    "ExportColumn",
+    "ExportRows",
+    "Exporter",
+    "Importer",
+    "Rows",
+    "Source",
+    "SourceFile",
+    "Target",
+]

@@ -4,7 +4,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from vstore.entry_points import Plugin, plugins
-from vstore.errors import VstoreError
+from vstore.errors import MissingExtraError, VstoreError
+from vstore.exporters import exporting
+from vstore.exporters.exporter import Exporter
 from vstore.importers import finding
 from vstore.importers.importer import Importer
 from vstore.version import DISTRIBUTION, __version__
@@ -36,24 +38,32 @@ class Listed:
 def listed() -> Iterator[Listed]:
     """Yield all plugins, vstore's own first. They are loaded, and errors told."""
     for name in finding.BUILTIN:
-        yield _importer(name, DISTRIBUTION, __version__, finding.builtin(name))
+        yield _listed("importer", name, DISTRIBUTION, __version__, finding.builtin(name))
     for plugin in plugins(finding.GROUP):
-        yield _loaded(plugin)
+        yield _loaded("importer", plugin, Importer)
+    for name in exporting.BUILTIN:
+        try:
+            made = exporting.named(name)
+        except MissingExtraError as exc:
+            yield Listed("exporter", name, DISTRIBUTION, __version__, error=str(exc))
+            continue
+        yield _listed("exporter", name, DISTRIBUTION, __version__, made)
+    for plugin in plugins(exporting.GROUP):
+        yield _loaded("exporter", plugin, Exporter)
 
 
-def _loaded(plugin: Plugin) -> Listed:
+def _loaded(kind: str, plugin: Plugin, expected: type) -> Listed:
     try:
-        made = plugin.load(Importer)
+        made = plugin.load(expected)
     except VstoreError as exc:
-        said = str(exc)
-        return Listed("importer", plugin.name, plugin.package, plugin.version, error=said)
-    return _importer(plugin.name, plugin.package, plugin.version, made)
+        return Listed(kind, plugin.name, plugin.package, plugin.version, error=str(exc))
+    return _listed(kind, plugin.name, plugin.package, plugin.version, made)
 
 
-def _importer(name: str, package: str, version: str, made: Importer) -> Listed:
+def _listed(kind: str, name: str, package: str, version: str, made: Importer | Exporter) -> Listed:
     summary = (type(made).__doc__ or "").strip().split("\n")[0]
     options = tuple(
-        Option("--" + each.replace("_", "-"), kind.__name__, default, said)
-        for each, (kind, default, said) in made.options.items()
+        Option("--" + each.replace("_", "-"), type_.__name__, default, said)
+        for each, (type_, default, said) in made.options.items()
     )
-    return Listed("importer", name, package, version, summary, options)
+    return Listed(kind, name, package, version, summary, options)

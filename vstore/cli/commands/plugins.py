@@ -1,4 +1,4 @@
-"""`vstore plugins`: list importers and what other packages add."""
+"""`vstore plugins`: list importers, exporters, and what other packages add."""
 
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated
@@ -29,7 +29,7 @@ def plugins(
         typer.Argument(metavar="NAME", help="Show only these plugins.", show_default=False),
     ] = None,
 ) -> None:
-    """List the importers, with their options, packages and versions.
+    """List importers and exporters, with their options, packages and versions.
 
     One that cannot be loaded is listed with the reason.
 
