@@ -50,6 +50,7 @@ REFUSED = {
         ("repo.diff(None, 'main').to_arrow()", "a diff as an Arrow table needs pyarrow"),
         ("repo.diff(None, 'main').__arrow_c_stream__()", "a diff as an Arrow table needs pyarrow"),
     ],
+    "duckdb": [("import vstore.duckdb", "vstore.duckdb needs duckdb")],
     "polars": [
         ("snap['t'].arrow().lazy()", "a table as a lazy frame needs polars"),
     ],

@@ -13,6 +13,7 @@ ROOT = Path(__file__).parents[1]
 FACES = (
     "vstore",
     "vstore.arrow",
+    "vstore.duckdb",
     "vstore.exporters",
     "vstore.importers",
     "vstore.plugins",

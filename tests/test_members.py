@@ -108,7 +108,7 @@ MEMBERS = {
     "vstore.Tags": "create delete deleted documents get restore",
     "vstore.Transaction": (
         "array branch commit copy copy_from create_array create_table delete diff discard "
-        "fork get group is_open items keys merge move store table values"
+        "fork get group is_open items keys merge move store table values write_arrow"
     ),
     "vstore.TransactionArray": "attributes dtype metadata ndim path shape",
     "vstore.TransactionColumn": "contains dtype shape",

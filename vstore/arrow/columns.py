@@ -146,7 +146,11 @@ class _Stored(ArrowColumn):
             stored.name,
             kind,
             nullable=is_nullable,
-            metadata={"vstore.kind": stored.info.kind_name} | metadata,
+            metadata={
+                "vstore.kind": stored.info.kind_name,
+                "vstore.optional": json.dumps(stored.info.optional),
+                **metadata,
+            },
         )
 
     @property
@@ -189,11 +193,9 @@ class _Fixed(_Stored):
             for length in reversed(self._shape):
                 kind = pa.list_(kind, length)
         self._element = element
-        super().__init__(
-            stored,
-            kind,
-            **{"vstore.dtype": json.dumps(data_type_of(own))} if not self._is_packed else {},
-        )
+        said = STRING if self._is_packed else data_type_of(own)
+        described = {"vstore.dtype": json.dumps(said), "vstore.shape": json.dumps(self._shape)}
+        super().__init__(stored, kind, **described)
 
     def array(self, parts: Parts) -> "pa.Array":
         """Return some samples, in the memory that they were decoded to."""
@@ -227,7 +229,12 @@ class _Bytes(_Stored):
     """Text, bytes and encoded images."""
 
     def __init__(self, stored: StoredColumn) -> None:
-        super().__init__(stored, pa.string() if is_text(stored.source) else pa.binary())
+        info = stored.info
+        form = {"mode": info.mode or "auto", "orient": info.orient}
+        described = {"vstore.image": json.dumps(form)} if info.kind.name == "image" else {}
+        super().__init__(
+            stored, pa.string() if is_text(stored.source) else pa.binary(), **described
+        )
 
     def array(self, parts: Parts) -> "pa.Array":
         """Return some samples."""

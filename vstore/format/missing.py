@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vstore.errors import InvalidInputError
+from vstore.format.arrow_values import is_arrow, of_arrow
 
 Mask = NDArray[np.bool_]
 
@@ -134,22 +135,8 @@ def _objects(values: Any) -> NDArray[Any]:
 # Arrow --------------------------------------------------------------------------------
 
 
-def _is_arrow(values: Any) -> bool:
-    return all(hasattr(values, name) for name in ("null_count", "to_pylist", "is_null", "type"))
-
-
 def _of_arrow(values: Any) -> Given:
-    missing = np.asarray(values.is_null(), bool) if values.null_count else None
-    try:
-        dtype = np.dtype(values.type.to_pandas_dtype())
-    except (NotImplementedError, TypeError):
-        dtype = np.dtype(object)
-    if dtype.kind in "biuf":
-        filled = values if missing is None else values.fill_null(dtype.type(0).item())
-        return Given(np.asarray(filled), missing)
-    if dtype.kind in "mM" and not str(values.type).startswith("date"):
-        return Given(np.asarray(values), missing)
-    return Given(_objects(values.to_pylist()), missing)
+    return Given(*of_arrow(values))
 
 
 # PyTorch ------------------------------------------------------------------------------
@@ -191,4 +178,4 @@ def _as_numpy(tensor: Any) -> NDArray[Any]:
     return array
 
 
-_LIBRARIES = ((_is_pandas, _of_pandas), (_is_arrow, _of_arrow), (_is_tensor, _of_tensor))
+_LIBRARIES = ((_is_pandas, _of_pandas), (is_arrow, _of_arrow), (_is_tensor, _of_tensor))

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+from vstore import optional
 from vstore.errors import InvalidInputError
 from vstore.format.table.kinds import ColumnInfo
 from vstore.format.table.sample_rows import NO_LISTS, no_list, one_sample
@@ -11,19 +12,45 @@ Batch = Mapping[str, Any]
 
 
 def batches(samples: Any) -> Iterator[Batch]:
-    """Yield the batches of an iterable, or raise `InvalidInputError` for what is none."""
-    if isinstance(samples, (str, bytes)) or not isinstance(samples, Iterable):
+    """Yield the batches of what users give: one, several, frames, or what has an Arrow stream.
+
+    Raises:
+        InvalidInputError: it is nothing of the kind.
+    """
+    if isinstance(samples, Mapping):
+        yield samples
+    elif _is_frame(samples):
+        yield {name: samples[name] for name in samples.columns}
+    elif _has_stream(samples):
+        purpose = "data of Arrow in a table"
+        module = optional.load(
+            "vstore.arrow.incoming", package="pyarrow", extra="arrow", purpose=purpose
+        )
+        yield from module.batches_of(samples)
+    elif isinstance(samples, (str, bytes)) or not isinstance(samples, Iterable):
         raise _no_batch(samples)
-    for batch in samples:
-        if not isinstance(batch, Mapping):
-            raise _no_batch(batch)
-        yield batch
+    else:
+        for each in samples:
+            if not isinstance(each, Mapping) and not _is_frame(each) and not _has_stream(each):
+                raise _no_batch(each)
+            yield from batches(each)
+
+
+def _is_frame(samples: Any) -> bool:
+    """Return whether samples are a frame of pandas, whose columns are taken, not its index."""
+    return all(hasattr(samples, name) for name in ("iloc", "columns", "dtypes"))
+
+
+def _has_stream(samples: Any) -> bool:
+    """Return whether samples are record batches, or something that gives some."""
+    is_one = any(hasattr(samples, f"__arrow_c_{kind}__") for kind in ("stream", "array"))
+    return is_one or (hasattr(samples, "to_batches") and hasattr(samples, "scanner"))
 
 
 def _no_batch(given: Any) -> InvalidInputError:
     return InvalidInputError(
-        "extend takes a mapping of column names to values, or an iterable of such; got "
-        f"{type(given).__name__}"
+        "extend takes a mapping of column names to values, a frame, what has an Arrow stream, or "
+        f"an iterable of such; got {type(given).__name__}"
     )
 
 

@@ -128,6 +128,41 @@ class Transaction(Lookup[str, Any]):
         made = self._staged.make_table(path, columns, keys=keys, metadata=metadata)
         return TransactionTable(made)
 
+    def write_arrow(
+        self,
+        path: str,
+        samples: Any,
+        *,
+        keys: str | None = None,
+        columns: Mapping[str, ColumnSpec] | None = None,
+    ) -> TransactionTable:
+        """Add samples to a table, which is created with the columns of Arrow's if there is none.
+
+        Args:
+            path: where the table is to be.
+            samples: whatever has an Arrow stream: a table, batches or a dataset of pyarrow, a
+                frame of Polars or pandas, a result of DuckDB, a table of another commit.
+            keys: the column whose values are the keys of the samples, which the table does not
+                hold besides; a column `sample` is taken if None.
+            columns: descriptions to take in the place of those that would follow; see
+                `vstore.arrow.column_specs`.
+
+        Raises:
+            InvalidInputError: a column has a type that a table does not hold, or does not fit.
+            MissingExtraError: pyarrow is not installed.
+        """
+        purpose = "data of Arrow in a table"
+        module = optional.load(
+            "vstore.arrow.incoming", package="pyarrow", extra="arrow", purpose=purpose
+        )
+        incoming = module.Incoming(samples, keys=keys)
+        if path in self:
+            table = self.table(path)
+        else:
+            table = self.create_table(path, incoming.specs(columns or {}), keys=incoming.key_kind)
+        table.extend(incoming.batches())
+        return table
+
     @changes
     def create_array(  # noqa: PLR0913
         self,

@@ -2,11 +2,11 @@
 
 from collections.abc import (
     Collection,
-    Iterable,
     Iterator,
     Mapping,
     Sequence,
 )
+from itertools import islice
 from typing import Any, overload
 
 import numpy as np
@@ -76,10 +76,11 @@ class TransactionTable(NamedColumns[TransactionColumn]):
     def __len__(self) -> int:
         return len(self._internals.held.rows)
 
-    def extend(
-        self, samples: Batch | Iterable[Batch], *, keys: Sequence[SampleKey] | None = None
-    ) -> None:
+    def extend(self, samples: Any, *, keys: Sequence[SampleKey] | None = None) -> None:
         """Add samples: one mapping of whole columns, or an iterable of such batches.
+
+        A frame of pandas or Polars, tables and batches of pyarrow, and whatever else has an
+        Arrow stream are taken in the place of a mapping or of an iterable.
 
         Every batch gives every column, all of one length, and may leave out or set to None
         what is optional; an iterable may be larger than memory. Where the table has keys
@@ -102,12 +103,14 @@ class TransactionTable(NamedColumns[TransactionColumn]):
         if isinstance(samples, Mapping):
             self._extend(samples, keys)
             return
-        if keys is not None:
-            raise InvalidInputError(
-                "with an iterable of batches, give the keys in each as 'sample'"
-            )
-        for batch in batches(samples):
-            self._extend(batch, None)
+        if keys is None:
+            for batch in batches(samples):
+                self._extend(batch, None)
+            return
+        first, *others = islice(batches(samples), 2)
+        if others:
+            raise InvalidInputError("with several batches, give the keys in each as 'sample'")
+        self._extend(first, keys)
 
     def append(self, sample: Batch, *, key: SampleKey | None = None) -> None:
         """Add one sample: a mapping of column names to values; optional ones may be left out."""

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vstore.errors import InvalidInputError
+from vstore.format.arrow_values import is_arrow, of_arrow
 from vstore.format.missing import given, is_missing
 from vstore.format.table.element_rows import to_rows
 from vstore.format.table.kinds import ColumnInfo, Encoded
@@ -36,6 +37,10 @@ NO_LISTS = (str, bytes, bytearray, memoryview, Mapping, Set)
 
 def as_samples(values: Any, *, name: str) -> list[Any]:
     """Return the values as a list of samples, or raise `InvalidInputError`."""
+    if is_arrow(values):
+        found, missing = of_arrow(values)
+        gone = [False] * len(found) if missing is None else missing.tolist()
+        return [None if is_gone else each for each, is_gone in zip(found, gone, strict=True)]
     if not isinstance(values, NO_LISTS):
         try:
             return list(values)
