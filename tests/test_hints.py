@@ -340,6 +340,7 @@ ELSEWHERE = {
     "memory-of-another-process",
     "name-taken",
     "no-guarantee",
+    "no-keys",
     "not-by-position",
     "not-nestable",
     "objects-deleted",

@@ -119,11 +119,12 @@ MEMBERS = {
     "vstore.TransactionTable": (
         "add_column append assign attributes cast columns compact delete drop_column extend "
         "get has_key items key_kind keys loc path position reindex rename_column sample_keys "
-        "set_attributes values"
+        "set_attributes upsert values"
     ),
     "vstore.TransferReport": (
         "dry_run is_up_to_date nbytes objects refs rejected remote skipped to_dict url"
     ),
+    "vstore.Upserted": "added equal replaced",
     "vstore.Usage": "by shares to_dict total_nbytes",
     "vstore.UsageShare": "count name own_nbytes shared_nbytes",
     "vstore.Use": "value",

@@ -92,6 +92,7 @@ if TYPE_CHECKING:
     from vstore.writing.transaction_indexer import TransactionIndexer
     from vstore.writing.transaction_nodes import TransactionGroup
     from vstore.writing.transaction_table import TransactionTable
+    from vstore.writing.upserting import Upserted
 
 __all__ = [
     "AheadBehind",
@@ -178,6 +179,7 @@ __all__ = [
     "TransferReport",
     "UnknownOutcomeError",
     "UnsupportedStoreError",
+    "Upserted",
     "Usage",
     "UsageShare",
     "Use",
@@ -282,6 +284,7 @@ _HOMES = {
     "TransferReport": "vstore.transfer.report",
     "UnknownOutcomeError": "vstore.errors",
     "UnsupportedStoreError": "vstore.errors",
+    "Upserted": "vstore.writing.upserting",
     "Use": "vstore.merging.conflicts",
     "Usage": "vstore.maintenance.usage",
     "UsageShare": "vstore.maintenance.usage",

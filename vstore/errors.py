@@ -275,6 +275,7 @@ CODES: Mapping[type[VstoreError], Mapping[str, str]] = {
         "no-cache": "a cache was to be filled, and there is none",
         "no-files": "the samples of a column are no files that say what they are",
         "no-files-to-export": "there are no images, sounds or bytes to export as files",
+        "no-keys": "samples without keys were to be replaced by key",
         "no-shapes": "the samples of a column have no shape that is stored apart from them",
         "no-such-class": "a sample has a class that has no name",
         "no-whole-batch": "there are fewer samples than a batch holds",

@@ -60,6 +60,7 @@ HINTS: Mapping[str, str | None] = {
     "no-such-class": "choose other columns with --columns",
     "not-here": None,
     "part-of-a-table": None,
+    "no-keys": "add the samples with --append",
     "not-texts": None,
     "path-exists": "add to a table with --append, or choose another --table",
     "pending-deletion": "cancel the deletion first with `vstore gc --cancel`",

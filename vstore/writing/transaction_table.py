@@ -36,6 +36,7 @@ from vstore.writing.new_column import check_column_name, check_specs
 from vstore.writing.staged_table import StagedTable
 from vstore.writing.transaction_arrays import TransactionColumn
 from vstore.writing.transaction_indexer import StagedSamples, TransactionIndexer
+from vstore.writing.upserting import Upserted, upsert
 
 _WAVE_ROWS = 4096
 
@@ -119,6 +120,39 @@ class TransactionTable(NamedColumns[TransactionColumn]):
             name: [None] for name, info in infos.items() if info.optional
         }
         self.extend(single, keys=None if key is None else [key])
+
+    def upsert(
+        self, samples: Batch | Iterable[Batch], *, keys: Sequence[SampleKey] | None = None
+    ) -> Upserted:
+        """Add samples whose keys are new, replace those that differ; return how many of each.
+
+        Takes what `extend` takes, but for tables with keys only. A sample is replaced as a whole:
+        optional columns that are left out become missing. Equal samples are not written, so
+        that a batch that changes nothing makes no commit.
+
+        Raises:
+            InvalidInputError: as `extend` does; that batch changed nothing.
+
+        >>> import vstore
+        >>> repo = vstore.create("memory://upsert-doc")
+        >>> with repo.transaction("main", message="Add") as tx:
+        ...     table = tx.create_table("t", {"x": vstore.ndarray((), "int64")}, keys="str")
+        ...     table.extend({"x": [1, 2]}, keys=["a", "b"])
+        ...     table.upsert({"x": [1, 5, 3]}, keys=["a", "b", "c"])
+        Upserted(added=1, replaced=1, equal=1)
+        """
+        self._internals.require_usable()
+        if isinstance(samples, Mapping):
+            return self._upsert(samples, keys)
+        if keys is not None:
+            raise InvalidInputError(
+                "with an iterable of batches, give the keys in each as 'sample'"
+            )
+        return sum((self._upsert(batch, None) for batch in batches(samples)), Upserted(0, 0, 0))
+
+    @changes
+    def _upsert(self, batch: Batch, keys: Sequence[SampleKey] | None) -> Upserted:
+        return upsert(self._internals, batch, keys)
 
     @changes
     def _extend(self, batch: Batch, keys: Sequence[SampleKey] | None) -> None:
