@@ -24,6 +24,7 @@ RUNS: dict[str, list[list[str]]] = {
     "branch list": [["branch", "repo"]],
     "branch rename": [["branch", "-R", "repo", "-m", "dev", "new"]],
     "cherry-pick": [["cherry-pick", "repo", "--into", "dev"]],
+    "compact": [["compact", "repo", "train"]],
     "config get": [["config", "alias.repo"]],
     "config list": [["config"]],
     "config set": [["config", "alias.new", "./new"]],

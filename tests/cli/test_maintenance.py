@@ -131,3 +131,18 @@ def test_a_place_that_may_not_be_written(run: Run) -> None:
     ended = run.any("doctor", "/proc/nowhere", "--json")
     assert ended.code == 1
     assert ended.json["verdict"] != "suitable"
+
+
+def test_a_table_is_compacted_in_a_commit(run: Run, repo: vstore.Repository) -> None:
+    with repo.transaction(message="Delete") as tx:
+        tx["train"].delete([1, 2])
+    shown = run("compact", "repo", "train").out
+    assert shown.startswith("Left 2 deleted samples out of main, now at ")
+    table = repo.checkout()["train"]
+    assert table["label"][:].tolist() == [0, 3, 4, 5, 6, 70, 8, 9]
+    assert repo.commit().message == "Compact train"
+    head = repo.branches["main"]
+    assert run("compact", "repo", "train").out == "train is compact: nothing was changed\n"
+    assert run("compact", "repo@dev", "train", "-q").out == ""
+    assert repo.branches["main"] == head
+    assert "did you mean 'train'?" in run.fails("compact", "repo", "trian")

@@ -104,3 +104,56 @@ def test_a_stopped_import_leaves_the_branch_as_it_was(tmp_path: Path, stop: sign
     assert run(["import", "repo", "small.npy", "-t", "again"], tmp_path)[0] == 0
     table = vstore.checkout(tmp_path / "repo").tables["again"]
     assert table["small"][:].tolist() == list(range(10))
+
+
+@pytest.mark.parametrize(
+    "words", [["log", "repo", "--json"], ["log", "repo"], ["ls", "repo", "-l"]]
+)
+def test_a_broken_pipe_ends_as_it_does_for_git(tmp_path: Path, words: list[str]) -> None:
+    repo = vstore.create(tmp_path / "repo")
+    with repo.transaction(message="A line\n" + "and more\n" * 20_000) as tx:
+        for i in range(50):
+            tx.create_array(f"{'name' * 40}{i}", shape=(1,), dtype="int8")
+    process = start(words, tmp_path)
+    assert process.stdout is not None
+    process.stdout.close()
+    assert process.stderr is not None
+    said = process.stderr.read()
+    process.stderr.close()
+    assert (process.wait(timeout=60), said) == (141, "")
+
+
+AFTER = """
+import os, signal, sys
+from vstore.cli import branch_updates, main
+
+def interrupted(*args, **options):
+    os.kill(os.getpid(), {signal})
+    write(*args, **options)
+
+write = branch_updates.write_document
+branch_updates.write_document = interrupted
+sys.argv = ["vstore", "reset", "repo@main", "--to", "main", "--json"]
+main()
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals are another thing there")
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_after_the_update_changes_nothing(tmp_path: Path, number: signal.Signals) -> None:
+    repo = vstore.create(tmp_path / "repo")
+    for name in "ab":
+        with repo.transaction(message=name) as tx:
+            tx.create_array(name, shape=(1,), dtype="int8")
+    script = AFTER.format(signal=int(number)).replace('"main", "--json"', '"main~1", "--json"')
+    done = subprocess.run(
+        [sys.executable, "-c", script],
+        cwd=tmp_path,
+        env=environment(),
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert repo.branches["main"] in done.stdout

@@ -476,6 +476,7 @@ DOCUMENTS: Final[Mapping[str, Any]] = {
     "branch list": list[BranchHead],
     "branch rename": RefHead,
     "cherry-pick": BranchUpdate,
+    "compact": BranchUpdate,
     "config get": Setting,
     "config list": Configuration,
     "config set": Setting,

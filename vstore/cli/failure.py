@@ -10,15 +10,16 @@ import typer
 from rich.text import Text
 
 from vstore.cli import signals
-from vstore.cli.hints import hint_of
 from vstore.cli.output import console, write_document
 from vstore.errors import UnknownOutcomeError, VstoreError, circumstances
 from vstore.lazy import lazy
 from vstore.wording import printable
 
 if TYPE_CHECKING:
+    from vstore.cli import hints
     from vstore.storage import location
 else:
+    hints = lazy("vstore.cli.hints")
     location = lazy("vstore.storage.location")
 
 FAILED = 1
@@ -75,7 +76,7 @@ def _document(error: Exception, *, debug: bool) -> dict[str, Any]:
     """Return what is said of an error, by the names that programs read."""
     if isinstance(error, VstoreError):
         path, key = error.fields.get("path"), error.fields.get("key")
-        code, message, hint = error.code, _message(error), hint_of(error)
+        code, message, hint = error.code, _message(error), hints.hint_of(error)
     else:
         path = key = None
         code, message = "fault", f"{error} ({type(error).__name__}): this is a fault in vstore"

@@ -18,10 +18,7 @@ _LEVELS = {1: logging.INFO, 2: logging.DEBUG}
 
 @contextmanager
 def logs_shown(verbosity: int, storage_options: Mapping[str, Any]) -> Iterator[None]:
-    """Show what is logged inside below `vstore`, without secrets; nothing if `verbosity` is 0."""
-    if not verbosity:
-        yield
-        return
+    """Show what is logged inside below `vstore`, without secrets."""
     handler = logging.StreamHandler()
     handler.setFormatter(_Formatter(location.secrets_of(storage_options)))
     logger = logging.getLogger("vstore")

@@ -134,6 +134,11 @@ COMMANDS: Final = {
         "Undo the last update of a branch, or the deletion of a branch or tag.",
         _CHANGE,
     ),
+    "compact": Entry(
+        "vstore.cli.commands.compact",
+        "Store a table again without its deleted samples, in one commit.",
+        _CARE,
+    ),
     "fsck": Entry(
         "vstore.cli.commands.fsck",
         "Verify a repository and list the samples that damage affects.",

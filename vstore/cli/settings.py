@@ -14,7 +14,6 @@ import vstore
 from vstore.cli.completion import complete_target
 from vstore.cli.failure import reported
 from vstore.cli.help_text import is_examples
-from vstore.cli.logs import logs_shown
 from vstore.cli.shared_options import shared_options
 from vstore.cli.target import Target, default_url, is_repository, parse_target
 from vstore.errors import InvalidInputError, NotFoundError
@@ -23,11 +22,12 @@ from vstore.lazy import lazy
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
-    from vstore.cli import config
+    from vstore.cli import config, logs
     from vstore.format.commit import Author
     from vstore.storage import location
 else:
     config = lazy("vstore.cli.config")
+    logs = lazy("vstore.cli.logs")
     location = lazy("vstore.storage.location")
 
 _WITHOUT_NETWORK = {None, "file", "local", "memory"}
@@ -172,13 +172,19 @@ def command(body: Callable[..., None]) -> Callable[..., None]:
                 as_json=settings.as_json,
             ),
             _running_in(settings.directory),
-            logs_shown(settings.verbosity, settings.storage_options),
+            _logs_shown(settings),
         ):
             body(settings, **values)
 
     run.__doc__ = _unwrapped(body.__doc__ or "")
     run.__signature__ = inspect.Signature([*own, *shared])  # type: ignore[attr-defined]
     return run
+
+
+def _logs_shown(settings: Settings) -> "AbstractContextManager[None]":
+    if not settings.verbosity:
+        return nullcontext()
+    return logs.logs_shown(settings.verbosity, settings.storage_options)
 
 
 def _running_in(directory: str | None) -> "AbstractContextManager[None]":

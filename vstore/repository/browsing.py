@@ -7,13 +7,6 @@ from itertools import islice
 from typing import TYPE_CHECKING
 
 from vstore.errors import InvalidInputError, NotFoundError, NotHereError
-from vstore.history.blame import (
-    commits_between,
-    is_touched,
-    last_changed,
-    last_changed_each,
-)
-from vstore.history.read_ahead import ReadAhead
 from vstore.lazy import lazy
 
 if TYPE_CHECKING:
@@ -24,12 +17,17 @@ if TYPE_CHECKING:
     from vstore.diffing.diff import Diff
     from vstore.format.digest import Digest
     from vstore.format.table.sample_keys import SampleKey
+    from vstore.history import blame as history
+    from vstore.history import read_ahead
     from vstore.history.commits import Commit
+    from vstore.history.read_ahead import ReadAhead
     from vstore.reading import snapshot as snapshots
     from vstore.reading.snapshot import Snapshot
     from vstore.repository.access import Access
 else:
     diffs = lazy("vstore.diffing.diff")
+    history = lazy("vstore.history.blame")
+    read_ahead = lazy("vstore.history.read_ahead")
     snapshots = lazy("vstore.reading.snapshot")
     node_states = lazy("vstore.diffing.states")
 
@@ -70,13 +68,13 @@ def _touching(access: Access, revision: str | None, wanted: Wanted) -> Iterator[
     most = None
     if wanted.path is None and wanted.limit is not None:
         most = wanted.skip + wanted.limit + 1
-    read = ReadAhead(access.fetcher, most=most)
-    found = commits_between(starts, excluded, read)
+    read = read_ahead.ReadAhead(access.fetcher, most=most)
+    found = history.commits_between(starts, excluded, read)
     if wanted.path is None:
         return found
     if wanted.sample is None:
         nodes = node_states.NodeStates(access.fetcher, wanted.path)
-        return (commit for commit in found if is_touched(commit, read, nodes))
+        return (commit for commit in found if history.is_touched(commit, read, nodes))
     samples = node_states.SampleStates(access.fetcher, wanted.path, wanted.sample, starts[-1])
     return _of_a_sample(found, read, samples)
 
@@ -87,7 +85,7 @@ def _of_a_sample(
     """Yield the commits that touched a sample, or raise where it was in none of them."""
     was_there, commit = False, None
     for commit in commits:
-        if is_touched(commit, read, states):
+        if history.is_touched(commit, read, states):
             was_there = True
             yield commit
         elif not was_there:
@@ -109,10 +107,10 @@ def blame(
     """
     start = access.resolve(revision)
     states = node_states.SampleStates(access.fetcher, path, sample, start)
-    read = ReadAhead(access.fetcher)
+    read = read_ahead.ReadAhead(access.fetcher)
     if states.has_several(start):
-        return last_changed_each(start, read, states)
-    found = last_changed(start, read, states)
+        return history.last_changed_each(start, read, states)
+    found = history.last_changed(start, read, states)
     if found is None:
         raise _no_sample(sample, path)
     return found

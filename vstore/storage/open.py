@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, get_args
 from vstore.errors import InvalidInputError, InvalidUrlError
 from vstore.faces import exported_from
 from vstore.lazy import lazy
-from vstore.storage.backoff import Backoff
 from vstore.storage.client import Engine
 from vstore.storage.local import LocalStore
 from vstore.storage.location import (
@@ -21,14 +20,15 @@ from vstore.storage.location import (
     scheme_of,
 )
 from vstore.storage.store import ObjectStore
-from vstore.storage.timeouts import take_attempts
 
 if TYPE_CHECKING:
-    from vstore.storage import engines, memory, remote
+    from vstore.storage import backoff, engines, memory, remote, timeouts
 else:
+    backoff = lazy("vstore.storage.backoff")
     engines = lazy("vstore.storage.engines")
     memory = lazy("vstore.storage.memory")
     remote = lazy("vstore.storage.remote")
+    timeouts = lazy("vstore.storage.timeouts")
 
 _FILES = {None, "file", "local"}
 _BUCKETS = {"s3": "s3", "s3a": "s3", "gs": "gs", "gcs": "gs", "az": "az", "abfs": "az"}
@@ -81,18 +81,18 @@ def open_store(
         unsafe_single_writer=unsafe_single_writer,
     )
     options = dict(options)
-    attempts = take_attempts(options)
-    backoff = None if attempts is None else Backoff(attempts=attempts)
+    attempts = timeouts.take_attempts(options)
+    patience = None if attempts is None else backoff.Backoff(attempts=attempts)
     if scheme in _BUCKETS and "::" not in text:
         location, options = _bucket(text, options)
         chosen = engines.choose_engine(location, options, engine=engine)
         opening = engines.BucketOpening(location, chosen, options)
-        return remote.RemoteStore(opening, backoff=backoff, reopen=reopen)
+        return remote.RemoteStore(opening, backoff=patience, reopen=reopen)
     if engine == "obstore":
         raise InvalidInputError(f"engine='obstore' cannot open {parse_other_url(text, {}).url}")
     location = parse_other_url(text, options)
     other = engines.FilesystemOpening(location, text, unsafe_single_writer, options)
-    return remote.RemoteStore(other, backoff=backoff, reopen=reopen)
+    return remote.RemoteStore(other, backoff=patience, reopen=reopen)
 
 
 def _bucket(url: str, options: dict[str, object]) -> tuple[Location, dict[str, object]]:
