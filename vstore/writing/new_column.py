@@ -16,7 +16,7 @@ from vstore.format.table.kinds import NDARRAY, TEXT, ColumnInfo, reserved_suffix
 from vstore.format.table.names import KEYS
 from vstore.format.table.specs import ColumnSpec, as_storable
 from vstore.format.zarr.attributes import plain_attributes
-from vstore.format.zarr.codecs import Sampled, choose, preset
+from vstore.format.zarr.codec_choice import Sampled, choose, preset
 from vstore.format.zarr.dtypes import data_type_of
 from vstore.format.zarr.metadata import ArrayMetadata
 from vstore.format.zarr.selection import chunk_strides

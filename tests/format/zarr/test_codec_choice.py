@@ -6,7 +6,8 @@ from numpy.typing import NDArray
 
 from tests.format.zarr.samples import FIXED_DTYPES, VARIABLE_TYPES, array_of, dtype_id, is_same
 from vstore.errors import InvalidInputError
-from vstore.format.zarr.codecs import ChunkCodec, choose, preset
+from vstore.format.zarr.codec_choice import choose, preset
+from vstore.format.zarr.codecs import ChunkCodec
 from vstore.format.zarr.metadata import ArrayMetadata
 
 Name = Literal["auto", "scaled", "fast", "balanced", "small", "none"]

@@ -25,7 +25,8 @@ from tests.format.zarr.samples import (
     is_same,
 )
 from vstore.errors import CorruptionError, InvalidInputError
-from vstore.format.zarr.codecs import ChunkCodec, preset
+from vstore.format.zarr.codec_choice import preset
+from vstore.format.zarr.codecs import ChunkCodec
 from vstore.format.zarr.metadata import ArrayMetadata
 
 PRESETS = ["none", "fast", "balanced", "small"]

@@ -17,7 +17,7 @@ from zarr.testing.strategies import array_metadata
 from tests.format.zarr.samples import FIXED_DTYPES, VARIABLE_TYPES, dtype_id
 from tests.format.zarr.zarr_peer import normalized, quiet
 from vstore.errors import FormatError, InvalidInputError
-from vstore.format.zarr.codecs import preset
+from vstore.format.zarr.codec_choice import preset
 from vstore.format.zarr.metadata import ArrayMetadata, GroupMetadata
 
 

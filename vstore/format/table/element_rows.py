@@ -2,8 +2,7 @@
 
 import os
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +12,12 @@ from vstore.format.missing import is_missing, plain
 from vstore.format.table.kinds import ColumnInfo, Encoded
 from vstore.format.table.names import VALID_SUFFIX
 from vstore.format.zarr.conversion import not_optional
+from vstore.lazy import lazy
+
+if TYPE_CHECKING:
+    from concurrent import futures
+else:
+    futures = lazy("concurrent.futures")
 
 
 def to_rows(
@@ -59,7 +64,7 @@ def _encoded(info: ColumnInfo, samples: Sequence[Any], name: str) -> NDArray[Any
         elements[:] = list(map(element, samples))
         return elements
     threads = min(len(samples), os.cpu_count() or 1)
-    with ThreadPoolExecutor(threads, thread_name_prefix="vstore-check") as pool:
+    with futures.ThreadPoolExecutor(threads, thread_name_prefix="vstore-check") as pool:
         elements[:] = list(pool.map(element, samples))
     return elements
 

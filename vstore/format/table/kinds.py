@@ -7,7 +7,7 @@ column of it. Nothing else compares kinds.
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
 import numpy as np
@@ -15,7 +15,6 @@ from numpy.typing import NDArray
 
 from vstore.errors import InvalidInputError
 from vstore.faces import exported_from
-from vstore.format.table import images, sounds
 from vstore.format.table.flat import Flat, Parts, Stored, decode_flat
 from vstore.format.table.names import SHAPE_SUFFIX, VALID_SUFFIX
 from vstore.format.table.ragged import decode_ragged, encode_ragged
@@ -23,6 +22,12 @@ from vstore.format.table.texts import decode_texts, encode_texts
 from vstore.format.zarr.dtypes import BYTES as BYTES_TYPE
 from vstore.format.zarr.dtypes import STRING as STRING_TYPE
 from vstore.format.zarr.dtypes import DataType, dtype_from, is_variable_length
+from vstore.lazy import lazy
+
+if TYPE_CHECKING:
+    from vstore.format.table import images, sounds
+else:
+    images, sounds = lazy("vstore.format.table.images"), lazy("vstore.format.table.sounds")
 
 
 @exported_from("vstore")
@@ -309,8 +314,8 @@ IMAGE = ColumnKind(
     dtype=lambda info: images.dtype_of(info.mode),
     is_ragged=True,
     is_slow=True,
-    format_of=images.image_format,
-    describe=images.image_info,
+    format_of=lambda element: images.image_format(element),
+    describe=lambda element: images.image_info(element),
     stored_as="the files of the images, not decoded",
 )
 
@@ -324,8 +329,8 @@ AUDIO = ColumnKind(
     is_ragged=True,
     is_slow=True,
     is_waveform=True,
-    format_of=sounds.describe,
-    describe=sounds.audio_info,
+    format_of=lambda element: sounds.describe(element),
+    describe=lambda element: sounds.audio_info(element),
     stored_as="the files of the sounds, not decoded",
 )
 

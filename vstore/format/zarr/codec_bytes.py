@@ -5,14 +5,11 @@ and looks at the declared size before it allocates or decodes anything.
 """
 
 from dataclasses import dataclass
-from typing import Annotated, Any, Final, Literal, Protocol
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, Protocol
 
 import msgspec
 import numpy as np
 from msgspec import Meta
-from numcodecs import checksum32
-from numcodecs.fletcher32 import Fletcher32
-from numcodecs.shuffle import Shuffle as NumcodecsShuffle
 from numpy.typing import NDArray
 
 from vstore.errors import CorruptionError, FormatError, MissingExtraError
@@ -29,6 +26,14 @@ from vstore.format.zarr.codec_compressors import (
     require_size,
 )
 from vstore.format.zarr.codec_spec import Buffer, convert
+from vstore.lazy import lazy
+
+if TYPE_CHECKING:
+    from numcodecs import checksum32, fletcher32, shuffle
+else:
+    checksum32 = lazy("numcodecs.checksum32")
+    fletcher32 = lazy("numcodecs.fletcher32")
+    shuffle = lazy("numcodecs.shuffle")
 
 
 class BytesStage(Protocol):
@@ -58,7 +63,7 @@ class Shuffle(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     def encode(self, data: Buffer) -> Buffer:
         """Return the shuffled bytes."""
-        shuffled: memoryview = NumcodecsShuffle(self.elementsize).encode(data).data
+        shuffled: memoryview = shuffle.Shuffle(self.elementsize).encode(data).data
         return shuffled
 
     def decode(self, data: Buffer, limit: int) -> Buffer:
@@ -71,7 +76,7 @@ class Shuffle(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     def decode_into(self, data: Buffer, out: NDArray[np.uint8]) -> None:
         """Put the bytes in order into `out`."""
         require_size(len(data), out.nbytes)
-        NumcodecsShuffle(self.elementsize).decode(data, out)
+        shuffle.Shuffle(self.elementsize).decode(data, out)
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,13 +137,13 @@ _STAGES: Final[dict[str, Any]] = {
     "numcodecs.lzma": Lzma,
     "numcodecs.shuffle": Shuffle,
 }
-_CHECKSUMS: Final[dict[str, Any]] = {
-    "crc32c": getattr(checksum32, "CRC32C", None),
-    "numcodecs.crc32c": getattr(checksum32, "CRC32C", None),
-    "numcodecs.crc32": checksum32.CRC32,
-    "numcodecs.adler32": checksum32.Adler32,
-    "numcodecs.jenkins_lookup3": checksum32.JenkinsLookup3,
-    "numcodecs.fletcher32": Fletcher32,
+_CHECKSUMS: Final[dict[str, tuple[Any, str]]] = {
+    "crc32c": (checksum32, "CRC32C"),
+    "numcodecs.crc32c": (checksum32, "CRC32C"),
+    "numcodecs.crc32": (checksum32, "CRC32"),
+    "numcodecs.adler32": (checksum32, "Adler32"),
+    "numcodecs.jenkins_lookup3": (checksum32, "JenkinsLookup3"),
+    "numcodecs.fletcher32": (fletcher32, "Fletcher32"),
 }
 
 
@@ -158,7 +163,7 @@ class _NoOptions(msgspec.Struct, forbid_unknown_fields=True):
 def _checksum(name: str, configuration: dict[str, Any], path: str) -> Checksum:
     options = _CHECKSUM_OPTIONS.get(name, _Location)
     parsed = convert(configuration, options, f"{path}.configuration")
-    kind = _CHECKSUMS[name]
+    kind = getattr(*_CHECKSUMS[name], None)
     if kind is None:
         raise MissingExtraError("google-crc32c", extra="zarr", purpose="the codec crc32c")
     return Checksum(kind(**msgspec.structs.asdict(parsed)))

@@ -4,26 +4,33 @@ Each decodes either into a buffer of exactly the right size or to at most a give
 and looks at the declared size before it allocates or decodes anything.
 """
 
-import bz2
-import lzma
 import threading
 import zlib
 from collections.abc import Callable
-from typing import Annotated, Any, ClassVar, Final, Literal
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Final, Literal
 
 import msgspec
 import numpy as np
 from msgspec import Meta
-from numcodecs import blosc, lz4, zstd
 from numpy.typing import NDArray
 
 from vstore.errors import CorruptionError, InvalidInputError
+from vstore.format.zarr.codec_extensions import extension
 from vstore.format.zarr.codec_spec import Buffer
 from vstore.format.zarr.codec_zstd import content_size
+from vstore.lazy import lazy
+
+if TYPE_CHECKING:
+    import bz2
+    import lzma
+else:
+    bz2, lzma = lazy("bz2"), lazy("lzma")
+
+blosc, lz4, zstd = extension("blosc"), extension("lz4"), extension("zstd")
 
 DECODE_ERRORS: Final = (
     *(ValueError, RuntimeError, TypeError, OSError, EOFError, OverflowError),
-    *(zlib.error, lzma.LZMAError),
+    zlib.error,
 )
 """What the libraries behind the codecs raise on malformed input."""
 
@@ -241,9 +248,14 @@ class Lzma(Compressor, frozen=True, forbid_unknown_fields=True):
 
     def decode(self, data: Buffer, limit: int) -> Buffer:
         """Return the content."""
-        return _decode_streams(
-            lambda: lzma.LZMADecompressor(self.format, memlimit=_LZMA_MEMORY_NBYTES), data, limit
-        )
+        try:
+            return _decode_streams(
+                lambda: lzma.LZMADecompressor(self.format, memlimit=_LZMA_MEMORY_NBYTES),
+                data,
+                limit,
+            )
+        except lzma.LZMAError as error:
+            raise CorruptionError(f"the chunk is malformed: {error}") from error
 
     def decode_into(self, data: Buffer, out: NDArray[np.uint8]) -> None:
         """Decode and copy."""

@@ -3,22 +3,29 @@
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Annotated, Any, ClassVar, Final, Protocol
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Final, Protocol
 
 import msgspec
 import numpy as np
 from msgspec import Meta
-from numcodecs.astype import AsType
-from numcodecs.bitround import BitRound
-from numcodecs.delta import Delta
-from numcodecs.fixedscaleoffset import FixedScaleOffset
-from numcodecs.packbits import PackBits
-from numcodecs.quantize import Quantize
 from numpy.typing import NDArray
 
 from vstore.errors import FormatError
 from vstore.format.zarr.codec_spec import ArraySpec, convert
-from vstore.format.zarr.codec_values import cast_value, scale_offset
+from vstore.lazy import lazy
+
+if TYPE_CHECKING:
+    from numcodecs import astype, bitround, delta, fixedscaleoffset, packbits, quantize
+
+    from vstore.format.zarr import codec_values
+else:
+    codec_values = lazy("vstore.format.zarr.codec_values")
+    astype = lazy("numcodecs.astype")
+    bitround = lazy("numcodecs.bitround")
+    delta = lazy("numcodecs.delta")
+    fixedscaleoffset = lazy("numcodecs.fixedscaleoffset")
+    packbits = lazy("numcodecs.packbits")
+    quantize = lazy("numcodecs.quantize")
 
 
 class ArrayStage(Protocol):
@@ -129,7 +136,7 @@ def _delta(spec: ArraySpec, configuration: dict[str, Any], path: str) -> ArraySt
     options = convert(configuration, _Delta, path)
     decoded = _dtype(options.dtype, spec, f"{path}.dtype")
     encoded = _dtype(options.astype, None, f"{path}.astype") if options.astype else decoded
-    return _filter(spec, encoded, Delta(decoded, encoded))
+    return _filter(spec, encoded, delta.Delta(decoded, encoded))
 
 
 def _fixed_scale_offset(spec: ArraySpec, configuration: dict[str, Any], path: str) -> ArrayStage:
@@ -140,7 +147,9 @@ def _fixed_scale_offset(spec: ArraySpec, configuration: dict[str, Any], path: st
     encoded = _dtype(options.astype, None, f"{path}.astype") if options.astype else decoded
     # The numbers as given: numcodecs computes otherwise with 10 than with 10.0.
     offset, scale = configuration["offset"], configuration["scale"]
-    return _filter(spec, encoded, FixedScaleOffset(offset, scale, decoded, encoded))
+    return _filter(
+        spec, encoded, fixedscaleoffset.FixedScaleOffset(offset, scale, decoded, encoded)
+    )
 
 
 def _quantize(spec: ArraySpec, configuration: dict[str, Any], path: str) -> ArrayStage:
@@ -149,7 +158,7 @@ def _quantize(spec: ArraySpec, configuration: dict[str, Any], path: str) -> Arra
     encoded = _dtype(options.astype or decoded.str, None, f"{path}.astype")
     if decoded.kind != "f" or encoded != decoded:
         raise FormatError(f"{path}: numcodecs.quantize needs one floating-point dtype")
-    return _filter(spec, encoded, Quantize(options.digits, decoded, encoded))
+    return _filter(spec, encoded, quantize.Quantize(options.digits, decoded, encoded))
 
 
 def _packbits(spec: ArraySpec, configuration: dict[str, Any], path: str) -> ArrayStage:
@@ -158,14 +167,14 @@ def _packbits(spec: ArraySpec, configuration: dict[str, Any], path: str) -> Arra
         raise FormatError(f"{path}: numcodecs.packbits needs dtype bool, not {spec.dtype}")
     shape = (1 + -(-spec.size // 8),)
     packed = replace(spec, shape=shape, dtype=np.dtype("uint8"), data_type="uint8")
-    return Filter(spec, packed, PackBits())
+    return Filter(spec, packed, packbits.PackBits())
 
 
 def _astype(spec: ArraySpec, configuration: dict[str, Any], path: str) -> ArrayStage:
     options = convert(configuration, _AsType, path)
     decoded = _dtype(options.decode_dtype or spec.dtype.str, spec, f"{path}.decode_dtype")
     encoded = _dtype(options.encode_dtype, None, f"{path}.encode_dtype")
-    return _filter(spec, encoded, AsType(encoded, decoded))
+    return _filter(spec, encoded, astype.AsType(encoded, decoded))
 
 
 def _bitround(spec: ArraySpec, configuration: dict[str, Any], path: str) -> ArrayStage:
@@ -182,7 +191,7 @@ class _RoundedBits:
     keepbits: int
 
     def encode(self, array: NDArray[Any]) -> NDArray[Any]:
-        rounded: NDArray[Any] = BitRound(self.keepbits).encode(array)
+        rounded: NDArray[Any] = bitround.BitRound(self.keepbits).encode(array)
         return rounded.view(array.dtype)
 
     def decode(self, array: NDArray[Any]) -> NDArray[Any]:
@@ -208,8 +217,8 @@ def _dtype(name: str, spec: ArraySpec | None, path: str) -> np.dtype[Any]:
 
 _BUILDERS: Final[dict[str, Callable[[ArraySpec, dict[str, Any], str], ArrayStage]]] = {
     "transpose": _transpose,
-    "scale_offset": scale_offset,
-    "cast_value": cast_value,
+    "scale_offset": lambda *given: codec_values.scale_offset(*given),
+    "cast_value": lambda *given: codec_values.cast_value(*given),
     "numcodecs.delta": _delta,
     "numcodecs.fixedscaleoffset": _fixed_scale_offset,
     "numcodecs.quantize": _quantize,
@@ -217,11 +226,6 @@ _BUILDERS: Final[dict[str, Callable[[ArraySpec, dict[str, Any], str], ArrayStage
     "numcodecs.astype": _astype,
     "numcodecs.bitround": _bitround,
 }
-
-
-def is_array_stage(name: str) -> bool:
-    """Return whether a codec turns arrays into arrays."""
-    return name in _BUILDERS
 
 
 def array_stage(name: str, spec: ArraySpec, configuration: dict[str, Any], path: str) -> ArrayStage:

@@ -1,7 +1,7 @@
 """The codecs of one array as one: chunk in, bytes out, and back."""
 
 from dataclasses import dataclass, replace
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 import numpy as np
@@ -10,11 +10,23 @@ from numpy.typing import NDArray
 from vstore.errors import CorruptionError, FormatError, InvalidInputError
 from vstore.format.zarr.codec_bytes import BytesStage, bytes_stage
 from vstore.format.zarr.codec_compressors import DECODE_ERRORS
-from vstore.format.zarr.codec_filters import ArrayStage, array_stage, is_array_stage
 from vstore.format.zarr.codec_serializers import Raw, Serializer, VariableLength, check_elements
-from vstore.format.zarr.codec_sharding import Sharded
-from vstore.format.zarr.codec_spec import ArraySpec, Budget, Buffer, convert, parse_named
+from vstore.format.zarr.codec_spec import (
+    ArraySpec,
+    Budget,
+    Buffer,
+    convert,
+    is_array_stage,
+    parse_named,
+)
 from vstore.format.zarr.dtypes import BYTES, STRING, has_byte_order
+from vstore.lazy import lazy
+
+if TYPE_CHECKING:
+    from vstore.format.zarr import codec_filters, codec_sharding
+else:
+    codec_filters = lazy("vstore.format.zarr.codec_filters")
+    codec_sharding = lazy("vstore.format.zarr.codec_sharding")
 
 _MAX_NESTING: Final = 3
 _SERIALIZERS: Final = frozenset({"bytes", "vlen-utf8", "vlen-bytes", "sharding_indexed"})
@@ -26,7 +38,7 @@ class Pipeline:
 
     spec: ArraySpec
     names: tuple[str, ...]
-    filters: tuple[ArrayStage, ...]
+    filters: "tuple[codec_filters.ArrayStage, ...]"
     serializer: Serializer
     stages: tuple[BytesStage, ...]
     sizes: tuple[int | None, ...]
@@ -144,13 +156,13 @@ def _build(documents: Any, spec: ArraySpec, path: str, *, depth: int) -> Pipelin
     if position is None:
         _refuse_unknown(named, spec, path)
         raise FormatError(f"{path}: no codec turns the array into bytes")
-    filters: list[ArrayStage] = []
+    filters: list[codec_filters.ArrayStage] = []
     inner = spec
     for i, (name, configuration) in enumerate(named[:position]):
         if not is_array_stage(name):
             _refuse_unknown(named, spec, path)
             raise FormatError(f"{path}[{i}]: {name!r} cannot come before the array becomes bytes")
-        filters.append(array_stage(name, inner, configuration, f"{path}[{i}]"))
+        filters.append(codec_filters.array_stage(name, inner, configuration, f"{path}[{i}]"))
         inner = filters[-1].encoded
     serializer = _serializer(named[position], inner, f"{path}[{position}]", depth)
     itemsize = 1 if spec.is_variable_length else spec.dtype.itemsize
@@ -230,7 +242,9 @@ def _raw(configuration: dict[str, Any], spec: ArraySpec, path: str) -> Raw:
     return Raw(spec, spec.dtype.newbyteorder(">" if is_big else "<"))
 
 
-def _sharded(configuration: dict[str, Any], spec: ArraySpec, path: str, depth: int) -> Sharded:
+def _sharded(
+    configuration: dict[str, Any], spec: ArraySpec, path: str, depth: int
+) -> "codec_sharding.Sharded":
     if depth >= _MAX_NESTING:
         raise FormatError(f"{path}: shards are nested too deeply")
     path = f"{path}.configuration"
@@ -247,7 +261,7 @@ def _sharded(configuration: dict[str, Any], spec: ArraySpec, path: str, depth: i
     index = _build(options.index_codecs, index_spec, f"{path}.index_codecs", depth=_MAX_NESTING)
     if index.sizes[-1] is None:
         raise FormatError(f"{path}.index_codecs: the index must not vary in size")
-    return Sharded(
+    return codec_sharding.Sharded(
         spec=spec,
         grid=grid,
         chunks=_build(

@@ -17,6 +17,20 @@ MAX_CHUNK_NBYTES: Final = 2**31
 """Most bytes that one decoded chunk may take, whatever its kind."""
 
 
+_ARRAY_STAGES: Final = frozenset(
+    [
+        *("transpose", "scale_offset", "cast_value"),
+        *("numcodecs.delta", "numcodecs.fixedscaleoffset", "numcodecs.quantize"),
+        *("numcodecs.packbits", "numcodecs.astype", "numcodecs.bitround"),
+    ]
+)
+
+
+def is_array_stage(name: str) -> bool:
+    """Return whether a codec turns arrays into arrays."""
+    return name in _ARRAY_STAGES
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class ArraySpec:
     """One chunk's array at some point of its codecs: shape, dtype, fill value."""

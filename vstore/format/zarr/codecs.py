@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 
 from vstore.errors import CorruptionError, InvalidInputError
 from vstore.format.zarr import vlen
-from vstore.format.zarr.codec_choice import Preset, Sampled, choose, preset
 from vstore.format.zarr.codec_compressors import DECODE_ERRORS
 from vstore.format.zarr.codec_serializers import Raw, VariableLength
 from vstore.format.zarr.codec_spec import MAX_CHUNK_NBYTES, Budget
@@ -19,7 +18,7 @@ from vstore.format.zarr.dtypes import STRING
 from vstore.format.zarr.fill import is_fill
 from vstore.format.zarr.metadata import ArrayMetadata
 
-__all__ = ["MAX_CHUNK_NBYTES", "ChunkCodec", "Preset", "Sampled", "choose", "preset"]
+__all__ = ["MAX_CHUNK_NBYTES", "ChunkCodec"]
 
 
 class ChunkCodec:

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Annotated, Any, Final, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 
 import msgspec
 import numpy as np
@@ -12,7 +12,6 @@ from msgspec import Meta
 from vstore.errors import FormatError, InvalidInputError
 from vstore.faces import exported_from
 from vstore.format.zarr.attributes import NONFINITE, attributes_of, with_attributes
-from vstore.format.zarr.codec_choice import preset
 from vstore.format.zarr.codec_pipeline import Pipeline, build
 from vstore.format.zarr.codec_spec import MAX_CHUNK_NBYTES, ArraySpec, convert, parse_named
 from vstore.format.zarr.dtypes import DataType, canonical, data_type_of, dtype_from
@@ -22,6 +21,12 @@ from vstore.format.zarr.fill_value import (
     default_fill_value,
     encode_fill_value,
 )
+from vstore.lazy import lazy
+
+if TYPE_CHECKING:
+    from vstore.format.zarr import codec_choice
+else:
+    codec_choice = lazy("vstore.format.zarr.codec_choice")
 
 _MAX_AXES: Final = 64
 _Length = Annotated[int, Meta(ge=0, le=2**63 - 1)]
@@ -106,13 +111,15 @@ class ArrayMetadata:
         data_type = data_type_of(dtype)
         if fill_value is None:
             fill_value = default_fill_value(data_type)
+        if codecs is None:
+            codecs = codec_choice.preset("balanced", data_type)
         document = {
             "shape": list(shape),
             "data_type": data_type,
             "chunk_grid": {"name": "regular", "configuration": {"chunk_shape": list(chunk_shape)}},
             "chunk_key_encoding": "default",
             "fill_value": encode_fill_value(data_type, coerce_fill_value(data_type, fill_value)),
-            "codecs": list(preset("balanced", data_type) if codecs is None else codecs),
+            "codecs": list(codecs),
             "attributes": dict(attributes or {}),
             "dimension_names": None if dimension_names is None else list(dimension_names),
             "zarr_format": 3,

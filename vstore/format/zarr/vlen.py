@@ -8,14 +8,13 @@ import struct
 from typing import Any, Final, NamedTuple
 
 import numpy as np
-from numcodecs.vlen import VLenBytes, VLenUTF8
 from numpy.typing import NDArray
 
 from vstore.errors import CorruptionError, InvalidInputError
+from vstore.format.zarr.codec_extensions import extension
 from vstore.format.zarr.codec_spec import MAX_CHUNK_NBYTES, Buffer
 
-_UTF8: Final = VLenUTF8()
-_BYTES: Final = VLenBytes()
+vlen = extension("vlen")
 _LENGTH: Final = struct.Struct("<I")
 
 
@@ -25,6 +24,10 @@ class Slices(NamedTuple):
     offsets: NDArray[np.int64]
     lengths: NDArray[np.int64]
     buffer: memoryview
+
+
+def _codec(*, is_text: bool) -> Any:
+    return vlen.VLenUTF8() if is_text else vlen.VLenBytes()
 
 
 def encode(samples: NDArray[Any], *, is_text: bool) -> bytearray:
@@ -39,7 +42,7 @@ def encode(samples: NDArray[Any], *, is_text: bool) -> bytearray:
     if kinds != {kind}:
         values = _exactly(values, kind)
     try:
-        encoded: bytearray = (_UTF8 if is_text else _BYTES).encode(values)
+        encoded: bytearray = _codec(is_text=is_text).encode(values)
     except (UnicodeEncodeError, OverflowError) as error:
         raise InvalidInputError(f"a sample cannot be stored: {error}") from error
     if len(encoded) > MAX_CHUNK_NBYTES:
@@ -69,7 +72,7 @@ def decode(data: Buffer, count: int, *, is_text: bool) -> NDArray[Any]:
     """
     require_count(data, count)
     try:
-        samples: NDArray[Any] = (_UTF8 if is_text else _BYTES).decode(data)
+        samples: NDArray[Any] = _codec(is_text=is_text).decode(data)
     except ValueError as error:
         raise CorruptionError(f"the chunk's samples are malformed: {error}") from error
     return samples
