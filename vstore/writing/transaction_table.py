@@ -2,6 +2,7 @@
 
 from collections.abc import (
     Collection,
+    Iterable,
     Iterator,
     Mapping,
     Sequence,
