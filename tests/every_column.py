@@ -82,3 +82,12 @@ EVERY_COLUMN = [
 ]
 EVERY_COLUMN += [EveryColumn(f"T-{shape}", "T", shape) for shape in [(), (2,), (0,), (None,)]]
 EVERY_COLUMN += [EveryColumn(kind, kind) for kind in ("text", "texts", "bytes", "image", "audio")]
+
+_TABLES = 19
+TOGETHER = [EVERY_COLUMN[i::_TABLES] for i in range(_TABLES)]
+"""The same in groups that share a table: a commit costs much, one more column very little."""
+
+
+def group_id(group: list[EveryColumn]) -> str:
+    """Return what a test of a group is called."""
+    return f"{group[0].name} and others"

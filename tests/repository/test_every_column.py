@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import vstore
-from tests.every_column import COUNT, EVERY_COLUMN, EveryColumn
+from tests.every_column import COUNT, EVERY_COLUMN, TOGETHER, EveryColumn, group_id
 from tests.format.second_reader import SecondReader
 from vstore.format.zarr.dtypes import data_type_of
 from vstore.reader import Reader
@@ -50,18 +50,13 @@ def is_set(mask: Any) -> bool:
     return bool(mask.all()) if names is None else all(is_set(mask[name]) for name in names)
 
 
-TABLES = 19
-GROUPS = [EVERY_COLUMN[i::TABLES] for i in range(TABLES)]
-"""Columns that share a table: the commits cost most, and each column very little."""
-
-
 @pytest.mark.parametrize("optional", [False, True], ids=["all there", "optional"])
-@pytest.mark.parametrize("group", GROUPS, ids=lambda group: f"{group[0].name} and others")
+@pytest.mark.parametrize("group", TOGETHER, ids=group_id)
 def test_every_column_goes_everywhere(
     tmp_path: Path, group: list[EveryColumn], optional: bool
 ) -> None:
     repo = vstore.create(tmp_path / "repo")
-    columns = {column.name.replace("/", " "): column for column in group}
+    columns = {column.name: column for column in group}
     expected = {name: column.samples() for name, column in columns.items()}
     others = {name: column.samples(seed=1) for name, column in columns.items()}
     if optional:

@@ -1,7 +1,7 @@
 """Values are equal whichever way they come in and go out, and so is the hash of the commit."""
 
 import itertools
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from typing import Any
 
@@ -13,60 +13,72 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import vstore
-from tests.every_column import COUNT, EVERY_COLUMN, EveryColumn
+from tests.every_column import COUNT, EVERY_COLUMN, TOGETHER, EveryColumn, group_id
 from vstore.reader import Reader
 from vstore.torch import Loader
 from vstore.zarr.xarray_backend import VstoreBackendEntrypoint
 
 NUMBER = itertools.count()
 TIME = datetime(2026, 1, 1, tzinfo=UTC)
-Samples = list[Any]
+Samples = dict[str, list[Any]]
+"""The samples of each column."""
 
 
-# Ways in: each writes the samples as column `x` of a table with keys, cut where it is told to -----
+# Ways in: each writes the samples into a table with keys, cut where it is told to ---------------
+
+
+def part(samples: Samples, rows: slice) -> Samples:
+    return {name: each[rows] for name, each in samples.items()}
+
+
+def one(samples: Samples, row: int) -> dict[str, Any]:
+    return {name: each[row] for name, each in samples.items()}
 
 
 def extend(table: vstore.TransactionTable, samples: Samples, cuts: list[int]) -> None:
     for start, stop in itertools.pairwise([0, *cuts, COUNT]):
-        table.extend({"x": samples[start:stop]}, keys=range(start, stop))
+        table.extend(part(samples, slice(start, stop)), keys=range(start, stop))
 
 
 def iterator(table: vstore.TransactionTable, samples: Samples, cuts: list[int]) -> None:
     edges = itertools.pairwise([0, *cuts, COUNT])
-    table.extend({"x": samples[a:b], "sample": list(range(a, b))} for a, b in edges)
+    table.extend(part(samples, slice(a, b)) | {"sample": list(range(a, b))} for a, b in edges)
 
 
 def objects(table: vstore.TransactionTable, samples: Samples, cuts: list[int]) -> None:
-    held = np.empty(COUNT, object)
-    for i, sample in enumerate(samples):
-        held[i] = sample
+    held = {name: np.empty(COUNT, object) for name in samples}
+    for name, each in samples.items():
+        for i, sample in enumerate(each):
+            held[name][i] = sample
     for start, stop in itertools.pairwise([0, *cuts, COUNT]):
-        table.extend({"x": held[start:stop]}, keys=np.arange(start, stop).tolist())
+        values = {name: each[start:stop] for name, each in held.items()}
+        table.extend(values, keys=np.arange(start, stop).tolist())
 
 
 def append(table: vstore.TransactionTable, samples: Samples, cuts: list[int]) -> None:
-    for key, sample in enumerate(samples):
-        table.append({"x": sample}, key=key)
+    for key in range(COUNT):
+        table.append(one(samples, key), key=key)
 
 
 SAME_COMMIT = {"extend": extend, "iterator": iterator, "objects": objects, "append": append}
 
 
 def assign(table: vstore.TransactionTable, samples: Samples, cuts: list[int]) -> None:
-    extend(table, samples[::-1], cuts)
-    table["x"][:] = samples
+    extend(table, part(samples, slice(None, None, -1)), cuts)
+    for name, each in samples.items():
+        table[name][:] = each
 
 
 def by_key(table: vstore.TransactionTable, samples: Samples, cuts: list[int]) -> None:
-    extend(table, samples[::-1], cuts)
-    for key, sample in enumerate(samples):
-        table.loc[key] = {"x": sample}
+    extend(table, part(samples, slice(None, None, -1)), cuts)
+    for key in range(COUNT):
+        table.loc[key] = one(samples, key)
 
 
 def many(table: vstore.TransactionTable, samples: Samples, cuts: list[int]) -> None:
-    extend(table, samples[::-1], cuts)
+    extend(table, part(samples, slice(None, None, -1)), cuts)
     for start, stop in itertools.pairwise([0, *cuts, COUNT]):
-        table.assign(np.arange(start, stop), {"x": samples[start:stop]})
+        table.assign(np.arange(start, stop), part(samples, slice(start, stop)))
 
 
 WAYS_IN = SAME_COMMIT | {"assignment": assign, "by key": by_key, "many at once": many}
@@ -76,32 +88,57 @@ WAYS_IN = SAME_COMMIT | {"assignment": assign, "by key": by_key, "many at once":
 
 
 def _whole(table: vstore.Table) -> Samples:
-    found = table["x"][:]
-    there = [sample is not None for sample in table["x"]]
-    return [each if here else None for each, here in zip(found, there, strict=True)]
+    return {
+        name: [
+            each if there is not None else None
+            for each, there in zip(table[name][:], table[name], strict=True)
+        ]
+        for name in table.columns
+    }
 
 
-def _batches(made: Any) -> Samples:
-    found: Samples = []
+def _in_rows(rows: Iterable[Any]) -> Samples:
+    held = list(rows)
+    return {name: [row[name] for row in held] for name in held[0]}
+
+
+def _batches(made: Any, names: Iterable[str]) -> Samples:
+    found: Samples = {name: [] for name in names}
     for batch in made:
-        values, there = batch["x"], batch.get("x.valid", [True] * len(batch["x"]))
-        found += [each if here else None for each, here in zip(values, there, strict=True)]
+        for name, samples in found.items():
+            values, there = batch[name], batch.get(f"{name}.valid", [True] * len(batch[name]))
+            samples += [each if here else None for each, here in zip(values, there, strict=True)]
     return found
 
 
 def _loader(table: vstore.Table) -> Samples:
-    found = _batches(Loader(table, ["x"], batch_size=3))
-    return [each.numpy() if hasattr(each, "numpy") else each for each in found]
+    names = [name for name in table.columns if not name.startswith(NOT_IN_TORCH)]
+    found = _batches(Loader(table, names, batch_size=3), names)
+    return {
+        name: [each.numpy() if hasattr(each, "numpy") else each for each in samples]
+        for name, samples in found.items()
+    }
 
 
+def _singly(table: vstore.Table) -> Samples:
+    """Return what single samples hold; where one of one shape is missing its mask alone tells."""
+    found = _in_rows(Reader(table, batch_size=None))
+    return {
+        name: found[name] for name in table.columns if name not in PLAIN or all(table[name].valid)
+    }
+
+
+PLAIN = {column.name for column in EVERY_COLUMN if column.spec.info.kind.is_plain}
 WAYS_OUT: dict[str, Callable[[vstore.Table], Samples]] = {
-    "column": lambda table: list(table["x"]),
-    "one by one": lambda table: [table["x"][i] for i in range(len(table))],
+    "column": lambda table: {name: list(table[name]) for name in table.columns},
+    "one by one": lambda table: {
+        name: [table[name][i] for i in range(len(table))] for name in table.columns
+    },
     "whole": _whole,
-    "rows": lambda table: [sample["x"] for sample in table],
-    "keys": lambda table: [table.loc[key]["x"] for key in table.loc],
-    "reader": lambda table: _batches(Reader(table, ["x"], batch_size=3)),
-    "samples": lambda table: [each["x"] for each in Reader(table, ["x"], batch_size=None)],
+    "rows": _in_rows,
+    "keys": lambda table: _in_rows(table.loc[key] for key in table.loc),
+    "reader": lambda table: _batches(Reader(table, batch_size=3), table.columns),
+    "samples": _singly,
     "loader": _loader,
 }
 NOT_IN_TORCH = ("complex", "datetime", "timedelta", "V5", "a-b", "when", "red", "U5", "S5", "T-")
@@ -109,48 +146,52 @@ NOT_IN_TORCH = ("complex", "datetime", "timedelta", "V5", "a-b", "when", "red", 
 
 
 def written(
-    column: EveryColumn, samples: Samples, cuts: list[int], way: str
+    columns: list[EveryColumn], samples: Samples, cuts: list[int], way: str
 ) -> tuple[vstore.Table, str]:
     repo = vstore.create(f"memory://ways-{next(NUMBER)}", author="A <a@example.org>")
-    spec = (
-        column.spec.as_optional()
-        if None in [None if s is None else 0 for s in samples]
+    specs = {
+        column.name: column.spec.as_optional()
+        if any(sample is None for sample in samples[column.name])
         else column.spec
-    )
+        for column in columns
+    }
     with repo.transaction("main", message="Add", time=TIME) as tx:
-        WAYS_IN[way](tx.create_table("t", {"x": spec}, keys="int"), samples, cuts)
+        WAYS_IN[way](tx.create_table("t", specs, keys="int"), samples, cuts)
     snapshot = repo.checkout()
     return snapshot.table("t"), snapshot.commit.id
 
 
-@settings(max_examples=1, deadline=None)
+@settings(max_examples=2, deadline=None)
 @given(
     ways=st.permutations(sorted(WAYS_IN)).map(lambda ways: ways[:2]),
     cuts=st.lists(st.integers(1, COUNT - 1), unique=True).map(sorted),
     missing=st.sets(st.integers(0, COUNT - 1), max_size=3),
     seed=st.integers(0, 50),
 )
-@pytest.mark.parametrize("column", EVERY_COLUMN, ids=lambda column: column.name)
+@pytest.mark.parametrize("group", TOGETHER, ids=group_id)
 def test_every_way_in_and_out(
-    column: EveryColumn, ways: list[str], cuts: list[int], missing: set[int], seed: int
+    group: list[EveryColumn], ways: list[str], cuts: list[int], missing: set[int], seed: int
 ) -> None:
-    samples = [
-        None if i in missing else sample for i, sample in enumerate(column.samples(seed=seed))
-    ]
+    samples = {column.name: column.samples(seed=seed) for column in group}
+    for each in samples.values():
+        for i in missing:
+            each[i] = None
     commits = {}
     for way in ["extend", *ways]:
-        table, commit = written(column, samples, cuts, way)
+        table, commit = written(group, samples, cuts, way)
         commits[way] = commit
         for out, read in WAYS_OUT.items():
-            if out == "loader" and column.name.startswith(NOT_IN_TORCH):
-                continue
-            if out == "samples" and missing and column.spec.info.kind.is_plain:
-                continue  # a missing sample of one shape is told by its mask alone
             found = read(table)
-            assert len(found) == COUNT
-            for i, (one, other) in enumerate(zip(found, samples, strict=True)):
-                assert column.is_same(one, other), (way, out, i, one, other)
+            for column in group:
+                if column.name in found:
+                    _check(column, found[column.name], samples[column.name], (way, out))
     assert len({commits[way] for way in SAME_COMMIT.keys() & commits.keys()}) == 1
+
+
+def _check(column: EveryColumn, found: list[Any], expected: list[Any], how: Any) -> None:
+    assert len(found) == COUNT
+    for i, (one, other) in enumerate(zip(found, expected, strict=True)):
+        assert column.is_same(one, other), (column.name, how, i, one, other)
 
 
 FIXED = [c for c in EVERY_COLUMN if c.shape in [(), (2,)] and not c.name.startswith("T")]
@@ -158,17 +199,17 @@ FIXED = [c for c in EVERY_COLUMN if c.shape in [(), (2,)] and not c.name.startsw
 
 @pytest.mark.parametrize("column", FIXED, ids=lambda column: column.name)
 def test_zarr_and_xarray_give_what_was_written(column: EveryColumn) -> None:
-    samples = column.samples()
-    table, _ = written(column, samples, [3], "extend")
+    name, samples = column.name, column.samples()
+    table, _ = written([column], {name: samples}, [3], "extend")
     snapshot = vstore.checkout(f"memory://ways-{next(NUMBER) - 1}")
     group = zarr.open_group(snapshot.store, mode="r")
     for i, sample in enumerate(samples):
-        assert column.is_same(np.asarray(group["t/x"][i]), np.asarray(sample))  # type: ignore[index]
+        assert column.is_same(np.asarray(group[f"t/{name}"][i]), np.asarray(sample))  # type: ignore[index]
     if column.name.startswith(("timedelta64-", "datetime64[10us]")):
         return  # xarray knows neither times without a unit nor such of ten
     opened: Any = xr.open_dataset
     with opened(snapshot, engine=VstoreBackendEntrypoint, group="t") as dataset:
-        for one, other in zip(dataset["x"].values, table["x"][:], strict=True):
+        for one, other in zip(dataset[name].values, table[name][:], strict=True):
             np.testing.assert_array_equal(np.asarray(one, other.dtype), other)
 
 

@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import vstore
-from tests.every_column import COUNT, EVERY_COLUMN, EveryColumn
+from tests.every_column import COUNT, TOGETHER, EveryColumn, group_id
 from vstore.writing import appending, new_column, open_choices, packs
 
 NUMBER = itertools.count()
@@ -132,16 +132,25 @@ def test_cuts_change_nothing_at_the_usual_sizes() -> None:
 
 
 @pytest.mark.parametrize("optional", [False, True], ids=["all there", "optional"])
-@pytest.mark.parametrize("column", EVERY_COLUMN, ids=lambda column: column.name)
-def test_cuts_change_nothing_in_any_column(column: EveryColumn, optional: bool) -> None:
-    values = column.samples()
+@pytest.mark.parametrize("group", TOGETHER, ids=group_id)
+def test_cuts_change_nothing_in_any_column(group: list[EveryColumn], optional: bool) -> None:
+    if not is_stored_alike(group, optional):
+        assert [column.name for column in group if not is_stored_alike([column], optional)] == []
+        pytest.fail("the columns differ together, and none of them alone")
+
+
+def is_stored_alike(columns: list[EveryColumn], optional: bool) -> bool:
+    values = {column.name: column.samples() for column in columns}
     if optional:
-        values[0] = values[3] = None
-    specs = {"x": column.spec.as_optional() if optional else column.spec}
-    rows = [{"x": value} for value in values]
+        for each in values.values():
+            each[0] = each[3] = None
+    specs = {
+        column.name: column.spec.as_optional() if optional else column.spec for column in columns
+    }
+    rows = [{name: each[i] for name, each in values.items()} for i in range(COUNT)]
     whole = stored(specs, rows, [])
-    assert stored(specs, rows, range(1, COUNT)) == whole
-    assert stored(specs, rows, [3, 4], singly=True) == whole
+    others = (stored(specs, rows, range(1, COUNT)), stored(specs, rows, [3, 4], singly=True))
+    return all(other == whole for other in others)
 
 
 def test_what_is_read_in_between_changes_nothing() -> None:
