@@ -1,7 +1,7 @@
 """Missing is missing, however it is given; where nothing may be missing it is refused."""
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -108,72 +108,88 @@ TYPED: list[tuple[str, Callable[[], Any], list[Any]]] = [
 ONE = 1
 
 
-class Case:
-    """A repository with a table of one column, optional or not, which may hold samples."""
+Values = dict[str, Any]
+"""What is given for each column."""
 
-    def __init__(self, spec: vstore.ColumnSpec, *, optional: bool = True) -> None:
+
+class Case:
+    """A repository with a table of some columns, optional or not, which may hold samples."""
+
+    def __init__(self, specs: Mapping[str, vstore.ColumnSpec], *, optional: bool = True) -> None:
         Case.made += 1
         self.repo = vstore.create(f"memory://missing-values-{Case.made}")
-        self.spec = spec.as_optional() if optional else spec
+        self.specs = {
+            name: spec.as_optional() if optional else spec for name, spec in specs.items()
+        }
 
     made = 0
 
-    def put(self, write: Callable[[vstore.Transaction], None]) -> vstore.Column:
+    def put(self, write: Callable[[vstore.Transaction], object]) -> vstore.Table:
         with self.repo.transaction("main", message="Write") as tx:
             write(tx)
-        return self.repo.checkout()["t"]["x"]  # type: ignore[no-any-return]
+        return self.repo.checkout().table("t")
 
 
-def _extend(case: Case, values: Any, count: int) -> vstore.Column:
-    return case.put(lambda tx: tx.create_table("t", {"x": case.spec}).extend({"x": values}))
+def part(values: Values, rows: Any) -> Values:
+    return {name: each[rows] for name, each in values.items()}
 
 
-def _batches(case: Case, values: Any, count: int) -> vstore.Column:
+def _extend(case: Case, values: Values, count: int) -> vstore.Table:
+    return case.put(lambda tx: tx.create_table("t", case.specs).extend(values))
+
+
+def _batches(case: Case, values: Values, count: int) -> vstore.Table:
     return case.put(
-        lambda tx: tx.create_table("t", {"x": case.spec}).extend(
-            {"x": values[i : i + 1]} for i in range(count)
+        lambda tx: tx.create_table("t", case.specs).extend(
+            part(values, slice(i, i + 1)) for i in range(count)
         )
     )
 
 
-def _append(case: Case, values: Any, count: int) -> vstore.Column:
+def _append(case: Case, values: Values, count: int) -> vstore.Table:
     def write(tx: vstore.Transaction) -> None:
-        table = tx.create_table("t", {"x": case.spec})
+        table = tx.create_table("t", case.specs)
         for i in range(count):
-            table.append({"x": values[i]})
+            table.append(part(values, i))
 
     return case.put(write)
 
 
 def _blank(case: Case, count: int) -> None:
     def write(tx: vstore.Transaction) -> None:
-        columns = {"n": vstore.ndarray((), "int64"), "x": case.spec}
+        columns = {"n": vstore.ndarray((), "int64")} | case.specs
         table = tx.create_table("t", columns, keys="int")
         table.extend({"n": range(count)}, keys=range(count))
 
     case.put(write)
 
 
-def _assign(case: Case, values: Any, count: int) -> vstore.Column:
-    _blank(case, count)
-    return case.put(lambda tx: tx["t"]["x"].__setitem__(slice(None), values))
-
-
-def _assign_each(case: Case, values: Any, count: int) -> vstore.Column:
+def _assign(case: Case, values: Values, count: int) -> vstore.Table:
     _blank(case, count)
 
     def write(tx: vstore.Transaction) -> None:
-        for i in range(count):
-            tx["t"].loc[i] = {"x": values[i]}
+        for name, each in values.items():
+            tx["t"][name][:] = each
 
     return case.put(write)
 
 
-def _add(case: Case, values: Any, count: int) -> vstore.Column:
+def _assign_each(case: Case, values: Values, count: int) -> vstore.Table:
+    _blank(case, count)
+
+    def write(tx: vstore.Transaction) -> None:
+        for i in range(count):
+            tx["t"].loc[i] = part(values, i)
+
+    return case.put(write)
+
+
+def _add(case: Case, values: Values, count: int) -> vstore.Table:
     def write(tx: vstore.Transaction) -> None:
         table = tx.create_table("t", {"n": vstore.ndarray((), "int64")})
         table.extend({"n": range(count)})
-        table.add_column("x", case.spec, values)
+        for name, each in values.items():
+            table.add_column(name, case.specs[name], each)
 
     return case.put(write)
 
@@ -186,6 +202,13 @@ WAYS = {
     "one by one": _assign_each,
     "a column": _add,
 }
+
+
+def one(
+    spec: vstore.ColumnSpec, values: Any, count: int, *, way: str = "extend", optional: bool = True
+) -> vstore.Column:
+    """Return a column of a table of its own."""
+    return WAYS[way](Case({"x": spec}, optional=optional), {"x": values}, count)["x"]
 
 
 def read(column: vstore.Column) -> Iterator[list[Any]]:
@@ -201,31 +224,33 @@ def read(column: vstore.Column) -> Iterator[list[Any]]:
 
 def assert_samples(column: vstore.Column, expected: list[Any]) -> None:
     for found in read(column):
-        assert [each is None for each in found] == [each is None for each in expected]
-        for one, other in zip(found, expected, strict=True):
-            if one is not None:
-                np.testing.assert_array_equal(one, np.asarray(other, getattr(one, "dtype", None)))
+        assert [each is None for each in found] == [each is None for each in expected], column
+        for each, other in zip(found, expected, strict=True):
+            if each is not None:
+                dtype = getattr(each, "dtype", None)
+                np.testing.assert_array_equal(each, np.asarray(other, dtype), column.name)
 
 
 @pytest.mark.parametrize("way", WAYS)
-@pytest.mark.parametrize("kind", PRESENT)
 @pytest.mark.parametrize("given", GIVEN)
-def test_what_is_missing_is_read_as_missing(way: str, kind: str, given: str) -> None:
-    values = GIVEN[given](PRESENT[kind], kind)
-    column = WAYS[way](Case(spec_of(kind)), values, 3)
-    assert_samples(column, [PRESENT[kind], None, PRESENT[kind]])
+def test_what_is_missing_is_read_as_missing(way: str, given: str) -> None:
+    values = {kind: GIVEN[given](value, kind) for kind, value in PRESENT.items()}
+    table = WAYS[way](Case({kind: spec_of(kind) for kind in PRESENT}), values, 3)
+    for kind, value in PRESENT.items():
+        assert_samples(table[kind], [value, None, value])
 
 
 @pytest.mark.parametrize("way", WAYS)
-@pytest.mark.parametrize("kind", sorted(NAN_IS_MISSING))
-def test_nan_is_missing_where_it_is_no_number(way: str, kind: str) -> None:
-    values = [PRESENT[kind], math.nan, PRESENT[kind]]
-    column = WAYS[way](Case(spec_of(kind)), values, 3)
-    assert_samples(column, [PRESENT[kind], None, PRESENT[kind]])
+def test_nan_is_missing_where_it_is_no_number(way: str) -> None:
+    kinds = sorted(NAN_IS_MISSING)
+    values = {kind: [PRESENT[kind], math.nan, PRESENT[kind]] for kind in kinds}
+    table = WAYS[way](Case({kind: spec_of(kind) for kind in kinds}), values, 3)
+    for kind in kinds:
+        assert_samples(table[kind], [PRESENT[kind], None, PRESENT[kind]])
 
 
 def test_nan_is_a_number_in_a_column_of_floats() -> None:
-    column = _extend(Case(spec_of("float64")), [0.5, math.nan, None], 3)
+    column = one(spec_of("float64"), [0.5, math.nan, None], 3)
     assert column[0] == 0.5
     assert math.isnan(column[1])
     assert column[2] is None
@@ -235,7 +260,7 @@ def test_nan_is_a_number_in_a_column_of_floats() -> None:
 @pytest.mark.parametrize("typed", TYPED, ids=[f"{i}-{TYPED[i][0]}" for i in range(len(TYPED))])
 def test_columns_of_other_libraries(way: str, typed: Any) -> None:
     kind, values, expected = typed
-    assert_samples(WAYS[way](Case(spec_of(kind)), values(), 2), expected)
+    assert_samples(one(spec_of(kind), values(), 2, way=way), expected)
 
 
 @pytest.mark.parametrize("kind", PRESENT)
@@ -244,10 +269,10 @@ def test_columns_of_other_libraries(way: str, typed: Any) -> None:
 def test_nothing_may_be_missing_in_other_columns(way: str, kind: str, given: str) -> None:
     values = GIVEN[given](PRESENT[kind], kind)
     if given == "NaT of pandas" and kind.startswith(("datetime", "timedelta")):
-        assert np.isnat(WAYS[way](Case(spec_of(kind), optional=False), values, 3)[1])
+        assert np.isnat(one(spec_of(kind), values, 3, way=way, optional=False)[1])
         return
     with pytest.raises(vstore.InvalidInputError) as raised:
-        WAYS[way](Case(spec_of(kind), optional=False), values, 3)
+        one(spec_of(kind), values, 3, way=way, optional=False)
     assert raised.value.code in ("column-not-optional", "masked-values")
 
 
@@ -269,27 +294,27 @@ def test_samples_masked_in_part_are_refused() -> None:
     part = np.ma.MaskedArray([1, 2], [True, False])
     for values in ([part], np.ma.MaskedArray([part.data], [part.mask])):
         with pytest.raises(vstore.InvalidInputError, match="masked"):
-            _extend(Case(vstore.ndarray((2,), "int64")), values, 1)
+            one(vstore.ndarray((2,), "int64"), values, 1)
 
 
 def test_an_array_without_a_mask_never_shows_fill_values() -> None:
-    times = _extend(Case(spec_of("datetime64[ns]")), [MOMENT, None], 2)
+    times = one(spec_of("datetime64[ns]"), [MOMENT, None], 2)
     assert np.isnat(np.asarray(times)).tolist() == [False, True]
-    floats = _extend(Case(spec_of("float64")), [1.5, None], 2)
+    floats = one(spec_of("float64"), [1.5, None], 2)
     assert np.isnan(np.asarray(floats)).tolist() == [False, True]
     assert np.isnan(floats[:].data).tolist() == [False, True]
-    integers = _extend(Case(spec_of("int64")), [5, None], 2)
+    integers = one(spec_of("int64"), [5, None], 2)
     assert np.isnan(np.asarray(integers, float)).tolist() == [False, True]
     with pytest.raises(vstore.InvalidInputError) as raised:
         np.asarray(integers)
     assert raised.value.code == "missing-samples"
-    assert np.asarray(_extend(Case(spec_of("int64")), [5, 6], 2)).tolist() == [5, 6]
+    assert np.asarray(one(spec_of("int64"), [5, 6], 2)).tolist() == [5, 6]
 
 
 @pytest.mark.parametrize("kind", ["int64", "float64", "text", "ragged"])
 def test_a_column_given_as_values_keeps_what_is_missing(kind: str) -> None:
-    case = Case(spec_of(kind))
-    source = _extend(case, [PRESENT[kind], None], 2)
-    column = case.put(lambda tx: tx["t"].add_column("y", case.spec, source))
+    case = Case({"x": spec_of(kind)})
+    source = _extend(case, {"x": [PRESENT[kind], None]}, 2)["x"]
+    table = case.put(lambda tx: tx["t"].add_column("y", case.specs["x"], source))
     assert_samples(vstore.open(case.repo.url).checkout()["t"]["y"], [PRESENT[kind], None])
-    assert column.kind == source.kind
+    assert table["y"].kind == source.kind
