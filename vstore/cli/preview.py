@@ -13,10 +13,10 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from vstore.display import values as display
+    from vstore.display import lines as display
 else:
     np = lazy("numpy")
-    display = lazy("vstore.display.values")
+    display = lazy("vstore.display.lines")
 
 _PICTURE_WIDTH = 64
 _PICTURE_HEIGHT = 64

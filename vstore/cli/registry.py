@@ -63,6 +63,7 @@ COMMANDS: Final = {
     "reflog": Entry(
         "vstore.cli.commands.reflog", "Show the last updates of a branch, newest first.", _LOOK
     ),
+    "ui": Entry("vstore.cli.commands.ui", "Show a repository in a browser on this machine.", _LOOK),
     "export": Entry(
         "vstore.cli.commands.export",
         "Write a table, a column or an array as files: images, CSV, Parquet and more.",

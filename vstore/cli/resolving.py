@@ -17,11 +17,11 @@ from vstore.lazy import lazy
 from vstore.wording import printable
 
 if TYPE_CHECKING:
-    from vstore.display import values as display
+    from vstore.display import lines as display
     from vstore.merging.conflicts import Conflict, Resolution
     from vstore.repository.repository import Repository
 else:
-    display = lazy("vstore.display.values")
+    display = lazy("vstore.display.lines")
 
 _SHOWN = 20
 

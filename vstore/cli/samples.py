@@ -19,10 +19,10 @@ from vstore.wording import printable
 if TYPE_CHECKING:
     import numpy as np
 
-    from vstore.display import values as display
+    from vstore.display import lines as display
 else:
     np = lazy("numpy")
-    display = lazy("vstore.display.values")
+    display = lazy("vstore.display.lines")
 
 _MIN_WIDTH = 6
 

@@ -27,7 +27,7 @@ def status_mark(status: str) -> Markup:
 def diff_box(diff: "Diff") -> Markup:
     """Return what differs between two commits."""
     old = "nothing" if diff.old is None else diff.old.commit.id[:12]
-    rows = list(_rows(diff))
+    rows = list(change_rows(diff))
     content = boxes.note("no difference")
     if rows:
         content = boxes.grid(("what", "", "samples", "which"), rows, right=[2], count=len(rows))
@@ -50,7 +50,8 @@ def array_diff_box(array: "ArrayDiff") -> Markup:
     return boxes.box("Array diff", array.path, content, note=array.status)
 
 
-def _rows(diff: "Diff") -> Iterator[tuple[Content, ...]]:
+def change_rows(diff: "Diff") -> Iterator[tuple[Content, ...]]:
+    """Yield a line of a grid for each kind of change to each thing."""
     for old, new in diff.moved.items():
         yield f"{old} → {new}", "moved", None, None
     for path, status in diff.groups.items():

@@ -17,7 +17,7 @@ def moved(pair: SamplePair, name: str, size: int) -> Content:
     if not line:
         return None
     old, new = pair.old[name], pair.new[name]
-    pixels = _pixels(old, new, size) if size else None
+    pixels = difference_of(old, new, size) if size else None
     if pixels is None:
         return line
     drawn = pictures.picture(pixels, alt=f"difference of {name} of {pair.key!r}", size=size)
@@ -48,7 +48,8 @@ def _numbers(value: Any) -> NDArray[Any] | None:
     return found if found.dtype.kind in "biuf" and found.size else None
 
 
-def _pixels(old: Any, new: Any, size: int) -> pictures.Pixels | None:
+def difference_of(old: Any, new: Any, size: int) -> pictures.Pixels | None:
+    """Return where two values differ as pixels, None where that cannot be seen."""
     planes = [plane_of(np.asarray(side)) for side in (old, new)]
     if planes[0] is None or planes[1] is None:
         return None

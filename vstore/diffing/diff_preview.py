@@ -7,7 +7,8 @@ from vstore.diffing.comparison import moved, moved_line
 from vstore.diffing.pairs import SamplePair
 from vstore.display import boxes, notebook
 from vstore.display.html import Content, Markup, joined
-from vstore.display.values import cell, one_line
+from vstore.display.lines import one_line
+from vstore.display.values import cell
 from vstore.faces import exported_from
 from vstore.wording import plural, printable
 

@@ -6,11 +6,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from vstore.display.values import Unshown
+from vstore.display.lines import Unshown
 from vstore.errors import FormatError, MissingExtraError
 from vstore.faces import internals
 from vstore.format.numbers import StoredRows
-from vstore.format.table.images import image_size
+from vstore.format.table.images import image_info
 from vstore.reading.array import prefetch_rows, read
 from vstore.reading.stored_column import StoredColumn
 from vstore.reading.stored_table import StoredTable
@@ -51,7 +51,7 @@ def look_at(column: StoredColumn, rows: StoredRows) -> list[Any]:
 def _listed(values: NDArray[Any]) -> list[Any]:
     if not isinstance(values, np.ma.MaskedArray):
         return list(values)
-    missing = np.asarray(np.ma.getmaskarray(values).reshape(len(values), -1).all(axis=1))
+    missing = np.asarray(np.ma.getmaskarray(values).all(axis=tuple(range(1, values.ndim))))
     plain = np.ma.getdata(values)
     return [None if gone else value for value, gone in zip(plain, missing, strict=True)]
 
@@ -74,9 +74,10 @@ def _decoded(column: StoredColumn, element: bytes, beside: Sequence[Any]) -> Any
     form = kind.format_of(element) if kind.format_of is not None else kind.name
     try:
         if kind.name == "image":
-            height, width = image_size(element)
-            if height * width > MOST_PIXELS:
-                return Unshown(f"{form} {width}x{height}", len(element), "too large to preview")
+            said = image_info(element)
+            if said.width * said.height > MOST_PIXELS:
+                size = f"{said.width}x{said.height}"
+                return Unshown(f"{form} {size}", len(element), "too large to preview")
         return element if kind.decode is None else kind.decode(column.info, element, *beside)
     except (FormatError, MissingExtraError) as exc:
         return Unshown(form, len(element), str(exc))

@@ -5,7 +5,8 @@ from typing import Any
 
 from vstore.display import boxes, notebook
 from vstore.display.html import Content, Markup, joined
-from vstore.display.values import cell, one_line
+from vstore.display.lines import one_line
+from vstore.display.values import cell
 from vstore.faces import exported_from
 from vstore.wording import printable
 

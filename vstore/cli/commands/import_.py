@@ -25,7 +25,7 @@ from vstore.wording import printable
 
 if TYPE_CHECKING:
     from vstore import importers
-    from vstore.display import values
+    from vstore.display import lines
     from vstore.history.commits import Commit
     from vstore.importers import Imported, Skipped, importing
     from vstore.plugins import Rows
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 else:
     importers = lazy("vstore.importers")
     importing = lazy("vstore.importers.importing")
-    values = lazy("vstore.display.values")
+    lines = lazy("vstore.display.lines")
 
 app = typer.Typer(add_completion=False)
 _PANEL = "Reading the source"
@@ -312,7 +312,7 @@ def _look(rows: "Rows", settings: Settings, count: int) -> None:
     for name, spec in rows.columns.items():
         screen.print(Text(f"  {printable(name)}: {_typed(spec)}"), soft_wrap=True)
     for sample in samples:
-        said = ", ".join(f"{printable(name)} {values.one_line(v)}" for name, v in sample.items())
+        said = ", ".join(f"{printable(name)} {lines.one_line(v)}" for name, v in sample.items())
         screen.print(Text(said), soft_wrap=True)
 
 

@@ -81,21 +81,6 @@ def _decode_jpeg(data: bytes, mode: str | None) -> NDArray[np.uint8] | None:
     return array
 
 
-def image_size(data: bytes) -> tuple[int, int]:
-    """Return the height and width that an encoded image says it has; no pixel is decoded.
-
-    Raises:
-        FormatError: it is no image.
-        MissingExtraError: Pillow is not installed.
-    """
-    pillow = _pillow()
-    try:
-        with pillow.open(io.BytesIO(data), formats=("PNG", "WEBP", "JPEG")) as opened:
-            return int(opened.height), int(opened.width)
-    except (OSError, SyntaxError, ValueError, pillow.DecompressionBombError) as exc:
-        raise _undecodable(exc) from exc
-
-
 def _pillow() -> Any:
     try:
         from PIL import Image  # noqa: PLC0415
