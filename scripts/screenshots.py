@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,10 @@ import numpy as np
 from PIL import Image
 
 import vstore
+from vstore.ui.app import App
+from vstore.ui.gate import Gate
+from vstore.ui.server import listen
+from vstore.ui.site import Site
 
 ROOT = Path(__file__).parents[1]
 IMAGES = ROOT / "docs/images"
@@ -38,6 +43,16 @@ NOTEBOOK: dict[str, tuple[Callable[[vstore.Repository], list[Any]], bool]] = {
 }
 """By the name of a picture: what it shows, and whether in dark colors."""
 
+PAGES = {
+    "ui-table": ("/t/main/train?where=score+%3E+0.5", 620, False),
+    "ui-sample": ("/s/main/train?key=%22shape-0023%22", 900, False),
+    "ui-pairs": ("/diff/v1..main/train?column=image", 620, True),
+    "ui-array": ("/a/main/scans/brain", 760, False),
+    "ui-merge": ("/merge?theirs=review&into=main", 620, False),
+    "ui-log": ("/log", 420, False),
+}
+"""By the name of a picture: the address of a page, how much of it, and whether in dark colors."""
+
 
 def notebook(shown: list[Any], *, is_dark: bool) -> str:
     """Return a page with some representations, in the colors of JupyterLab."""
@@ -56,6 +71,7 @@ def take(url: str, to: Path, *, height: int = 1600, is_dark: bool = False) -> No
         raw = Path(folder) / "page.png"
         command = [
             *(chromium, "--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars"),
+            "--virtual-time-budget=5000",
             *(["--blink-settings=preferredColorScheme=0"] if is_dark else []),
             *(f"--window-size={_WIDTH},{height}", f"--screenshot={raw}", url),
         ]
@@ -72,11 +88,27 @@ def trimmed(image: Image.Image) -> Image.Image:
     return image.crop((0, 0, image.width, bottom))
 
 
+def pages(repo: vstore.Repository, names: list[str]) -> None:
+    """Take the pictures of pages of `vstore ui`."""
+    server = listen("127.0.0.1", 0)
+    gate = Gate(server.server_port)
+    server.set_app(App(Site(repo), gate))
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    for name, (address, height, is_dark) in PAGES.items():
+        to = IMAGES / f"{name}.png"
+        if not names or name in names:
+            joint = "&" if "?" in address else "?"
+            url = f"http://127.0.0.1:{server.server_port}{address}{joint}token={gate.token}"
+            take(url, to, height=height, is_dark=is_dark)
+            print(to.relative_to(ROOT), to.stat().st_size)
+    server.shutdown()
+
+
 def main(names: list[str]) -> None:
     """Take the pictures of some names, or all."""
     IMAGES.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory() as folder:
-        repo = gallery.build(f"{folder}/shapes")
+        repo = gallery.build("memory://shapes")
         page = Path(folder) / "page.html"
         for name, (shown, is_dark) in NOTEBOOK.items():
             to = IMAGES / f"{name}.png"
@@ -84,6 +116,7 @@ def main(names: list[str]) -> None:
                 page.write_text(notebook(shown(repo), is_dark=is_dark), encoding="utf-8")
                 take(page.as_uri(), to, is_dark=is_dark)
                 print(to.relative_to(ROOT), to.stat().st_size)
+        pages(repo, names)
 
 
 if __name__ == "__main__":
