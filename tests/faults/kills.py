@@ -200,6 +200,33 @@ def _import(folder: Path) -> None:
         import_into(tx, "train", rows)
 
 
+def _prepare_push(folder: Path) -> None:
+    """Make the repository, and beside it a clone with commits that it lacks."""
+    _prepare(folder)
+    copy = vstore.clone(folder / "repository", folder / "clone", author="Mortal <m@example.org>")
+    for number in range(3):
+        _extend(copy, number)
+
+
+def _push(folder: Path) -> None:
+    copy = vstore.open(folder / "clone")
+    copy.remotes.open(str(folder / "repository")).push("main")
+
+
+def _prepare_fetch(folder: Path) -> None:
+    """Make the repository a clone of one beside it that has commits since."""
+    _prepare(folder)
+    shutil.move(folder / "repository", folder / "origin")
+    vstore.clone(folder / "origin", folder / "repository")
+    origin = vstore.open(folder / "origin", author="Mortal <m@example.org>")
+    for number in range(3):
+        _extend(origin, number)
+
+
+def _fetch(folder: Path) -> None:
+    open_at(folder).remotes["origin"].fetch("main")
+
+
 OPERATIONS = {
     "create": Operation(lambda folder: None, _create),
     "first commit": Operation(_create, lambda folder: _start(folder)),
@@ -216,6 +243,8 @@ OPERATIONS = {
     ),
     "gc": Operation(_prepare_garbage, _collect),
     "import": Operation(_prepare_import, _import),
+    "push": Operation(_prepare_push, _push),
+    "fetch": Operation(_prepare_fetch, _fetch),
 }
 
 

@@ -27,6 +27,12 @@ ROW_DIFF = "vstore/diffing/row_diff.py"
 
 MERGE_BUGS = (
     bug(
+        "rows in which a side has another key are taken for the same sample",
+        ("tests/merging/test_merge_keyed.py",), "vstore/merging/sides.py",
+        "(rows < alignment.shared) & ~np.isin(rows, alignment.unstable)",
+        "rows < alignment.shared",
+    ),
+    bug(
         "deleted here and changed there is no conflict", ("tests/merging/test_merge_samples.py",),
         "vstore/merging/*.py", "contested = self._changed_among(gone, self.sides.o)",
         "contested = no_rows()",

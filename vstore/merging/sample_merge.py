@@ -82,14 +82,14 @@ class SampleMerge:
 
     def _bring_back(self, base_rows: StoredRows, their_rows: StoredRows) -> None:
         """Take samples of theirs that ours deleted, in their places where these are left."""
-        in_place = base_rows < self.sides.in_place
+        in_place = self.sides.are_in_place(base_rows)
         self._restore(base_rows[in_place], their_rows[in_place])
         self._append(their_rows[~in_place])
 
     def _put_base(self, base_rows: StoredRows) -> None:
         """Put samples back as they were in the base, where ours still has room for them."""
         rows = self.sides.o.alignment.new_row(base_rows)
-        is_lost = (rows < 0) & (base_rows < self.sides.in_place)
+        is_lost = (rows < 0) & self.sides.are_in_place(base_rows)
         self.sides.staged.stored.restore_rows(base_rows[is_lost])
         rows = np.where(is_lost, base_rows, rows)
         for column in self.columns:
@@ -103,14 +103,14 @@ class SampleMerge:
         twins = self._twins(added)
         self.cells.merge(twins)
         added = np.setdiff1d(added, twins.theirs)
-        is_old = added < self.sides.in_place
+        is_old = self.sides.are_in_place(added)
         self._restore(added[is_old], added[is_old])
         self._append(added[~is_old])
 
     def _twins(self, added: StoredRows) -> Samples:
         """Return samples that both sides added or brought back."""
         if self.sides.theirs.key_kind is None:
-            is_old = added < self.sides.in_place
+            is_old = self.sides.are_in_place(added)
             back = added[is_old]
             back = back[self.sides.ours.rows.are_live(back)]
             taken = self.sides.taken_in(added[~is_old])

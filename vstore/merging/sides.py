@@ -6,6 +6,7 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from vstore.diffing.alignment import Alignment, align, no_rows
 from vstore.diffing.columns import ColumnPair, changed_rows, pair_columns
@@ -220,13 +221,19 @@ class TableSides:
         rows = alignment.new_row(their_rows)
         return Samples(None, rows[rows >= 0], their_rows[rows >= 0], rows[rows >= 0])
 
-    @cached_property
-    def in_place(self) -> int:
-        """How many rows, from the first, are the same samples in the base and on both sides."""
+    def are_in_place(self, rows: StoredRows) -> NDArray[np.bool_]:
+        """Return which rows hold the same sample, alive or deleted, in the base and on both sides.
+
+        Of samples with keys that is so only where the key is the same: each side may have put
+        another sample behind the last one that both had.
+        """
         tables = (self.base.node.table, self.ours.node.table, self.theirs.node.table)
         if len({table.layout for table in tables if table is not None}) > 1:
-            return 0
-        return min(self.o.alignment.shared, self.t.alignment.shared)
+            return np.zeros(len(rows), np.bool_)
+        found: NDArray[np.bool_] = np.ones(len(rows), np.bool_)
+        for alignment in (self.o.alignment, self.t.alignment):
+            found &= (rows < alignment.shared) & ~np.isin(rows, alignment.unstable)
+        return found
 
 
 def sample_names(table: StoredTable, rows: StoredRows) -> list[Any]:

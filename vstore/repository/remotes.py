@@ -298,7 +298,12 @@ class Remote:
             raise InvalidInputError(
                 f"the remote {self.name!r} is read-only", code="remote-read-only", name=self.name
             )
-        options = TransferOptions(dry_run=dry_run, unrelated=unrelated, progress=progress)
+        options = TransferOptions(
+            dry_run=dry_run,
+            unrelated=unrelated,
+            progress=progress,
+            remotes=self._access.remote_settings,
+        )
         specs = [self._spec(branch, force_with_lease) for branch in self._named(branches, all=all)]
         if (tags or delete) and not branches and not all:
             specs = []

@@ -11,6 +11,7 @@ from vstore.history import fence as fences
 from vstore.history.branch_update import update_branch
 from vstore.history.refs import Branch
 from vstore.maintenance.progress import Progress, silent
+from vstore.reading.remote_settings import BY_DEFAULT, RemoteSettings
 from vstore.transfer.copying import Copied, Copier
 from vstore.transfer.moving import Move, MoveUpdate, Rule, is_known_ancestor
 from vstore.transfer.report import Outcome, RefUpdate, TransferReport
@@ -33,6 +34,7 @@ class TransferOptions:
         depth: how many generations of commits are copied; None for all.
         dry_run: whether only to say what would happen.
         unrelated: whether repositories may have nothing in common.
+        remotes: how what is missing here is read.
         progress: is told how far it is.
     """
 
@@ -40,6 +42,7 @@ class TransferOptions:
     depth: int | None = None
     dry_run: bool = False
     unrelated: bool = False
+    remotes: RemoteSettings = BY_DEFAULT
     progress: Progress = silent
 
 

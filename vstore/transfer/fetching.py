@@ -43,7 +43,7 @@ def fetch(here: ObjectStore, there: ObjectStore, plan: FetchPlan) -> TransferRep
         AlreadyExistsError: a tag here is at another commit; the others were fetched.
             `fields["report"]` says what was done.
     """
-    with between(here, there) as sides:
+    with between(here, there, plan.options.remotes) as sides:
         names = _branches(sides) if plan.branches is None else list(plan.branches)
         theirs, heads = sides.both(
             lambda: sides.map(sides.there.refs.find_branch, names),

@@ -64,7 +64,7 @@ def push(here: ObjectStore, there: ObjectStore, plan: PushPlan) -> TransferRepor
         AlreadyExistsError: a tag there is at another commit, likewise.
         NotFoundError: there is no such branch or tag here.
     """
-    with between(here, there) as sides:
+    with between(here, there, plan.options.remotes) as sides:
         specs = plan.branches
         ours, heads = sides.both(
             lambda: sides.map(lambda spec: _commit(sides.here, spec), specs),

@@ -7,6 +7,9 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from vstore.history.refs import Refs
+from vstore.reading.fetch import Fetcher
+from vstore.reading.remote_settings import BY_DEFAULT, RemoteSettings
+from vstore.reading.through_store import ThroughStore
 from vstore.storage.store import ObjectStore
 from vstore.transfer.documents import Documents, KnownCommits
 
@@ -49,15 +52,28 @@ class Sides:
         return list(self.requests.map(function, items))
 
 
+def _side(
+    store: ObjectStore, known: KnownCommits, requests: ThreadPoolExecutor, settings: RemoteSettings
+) -> Side:
+    whole = ThroughStore(Fetcher(store, settings))
+    return Side(store, Refs(store, known, lambda: whole), Documents(whole, known, requests))
+
+
 @contextmanager
-def between(here: ObjectStore, there: ObjectStore) -> Iterator[Sides]:
-    """Open both sides of a transfer; every thread has ended when this does."""
+def between(
+    here: ObjectStore, there: ObjectStore, settings: RemoteSettings = BY_DEFAULT
+) -> Iterator[Sides]:
+    """Open both sides of a transfer; every thread has ended when this does.
+
+    What is missing at a side is read from the remotes that promise it there; `settings` says
+    how those of `here` are reached.
+    """
     known = KnownCommits()
     with ThreadPoolExecutor(IN_FLIGHT, thread_name_prefix="vstore-transfer") as requests:
         try:
             yield Sides(
-                Side(here, Refs(here, known), Documents(here, known, requests)),
-                Side(there, Refs(there, known), Documents(there, known, requests)),
+                _side(here, known, requests, settings),
+                _side(there, known, requests, BY_DEFAULT),
                 requests,
             )
         except BaseException:

@@ -1,0 +1,210 @@
+"""Transfers beside other writers and collectors, interrupted ones, and what is damaged or gone."""
+
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import vstore
+from tests.faults.interposed import InterposedStore
+from tests.transfer.places import (
+    append,
+    copy_of,
+    fresh_url,
+    is_sound,
+    keys,
+    new_repository,
+    pushing,
+)
+from vstore.errors import ConflictError, CorruptionError, NotFoundError, StorageError
+from vstore.format import forwarding, object_keys
+from vstore.format.commit import FORMAT
+from vstore.format.digest import Digest, digest_of
+from vstore.format.forwarding import MovedDocument
+from vstore.history.forwarding import find_moved
+from vstore.maintenance.gc.collecting import collect
+from vstore.maintenance.gc.options import GcOptions
+from vstore.storage.memory import MemoryStore
+from vstore.transfer.cloning import ClonePlan, clone
+from vstore.transfer.pushing import push
+from vstore.transfer.thinned import copy_thinned
+
+AT_ONCE = GcOptions(grace=timedelta(0), expire=timedelta(0), take_over=True)
+
+
+def push_merging(copy: vstore.Repository) -> None:
+    """Push, merging what others pushed first, until it goes through."""
+    while True:
+        with suppress(ConflictError):
+            copy.remotes["origin"].push("main")
+            return
+        copy.pull("main")
+
+
+@contextmanager
+def collecting(repository: vstore.Repository) -> Iterator[None]:
+    """Collect garbage without a grace period all the time."""
+    is_over = threading.Event()
+
+    def collect_on() -> None:
+        while not is_over.is_set():
+            with suppress(ConflictError):
+                collect(vstore.open(repository.url).store, AT_ONCE)
+
+    collector = threading.Thread(target=collect_on)
+    collector.start()
+    try:
+        yield
+    finally:
+        is_over.set()
+        collector.join()
+
+
+@pytest.mark.parametrize(
+    "pushes", [3, pytest.param(100, marks=pytest.mark.slow)], ids=["few", "many"]
+)
+def test_clones_that_push_to_one_branch_beside_a_collector_lose_nothing(pushes: int) -> None:
+    origin = new_repository()
+    copies = [copy_of(origin) for _ in range(3)]
+
+    def work(number: int) -> None:
+        for i in range(pushes):
+            append(copies[number], f"{number}-{i}")
+            push_merging(copies[number])
+
+    with collecting(origin), ThreadPoolExecutor(3) as pool:
+        list(pool.map(work, range(3)))
+    made = {f"{number}-{i}" for number in range(3) for i in range(pushes)}
+    assert keys(vstore.open(origin.url)) == made | {f"k{i}" for i in range(100)}
+    assert is_sound(origin)
+
+
+@pytest.mark.parametrize("step", range(6))
+def test_a_collection_at_any_step_of_a_push_costs_nothing_but_time(step: int) -> None:
+    origin = new_repository()
+    append(origin, "garbage")
+    origin.reset("main", to="main~1")
+    copy = copy_of(origin)
+    for i in range(3):
+        append(copy, f"new {i}")
+    writes, lock = 0, threading.Lock()
+
+    def collect_between(verb: str, key: str, send: Any) -> Any:
+        nonlocal writes
+        if verb in {"put", "put_if_absent", "compare_and_swap"}:
+            with lock:
+                writes += 1
+                if writes == step + 1:
+                    collect(origin.store, AT_ONCE)
+                    collect(origin.store, AT_ONCE)
+        return send()
+
+    push(copy.store, InterposedStore(origin.store, collect_between), pushing("main"))
+    assert copy.resolve("main") == vstore.open(origin.url).resolve("main")
+    assert is_sound(origin)
+
+
+@pytest.mark.parametrize("after", range(0, 30, 3))
+def test_a_clone_that_was_interrupted_is_finished_by_the_same_call(after: int) -> None:
+    origin = new_repository()
+    for i in range(5):
+        append(origin, f"new {i}")
+    origin.tags.create("v1")
+    url = fresh_url()
+    left, lock = after, threading.Lock()
+
+    def fail_later(verb: str, key: str, send: Any) -> Any:
+        nonlocal left
+        if verb in {"put", "put_if_absent", "compare_and_swap"}:
+            with lock:
+                left -= 1
+                if left < 0:
+                    raise StorageError("the disk is full")
+        return send()
+
+    target = InterposedStore(MemoryStore(url.removeprefix("memory://")), fail_later)
+    try:
+        clone(origin.store, target, origin.url, ClonePlan())
+    except StorageError:
+        copy = vstore.clone(origin.url, url)
+    else:
+        copy = vstore.open(url)
+    assert list(copy.branches) == ["main", "origin/main"]
+    assert copy.tags["v1"] == origin.tags["v1"]
+    assert is_sound(copy)
+
+
+def test_damage_at_the_source_is_told_and_nothing_moves(tmp_path: Path) -> None:
+    source = vstore.clone(new_repository().url, str(tmp_path / "source"), author="Ann")
+    there = copy_of(source)
+    append(source, "new")
+    head = there.resolve("main")
+    files = [path for path in (tmp_path / "source" / "packs").rglob("*") if path.is_file()]
+    for path in files:
+        path.chmod(0o600)
+        path.write_bytes(bytes(255 - byte for byte in path.read_bytes()))
+    with pytest.raises(CorruptionError):
+        source.remotes.open(there.url).push("main")
+    assert there.resolve("main") == head
+    assert is_sound(there)
+
+
+def test_a_pack_that_is_gone_at_the_source_is_told(tmp_path: Path) -> None:
+    source = vstore.clone(new_repository().url, str(tmp_path / "source"), author="Ann")
+    for path in (tmp_path / "source" / "packs").rglob("*"):
+        if path.is_file():
+            path.unlink()
+    with pytest.raises((CorruptionError, NotFoundError)):
+        vstore.clone(source.url, str(tmp_path / "copy"))
+    source.remotes.set_url("origin", fresh_url())
+    with pytest.raises(vstore.VstoreError):
+        vstore.clone(source.url, str(tmp_path / "other"))
+
+
+def test_parts_of_packs_that_both_sides_thinned_are_joined() -> None:
+    here, there = new_store("here"), new_store("there")
+    data = bytes(range(256)) * 8
+    pack = digest_of(data)
+    for store, runs in ((here, [(0, 100), (500, 100)]), (there, [(80, 40), (1000, 48)])):
+        put_thinned(store, pack, data, runs)
+    assert copy_thinned(here, there, pack) > 0
+    moved = find_moved(there, pack)
+    assert moved is not None
+    assert moved.document.runs == [(0, 120), (500, 100), (1000, 48)]
+    left = there.get(object_keys.pack(moved.into.digest))
+    assert left == data[0:120] + data[500:600] + data[1000:1048]
+    assert copy_thinned(here, there, pack) == 0
+    there.put(object_keys.pack(pack), data)
+    assert copy_thinned(here, there, pack) == 0
+    with pytest.raises(CorruptionError):
+        copy_thinned(here, there, digest_of(b"another"))
+
+
+def new_store(name: str) -> MemoryStore:
+    return MemoryStore(f"{name}-{fresh_url().removeprefix('memory://')}")
+
+
+def put_thinned(store: MemoryStore, pack: Digest, data: bytes, runs: list[tuple[int, int]]) -> None:
+    """Store some runs of a pack, as a repacking collection would leave them."""
+    rest = b"".join(data[offset : offset + nbytes] for offset, nbytes in runs)
+    into = digest_of(rest)
+    store.put(object_keys.pack(into), rest)
+    document = MovedDocument(FORMAT, pack, (into, len(rest)), runs)
+    store.put(object_keys.moved(pack), forwarding.encode(document))
+
+
+def test_a_partial_clone_can_be_cloned_whole() -> None:
+    origin = new_repository()
+    part = copy_of(origin, metadata_only=True)
+    append(part, "new")
+    whole = copy_of(part)
+    assert keys(whole) == keys(part)
+    assert is_sound(whole)
+    part.remotes["origin"].push("main")
+    assert keys(origin) == keys(part)
+    assert is_sound(origin)
