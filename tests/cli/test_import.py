@@ -66,6 +66,9 @@ class TestImporting:
             "commit": head(),
             "table": "train",
             "added": 10,
+            "replaced": 0,
+            "equal": 0,
+            "removed": 0,
             "samples": 10,
             "columns": {
                 "image": {"dtype": "uint8", "shape": [5, 4], "kind": "ndarray"},
@@ -137,6 +140,33 @@ class TestImporting:
         monkeypatch.chdir("repo")
         run("import", "../label.npy", "--table", "c")
         assert list(vstore.checkout(".")) == ["b", "c", "train"]
+
+
+@pytest.mark.usefixtures("empty")
+class TestImportingAgain:
+    def test_only_what_differs_is_committed(self, run: Run) -> None:
+        Path("rows").mkdir()
+        for i in range(3):
+            Path("rows", f"{i}.bin").write_bytes(b"%d" % i)
+        files = ["import", "repo", "rows", "--with", "files", "-t", "t"]
+        run(*files)
+        before = head()
+        assert run(*files, "--update").out == "Nothing changed: nothing was committed.\n"
+        assert head() == before
+        Path("rows", "1.bin").write_bytes(b"other")
+        Path("rows", "2.bin").unlink()
+        Path("rows", "3.bin").write_bytes(b"3")
+        shown = run(*files, "--update", "--prune").out
+        assert " 1 samples added to t, 1 replaced, 1 removed, 1 unchanged" in shown
+        found = run(*files, "--skip-existing", "--json").json
+        assert (found["commit"], found["equal"]) == (None, 3)
+        said = run.fails(*files, "--append")
+        assert "key '0.bin' already\nhint: leave out what is there with --skip-existing" in said
+
+    def test_ways_exclude_each_other(self, run: Run) -> None:
+        said = run.any("import", "repo", "label.npy", "--update", "--replace")
+        assert said.code == 2
+        assert "give one of --skip-existing" in said.err
 
 
 @pytest.mark.usefixtures("empty")

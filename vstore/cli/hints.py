@@ -35,7 +35,7 @@ HINTS: Mapping[str, str | None] = {
     "gc-running": "try again in ten minutes, or if it is dead, with `vstore gc --take-over`",
     "group-not-empty": None,
     "image-not-taken": None,
-    "key-exists": None,
+    "key-exists": "leave out what is there with --skip-existing, or replace it with --update",
     "lossy-conversion": None,
     "lossy-masks": None,
     "invalid-condition": None,
@@ -62,7 +62,9 @@ HINTS: Mapping[str, str | None] = {
     "part-of-a-table": None,
     "no-keys": "add the samples with --append",
     "not-texts": None,
-    "path-exists": "add to a table with --append, or choose another --table",
+    "path-exists": (
+        "add to a table with --append, replace its samples with --update, or choose another --table"
+    ),
     "pending-deletion": "cancel the deletion first with `vstore gc --cancel`",
     "remote-unreachable": None,
     "read-does-not-pickle": None,

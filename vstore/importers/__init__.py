@@ -11,7 +11,7 @@ ever.
 >>> repo = vstore.create("memory://importers-doc")
 >>> with repo.transaction("main", message="Import") as tx:
 ...     import_into(tx, "train", open_rows(path))
-Imported(table='train', added=100, count=100, skipped=())
+Imported(table='train', added=100, count=100, replaced=0, equal=0, removed=0, skipped=())
 >>> repo.checkout("main")["train"]
 <vstore.Table 'train' 100 samples; image: uint8[28, 28]>
 >>> folder.cleanup()

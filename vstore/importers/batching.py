@@ -55,6 +55,11 @@ class Gathered:
             i -= group.count
         raise IndexError(i)
 
+    @property
+    def sources(self) -> list[Any]:
+        """The item of each sample."""
+        return [group.item(i) for group in self.groups for i in range(group.count)]
+
 
 def gathered(groups: Iterable[Group]) -> Iterator[Gathered]:
     """Yield groups in batches of about `BATCH_NBYTES`."""

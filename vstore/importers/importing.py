@@ -5,18 +5,19 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 from itertools import islice
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from vstore.errors import AlreadyExistsError, InvalidInputError, NotFoundError
 from vstore.faces import exported_from, internals
 from vstore.importers.addresses import open_source
 from vstore.importers.ahead import groups
-from vstore.importers.batching import Gathered, gathered
-from vstore.importers.errors import Skipped, located
+from vstore.importers.batching import gathered
+from vstore.importers.errors import Skipped
 from vstore.importers.finding import checked_options, fitting, named
 from vstore.importers.importer import Rows
 from vstore.importers.source import Source
 from vstore.importers.work import Group, Target, Work
+from vstore.importers.writer import Existing, TableWriter
 from vstore.version import __version__
 from vstore.writing.transaction import Transaction
 from vstore.writing.transaction_table import TransactionTable
@@ -29,11 +30,16 @@ _TOLD = 20
 @exported_from("vstore.importers")
 @dataclass(frozen=True, slots=True)
 class Imported:
-    """What an import did: the table, how many samples were added, and how many it has now."""
+    """What an import did: to which table, and to how many samples."""
 
     table: str
     added: int
     count: int
+    """How many samples the table has now."""
+    replaced: int = 0
+    equal: int = 0
+    """How many were there already and stay as they are."""
+    removed: int = 0
     skipped: tuple[Skipped, ...] = ()
     """What was left out because of errors, with `on_error="skip"`."""
 
@@ -44,7 +50,15 @@ class ImportOptions:
     """How an import goes."""
 
     append: bool = False
-    """Add to a table that is there already."""
+    """Add to a table that is there already. A key that it has is an error."""
+
+    existing: Existing = "error"
+    """What happens to samples whose keys the table has; it is created if it is not there.
+    `skip` leaves them, `replace` replaces those that differ, `update` does that without reading
+    files that are what they were: by ETag, or by size and time."""
+
+    prune: bool = False
+    """With `replace` or `update`: delete the samples whose keys are not in the source."""
 
     on_error: OnError = "stop"
     """`skip` leaves out items and samples with errors, and goes on."""
@@ -74,6 +88,13 @@ class ImportOptions:
             value = getattr(self, name)
             if value is not None and value < 0:
                 raise InvalidInputError(f"{name} is 0 or more, not {value!r}")
+        if self.existing not in get_args(Existing):
+            names = ", ".join(map(repr, get_args(Existing)))
+            raise InvalidInputError(f"existing is one of {names}, not {self.existing!r}")
+        if self.prune and (self.existing not in ("replace", "update") or self.limit is not None):
+            raise InvalidInputError(
+                "prune goes with existing='replace' or 'update', and without a limit"
+            )
         if self.threads < 1:
             raise InvalidInputError(f"threads is 1 or more, not {self.threads!r}")
 
@@ -152,47 +173,53 @@ def import_into(
             error names item, row, key and column.
     """
     chosen = replace(options or ImportOptions(), **more)
-    into = _table_to_append_to(tx, table, rows) if chosen.append else _new_table(tx, table, rows)
-    before = len(into)
+    into = _table(tx, table, rows, chosen)
     left_out = _LeftOut(chosen)
-    work = Work.of(rows, _target(into, rows), skips=chosen.on_error == "skip")
-    reading = groups(work, rows.items, threads=chosen.threads, processes=chosen.processes)
+    target = _target(into, rows)
+    writer = TableWriter(tx, into, rows, chosen.existing)
+    work = Work.of(rows, target, skips=chosen.on_error == "skip")
+    items = writer.wanted(rows.items, target)
+    reading = groups(work, items, threads=chosen.threads, processes=chosen.processes)
     with closing(reading) as found:
         for batch in gathered(left_out.noted(_limited(found, chosen.limit))):
             if batch.count:
-                _write(into, batch)
+                writer.write(batch)
                 if chosen.on_batch is not None:
                     chosen.on_batch(batch.count)
-    return Imported(table, len(into) - before, len(into), tuple(left_out.kept))
+    if chosen.prune:
+        if rows.many and left_out.kept:
+            raise InvalidInputError(
+                "samples cannot be pruned, because the keys of what was left out are unknown"
+            )
+        writer.prune()
+    writer.finish()
+    done = writer.counts
+    return Imported(
+        table,
+        done.added,
+        len(into),
+        done.replaced,
+        done.equal,
+        done.removed,
+        tuple(left_out.kept),
+    )
+
+
+def _table(tx: Transaction, path: str, rows: Rows, options: ImportOptions) -> TransactionTable:
+    if options.existing != "error" and rows.keys is None:
+        raise InvalidInputError(
+            "samples without keys cannot be told from those that are there",
+            code="no-keys",
+            hint="append them, or give the samples keys",
+        )
+    is_there = options.append or (options.existing != "error" and path in tx)
+    return _table_to_append_to(tx, path, rows) if is_there else _new_table(tx, path, rows)
 
 
 def _target(table: TransactionTable, rows: Rows) -> Target:
     staged = internals(table)
     forms = {name: (staged.info(name), staged.sample_form(name)) for name in staged.names}
     return Target(table.path, forms, rows.keys, table.key_kind)
-
-
-def _write(table: TransactionTable, batch: Gathered) -> None:
-    keys = batch.keys
-    try:
-        table.extend(batch.values, keys=keys)
-    except InvalidInputError as exc:
-        at = _first_bad_key(table, keys)
-        if at is None:
-            raise
-        item, row = batch.origin(at)
-        raise located(exc, item, row=row, key=keys[at] if keys else None) from exc
-
-
-def _first_bad_key(table: TransactionTable, keys: Sequence[Any] | None) -> int | None:
-    """Return the first key of a batch that is given twice, or that the table has already."""
-    seen: set[Any] = set()
-    for i, key in enumerate(keys or ()):
-        if key in seen:
-            return i
-        seen.add(key)
-    known = table.has_key(list(keys)) if keys else ()
-    return next((i for i, is_known in enumerate(known) if is_known), None)
 
 
 def _limited(found: Iterable[Group], limit: int | None) -> Iterable[Group]:
@@ -252,7 +279,7 @@ def _new_table(tx: Transaction, path: str, rows: Rows) -> TransactionTable:
         raise AlreadyExistsError(
             f"there is something at {path!r} already",
             code="path-exists",
-            hint="choose another path, or append to it if it is a table",
+            hint="choose another path, or append to it if it is a table, or replace its samples",
             path=path,
         )
     return tx.create_table(path, rows.columns, keys=rows.keys, attributes=rows.attributes)

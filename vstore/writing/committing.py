@@ -96,8 +96,8 @@ class CommitWriter:
             return False
         if self._parent is None:
             return not contents.changes
-        tree, before = contents.tree, self._parent.tree
-        return tree == before and document.dumps(tree) == document.dumps(before)  # 1 is not true
+        # As bytes: in memory 1 is true, and a tuple is not the list that it is stored as.
+        return document.dumps(contents.tree) == document.dumps(self._parent.tree)
 
 
 def commit_document(

@@ -59,6 +59,23 @@ def import_(  # noqa: PLR0913 - they are options, spelled out on the command lin
         str, typer.Option("--table", "-t", metavar="PATH", help="The table to add the samples to.")
     ] = "train",
     append: Annotated[bool, typer.Option("--append", help="Add to an existing table.")] = False,
+    skip_existing: Annotated[
+        bool, typer.Option("--skip-existing", help="Leave samples whose keys the table has.")
+    ] = False,
+    replace: Annotated[
+        bool, typer.Option("--replace", help="Replace samples of the same key if they differ.")
+    ] = False,
+    update: Annotated[
+        bool,
+        typer.Option("--update", help="As --replace, but do not read files that have not changed."),
+    ] = False,
+    prune: Annotated[
+        bool,
+        typer.Option(
+            "--prune",
+            help="With --replace or --update: delete samples whose keys the source lacks.",
+        ),
+    ] = False,
     branch: Annotated[
         str | None,
         typer.Option(
@@ -174,6 +191,7 @@ def import_(  # noqa: PLR0913 - they are options, spelled out on the command lin
 
     vstore import fashion train-images-idx3-ubyte.gz train-labels-idx1-ubyte.gz --names image,label
     """
+    existing = _existing(skip=skip_existing, replace=replace, update=update)
     rest, options = split_options(words or [], with_)
     options |= {} if names is None else {"names": _listed(names)}
     address, sources = _split(rest, settings)
@@ -201,6 +219,8 @@ def import_(  # noqa: PLR0913 - they are options, spelled out on the command lin
     ):
         how = importers.ImportOptions(
             append=append,
+            existing=existing,  # type: ignore[arg-type]  # it is checked there
+            prune=prune,
             on_error=on_error,  # type: ignore[arg-type]  # it is checked there
             max_errors=max_errors,
             limit=limit,
@@ -212,6 +232,13 @@ def import_(  # noqa: PLR0913 - they are options, spelled out on the command lin
         write_json(_report(repo, chosen, internals(tx).commit_made, rows, found))
     else:
         _show(chosen, internals(tx).commit_made, rows, found)
+
+
+def _existing(**given: bool) -> str:
+    chosen = [name for name, is_given in given.items() if is_given]
+    if len(chosen) > 1:
+        raise typer.BadParameter("give one of --skip-existing, --replace and --update")
+    return chosen[0] if chosen else "error"
 
 
 def _split(words: list[str], settings: Settings) -> tuple[str | None, list[str]]:
@@ -341,6 +368,9 @@ def _report(
         "commit": None if made is None else made.id,
         "table": found.table,
         "added": found.added,
+        "replaced": found.replaced,
+        "equal": found.equal,
+        "removed": found.removed,
         "samples": found.count,
         "columns": _columns(rows),
         "skipped": [asdict(each) for each in found.skipped],
@@ -351,7 +381,8 @@ def _report(
 def _show(branch: str, made: "Commit | None", rows: "Rows", found: "Imported") -> None:
     screen = console()
     if made is None:
-        screen.print("The source holds no samples: nothing was committed.")
+        said = "Nothing changed" if found.equal else "The source holds no samples"
+        screen.print(f"{said}: nothing was committed.")
         return
     subject = printable(made.message.split("\n", 1)[0])
     head = Text.assemble(
@@ -359,10 +390,17 @@ def _show(branch: str, made: "Commit | None", rows: "Rows", found: "Imported") -
     )
     screen.print(head, soft_wrap=True)
     of = "" if found.count == found.added else f", which now has {found.count:,}"
-    counts = f" {found.added:,} samples added to {printable(found.table)}{of}: "
+    counts = f" {_counted(found)}{of}: "
     columns = ", ".join(f"{printable(name)} {_typed(spec)}" for name, spec in rows.columns.items())
     screen.print(Text(f"{counts}{columns}"), soft_wrap=True)
     if rows.ignored:
         screen.print(Text(f" {rows.ignored:,} other files left out"), soft_wrap=True)
     if found.skipped:
         screen.print(Text(f" {len(found.skipped):,} left out because of errors"), soft_wrap=True)
+
+
+def _counted(found: "Imported") -> str:
+    """Return what happened to samples, with the table behind what was added."""
+    said = [f"{found.added:,} samples added to {printable(found.table)}"]
+    others = {"replaced": found.replaced, "removed": found.removed, "unchanged": found.equal}
+    return ", ".join([*said, *(f"{count:,} {name}" for name, count in others.items() if count)])
