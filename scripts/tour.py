@@ -1,0 +1,97 @@
+"""Run the tour of the command line and write what it says to docs/tour.md."""
+
+import os
+import re
+import shlex
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+PAGE = Path(__file__).parents[1] / "docs" / "tour.md"
+_FENCE = re.compile(r"^```(?P<kind>console|python)\n(?P<body>.*?)^```", re.MULTILINE | re.DOTALL)
+_ENVIRONMENT = {"VSTORE_AUTHOR": "Ann Lee <ann@example.org>", "COLUMNS": "78", "NO_COLOR": "1"}
+
+
+@dataclass(frozen=True)
+class Step:
+    """Commands to run one after another, or Python to run in a program of its own."""
+
+    kind: str
+    body: str
+
+    @property
+    def commands(self) -> list[str]:
+        """The commands."""
+        lines = self.body.splitlines()
+        return [line.removeprefix("$ ") for line in lines if line.startswith("$ ")]
+
+
+def steps(text: str) -> list[Step]:
+    """Return the steps of a page."""
+    return [Step(found["kind"], found["body"]) for found in _FENCE.finditer(text)]
+
+
+def make_photographs(folder: Path) -> None:
+    """Make the folder that the tour begins with."""
+    random = np.random.default_rng(0)
+    for kind in ("cat", "dog"):
+        (folder / "photos" / kind).mkdir(parents=True)
+        for number in range(20):
+            pixels = random.integers(0, 255, (32, 48, 3), dtype=np.uint8)
+            Image.fromarray(pixels).save(folder / "photos" / kind / f"{number:02}.jpg")
+
+
+def run_steps(found: Sequence[Step], folder: Path) -> Iterator[str]:
+    """Run steps in a folder and yield what each says, or raise for the first that fails."""
+    for step in found:
+        if step.kind == "python":
+            run([sys.executable, "-c", step.body], folder)
+            yield step.body
+            continue
+        said = [f"$ {command}\n{run(words(command), folder)}" for command in step.commands]
+        yield "".join(said)
+
+
+def words(command: str) -> list[str]:
+    """Return the words of a command, which is run by this Python."""
+    program, *rest = shlex.split(command)
+    return [sys.executable, "-m", "vstore", *rest] if program == "vstore" else [program, *rest]
+
+
+def run(command: Sequence[str], folder: Path) -> str:
+    """Run a program and return what it wrote, without the folder's address."""
+    done = subprocess.run(
+        command,
+        cwd=folder,
+        env=os.environ | _ENVIRONMENT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+    )
+    if done.returncode:
+        raise SystemExit(f"{shlex.join(command)} exits with {done.returncode}:\n{done.stdout}")
+    said = done.stdout.replace(f"{folder}/", "/data/")
+    return "".join(f"{line.rstrip()}\n" for line in said.splitlines())
+
+
+def main() -> None:
+    """Write the page again."""
+    text = PAGE.read_text(encoding="utf-8")
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name).resolve()
+        make_photographs(folder)
+        said = run_steps(steps(text), folder)
+        PAGE.write_text(
+            _FENCE.sub(lambda found: f"```{found['kind']}\n{next(said)}```", text), encoding="utf-8"
+        )
+
+
+if __name__ == "__main__":
+    main()

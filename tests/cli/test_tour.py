@@ -1,0 +1,58 @@
+"""The tour of docs/tour.md says what its commands say."""
+
+import filecmp
+import importlib.util
+import re
+import shlex
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+from tests.cli.terminal import Run
+
+ROOT = Path(__file__).parents[2]
+_VARYING = re.compile(
+    r"\b[0-9a-f]{64}\b|\b[0-9a-f]{12}\b|\d{4}-\d\d-\d\d( [\d:]+ UTC)?|\d[\d.]*x?( [kM]?B)?(?=\W|$)"
+)
+"""Digests, times and sizes."""
+
+
+@pytest.fixture(scope="module")
+def tour() -> ModuleType:
+    """The script that writes the page."""
+    pytest.importorskip("PIL")
+    spec = importlib.util.spec_from_file_location("tour", ROOT / "scripts" / "tour.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def comparable(text: str, folder: Path) -> str:
+    """Return what a command said without what differs from run to run, or is a matter of width."""
+    text = text.replace(f"{folder}/", "/data/")
+    return " ".join(_VARYING.sub("…", text).replace("<…", "…").split())
+
+
+def test_the_page_says_what_commands_say(run: Run, tour: Any, tmp_path: Path) -> None:
+    tour.make_photographs(tmp_path)
+    for step in tour.steps((ROOT / "docs" / "tour.md").read_text(encoding="utf-8")):
+        if step.kind == "python":
+            exec(step.body, {})
+            continue
+        said = []
+        for command in step.commands:
+            words = shlex.split(command)
+            if words[0] == "diff":
+                found = filecmp.dircmp(words[-2], words[-1])
+                assert not found.left_only + found.right_only + found.diff_files
+                assert all(not sub.diff_files + sub.left_only for sub in found.subdirs.values())
+                said.append(f"$ {command}")
+                continue
+            ended = run.any(*words[1:], COLUMNS="78")
+            assert ended.code == 0, ended
+            said.append(f"$ {command}\n{ended.out}{ended.err}")
+        assert comparable("\n".join(said), tmp_path) == comparable(step.body, tmp_path)
