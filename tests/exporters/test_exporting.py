@@ -76,6 +76,10 @@ def test_classes_are_folders(tmp_path: Path) -> None:
     shown = photos(("x.png", "cats/y.png", "z.png"), label=(label, [1, 0, 0]))
     export(shown, tmp_path / "out")
     assert set(files_in(tmp_path / "out")) == {"dogs/big/x.png", "cats/y.png", "cats/z.png"}
+    leaf = vstore.ndarray((), "int64", attributes={"classes": ["", "big"]})
+    shown = photos(("dogs/big/x.png", "y.png"), label=(leaf, [1, 0]))
+    export(shown, tmp_path / "leaf")
+    assert set(files_in(tmp_path / "leaf")) == {"dogs/big/x.png", "y.png"}
     bad = photos(("x.png",), label=(label, [2]))
     with pytest.raises(vstore.InvalidInputError, match="class 2"):
         export(bad, tmp_path / "bad")

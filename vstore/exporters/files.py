@@ -125,7 +125,8 @@ class _Names:
         base = file_path(key) if self.rows.key_kind is not None else f"{key:0{self._width}}"
         if self._classes is not None:
             folder = self._folder(batch, at)
-            base = base if base.startswith(f"{folder}/") else f"{folder}/{base}"
+            is_told = f"/{base}".rpartition("/")[0].endswith(f"/{folder}") or not folder
+            base = base if is_told or base.startswith(f"{folder}/") else f"{folder}/{base}"
         named = base if len(self.files) == 1 else f"{column.name}/{base}"
         return with_suffix(checked_path(named, is_escaped=self._is_escaped), data)
 

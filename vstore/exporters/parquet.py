@@ -103,7 +103,10 @@ def _field(column: ExportColumn) -> Any:
             kind = pa.list_(kind) if length is None else pa.list_(kind, length)
     told = msgspec.to_builtins(column.info)
     told.pop("id", None)
-    said = json.dumps({"column": told, "attributes": dict(column.attributes)})
+    dtype = None if column.dtype.hasobject else np.lib.format.dtype_to_descr(column.dtype)
+    said = json.dumps(
+        {"column": told, "dtype": dtype, "attributes": dict(column.attributes)}, default=str
+    )
     may_be_null = column.info.optional or column.dtype.kind in "mM"  # NaT is null in Arrow
     return pa.field(column.name, kind, nullable=may_be_null, metadata={FIELD: said})
 

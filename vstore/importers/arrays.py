@@ -13,6 +13,7 @@ from vstore.format.table.specs import ndarray
 from vstore.importers.array_source import ArraySource, batch_rows
 from vstore.importers.idx import idx_source, is_idx
 from vstore.importers.importer import Columns, Importer, Option, Rows
+from vstore.importers.media import is_webdataset
 from vstore.importers.npy import NPY_MAGIC, npy_source
 from vstore.importers.sample_keys import read_keys
 from vstore.importers.source import Source, SourceFile
@@ -32,7 +33,7 @@ class Arrays(Importer):
     def fits(self, source: Source) -> bool:
         """Return whether the first file begins as one of them does."""
         head = source.head(_HEAD_NBYTES)
-        return head.startswith(NPY_MAGIC) or is_idx(head)
+        return not is_webdataset(source) and (head.startswith(NPY_MAGIC) or is_idx(head))
 
     def open(
         self,

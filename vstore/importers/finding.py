@@ -15,11 +15,17 @@ GROUP: Final = "vstore.importers"
 
 BUILTIN: Final[Mapping[str, str]] = {
     "arrays": "vstore.importers.arrays:Arrays",
+    "arrow": "vstore.importers.arrow_files:ArrowFiles",
+    "audio": "vstore.importers.sounds:Sounds",
     "csv": "vstore.importers.tables:Csv",
     "files": "vstore.importers.folders:Files",
+    "hdf5": "vstore.importers.hdf5:Hdf5",
+    "huggingface": "vstore.importers.arrow_files:HuggingFace",
     "images": "vstore.importers.folders:Images",
     "jsonl": "vstore.importers.tables:JsonLines",
     "text": "vstore.importers.tables:TextLines",
+    "webdataset": "vstore.importers.webdataset:WebDataset",
+    "zarr": "vstore.importers.zarr_groups:ZarrGroup",
 }
 """vstore's own importers by name: their module and class. Each module imports optional libraries
 only in `open`, since all are asked whether they fit."""

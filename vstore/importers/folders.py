@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 from vstore.format.table.specs import ColumnSpec, bytes_, image
 from vstore.importers.importer import Importer, Option, Rows
 from vstore.importers.labels import Known, by_folder, by_table
-from vstore.importers.media import SUFFIXES, main_kind
+from vstore.importers.media import SUFFIXES, is_webdataset, main_kind
 from vstore.importers.source import Source, SourceFile
 
 LABEL_OPTIONS: Mapping[str, Option] = {
@@ -29,7 +29,7 @@ class Images(Importer):
 
     def fits(self, source: Source) -> bool:
         """Return whether most files are images by their names, and one of them by its bytes."""
-        if main_kind(source) != "image":
+        if main_kind(source) != "image" or is_webdataset(source):
             return source.is_file and _is_image(source.head(12))
         return any(_is_image(file.head(12)) for file in islice(source.files(*_PATTERNS), 10))
 

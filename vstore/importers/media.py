@@ -1,13 +1,14 @@
 """Which files of a folder are of which kind, by their names: what a folder is a folder of."""
 
 from collections import Counter
+from itertools import pairwise
 from typing import Final
 
 from vstore.importers.source import Source
 
 SUFFIXES: Final = {
     "image": frozenset({".jpg", ".jpeg", ".png", ".webp"}),
-    "audio": frozenset({".wav", ".flac"}),
+    "audio": frozenset({".wav", ".flac", ".ogg", ".mp3", ".aiff", ".aif"}),
     "table": frozenset({".csv", ".tsv", ".jsonl", ".ndjson", ".txt", ".parquet", ".arrow"}),
 }
 """The suffixes of each kind. Tables count only where there are neither images nor sounds."""
@@ -25,3 +26,24 @@ def main_kind(source: Source) -> str | None:
         if found:
             return max(found)[1]
     return None
+
+
+def split_stem(path: str) -> tuple[str, str]:
+    """Return the part of a path in front of the first dot of its name, and the rest behind it.
+
+    >>> split_stem("a.b/000.image.png")
+    ('a.b/000', 'image.png')
+    """
+    folder, slash, name = path.rpartition("/")
+    stem, _, suffix = name.partition(".")
+    return folder + slash + stem, suffix
+
+
+def is_webdataset(source: Source) -> bool:
+    """Return whether a source is a tar archive in which files of one stem follow each other."""
+    files = source.listed
+    if source.is_file or not files or not all(file.is_in_tar for file in files):
+        return False
+    stems = [split_stem(file.path) for file in files]
+    changes = sum(one[0] != other[0] for one, other in pairwise(stems))
+    return len({stem for stem, _ in stems}) == changes + 1 < len(files)

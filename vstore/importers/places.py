@@ -93,6 +93,11 @@ class Archive:
         self.__init__(state["path"], state["called"])  # type: ignore[misc]
         self._members = state["members"]
 
+    @property
+    def is_tar(self) -> bool:
+        """Whether it is a tar archive, which has an order."""
+        return self._members is not None
+
     def shown(self, name: str) -> str:
         """Return the archive with the name in brackets."""
         return f"{self._called}[{name}]"

@@ -11,7 +11,7 @@ from vstore.errors import InvalidInputError
 from vstore.faces import exported_from
 from vstore.format.table.specs import ColumnSpec
 from vstore.importers.patterns import matches
-from vstore.importers.places import Place, copied
+from vstore.importers.places import Archive, Place, copied
 from vstore.importers.reading import MAGIC_NBYTES, is_compressed, unpacked
 
 Data = bytes  # the class has a method called `bytes`
@@ -96,6 +96,11 @@ class SourceFile:
     def local_path(self) -> Path | None:
         """Where it is on this machine as it is; None if it is elsewhere, or in an archive."""
         return self.place.local(self.name_there)
+
+    @property
+    def is_in_tar(self) -> bool:
+        """Whether it is a file in a tar archive."""
+        return isinstance(self.place, Archive) and self.place.is_tar
 
     @contextmanager
     def local(self) -> Iterator[Path]:
