@@ -125,6 +125,15 @@ def sounds() -> None:
     expect((info.format, info.rate, info.channels) == ("FLAC", 16_000, 1), info)
 
 
+def hdf5() -> None:
+    """Open what begins as HDF5, and is damaged."""
+    Path("x.h5").write_bytes(b"\x89HDF\r\n\x1a\n")
+    try:
+        importlib.import_module("vstore.importers").open_rows("x.h5")
+    except vstore.InvalidInputError as error:
+        expect("x.h5 cannot be read" in str(error), error)
+
+
 def torch() -> None:
     """Read a batch of tensors."""
     module = importlib.import_module("vstore.torch")
@@ -232,6 +241,7 @@ HAS_OBSTORE = {"azure", "gcs", "s3", "s3-lite"}
 ATTEMPTS = [
     ({"image"}, images),
     ({"audio"}, sounds),
+    ({"hdf5"}, hdf5),
     ({"torch"}, torch),
     ({"zarr", "xarray"}, zarr),
     ({"xarray"}, xarray),
