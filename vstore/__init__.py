@@ -67,6 +67,9 @@ if TYPE_CHECKING:
     from vstore.maintenance.usage import Usage, UsageShare
     from vstore.merging.conflicts import Conflict, Resolution, Use
     from vstore.merging.merge import Merged
+    from vstore.partial.dropping import DroppedData
+    from vstore.partial.fetching import FetchedData
+    from vstore.partial.whereabouts import Whereabouts
     from vstore.reading.array import Array
     from vstore.reading.arrow_forms import ArrowForms
     from vstore.reading.column import Column
@@ -123,6 +126,8 @@ __all__ = [
     "Diff",
     "DiffPreview",
     "Digest",
+    "DroppedData",
+    "FetchedData",
     "Fork",
     "FormatError",
     "FsckCursor",
@@ -185,6 +190,7 @@ __all__ = [
     "Use",
     "ValueStatistics",
     "VstoreError",
+    "Whereabouts",
     "__version__",
     "audio",
     "bytes_",
@@ -228,6 +234,8 @@ _HOMES = {
     "Diff": "vstore.diffing.diff",
     "DiffPreview": "vstore.diffing.diff_preview",
     "Digest": "vstore.format.digest",
+    "DroppedData": "vstore.partial.dropping",
+    "FetchedData": "vstore.partial.fetching",
     "Fork": "vstore.sharing.forks",
     "FormatError": "vstore.errors",
     "FsckCursor": "vstore.maintenance.fsck.fsck",
@@ -290,6 +298,7 @@ _HOMES = {
     "UsageShare": "vstore.maintenance.usage",
     "ValueStatistics": "vstore.diffing.statistics",
     "VstoreError": "vstore.errors",
+    "Whereabouts": "vstore.partial.whereabouts",
     "audio": "vstore.format.table.specs",
     "bytes_": "vstore.format.table.specs",
     "checkout": "vstore.repository.opening",

@@ -333,6 +333,7 @@ CODES: Mapping[type[VstoreError], Mapping[str, str]] = {
         "file-not-found": "there is no such file",
         "keys-not-in-both": "tables that are read together do not have the same keys",
         "no-commit-yet": "nothing was committed to the branch",
+        "no-promise": "data is missing or to be dropped, and no remote promises any",
         "not-deleted": "there is no deleted branch or tag of that name to restore",
         "nothing-to-undo": "the branch was not updated since it was created",
         "object-not-found": "the store does not hold an object",

@@ -16,7 +16,7 @@ from vstore.repository.branches import Branches, Tags, restore
 from vstore.storage.open import open_store
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
     from datetime import datetime, timedelta
     from pathlib import Path
 
@@ -34,8 +34,19 @@ if TYPE_CHECKING:
     from vstore.maintenance.usage import By, Usage
     from vstore.merging.conflicts import Resolution
     from vstore.merging.merge import Merged
+    from vstore.partial.dropping import DroppedData
+    from vstore.partial.fetching import FetchedData
+    from vstore.partial.whereabouts import Whereabouts
     from vstore.reading.snapshot import Snapshot
-    from vstore.repository import boxes, browsing, measuring, publishing, remotes, rewriting
+    from vstore.repository import (
+        boxes,
+        browsing,
+        held,
+        measuring,
+        publishing,
+        remotes,
+        rewriting,
+    )
     from vstore.repository.remotes import Remotes
     from vstore.storage.store import ObjectStore
     from vstore.writing import commit_options
@@ -47,6 +58,7 @@ else:
     collecting = lazy("vstore.maintenance.gc.collecting")
     commit_options = lazy("vstore.writing.commit_options")
     fsck = lazy("vstore.maintenance.fsck.fsck")
+    held = lazy("vstore.repository.held")
     measuring = lazy("vstore.repository.measuring")
     probe = lazy("vstore.maintenance.probe.probe")
     publishing = lazy("vstore.repository.publishing")
@@ -462,6 +474,80 @@ class Repository:
         all objects in the store.
         """
         return measuring.usage(self._access, revision, by=by)
+
+    def fetch_data(  # noqa: PLR0913 - what is wanted, and of which commits
+        self,
+        path: str = "",
+        *,
+        samples: Any = None,
+        keys: Sequence[SampleKey] | None = None,
+        columns: Sequence[str] | None = None,
+        revision: str | None = None,
+        all_history: bool = False,
+        limit: int | None = None,
+        progress: Progress = silent,
+    ) -> FetchedData:
+        """Bring data here that a remote promised, and keep it.
+
+        Packs of which half or more is wanted are brought whole, else only what is wanted of
+        them. What is here already is not brought again.
+
+        Args:
+            path: a group, table, column or array; by default everything.
+            samples: an index of samples of a table or column, as in `table[samples]`.
+            keys: keys of samples, in place of `samples`.
+            columns: the columns of a table. Default: all.
+            revision: the commit. Default: the default branch.
+            all_history: bring what the ancestors of the commit have there, too.
+            limit: how many bytes are brought at most.
+            progress: told how far it is.
+
+        Raises:
+            NotFoundError: nothing is at the path, or no remote promises anything.
+            NotHereError: the remotes cannot be read.
+        """
+        selection = held.Selection(path=path, samples=samples, keys=keys, columns=columns)
+        return held.fetch_data(
+            self._access, selection, revision, all_history, limit=limit, progress=progress
+        )
+
+    def drop(
+        self,
+        path: str,
+        *,
+        samples: Any = None,
+        columns: Sequence[str] | None = None,
+        revision: str | None = None,
+        all_history: bool = False,
+        dry_run: bool = False,
+    ) -> DroppedData:
+        """Delete the local copy of data that a listing of a remote shows with its size.
+
+        It is read from the remote from then on. What no remote has stays here. The arguments are
+        those of `fetch_data`; `dry_run` deletes nothing.
+
+        Raises:
+            NotFoundError: nothing is at the path, or no remote promises anything.
+            NotHereError: a remote cannot be listed.
+        """
+        selection = held.Selection(path=path, samples=samples, columns=columns)
+        return held.drop_data(self._access, selection, revision, all_history, dry_run=dry_run)
+
+    def whereis(
+        self, path: str = "", *, samples: Any = None, revision: str | None = None
+    ) -> Whereabouts:
+        """Return how much of the data of a path is here, and at each remote that promises it.
+
+        Raises:
+            NotFoundError: nothing is at the path.
+            NotHereError: a remote cannot be listed.
+        """
+        selection = held.Selection(path=path, samples=samples)
+        return held.whereis(self._access, selection, revision)
+
+    def local_data(self, path: str = "", *, revision: str | None = None) -> list[Whereabouts]:
+        """Return how much of each column and array at and below a path is here; asks no remote."""
+        return held.local_data(self._access, path, revision)
 
     def probe(self) -> ProbeReport:
         """Check that the store provides the guarantees commits depend on."""
