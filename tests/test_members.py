@@ -51,6 +51,8 @@ MEMBERS = {
         "arrays at attributes each_table groups lines moved nodes show tables to_arrow to_dict"
     ),
     "vstore.DiffPreview": "",
+    "vstore.DroppedData": "dropped freed kept shared",
+    "vstore.FetchedData": "fetched here left nbytes to_dict",
     "vstore.Fork": "array group store table",
     "vstore.FsckCursor": (
         "after bad_chunks chunks from_json nbytes options packs problems to_json version"
@@ -86,8 +88,8 @@ MEMBERS = {
     "vstore.Repacked": "dead_nbytes kept_nbytes packs to_dict",
     "vstore.Repository": (
         "amend author blame branches checkout cherry_pick commit default_branch description "
-        "diff fsck gc log merge nbytes probe pull rebase remotes reset resolve revert squash "
-        "store tags transaction undo url usage"
+        "diff drop fetch_data fsck gc local_data log merge nbytes probe pull rebase remotes reset "
+        "resolve revert squash store tags transaction undo url usage whereis"
     ),
     "vstore.RepositoryDocument": "created default_branch features format id",
     "vstore.SamplePair": "columns key new old status",
@@ -132,6 +134,7 @@ MEMBERS = {
         "differing edges elements max_abs mean_abs new new_histogram old old_histogram "
         "samples shift to_dict unmatched"
     ),
+    "vstore.Whereabouts": "here is_here path remotes stored to_dict",
     "vstore.reader.Mixture": "after batching columns label members samples weights",
     "vstore.reader.Packed": "cuts length padding pick positions starts stops wholes",
     "vstore.reader.Reader": "epoch load_state_dict order prefetch set_epoch state_dict statistics",

@@ -119,16 +119,14 @@ class NotHereError(NotFoundError):
     code = "not-here"
 
     @classmethod
-    def naming(
-        cls, what: str, *, code: str | None = None, path: str | None = None, **fields: Any
-    ) -> Self:
+    def naming(cls, what: str, *, code: str | None = None, path: str = "", **fields: Any) -> Self:
         """Return the error for what is at the remote `remote`, and is not read because of `why`."""
         sample = fields.get("sample")
         wanted = "" if sample is None else f", samples=[{sample!r}]"
         return cls(
             f"{what} is at the remote {fields['remote']!r} and not here: {fields['why']}",
             code=code,
-            hint=None if path is None else f"fetch it with `repo.fetch_data({path!r}{wanted})`",
+            hint=f"fetch it with `repo.fetch_data({path!r}{wanted})`",
             path=path,
             **fields,
         )
@@ -139,8 +137,8 @@ class NotHereError(NotFoundError):
 
     def of_sample(self, sample: Any) -> Self:
         """Return the same error about one sample, if it is one, of the path that it names."""
-        path = self.fields.get("path")
-        if path is None or not isinstance(sample, str | tuple | numbers.Integral):
+        path = self.fields["path"]
+        if not path or not isinstance(sample, str | tuple | numbers.Integral):
             return self
         fields = self.fields | {"sample": sample}
         return self.naming(f"sample {sample!r} of {path!r}", code=self.code, **fields)

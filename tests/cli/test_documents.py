@@ -15,6 +15,9 @@ from tests.cli.terminal import Run
 from vstore.cli.documents import DOCUMENTS
 from vstore.cli.groups import load
 from vstore.cli.registry import COMMANDS
+from vstore.format.commit import FORMAT
+from vstore.format.remote import Remote
+from vstore.history.remotes import put_remote
 
 RUNS: dict[str, list[list[str]]] = {
     "amend": [["amend", "repo", "-m", "Other"]],
@@ -31,10 +34,12 @@ RUNS: dict[str, list[list[str]]] = {
     "config unset": [["config", "unset", "alias.repo"]],
     "diff": [["diff", "repo"], ["diff", "repo@v1", "main", "--stat"]],
     "doctor": [["doctor", "repo"]],
+    "drop": [["drop", "-R", "repo", "train"], ["drop", "-R", "repo", "train", "--dry-run"]],
     "du": [["du", "repo"], *(["du", "repo", "--by", by] for by in ("column", "branch", "kind"))],
     "error": [["log", "repo@nope"], ["log", "--nope"], ["show", "repo", "nope"]],
     "export": [["export", "repo", "train/label", "label.npy"]],
     "export-refs": [["export-refs", "repo", "-o", "refs.json"]],
+    "fetch-data": [["fetch-data", "repo"], ["fetch-data", "repo", "--only", "train/label"]],
     "fsck": [["fsck", "repo"], ["fsck", "repo", "--full"]],
     "gc": [["gc", "repo"], ["gc", "repo", "--dry-run", "--measure", "--repack", "0.5"]],
     "clone": [["clone", "repo", "mine"], ["clone", "repo", "m", "--mirror"]],
@@ -50,6 +55,7 @@ RUNS: dict[str, list[list[str]]] = {
     "init": [["init", "new"]],
     "log": [["log", "repo"], ["log", "repo", "--limit", "1"]],
     "ls": [["ls", "repo"], ["ls", "repo", "-r"], ["ls", "repo", "train"]],
+    "ls LOCAL": [["ls", "repo", "--local"]],
     "merge": [["merge", "repo@dev"], ["merge", "repo", "--into", "dev"]],
     "rebase": [["rebase", "repo@dev", "--onto", "main"]],
     "reflog": [["reflog", "repo"]],
@@ -66,6 +72,7 @@ RUNS: dict[str, list[list[str]]] = {
     "tag list": [["tag", "repo"], ["tag", "repo", "--match", "x*"]],
     "undo": [["undo", "repo"]],
     "version": [["version"]],
+    "whereis": [["whereis", "-R", "repo", "train"]],
 }
 WITHOUT = {"help"}
 """Commands that write no document: their output is text."""
@@ -91,6 +98,8 @@ def test_output_is_one_document_of_its_schema(
     if "theirs" in run_of:
         shutil.copytree("repo", "theirs")
         repo.remotes.add("theirs", "theirs")
+    if words == "drop":
+        put_remote(repo.store, Remote(FORMAT, "origin", vstore.create("o").url, promises=True))
     ended = run.any(*run_of, "--json")
     assert ended.code in ((1, 2) if words == "error" else (0,)), ended
     found = msgspec.json.decode(ended.out, type=DOCUMENTS[words])

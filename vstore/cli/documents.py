@@ -399,10 +399,46 @@ class Foreign(Amount):
 
 
 class Promised(Amount):
-    """What is missing here because remotes hold it; `unlisted` is why they were not listed."""
+    """What is missing and promised by remotes; `unlisted` is why they could not be listed."""
 
     remotes: list[str]
     unlisted: str
+
+
+class FetchedData(Document):
+    """What was brought of the data of a path; amounts are of chunks."""
+
+    path: str
+    fetched: Amount
+    here: Amount
+    left: Amount
+    nbytes: int
+
+
+class DroppedData(Document):
+    """What was deleted here of the data of a path, and what was not; amounts are of chunks."""
+
+    path: str
+    dropped: Amount
+    kept: Amount
+    shared: Amount
+    freed: int
+
+
+class Chunks(Document):
+    """A number of chunks and their bytes."""
+
+    chunks: int
+    nbytes: int
+
+
+class Whereabouts(Document):
+    """Where the data of a path is."""
+
+    path: str
+    stored: Chunks
+    here: Chunks
+    remotes: dict[str, Chunks]
 
 
 class Fsck(Document):
@@ -484,16 +520,19 @@ DOCUMENTS: Final[Mapping[str, Any]] = {
     "clone": Clone,
     "diff": Diff,
     "doctor": Probe,
+    "drop": list[DroppedData],
     "du": Usage,
     "error": Failure,
     "export": ExportedSamples,
     "export-refs": Exported,
     "fetch": Transfer,
+    "fetch-data": list[FetchedData],
     "fsck": Fsck,
     "gc": Gc,
     "init": Initialized,
     "log": list[Commit],
     "ls": list[Entry],
+    "ls LOCAL": list[Whereabouts],
     "merge": Merge,
     "pull": Merge,
     "push": Transfer,
@@ -518,6 +557,7 @@ DOCUMENTS: Final[Mapping[str, Any]] = {
     "tag list": list[Tag],
     "undo": BranchUpdate,
     "version": Installed,
+    "whereis": Whereabouts,
 }
 """The model of each command's document, by the words that are called."""
 

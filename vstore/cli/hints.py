@@ -58,7 +58,7 @@ HINTS: Mapping[str, str | None] = {
         "this one may help"
     ),
     "no-such-class": "choose other columns with --columns",
-    "not-here": None,
+    "not-here": "fetch it with `vstore fetch-data --only {path}`",
     "part-of-a-table": None,
     "no-keys": "add the samples with --append",
     "not-texts": None,
@@ -66,7 +66,7 @@ HINTS: Mapping[str, str | None] = {
         "add to a table with --append, replace its samples with --update, or choose another --table"
     ),
     "pending-deletion": "cancel the deletion first with `vstore gc --cancel`",
-    "remote-unreachable": None,
+    "remote-unreachable": "try again when it can be reached",
     "read-does-not-pickle": None,
     "lease-broken": (
         "fetch it with `vstore fetch`, look at what it has, and give the commit that it is at now"

@@ -40,6 +40,11 @@ COMMANDS: Final = {
     "ls": Entry(
         "vstore.cli.commands.ls", "List the groups, tables, columns and arrays of a commit.", _LOOK
     ),
+    "whereis": Entry(
+        "vstore.cli.commands.whereis",
+        "Show how much of some data is here, and at each remote that promises it.",
+        _LOOK,
+    ),
     "du": Entry(
         "vstore.cli.commands.du",
         "Show how many bytes are stored for what, own and shared apart.",
@@ -139,6 +144,14 @@ COMMANDS: Final = {
         "vstore.cli.commands.compact",
         "Store a table again without its deleted samples, in one commit.",
         _CARE,
+    ),
+    "fetch-data": Entry(
+        "vstore.cli.commands.fetch_data",
+        "Bring data here that is at a remote, and keep it.",
+        _CARE,
+    ),
+    "drop": Entry(
+        "vstore.cli.commands.drop", "Delete the local copy of data that a remote has.", _CARE
     ),
     "fsck": Entry(
         "vstore.cli.commands.fsck",

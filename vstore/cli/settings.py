@@ -78,6 +78,7 @@ class Settings:
     timeout: float | None = None
     attempts: int | None = None
     unsafe_single_writer: bool = False
+    offline: bool = False
     debug: bool = False
 
     @property
@@ -114,6 +115,7 @@ class Settings:
             storage_options=self.options_at(address),
             author=author,
             unsafe_single_writer=self.unsafe_single_writer,
+            offline=self.offline,
         )
 
     def open_target(

@@ -97,6 +97,10 @@ def shared_options(  # noqa: PLR0913 - they are options, spelled out on the comm
             rich_help_panel=SHARED,
         ),
     ] = False,
+    offline: Annotated[
+        bool,
+        typer.Option("--offline", help="Fail in place of asking a remote.", rich_help_panel=SHARED),
+    ] = False,
     debug: Annotated[
         bool,
         typer.Option("--debug", help="Show the traceback of an error.", rich_help_panel=SHARED),
@@ -113,5 +117,6 @@ def shared_options(  # noqa: PLR0913 - they are options, spelled out on the comm
         "timeout": timeout,
         "attempts": attempts,
         "unsafe_single_writer": unsafe_single_writer,
+        "offline": offline,
         "debug": debug or bool(os.environ.get(DEBUG_VARIABLE)),
     }

@@ -3,7 +3,8 @@
 import threading
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
+from typing import Any
 
 from vstore.errors import CorruptionError, NotFoundError
 from vstore.faces import exported_from
@@ -39,6 +40,10 @@ class FetchedData:
     here: Amount = NOTHING
     left: Amount = NOTHING
     nbytes: int = 0
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain values."""
+        return asdict(self)
 
 
 def fetch_data(

@@ -15,6 +15,7 @@ from vstore.wording import format_nbytes, plural, printable
 
 if TYPE_CHECKING:
     from vstore.cli import listing
+    from vstore.partial.whereabouts import Whereabouts
 else:
     listing = lazy("vstore.cli.listing")
 
@@ -23,7 +24,7 @@ app = typer.Typer(add_completion=False)
 
 @app.command()
 @command
-def ls(
+def ls(  # noqa: PLR0913 - they are options, spelled out on the command line
     settings: Settings,
     target: TargetArgument = None,
     path: Annotated[
@@ -42,6 +43,10 @@ def ls(
     long: Annotated[
         bool, typer.Option("--long", "-l", help="Add kinds, counts, shapes and stored sizes.")
     ] = False,
+    local: Annotated[
+        bool,
+        typer.Option("--local", help="List columns and arrays with data here, and how much."),
+    ] = False,
     rev: Revision = None,
 ) -> None:
     """List the groups, tables, columns and arrays of a commit.
@@ -50,6 +55,9 @@ def ls(
     vstore ls fashion@v1 train -l
     """
     repo, revision = settings.open_target(target, rev)
+    if local:
+        _list_local(repo.local_data(path, revision=revision), settings)
+        return
     found = listing.entries(repo.checkout(revision), path, recursive=recursive)
     if settings.as_json:
         write_document("ls", [asdict(entry) for entry in found])
@@ -58,6 +66,16 @@ def ls(
     else:
         for entry in found:
             typer.echo(printable(entry.path))
+
+
+def _list_local(found: "list[Whereabouts]", settings: Settings) -> None:
+    here = [each for each in found if each.here.objects]
+    if settings.as_json:
+        write_document("ls LOCAL", [each.to_dict() for each in here])
+        return
+    for each in here:
+        sizes = f"{format_nbytes(each.here.nbytes)} of {format_nbytes(each.stored.nbytes)}"
+        typer.echo(printable(f"{each.path}  {sizes}"))
 
 
 def _show(entries: "list[listing.Entry]") -> None:
