@@ -28,12 +28,15 @@ class Selection:
         samples: an index of samples of a table or column, as in `table[samples]`; None for all.
         keys: the keys of samples, in place of their positions.
         columns: the columns of a table; None for all.
+        with_keys: whether keys belong to some columns as well, so that samples are found by them;
+            to a whole table they always do.
     """
 
     path: str = ""
     samples: Any = None
     keys: Sequence[Any] | None = None
     columns: Sequence[str] | None = None
+    with_keys: bool = False
 
     def __post_init__(self) -> None:
         if self.samples is not None and self.keys is not None:
@@ -91,15 +94,16 @@ def _of_table(
         if name not in table.infos:
             raise column_not_found(table.path, name, table.infos)
     arrays = [name + suffix for name in names for suffix in table.infos[name].suffixes]
+    own = [KEYS, KEY_INDEX, DELETED] if columns is None or wanted.with_keys else []
     if not wanted.is_part:
-        yield from _of_arrays(table, [*arrays, KEYS, KEY_INDEX, DELETED], None)
+        yield from _of_arrays(table, [*arrays, *own], None)
         return
     if wanted.keys is not None:
         rows = table.rows_of(list(wanted.keys))
     else:
         index = [wanted.samples] if isinstance(wanted.samples, int) else wanted.samples
         rows = table.rows.locate(index)
-    yield from _of_arrays(table, [*arrays, KEYS], rows)
+    yield from _of_arrays(table, [*arrays, *own[:1]], rows)
 
 
 def _of_arrays(

@@ -506,7 +506,9 @@ class Repository:
             NotFoundError: nothing is at the path, or no remote promises anything.
             NotHereError: the remotes cannot be read.
         """
-        selection = held.Selection(path=path, samples=samples, keys=keys, columns=columns)
+        selection = held.Selection(
+            path=path, samples=samples, keys=keys, columns=columns, with_keys=True
+        )
         return held.fetch_data(
             self._access, selection, revision, all_history, limit=limit, progress=progress
         )
