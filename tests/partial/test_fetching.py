@@ -293,6 +293,8 @@ def test_a_killed_command_leaves_what_it_stored(clone: LocalStore) -> None:
         pass
 
     class Dying(CountingStore):
+        is_local = True
+
         def put(self, key: object, data: bytes) -> None:
             if len(writes) == limit:
                 raise Killed
