@@ -22,6 +22,7 @@ PAGES = [
     "docs/guides/importing.md",
     "docs/guides/maintenance.md",
     "docs/guides/serverless.md",
+    "docs/guides/sharing.md",
     "docs/guides/tables.md",
     "docs/guides/training.md",
     "docs/guides/versioning.md",
