@@ -15,6 +15,7 @@ FACES = (
     "vstore.arrow",
     "vstore.duckdb",
     "vstore.exporters",
+    "vstore.filesystem",
     "vstore.importers",
     "vstore.plugins",
     "vstore.reader",
