@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from zarr.storage import FsspecStore
 
 import vstore
-from tests.repositories import new_repository, table_of
+from tests.repositories import counted, new_repository, table_of
 from vstore import Repository
 from vstore.exporters import export_refs
 from vstore.faces import internals
@@ -74,6 +74,37 @@ def test_a_changed_row_stores_little_more_than_itself() -> None:
     assert stored_nbytes(repository) - before < 4_000
     rows[54_321] = -1
     np.testing.assert_array_equal(table_of(repository)["x"][:], rows)
+
+
+@pytest.mark.parametrize("codecs", CODECS)
+def test_one_row_is_read_from_the_part_that_holds_it(codecs: str) -> None:
+    rows = np.random.default_rng(1).integers(0, 2**40, (1000, 100))
+    repository = repository_of(rows, codecs=codecs)
+    commit(repository, lambda table: table["x"].__setitem__(slice(100, 103), -rows[100:103]))
+    commit(repository, lambda table: table["x"].__setitem__(102, rows[102]))
+    expected = np.concatenate([rows[:100], -rows[100:102], rows[102:]])
+    for row, nbytes in ((101, 3 * 800), (102, 3 * 800), (5, 1024 * 800)):
+        fresh, store = counted(repository)
+        column = table_of(fresh)["x"]
+        store.reset()
+        np.testing.assert_array_equal(column[row], expected[row])
+        assert store.count() == 1
+        assert store.nbytes_received <= nbytes
+        np.testing.assert_array_equal([column[i] for i in range(95, 110)], expected[95:110])
+        assert store.count() <= 3
+
+
+def test_finding_who_changed_a_row_reads_what_holds_it_and_seldom() -> None:
+    repository = repository_of(np.arange(100_000))
+    commit(repository, lambda table: table["x"].__setitem__(7, -1))
+    found = repository.log(limit=1)
+    for i in range(40):
+        commit(repository, lambda table, i=i: table["x"].__setitem__(1000 + i, -1))
+    fresh, store = counted(repository)
+    assert [fresh.blame("t", 7)] == list(found)
+    read = [request for request in store.requests if request.key.startswith("packs/")]
+    assert len(read) <= 12
+    assert sum(request.nbytes_received for request in read) < 1.1 * 2**20
 
 
 def test_a_row_that_is_set_to_what_it_is_changes_nothing() -> None:

@@ -9,7 +9,6 @@ from vstore.diffing.followed import FollowedSample
 from vstore.errors import NotFoundError, NotHereError
 from vstore.faces import internals
 from vstore.format.digest import Digest
-from vstore.format.index import locate
 from vstore.format.nodes import GroupNode, Node, NodeRef
 from vstore.format.numbers import StoredRows
 from vstore.format.object_keys import split_path
@@ -128,14 +127,12 @@ class SampleStates:
 
     def _element(self, source: StoredArray, row: int) -> Any:
         """Return a sample's element, read once for every chunk that it was stored in."""
-        number, inside = divmod(row, source.metadata.chunk_shape[0])
-        (ref,) = locate(source.node.chunks, np.array([number]), self.fetcher.pages)
         is_whole = source.metadata.shape[1:] == source.metadata.chunk_shape[1:]
-        place = (ref.digest, inside) if ref is not None and is_whole else None
-        if place not in self.seen or place is None:
-            element = read(source, slice(row, row + 1))
-            plain = element.tolist() if element.dtype.hasobject else element.tobytes()
-            self.seen[place] = plain
+        place = source.find_row(row) if is_whole else None
+        if place is None:
+            return _plain(read(source, slice(row, row + 1))[0])
+        if place not in self.seen:
+            self.seen[place] = _plain(read(source, row))
         return self.seen[place]
 
     def _table(self, snapshot: Snapshot) -> tuple[StoredTable | None, list[str]]:
@@ -153,3 +150,8 @@ class SampleStates:
     def _split(self) -> tuple[str, list[str]]:
         parent, _, name = self.path.strip("/").rpartition("/")
         return parent, [name]
+
+
+def _plain(element: Any) -> Any:
+    """Return an element of an array as a value that compares bit by bit."""
+    return element if isinstance(element, str | bytes) else np.asarray(element).tobytes()

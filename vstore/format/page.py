@@ -74,6 +74,22 @@ class Patched:
         """How many bytes are stored."""
         return sum(part.nbytes for part in self.parts)
 
+    def holder(self, row: int) -> tuple[int, int]:
+        """Return which part holds a row of the chunk, and as which of its own rows.
+
+        >>> patch = Patch(((2, 3), (9, 1)), ChunkRef(PackRef(Digest(""), 9), 0, 9, b""))
+        >>> chunk = Patched(patch.ref, (patch,))
+        >>> chunk.holder(4), chunk.holder(9), chunk.holder(5)
+        ((1, 2), (1, 3), (0, 5))
+        """
+        for i in range(len(self.patches), 0, -1):
+            before = 0
+            for first, count in self.patches[i - 1].rows:
+                if first <= row < first + count:
+                    return i, before + row - first
+                before += count
+        return 0, row
+
     @property
     def digest(self) -> bytes:
         """What tells it from every other chunk, patched or not."""

@@ -15,13 +15,20 @@ from vstore.faces import exported_from
 from vstore.format.index import locate, walk
 from vstore.format.nodes import ArrayNode
 from vstore.format.numbers import StoredRows
-from vstore.format.page import ChunkRef, StoredChunk
+from vstore.format.page import ChunkRef, Patched, StoredChunk
 from vstore.format.zarr.codecs import ChunkCodec
 from vstore.format.zarr.metadata import ArrayMetadata
 from vstore.format.zarr.selection import ChunkPart, SelectMany, SelectOne, find_box, select
 from vstore.format.zarr.sparse import is_sparse, parts_in
 from vstore.lazy import lazy
-from vstore.reading.assembly import Assembly, Load, PackedAssembly, PatchCodecs, Take
+from vstore.reading.assembly import (
+    Assembly,
+    Load,
+    PackedAssembly,
+    PatchCodecs,
+    Take,
+    require_inside,
+)
 from vstore.reading.fetch import Fetcher, Handle
 
 if TYPE_CHECKING:
@@ -141,6 +148,49 @@ class StoredArray:
         if wanted:
             self.visit_at([refs[i] for i in wanted], handle)
 
+    def find_row(self, row: int) -> tuple[bytes, int] | None:
+        """Return what holds a row: the digest of what is stored with it, and its place therein.
+
+        None for a row of the fill value. The array is one chunk wide.
+        """
+        number, inside = divmod(row, self.metadata.chunk_shape[0])
+        (place,) = self.locate([number])
+        if place is None:
+            return None
+        part, inside = place.holder(inside) if isinstance(place, Patched) else (0, inside)
+        return place.parts[part].digest, inside
+
+    def read_row(self, row: int) -> Any:
+        """Return one row, reading only the part of its chunk that holds it.
+
+        The array is one chunk wide. What is decoded is kept for the next row.
+        """
+        number, inside = divmod(row, self.metadata.chunk_shape[0])
+        (place,) = self.locate([number])
+        if not isinstance(place, Patched):
+            found: list[Any] = []
+            self.visit_kept([number], lambda _, load: found.append(load(None)[inside]))
+            return found[0]
+        for patch in place.patches:
+            require_inside(patch.rows, self.metadata.chunk_shape[0])
+        part, inside = place.holder(inside)
+        return self._part(place, part)[inside]
+
+    def _part(self, place: Patched, part: int) -> NDArray[Any]:
+        """Return the decoded rows of one part of a chunk: what is whole, or one of the patches."""
+        rows = sum(count for _, count in place.patches[part - 1].rows) if part else 0
+        name, kept = (place.parts[part].digest, self._form, rows), self.fetcher.decoded
+        decoded = kept.find(name)
+        if decoded is None:
+            codec, found = self._patches.of(rows) if part else self.codec, list[NDArray[Any]]()
+            assembly = Assembly(
+                codec, self._patches, [place.parts[part]], lambda _, load: found.append(load(None))
+            )
+            self._bring(assembly, None)
+            decoded = found[0]
+            kept.keep(name, decoded)
+        return decoded
+
     @cached_property
     def _form(self) -> bytes:
         """What a chunk decodes to follows from its bytes and this."""
@@ -244,10 +294,8 @@ def _single_row(index: Any, metadata: ArrayMetadata) -> int | None:
 
 
 def _read_row(source: StoredArray, row: int) -> Any:
-    number, inside = divmod(row, source.metadata.chunk_shape[0])
-    found: list[Any] = []
-    source.visit_kept([number], lambda _, load: found.append(load(None)[inside]))
-    return found[0].copy() if isinstance(found[0], np.ndarray | np.void) else found[0]
+    found = source.read_row(row)
+    return found.copy() if isinstance(found, np.ndarray | np.void) else found
 
 
 def _direct_target(

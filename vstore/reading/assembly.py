@@ -34,6 +34,12 @@ def decode_or_fill(codec: ChunkCodec, data: Data, out: NDArray[Any] | None) -> N
     return out
 
 
+def require_inside(runs: Runs, rows: int) -> None:
+    """Raise `CorruptionError` if a patch has rows that a chunk of so many has not."""
+    if sum(runs[-1]) > rows:
+        raise CorruptionError("a patch has rows beyond its chunk", code="damaged-object")
+
+
 class PatchCodecs:
     """The codecs of the patches of an array, by how many rows a patch has."""
 
@@ -64,8 +70,7 @@ class PatchCodecs:
         if not chunk.flags.writeable:
             chunk = chunk.copy()
         for runs, data in zip(patches, parts, strict=True):
-            if sum(runs[-1]) > len(chunk):
-                raise CorruptionError("a patch has rows beyond its chunk", code="damaged-object")
+            require_inside(runs, len(chunk))
             rows, start = decode_or_fill(self.of(sum(n for _, n in runs)), data, None), 0
             for first, count in runs:
                 chunk[first : first + count] = rows[start : start + count]
