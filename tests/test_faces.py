@@ -18,6 +18,7 @@ FACES = (
     "vstore.filesystem",
     "vstore.importers",
     "vstore.plugins",
+    "vstore.plugins.testing",
     "vstore.reader",
     "vstore.storage",
     "vstore.testing",

@@ -28,10 +28,9 @@ class Gathered:
         self.count += group.count
         self.nbytes += group.nbytes
 
-    @property
-    def is_full(self) -> bool:
-        """Whether it is as large as a batch is to be."""
-        return self.nbytes >= BATCH_NBYTES or self.count >= MAX_BATCH_SAMPLES
+    def is_full(self, nbytes: int) -> bool:
+        """Return whether it is as large as a batch is to be."""
+        return self.nbytes >= nbytes or self.count >= MAX_BATCH_SAMPLES
 
     @property
     def values(self) -> dict[str, Any]:
@@ -61,12 +60,12 @@ class Gathered:
         return [group.item(i) for group in self.groups for i in range(group.count)]
 
 
-def gathered(groups: Iterable[Group]) -> Iterator[Gathered]:
-    """Yield groups in batches of about `BATCH_NBYTES`."""
+def gathered(groups: Iterable[Group], *, nbytes: int) -> Iterator[Gathered]:
+    """Yield groups in batches of about so many bytes."""
     batch = Gathered()
     for group in groups:
         batch.add(group)
-        if batch.is_full:
+        if batch.is_full(nbytes):
             yield batch
             batch = Gathered()
     if batch.groups:

@@ -11,7 +11,7 @@ from vstore.errors import AlreadyExistsError, InvalidInputError, NotFoundError
 from vstore.faces import exported_from, internals
 from vstore.importers.addresses import open_source
 from vstore.importers.ahead import groups
-from vstore.importers.batching import gathered
+from vstore.importers.batching import BATCH_NBYTES, gathered
 from vstore.importers.errors import Skipped
 from vstore.importers.finding import checked_options, fitting, named
 from vstore.importers.importer import Rows
@@ -75,6 +75,9 @@ class ImportOptions:
     processes: int = 0
     """How many processes read items, in place of threads, for `read` that computes in Python."""
 
+    batch_nbytes: int = BATCH_NBYTES
+    """About how many bytes of samples are written at a time; it does not change what is stored."""
+
     on_batch: Callable[[int], object] | None = None
     """Is told after each batch how many samples it has."""
 
@@ -84,7 +87,7 @@ class ImportOptions:
     def __post_init__(self) -> None:
         if self.on_error not in ("stop", "skip"):
             raise InvalidInputError(f"on_error is 'stop' or 'skip', not {self.on_error!r}")
-        for name in ("max_errors", "limit", "processes"):
+        for name in ("max_errors", "limit", "processes", "batch_nbytes"):
             value = getattr(self, name)
             if value is not None and value < 0:
                 raise InvalidInputError(f"{name} is 0 or more, not {value!r}")
@@ -181,7 +184,8 @@ def import_into(
     items = writer.wanted(rows.items, target)
     reading = groups(work, items, threads=chosen.threads, processes=chosen.processes)
     with closing(reading) as found:
-        for batch in gathered(left_out.noted(_limited(found, chosen.limit))):
+        kept = left_out.noted(_limited(found, chosen.limit))
+        for batch in gathered(kept, nbytes=chosen.batch_nbytes):
             if batch.count:
                 writer.write(batch)
                 if chosen.on_batch is not None:
