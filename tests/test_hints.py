@@ -330,6 +330,7 @@ ELSEWHERE = {
     "changed-meanwhile",
     "chunk-written-twice",
     "commit-is-read-only",
+    "disk-full",
     "field-of-another-type",
     "folder-of-others",
     "forked-process",

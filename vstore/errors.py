@@ -406,6 +406,7 @@ CODES: Mapping[type[VstoreError], Mapping[str, str]] = {
         "storage-failed": "the store failed",
         "access-denied": "the credentials do not allow the request",
         "bad-credentials": "the credentials are wrong or have expired",
+        "disk-full": "the disk has no room left",
         "locked": "another process holds the lock of a folder",
         "memory-of-another-process": "a store in memory was opened in another process",
         "no-bucket": "the bucket does not exist",

@@ -6,7 +6,7 @@ import re
 import stat
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from datetime import UTC, datetime
 from typing import NamedTuple
 from uuid import uuid4
@@ -15,6 +15,7 @@ from blake3 import blake3
 
 from vstore.errors import InvalidInputError, NotFoundError, UnknownOutcomeError
 from vstore.faces import exported_from
+from vstore.storage import local_reserve
 from vstore.storage.folder import Folder, in_the_way, make_folders, refuse_link
 from vstore.storage.local_file import OpenFile, translated
 from vstore.storage.local_lock import hold_lock
@@ -223,16 +224,17 @@ class LocalStore:
         *above, name = self._parts(key)
         with translated(key, "write"):
             make_folders(self._root)
-            with (
-                Folder.open(self._root) as root,
-                _made(root, above) as folder,
-                self._temporaries(root) as temporaries,
-            ):
-                temporary = _Place(temporaries, _write_temporary(temporaries, data))
+            with Folder.open(self._root) as root, ExitStack() as opened:
+                try:
+                    temporary, folder = self._begun(root, above, data, opened)
+                except OSError as failure:
+                    if not local_reserve.may_use(key, failure) or not self._has_given_up(root):
+                        raise
+                    temporary, folder = self._begun(root, above, data, opened)
                 try:
                     yield temporary, _Place(folder, name)
                 finally:
-                    temporaries.remove(temporary.name)
+                    temporary.folder.remove(temporary.name)
                 try:
                     folder.flush()
                 except OSError as failure:
@@ -241,6 +243,18 @@ class LocalStore:
                         f"unknown: flushing {folder.path} failed ({failure.strerror})"
                     ) from failure
 
+    def _begun(
+        self, root: Folder, above: list[str], data: bytes, opened: ExitStack
+    ) -> tuple["_Place", Folder]:
+        """Return a flushed temporary file, and the directory where it is to go."""
+        folder = opened.enter_context(_made(root, above))
+        temporaries = opened.enter_context(self._temporaries(root))
+        return _Place(temporaries, _write_temporary(temporaries, data)), folder
+
+    def _has_given_up(self, root: Folder) -> bool:
+        with root.enter(_PRIVATE) as private:
+            return local_reserve.give_up(private)
+
     @contextmanager
     def _temporaries(self, root: Folder) -> Iterator[Folder]:
         """Yield the directory for temporary files, rid of what killed writers left behind."""
@@ -248,6 +262,7 @@ class LocalStore:
             if not self._swept:
                 self._swept = True
                 folder.sweep(_TEMPORARY, before=time.time() - _STALE_SECONDS)
+                local_reserve.set_aside(private)
             yield folder
 
     def _link(self, temporary: "_Place", place: "_Place") -> bool:

@@ -12,6 +12,7 @@ from vstore.storage.ranges import check_range, too_short
 from vstore.storage.store import Key
 
 _ABSENT = (errno.ENOENT, errno.ENOTDIR)
+FULL = (errno.ENOSPC, errno.EDQUOT)
 _REFUSED = (errno.EACCES, errno.EPERM, errno.EROFS)
 _FIXED = 0x10
 """MAP_FIXED, which Python does not name; the same on all processors that Linux runs on."""
@@ -31,6 +32,12 @@ def translated(key: Key, action: str) -> Iterator[None]:
         where = f"{key!r}{file}: {failure.strerror}"
         if failure.errno in _REFUSED and action != "read":
             raise ReadOnlyError(f"this process may not {action} {where}") from failure
+        if failure.errno in FULL:
+            raise StorageError(
+                f"cannot {action} {where}",
+                code="disk-full",
+                hint="free room on the disk; deleting branches and collecting garbage need none",
+            ) from failure
         raise StorageError(f"cannot {action} {where}") from failure
 
 
