@@ -6,7 +6,15 @@ import pytest
 
 from tests.faults.kills import OPERATIONS, kill
 
-STRIDES = {"commit": 13, "commit with index objects": 23, "merge": 13, "gc": 17, "import": 17, "push": 37, "fetch": 37}
+STRIDES = {
+    "commit": 13,
+    "commit with index objects": 23,
+    "merge": 13,
+    "gc": 17,
+    "import": 17,
+    "push": 37,
+    "fetch": 37,
+}
 """Every how many points a process is killed here; benchmarks/reliability.py kills at each."""
 
 
