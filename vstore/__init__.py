@@ -58,6 +58,7 @@ if TYPE_CHECKING:
     from vstore.format.table.specs import ColumnSpec, audio, bytes_, image, ndarray, text, texts
     from vstore.format.zarr.metadata import ArrayMetadata
     from vstore.history.commits import Commit
+    from vstore.importers.datasets import from_dataset
     from vstore.maintenance.fsck.fsck import FsckCursor, FsckOptions
     from vstore.maintenance.fsck.fsck_report import FsckProblem, FsckReach, FsckReport
     from vstore.maintenance.gc.gc_report import DeadSpace, GcReport, Repacked
@@ -197,6 +198,7 @@ __all__ = [
     "checkout",
     "clone",
     "create",
+    "from_dataset",
     "image",
     "ndarray",
     "open",
@@ -304,6 +306,7 @@ _HOMES = {
     "checkout": "vstore.repository.opening",
     "clone": "vstore.repository.cloning",
     "create": "vstore.repository.opening",
+    "from_dataset": "vstore.importers.datasets",
     "image": "vstore.format.table.specs",
     "ndarray": "vstore.format.table.specs",
     "open": "vstore.repository.opening",
