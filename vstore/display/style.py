@@ -49,7 +49,7 @@ user-select:text}
 background:var(--vs-soft)}
 .vstore-box .vstore-pixels{image-rendering:pixelated}
 .vstore-box svg{display:block}
-.vstore-box .vstore-missing{opacity:.6;font-style:italic}
+.vstore-box .vstore-missing{opacity:.85;font-style:italic}
 .vstore-box .vstore-added{color:var(--vs-added)}
 .vstore-box .vstore-removed{color:var(--vs-removed)}
 .vstore-box .vstore-changed{color:var(--vs-changed)}

@@ -40,7 +40,11 @@ PINNED: Mapping[str, Handler] = {
 }
 """Pages whose addresses name a commit by its hash; a branch or tag there leads to its hash."""
 
-_FILES = {"style.css": "text/css; charset=utf-8", "script.js": "text/javascript; charset=utf-8"}
+_FILES = {
+    "icon.svg": "image/svg+xml",
+    "script.js": "text/javascript; charset=utf-8",
+    "style.css": "text/css; charset=utf-8",
+}
 
 
 class App:

@@ -31,6 +31,7 @@ def framed(page: Page, url: str) -> bytes:
         element("meta", name="viewport", content="width=device-width, initial-scale=1"),
         element("title", f"{boxes.shortened(page.title, 80)} · vstore"),
         element("link", rel="stylesheet", href="/style.css"),
+        element("link", rel="icon", href="/icon.svg"),
         element("script", src="/script.js", defer=True),
     )
     body = element(
