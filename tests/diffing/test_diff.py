@@ -8,7 +8,7 @@ import pyarrow as pa
 import pytest
 
 import vstore
-from tests.repositories import counted, new_repository
+from tests.repositories import committed_table, counted, new_repository
 from vstore import Repository
 
 
@@ -231,3 +231,20 @@ def test_samples_are_compared_in_columns_that_are_encoded_differently() -> None:
     diff = repo.diff("one", "other").tables["t"]
     assert [pair.name for pair in diff.retyped] == ["n"]
     assert diff.changed == {"n": ["b"]}
+
+
+def test_a_diff_of_one_row_sorts_none_of_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    rows = np.arange(200_000)
+    repository, _ = committed_table({"x": vstore.ndarray((), "int64")}, {"x": rows})
+    with repository.transaction("main", message="Change one") as tx:
+        tx["t"]["x"][123_456] = -1
+    sorted_sizes, unique = [], np.unique
+
+    def counting(values: Any, *args: Any, **options: Any) -> Any:
+        sorted_sizes.append(np.size(values))
+        return unique(values, *args, **options)
+
+    monkeypatch.setattr(np, "unique", counting)
+    (table,) = repository.diff("main~1", "main").tables.values()
+    assert table.changed == {"x": [123_456]}
+    assert max(sorted_sizes, default=0) < 1000

@@ -113,7 +113,7 @@ def merged_often(merges: int, *, back: bool) -> CountingStore:
     return store
 
 
-@pytest.mark.parametrize(("back", "least", "each"), [(False, 9, 3), (True, 11, 0)])
+@pytest.mark.parametrize(("back", "least", "each"), [(False, 10, 3), (True, 12, 0)])
 def test_following_samples_through_merges_costs_three_requests_each(
     back: bool, least: int, each: int
 ) -> None:

@@ -18,7 +18,7 @@ from vstore.errors import FormatError
 from vstore.format.deleted_rows import BLOCK_ROWS
 from vstore.format.index import changed
 from vstore.format.nodes import rewritten
-from vstore.format.numbers import StoredRows
+from vstore.format.numbers import StoredRows, ascending
 from vstore.format.table.names import DELETED
 from vstore.format.table.rows import Rows
 from vstore.reading.array import StoredArray, read
@@ -60,7 +60,11 @@ class Alignment:
 
     def stable(self, rows: StoredRows) -> StoredRows:
         """Return those of the rows that are the same sample at the same place."""
-        return np.unique(rows[self._is_stable(rows)])
+        return ascending(rows[self._is_stable(rows)])
+
+    def has_stable(self, rows: StoredRows) -> bool:
+        """Return whether any of the rows is the same sample at the same place."""
+        return bool(self._is_stable(rows).any())
 
     def new_row(self, old_rows: StoredRows) -> StoredRows:
         """Return where rows of the old state are in the new one; -1 for removed ones."""

@@ -85,7 +85,7 @@ def changed_rows(
     seen = no_rows()
     for old_name, new_name in names:
         for rows in _changed_in_place(stored(old, old_name), stored(new, new_name), alignment):
-            fresh = np.setdiff1d(rows, seen)
+            fresh = np.setdiff1d(rows, seen) if len(seen) else rows
             seen = np.union1d(seen, fresh) if len(names) > 1 else seen
             if len(fresh):
                 yield fresh, fresh
@@ -102,11 +102,9 @@ def _changed_in_place(
         numbers = iter(range(-(-alignment.shared // rows)))
     for number in numbers:
         start, stop = number * rows, min((number + 1) * rows, alignment.shared)
-        stable = alignment.stable(np.arange(start, max(start, stop)))
-        if len(stable):
+        if alignment.has_stable(np.arange(start, max(start, stop))):
             where = slice(start, stop)
-            differing = start + differing_rows(read(old, where), read(new, where))
-            yield np.intersect1d(differing, stable)
+            yield alignment.stable(start + differing_rows(read(old, where), read(new, where)))
 
 
 def _chunk_rows(old: StoredArray, new: StoredArray) -> Iterator[int]:
