@@ -198,7 +198,7 @@ def test_representations_fit_a_notebook(chromium: Any, tmp_path: Path, theme: st
     (tmp_path / "notebook.html").write_text(body, encoding="utf-8")
     page = chromium.new_page(viewport={"width": 700, "height": 900})
     heard: list[str] = []
-    page.on("dialog", lambda dialog: (heard.append(dialog.message), dialog.dismiss()))
+    page.on("dialog", lambda dialog: dismissed(dialog, heard))
     page.goto((tmp_path / "notebook.html").as_uri())
     assert page.locator(".vstore-box").count() == len(MAKERS)
     assert page.evaluate("document.documentElement.scrollWidth") <= 700
