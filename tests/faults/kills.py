@@ -248,6 +248,38 @@ OPERATIONS = {
 }
 
 
+def _prepare_part(folder: Path) -> None:
+    """Make the repository a clone without data, whose packs hold chunks of several columns."""
+    origin = vstore.create(folder / "origin", author="Mortal <m@example.org>")
+    with origin.transaction("main", message="First") as tx:
+        columns = {name: vstore.ndarray((8,), "int64", rows_per_chunk=64) for name in "xy"}
+        values = np.random.default_rng(0).integers(0, 2**60, (640, 8))
+        tx.create_table("t", columns).extend({"x": values, "y": values + 1})
+    vstore.clone(folder / "origin", folder / "repository", metadata_only=True)
+
+
+def _fetch_part(folder: Path) -> None:
+    open_at(folder).fetch_data("t/x", samples=slice(0, 200))
+    open_at(folder).fetch_data("t/y", samples=slice(300, 500))
+
+
+def _prepare_drop(folder: Path) -> None:
+    _prepare_part(folder)
+    open_at(folder).fetch_data("t")
+
+
+def _drop(folder: Path) -> None:
+    open_at(folder).drop("t", samples=slice(0, 500))
+    open_at(folder).drop("t/y")
+
+
+PARTIAL = {
+    "fetch-data": Operation(_prepare_part, _fetch_part),
+    "drop": Operation(_prepare_drop, _drop),
+}
+"""What changes only which data is here, so that readers see the same at every moment."""
+
+
 def _start(folder: Path) -> None:
     with open_at(folder).transaction("main", message="First") as tx:
         tx.create_table("t", {"n": vstore.ndarray((), "int64")}).extend({"n": [1]})
@@ -302,12 +334,12 @@ def kill(operation: str, folder: Path, *, stride: int = 1, first: int = 0) -> Ki
     work.run(folder / "after")
     before, after = state_of(folder / "before"), state_of(folder / "after")
     found = []
-    for killed in _killed(operation, folder, stride, first):
-        left = state_of(killed)
-        assert left in (before, after), f"{killed} holds neither the old state nor the new"
+    for place in killed(operation, folder, stride, first):
+        left = state_of(place)
+        assert left in (before, after), f"{place} holds neither the old state nor the new"
         found.append(left == before)
-        _check_usable(killed)
-        shutil.rmtree(killed)
+        _check_usable(place)
+        shutil.rmtree(place)
     assert found, "no point was reached"
     return Kills(len(found), sum(found), len(found) - sum(found))
 
@@ -335,7 +367,7 @@ def _check_sound(repository: Repository) -> None:
     assert not found.problems, f"fsck found {found}"
 
 
-def _killed(operation: str, folder: Path, stride: int, first: int) -> Iterator[Path]:
+def killed(operation: str, folder: Path, stride: int, first: int) -> Iterator[Path]:
     """Yield a folder for each point at which the operation was killed."""
     context = multiprocessing.get_context("forkserver")
     mine, theirs = context.Pipe(duplex=False)
@@ -343,8 +375,8 @@ def _killed(operation: str, folder: Path, stride: int, first: int) -> Iterator[P
     process = context.Process(target=_kill_all, args=arguments, daemon=True)
     process.start()
     theirs.close()
-    while (killed := mine.recv()) is not None:
-        yield killed
+    while (place := mine.recv()) is not None:
+        yield place
     process.join()
 
 
@@ -370,7 +402,7 @@ def _die_in(operation: str, place: Path, number: int) -> None:
     code = 1
     try:
         Killer(number).install()
-        OPERATIONS[operation].run(place)
+        (OPERATIONS | PARTIAL)[operation].run(place)
         code = 0
     finally:
         os._exit(code)
