@@ -189,3 +189,11 @@ def test_an_import_is_the_same_whatever_the_source(photos: Path, tmp_path: Path)
             import_into(tx, "t", open_rows(photos), threads=threads)
         ids.append(repo.commit("main").id)
     assert ids[0] == ids[1]
+
+
+def test_sounds_that_are_about_images_do_not_make_a_folder_of_sounds(photos: Path) -> None:
+    for path in list(photos.rglob("*.png")):
+        for ending in ("", "_name", "_name_de", "-short"):
+            path.with_name(f"{path.stem}{ending}.ogg").write_bytes(b"OggS")
+    rows = open_rows(photos)
+    assert (rows.count, rows.ignored) == (6, 3 + 24)

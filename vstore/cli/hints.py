@@ -34,7 +34,7 @@ HINTS: Mapping[str, str | None] = {
     "gc-is-deleting": "try again when it is over; if it was killed, finish it with `vstore gc`",
     "gc-running": "try again in ten minutes, or if it is dead, with `vstore gc --take-over`",
     "group-not-empty": None,
-    "image-not-taken": None,
+    "image-not-taken": "say what pixels are to be, as in --mode RGBA, or give --on-error skip",
     "key-exists": "leave out what is there with --skip-existing, or replace it with --update",
     "lossy-conversion": None,
     "lossy-masks": None,

@@ -1,5 +1,6 @@
 """Which files of a folder are of which kind, by their names: what a folder is a folder of."""
 
+import re
 from collections import Counter
 from itertools import pairwise
 from typing import Final
@@ -14,18 +15,40 @@ SUFFIXES: Final = {
 """The suffixes of each kind. Tables count only where there are neither images nor sounds."""
 
 
+_DRAWN: Final = frozenset({".svg", ".gif", ".bmp", ".tif", ".tiff"})
+"""The suffixes of images that are not imported, but which sounds may be about, too."""
+
+
 def main_kind(source: Source) -> str | None:
     """Return the kind that most files of a folder have; None if they have none of them.
 
-    Files of rows next to images describe them, and other files are left out.
+    Files of rows next to images describe them, and other files are left out. So do sounds that
+    are named like an image next to them: `bear_name.ogg` is about `bear.png`.
     """
     kinds = {suffix: kind for kind, suffixes in SUFFIXES.items() for suffix in suffixes}
-    counts = Counter(kinds.get(file.suffix) for file in source.files())
+    shown = {
+        split_stem(file.path)[0]
+        for file in source.files()
+        if kinds.get(file.suffix) == "image" or file.suffix in _DRAWN
+    }
+    counts = Counter(
+        kinds.get(file.suffix)
+        for file in source.files()
+        if kinds.get(file.suffix) != "audio" or not _is_about(file.path, shown)
+    )
     for media in (("image", "audio"), ("table",)):
         found = [(counts[kind], kind) for kind in media if counts[kind]]
         if found:
             return max(found)[1]
     return None
+
+
+def _is_about(path: str, shown: set[str]) -> bool:
+    """Return whether a file is named like one of those that are shown, given without suffix."""
+    stem = split_stem(path)[0]
+    return stem in shown or any(
+        stem[: found.start()] in shown for found in re.finditer(r"[_\- ]", stem)
+    )
 
 
 def split_stem(path: str) -> tuple[str, str]:
