@@ -187,7 +187,7 @@ MERGE_BUGS = (
     bug(
         "samples that are brought back are put behind the last",
         RESTORED, SAMPLE_MERGE,
-        "is_old = added < self.sides.in_place\n        self._restore",
+        "is_old = self.sides.are_in_place(added)\n        self._restore",
         "is_old = added < 0\n        self._restore",
     ),
     bug(
