@@ -1,4 +1,4 @@
-"""Long lines of commits crossed by the ancestors that each lists: where a line ends, and where two meet.
+"""Long lines of commits crossed by the ancestors that each lists: where one ends, or two meet.
 
 A commit counts the merges at or before it on its first-parent line. Where a commit and an
 ancestor on that line count the same, nothing was merged in between: the ancestor is all that
