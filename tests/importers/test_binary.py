@@ -224,6 +224,9 @@ def test_sounds_in_class_folders(tmp_path: Path) -> None:
     wide = wav_file(np.zeros((4, 1), "int32"), 8000)
     (tmp_path / "x" / "a" / "wide.wav").write_bytes(wide)
     assert imported(tmp_path / "x")["audio"].dtype == np.int32
+    long = wav_file(np.zeros((2**17, 1), "int32"), 8000)
+    (tmp_path / "x" / "b" / "long.wav").write_bytes(long)
+    assert imported(tmp_path / "x")["audio"].dtype == np.int32
     with pytest.raises(vstore.InvalidInputError, match=r"wide\.wav.*int16 does not hold"):
         imported(tmp_path / "x", dtype="int16")
 

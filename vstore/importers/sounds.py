@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from vstore.errors import FormatError, InvalidInputError
-from vstore.format.table.sounds import DTYPES, Held, audio_format, audio_info
+from vstore.format.table.sounds import DTYPES, AudioInfo, Held, audio_format, audio_info
 from vstore.format.table.specs import audio, ndarray
 from vstore.importers.folders import LABEL_OPTIONS
 from vstore.importers.importer import Importer, Option, Rows
@@ -17,8 +17,9 @@ from vstore.importers.media import SUFFIXES, is_webdataset, main_kind
 from vstore.importers.source import Source, SourceFile
 
 _PATTERNS = tuple(f"*{suffix}" for suffix in sorted(SUFFIXES["audio"]))
-_INFERRED_FROM = 100
+_INFERRED_FROM = 10_000
 _HEAD_NBYTES = 12
+_HEADER_NBYTES = 2**16
 
 
 class Sounds(Importer):
@@ -88,19 +89,31 @@ def _path(file: SourceFile) -> str:
 
 
 def _dtype_of(files: list[SourceFile]) -> str:
-    """Return the narrowest data type that holds the values of some files."""
+    """Return the narrowest data type that holds the values of some files, by their headers."""
     left = list(DTYPES)
     for file in files:
-        fitting = [dtype for dtype in left if _holds(dtype, file)]
-        if not fitting:
-            continue  # it is refused when it is read, by name
-        left = fitting
+        info = _info(file)
+        fitting = [dtype for dtype in left if info is not None and _holds(dtype, info)]
+        left = fitting or left  # what does not fit is refused when it is read, by name
+        if len(left) == 1:
+            break
     return left[0]
 
 
-def _holds(dtype: str, file: SourceFile) -> bool:
+def _info(file: SourceFile) -> AudioInfo | None:
+    """Return what a file says of itself; most say it in their first bytes."""
+    for is_whole in (False, True):
+        try:
+            data = file.bytes() if is_whole else file.head(_HEADER_NBYTES)
+            return audio_info(data, nbytes=file.size)
+        except (FormatError, InvalidInputError):
+            continue
+    return None
+
+
+def _holds(dtype: str, info: AudioInfo) -> bool:
     try:
-        Held(np.dtype(dtype), None, None).check(audio_info(file.bytes()))
-    except (FormatError, InvalidInputError):
+        Held(np.dtype(dtype), None, None).check(info)
+    except FormatError:
         return False
     return True

@@ -122,14 +122,18 @@ def describe(data: bytes) -> str:
         return audio_format(data) or "audio"
 
 
-def audio_info(data: bytes) -> AudioInfo:
+def audio_info(data: bytes, *, nbytes: int | None = None) -> AudioInfo:
     """Return what the file of a sound says of it.
+
+    Args:
+        data: the file, or its beginning, which is enough for WAV and FLAC.
+        nbytes: how long the file is, where `data` is its beginning.
 
     Raises:
         FormatError: no such file, or its header is damaged.
         MissingExtraError: soundfile is needed and not installed.
     """
-    wav = _wav(data)
+    wav = _wav(data, nbytes)
     if wav is not None:
         return _info_of_wav(wav)
     with _opened(data) as file:
@@ -157,9 +161,9 @@ def _info_of_wav(wav: WavFile) -> AudioInfo:
     return AudioInfo("WAV", wav.encoding, wav.rate, wav.channels, wav.frames, bits)
 
 
-def _wav(data: bytes) -> WavFile | None:
+def _wav(data: bytes, nbytes: int | None = None) -> WavFile | None:
     try:
-        return parse_wav(data)
+        return parse_wav(data, nbytes=nbytes)
     except ValueError as exc:
         raise _undecodable(exc) from exc
 

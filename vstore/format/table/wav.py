@@ -47,8 +47,12 @@ class WavFile:
         return "PCM_U8" if self.bits == 8 else f"PCM_{self.bits}"
 
 
-def parse_wav(data: bytes) -> WavFile | None:
+def parse_wav(data: bytes, *, nbytes: int | None = None) -> WavFile | None:
     """Return what a WAV file has; None for one whose samples are encoded in another way.
+
+    Args:
+        data: the file, or its beginning.
+        nbytes: how long the file is, where `data` is its beginning.
 
     Raises:
         ValueError: the file is truncated or malformed.
@@ -58,12 +62,13 @@ def parse_wav(data: bytes) -> WavFile | None:
     kind: tuple[int, int, int, int, int] | None = None
     at = 12
     while at + 8 <= len(data):
-        name, nbytes = data[at : at + 4], int.from_bytes(data[at + 4 : at + 8], "little")
+        name, length = data[at : at + 4], int.from_bytes(data[at + 4 : at + 8], "little")
         if name == b"fmt ":
-            kind = _format(data, at + 8, nbytes)
+            kind = _format(data, at + 8, length)
         if name == b"data":
-            return _with_samples(data, at + 8, nbytes, kind)
-        at += 8 + nbytes + nbytes % 2
+            found = (len(data) if nbytes is None else nbytes) - at - 8
+            return _with_samples((at + 8, found), length, kind)
+        at += 8 + length + length % 2
     raise ValueError("it ends before its samples")
 
 
@@ -78,8 +83,10 @@ def _format(data: bytes, at: int, nbytes: int) -> tuple[int, int, int, int, int]
 
 
 def _with_samples(
-    data: bytes, start: int, nbytes: int, kind: tuple[int, int, int, int, int] | None
+    place: tuple[int, int], nbytes: int, kind: tuple[int, int, int, int, int] | None
 ) -> WavFile | None:
+    """Return a file whose samples begin at a place, with so many bytes from there on."""
+    start, found = place
     if kind is None:
         raise ValueError("it does not say what its samples are")
     tag, channels, rate, frame, bits = kind
@@ -88,7 +95,6 @@ def _with_samples(
         return None
     if not channels or not rate or frame != channels * bits // 8:
         raise ValueError("its format chunk contradicts itself")
-    found = len(data) - start
     if nbytes == UNKNOWN_NBYTES:
         nbytes = found
     if nbytes > found:
