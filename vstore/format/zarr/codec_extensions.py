@@ -40,9 +40,9 @@ def extension(name: str) -> Any:
 
 
 def _loaded(name: str) -> ModuleType:
-    found = sys.modules.get(name)
-    if found is not None and _PACKAGE in sys.modules:
-        return found
+    """Return an extension module; one that another thread is importing, when that is done."""
+    if name in sys.modules and _PACKAGE in sys.modules:
+        return import_module(name)
     if _PACKAGE not in sys.modules:
         _stand_in()
     was_alone, _here.is_alone = getattr(_here, "is_alone", False), True
