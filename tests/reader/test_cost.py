@@ -173,11 +173,12 @@ def test_an_interrupt_ends_the_threads_at_once(tmp_path: Path) -> None:
         text=True,
     )
     assert process.stdout is not None
-    assert process.stdout.readline() == "running\n"
-    process.send_signal(signal.SIGINT)
-    output = process.stdout.read()
-    process.stdout.close()
-    assert process.wait(timeout=PATIENCE_SECONDS) == 0
+    with process:
+        begun = process.stdout.readline()
+        process.send_signal(signal.SIGINT)
+        output = process.stdout.read()
+    assert begun == "running\n"
+    assert process.returncode == 0
     assert output.endswith("left: []\n")
 
 
