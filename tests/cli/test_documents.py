@@ -87,7 +87,7 @@ def test_every_command_has_a_document_or_none_on_purpose() -> None:
     assert set(RUNS) == set(DOCUMENTS)
 
 
-OF_OTHERS = {"drop", "fetch-data", "import", "plugins", "whereis"}
+OF_OTHERS = {"import", "plugins"}
 
 
 @pytest.mark.parametrize(("words", "run_of"), [(w, each) for w in RUNS for each in RUNS[w]])

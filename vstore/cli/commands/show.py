@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 import vstore
+from vstore.cli.completion import complete_path
 from vstore.cli.output import console, write_document
 from vstore.cli.settings import Revision, Settings, TargetArgument, command
 from vstore.errors import InvalidInputError, NotFoundError, advise
@@ -42,6 +43,7 @@ def show(  # noqa: PLR0913 - they are options, spelled out on the command line
             metavar="PATH",
             help="A table, column, array or group: train, train/image.",
             show_default=False,
+            autocompletion=complete_path,
         ),
     ] = None,
     index: Annotated[
