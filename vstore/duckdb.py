@@ -70,7 +70,8 @@ def _add_view(
     # What is registered has no schema; a name of its own each time, so that queries that
     # already run over it go on.
     held = f"vstore {next(_NUMBERS)} {path}"
-    dataset: Any = table.arrow().dataset()
+    # Lists and not tensors: DuckDB would make one axis of all.
+    dataset: Any = table.arrow(tensors="list").dataset()
     connection.register(held, dataset)
     connection.execute(
         f"create or replace view {_quoted(schema)}.{_quoted(path)} as select * from {_quoted(held)}"
