@@ -21,6 +21,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -104,20 +105,21 @@ def measure(repository: vstore.Repository, base: Path, rounds: int) -> dict[str,
     found: dict[str, list[float]] = {}
     for _ in range(rounds):
         with scratch(base) as place:
-            found.setdefault("copy", []).append(seconds(lambda: shutil.copytree(source, place)))
+            copying = partial(shutil.copytree, source, place)
+            found.setdefault("copy", []).append(seconds(copying))
         with scratch(base) as place:
-            found.setdefault("copy, flushed", []).append(
-                seconds(lambda: (shutil.copytree(source, place), flush(place)))
-            )
+            flushed = seconds(partial(shutil.copytree, source, place))
+            flushed += seconds(partial(flush, place))
+            found.setdefault("copy, flushed", []).append(flushed)
         with scratch(base) as place:
-            push = vstore.open(source).remotes.open(str(place)).push
-            found.setdefault("push, all", []).append(seconds(lambda: push("main")))
-            found.setdefault("push, nothing", []).append(seconds(lambda: push("main")))
+            remote = vstore.open(source).remotes.open(str(place))
+            found.setdefault("push, all", []).append(seconds(partial(remote.push, "main")))
+            found.setdefault("push, nothing", []).append(seconds(partial(remote.push, "main")))
         with scratch(base) as place:
-            found.setdefault("clone", []).append(seconds(lambda: vstore.clone(source, place)))
+            found.setdefault("clone", []).append(seconds(partial(vstore.clone, source, place)))
             change(vstore.open(source, author=AUTHOR))
-            fetch = vstore.open(place).remotes["origin"].fetch
-            found.setdefault("fetch, one sample", []).append(seconds(lambda: fetch("main")))
+            remote = vstore.open(place).remotes["origin"]
+            found.setdefault("fetch, one sample", []).append(seconds(partial(remote.fetch, "main")))
     return {name: statistics.median(times) for name, times in found.items()}
 
 

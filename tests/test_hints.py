@@ -117,6 +117,11 @@ tx = repo.transaction("dev", message="Second")
 tx["train"].extend(values)
 repo.branches.delete("dev")
 """),
+    Case("branch-of-remote", "repo.transaction('origin/side', message='m')", before="""
+shutil.copytree(url, "theirs")
+vstore.open("theirs").branches.create("side")
+repo.remotes.add("origin", "theirs").fetch()
+"""),
     Case("branch-not-found", "repo.transaction('dev', message='m')", helps=True),
     Case("branch-not-merged", "repo.branches.delete('dev')", before=UNMERGED),
     Case("branch-was-deleted", "repo.transaction('dev', message='m')", before="""

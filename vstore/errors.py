@@ -244,6 +244,7 @@ CODES: Mapping[type[VstoreError], Mapping[str, str]] = {
         "batch-too-large": "the samples of a batch take more bytes than Arrow can count",
         "batches-of-batches": "a DataLoader would make batches of the batches of a dataset",
         "batches-unknown": "the number of batches taken is known to workers only",
+        "branch-of-remote": "a branch that says where one of a remote is was to be moved",
         "blosc-threads": "numcodecs would compress with threads, so bytes would vary",
         "broken-plugin": "a plugin of another package cannot be loaded",
         "chunk-too-large": "one chunk of samples is too large",

@@ -161,3 +161,14 @@ class TestTags:
     ) -> None:
         assert said in run.fails("tag", *arguments, "-R", "repo")
         assert list(repo.tags) == ["v1"]
+
+
+def test_branches_of_remotes_are_apart(run: Run, repo: vstore.Repository) -> None:
+    vstore.clone("repo", "mine")
+    with repo.transaction("main", message="Ahead") as tx:
+        tx["train"]["label"][0] = 5
+    assert "origin/" not in run("branch", "mine").out
+    assert set(run("branch", "mine", "-r").out.split()) >= {"origin/main", "origin/dev"}
+    assert "* main" in run("branch", "list", "mine", "--all").out
+    run("fetch", "-R", "mine")
+    assert "origin/main: 0 ahead, 1 behind" in run("branch", "-vv", "-R", "mine").out

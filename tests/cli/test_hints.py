@@ -9,6 +9,7 @@ from tests.test_hints import SETUP, UNMERGED, code_in
 from vstore.cli.hints import HINTS, hint_of
 from vstore.errors import VstoreError
 
+NAMES = {"branch-not-merged": "dev", "branch-of-remote": "dev"}
 BEFORE: dict[str, list[tuple[str, ...]]] = {
     "tag-exists": [("tag", "create", "new")],
     "branch-deleted": [("branch", "create", "new"), ("branch", "delete", "new")],
@@ -26,7 +27,7 @@ BEFORE: dict[str, list[tuple[str, ...]]] = {
 def test_advice_in_commands_works(code: str, run: Run) -> None:
     exec(SETUP + UNMERGED, {})
     shutil.copytree("repository", "copy")
-    fields = {"name": "dev" if code == "branch-not-merged" else "new", "url": "repository"}
+    fields = {"name": NAMES.get(code, "new"), "url": "repository"}
     if code == "repository-not-found":
         fields["url"] = "new"
     for before in BEFORE.get(code, ()):

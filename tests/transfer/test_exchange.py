@@ -199,6 +199,19 @@ def test_branches_are_deleted_there_so_that_they_can_be_restored() -> None:
         copy.remotes["origin"].push(delete=["main"])
 
 
+def test_what_says_where_a_branch_of_a_remote_is_is_not_committed_to() -> None:
+    copy = copy_of(new_repository())
+    for change in (
+        lambda: copy.transaction("origin/main", message="Wrong"),
+        lambda: copy.merge("main", into="origin/main"),
+    ):
+        with pytest.raises(InvalidInputError) as caught:
+            change()
+        assert caught.value.code == "branch-of-remote"
+    copy.branches.create("feature/a")
+    append(copy, "new", "feature/a")
+
+
 def test_unrelated_repositories_are_told_apart() -> None:
     here, there = new_repository(), new_repository()
     remote = here.remotes.open(there.url)

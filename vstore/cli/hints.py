@@ -14,6 +14,9 @@ HINTS: Mapping[str, str | None] = {
     "blosc-threads": None,
     "branch-deleted": "restore it with `vstore undo {name}`, and try again",
     "branch-was-deleted": "restore it with `vstore undo {name}`",
+    "branch-of-remote": (
+        "commit to a branch of your own, made with `vstore branch create NEW {name}`"
+    ),
     "branch-not-found": (
         "list the branches with `vstore branch list`, or create it with `vstore branch create "
         "{name}`"

@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
-from vstore.errors import ConflictError
+from vstore.errors import ConflictError, InvalidInputError, NotFoundError
 from vstore.faces import internals
 from vstore.format.commit import CommitDocument
 from vstore.format.digest import Digest
@@ -13,6 +13,7 @@ from vstore.history.commits import Commit, describe
 from vstore.history.fence import Asked, ask
 from vstore.history.merge_base import is_ancestor
 from vstore.history.refs import Branch, Refs
+from vstore.history.remotes import read_remote
 from vstore.merging.conflicts import Resolution
 from vstore.merging.merge import Merged, common_base, replay, write_merge
 from vstore.merging.sides import Sides
@@ -111,6 +112,31 @@ class _Publication:
         return replace(self, onto=onto, digest=digest, document=document)
 
 
+def require_own(access: Access, name: str) -> None:
+    """Make sure that a branch that is to be moved does not say where one of a remote is.
+
+    One request where its name has a slash, none elsewhere.
+
+    Raises:
+        InvalidInputError: it does.
+    """
+    remote, slash, branch = name.partition("/")
+    if not slash:
+        return
+    try:
+        read_remote(access.store, remote)
+    except (NotFoundError, InvalidInputError):
+        return
+    raise InvalidInputError(
+        f"{name!r} says where the branch {branch!r} of the remote {remote!r} is: only fetching "
+        "and pushing move it",
+        code="branch-of-remote",
+        hint=f"commit to a branch of your own, made with `repo.branches.create({branch!r}, "
+        f"at={name!r})`",
+        name=name,
+    )
+
+
 def begin(access: Access, branch: str | None, options: CommitOptions) -> Transaction:
     """Begin a transaction on a branch, the default one, which it makes, where None is named.
 
@@ -118,6 +144,7 @@ def begin(access: Access, branch: str | None, options: CommitOptions) -> Transac
         NotFoundError: no such branch, or there is no repository.
     """
     name = access.default_branch if branch is None else branch
+    require_own(access, name)
     base = access.refs.find_branch(name)
     if base is None and name != access.default_branch:
         raise access.refs.branch_missing(name)

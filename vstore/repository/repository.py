@@ -213,6 +213,7 @@ class Repository:
             author=self._access.author(author),
         )
         access = self._access
+        publishing.require_own(access, name)
         merger = publishing.BranchMerge(access.fetcher, access.refs, access.branch(name), options)
         if dry_run:
             return merger.preview(self.resolve(revision), resolve=resolve)

@@ -1,6 +1,6 @@
 """`vstore branch`: list, create, rename and delete branches."""
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.table import Table
@@ -14,6 +14,9 @@ from vstore.cli.settings import Settings, TargetArgument, command
 from vstore.cli.starting_points import At, Start, one_start
 from vstore.wording import printable
 
+if TYPE_CHECKING:
+    from vstore.repository.repository import Repository
+
 
 class BranchGroup(ListByDefault):
     """The commands for branches, and Git's short forms of them."""
@@ -24,7 +27,10 @@ class BranchGroup(ListByDefault):
         "-D": ("delete", "--force"),
         "-m": ("rename",),
         "--move": ("rename",),
+        "-a": ("list", "--all"),
         "-l": ("list",),
+        "-r": ("list", "--remotes"),
+        "-vv": ("list", "--tracking"),
         "--list": ("list",),
     }
 
@@ -44,14 +50,32 @@ Existing = Annotated[
 
 @app.command("list")
 @command
-def list_branches(settings: Settings, target: TargetArgument = None) -> None:
+def list_branches(
+    settings: Settings,
+    target: TargetArgument = None,
+    *,
+    every: Annotated[
+        bool, typer.Option("--all", "-a", help="Also show where branches of remotes were.")
+    ] = False,
+    remotes: Annotated[
+        bool, typer.Option("--remotes", "-r", help="Only show where branches of remotes were.")
+    ] = False,
+    tracking: Annotated[
+        bool, typer.Option("--tracking", help="Also show how far each is from that of its remote.")
+    ] = False,
+) -> None:
     """List the branches, each with its head commit. A star marks the default branch.
 
+    Where the branches of remotes were when they were last fetched or pushed is left out.
+
     vstore branch list fashion
+    vstore branch list fashion --tracking
     """
     repo, _ = settings.open_target(target)
-    default = repo.default_branch
-    heads = {name: repo.branches[name] for name in repo.branches}
+    default, known = repo.default_branch, list(repo.branches)
+    theirs = set(known) & set(_of_remotes(repo, known))
+    names = [name for name in known if every or (name in theirs) == remotes]
+    heads = {name: repo.branches[name] for name in names}
     if settings.as_json:
         write_document(
             "branch list",
@@ -66,9 +90,29 @@ def list_branches(settings: Settings, target: TargetArgument = None) -> None:
         mark = Text("* " if name == default else "  ")
         label = Text(printable(name), "bold green" if name == default else "")
         message = Text(subject(repo.commit(head)), overflow="ellipsis", no_wrap=True)
-        grid.add_row(mark + label, Text(head[:SHORT], "yellow"), message)
+        apart = [Text(_distance(repo, name, theirs), "dim")] if tracking else []
+        grid.add_row(mark + label, Text(head[:SHORT], "yellow"), *apart, message)
     if grid.row_count:
         console().print(grid)
+
+
+def _of_remotes(repo: "Repository", names: list[str]) -> list[str]:
+    """Return those of some branches that say where one of a remote was."""
+    if not any("/" in name for name in names):
+        return []
+    remotes = set(repo.remotes)
+    return [name for name in names if name.partition("/")[0] in remotes]
+
+
+def _distance(repo: "Repository", name: str, theirs: set[str]) -> str:
+    """Return how far a branch is from those of the same name at remotes."""
+    parts = []
+    for upstream in sorted(theirs):
+        remote, _, branch = upstream.partition("/")
+        if branch == name:
+            apart = repo.remotes[remote].ahead_behind(name)
+            parts.append(f"{printable(upstream)}: {apart.ahead} ahead, {apart.behind} behind")
+    return "; ".join(parts)
 
 
 @app.command()
