@@ -27,7 +27,7 @@ BEFORE: dict[str, list[tuple[str, ...]]] = {
 def test_advice_in_commands_works(code: str, run: Run) -> None:
     exec(SETUP + UNMERGED, {})
     shutil.copytree("repository", "copy")
-    fields = {"name": NAMES.get(code, "new"), "url": "repository"}
+    fields = {"name": NAMES.get(code, "new"), "url": "repository", "path": "train/label"}
     if code == "repository-not-found":
         fields["url"] = "new"
     for before in BEFORE.get(code, ()):

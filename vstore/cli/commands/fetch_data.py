@@ -2,9 +2,11 @@
 
 import re
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+import vstore
 
 from vstore.cli.output import write_document
 from vstore.cli.progress import steps_shown
@@ -12,11 +14,11 @@ from vstore.cli.sample_key import parse_key
 from vstore.cli.selection import parse_index
 from vstore.cli.settings import Settings, TargetArgument, command
 from vstore.errors import InvalidInputError, NotFoundError
-from vstore.format.table.sample_keys import SampleKey
-from vstore.partial.fetching import FetchedData
-from vstore.reading.table import Table
-from vstore.repository.repository import Repository
 from vstore.wording import format_nbytes, plural
+
+if TYPE_CHECKING:
+    from vstore.format.table.sample_keys import SampleKey
+    from vstore.partial.fetching import FetchedData
 
 app = typer.Typer(add_completion=False)
 
@@ -101,7 +103,7 @@ def fetch_data(  # noqa: PLR0913 - they are options, spelled out on the command 
             typer.echo(_line(path, found))
 
 
-def _line(path: str, found: FetchedData) -> str:
+def _line(path: str, found: "FetchedData") -> str:
     line = f"{path or 'everything'}: {plural(found.fetched.objects, 'chunk')} fetched"
     line += f" ({format_nbytes(found.nbytes)} stored), {found.here.objects:,} here already"
     if found.left.objects:
@@ -118,10 +120,12 @@ def _size(text: str | None) -> int | None:
     return int(float(match[1]) * _FACTORS[match[2].lower()])
 
 
-def _keys(repo: Repository, revision: str | None, path: str, file: Path) -> list[SampleKey]:
+def _keys(
+    repo: vstore.Repository, revision: str | None, path: str, file: Path
+) -> "list[SampleKey]":
     snapshot = repo.checkout(revision)
     found = snapshot[path] if path else None
-    if not isinstance(found, Table):
+    if not isinstance(found, vstore.Table):
         found = snapshot.table(path.strip("/").rpartition("/")[0])
     try:
         lines = file.read_text(encoding="utf-8").splitlines()

@@ -1,14 +1,16 @@
 """`vstore whereis`: show which copies of data exist."""
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from vstore.cli.output import write_document
 from vstore.cli.selection import parse_index
 from vstore.cli.settings import Revision, Settings, command
-from vstore.maintenance.progress import Amount
 from vstore.wording import format_nbytes
+
+if TYPE_CHECKING:
+    from vstore.maintenance.progress import Amount
 
 app = typer.Typer(add_completion=False)
 
@@ -47,7 +49,7 @@ def whereis(
         typer.echo(f"{name}: {_share(amount, found.stored)}")
 
 
-def _share(amount: Amount, stored: Amount) -> str:
+def _share(amount: "Amount", stored: "Amount") -> str:
     return (
         f"{amount.objects:,} of {stored.objects:,} chunks, {format_nbytes(amount.nbytes)} of "
         f"{format_nbytes(stored.nbytes)}"
