@@ -1,0 +1,148 @@
+"""Models of JSON documents: reports of maintenance and transfers, and errors."""
+
+from typing import Any
+
+from vstore.cli.commit_documents import Document
+
+
+class Amount(Document):
+    """A number of objects and their bytes."""
+
+    objects: int
+    nbytes: int
+
+
+class FsckReach(Document):
+    """What a problem makes unreadable; `samples` are ranges of positions, none means all."""
+
+    path: str
+    samples: list[list[int]]
+    commits: list[str]
+
+
+class FsckProblem(Document):
+    """An object that is not as it must be."""
+
+    key: str
+    fault: str
+    detail: str
+    repaired: bool
+    reaches: list[FsckReach]
+
+
+class Unreferenced(Amount):
+    """What no branch, tag or log needs."""
+
+    lost_heads: list[str]
+
+
+class Foreign(Amount):
+    """What is not vstore's."""
+
+    keys: list[str]
+
+
+class Promised(Amount):
+    """What is missing and promised by remotes; `unlisted` is why they could not be listed."""
+
+    remotes: list[str]
+    unlisted: str
+
+
+class FetchedData(Document):
+    """What was brought of the data of a path; amounts are of chunks."""
+
+    path: str
+    fetched: Amount
+    here: Amount
+    left: Amount
+    nbytes: int
+
+
+class DroppedData(Document):
+    """What was deleted here of the data of a path, and what was not; amounts are of chunks."""
+
+    path: str
+    dropped: Amount
+    kept: Amount
+    shared: Amount
+    freed: int
+
+
+class Chunks(Document):
+    """A number of chunks and their bytes."""
+
+    chunks: int
+    nbytes: int
+
+
+class Whereabouts(Document):
+    """Where the data of a path is."""
+
+    path: str
+    stored: Chunks
+    here: Chunks
+    remotes: dict[str, Chunks]
+
+
+class Fsck(Document):
+    """What a verification found."""
+
+    url: str
+    mode: str
+    sound: bool
+    examined: dict[str, int]
+    problems: list[FsckProblem]
+    unreferenced: Unreferenced
+    foreign: Foreign
+    promised: Promised
+
+
+class Gc(Document):
+    """What a garbage collection did."""
+
+    url: str
+    dry_run: bool
+    freed: Amount
+    kept: Amount
+    pending: Amount
+    young: Amount
+    live: Amount
+    due: str | None
+    examined: dict[str, int]
+    dead: dict[str, int] | None
+    repacked: dict[str, int] | None
+    cancelled: bool
+
+
+class ProbeCheck(Document):
+    """One guarantee of a store."""
+
+    name: str
+    outcome: str
+    detail: str
+
+
+class Probe(Document):
+    """What a store guarantees."""
+
+    url: str
+    verdict: str
+    reasons: list[str]
+    checks: list[ProbeCheck]
+
+
+class ErrorDetails(Document):
+    """Why a command failed; `code` is a stable word."""
+
+    code: str
+    message: str
+    hint: str | None
+    path: Any
+    key: Any
+
+
+class Failure(Document):
+    """What a command writes that fails."""
+
+    error: ErrorDetails
