@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 import vstore
-
 from vstore.cli.output import write_document
 from vstore.cli.progress import steps_shown
 from vstore.cli.sample_key import parse_key
