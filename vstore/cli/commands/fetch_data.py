@@ -120,7 +120,7 @@ def _size(text: str | None) -> int | None:
 
 
 def _keys(
-    repo: vstore.Repository, revision: str | None, path: str, file: Path
+    repo: "vstore.Repository", revision: str | None, path: str, file: Path
 ) -> "list[SampleKey]":
     snapshot = repo.checkout(revision)
     found = snapshot[path] if path else None
