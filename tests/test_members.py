@@ -36,8 +36,8 @@ MEMBERS = {
     ),
     "vstore.ColumnKind": (
         "companions data_type decode describe dtype encode flatten format_of is_collection "
-        "is_encoded_alone is_measured is_plain is_ragged is_slow is_told_by_dtype is_waveform "
-        "may_be name nothing stored_as validate"
+        "is_encoded_alone is_measured is_picture is_plain is_ragged is_slow is_told_by_dtype "
+        "is_waveform may_be name nothing stored_as validate"
     ),
     "vstore.ColumnSpec": (
         "as_optional attributes check codecs dtype fill_value form info rows_per_chunk shape "

@@ -34,7 +34,7 @@ def tour() -> ModuleType:
 def comparable(text: str, folder: Path) -> str:
     """Return what a command said without what differs from run to run, or is a matter of width."""
     text = text.replace(f"{folder}/", "/data/")
-    return " ".join(_VARYING.sub("…", text).replace("<…", "…").split())
+    return " ".join(_VARYING.sub("…", text).replace("<…", "…").split()).replace(" ,", ",")
 
 
 def test_the_page_says_what_commands_say(run: Run, tour: Any, tmp_path: Path) -> None:

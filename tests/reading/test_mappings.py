@@ -159,8 +159,9 @@ def test_a_table_is_a_mapping_of_columns_and_a_sequence_of_samples(nodes: Any) -
     assert table[1]["label"] == 1
     assert table[1:]["label"].tolist() == [1, 4]
     assert table[np.array([True, False, True])]["image"].tolist() == [[0, 1], [4, 5]]
-    with pytest.raises(vstore.NotFoundError, match="its columns are 'image', 'label'"):
+    with pytest.raises(vstore.NotFoundError, match="has no column 'nope'") as raised:
         table["nope"]
+    assert raised.value.hint == "choose one of 'image', 'label'"
 
 
 def test_equal_is_the_same(repository: Repository) -> None:

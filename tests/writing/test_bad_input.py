@@ -93,7 +93,8 @@ Use = Callable[[vstore.Transaction], Any]
             (lambda tx: tx["t"].extend("x"), "got str"),
             (lambda tx: tx["t"].extend([batch(1), 7]), "'t' have int keys"),
             (lambda tx: tx["t"].extend([7]), "got int"),
-            (lambda tx: tx["t"].extend([batch(1)], keys=[9]), "in each as 'sample'"),
+            (lambda tx: tx["t"].extend([batch(1)] * 2, keys=[9]), "in each as 'sample'"),
+            (lambda tx: tx["t"].extend([], keys=[9]), "no values for"),
         ]
     ),
 )
@@ -212,7 +213,7 @@ def test_keys_for_a_table_without() -> None:
             (
                 lambda tx: tx["t"]["y"],
                 vstore.NotFoundError,
-                "its columns are 'b', 'i', 'r', 's', 'x'",
+                "the table 't' has no column 'y'",
             ),
             (lambda tx: tx["u"], vstore.NotFoundError, "choose one of 'a', 't'"),
             (lambda tx: tx["t/y"], vstore.NotFoundError, "'y'"),

@@ -231,7 +231,7 @@ class _Bytes(_Stored):
     def __init__(self, stored: StoredColumn) -> None:
         info = stored.info
         form = {"mode": info.mode or "auto", "orient": info.orient}
-        described = {"vstore.image": json.dumps(form)} if info.kind.name == "image" else {}
+        described = {"vstore.image": json.dumps(form)} if info.kind.is_picture else {}
         super().__init__(
             stored, pa.string() if is_text(stored.source) else pa.binary(), **described
         )

@@ -73,7 +73,7 @@ def _decoded(column: StoredColumn, element: bytes, beside: Sequence[Any]) -> Any
     kind = column.info.kind
     form = kind.format_of(element) if kind.format_of is not None else kind.name
     try:
-        if kind.name == "image":
+        if kind.is_picture:
             said = image_info(element)
             if said.width * said.height > MOST_PIXELS:
                 size = f"{said.width}x{said.height}"

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 
 from vstore.errors import ConflictError, InvalidInputError, NotFoundError
 from vstore.faces import internals
+from vstore.format import object_keys
 from vstore.format.commit import CommitDocument
 from vstore.format.digest import Digest
 from vstore.history.branch_update import Sleep, update_branch
@@ -120,6 +121,7 @@ def require_own(access: Access, name: str) -> None:
     Raises:
         InvalidInputError: it does.
     """
+    object_keys.check_ref_name(name, what="branch")
     remote, slash, branch = name.partition("/")
     if not slash:
         return

@@ -109,10 +109,10 @@ class TransactionTable(NamedColumns[TransactionColumn]):
             for batch in batches(samples):
                 self._extend(batch, None)
             return
-        first, *others = islice(batches(samples), 2)
-        if others:
+        found = list(islice(batches(samples), 2))
+        if len(found) > 1:
             raise InvalidInputError("with several batches, give the keys in each as 'sample'")
-        self._extend(first, keys)
+        self._extend(found[0] if found else {}, keys)
 
     def append(self, sample: Batch, *, key: SampleKey | None = None) -> None:
         """Add one sample: a mapping of column names to values; optional ones may be left out."""

@@ -198,6 +198,9 @@ def test_a_plain_kind_is_stored_as_it_is() -> None:
 
 # Nothing else knows kinds by name --------------------------------------------------------
 
+TRANSLATING = {"arrow", "exporters", "importers", "scanning", "ui"}
+"""Rooms that speak of the kinds of other formats, files and queries in words of their own."""
+
 
 def _compared(node: ast.AST) -> list[ast.expr]:
     """Return what a comparison, a table of choices or a match looks at."""
@@ -223,6 +226,7 @@ def _names_a_kind(expressions: list[ast.expr]) -> bool:
 def test_no_other_module_compares_the_name_of_a_kind() -> None:
     # The face names the functions that describe columns, some of which are called as the kinds.
     others = set(SOURCES.rglob("*.py")) - {Path(kinds.__file__), SOURCES / "__init__.py"}
+    others = {path for path in others if path.relative_to(SOURCES).parts[0] not in TRANSLATING}
     found = [
         f"{path.relative_to(SOURCES)}:{node.lineno}"
         for path in sorted(others)

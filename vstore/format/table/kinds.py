@@ -159,6 +159,9 @@ class ColumnKind:
     is_slow: bool = False
     """Whether encoding a sample takes long enough for threads to share the work."""
 
+    is_picture: bool = False
+    """Whether samples are pixels, shape (height, width) or (height, width, channels)."""
+
     is_waveform: bool = False
     """Whether samples are values over time, shape (frames, channels)."""
 
@@ -314,6 +317,7 @@ IMAGE = ColumnKind(
     dtype=lambda info: images.dtype_of(info.mode),
     is_ragged=True,
     is_slow=True,
+    is_picture=True,
     format_of=lambda element: images.image_format(element),
     describe=lambda element: images.image_info(element),
     stored_as="the files of the images, not decoded",
