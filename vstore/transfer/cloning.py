@@ -4,13 +4,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from vstore.errors import AlreadyExistsError, NotFoundError
-from vstore.format.commit import FORMAT, TagDocument
+from vstore.format.commit import FORMAT
 from vstore.format.remote import Remote
 from vstore.history.refs import Branch
 from vstore.history.remotes import put_remote, read_remotes
 from vstore.storage.store import ObjectStore
 from vstore.transfer.exchange import Exchange, TransferOptions, check
-from vstore.transfer.fetching import own_branches
+from vstore.transfer.fetching import all_tags, own_branches
 from vstore.transfer.moving import Move, Rule
 from vstore.transfer.pushing import (
     create_like,
@@ -64,7 +64,7 @@ def clone(origin: ObjectStore, to: ObjectStore, url: str, plan: ClonePlan) -> Tr
     with between(to, origin) as sides:
         about = description(origin)
         is_new = _make(sides, about_remote(plan, about.id, url))
-        theirs = _read_until_equal(sides.there, plan)
+        theirs = _read_until_equal(sides, plan)
         default = about.default_branch
         prefix = "" if plan.remote is None else f"{plan.remote}/"
         action = f"clone of {origin.url}"
@@ -83,7 +83,7 @@ def clone(origin: ObjectStore, to: ObjectStore, url: str, plan: ClonePlan) -> Tr
             else sides.map(lambda move: sides.here.refs.find_branch(move.name), moves)
         )
         exchange = Exchange(sides, sides.there, sides.here, plan.options, is_new=is_new)
-        report = exchange.run(moves, heads, _tags(sides.there) if plan.tags else [])
+        report = exchange.run(moves, heads, all_tags(sides) if plan.tags else [])
         if plan.remote is None and plan.prune:
             report = with_refs(report, _prune(sides, {branch.name for branch in theirs}))
         return check(report, exchange.refused)
@@ -130,11 +130,12 @@ def _is_unfinished(sides: Sides, remote: Remote | None) -> bool:
     return not own and read_remotes(sides.here.store).keys() <= {remote.name}
 
 
-def _read_until_equal(side: Side, plan: ClonePlan) -> list[Branch]:
+def _read_until_equal(sides: Sides, plan: ClonePlan) -> list[Branch]:
     """Return the branches, read until two listings agree, so that none was renamed meanwhile."""
+    side = sides.there
     names, found = _names(side, plan), list[Branch]()
     for _ in range(_LISTINGS):
-        found = [branch for name in names if (branch := side.refs.find_branch(name))]
+        found = [branch for branch in sides.map(side.refs.find_branch, names) if branch]
         if plan.branches is not None and len(found) < len(names):
             missing = next(iter(set(names) - {branch.name for branch in found}))
             raise side.refs.branch_missing(missing)
@@ -150,11 +151,6 @@ def _names(side: Side, plan: ClonePlan) -> list[str]:
         return list(plan.branches)
     names = side.refs.branch_names()
     return names if plan.remote is None else own_branches(side, names)
-
-
-def _tags(side: Side) -> list[TagDocument]:
-    found = (side.refs.find_tag(name) for name in side.refs.tag_names())
-    return [tag for tag in found if tag is not None]
 
 
 def _prune(sides: Sides, there: set[str]) -> list[RefUpdate]:

@@ -3,9 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from vstore.errors import NotFoundError
 from vstore.format.commit import TagDocument
-from vstore.format.digest import Digest
 from vstore.history.refs import Branch
 from vstore.history.remotes import read_remotes
 from vstore.storage.store import ObjectStore
@@ -55,7 +53,7 @@ def fetch(here: ObjectStore, there: ObjectStore, plan: FetchPlan) -> TransferRep
             Move(plan.prefix + name, branch.commit, Rule.ANYWHERE, None, action)
             for name, branch in zip(names, found, strict=True)
         ]
-        tags = _tags(sides.there) if plan.tags else []
+        tags = all_tags(sides) if plan.tags else []
         exchange = Exchange(sides, sides.there, sides.here, plan.options)
         report = exchange.run(moves, heads, tags)
         if plan.prune:
@@ -86,13 +84,10 @@ def _found(sides: Sides, name: str, branch: Branch | None) -> Branch:
     return branch
 
 
-def _tags(side: Side) -> list[TagDocument]:
-    found: list[TagDocument] = []
-    for name in side.refs.tag_names():
-        tag = side.refs.find_tag(name)
-        if tag is not None:
-            found.append(tag)
-    return found
+def all_tags(sides: Sides) -> list[TagDocument]:
+    """Return the tags there, read side by side."""
+    found = sides.map(sides.there.refs.find_tag, sides.there.refs.tag_names())
+    return [tag for tag in found if tag is not None]
 
 
 def _prune(sides: Sides, plan: FetchPlan, there: set[str]) -> list[RefUpdate]:
@@ -108,11 +103,3 @@ def _prune(sides: Sides, plan: FetchPlan, there: set[str]) -> list[RefUpdate]:
             delete_noted(sides.here, branch)
         pruned.append(RefUpdate(name, "branch", branch.commit, None, "deleted"))
     return pruned
-
-
-def tracked(side: Side, remote: str, branch: str) -> Digest | None:
-    """Return where a branch of a remote was when it was fetched last."""
-    try:
-        return side.refs.get_branch(f"{remote}/{branch}").commit
-    except NotFoundError:
-        return None
