@@ -8,6 +8,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 import vstore
@@ -196,6 +197,25 @@ def put_thinned(store: MemoryStore, pack: Digest, data: bytes, runs: list[tuple[
     store.put(object_keys.pack(into), rest)
     document = MovedDocument(FORMAT, pack, (into, len(rest)), runs)
     store.put(object_keys.moved(pack), forwarding.encode(document))
+
+
+def test_a_clone_may_hold_some_paths_only() -> None:
+    origin = new_repository()
+    with origin.transaction("main", message="Add noise") as tx:
+        noise = np.random.default_rng(0).integers(0, 256, 2**20, dtype="uint8")
+        tx.create_array("noise", shape=noise.shape, dtype="uint8")[:] = noise
+    part = copy_of(origin, only=["t/n"])
+    assert sum(info.nbytes for info in part.store.list_prefix("packs/")) < 2**16
+    closed = vstore.open(part.url, offline=True).checkout()["t"]
+    assert closed["n"][5].tolist() == [20, 21, 22, 23]
+    with pytest.raises(vstore.NotHereError):
+        vstore.open(part.url, offline=True).checkout()["noise"][0]
+    assert part.checkout()["t"]["text"][5] == "text 5"
+    assert part.fsck().is_sound
+    with pytest.raises(vstore.InvalidInputError):
+        copy_of(origin, only="t")
+    with pytest.raises(vstore.NotFoundError):
+        copy_of(origin, only=["nope"])
 
 
 def test_a_partial_clone_can_be_cloned_whole() -> None:

@@ -31,6 +31,7 @@ def clone(  # noqa: PLR0913 - what to clone, and how
     tags: bool = True,
     depth: int | None = None,
     metadata_only: bool = False,
+    only: Sequence[str] = (),
     mirror: bool = False,
     prune: bool = False,
     remote: str = "origin",
@@ -52,6 +53,8 @@ def clone(  # noqa: PLR0913 - what to clone, and how
         depth: how many generations of commits are copied. Default: all.
         metadata_only: copy no chunks, so that the copy is small and reads them from the
             original when they are asked for.
+        only: copy the chunks below these paths alone: groups, tables, columns or arrays, as
+            they are in the default branch. Others are read from the original when asked for.
         mirror: copy all refs as they are and remember no remote: the way to back up. May be
             called again to bring the copy up to date.
         prune: with `mirror`, delete branches and tags that the original has no more.
@@ -73,18 +76,26 @@ def clone(  # noqa: PLR0913 - what to clone, and how
     >>> copy.checkout()["x"][1], list(copy.remotes)
     (np.int64(2), ['origin'])
     """
+    if isinstance(only, str):
+        raise InvalidInputError(f"only is a list of paths, as in `only=[{only!r}]`")
     if depth is not None and (type(depth) is not int or depth < 1):
         raise InvalidInputError(f"depth is a number of commits from 1 on, not {depth!r}")
-    if mirror and (metadata_only or depth is not None or branches is not None):
+    if mirror and (metadata_only or only or depth is not None or branches is not None):
         raise InvalidInputError("a mirror is whole: it takes all branches, commits and chunks")
     plan = ClonePlan(
         remote=None if mirror else remote,
         branches=branches,
         tags=tags,
         prune=prune,
-        options=TransferOptions(packs=not metadata_only, depth=depth, progress=progress),
+        only=tuple(only),
+        options=TransferOptions(
+            packs=not metadata_only and not only, depth=depth, progress=progress
+        ),
     )
     origin = open_store(url, storage_options=storage_options)
     target = open_store(to, storage_options=to_storage_options)
     cloning.clone(origin, target, "" if mirror else storable_url(url), plan)
-    return Repository(target, author=as_author(author))
+    made = Repository(target, author=as_author(author))
+    for path in only:
+        made.fetch_data(path, progress=progress)
+    return made

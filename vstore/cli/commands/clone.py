@@ -51,6 +51,15 @@ def clone(  # noqa: PLR0913 - they are options, spelled out on the command line
         bool,
         typer.Option("--metadata-only", help="Copy no data; read it when it is asked for."),
     ] = False,
+    only: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--only",
+            metavar="PATH",
+            help="Only the data below this path (repeatable); read other data when asked for.",
+            show_default=False,
+        ),
+    ] = None,
     mirror: Annotated[
         bool,
         typer.Option("--mirror", help="Copy all refs as they are, to back up; may be repeated."),
@@ -67,6 +76,7 @@ def clone(  # noqa: PLR0913 - they are options, spelled out on the command line
 
     vstore clone s3://bucket/fashion mine
     vstore clone fashion s3://bucket/mirror --mirror
+    vstore clone fashion labels --only train/label
     """
     place = to or url.rstrip("/").rpartition("/")[2]
     with steps_shown(is_quiet=settings.as_json) as progress:
@@ -77,6 +87,7 @@ def clone(  # noqa: PLR0913 - they are options, spelled out on the command line
             tags=tags,
             depth=depth,
             metadata_only=metadata_only,
+            only=only or (),
             mirror=mirror,
             prune=prune,
             storage_options=parse_options(remote_option or ()),
