@@ -87,7 +87,8 @@ if TYPE_CHECKING:
         create,
         open,  # noqa: A004
     )
-    from vstore.repository.remotes import AheadBehind, Remote, Remotes
+    from vstore.repository.remote import AheadBehind, Remote
+    from vstore.repository.remotes import Remotes
     from vstore.repository.repository import Repository
     from vstore.sharing.forks import Fork
     from vstore.transfer.report import RefUpdate, TransferReport
@@ -208,7 +209,7 @@ __all__ = [
 
 # Names are looked up when they are first used, so that a program pays for what it uses.
 _HOMES = {
-    "AheadBehind": "vstore.repository.remotes",
+    "AheadBehind": "vstore.repository.remote",
     "AlreadyExistsError": "vstore.errors",
     "Amount": "vstore.maintenance.progress",
     "Array": "vstore.reading.array",
@@ -269,7 +270,7 @@ _HOMES = {
     "ReadOnlyError": "vstore.errors",
     "RemoteSettings": "vstore.reading.remote_settings",
     "RefUpdate": "vstore.transfer.report",
-    "Remote": "vstore.repository.remotes",
+    "Remote": "vstore.repository.remote",
     "Remotes": "vstore.repository.remotes",
     "Repacked": "vstore.maintenance.gc.gc_report",
     "Repository": "vstore.repository.repository",

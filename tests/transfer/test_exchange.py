@@ -257,6 +257,10 @@ def test_a_clone_of_some_branches_or_of_the_last_commits() -> None:
     assert list(one.branches) == ["dev", "origin/dev"]
     short = copy_of(origin, depth=2)
     assert keys(short) == keys(origin)
+    append(origin, "later")
+    short.remotes["origin"].fetch("main")
+    closed = vstore.open(short.url, offline=True).checkout("origin/main")["t"]
+    assert closed["n"][100:].shape == (6, 4)
     with pytest.raises(NotFoundError):
         copy_of(origin, branches=["nope"])
 

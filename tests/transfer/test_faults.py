@@ -211,6 +211,10 @@ def test_a_clone_may_hold_some_paths_only() -> None:
     with pytest.raises(vstore.NotHereError):
         vstore.open(part.url, offline=True).checkout()["noise"][0]
     assert part.checkout()["t"]["text"][5] == "text 5"
+    append(origin, "later")
+    part.remotes["origin"].fetch("main")
+    closed = vstore.open(part.url, offline=True).checkout("origin/main")["t"]
+    assert len(closed["n"][:]) == 101
     assert part.fsck().is_sound
     with pytest.raises(vstore.InvalidInputError):
         copy_of(origin, only="t")

@@ -16,7 +16,7 @@ from vstore.wording import format_nbytes, plural, printable
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from vstore.repository.remotes import Remote
+    from vstore.repository.remote import Remote
     from vstore.repository.repository import Repository
     from vstore.transfer.report import RefUpdate, TransferReport
 

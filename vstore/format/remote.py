@@ -37,6 +37,7 @@ class Remote(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defau
         promises: whether objects may be missing here because the remote holds them.
         only: the paths whose data belongs here; empty for all.
         read_only: whether nothing may be pushed there.
+        metadata_only: whether commits are fetched without the chunks that they name.
     """
 
     format: int
@@ -46,6 +47,7 @@ class Remote(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defau
     promises: bool = False
     only: tuple[str, ...] = ()
     read_only: bool = False
+    metadata_only: bool = False
 
     def __post_init__(self) -> None:
         object_keys.check_remote_name(self.name)

@@ -93,9 +93,16 @@ def about_remote(plan: ClonePlan, repository: str, url: str) -> Remote | None:
     """Return what the clone says of its origin; None for a mirror."""
     if plan.remote is None:
         return None
+    is_bare = not plan.options.packs and not plan.only
     is_partial = not plan.options.packs or plan.options.depth is not None or bool(plan.only)
     return Remote(
-        FORMAT, plan.remote, url, id=repository, promises=is_partial, only=tuple(plan.only)
+        FORMAT,
+        plan.remote,
+        url,
+        id=repository,
+        promises=is_partial,
+        only=tuple(plan.only),
+        metadata_only=is_bare,
     )
 
 
