@@ -1,5 +1,6 @@
 """Progress on a terminal."""
 
+import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -15,6 +16,7 @@ from rich.progress import (
 )
 
 from vstore.cli.output import console
+from vstore.wording import format_nbytes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -40,14 +42,28 @@ def bar_shown(
 def steps_shown(*, is_quiet: bool = False) -> "Iterator[ShowStep]":
     """Yield what shows the steps of a long job in the same way, a bar for each phase."""
     tasks: dict[str, TaskID] = {}
-    with _bars(is_quiet=is_quiet) as bars:
+    started = time.monotonic()
+    with _bars(TextColumn("{task.fields[amount]}"), is_quiet=is_quiet) as bars:
 
         def show(step: "ProgressStep") -> None:
             if step.phase not in tasks:
-                tasks[step.phase] = bars.add_task(step.phase, total=step.total)
-            bars.update(tasks[step.phase], completed=step.done, total=step.total)
+                tasks[step.phase] = bars.add_task(step.phase, total=step.total, amount="")
+            amount = _amount(step.nbytes, time.monotonic() - started)
+            task = tasks[step.phase]
+            bars.update(task, completed=step.done, total=step.total, amount=amount)
 
         yield show
+
+
+def _amount(nbytes: int, seconds: float) -> str:
+    """Return how much was moved, and how fast.
+
+    >>> _amount(2_000_000, 4.0), _amount(0, 1.0)
+    ('2 MB, 500 kB/s', '')
+    """
+    if not nbytes:
+        return ""
+    return f"{format_nbytes(nbytes)}, {format_nbytes(int(nbytes / max(seconds, 0.001)))}/s"
 
 
 def _bars(*more: ProgressColumn, is_quiet: bool) -> Progress:
