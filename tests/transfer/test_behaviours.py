@@ -1,5 +1,6 @@
 """What users of older tools expect of remotes and of clones that hold only a part."""
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -145,3 +146,15 @@ def test_merging_and_pushing_without_the_data() -> None:
     labels = origin.checkout()["train"]["label"]
     assert (labels[1], labels[2]) == (100, 200)
     assert is_sound(origin)
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_training_in_a_clone_without_data(workers: int, tmp_path: Path) -> None:
+    torch = pytest.importorskip("vstore.torch")
+    origin = vstore.clone(new_repository().url, tmp_path / "origin")
+    part = vstore.clone(origin.url, tmp_path / "part", metadata_only=True)
+    loader = torch.Loader(
+        part.checkout()["t"], ["n"], batch_size=16, shuffle=True, num_workers=workers
+    )
+    seen = [int(row[0]) for batch in loader for row in batch["n"]]
+    assert sorted(seen) == [4 * i for i in range(100)]

@@ -61,7 +61,8 @@ class Remotes:
         Args:
             name: the name of a remote; what has a `/`, or begins with a dot, is an address.
             storage_options: what the store's client is told, as in `vstore.open`; nothing of
-                it is ever stored.
+                it is ever stored. Default: those of the remote in the `RemoteSettings` that
+                the repository was opened with.
 
         Raises:
             NotFoundError: there is no remote of that name.
@@ -78,6 +79,8 @@ class Remotes:
                 hint=f"add it with `repo.remotes.add({name!r}, url)`",
                 name=name,
             ) from error
+        if storage_options is None:
+            storage_options = self._access.remote_settings.storage_options.get(name)
         return Remote(self._access, found, found.url, storage_options)
 
     def add(
