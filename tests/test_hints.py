@@ -104,11 +104,6 @@ prefix = "abcd"
 for last in "01":
     Path(url, "commits", "abcdef" + "0" * 57 + last + ".json").write_text("{}")
 """),
-    Case("another-repository", "tx.copy_from(other, 'grid', 'copy')", before=CHANGE + """
-with vstore.create("other").transaction(message="Other") as there:
-    there.create_array("grid", shape=(1,), dtype="int64")
-other = vstore.open("other").checkout()
-"""),
     Case("blosc-threads", "tx['keyed'].extend({'x': [1]}, keys=['b']); tx.commit()",
          before=CHANGE + "import numcodecs.blosc\nnumcodecs.blosc.use_threads = True\n"),
     Case("branch-deleted", "tx.commit()", before="""

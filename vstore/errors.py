@@ -239,7 +239,6 @@ CODES: Mapping[type[VstoreError], Mapping[str, str]] = {
     InvalidInputError: {
         "invalid-input": "a value is wrong; the message names it",
         "ambiguous-prefix": "several commits begin with the prefix",
-        "another-repository": "a commit is in another repository",
         "audio-not-taken": "a column does not take a sound: its file or its values are not so",
         "batch-too-large": "the samples of a batch take more bytes than Arrow can count",
         "batches-of-batches": "a DataLoader would make batches of the batches of a dataset",

@@ -42,6 +42,7 @@ RUNS: dict[str, list[list[str]]] = {
     "fetch-data": [["fetch-data", "repo"], ["fetch-data", "repo", "--only", "train/label"]],
     "fsck": [["fsck", "repo"], ["fsck", "repo", "--full"]],
     "gc": [["gc", "repo"], ["gc", "repo", "--dry-run", "--measure", "--repack", "0.5"]],
+    "copy": [["copy", "./repo@v1", "train", "again", "-R", "repo"]],
     "clone": [["clone", "repo", "mine"], ["clone", "repo", "m", "--mirror"]],
     "fetch": [["fetch", "theirs", "-R", "repo"], ["fetch", "theirs", "main", "-R", "repo"]],
     "pull": [["pull", "theirs", "-R", "repo"]],

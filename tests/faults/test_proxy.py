@@ -34,8 +34,11 @@ def test_commits_through_a_failing_network_are_made_once(s3_bucket: Bucket, engi
             s3_bucket, engine, Size(4, 5), seed=seed, faults=MORE, workload="appends"
         )
         assert found.errors == []
-        assert found.is_clean
-        assert found.verdict.commits == 20
+        assert found.verdict.is_clean
+        # Faults may come so close that a commit is told of as uncertain; it is then there or not.
+        assert found.verdict.acknowledged <= found.verdict.commits <= 20
+        assert found.verdict.acknowledged + len(found.uncertain) == 20
+        assert len(found.uncertain) <= 2
         total += counted
         if total["lost"] and total["corrupted"]:
             break

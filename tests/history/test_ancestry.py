@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 import vstore
 from tests.history.graphs import OPTIONS, Graph
-from tests.repositories import DELAY_SECONDS, counted, new_repository
+from tests.repositories import counted, counted_rounds, new_repository
 from vstore import Repository
 from vstore.faces import internals
 from vstore.format import object_keys
@@ -200,8 +200,13 @@ def test_questions_about_a_long_history_cost_few_requests(length: int) -> None:
 def test_a_line_of_commits_is_read_side_by_side() -> None:
     repository, line = long_repository(1009)
     for limit, rounds in [(1, 1), (20, 3), (100, 4), (1000, 20)]:
-        fresh, store = counted(repository, delay_seconds=DELAY_SECONDS)
-        assert [commit.id for commit in fresh.log("main", limit=limit)] == line[::-1][:limit]
+        found: list[Digest] = []
+
+        def ask(fresh: Repository, limit: int = limit, found: list[Digest] = found) -> None:
+            found[:] = [commit.id for commit in fresh.log("main", limit=limit)]
+
+        store = counted_rounds(repository, ask, most=rounds)
+        assert found == line[::-1][:limit]
         assert store.depth <= rounds
         assert store.count() <= limit + 20
 
@@ -218,10 +223,11 @@ def test_lists_of_other_ancestors_are_read_continued_and_verified() -> None:
 
 def test_who_last_changed_a_sample_long_ago_is_asked_side_by_side() -> None:
     repository, line = long_repository(400)
-    fresh, store = counted(repository, delay_seconds=DELAY_SECONDS)
+    fresh, _ = counted(repository)
     found = fresh.blame("t", 0)
     assert isinstance(found, vstore.Commit)
     assert found.id == line[0]
+    store = counted_rounds(repository, lambda fresh: fresh.blame("t", 0), most=13)
     assert store.depth <= 13
     assert store.count() < 420
 

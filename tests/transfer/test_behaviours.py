@@ -158,3 +158,32 @@ def test_training_in_a_clone_without_data(workers: int, tmp_path: Path) -> None:
     )
     seen = [int(row[0]) for batch in loader for row in batch["n"]]
     assert sorted(seen) == [4 * i for i in range(100)]
+
+
+def test_a_table_is_copied_from_another_repository_with_its_values() -> None:
+    origin, other = large(), new_repository()
+    with origin.transaction("main", message="Delete some") as tx:
+        tx["train"].delete(keys=["k3"])
+        tx.create_array("group/a", shape=(4,), dtype="int64")[:] = 7
+    there = origin.checkout()
+    with other.transaction("main", message="Copy") as tx:
+        tx.copy_from(there, "train", "clothes")
+        tx.copy_from(there, "group")
+        assert tx["clothes"].loc["k5"]["label"] == 5
+    copied = other.checkout()["clothes"]
+    assert copied["image"][:].tobytes() == there["train"]["image"][:].tobytes()
+    assert "k3" not in copied.loc
+    assert other.checkout()["group/a"][:].tolist() == [7] * 4
+    assert is_sound(other)
+
+
+def test_a_copy_out_of_a_damaged_repository_changes_nothing(tmp_path: Path) -> None:
+    origin = vstore.clone(new_repository().url, tmp_path / "origin", mirror=True)
+    for path in (tmp_path / "origin" / "packs").rglob("*"):
+        if path.is_file():
+            path.chmod(0o600)
+            path.write_bytes(bytes(255 - byte for byte in path.read_bytes()))
+    other = vstore.create(fresh_url(), author=AUTHOR)
+    with pytest.raises(vstore.CorruptionError), other.transaction(message="Copy") as tx:
+        tx.copy_from(origin.checkout(), "t")
+    assert not list(other.branches)

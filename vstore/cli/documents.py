@@ -57,6 +57,7 @@ DOCUMENTS: Final[Mapping[str, Any]] = {
     "config set": Setting,
     "config unset": Setting,
     "clone": Clone,
+    "copy": BranchUpdate,
     "diff": Diff,
     "doctor": Probe,
     "drop": list[DroppedData],

@@ -88,6 +88,11 @@ COMMANDS: Final = {
         "Copy a repository, and remember where it came from.",
         _SHARE,
     ),
+    "copy": Entry(
+        "vstore.cli.commands.copy",
+        "Copy a table, array or group from another repository, in one commit.",
+        _SHARE,
+    ),
     "fetch": Entry(
         "vstore.cli.commands.fetch",
         "Bring commits from another repository; no branch of your own moves.",

@@ -73,6 +73,11 @@ def fresh_in(
     return _Comparison(source).trees(new, old)
 
 
+def fresh_below(source: DocumentSource, node: Node) -> Iterator[Need]:
+    """Yield the objects that what is below a node needs."""
+    return _Comparison(source).nodes(node)
+
+
 @dataclass(slots=True)
 class _OneByOne:
     """Reads documents of a store, and keeps those commits that the walk comes back to."""
@@ -113,6 +118,10 @@ class _Comparison:
             before = node_codec.decode(old.tree, self._load, what="commit")
         after = node_codec.decode(new.tree, self._noting, what="commit")
         yield from self._fresh_nodes(after, before)
+        yield from self._told()
+
+    def nodes(self, node: Node) -> Iterator[Need]:
+        yield from self._fresh_nodes(node, None)
         yield from self._told()
 
     def _told(self) -> Iterator[Need]:

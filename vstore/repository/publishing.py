@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
 
 from vstore.errors import ConflictError, InvalidInputError, NotFoundError
 from vstore.faces import internals
@@ -15,6 +16,7 @@ from vstore.history.fence import Asked, ask
 from vstore.history.merge_base import is_ancestor
 from vstore.history.refs import Branch, Refs
 from vstore.history.remotes import read_remote
+from vstore.lazy import lazy
 from vstore.merging.conflicts import Resolution
 from vstore.merging.merge import Merged, common_base, replay, write_merge
 from vstore.merging.sides import Sides
@@ -23,6 +25,11 @@ from vstore.repository.access import Access
 from vstore.sharing.forks import Forks
 from vstore.writing.commit_options import CommitOptions
 from vstore.writing.transaction import Transaction
+
+if TYPE_CHECKING:
+    from vstore.transfer import nodes
+else:
+    nodes = lazy("vstore.transfer.nodes")
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,6 +164,9 @@ def begin(access: Access, branch: str | None, options: CommitOptions) -> Transac
         label=f"on {name!r}",
         publish=Publisher(access.fetcher, access.refs, name, base, options),
         forking=Forks(access.fetcher, options),
+        bring=lambda snapshot, node: nodes.copy_node(
+            internals(snapshot).fetcher, node, access.store
+        ),
     )
 
 

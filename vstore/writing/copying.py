@@ -56,6 +56,11 @@ def _copied_column(node: Node, path: str, new_id: NewId) -> Node:
     return replace(node, column=msgspec.structs.replace(node.column, id=new_id(path)))
 
 
+def is_here(store: ObjectStore, commit: Digest) -> bool:
+    """Return whether a store has a commit."""
+    return is_there(store, object_keys.commit(commit))
+
+
 def require_kept_here(store: ObjectStore, commit: Digest, *, of: str) -> None:
     """Make sure that all that a commit needs is in a store, and stays.
 
@@ -63,11 +68,8 @@ def require_kept_here(store: ObjectStore, commit: Digest, *, of: str) -> None:
         InvalidInputError: the commit, of the repository at `of`, is not there.
         ConflictError: garbage collection is about to delete it.
     """
-    if not is_there(store, object_keys.commit(commit)):
+    if not is_here(store, commit):
         raise InvalidInputError(
-            f"the commit {commit} of {of} is not in {store.url}, and copy_from copies within one "
-            "repository",
-            code="another-repository",
-            hint="read the arrays there and write them here",
+            f"the commit {commit} of {of} is not in {store.url}, which is not written to here"
         )
     require_kept(store, find_collection(store), commit)

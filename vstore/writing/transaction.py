@@ -1,7 +1,7 @@
 """Changes that become one commit, or nothing."""
 
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Protocol, Self
 
@@ -12,7 +12,7 @@ from vstore.diffing.diff import Diff
 from vstore.errors import InvalidInputError
 from vstore.faces import exported_from, internals
 from vstore.format.digest import Digest
-from vstore.format.nodes import GroupNode
+from vstore.format.nodes import GroupNode, Node
 from vstore.format.object_keys import split_path
 from vstore.format.table.sample_keys import KEY_KINDS, KeyKindName
 from vstore.format.table.specs import ColumnSpec
@@ -22,7 +22,7 @@ from vstore.reading.fetch import Fetcher
 from vstore.reading.lookup import Lookup
 from vstore.reading.snapshot import Snapshot
 from vstore.writing.commit_options import CommitOptions
-from vstore.writing.copying import require_kept_here
+from vstore.writing.copying import is_here, require_kept_here
 from vstore.writing.door import Door, changes
 from vstore.writing.draft import Draft, Publish
 from vstore.writing.new_column import array_metadata, check_specs
@@ -46,6 +46,10 @@ class Forking(Protocol):
         """Put what was written into forks into their transaction, in the order given."""
 
 
+Bring = Callable[[Snapshot, Node], None]
+"""Copy all that a node of a commit of another repository needs to where the transaction writes."""
+
+
 @exported_from("vstore")
 class Transaction(Lookup[str, Any]):
     """Changes to one branch, invisible until they are committed.
@@ -61,7 +65,7 @@ class Transaction(Lookup[str, Any]):
     `vstore.writing.packs` says. Not safe for use by several threads.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what the floors above do for it is given by name
         self,
         fetcher: Fetcher,
         base: Digest | None,
@@ -70,8 +74,10 @@ class Transaction(Lookup[str, Any]):
         label: str,
         publish: Publish | None = None,
         forking: Forking | None = None,
+        bring: Bring | None = None,
     ) -> None:
         self._forking = forking
+        self._bring = bring
         self._internals = Draft(fetcher, base, options, label=label, publish=publish)
         self._nodes = TransactionNodes(self._internals.staged, self._door)
 
@@ -281,20 +287,21 @@ class Transaction(Lookup[str, Any]):
 
     @changes
     def copy_from(self, snapshot: Snapshot, path: str, new_path: str | None = None) -> None:
-        """Copy a table, array or group out of any commit of this repository.
+        """Copy a table, array or group out of any commit of this or another repository.
 
-        No chunk is read or written. As with `copy`, what is made is new: where `path` was
-        deleted, say, a merge takes it for another.
+        Within one repository no chunk is read or written; out of another one they are
+        copied as they are stored, each verified. As with `copy`, what is made is new: where
+        `path` was deleted, say, a merge takes it for another.
 
         Args:
-            snapshot: The commit, from `repo.checkout(...)`.
+            snapshot: The commit, from `repo.checkout(...)` or `vstore.checkout(url)`.
             path: What to copy.
             new_path: Where to put it; the same path when None.
 
         Raises:
             NotFoundError: nothing is at `path` there.
             AlreadyExistsError: something is at `new_path` here.
-            InvalidInputError: the commit is in another repository.
+            InvalidInputError: the commit was of this repository, and is no more.
             ConflictError: garbage collection is about to delete the commit.
         """
         node = internals(snapshot).tree.get(path)
@@ -306,7 +313,12 @@ class Transaction(Lookup[str, Any]):
                 code="part-of-a-table",
                 hint="copy its table",
             )
-        require_kept_here(self._internals.fetcher.store, snapshot.commit.id, of=snapshot.url)
+        store, commit = self._internals.fetcher.store, snapshot.commit.id
+        is_another = snapshot.url != store.url and not is_here(store, commit)
+        if self._bring is not None and is_another:
+            self._bring(snapshot, node)
+        else:
+            require_kept_here(store, commit, of=snapshot.url)
         self._staged.put_copy(new, node, internals(snapshot).tree)
 
     def fork(self) -> "Fork":

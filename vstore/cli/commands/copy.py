@@ -1,0 +1,70 @@
+"""`vstore copy`: copy a table, array or group from another repository."""
+
+from typing import Annotated
+
+import typer
+
+import vstore
+from vstore.cli.author import find_author
+from vstore.cli.branch_updates import MessageOption, branch_of, show_update
+from vstore.cli.settings import AuthorOption, Settings, command
+from vstore.cli.storage_options import parse_options
+from vstore.cli.target import parse_target
+from vstore.cli.transfers import RemoteOptions
+
+app = typer.Typer(add_completion=False)
+
+
+@app.command()
+@command
+def copy(  # noqa: PLR0913 - they are options, spelled out on the command line
+    settings: Settings,
+    source: Annotated[str, typer.Argument(metavar="URL[@REV]", help="The commit to copy from.")],
+    path: Annotated[str, typer.Argument(metavar="PATH", help="A table, array or group there.")],
+    new: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="NEW", help="Where to put it. Default: the same path.", show_default=False
+        ),
+    ] = None,
+    *,
+    branch: Annotated[
+        str | None,
+        typer.Option(
+            "--branch",
+            "-b",
+            metavar="BRANCH",
+            help="The branch to commit to. Default: the default branch.",
+            show_default=False,
+        ),
+    ] = None,
+    replace: Annotated[
+        bool, typer.Option("--replace", help="Delete what is at NEW first, in the same commit.")
+    ] = False,
+    message: MessageOption = None,
+    author: AuthorOption = None,
+    remote_option: RemoteOptions = None,
+) -> None:
+    """Copy a table, array or group from another repository, in one commit.
+
+    Chunks are copied as they are stored, and only those that are missing. The commit's metadata
+    tells where they came from.
+
+    vstore copy s3://bucket/backup@v1 train clothes -R fashion
+    """
+    repo = settings.open(author=find_author(author))
+    target = parse_target(source)
+    there = vstore.checkout(
+        target.url or source,
+        target.revision,
+        storage_options=parse_options(remote_option or ()) or settings.storage_options,
+    )
+    name, to = branch_of(repo, branch), new or path
+    origin = {"url": there.url, "commit": there.commit.id, "path": path}
+    with repo.transaction(
+        name, message=message or f"Copy {path} from {there.url}", metadata={"copy": origin}
+    ) as tx:
+        if replace and to.strip("/") in tx:
+            tx.delete(to)
+        tx.copy_from(there, path, to)
+    show_update(settings, "Copied", name, repo.commit(name))
