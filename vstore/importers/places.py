@@ -147,7 +147,10 @@ class Archive:
     def _opened(self) -> zipfile.ZipFile:
         with self._lock:
             if self._zip is None:
-                self._zip = zipfile.ZipFile(self._path)
+                # Closed with this object, even if a member of it was never closed.
+                stream = open(self._path, "rb")  # noqa: SIM115
+                weakref.finalize(self, stream.close)
+                self._zip = zipfile.ZipFile(stream)
             return self._zip
 
 
