@@ -17,20 +17,24 @@ KEPT_NBYTES = 64 * 2**20
 """How many bytes of documents that were read are kept for the next who asks."""
 
 
+KEPT_COMMITS = 4096
+"""How many commits are: far more than are read ahead at a time."""
+
+
 class KnownCommits:
-    """The commits that were read on either side: the same digest is the same commit."""
+    """The commits that were read last on either side: the same digest is the same commit."""
 
     def __init__(self) -> None:
-        self._commits: dict[Digest, CommitDocument] = {}
+        self._commits: LruCache[Digest, CommitDocument] = LruCache(KEPT_COMMITS, lambda _: 1)
         self._recent: dict[Digest, tuple[Digest, ...]] = {}
 
     def find_commit(self, digest: Digest) -> CommitDocument | None:
         """Return a commit that was read, None for another."""
-        return self._commits.get(digest)
+        return self._commits.find(digest)
 
     def remember_commit(self, digest: Digest, commit: CommitDocument) -> None:
         """Keep a commit whose digest was verified."""
-        self._commits[digest] = commit
+        self._commits.put(digest, commit)
 
     def note_recent(self, head: Digest, before: Sequence[Digest]) -> None:
         """Note the commits that a branch was at before its head, newest first."""
