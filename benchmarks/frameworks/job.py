@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import time
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -14,6 +15,7 @@ from torch import distributed
 import vstore
 
 SAMPLES, BATCH, EPOCHS = 200, 10, 3
+_PATIENCE_SECONDS = 60.0
 BROKEN, SAVED, KILLED = 1, 4, 6
 """The epoch in which a program saves its place and is killed, behind that many batches."""
 
@@ -77,12 +79,23 @@ class Job:
         if self.taken == KILLED:
             if distributed.is_initialized():
                 distributed.barrier()
+            else:
+                self._wait_until_all_saved()
             os.kill(os.getpid(), signal.SIGKILL)
         return self.taken == SAVED
 
+    def _wait_until_all_saved(self) -> None:
+        """Let ranks that do not wait for each other save, before one that dies takes them along."""
+        deadline = time.monotonic() + _PATIENCE_SECONDS
+        places = [self.folder / f"{rank}.checkpoint" for rank in range(self.ranks)]
+        while not all(place.exists() for place in places) and time.monotonic() < deadline:
+            time.sleep(0.05)
+
     def save(self, state: Any) -> None:
-        """Save a place as JSON."""
-        self.checkpoint.write_text(json.dumps(state), encoding="utf-8")
+        """Save a place as JSON, whole or not at all."""
+        part = self.checkpoint.with_suffix(".part")
+        part.write_text(json.dumps(state), encoding="utf-8")
+        part.replace(self.checkpoint)
 
     def saved(self) -> Any:
         """Return the place that was saved before the process was killed."""
