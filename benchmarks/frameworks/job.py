@@ -79,7 +79,7 @@ class Job:
         if self.taken == KILLED:
             if distributed.is_initialized():
                 distributed.barrier()
-            else:
+            elif self.ranks > 1 and self.checkpoint.exists():
                 self._wait_until_all_saved()
             os.kill(os.getpid(), signal.SIGKILL)
         return self.taken == SAVED
