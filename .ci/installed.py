@@ -245,7 +245,7 @@ ATTEMPTS = [
     ({"torch"}, torch),
     ({"zarr", "xarray"}, zarr),
     ({"xarray"}, xarray),
-    ({"arrow"}, arrow),
+    ({"arrow", "duckdb", "polars"}, arrow),
     ({"testing"}, contract),
     (HAS_OBSTORE, s3(**KEYS)),
     ({"s3"}, s3(**KEYS, config_kwargs={"connect_timeout": 5})),
