@@ -1,6 +1,6 @@
 """What other packages add: found by entry points, loaded when it is needed."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from importlib import metadata
 from typing import Any
@@ -53,3 +53,36 @@ def plugins(group: str) -> Iterator[Plugin]:
         if point.dist is not None:
             package, version = point.dist.name, point.dist.version
         yield Plugin(point.name, group, package, version, point)
+
+
+def checked_options(
+    plugin: str, known: Mapping[str, tuple[Any, ...]], given: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Return the options of a plugin, those that were not given at their defaults.
+
+    Args:
+        plugin: what the plugin is called in errors.
+        known: the type, the default and the help of each option, by name.
+        given: the values that were given, by name.
+
+    Raises:
+        InvalidInputError: an option that it does not have, or of another type.
+    """
+    for option, value in given.items():
+        if option not in known:
+            has = f"it has {', '.join(map(_spelled, sorted(known)))}" if known else "it has none"
+            raise InvalidInputError(f"the {plugin} has no option {_spelled(option)}; {has}")
+        if value is not None and not isinstance(value, _taken(known[option][0])):
+            raise InvalidInputError(
+                f"the option {_spelled(option)} of the {plugin} is a {known[option][0].__name__}, "
+                f"not {value!r}"
+            )
+    return {option: given.get(option, default) for option, (_, default, *_) in known.items()}
+
+
+def _spelled(option: str) -> str:
+    return "--" + option.replace("_", "-")
+
+
+def _taken(kind: type) -> tuple[type, ...]:
+    return {float: (int, float), list: (list, tuple)}.get(kind, (kind,))

@@ -9,7 +9,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, Final
 
-from vstore.entry_points import plugins
+from vstore.entry_points import checked_options, plugins
 from vstore.errors import InvalidInputError, MissingExtraError, NotFoundError
 from vstore.exporters.exporter import Exporter, Option
 from vstore.exporters.rows import ExportRows, select
@@ -107,7 +107,7 @@ def export(
     rows = source if isinstance(source, ExportRows) else select(source)
     name = with_ if with_ is not None else name_for(to)
     exporter = named(name)
-    checked = checked_options(name, exporter, options or {})
+    checked = checked_options(f"exporter {name!r}", exporter.options, options or {})
     with _target(to, force=force, options=storage_options or {}) as target:
         exporter.write(rows, target, **checked)
     where = "-" if not isinstance(to, str | os.PathLike) else os.fspath(to)
@@ -186,23 +186,3 @@ def _target(to: Any, *, force: bool, options: Mapping[str, Any]) -> Iterator[Tar
         return
     with local_target(Path(os.path.expanduser(text)), force=force) as target:
         yield target
-
-
-def checked_options(name: str, exporter: Exporter, given: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the options for an exporter's `write`, those that were not given at their defaults.
-
-    Raises:
-        InvalidInputError: an option that it does not have, or of another type.
-    """
-    known = exporter.options
-    for option, value in given.items():
-        if option not in known:
-            has = f"it has {', '.join(sorted(known))}" if known else "it has none"
-            raise InvalidInputError(f"the exporter {name!r} has no option {option!r}; {has}")
-        kind = known[option][0]
-        if value is not None and not isinstance(value, (int, float) if kind is float else kind):
-            raise InvalidInputError(
-                f"the option {option!r} of the exporter {name!r} is a {kind.__name__}, not "
-                f"{value!r}"
-            )
-    return {option: given.get(option, default) for option, (_, default, _) in known.items()}

@@ -3,7 +3,7 @@
 import warnings
 from collections.abc import Iterator, Mapping
 from importlib import import_module
-from typing import Any, Final
+from typing import Final
 
 from vstore.entry_points import plugins
 from vstore.errors import InvalidInputError, NotFoundError
@@ -113,30 +113,3 @@ def _unknown(source: Source) -> InvalidInputError:
         code="unknown-format",
         hint="choose an importer by its name, with_='arrays' for instance",
     )
-
-
-def checked_options(name: str, importer: Importer, given: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the options for an importer's `open`, those that were not given at their defaults.
-
-    Raises:
-        InvalidInputError: an option that it does not have, or of another type.
-    """
-    known = importer.options
-    for option, value in given.items():
-        if option not in known:
-            has = f"it has {', '.join(map(_spelled, sorted(known)))}" if known else "it has none"
-            raise InvalidInputError(
-                f"the importer {name!r} has no option {_spelled(option)}; {has}"
-            )
-        kind = known[option][0]
-        fits = isinstance(value, (int, float) if kind is float else kind)
-        if value is not None and not (fits or (kind is list and isinstance(value, tuple))):
-            raise InvalidInputError(
-                f"the option {_spelled(option)} of the importer {name!r} is a {kind.__name__}, "
-                f"not {value!r}"
-            )
-    return {option: given.get(option, default) for option, (_, default, _) in known.items()}
-
-
-def _spelled(option: str) -> str:
-    return "--" + option.replace("_", "-")

@@ -7,13 +7,14 @@ from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Any, Literal, get_args
 
+from vstore.entry_points import checked_options
 from vstore.errors import AlreadyExistsError, InvalidInputError, NotFoundError
 from vstore.faces import exported_from, internals
 from vstore.importers.addresses import open_source
 from vstore.importers.ahead import groups
 from vstore.importers.batching import BATCH_NBYTES, gathered
 from vstore.importers.errors import Skipped
-from vstore.importers.finding import checked_options, fitting, named
+from vstore.importers.finding import fitting, named
 from vstore.importers.importer import Rows
 from vstore.importers.source import Source
 from vstore.importers.work import Group, Target, Work
@@ -125,7 +126,7 @@ def open_rows(
     if not isinstance(source, Source):
         source = open_source(source, storage_options=storage_options)
     name, importer = fitting(source) if with_ is None else (with_, named(with_))
-    chosen = checked_options(name, importer, options)
+    chosen = checked_options(f"importer {name!r}", importer.options, options)
     rows = importer.open(source, **chosen)
     if not isinstance(rows, Rows):
         raise InvalidInputError(f"the importer {name!r} returned {rows!r:.100}, and not `Rows`")

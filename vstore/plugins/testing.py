@@ -16,10 +16,10 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
+from vstore.entry_points import checked_options
 from vstore.faces import exported_from
 from vstore.format.commit import parse_time
 from vstore.importers.addresses import open_source
-from vstore.importers.finding import checked_options
 from vstore.importers.importer import Importer, Rows
 from vstore.importers.importing import import_into
 from vstore.importers.places import Place
@@ -46,7 +46,7 @@ def check(importer: Importer, folder: str | os.PathLike[str], **options: Any) ->
     """
     source = open_source(folder)
     _check_fits(importer, source)
-    chosen = checked_options("importer", importer, options)
+    chosen = checked_options("importer", importer.options, options)
     rows, again = importer.open(source, **chosen), importer.open(source, **chosen)
     for each in (rows, again):
         _require(isinstance(each, Rows), f"`open` returned {each!r:.100}, and not `Rows`")
