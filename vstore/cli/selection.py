@@ -1,9 +1,21 @@
 """Indices on the command line, spelled as NumPy spells them."""
 
 import re
-from typing import Any
+from typing import Annotated, Any
+
+import typer
 
 from vstore.errors import InvalidInputError
+
+OnlySamples = Annotated[
+    str | None,
+    typer.Option(
+        "--samples",
+        metavar="INDEX",
+        help="Only these samples: 17, 10:20, ::100, [3,5].",
+        show_default=False,
+    ),
+]
 
 _ITEM = re.compile(r"\[[^\]]*\]|[^,]+")
 _INTEGER = re.compile(r"[+-]?\d{1,18}")

@@ -96,12 +96,3 @@ class _Walk:
             return
         for parent in self.read_had(digest).parents:
             self.reach(Digest(parent), _HAD)
-
-
-def is_at_hand(digest: Digest, read: ReadCommit) -> bool:
-    """Return whether a commit can be read."""
-    try:
-        read(digest)
-    except NotFoundError:
-        return False
-    return True

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from vstore.cli.output import write_document
-from vstore.cli.selection import parse_index
+from vstore.cli.selection import OnlySamples, parse_index
 from vstore.cli.settings import Revision, Settings, command
 from vstore.wording import format_nbytes, plural
 
@@ -22,15 +22,7 @@ def drop(
         typer.Argument(metavar="PATH...", help="Groups, tables, columns or arrays."),
     ],
     *,
-    samples: Annotated[
-        str | None,
-        typer.Option(
-            "--samples",
-            metavar="INDEX",
-            help="Only these samples: 17, 10:20, ::100, [3,5].",
-            show_default=False,
-        ),
-    ] = None,
+    samples: OnlySamples = None,
     all_history: Annotated[
         bool, typer.Option("--all-history", help="Drop what all ancestors have there, too.")
     ] = False,

@@ -43,14 +43,16 @@ def pull(  # noqa: PLR0913 - they are options, spelled out on the command line
     repo = settings.open(author=find_author(author))
     name, source = branch_of(repo, branch), remote or DEFAULT_REMOTE
     there = f"{source}/{name}"
-    with steps_shown(is_quiet=settings.as_json) as progress:
-        repo.remotes[source].fetch(name, progress=progress)
-    with conflicts_shown(settings):
-        sides = (name if name in repo.branches else there, there)
-        found = repo.pull(
-            name,
-            remote=source,
-            message=message,
-            resolve=resolution(ours, theirs, repo=repo, sides=sides),
-        )
+    with steps_shown(is_quiet=settings.is_quiet) as progress:
+        if ours or theirs:  # what they name may be there only
+            repo.remotes[source].fetch(name, progress=progress)
+        with conflicts_shown(settings):
+            sides = (name if name in repo.branches else there, there)
+            found = repo.pull(
+                name,
+                remote=source,
+                message=message,
+                resolve=resolution(ours, theirs, repo=repo, sides=sides),
+                progress=progress,
+            )
     show_merged(settings, found, name, there)

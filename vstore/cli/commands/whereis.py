@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from vstore.cli.output import write_document
-from vstore.cli.selection import parse_index
+from vstore.cli.selection import OnlySamples, parse_index
 from vstore.cli.settings import Revision, Settings, command
 from vstore.wording import format_nbytes
 
@@ -24,15 +24,7 @@ def whereis(
         typer.Argument(metavar="PATH", help="A group, table, column or array."),
     ],
     *,
-    samples: Annotated[
-        str | None,
-        typer.Option(
-            "--samples",
-            metavar="INDEX",
-            help="Only these samples: 17, 10:20, ::100, [3,5].",
-            show_default=False,
-        ),
-    ] = None,
+    samples: OnlySamples = None,
     rev: Revision = None,
 ) -> None:
     """Show how much of some data is here, and at each remote that promises it.
