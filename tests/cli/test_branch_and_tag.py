@@ -172,3 +172,10 @@ def test_branches_of_remotes_are_apart(run: Run, repo: vstore.Repository) -> Non
     assert "* main" in run("branch", "list", "mine", "--all").out
     run("fetch", "-R", "mine")
     assert "origin/main: 0 ahead, 1 behind" in run("branch", "-vv", "-R", "mine").out
+
+
+def test_transfers_are_quiet_when_asked(run: Run, repo: vstore.Repository) -> None:
+    assert repo.url.endswith("repo")
+    assert run("-q", "clone", "repo", "mine").out == ""
+    assert run("-q", "fetch", "-R", "mine").out == ""
+    assert run("-q", "push", "-R", "mine").out == ""

@@ -69,6 +69,8 @@ def show_report(settings: Settings, report: "TransferReport") -> None:
     if settings.as_json:
         write_document("push", report.to_dict())
         return
+    if settings.quiet and not report.rejected:
+        return
     screen = console()
     if report.is_up_to_date:
         screen.print("Everything is up to date", soft_wrap=True)

@@ -79,7 +79,7 @@ def clone(  # noqa: PLR0913 - they are options, spelled out on the command line
     vstore clone fashion labels --only train/label
     """
     place = to or url.rstrip("/").rpartition("/")[2]
-    with steps_shown(is_quiet=settings.as_json) as progress:
+    with steps_shown(is_quiet=settings.is_quiet) as progress:
         made = vstore.clone(
             url,
             place,
@@ -98,6 +98,8 @@ def clone(  # noqa: PLR0913 - they are options, spelled out on the command line
     if settings.as_json:
         there = {"origin": url, "branches": branches, "tags": list(made.tags)}
         write_document("clone", {"url": made.url, **there})
+        return
+    if settings.quiet:
         return
     text = Text.assemble("Cloned into ", (printable(made.url), "bold"))
     text.append(f": {len(branches)} {'branch' if len(branches) == 1 else 'branches'}")

@@ -43,7 +43,7 @@ def fetch(
     vstore fetch origin main --prune -R fashion
     """
     there = open_remote(settings.open(), remote, remote_option)
-    with report_shown(settings) as reports, steps_shown(is_quiet=settings.as_json) as progress:
+    with report_shown(settings) as reports, steps_shown(is_quiet=settings.is_quiet) as progress:
         reports.append(
             there.fetch(*branches or (), prune=prune, dry_run=dry_run, progress=progress)
         )

@@ -65,7 +65,7 @@ def push(  # noqa: PLR0913 - they are options, spelled out on the command line
     vstore push s3://bucket/backup main:review -R fashion
     """
     there = open_remote(settings.open(), remote, remote_option)
-    with report_shown(settings) as reports, steps_shown(is_quiet=settings.as_json) as progress:
+    with report_shown(settings) as reports, steps_shown(is_quiet=settings.is_quiet) as progress:
         reports.append(
             there.push(
                 *branches or (),
