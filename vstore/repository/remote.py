@@ -49,7 +49,17 @@ class AheadBehind:
 
 @exported_from("vstore")
 class Remote:
-    """Another repository, as this one sees it. Making one makes no request."""
+    """Another repository, as this one sees it. Making one makes no request.
+
+    >>> import vstore
+    >>> repo = vstore.create("memory://remote-doc")
+    >>> with repo.transaction("main", message="Start") as tx:
+    ...     tx.create_array("x", shape=(3,), dtype="int64")[:] = [1, 2, 3]
+    >>> backup = repo.remotes.add("backup", "memory://remote-doc-backup")
+    >>> report = backup.push("main")
+    >>> [(ref.name, ref.outcome) for ref in report.refs], backup.ahead_behind("main")
+    ([('main', 'created')], AheadBehind(ahead=0, behind=0))
+    """
 
     def __init__(
         self,
