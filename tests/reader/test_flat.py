@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import vstore
+from tests.repositories import new_repository
 from vstore.errors import FormatError
 from vstore.format.table.flat import Flat, Stored, decode_flat
 from vstore.reader import Mixture, Reader
@@ -20,7 +21,7 @@ COLUMNS = ["box", "grid", "photo", "words"]
 
 @pytest.fixture(scope="module")
 def table() -> Any:
-    repo = vstore.create("memory://flat")
+    repo = new_repository()
     spec = {
         "words": vstore.ndarray((None,), "int32", rows_per_chunk=8),
         "box": vstore.ndarray((None, 2), "float32", rows_per_chunk=16).as_optional(),

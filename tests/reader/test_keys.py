@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 import vstore
+from tests.repositories import new_repository
 from vstore.reader import Mixture, Reader, windows
 
 SAMPLES = 60
@@ -21,7 +22,7 @@ KINDS: dict[str, Any] = {"int": "int", "str": "str", "tuple": "tuple", "none": N
 
 @pytest.fixture(scope="module")
 def snapshot() -> Any:
-    repo = vstore.create("memory://keys-in-batches")
+    repo = new_repository()
     with repo.transaction("main", message="Add samples") as tx:
         for name, keys in KEYS.items():
             spec = {

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 import vstore
+from tests.repositories import new_repository
 from vstore.reader import Mixture, Reader
 
 SAMPLES, BATCH = 500, 8
@@ -15,7 +16,7 @@ LENGTHS = np.random.default_rng(5).integers(1, 100, SAMPLES)
 
 @pytest.fixture(scope="module")
 def table() -> Any:
-    repo = vstore.create("memory://lengths")
+    repo = new_repository()
     spec = {
         "x": vstore.ndarray((None,), "int8", rows_per_chunk=16),
         "i": vstore.ndarray((), "int64", rows_per_chunk=16),

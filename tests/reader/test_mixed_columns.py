@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 import vstore
+from tests.repositories import new_repository
 from vstore.reader import Mixture, Reader, windows
 
 A, B, C = 60, 40, 30
@@ -14,7 +15,7 @@ A, B, C = 60, 40, 30
 
 @pytest.fixture(scope="module")
 def tables() -> dict[str, Any]:
-    repo = vstore.create("memory://mixed-columns")
+    repo = new_repository()
     common = {"i": vstore.ndarray((), "int64", rows_per_chunk=8)}
     with repo.transaction("main", message="Add three tables") as tx:
         tx.create_table("a", common | {

@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import vstore
+from tests.repositories import new_repository
 from vstore.reader import Mixture, Packed, Reader, packed
 
 SAMPLES = 120
@@ -20,7 +21,7 @@ TOKENS = [np.arange(n) + 1000 * i for i, n in enumerate(LENGTHS)]
 
 @pytest.fixture(scope="module")
 def table() -> Any:
-    repo = vstore.create("memory://packing")
+    repo = new_repository()
     spec = {
         "tokens": vstore.ndarray((None,), "int32", rows_per_chunk=8),
         "pairs": vstore.ndarray((None, 2), "int64", rows_per_chunk=16),

@@ -11,6 +11,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 import vstore
+from tests.repositories import new_repository
 from vstore.reader import Mixture, Reader
 from vstore.reader.plan.cursor import Cursor
 
@@ -20,7 +21,7 @@ ROWS = 230
 @pytest.fixture(scope="module")
 def tables() -> list[Any]:
     """A table without gaps, a second one, and the first with samples deleted."""
-    repo = vstore.create("memory://reader-properties")
+    repo = new_repository()
     with repo.transaction("main", message="Add two tables") as tx:
         for name, first, rows in (("a", 0, ROWS), ("b", 1000, 70)):
             spec = {

@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import vstore
+from tests.repositories import new_repository
 from vstore.reader import Mixture, Reader, Regions, regions, windows
 
 SHAPE = (20, 24, 13)
@@ -19,7 +20,7 @@ VOLUME = np.arange(np.prod(SHAPE), dtype="int32").reshape(SHAPE)
 
 @pytest.fixture(scope="module")
 def snapshot() -> Any:
-    repo = vstore.create("memory://regions")
+    repo = new_repository()
     with repo.transaction("main", message="Add a volume") as tx:
         for name, dtype, chunk in (
             ("ct", "int32", (4, 5, 3)),

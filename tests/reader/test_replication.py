@@ -7,12 +7,13 @@ import numpy as np
 import pytest
 
 import vstore
+from tests.repositories import new_repository
 from vstore.reader import Mixture, Reader
 
 
 @pytest.fixture(scope="module")
 def table() -> Any:
-    repo = vstore.create("memory://replication")
+    repo = new_repository()
     with repo.transaction("main", message="Count") as tx:
         made = tx.create_table("t", {"i": vstore.ndarray((), "int64", rows_per_chunk=8)})
         made.extend({"i": np.arange(150)})

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 import vstore
+from tests.repositories import new_repository
 from vstore.reader import Mixture, Reader
 
 SIZES = {"a": 90, "b": 60, "c": 30}
@@ -17,7 +18,7 @@ BATCH = 8
 @pytest.fixture(scope="module")
 def commits() -> list[Any]:
     """Two commits; in the second, `b` has grown."""
-    repo = vstore.create("memory://succession")
+    repo = new_repository()
     with repo.transaction("main", message="Add tables") as tx:
         for n, (name, size) in enumerate(SIZES.items()):
             made = tx.create_table(name, {"i": vstore.ndarray((), "int64", rows_per_chunk=8)})

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 import vstore
+from tests.repositories import new_repository
 from vstore.reader import Mixture, Reader, balanced
 from vstore.reader.plan.drawing import Weights
 
@@ -17,7 +18,7 @@ RARE = np.arange(SAMPLES) < 20
 
 @pytest.fixture(scope="module")
 def table() -> Any:
-    repo = vstore.create("memory://weights")
+    repo = new_repository()
     with repo.transaction("main", message="Count") as tx:
         spec = {
             "i": vstore.ndarray((), "int64", rows_per_chunk=16),

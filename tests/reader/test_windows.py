@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import vstore
+from tests.repositories import new_repository
 from vstore.reader import Mixture, Reader, Windows, split, windows
 
 ROWS, CHUNK = 300, 16
@@ -19,7 +20,7 @@ EPISODES = np.arange(ROWS) // 37
 
 @pytest.fixture(scope="module")
 def table() -> Any:
-    repo = vstore.create("memory://windows")
+    repo = new_repository()
     numbers = np.arange(ROWS)
     with repo.transaction("main", message="Record") as tx:
         spec = {

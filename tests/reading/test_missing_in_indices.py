@@ -10,6 +10,7 @@ import pyarrow
 import pytest
 
 import vstore
+from tests.repositories import new_repository
 from vstore.reader import Reader, Windows, windows
 
 AGES = [70, None, 3, 12, None, 40]
@@ -18,7 +19,7 @@ PLACES = [0, None, 3]
 
 @pytest.fixture(scope="module")
 def people() -> vstore.Table:
-    repo = vstore.create("memory://missing-in-indices")
+    repo = new_repository()
     columns = {
         "age": vstore.ndarray((), "int64").as_optional(),
         "score": vstore.ndarray((), "float32").as_optional(),

@@ -8,6 +8,7 @@ import pytest
 import xarray as xr
 
 import vstore
+from tests.repositories import new_repository
 from vstore.zarr.xarray_backend import VstoreBackendEntrypoint
 
 open_dataset: Any = xr.open_dataset  # which is not told that an engine takes snapshots
@@ -46,7 +47,7 @@ def values() -> dict[str, list[Any]]:
 
 @pytest.fixture(scope="module")
 def snapshot() -> vstore.Snapshot:
-    repo = vstore.create("memory://missing-in-xarray")
+    repo = new_repository()
     columns = {name: spec.as_optional() for name, spec in SPECS.items()}
     with repo.transaction("main", message="Add") as tx:
         tx.create_table("t", columns, keys="int").extend(values(), keys=range(ROWS))

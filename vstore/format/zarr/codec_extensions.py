@@ -40,7 +40,12 @@ def extension(name: str) -> Any:
 
 
 def _loaded(name: str) -> ModuleType:
-    """Return an extension module; one that another thread is importing, when that is done."""
+    """Return an extension module; one that another thread is importing, when that is done.
+
+    NumPy is whole before: an extension that needs it loads NumPy's core by itself, which another
+    thread's `import numpy` does not wait for, and each finds half of it.
+    """
+    import_module("numpy")
     if name in sys.modules and _PACKAGE in sys.modules:
         return import_module(name)
     if _PACKAGE not in sys.modules:
