@@ -15,11 +15,13 @@ from vstore.reader import Reader, Windows, windows
 
 AGES = [70, None, 3, 12, None, 40]
 PLACES = [0, None, 3]
+ADDRESS: list[str] = []
 
 
 @pytest.fixture(scope="module")
 def people() -> vstore.Table:
     repo = new_repository()
+    ADDRESS.append(repo.url)
     columns = {
         "age": vstore.ndarray((), "int64").as_optional(),
         "score": vstore.ndarray((), "float32").as_optional(),
@@ -71,7 +73,7 @@ ONE = {"masked": np.ma.masked, "masked number": _masked([None, 1])[0]}
 
 
 def _transaction(t: vstore.Table) -> vstore.Transaction:
-    return vstore.open("memory://missing-in-indices").transaction("main", message="Change")
+    return vstore.open(ADDRESS[-1]).transaction("main", message="Change")
 
 
 def _delete(t: vstore.Table, index: Any) -> list[int]:
@@ -118,7 +120,7 @@ def _load(t: vstore.Table, index: Any) -> list[int]:
 
 
 def _array(t: vstore.Table, index: Any) -> list[int]:
-    grid = vstore.checkout("memory://missing-in-indices").array("grid")
+    grid = vstore.checkout(ADDRESS[-1]).array("grid")
     return grid[index].tolist()  # type: ignore[no-any-return]
 
 
