@@ -11,7 +11,7 @@ from vstore.display.html import Markup, element, text
 from vstore.display.values import cell, plane_of
 
 
-@pytest.mark.parametrize("shape", [(1, 1), (5, 7), (5, 7, 3), (3, 2, 4)])
+@pytest.mark.parametrize("shape", [(1, 1), (5, 7), (5, 7, 2), (5, 7, 3), (3, 2, 4)])
 def test_png_holds_the_pixels(shape: tuple[int, ...]) -> None:
     pixels = np.random.default_rng(1).integers(0, 256, shape, np.uint8)
     with Image.open(io.BytesIO(pictures.png(pixels))) as opened:

@@ -153,6 +153,54 @@ def test_modes_of_images(tmp_path: Path) -> None:
     assert imported(tmp_path, mode="P")["image"][0].ndim == 2
 
 
+def palette(*, is_transparent: bool) -> bytes:
+    held = io.BytesIO()
+    options: Any = {"transparency": 0} if is_transparent else {}
+    Image.open(io.BytesIO(png(0, "P"))).save(held, "PNG", **options)
+    return held.getvalue()
+
+
+def test_gray_with_transparency_comes_in_as_it_is(tmp_path: Path) -> None:
+    for mode in ("L", "LA", "RGB", "RGBA"):
+        (tmp_path / f"{mode}.png").write_bytes(png(0, mode))
+    repo = new_repository()
+    with repo.transaction("main", message="Import") as tx:
+        import_into(tx, "t", open_rows(tmp_path))
+    table = repo.checkout("main")["t"]
+    assert table.loc["L.png"]["image"].ndim == 2
+    for mode in ("LA", "RGB", "RGBA"):
+        assert table.loc[f"{mode}.png"]["image"].shape[2] == len(mode)
+        at = table.position(f"{mode}.png")
+        assert table["image"].encoded(at) == (tmp_path / f"{mode}.png").read_bytes()
+    assert repo.fsck(mode="full", decode=True).is_sound
+
+
+def test_palettes_with_transparency_among_pictures_are_colors(tmp_path: Path) -> None:
+    names = {"gray": png(1, "LA"), "clear": palette(is_transparent=True), "opaque": png(2, "P")}
+    for name, data in names.items():
+        (tmp_path / f"{name}.png").write_bytes(data)
+    table = imported(tmp_path)
+    assert table["image"].info(0).mode == "P"
+    for at, key in enumerate(table.sample_keys().tolist()):
+        expected = Image.open(tmp_path / key).convert("RGBA")
+        np.testing.assert_array_equal(table["image"][at], np.asarray(expected))
+        assert table["image"].encoded(at) == (tmp_path / key).read_bytes()
+    ids = imported(tmp_path / "opaque.png", mode="P")["image"][0]
+    np.testing.assert_array_equal(ids, np.asarray(Image.open(tmp_path / "opaque.png")))
+
+
+def test_palettes_that_may_be_ids_are_refused(tmp_path: Path) -> None:
+    """Palettes alone, masks next to photographs, and next to more than 8 bits."""
+    deep = io.BytesIO()
+    Image.fromarray(np.full((2, 2), 300, np.uint16)).save(deep, "PNG")
+    clear, opaque = palette(is_transparent=True), palette(is_transparent=False)
+    for files in ([opaque], [clear, opaque], [png(), opaque], [png(), clear, deep.getvalue()]):
+        for i, data in enumerate(files):
+            (tmp_path / f"{i}.png").write_bytes(data)
+        with pytest.raises(InvalidInputError, match=r"\.png: .*does not take"):
+            imported(tmp_path)
+
+
 def test_any_files(photos: Path) -> None:
     table = imported(photos, with_="files")
     assert len(table) == 8

@@ -41,7 +41,7 @@ FILES: dict[str, bytes] = {
     "CMYK": encoded(Image.fromarray(COLORS).convert("CMYK"), "JPEG"),
     "LA": encoded(Image.fromarray(COLORS).convert("LA")),
 }
-PLAIN = ("gray", "RGB", "RGBA", "gray JPEG", "JPEG", "WebP")
+PLAIN = ("gray", "LA", "RGB", "RGBA", "gray JPEG", "JPEG", "WebP")
 
 
 def column(data: Any, **options: Any) -> vstore.Column:
@@ -90,6 +90,21 @@ def test_colors_are_made_where_they_are_asked_for() -> None:
     assert column(FILES["gray"], mode="RGB")[0].shape == (20, 30, 3)
     assert column(FILES["gray JPEG"], mode="RGB")[0].shape == (20, 30, 3)
     assert column(FILES["RGBA"], mode="L")[0].shape == (20, 30)
+    for name, data in FILES.items():
+        for mode, channels in (("L", 0), ("LA", 2), ("RGB", 3), ("RGBA", 4)):
+            if name != "I16":
+                assert column(data, mode=mode)[0].shape[2:] == ((channels,) if channels else ())
+
+
+def test_gray_with_transparency_keeps_both() -> None:
+    pixels = np.dstack([COLORS[..., 0], COLORS[..., 1]])
+    for mode in ("auto", "LA"):
+        for given in (pixels, encoded(Image.fromarray(pixels))):
+            found = column(given, mode=mode)
+            np.testing.assert_array_equal(found[0], pixels)
+            assert found.info(0).mode == "LA"
+    seen = column(encoded(Image.fromarray(pixels)), mode="RGBA")[0]
+    np.testing.assert_array_equal(seen, pixels[..., [0, 0, 0, 1]])
 
 
 @pytest.mark.parametrize(

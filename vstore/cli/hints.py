@@ -37,7 +37,10 @@ HINTS: Mapping[str, str | None] = {
     "gc-is-deleting": "try again when it is over; if it was killed, finish it with `vstore gc`",
     "gc-running": "try again in ten minutes, or if it is dead, with `vstore gc --take-over`",
     "group-not-empty": None,
-    "image-not-taken": "say what pixels are to be, as in --mode RGBA, or give --on-error skip",
+    "image-not-taken": (
+        "say what pixels are: --mode RGBA for colors, --mode P for the ids of palettes; or leave "
+        "such images out with --on-error skip"
+    ),
     "key-exists": "leave out what is there with --skip-existing, or replace it with --update",
     "lossy-conversion": None,
     "lossy-masks": None,

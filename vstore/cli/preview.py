@@ -35,7 +35,7 @@ def is_picture(value: Any) -> bool:
     """Return whether a value looks like an image: uint8, (height, width) or with channels."""
     if not isinstance(value, np.ndarray) or value.dtype != np.uint8 or value.ndim not in (2, 3):
         return False
-    return min(value.shape[:2]) >= 4 and (value.ndim == 2 or value.shape[2] in (1, 3, 4))
+    return min(value.shape[:2]) >= 4 and (value.ndim == 2 or 1 <= value.shape[2] <= 4)
 
 
 def picture(values: "NDArray[Any]", *, width: int) -> Text:
@@ -44,7 +44,8 @@ def picture(values: "NDArray[Any]", *, width: int) -> Text:
         1, -(-values.shape[1] // min(width, _PICTURE_WIDTH)), -(-values.shape[0] // _PICTURE_HEIGHT)
     )
     pixels = values[::step, ::step]
-    colours = pixels[..., np.newaxis] if pixels.ndim == 2 else pixels[..., :3]
+    colours = pixels[..., np.newaxis] if pixels.ndim == 2 else pixels
+    colours = colours[..., : 3 if colours.shape[2] > 2 else 1]
     colours = np.broadcast_to(colours, (*colours.shape[:2], 3))
     rows = []
     for top in range(0, len(colours), 2):

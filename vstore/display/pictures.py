@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 from vstore.display.html import Markup, element
 
 Pixels = NDArray[np.uint8]
-"""(height, width), or (height, width, channels) of 3 or 4 channels."""
+"""(height, width), or (height, width, channels) of 2 to 4 channels; 2 are gray and opacity."""
 
 _LEVEL = 4
-_COLOR_TYPES = {1: 0, 3: 2, 4: 6}
+_COLOR_TYPES = {1: 0, 2: 4, 3: 2, 4: 6}
 
 _SEQUENTIAL = ((68, 1, 84), (59, 82, 139), (33, 145, 140), (94, 201, 98), (253, 231, 37))
 _DIVERGING = ((33, 102, 172), (146, 197, 222), (247, 247, 247), (244, 165, 130), (178, 24, 43))
@@ -43,10 +43,14 @@ def _chunk(name: bytes, body: bytes) -> bytes:
 
 
 def is_image(values: NDArray[Any]) -> bool:
-    """Return whether an array looks like an image: uint8, (height, width) or with channels."""
+    """Return whether an array looks like an image: uint8, (height, width) or with channels.
+
+    >>> is_image(np.zeros((4, 4), np.uint8)), is_image(np.zeros((4, 4, 5), np.uint8))
+    (True, False)
+    """
     if values.dtype != np.uint8 or values.ndim not in (2, 3) or min(values.shape[:2]) < 2:
         return False
-    return values.ndim == 2 or values.shape[2] in (1, 3, 4)
+    return values.ndim == 2 or 1 <= values.shape[2] <= 4
 
 
 def as_pixels(

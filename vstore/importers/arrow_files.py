@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from pathlib import PurePosixPath
 from typing import Any, ClassVar
 
+from vstore.importers.image_modes import PIXELS
 from vstore.importers.importer import Importer, Option, Rows
 from vstore.importers.source import Source, SourceFile
 from vstore.optional import load
@@ -45,22 +46,21 @@ class HuggingFace(Importer):
     options: ClassVar[Mapping[str, Option]] = {
         "split": (str, None, "the split to import, if there are several"),
         "audio_dtype": (str, "float32", "what sounds are read as: int16, int32, float32, float64"),
+        "mode": PIXELS,
     }
 
     def fits(self, source: Source) -> bool:
         """Return whether there is a file that describes such a data set."""
         return is_dataset(source)
 
-    def open(
-        self, source: Source, *, split: str | None = None, audio_dtype: str = "float32", **_: Any
-    ) -> Rows:
+    def open(self, source: Source, *, split: str | None = None, **options: Any) -> Rows:
         """Return the rows of the data set, in their order.
 
         Raises:
             MissingExtraError: pyarrow is not installed.
             InvalidInputError: there are several splits, or a feature that vstore lacks.
         """
-        rows: Rows = _reading().dataset_rows(source, split=split, audio_dtype=audio_dtype)
+        rows: Rows = _reading().dataset_rows(source, split=split, options=options)
         return rows
 
 

@@ -240,8 +240,8 @@ def _numbered(array: Any, numbers: Mapping[Any, int]) -> Any:
 # Data sets of Hugging Face ----------------------------------------------------------------
 
 
-def dataset_rows(source: Source, *, split: str | None, audio_dtype: Any) -> Rows:
-    """Return the rows of a data set on disk."""
+def dataset_rows(source: Source, *, split: str | None, options: Mapping[str, Any]) -> Rows:
+    """Return the rows of a data set on disk; options say what images and sounds are read as."""
     folder, files = _split(source, split)
     by_name = {PurePosixPath(file.path).name: file for file in files}
     state = json.loads(by_name["state.json"].bytes()) if "state.json" in by_name else {}
@@ -257,7 +257,7 @@ def dataset_rows(source: Source, *, split: str | None, audio_dtype: Any) -> Rows
     if missing or not names:
         raise NotFoundError(f"the data set lacks the file {(missing or ['*.arrow'])[0]!r}")
     rows = table_rows(source, [by_name[name] for name in names], key=None)
-    return _with_features(rows, info.get("features") or {}, audio_dtype)
+    return _with_features(rows, info.get("features") or {}, options)
 
 
 def _split(source: Source, split: str | None) -> tuple[str, list[SourceFile]]:
@@ -282,7 +282,7 @@ def _split(source: Source, split: str | None) -> tuple[str, list[SourceFile]]:
     return chosen[0], found[chosen[0]]
 
 
-def _with_features(rows: Rows, features: Mapping[str, Any], audio_dtype: Any) -> Rows:
+def _with_features(rows: Rows, features: Mapping[str, Any], options: Mapping[str, Any]) -> Rows:
     """Return rows with columns as the features of a data set say."""
     columns: dict[str, ColumnSpec] = {}
     files: dict[str, str] = {}
@@ -296,7 +296,7 @@ def _with_features(rows: Rows, features: Mapping[str, Any], audio_dtype: Any) ->
             if part != "bytes":
                 dropped.add(name)
                 continue
-            made = image() if kind == "Image" else audio(dtype=audio_dtype)
+            made = _encoded(kind, options)
             columns[whole] = made.as_optional() if spec.info.optional else made
             files[name] = whole
         elif kind == "ClassLabel":
@@ -312,6 +312,12 @@ def _with_features(rows: Rows, features: Mapping[str, Any], audio_dtype: Any) ->
             yield Columns({files.get(k, k): v for k, v in found.items() if k not in dropped})
 
     return Rows(columns, rows.keys, items=rows.items, read=read, many=True)
+
+
+def _encoded(kind: str, options: Mapping[str, Any]) -> ColumnSpec:
+    if kind == "Image":
+        return image(mode=options.get("mode", "auto"))
+    return audio(dtype=options.get("audio_dtype", "float32"))
 
 
 def _require_bytes(name: str, data: Sequence[Any], paths: Sequence[Any]) -> None:

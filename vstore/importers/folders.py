@@ -6,6 +6,7 @@ from itertools import islice
 from typing import Any, ClassVar
 
 from vstore.format.table.specs import ColumnSpec, bytes_, image
+from vstore.importers.image_modes import PIXELS, common_mode
 from vstore.importers.importer import Importer, Option, Rows
 from vstore.importers.labels import Known, by_folder, by_table
 from vstore.importers.media import SUFFIXES, is_webdataset, main_kind
@@ -24,7 +25,7 @@ class Images(Importer):
 
     options: ClassVar[Mapping[str, Option]] = {
         **LABEL_OPTIONS,
-        "mode": (str, "auto", "what pixels are: auto, L, RGB, RGBA, I16, P, 1 or CMYK"),
+        "mode": PIXELS,
     }
 
     def fits(self, source: Source) -> bool:
@@ -36,6 +37,8 @@ class Images(Importer):
     def open(self, source: Source, *, mode: str = "auto", **options: Any) -> Rows:
         """Return the images in the order of their paths, which are their keys."""
         files = list(source.files() if source.is_file else source.files(*_PATTERNS))
+        if mode == "auto" and "image" not in source.schema:
+            mode = common_mode(files)
         return file_rows(source, files, ("image", image(mode=mode)), options)
 
 

@@ -12,6 +12,7 @@ import numpy as np
 from vstore.errors import InvalidInputError
 from vstore.format.table.sounds import DTYPES
 from vstore.format.table.specs import ColumnSpec, audio, bytes_, image, ndarray, text
+from vstore.importers.image_modes import PIXELS
 from vstore.importers.importer import Importer, Option, Rows
 from vstore.importers.media import SUFFIXES, is_webdataset, split_stem
 from vstore.importers.source import Source, SourceFile
@@ -24,13 +25,14 @@ class WebDataset(Importer):
 
     options: ClassVar[Mapping[str, Option]] = {
         "audio_dtype": (str, "int16", f"what sounds are read as: {', '.join(DTYPES)}"),
+        "mode": PIXELS,
     }
 
     def fits(self, source: Source) -> bool:
         """Return whether the source is an archive with several files of one stem in a row."""
         return is_webdataset(source)
 
-    def open(self, source: Source, *, audio_dtype: str = "int16", **_: Any) -> Rows:
+    def open(self, source: Source, **options: Any) -> Rows:
         """Return the samples in the order of the archive.
 
         Raises:
@@ -50,7 +52,7 @@ class WebDataset(Importer):
         columns = {}
         for name, suffixes in found.items():
             given = source.schema.get(name)
-            spec = given or _described(name, list(suffixes), samples, audio_dtype)
+            spec = given or _described(name, list(suffixes), samples, options)
             columns[name] = spec if counts[name] == len(samples) else spec.as_optional()
         return Rows(columns, "str", items=samples, read=read_sample, key=_stem, count=len(samples))
 
@@ -108,7 +110,7 @@ def kind_of(suffix: str) -> str:
 
 
 def _described(
-    name: str, suffixes: Sequence[str], samples: Sequence[Stem], audio_dtype: Any
+    name: str, suffixes: Sequence[str], samples: Sequence[Stem], options: Mapping[str, Any]
 ) -> ColumnSpec:
     """Return the column for files of some suffixes."""
     kinds = {kind_of(suffix) for suffix in suffixes}
@@ -120,8 +122,8 @@ def _described(
     if kind == "array":
         return _array_column(name, samples)
     made: dict[str, Callable[[], ColumnSpec]] = {
-        "image": image,
-        "audio": lambda: audio(dtype=audio_dtype),
+        "image": lambda: image(mode=options.get("mode", "auto")),
+        "audio": lambda: audio(dtype=options.get("audio_dtype", "int16")),
         "number": lambda: ndarray((), "int64"),
         "text": text,
         "bytes": bytes_,

@@ -354,7 +354,8 @@ def _typed(spec: Any) -> str:
     kind = spec.info.kind
     optional = "?" if spec.info.optional else ""
     if not kind.is_told_by_dtype:
-        return f"{kind.name}{optional}"
+        mode = "" if spec.info.mode is None else f" {spec.info.mode}"
+        return f"{kind.name}{mode}{optional}"
     shape = json.dumps(spec.shape) if spec.shape else ""
     return f"{spec.dtype}{shape}{optional}"
 

@@ -14,10 +14,10 @@ from vstore.faces import exported_from
 from vstore.format.table.orientation import jpeg_orientation, turned
 
 MAX_PIXELS = 2**28
-MODES = ("L", "RGB", "RGBA", "I16", "P", "1", "CMYK")
+MODES = ("L", "LA", "RGB", "RGBA", "I16", "P", "1", "CMYK")
 """What pixels may be, in Pillow's words: gray, colors, ids of colors, bits, inks."""
 
-_PLAIN = ("L", "RGB", "RGBA")
+_PLAIN = ("L", "LA", "RGB", "RGBA")
 """The modes whose values are kept without saying so."""
 
 _JPEG = b"\xff\xd8\xff"
@@ -50,7 +50,7 @@ def decode_image(data: bytes, mode: str | None = None, *, is_turned: bool = True
 
     Args:
         data: a JPEG, PNG or WebP file.
-        mode: what pixels are to be; None for gray, colors, or colors and transparency, as they are.
+        mode: what pixels are to be; None for gray or colors, transparent or not, as they are.
         is_turned: turn the image as the file says that it is to be seen.
 
     Raises:
@@ -201,14 +201,14 @@ def image_format(data: bytes) -> str:
 def encode_image(array: NDArray[Any], mode: str | None, *, name: str) -> bytes:
     """Return pixels as PNG, without loss."""
     channels = array.shape[2] if array.ndim == 3 else 1
-    own = {1: ("L", "P"), 3: ("RGB",), 4: ("RGBA",)}.get(channels, ())
+    own = {1: ("L", "P"), 2: ("LA",), 3: ("RGB",), 4: ("RGBA",)}.get(channels, ())
     if array.dtype != np.uint8:
         own = {"uint16": ("I16",), "bool": ("1",)}.get(str(array.dtype), ())
     fits = array.ndim in (2, 3) and (mode in own or (mode is None and own[:1] in _OWN))
     if not fits:
         msg = (
             f"the column {name!r} holds images: encoded bytes, or arrays of shape "
-            f"(height, width[, channels]) that its mode takes, uint8 with 1, 3 or 4 channels where "
+            f"(height, width[, channels]) that its mode takes, uint8 with 1 to 4 channels where "
             f"it has none; got {array.dtype} {array.shape}"
         )
         raise InvalidInputError(msg)
@@ -222,4 +222,4 @@ def encode_image(array: NDArray[Any], mode: str | None, *, name: str) -> bytes:
     return buffer.getvalue()
 
 
-_OWN = (("L",), ("RGB",), ("RGBA",))
+_OWN = (("L",), ("LA",), ("RGB",), ("RGBA",))

@@ -177,9 +177,10 @@ def image(
     without loss. They are read as arrays: uint8, but uint16 for `I16` and bool for `1`.
 
     Args:
-        mode: what pixels are. `auto` takes gray, RGB and RGBA of 8 bits as they are, and refuses
-            files with others. `L`, `RGB` and `RGBA` make gray or colors of them, `I16` takes
-            gray of 16 bits, `P` the ids of a palette, `1` black and white, `CMYK` four inks.
+        mode: what pixels are. `auto` takes gray and RGB of 8 bits as they are, with transparency
+            (2 or 4 channels) or without, and refuses files with others. `L`, `LA`, `RGB` and `RGBA`
+            make gray or colors of them, `I16` takes gray of 16 bits, `P` the ids of a palette,
+            `1` black and white, `CMYK` four inks.
         orient: turn images as their files say that they are to be seen (EXIF), when reading.
         check: what is tried of a file before it is stored: to decode it, to read its header, which
             says the size and the mode, or nothing. Only the first finds truncated files.
