@@ -1,5 +1,6 @@
 """Reading sample by sample decodes a chunk once; what is kept is bounded and never given away."""
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -97,3 +98,36 @@ def test_no_more_is_kept_than_allowed(monkeypatch: pytest.MonkeyPatch) -> None:
     kept.keep(10, np.zeros(900, "u1"))
     assert kept.find(6) is not None
     assert kept.find(7) is None
+
+
+def test_one_read_of_many_chunks_does_not_keep_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, decodings: list[int]
+) -> None:
+    monkeypatch.setattr(caches, "DECODED_NBYTES", 4 * 2**20)
+    values = np.random.default_rng(0).integers(0, 99, (48, 2**16), dtype="uint8")
+    repo = vstore.create(tmp_path / "repo")
+    with repo.transaction("main", message="Add") as tx:
+        kind = vstore.ndarray((2**16,), "uint8", rows_per_chunk=1, codecs="balanced")
+        tx.create_table("t", {"x": kind}).extend({"x": values})
+    column = vstore.open(tmp_path / "repo").checkout("main")["t"]["x"]
+    some, others = [*range(0, 48, 2)], [*range(1, 48, 2)]
+
+    for picked, decoded in ((some, 24), (others, 48), (some, 72), (some, 72), ([1], 73), ([1], 73)):
+        assert np.array_equal(column[picked, 1:], values[picked, 1:])
+        assert len(decodings) == decoded
+
+
+def test_chunks_in_one_place_are_read_apart(tmp_path: Path) -> None:
+    repo = vstore.create(tmp_path / "repo")
+    values = np.tile(np.arange(2**17, dtype="int32").reshape(16, -1), (8, 1))
+    with repo.transaction("main", message="Add") as tx:
+        kind = vstore.ndarray(values.shape[1:], "int32", rows_per_chunk=16, codecs="none")
+        tx.create_table("t", {"x": kind}).extend({"x": values})
+    for row in (3, 40):
+        values[row] = -row
+        with repo.transaction("main", message="Change") as tx:
+            tx["t"]["x"][row] = values[row]
+    column = vstore.open(tmp_path / "repo").checkout("main")["t"]["x"]
+    for _ in range(3):
+        assert np.array_equal(column[:], values)
+        assert np.array_equal(column[::2], values[::2])

@@ -32,9 +32,10 @@ from vstore.reading.assembly import (
 from vstore.reading.fetch import Fetcher, Handle
 
 if TYPE_CHECKING:
-    from vstore.reading import boxes
+    from vstore.reading import boxes, scratch
 else:
     boxes = lazy("vstore.reading.boxes")
+    scratch = lazy("vstore.reading.scratch")
 
 MOST_PREFETCHED = 64
 """Of how many chunks rows may be that are brought together."""
@@ -119,34 +120,47 @@ class StoredArray:
         return found[0]
 
     def visit_kept(self, numbers: Sequence[int], take: Take) -> None:
-        """Do as `visit` does, but keep the chunks that are given without a target, read-only.
+        """Do as `visit` does, but keep chunks that are given without a target, read-only.
 
         They are for the next call, so that reading one element after another decodes a
-        chunk once.
+        chunk once. Those that are not kept are on loan until their last view is gone.
         """
         refs = self.locate(numbers)
+        names = [None if ref is None else (ref.digest, self._form) for ref in refs]
         kept = self.fetcher.decoded
         wanted: list[int] = []
-        for i, ref in enumerate(refs):
-            found = None if ref is None else kept.find((ref.digest, self._form))
+        for i, name in enumerate(names):
+            found = None if name is None else kept.find(name)
             if found is None:
                 wanted.append(i)
             else:
                 take(i, partial(_copied, found))
+        keeps = kept.worth_keeping([names[i] for i in wanted], each=self.codec.nbytes)
 
         def handle(j: int, load: Load) -> None:
-            ref = refs[wanted[j]]
+            i = wanted[j]
 
             def loaded(out: NDArray[Any] | None) -> NDArray[Any]:
-                chunk = load(out)
-                if out is None and ref is not None:
-                    kept.keep((ref.digest, self._form), chunk)
+                if out is not None or refs[i] is None:
+                    return load(out)
+                if names[i] not in keeps:
+                    return load(self._lent(refs[i]))
+                chunk = load(None)
+                kept.keep(names[i], chunk)
                 return chunk
 
-            take(wanted[j], loaded)
+            take(i, loaded)
 
         if wanted:
             self.visit_at([refs[i] for i in wanted], handle)
+
+    def _lent(self, place: StoredChunk | None) -> NDArray[Any] | None:
+        """Return memory to decode a chunk into; None for one that is shown as it was read."""
+        metadata = self.metadata
+        is_shown = self.codec.is_plain and not isinstance(place, Patched)
+        if is_shown or metadata.dtype.hasobject:
+            return None
+        return scratch.POOL.lend(metadata.chunk_shape, metadata.dtype)
 
     def find_row(self, row: int) -> tuple[bytes, int] | None:
         """Return what holds a row: the digest of what is stored with it, and its place therein.

@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 
 MAX_GAP_NBYTES = 64 * 1024
 MAX_RANGE_NBYTES = 8 * 2**20
+LOCAL_RANGE_NBYTES = 2**20
+"""How much is asked for at a time: over a network much, so that few requests are made; of a file
+what stays in the processor's caches until it is decoded."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,8 +47,9 @@ class Missed(NamedTuple):
         return cls(refs, places, several[0].error)
 
 
-def coalesced(refs: Mapping[int, ChunkRef]) -> Iterator[Range]:
+def coalesced(refs: Mapping[int, ChunkRef], *, is_local: bool = False) -> Iterator[Range]:
     """Yield the requests that bring chunks, those near each other with one."""
+    most = min(LOCAL_RANGE_NBYTES, MAX_RANGE_NBYTES) if is_local else MAX_RANGE_NBYTES
     placed = sorted((ref.pack.digest, ref.offset, ref.nbytes, i) for i, ref in refs.items())
     group: list[tuple[Digest, int, int, int]] = []
     end = 0
@@ -55,7 +59,7 @@ def coalesced(refs: Mapping[int, ChunkRef]) -> Iterator[Range]:
             group
             and group[0][0] == digest
             and offset - end <= MAX_GAP_NBYTES
-            and offset + nbytes - group[0][1] <= MAX_RANGE_NBYTES
+            and offset + nbytes - group[0][1] <= most
         )
         if not fits:
             if group:

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from vstore.format import page as index_pages
     from vstore.format.nodes import NodeRef
     from vstore.format.page import ChunkRef, Page, PageRef
-    from vstore.reading import coalescing, few_threads
+    from vstore.reading import coalescing, few_threads, scratch
     from vstore.reading import elsewhere as elsewheres
     from vstore.reading.coalescing import Missed, Range
     from vstore.reading.elsewhere import Elsewhere
@@ -38,6 +38,7 @@ else:
     coalescing = lazy("vstore.reading.coalescing")
     elsewheres = lazy("vstore.reading.elsewhere")
     few_threads = lazy("vstore.reading.few_threads")
+    scratch = lazy("vstore.reading.scratch")
     index_pages = lazy("vstore.format.page")
 
 T = TypeVar("T")
@@ -49,6 +50,9 @@ QUICK_NBYTES = 2**20
 THREADS = 100
 RANGES = 16
 """How many documents, and how many ranges of packs, are read at a time."""
+
+_LOCAL_RANGES = 2 * (os.cpu_count() or 1)
+"""How many ranges of local files: enough for all cores while as many wait for the disk."""
 
 Handle = Callable[[int, memoryview | None], None]
 """Take the verified bytes of the i-th chunk, None for one that is not stored."""
@@ -321,7 +325,7 @@ class Fetcher:
 
         def run_one(part: Range) -> None:
             try:
-                data = memoryview(self.store.get_range(part.key, part.start, part.nbytes))
+                data = memoryview(store.get_range(part.key, part.start, part.nbytes))
             except NotFoundError as exc:
                 missing = {i: refs[i] for i in part.members}
                 missed.append(coalescing.Missed(missing, {i: places[i] for i in missing}, exc))
@@ -331,13 +335,12 @@ class Fetcher:
 
         missed: list[Missed] = []
         places = {i: self._moves.place(ref) for i, ref in refs.items()}
-        parts = list(coalescing.coalesced(places))
+        parts = list(coalescing.coalesced(places, is_local=self.store.is_local))
         is_quick = self.store.is_local and sum(part.nbytes for part in parts) <= QUICK_NBYTES
-        if hops or is_quick:
-            for part in parts:
-                run(part)
-        else:
-            few_threads.on_few_threads(run, parts, self.map, most=RANGES)
+        store = self.store if is_quick else scratch.with_scratch(self.store)
+        most = min(RANGES, _LOCAL_RANGES) if self.store.is_local else RANGES
+        on_threads = map if hops or is_quick else self.map
+        few_threads.on_few_threads(run, parts, on_threads, most=most)
         if missed:
             self._missed(coalescing.Missed.joined(missed), take, hops=hops)
 

@@ -14,6 +14,9 @@ from vstore.storage.local_file import OpenFile
 from vstore.storage.open_files import OpenFiles
 from vstore.storage.store import Key, ObjectStore
 
+POOL = BufferPool()
+"""Memory of this process for what is read and soon forgotten: what one read leaves is warm."""
+
 _BYTES = np.dtype(np.uint8)
 
 
@@ -51,10 +54,13 @@ class ScratchStore:
         return self.inner.get(key)
 
     def get_range(self, key: Key, start: int, nbytes: int) -> memoryview:
-        """Return exactly `nbytes` bytes from `start`, on loan until the view is gone."""
+        """Return exactly `nbytes` bytes from `start`, on loan until the view is gone.
+
+        The view is read-only: two chunks may be in the same place of a pack.
+        """
         memory = self.pool.lend((nbytes,), _BYTES).data
         self.open(key).read_into(start, memory)
-        return memory
+        return memory.toreadonly()
 
     def open(self, key: Key) -> OpenFile:
         """Return an object, open for reading. Safe to use from several threads."""
@@ -74,7 +80,7 @@ class ScratchStore:
         return file.map_over(ref.offset, target.ctypes.data, target.nbytes)
 
 
-def with_scratch(store: ObjectStore, pool: BufferPool) -> ObjectStore:
+def with_scratch(store: ObjectStore, pool: BufferPool = POOL) -> ObjectStore:
     """Return a store to read from that avoids fresh memory where that is possible."""
     if isinstance(store, LocalStore):
         # What reads chunks takes any buffer for the bytes of a range.

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from vstore.errors import InvalidInputError
 from vstore.reading.array import ChunkSource, StoredArray
 from vstore.reading.buffers import BufferPool
-from vstore.reading.scratch import with_scratch
+from vstore.reading.scratch import POOL, with_scratch
 from vstore.scanning.blocks import (
     Blocks,
     DenseBlocks,
@@ -19,14 +19,11 @@ from vstore.scanning.blocks import (
 if TYPE_CHECKING:
     from vstore.reading.fetch import Fetcher
 
-_POOL = BufferPool()
-"""What one scan leaves is warm for the next one."""
-
 
 class Opening:
     """Opens arrays, all for one scan."""
 
-    def __init__(self, pool: BufferPool = _POOL) -> None:
+    def __init__(self, pool: BufferPool = POOL) -> None:
         self._pool = pool
         self._through: dict[int, Fetcher] = {}
 

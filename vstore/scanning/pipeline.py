@@ -148,6 +148,8 @@ class _Ahead:
             return
         try:
             blocks.load(begun, self._gate)
+        except _EndedError:
+            return  # kept with a block, it would keep the block alive
         except BaseException as error:  # noqa: BLE001 - raised again where the block is awaited
             for block in begun:
                 block.fail(error)

@@ -45,6 +45,11 @@ class ChunkCodec:
         self._max_nbytes = max_nbytes
 
     @property
+    def nbytes(self) -> int:
+        """How much memory a decoded chunk takes; of elements of variable size, the references."""
+        return self._spec.nbytes
+
+    @property
     def is_plain(self) -> bool:
         """Whether a chunk's bytes are those of its elements in memory, whatever they are."""
         serializer = self._pipeline.serializer
