@@ -53,7 +53,7 @@ MEMBERS = {
     "vstore.DiffPreview": "",
     "vstore.DroppedData": "dropped freed kept shared",
     "vstore.FetchedData": "fetched here left nbytes to_dict",
-    "vstore.Fork": "array group store table",
+    "vstore.Fork": "array child group store table",
     "vstore.FsckCursor": (
         "after bad_chunks chunks from_json nbytes options packs problems to_json version"
     ),

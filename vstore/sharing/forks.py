@@ -13,17 +13,15 @@ array([1, 1, 1, 1, 2, 2, 2, 2])
 """
 
 import secrets
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from vstore.errors import ConflictError, InvalidInputError, advise
+from vstore.errors import InvalidInputError
 from vstore.faces import exported_from, internals
-from vstore.format.commit import total_changes
 from vstore.format.digest import Digest
-from vstore.merging.merge import replay
-from vstore.merging.sides import Sides
 from vstore.reading.fetch import Fetcher
+from vstore.sharing.joining import Joining
 from vstore.writing.commit_options import CommitOptions
 from vstore.writing.transaction import Transaction
 from vstore.writing.transaction_arrays import TransactionArray
@@ -35,11 +33,22 @@ if TYPE_CHECKING:
 
 
 class WrittenPart:
-    """What a fork began with, and what was written into it since."""
+    """What a fork began with, and what was written into it since.
 
-    def __init__(self, fetcher: Fetcher, begun: Digest, options: CommitOptions, token: str) -> None:
+    `names` lead from the fork of the transaction, whose token it has, to this child of it.
+    """
+
+    def __init__(
+        self,
+        fetcher: Fetcher,
+        begun: Digest,
+        options: CommitOptions,
+        token: str,
+        names: tuple[str, ...] = (),
+    ) -> None:
         self.fetcher = fetcher
         self.token = token
+        self.names = names
         self.begun = begun
         self._options = options
         self._written = begun
@@ -66,6 +75,17 @@ class WrittenPart:
             self._written = self._written if made is None else made[0]
         return self._written
 
+    def child(self, name: str) -> "WrittenPart":
+        """Return a part that begins as this one did."""
+        held = self._transaction
+        if self._written != self.begun or (held and internals(held).staged.is_changed):
+            raise InvalidInputError(
+                "this fork was written into, so it has no children",
+                hint="make the children first, and write into them alone",
+            )
+        names = (*self.names, name)
+        return WrittenPart(self.fetcher, self.begun, self._options, self.token, names)
+
 
 @exported_from("vstore")
 class Fork:
@@ -78,6 +98,36 @@ class Fork:
 
     def __init__(self, part: WrittenPart) -> None:
         self._internals = part
+
+    def child(self, name: str) -> "Fork":
+        """Return a fork of the same transaction that a worker makes for itself.
+
+        Nobody is asked and nothing is sent, so tasks that a scheduler cuts and repeats as it
+        likes each take one, called after the task. Give the children to `merge`, which takes
+        them in the order of their names; of several with one name, as a task leaves that ran
+        twice, it takes the one that is given last. The fork itself is then not written into.
+
+        Args:
+            name: what orders the children, such as `f"{task:06}"`.
+
+        Raises:
+            InvalidInputError: the fork was written into.
+
+        >>> import vstore
+        >>> repo = vstore.create("memory://child-doc")
+        >>> with repo.transaction("main", message="Label") as tx:
+        ...     _ = tx.create_table("t", {"x": vstore.ndarray((), "int64")})
+        ...     fork = tx.fork()
+        ...     children = [fork.child(name) for name in ("b", "a", "a")]
+        ...     for x, child in enumerate(children):
+        ...         child["t"].extend({"x": [x]})
+        ...     tx.merge(*children)
+        >>> repo.checkout("main")["t"]["x"][:]
+        array([2, 0])
+        """
+        if not isinstance(name, str):
+            raise InvalidInputError(f"the name of a child is text, not {name!r}")
+        return Fork(self._internals.child(name))
 
     @property
     def store(self) -> "ZarrStore":
@@ -102,7 +152,12 @@ class Fork:
 
     def __repr__(self) -> str:
         part = self._internals
-        return f"<vstore.Fork {part.token[:8]} of {part.fetcher.store.url}>"
+        name = "/".join([part.token[:8], *part.names])
+        return f"<vstore.Fork {name} of {part.fetcher.store.url}>"
+
+
+Name = tuple[str, ...]
+"""The token of a fork, then those that lead to a child of it."""
 
 
 @dataclass
@@ -112,7 +167,7 @@ class Forks:
     fetcher: Fetcher
     options: CommitOptions
     out: set[str] = field(default_factory=set)
-    merged: set[str] = field(default_factory=set)
+    merged: set[Name] = field(default_factory=set)
 
     def fork(self, transaction: Transaction) -> Fork:
         """Return a fork that begins with what the transaction holds."""
@@ -124,46 +179,44 @@ class Forks:
 
     def merge(self, transaction: Transaction, forks: Sequence[Fork]) -> None:
         """Put what was written into forks into their transaction, one after the other."""
-        tokens = self._check(forks)
-        ours = internals(transaction).checkpoint()
-        joined = [ours]
-        for fork in forks:
-            made = self._joined(internals(fork), ours)
-            if made is not None:
-                ours = made
-                joined.append(ours)
-        changes = total_changes(self.fetcher.commit(made).changes for made in joined)
+        parts = self._in_order(forks)
+        joining = Joining(self.fetcher, internals(transaction).checkpoint(), self.options)
+        try:
+            for part in parts.values():
+                joining.add(part.begun, part.flush())
+            ours, changes = joining.finish()
+        except BaseException:
+            joining.discard()
+            raise
         internals(transaction).adopt(ours, changes)
-        self.out -= tokens
-        self.merged |= tokens
+        self.merged |= parts.keys()
 
-    def _check(self, forks: Sequence[Fork]) -> set[str]:
-        tokens: set[str] = set()
+    def _in_order(self, forks: Sequence[Fork]) -> dict[Name, WrittenPart]:
+        """Return what is merged: forks as they are given, the children of one by their names."""
+        given: dict[str, dict[Name, WrittenPart]] = {}
         for fork in forks:
             if not isinstance(fork, Fork):
                 raise InvalidInputError(f"merge takes forks of the transaction, not {fork!r}")
-            token = internals(fork).token
-            if token in self.merged or token in tokens:
-                raise InvalidInputError(f"{fork!r} was merged already, and a fork is merged once")
-            if token not in self.out:
+            part = internals(fork)
+            if part.token not in self.out:
                 raise InvalidInputError(f"{fork!r} is a fork of another transaction")
-            tokens.add(token)
-        return tokens
+            siblings = given.setdefault(part.token, {})
+            name = (part.token, *part.names)
+            if name in self.merged or (name in siblings and not part.names):
+                raise InvalidInputError(f"{fork!r} was merged already, and a fork is merged once")
+            siblings[name] = part
+        found = {name: parts[name] for parts in given.values() for name in sorted(parts)}
+        _check_childless(found.keys() | self.merged)
+        return found
 
-    def _joined(self, part: WrittenPart, ours: Digest) -> Digest | None:
-        """Return a commit that has what the fork changed on top of `ours`; None if nothing."""
-        theirs = part.flush()
-        if theirs == part.begun:
-            return None
-        if ours == part.begun:
-            return theirs
-        transaction, conflicts = replay(self.fetcher, Sides(part.begun, ours, theirs), self.options)
-        if conflicts.unresolved:
-            transaction.discard()
-            try:
-                conflicts.check("the forks cannot be joined")
-            except ConflictError as exc:
-                advise(exc, "give each worker a region or samples of its own")
-                raise
-        made = internals(transaction).write()
-        return None if made is None else made[0]
+
+def _check_childless(names: Iterable[Name]) -> None:
+    """Refuse a fork next to children of its own."""
+    above = {name[:depth] for name in names for depth in range(1, len(name))}
+    for name in names:
+        if name in above:
+            shown = "/".join([name[0][:8], *name[1:]])
+            raise InvalidInputError(
+                f"the fork {shown} has children, and is not merged besides them",
+                hint="write into the children alone",
+            )

@@ -209,6 +209,10 @@ class KeySet:
             found[which[live]] = rows[live]
         return found
 
+    def hold_any(self, stored: NDArray[Any]) -> bool:
+        """Return whether a sample has one of some keys, given as they are stored."""
+        return bool((self._rows(stored) >= 0).any())
+
     def find(self, keys: Sequence[Any], *, path: str) -> StoredRows:
         """Return in which rows the samples with some keys are, -1 for keys of none."""
         kind = self._kind(path)

@@ -25,6 +25,7 @@ from vstore.format.zarr.selection import (
     is_inside,
     select,
 )
+from vstore.reading.array import StoredArray
 from vstore.reading.assembly import Take
 from vstore.reading.fetch import Fetcher
 from vstore.writing.encoded_chunks import EncodedChunks, held_nbytes, strides
@@ -216,6 +217,21 @@ class StagedArray:
         """Take a chunk that is stored already, in place of what is there; None empties it."""
         self._forget(number)
         self._encoded.adopt(number, place)
+
+    def can_share(self, source: StoredArray, shift: int) -> bool:
+        """Return whether chunks of another array can stay as they are, `shift` rows further on."""
+        rows = self.metadata.chunk_shape[0]
+        is_alike = _form(source.metadata) == _form(self.metadata)
+        return is_alike and self._is_one_chunk_wide and shift % rows == 0
+
+    def share(self, source: StoredArray, first: int, shift: int) -> None:
+        """Take the chunks of another array that begin at one of its rows, and all behind."""
+        rows, stop = self.metadata.chunk_shape[0], source.metadata.shape[0]
+        numbers = range(first // rows, -(-stop // rows))
+        self.grow(stop + shift)
+        for number, place in zip(numbers, source.locate(numbers), strict=True):
+            if place is not None:
+                self.adopt(number + shift // rows, place)
 
     def put_encoded(self, number: int, data: bytes) -> None:
         """Take a chunk that is encoded already, as it is, in place of what is there."""

@@ -226,7 +226,7 @@ class TableArrays:
             dtype = elements[KEYS].dtype
             self._new(KEYS, keys_metadata(np.zeros(0, dtype)), None)
             self._appending.leave_keys_open(dtype)
-        tails = [ref for name in self._row_arrays() for ref in self._arrays[name].tail()]
+        tails = [ref for name in self.row_arrays() for ref in self._arrays[name].tail()]
         self._staging.fetcher.prefetch(tails)
         with self._staging.writer.uninterrupted():
             for name in elements:
@@ -238,12 +238,19 @@ class TableArrays:
         self.count += count
         self._grow()
 
-    def _row_arrays(self) -> list[str]:
+    def count_appended(self, count: int, keys: NDArray[Any] | None) -> None:
+        """Take rows that each of the arrays has got already."""
+        if keys is not None:
+            self.keys.add(keys, self.count)
+        self.count += count
+        self._grow()
+
+    def row_arrays(self) -> list[str]:
         """Return the names of the arrays that have an element for each row, but the marks."""
         return sorted(self._arrays.keys() - {DELETED, KEY_INDEX})
 
     def _grow(self) -> None:
-        for name in self._row_arrays():
+        for name in self.row_arrays():
             self._arrays[name].grow(self.count)
 
     def settle(self) -> None:
@@ -339,7 +346,7 @@ class TableArrays:
                 array.rewrite_patched()
             return 0
         self._carried = self.changes()
-        for name in self._row_arrays():
+        for name in self.row_arrays():
             old = self._arrays[name]
             new = self._new(name, old.metadata.resized((0, *old.metadata.shape[1:])), old.column)
             for start in range(0, len(live), _WAVE_ROWS):
