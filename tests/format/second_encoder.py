@@ -159,6 +159,18 @@ def chunk_number(
     return number
 
 
+def chunk_coordinates(
+    number: int, shape: tuple[int, ...], chunk_shape: tuple[int, ...]
+) -> tuple[int, ...]:
+    """Return where the chunk of a number is in the grid."""
+    found: list[int] = []
+    for axis in range(len(shape) - 1, 0, -1):
+        count = -(-shape[axis] // chunk_shape[axis])
+        number, i = divmod(number, 1 << max(count - 1, 0).bit_length())
+        found.append(i)
+    return (*([number] if shape else []), *reversed(found))
+
+
 # 7. The tree
 
 

@@ -7,7 +7,6 @@ form that the page demands.
 
 import base64
 import io
-import math
 import re
 import wave
 from collections.abc import Callable, Iterator
@@ -17,11 +16,11 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-import numcodecs
 import numpy as np
 from blake3 import blake3
 from numpy.typing import NDArray
 
+from tests.format.second_codecs import decode_chunk
 from tests.format.second_data_types import dtype_of, fill_of
 from tests.format.second_encoder import (
     Chunk,
@@ -30,6 +29,7 @@ from tests.format.second_encoder import (
     RefusedError,
     buckets,
     canonical,
+    chunk_coordinates,
     chunk_number,
     digest,
     encode_node,
@@ -46,46 +46,6 @@ def listed(depth: int, newest: int) -> bool:
     zeros = len(str(depth)) - len(str(depth).rstrip("0"))
     span = 10 ** (zeros + 1)
     return depth == 0 or depth >= newest // span * span
-
-
-# 9. Chunks
-
-
-def decode_chunk(data: bytes, metadata: Json, shape: tuple[int, ...]) -> NDArray[Any]:
-    dtype, raw = dtype_of(metadata["data_type"]), data
-    if metadata["codecs"][0]["name"] in ("scale_offset", "cast_value"):
-        return decode_numbers(data, metadata, shape)
-    serializer, *compressors = metadata["codecs"]
-    for codec in reversed(compressors):
-        decoder = {"zstd": numcodecs.Zstd, "gzip": numcodecs.GZip, "blosc": numcodecs.Blosc}
-        raw = bytes(decoder[codec["name"]]().decode(raw))
-    if serializer["name"] == "bytes":
-        endian = serializer.get("configuration", {}).get("endian", "little")
-        stored = np.frombuffer(raw, dtype.newbyteorder("<" if endian == "little" else ">"))
-        return stored.reshape(shape).astype(dtype)
-    text = {"vlen-utf8": True, "vlen-bytes": False}[serializer["name"]]
-    elements, at = np.empty(math.prod(shape), object), 4
-    require(int.from_bytes(raw[:4], "little") == len(elements), "another number of elements")
-    for i in range(len(elements)):
-        nbytes = int.from_bytes(raw[at : at + 4], "little")
-        element = raw[at + 4 : at + 4 + nbytes]
-        elements[i] = element.decode() if text else element
-        at += 4 + nbytes
-    require(at == len(raw), "there is something behind the elements")
-    return elements.reshape(shape)
-
-
-def decode_numbers(data: bytes, metadata: Json, shape: tuple[int, ...]) -> NDArray[Any]:
-    first, *rest = metadata["codecs"]
-    options, dtype = first.get("configuration", {}), dtype_of(metadata["data_type"])
-    if first["name"] == "cast_value":
-        exactly(options, "data_type")
-        stored = {"data_type": options["data_type"], "codecs": rest}
-        return decode_chunk(data, stored, shape).astype(dtype)
-    scaled = decode_chunk(data, {"data_type": metadata["data_type"], "codecs": rest}, shape)
-    exactly(options, optional=("offset", "scale"))
-    scale, offset = (dtype.type(options.get(*each)) for each in (("scale", 1), ("offset", 0)))
-    return np.asarray(scaled / scale + offset)
 
 
 @dataclass
@@ -126,6 +86,8 @@ class SecondReader:
 
     def branch(self, name: str) -> Json:
         value = self._ref("branches", name)
+        if "deleted" in value:
+            return exactly(value, "deleted", "format", "name", "token")
         exactly(value, "commit", "format", "log", "name", "token", optional=("fence", "head"))
         if "head" in value:
             require(digest(value["head"].encode()) == value["commit"], "not a copy of the head")
@@ -228,13 +190,9 @@ class SecondReader:
         shape = tuple(metadata["shape"])
         chunk_shape = tuple(metadata["chunk_grid"]["configuration"]["chunk_shape"])
         whole = np.full(shape, fill_of(metadata), dtype_of(metadata["data_type"]))
-        seen = 0
-        for coordinates in np.ndindex(
-            *(-(-n // size) for n, size in zip(shape, chunk_shape, strict=True))
-        ):
-            chunk = node.chunks.get(chunk_number(coordinates, shape, chunk_shape))
-            if chunk is None:
-                continue
+        for number, chunk in node.chunks.items():
+            coordinates = chunk_coordinates(number, shape, chunk_shape)
+            require(chunk_number(coordinates, shape, chunk_shape) == number, "a chunk's number")
             decoded = decode_chunk(self._chunk(chunk), metadata, chunk_shape)
             for runs, patch in chunk.patches:
                 picked = [row for first, count in runs for row in range(first, first + count)]
@@ -247,9 +205,9 @@ class SecondReader:
                 for i, size, n in zip(coordinates, chunk_shape, shape, strict=True)
             )
             lengths = tuple(slice(0, place.stop - place.start) for place in places)
+            is_inside = all(place.start < place.stop for place in places)
+            require(is_inside, "a chunk lies outside the array")
             whole[places] = decoded[lengths]
-            seen += 1
-        require(seen == len(node.chunks), "a chunk lies outside the array")
         return whole
 
     def _there(self, chunk: Chunk) -> Chunk:
@@ -317,6 +275,11 @@ class SecondReader:
                 samples["sample"] = [tuple(parse(key.encode())) for key in samples["sample"]]
             require(len(set(samples["sample"])) == len(live), "a key appears twice")
         return samples
+
+    def live(self, node: Node) -> int:
+        """Return how many samples a table has."""
+        rows = max(child.metadata["shape"][0] for child in node.children.values())
+        return int(rows - sum(node.value["table"].get("deleted", [])))
 
     def _check_index(self, node: Node, arrays: dict[str, Any]) -> None:
         """See that the index of keys is there if the table is large, and says what it must."""
