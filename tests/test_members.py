@@ -26,6 +26,7 @@ MEMBERS = {
     "vstore.AttributeChange": "new old",
     "vstore.AudioInfo": "bits channels encoding format frames rate",
     "vstore.Author": "email name",
+    "vstore.Blame": "commits keys numbers",
     "vstore.BranchDocument": "commit fence format head log name token",
     "vstore.Branches": "create delete deleted log rename restore",
     "vstore.Changes": "added changed removed schema",
@@ -48,7 +49,8 @@ MEMBERS = {
     "vstore.DeadSpace": "mostly_dead nbytes packs",
     "vstore.DeletedDocument": "branch format ref tag time",
     "vstore.Diff": (
-        "arrays at attributes each_table groups lines moved nodes show tables to_arrow to_dict"
+        "arrays at attributes changes each_table groups lines moved nodes show tables to_arrow "
+        "to_dict"
     ),
     "vstore.DiffPreview": "",
     "vstore.DroppedData": "dropped freed kept shared",
@@ -71,6 +73,7 @@ MEMBERS = {
         "to_dict url young"
     ),
     "vstore.Group": "array attributes get group items keys path table values",
+    "vstore.History": "path to_arrow",
     "vstore.ImageInfo": "format height mode width",
     "vstore.KeyIndexer": "get items keys values",
     "vstore.LogEntry": "action commit time",
@@ -87,11 +90,14 @@ MEMBERS = {
     "vstore.Remotes": "add open remove rename set_url",
     "vstore.Repacked": "dead_nbytes kept_nbytes packs to_dict",
     "vstore.Repository": (
-        "amend author blame branches checkout cherry_pick commit default_branch description "
-        "diff drop fetch_data fsck gc local_data log merge nbytes probe pull rebase remotes reset "
-        "resolve revert squash store tags transaction undo url usage whereis"
+        "amend author blame blame_all branches checkout cherry_pick commit default_branch "
+        "description diff drop fetch_data fsck gc history local_data log merge nbytes probe pull "
+        "rebase remotes reset resolve revert squash store tags transaction undo url usage whereis"
     ),
     "vstore.RepositoryDocument": "created default_branch features format id",
+    "vstore.SampleChange": (
+        "column commit decided_by decision key new old path status to_dict via"
+    ),
     "vstore.SamplePair": "columns key new old status",
     "vstore.Snapshot": (
         "array attributes commit get group items keys store summary table tables url values"
@@ -130,6 +136,7 @@ MEMBERS = {
     "vstore.Usage": "by shares to_dict total_nbytes",
     "vstore.UsageShare": "count name own_nbytes shared_nbytes",
     "vstore.Use": "value",
+    "vstore.ValueDigest": "digest nbytes",
     "vstore.ValueStatistics": (
         "differing edges elements max_abs mean_abs new new_histogram old old_histogram "
         "samples shift to_dict unmatched"

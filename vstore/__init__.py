@@ -17,12 +17,16 @@ from vstore.version import __version__
 if TYPE_CHECKING:
     from vstore.diffing.array_diff import ArrayDiff
     from vstore.diffing.attributes import AttributeChange
+    from vstore.diffing.blamed import Blame
+    from vstore.diffing.cell_changes import SampleChange
     from vstore.diffing.diff import Diff
     from vstore.diffing.diff_preview import DiffPreview
+    from vstore.diffing.history import History
     from vstore.diffing.nodes import NodeChange
     from vstore.diffing.pairs import SamplePair
     from vstore.diffing.statistics import Moments, ValueStatistics
     from vstore.diffing.table_diff import TableDiff
+    from vstore.diffing.values import ValueDigest
     from vstore.errors import (
         AlreadyExistsError,
         ClosedError,
@@ -111,6 +115,7 @@ __all__ = [
     "AttributeChange",
     "AudioInfo",
     "Author",
+    "Blame",
     "BranchDocument",
     "Branches",
     "Changes",
@@ -140,6 +145,7 @@ __all__ = [
     "GcOptions",
     "GcReport",
     "Group",
+    "History",
     "ImageInfo",
     "InvalidInputError",
     "InvalidUrlError",
@@ -167,6 +173,7 @@ __all__ = [
     "Repository",
     "RepositoryDocument",
     "Resolution",
+    "SampleChange",
     "SampleKey",
     "SamplePair",
     "Snapshot",
@@ -190,6 +197,7 @@ __all__ = [
     "Usage",
     "UsageShare",
     "Use",
+    "ValueDigest",
     "ValueStatistics",
     "VstoreError",
     "Whereabouts",
@@ -220,6 +228,7 @@ _HOMES = {
     "AttributeChange": "vstore.diffing.attributes",
     "AudioInfo": "vstore.format.table.sounds",
     "Author": "vstore.format.commit",
+    "Blame": "vstore.diffing.blamed",
     "BranchDocument": "vstore.format.commit",
     "Branches": "vstore.repository.branches",
     "Changes": "vstore.format.commit",
@@ -249,6 +258,7 @@ _HOMES = {
     "GcOptions": "vstore.maintenance.gc.options",
     "GcReport": "vstore.maintenance.gc.gc_report",
     "Group": "vstore.reading.snapshot",
+    "History": "vstore.diffing.history",
     "ImageInfo": "vstore.format.table.images",
     "InvalidInputError": "vstore.errors",
     "InvalidUrlError": "vstore.errors",
@@ -276,6 +286,7 @@ _HOMES = {
     "Repository": "vstore.repository.repository",
     "RepositoryDocument": "vstore.format.commit",
     "Resolution": "vstore.merging.conflicts",
+    "SampleChange": "vstore.diffing.cell_changes",
     "SampleKey": "vstore.format.table.sample_keys",
     "SamplePair": "vstore.diffing.pairs",
     "Snapshot": "vstore.reading.snapshot",
@@ -299,6 +310,7 @@ _HOMES = {
     "Use": "vstore.merging.conflicts",
     "Usage": "vstore.maintenance.usage",
     "UsageShare": "vstore.maintenance.usage",
+    "ValueDigest": "vstore.diffing.values",
     "ValueStatistics": "vstore.diffing.statistics",
     "VstoreError": "vstore.errors",
     "Whereabouts": "vstore.partial.whereabouts",

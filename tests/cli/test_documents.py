@@ -22,6 +22,7 @@ from vstore.history.remotes import put_remote
 RUNS: dict[str, list[list[str]]] = {
     "amend": [["amend", "repo", "-m", "Other"]],
     "blame": [["blame", "repo", "train", "k1"], ["blame", "repo", "train/label", "k7"]],
+    "blame ALL": [["blame", "repo", "train", "--all"], ["blame", "repo", "train/label", "--all"]],
     "branch create": [["branch", "-R", "repo", "new"]],
     "branch delete": [["branch", "-R", "repo", "-d", "dev"]],
     "branch list": [["branch", "repo"]],
@@ -32,7 +33,7 @@ RUNS: dict[str, list[list[str]]] = {
     "config list": [["config"]],
     "config set": [["config", "alias.new", "./new"]],
     "config unset": [["config", "unset", "alias.repo"]],
-    "diff": [["diff", "repo"], ["diff", "repo@v1", "main", "--stat"]],
+    "diff": [["diff", "repo"], ["diff", "repo@v1", "main", "--stat"], ["diff", "repo", "--values"]],
     "doctor": [["doctor", "repo"]],
     "drop": [["drop", "-R", "repo", "train"], ["drop", "-R", "repo", "train", "--dry-run"]],
     "du": [["du", "repo"], *(["du", "repo", "--by", by] for by in ("column", "branch", "kind"))],
@@ -53,6 +54,10 @@ RUNS: dict[str, list[list[str]]] = {
     "remote remove": [["remote", "remove", "theirs", "-R", "repo"]],
     "remote rename": [["remote", "rename", "theirs", "ours", "-R", "repo"]],
     "remote set-url": [["remote", "set-url", "theirs", "./x", "-R", "repo"]],
+    "history": [
+        ["history", "repo", "train"],
+        ["history", "repo", "train/label", "k7", "--since", "v1"],
+    ],
     "init": [["init", "new"]],
     "log": [["log", "repo"], ["log", "repo", "--limit", "1"]],
     "ls": [["ls", "repo"], ["ls", "repo", "-r"], ["ls", "repo", "train"]],

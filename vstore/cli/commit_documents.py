@@ -46,6 +46,50 @@ class KeyedCommit(Commit):
     key: Any
 
 
+class BlamedSample(Document):
+    """A sample, and the commit that last changed it."""
+
+    key: Any
+    commit: str
+
+
+class Blame(Document):
+    """The commit that last changed each sample of a table or column; each commit once."""
+
+    path: str
+    commits: list[Commit]
+    samples: list[BlamedSample]
+
+
+class Change(Document):
+    """What differs in one sample, in one column; `old` and `new` are left out if not there."""
+
+    path: str
+    column: str
+    key: Any
+    status: Literal["added", "removed", "changed", "resolved"]
+    old: Any = UNSET
+    new: Any = UNSET
+
+
+class SampleChange(Document):
+    """What a commit did to one sample, in one column; `via` is the merge that brought it."""
+
+    path: str
+    column: str
+    key: Any
+    status: Literal["added", "removed", "changed", "resolved"]
+    commit: str
+    author: Author
+    time: str
+    message: str
+    via: str | None
+    old: Any = UNSET
+    new: Any = UNSET
+    decision: str | UnsetType | None = UNSET
+    decided_by: str | UnsetType | None = UNSET
+
+
 class Initialized(Document):
     """A repository that was created."""
 
@@ -352,3 +396,4 @@ class Diff(Document):
     groups: Any
     moved: Any
     attributes: dict[str, Any]
+    values: list[Change] | UnsetType = UNSET

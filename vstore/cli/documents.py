@@ -10,6 +10,7 @@ from typing import Any, Final
 import msgspec
 
 from vstore.cli.commit_documents import (
+    Blame,
     BranchHead,
     BranchUpdate,
     Commit,
@@ -24,6 +25,7 @@ from vstore.cli.commit_documents import (
     KeyedCommit,
     Merge,
     RefHead,
+    SampleChange,
     Setting,
     Status,
     Summary,
@@ -46,6 +48,7 @@ from vstore.cli.transfer_documents import Clone, Ping, Remote, RemoteChange, Tra
 DOCUMENTS: Final[Mapping[str, Any]] = {
     "amend": BranchUpdate,
     "blame": dict[str, Commit | list[KeyedCommit]],
+    "blame ALL": Blame,
     "branch create": RefHead,
     "branch delete": RefHead,
     "branch list": list[BranchHead],
@@ -69,6 +72,7 @@ DOCUMENTS: Final[Mapping[str, Any]] = {
     "fetch-data": list[FetchedData],
     "fsck": Fsck,
     "gc": Gc,
+    "history": list[SampleChange],
     "init": Initialized,
     "log": list[Commit],
     "ls": list[Entry],

@@ -14,6 +14,8 @@ from vstore.lazy import lazy
 from vstore.wording import MISLEADING, printable
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     import numpy as np
 
     from vstore.cli import documents
@@ -67,6 +69,19 @@ def write_json(value: Any, *, is_compact: bool = False) -> None:
 def write_document(words: str, value: Any, *, is_compact: bool = False) -> None:
     """Write the JSON document of a command, in the form that its model has."""
     write_json(document_of(words, value), is_compact=is_compact)
+
+
+def write_array(words: str, values: "Iterable[Any]") -> None:
+    """Write the JSON array of a command, a member at a time: there may be many.
+
+    Nothing is written before the first member is there, or is known to be missing.
+    """
+    separator = "[\n"
+    for value in values:
+        (found,) = document_of(words, [value])
+        typer.echo(separator + json_text(found), nl=False)
+        separator = ",\n"
+    typer.echo("[\n]" if separator == "[\n" else "\n]")
 
 
 def document_of(words: str, value: Any) -> Any:

@@ -56,7 +56,12 @@ COMMANDS: Final = {
     ),
     "blame": Entry(
         "vstore.cli.commands.blame",
-        "Show which commit last changed a sample, column by column.",
+        "Show which commit last changed a sample, or each sample.",
+        _LOOK,
+    ),
+    "history": Entry(
+        "vstore.cli.commands.history",
+        "Show what was done to samples: who, when, from what to what, and why.",
         _LOOK,
     ),
     "summary": Entry(

@@ -1,6 +1,6 @@
 """Samples on the command line: by key where they have some, by position where not."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import vstore
 from vstore.errors import InvalidInputError, NotFoundError
@@ -32,6 +32,19 @@ def parse_key(text: str, kind: str | None, *, path: str) -> "SampleKey":
         words = "positions" if keys is None else keys.spelled
         raise InvalidInputError(f"the samples of {path!r} are named by {words}; got {text!r}")
     return found
+
+
+def parse_prefix(text: str, kind: str | None, *, path: str) -> "str | tuple[Any, ...]":
+    """Return the beginning of keys that a text spells: itself, or parts where keys are tuples.
+
+    >>> parse_prefix("7", "str", path="t"), parse_prefix('["a"]', "tuple", path="t")
+    ('7', ('a',))
+    """
+    keys = sample_keys.find_key_kind(kind)
+    if keys is None or not keys.has_prefixes:
+        return text
+    found = parse_key(text, kind, path=path)
+    return found if isinstance(found, tuple) else (found,)
 
 
 def keys_below(table: "vstore.Table", beginning: "SampleKey") -> "list[SampleKey]":

@@ -24,10 +24,12 @@ from vstore.wording import listed, printable
 if TYPE_CHECKING:
     import pyarrow
 
-    from vstore.diffing import boxes, diff_preview, pairs
+    from vstore.diffing import boxes, cell_changes, diff_preview, pairs
+    from vstore.diffing.cell_changes import SampleChange
     from vstore.diffing.diff_preview import DiffPreview
 else:
     boxes = lazy("vstore.diffing.boxes")
+    cell_changes = lazy("vstore.diffing.cell_changes")
     diff_preview = lazy("vstore.diffing.diff_preview")
     pairs = lazy("vstore.diffing.pairs")
 
@@ -177,6 +179,28 @@ class Diff:
             {path: several.page(0, max(limit, 0)) for path, several in found.items()},
             {path: len(several) for path, several in found.items()},
         )
+
+    def changes(self, *, digest_above: int = 4096) -> "Iterator[SampleChange]":
+        """Yield each cell of a table that differs, with its old and its new value.
+
+        A value of more than `digest_above` bytes is given as a `ValueDigest`, as files always are.
+        Some samples are held at a time.
+
+        >>> import vstore
+        >>> repo = vstore.create("memory://changes-doc")
+        >>> with repo.transaction("main", message="Start") as tx:
+        ...     table = tx.create_table("t", {"x": vstore.ndarray((), "int64")})
+        ...     table.extend({"x": [1, 2, 3]})
+        >>> with repo.transaction("main", message="Change") as tx:
+        ...     tx["t"]["x"][1] = 7
+        >>> [(each.key, each.old, each.new) for each in repo.diff("main~1", "main").changes()]
+        [(1, 2, 7)]
+        """
+        every = cell_changes.EverySample()
+        for table in self.each_table():
+            reader = cell_changes.CellReader(table.path, table.old, table.new, every, digest_above)
+            for part in cell_changes.parts_of(internals(table)):
+                yield from reader.changes(part)
 
     def to_arrow(self) -> "pyarrow.Table":
         """Return the samples that differ as a `pyarrow.Table`; see `vstore.arrow`.

@@ -102,10 +102,16 @@ class RowDiff:
         """Yield where in storage, old and new, samples differ in one column."""
         if self.old is None or self.new is None or self.alignment is None:
             return
-        old, new = internals(self.old), internals(self.new)
-        if pair in self.retyped and _samples_of(old, pair.old) != _samples_of(new, pair.new):
+        if self.is_remade(pair):
             return
-        yield from changed_rows(old, new, pair, self.alignment)
+        yield from changed_rows(internals(self.old), internals(self.new), pair, self.alignment)
+
+    def is_remade(self, pair: ColumnPair) -> bool:
+        """Return whether a column of both states holds samples of another form in the new one."""
+        if self.old is None or self.new is None or pair not in self.retyped:
+            return False
+        old, new = internals(self.old), internals(self.new)
+        return _samples_of(old, pair.old) != _samples_of(new, pair.new)
 
     @cached_property
     def changes(self) -> dict[str, tuple[StoredRows, StoredRows]]:

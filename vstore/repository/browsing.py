@@ -4,17 +4,23 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import islice
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from vstore.errors import InvalidInputError, NotFoundError, NotHereError
+from vstore.faces import internals
 from vstore.lazy import lazy
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator, Sequence
+    from datetime import datetime
 
+    from vstore.diffing import blamed, followed_table, selected, timeline
     from vstore.diffing import diff as diffs
+    from vstore.diffing import history as histories
     from vstore.diffing import states as node_states
+    from vstore.diffing.blamed import Blame
     from vstore.diffing.diff import Diff
+    from vstore.diffing.history import History
     from vstore.format.digest import Digest
     from vstore.format.table.sample_keys import SampleKey
     from vstore.history import blame as history
@@ -24,12 +30,19 @@ if TYPE_CHECKING:
     from vstore.reading import snapshot as snapshots
     from vstore.reading.snapshot import Snapshot
     from vstore.repository.access import Access
+    from vstore.writing import commit_options
 else:
+    blamed = lazy("vstore.diffing.blamed")
+    commit_options = lazy("vstore.writing.commit_options")
     diffs = lazy("vstore.diffing.diff")
+    followed_table = lazy("vstore.diffing.followed_table")
+    histories = lazy("vstore.diffing.history")
     history = lazy("vstore.history.blame")
     read_ahead = lazy("vstore.history.read_ahead")
     snapshots = lazy("vstore.reading.snapshot")
     node_states = lazy("vstore.diffing.states")
+    selected = lazy("vstore.diffing.selected")
+    timeline = lazy("vstore.diffing.timeline")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,6 +127,61 @@ def blame(
     if found is None:
         raise _no_sample(sample, path)
     return found
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """Which samples and columns a history or a blame is about; all where None."""
+
+    path: str
+    samples: Iterable[SampleKey] | None = None
+    prefix: str | tuple[Any, ...] | None = None
+    columns: Sequence[str] | None = None
+
+    def begin(
+        self, access: Access, start: Digest
+    ) -> tuple[followed_table.FollowedTable, selected.Selected]:
+        """Return the table in the newest commit, and what is wanted of it, or raise."""
+        tables = followed_table.FollowedTable.begin(access.fetcher, start, self.path)
+        table = tables.at(start)
+        assert table is not None
+        wanted = selected.Selected.of(internals(table), self.samples, self.prefix)
+        if self.columns is not None:
+            if isinstance(self.columns, str) or tables.column_ids is not None:
+                raise InvalidInputError(
+                    f"columns is a list of columns of a table; got {self.columns!r} at "
+                    f"{self.path!r}"
+                )
+            tables = tables.narrowed(table, tuple(self.columns))
+        timeline.names_of(wanted, start, table)
+        return tables, wanted
+
+
+def sample_history(
+    access: Access,
+    asked: Asked,
+    *,
+    revision: str | None,
+    since: str | datetime | None,
+    digest_above: int,
+) -> History:
+    """Return what was done to samples of a table; it is read when it is iterated over."""
+    if isinstance(since, str):
+        start, base = access.resolve_both(revision, since)
+        span = timeline.Span(start=start, excluded=(base,))
+    else:
+        if since is not None:
+            commit_options.check_time(since)
+        span = timeline.Span(start=access.resolve(revision), since=since)
+    tables, wanted = asked.begin(access, span.start)
+    return histories.History(timeline.Timeline(access.fetcher, span, tables, wanted, digest_above))
+
+
+def blame_all(access: Access, asked: Asked, *, revision: str | None) -> Blame:
+    """Return the commit that last changed each of some samples."""
+    start = access.resolve(revision)
+    tables, wanted = asked.begin(access, start)
+    return blamed.BlameWalk(access.fetcher, start, tables).run(wanted)
 
 
 def snapshot(access: Access, digest: Digest) -> Snapshot:

@@ -16,11 +16,13 @@ from vstore.repository.branches import Branches, Tags, restore
 from vstore.storage.open import open_store
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from datetime import datetime, timedelta
     from pathlib import Path
 
+    from vstore.diffing.blamed import Blame
     from vstore.diffing.diff import Diff
+    from vstore.diffing.history import History
     from vstore.format.commit import Author, RepositoryDocument
     from vstore.format.digest import Digest
     from vstore.format.table.sample_keys import SampleKey
@@ -64,6 +66,10 @@ else:
     publishing = lazy("vstore.repository.publishing")
     remotes = lazy("vstore.repository.remotes")
     rewriting = lazy("vstore.repository.rewriting")
+
+
+DIGEST_ABOVE = 4096
+"""How many bytes a value has at most that a history shows as it is, unless told otherwise."""
 
 
 @exported_from("vstore")
@@ -289,6 +295,74 @@ class Repository:
             NotFoundError: there is no such sample.
         """
         return browsing.blame(self._access, path, sample, revision=revision)
+
+    def blame_all(
+        self,
+        path: str,
+        *,
+        samples: Iterable[SampleKey] | None = None,
+        prefix: str | tuple[Any, ...] | None = None,
+        columns: Sequence[str] | None = None,
+        revision: str | None = None,
+    ) -> Blame:
+        """Return the commit that last changed each sample of a table or column, in one walk.
+
+        The arguments are those of `history`.
+
+        Raises:
+            NotFoundError: nothing is at the path, or a sample is not there.
+        """
+        asked = browsing.Asked(path=path, samples=samples, prefix=prefix, columns=columns)
+        return browsing.blame_all(self._access, asked, revision=revision)
+
+    def history(  # noqa: PLR0913 - which samples, of which commits
+        self,
+        path: str,
+        *,
+        samples: Iterable[SampleKey] | None = None,
+        prefix: str | tuple[Any, ...] | None = None,
+        columns: Sequence[str] | None = None,
+        since: str | datetime | None = None,
+        revision: str | None = None,
+        digest_above: int = DIGEST_ABOVE,
+    ) -> History:
+        """Return what was done to the samples of a table or column: who, when, from what to what.
+
+        Each commit is compared with its parents once, when the result is iterated over. A
+        change is told at the commit that made it, on whatever branch; a merge tells only what
+        none of its parents has. The table and its columns are followed through moves and
+        renaming.
+
+        Args:
+            path: a table, or a column of one.
+            samples: keys of samples, beginnings of tuple keys, or positions in a table without
+                keys. Default: all.
+            prefix: what text keys begin with, or the first parts of tuple keys.
+            columns: names of columns of a table. Default: all.
+            since: leave out what this revision descends from, or what was made until a time.
+            revision: where to begin. Default: the default branch.
+            digest_above: a value of more bytes is given as a `ValueDigest`, as files always are.
+
+        Raises:
+            NotFoundError: nothing is at the path. A sample that is in none of the commits is
+                told at the end of the iteration.
+
+        >>> import vstore
+        >>> repo = vstore.create("memory://history-doc", author="Ann <ann@example.org>")
+        >>> with repo.transaction("main", message="Start") as tx:
+        ...     table = tx.create_table("t", {"x": vstore.ndarray((), "int64")}, keys="str")
+        ...     table.extend({"x": [1, 2]}, keys=["a", "b"])
+        >>> with repo.transaction("main", message="Change") as tx:
+        ...     tx["t"].loc["a"] = {"x": 7}
+        >>> for change in repo.history("t", samples=["a"]):
+        ...     print(change.commit.title, change.key, change.column, change.old, change.new)
+        Change a x 1 7
+        Start a x None 1
+        """
+        asked = browsing.Asked(path=path, samples=samples, prefix=prefix, columns=columns)
+        return browsing.sample_history(
+            self._access, asked, revision=revision, since=since, digest_above=digest_above
+        )
 
     def diff(self, old: str, new: str | None = None) -> Diff:
         """Return the differences between two revisions; `new` defaults to the default branch.

@@ -6,7 +6,9 @@ import typer
 from rich.text import Text
 
 import vstore
+from vstore.cli.changes import change_line
 from vstore.cli.output import console, write_document
+from vstore.cli.paging import print_all
 from vstore.cli.settings import Settings, TargetArgument, command
 from vstore.lazy import lazy
 from vstore.wording import printable
@@ -26,7 +28,7 @@ _STYLES = {"added": "green", "removed": "red", "changed": "cyan", "moved": "mage
 
 @app.command()
 @command
-def diff(
+def diff(  # noqa: PLR0913 - they are options, spelled out on the command line
     settings: Settings,
     old: TargetArgument = None,
     new: Annotated[
@@ -54,6 +56,14 @@ def diff(
             "histograms. Reads the samples that changed.",
         ),
     ] = False,
+    values: Annotated[
+        bool,
+        typer.Option(
+            "--values",
+            help="Add the old and the new value of each sample that differs; large values and "
+            "files as digests.",
+        ),
+    ] = False,
     exit_code: Annotated[
         bool, typer.Option("--exit-code", help="Exit with 1 if anything differs, as git diff does.")
     ] = False,
@@ -65,6 +75,7 @@ def diff(
     what the last commit changed.
 
     vstore diff fashion@v1 main train/label --stat
+    vstore diff fashion@v1 main train/label --values
     vstore diff fashion@main...labels
     """
     repo, revision = settings.open_target(old, None)
@@ -75,9 +86,13 @@ def diff(
     if wanted:
         found = found.at(*wanted)
     if settings.as_json:
-        write_document("diff", _json(found, with_statistics=stat))
+        document = _json(found, with_statistics=stat)
+        if values:
+            document["values"] = [change.to_dict() for change in found.changes()]
+        write_document("diff", document)
     else:
         _show(found, with_statistics=stat)
+        print_all(map(change_line, found.changes() if values else ()), console())
     if exit_code and found:
         raise typer.Exit(DIFFERENT)
 

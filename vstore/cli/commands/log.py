@@ -8,7 +8,7 @@ from rich.text import Text
 
 from vstore.cli.commits import Names, commit_json, one_line, paragraph, ref_names
 from vstore.cli.graph import Graph
-from vstore.cli.output import console, document_of, json_text
+from vstore.cli.output import console, write_array
 from vstore.cli.paging import print_all
 from vstore.cli.sample_key import find_table, parse_key
 from vstore.cli.settings import Revision, Settings, TargetArgument, command
@@ -83,7 +83,7 @@ def log(  # noqa: PLR0913 - they are options, spelled out on the command line
     key = None if sample is None else _key(repo, revision, path, sample)
     commits = repo.log(revision, path=path, sample=key, skip=skip, limit=limit)
     if settings.as_json:
-        _write_json(commits)
+        write_array("log", map(commit_json, commits))
         return
     screen = console()
     is_decorated = screen.is_terminal if decorate is None else decorate
@@ -124,16 +124,3 @@ def _drawn(texts: "Iterable[tuple[Commit, Text]]") -> Iterator[Text]:
             mark = below.pop(0) if below else graph.passing()
             yield Text.assemble(f"{mark:{width}}  ", line) if line else Text(mark)
         yield from map(Text, below)
-
-
-def _write_json(commits: "Iterable[Commit]") -> None:
-    """Write one array, a commit at a time: a history may be long.
-
-    Nothing is written before the first commit is there, or is known to be missing.
-    """
-    separator = "[\n"
-    for commit in commits:
-        (found,) = document_of("log", [commit_json(commit)])
-        typer.echo(separator + json_text(found), nl=False)
-        separator = ",\n"
-    typer.echo("[\n]" if separator == "[\n" else "\n]")
