@@ -115,8 +115,8 @@ MEMBERS = {
     "vstore.TagDocument": "author commit format message name time token",
     "vstore.Tags": "create delete deleted documents get restore",
     "vstore.Transaction": (
-        "array branch commit copy copy_from create_array create_table delete diff discard "
-        "fork get group is_open items keys merge move store table values write_arrow"
+        "array branch commit copy copy_from create_array create_group create_table delete diff "
+        "discard fork get group is_open items keys merge move store table values write_arrow"
     ),
     "vstore.TransactionArray": "attributes dtype metadata ndim path shape",
     "vstore.TransactionColumn": "contains dtype shape",

@@ -12,6 +12,7 @@ import vstore
 from tests.cli.terminal import Run
 from tests.conftest import Bucket
 from tests.importers.idx_files import images, write_idx
+from tests.importers.netcdf_files import write_netcdf
 from vstore.faces import internals
 from vstore.format.commit import Author
 from vstore.importers.arrays import SideBySide
@@ -371,3 +372,38 @@ def test_imports_into_s3_and_keeps_the_secrets(run: Run, s3_bucket: Bucket) -> N
     assert wrong.code == 1
     assert "there is no vstore repository at" in wrong.err
     assert s3_bucket.storage_options["secret"] not in wrong.err
+
+
+@pytest.mark.usefixtures("empty")
+class TestHierarchies:
+    @pytest.fixture(autouse=True)
+    def grid(self, files: None) -> None:
+        values = np.arange(6, dtype="f4").reshape(2, 3)
+        write_netcdf(Path("x.nc"), {"t2m": (["time", "x"], values), "time": (["time"], [0.5, 1.5])})
+
+    def test_arrays_are_imported_as_they_are(self, run: Run) -> None:
+        looked = run("import", "repo", "x.nc", "--dry-run")
+        assert looked.out == (
+            "arrays:\n  t2m: float32[2, 3] (time, x)\n  time: float64[2] (time)\n"
+        )
+        ended = run("import", "repo", "x.nc", "--into", "climate")
+        commit = vstore.open("repo").commit("main")
+        assert ended.out == (
+            f"[main {commit.id[:12]}] Import x.nc\n 2 arrays (40 B) written into climate\n"
+        )
+        assert vstore.checkout("repo", "main")["climate/t2m"][1].tolist() == [3, 4, 5]
+        again = run("import", "repo", "x.nc", "--into", "climate", "--replace")
+        assert again.out == "Nothing changed: nothing was committed.\n"
+
+    def test_they_are_the_columns_of_a_table_that_is_named(self, run: Run) -> None:
+        run("import", "repo", "x.nc", "--table", "days")
+        assert train(path="days")["t2m"].shape == (2, 3)
+
+    def test_options_of_tables_are_refused_without_one(self, run: Run) -> None:
+        for option in ("--append", "--limit=3", "--max-errors=0"):
+            ended = run.any("import", "repo", "x.nc", option)
+            assert ended.code == 2
+            assert "give --table" in ended.err
+        ended = run.any("import", "repo", *PAIR, "--into", "climate")
+        assert (ended.code, "--table says" in ended.err) == (2, True)
+        assert head() is None

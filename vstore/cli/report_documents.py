@@ -146,3 +146,72 @@ class Failure(Document):
     """What a command writes that fails."""
 
     error: ErrorDetails
+
+
+class SkippedItem(Document):
+    """An item, or a row in it, that an import left out, and why."""
+
+    item: str
+    row: int | None
+    key: Any
+    error: str
+
+
+class ColumnForm(Document):
+    """What a column holds; null is an axis of any length."""
+
+    dtype: str
+    shape: list[int | None]
+    kind: str
+
+
+class Imported(Document):
+    """What an import did to a table; no commit where nothing changed."""
+
+    url: str
+    branch: str
+    commit: str | None
+    table: str
+    added: int
+    replaced: int
+    equal: int
+    removed: int
+    samples: int
+    columns: dict[str, ColumnForm]
+    skipped: list[SkippedItem]
+    ignored: int
+
+
+class ImportedHierarchy(Document):
+    """Which arrays an import wrote into a group, and what has no place there."""
+
+    url: str
+    branch: str
+    commit: str | None
+    group: str
+    arrays: list[str]
+    groups: int
+    nbytes: int
+    equal: int
+    skipped: list[SkippedItem]
+
+
+class PluginOption(Document):
+    """An option of a plugin, as the command line has it."""
+
+    name: str
+    type: str
+    default: Any
+    help: str
+
+
+class Plugin(Document):
+    """An importer, exporter or viewer; `error` says why it cannot be loaded."""
+
+    kind: str
+    name: str
+    package: str
+    version: str
+    summary: str
+    options: list[PluginOption]
+    error: str | None

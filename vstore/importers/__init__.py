@@ -1,8 +1,8 @@
 """Importers: samples are found in files, by what knows their format, and added to a table.
 
 `open_rows` finds samples behind an address, `import_into` adds them to a table of a
-transaction. `vstore.plugins` has what an importer of your own is made of. Nothing is unpickled,
-ever.
+transaction. `open_hierarchy` and `import_hierarchy` do so for groups and arrays.
+`vstore.plugins` has what an importer of your own is made of. Nothing is unpickled, ever.
 
 >>> import numpy, tempfile, vstore
 >>> folder = tempfile.TemporaryDirectory()
@@ -19,15 +19,26 @@ Imported(table='train', added=100, count=100, replaced=0, equal=0, removed=0, sk
 
 from vstore.importers.addresses import open_source
 from vstore.importers.errors import Skipped
+from vstore.importers.hierarchy_importing import (
+    HierarchyOptions,
+    ImportedHierarchy,
+    import_hierarchy,
+)
 from vstore.importers.idx import read_idx
-from vstore.importers.importing import Imported, ImportOptions, import_into, open_rows
+from vstore.importers.importing import Imported, ImportOptions, import_into
+from vstore.importers.opening import open_as_it_is, open_hierarchy, open_rows
 from vstore.importers.schema import read_schema
 
 __all__ = [
+    "HierarchyOptions",
     "ImportOptions",
     "Imported",
+    "ImportedHierarchy",
     "Skipped",
+    "import_hierarchy",
     "import_into",
+    "open_as_it_is",
+    "open_hierarchy",
     "open_rows",
     "open_source",
     "read_idx",

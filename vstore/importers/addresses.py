@@ -24,6 +24,8 @@ else:
 _URL = re.compile(r"^[A-Za-z][A-Za-z0-9+.\-]+(::|://)")
 _LOCAL = LocalPlace()
 STDIN = "-"
+_ZARR_2 = frozenset({".zarray", ".zgroup", ".zattrs", ".zmetadata"})
+"""Names that begin with a dot, and hold what Zarr says of arrays."""
 
 
 @exported_from("vstore.importers")
@@ -132,8 +134,14 @@ def fixed_part(pattern: str) -> str:
 
 
 def is_hidden(path: str) -> bool:
-    """Return whether a file, or a folder that it is in, is one that systems make for themselves."""
-    return any(part.startswith(".") or part == "__MACOSX" for part in path.split("/"))
+    """Return whether a file, or a folder that it is in, is one that systems make for themselves.
+
+    >>> is_hidden("a/.DS_Store"), is_hidden("x.zarr/.zarray")
+    (True, False)
+    """
+    *folders, name = path.split("/")
+    parts = folders if name in _ZARR_2 else [*folders, name]
+    return any(part.startswith(".") or part == "__MACOSX" for part in parts)
 
 
 # Elsewhere --------------------------------------------------------------------------

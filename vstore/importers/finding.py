@@ -23,6 +23,7 @@ BUILTIN: Final[Mapping[str, str]] = {
     "huggingface": "vstore.importers.arrow_files:HuggingFace",
     "images": "vstore.importers.folders:Images",
     "jsonl": "vstore.importers.tables:JsonLines",
+    "netcdf": "vstore.importers.netcdf:NetCdf",
     "text": "vstore.importers.tables:TextLines",
     "webdataset": "vstore.importers.webdataset:WebDataset",
     "zarr": "vstore.importers.zarr_groups:ZarrGroup",

@@ -1,25 +1,20 @@
-"""Importing: from addresses to samples, and from samples to a table of a transaction."""
+"""Importing: samples become those of a table of a transaction."""
 
 import os
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import closing
 from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Any, Literal, get_args
 
-from vstore.entry_points import checked_options
 from vstore.errors import AlreadyExistsError, InvalidInputError, NotFoundError
 from vstore.faces import exported_from, internals
-from vstore.importers.addresses import open_source
 from vstore.importers.ahead import groups
 from vstore.importers.batching import BATCH_NBYTES, gathered
 from vstore.importers.errors import Skipped
-from vstore.importers.finding import fitting, named
 from vstore.importers.importer import Rows
-from vstore.importers.source import Source
 from vstore.importers.work import Group, Target, Work
 from vstore.importers.writer import Existing, TableWriter
-from vstore.version import __version__
 from vstore.writing.transaction import Transaction
 from vstore.writing.transaction_table import TransactionTable
 
@@ -101,55 +96,6 @@ class ImportOptions:
             )
         if self.threads < 1:
             raise InvalidInputError(f"threads is 1 or more, not {self.threads!r}")
-
-
-@exported_from("vstore.importers")
-def open_rows(
-    source: Source | str | os.PathLike[str] | Sequence[str | os.PathLike[str]],
-    *,
-    with_: str | None = None,
-    storage_options: Mapping[str, Any] | None = None,
-    **options: Any,
-) -> Rows:
-    """Return the samples behind an address, or several, opened by the importer that fits.
-
-    Args:
-        source: what `open_source` takes or returns.
-        with_: the name of the importer; the one that fits when None.
-        storage_options: those of the fsspec filesystem of a URL.
-        options: those of the importer, by name; `vstore plugins` lists them.
-
-    Raises:
-        NotFoundError: nothing is at an address, or there is no such importer.
-        InvalidInputError: no importer fits, or several do, or a file is damaged.
-    """
-    if not isinstance(source, Source):
-        source = open_source(source, storage_options=storage_options)
-    name, importer = fitting(source) if with_ is None else (with_, named(with_))
-    chosen = checked_options(f"importer {name!r}", importer.options, options)
-    rows = importer.open(source, **chosen)
-    if not isinstance(rows, Rows):
-        raise InvalidInputError(f"the importer {name!r} returned {rows!r:.100}, and not `Rows`")
-    unknown = source.schema.keys() - rows.columns.keys()
-    if unknown:
-        raise InvalidInputError(f"the schema has columns that {source} has not: {sorted(unknown)}")
-    said = {
-        "importer": name,
-        "version": _version(importer),
-        "source": source.url,
-        "options": {each: _plain(value) for each, value in options.items() if value is not None},
-    }
-    return replace(rows, columns={**rows.columns, **source.schema}, provenance=said)
-
-
-def _version(importer: object) -> str:
-    return __version__ if type(importer).__module__.startswith("vstore.") else "?"
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, list | tuple):
-        return list(map(_plain, value))
-    return value if isinstance(value, bool | int | float) else str(value)
 
 
 @exported_from("vstore.importers")

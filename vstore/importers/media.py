@@ -67,6 +67,25 @@ def is_webdataset(source: Source) -> bool:
     files = source.listed
     if source.is_file or not files or not all(file.is_in_tar for file in files):
         return False
+    if zarr_root(source) is not None:
+        return False
     stems = [split_stem(file.path) for file in files]
     changes = sum(one[0] != other[0] for one, other in pairwise(stems))
     return len({stem for stem, _ in stems}) == changes + 1 < len(files)
+
+
+def zarr_root(source: Source) -> str | None:
+    """Return the folder of a Zarr hierarchy: '' for the top; None if the source is none.
+
+    In an archive it may be a folder below the top, which holds all there is.
+    """
+    if source.is_file:
+        return None
+    paths = {file.path for file in source.files()}
+    tops = {path.partition("/")[0] for path in paths}
+    folders = ["", *(f"{top}/" for top in tops if len(tops) == 1)]
+    found = (each for each in folders if any(each + name in paths for name in _ZARR))
+    return next(found, None)
+
+
+_ZARR: Final = ("zarr.json", ".zgroup", ".zarray", ".zmetadata")

@@ -3,7 +3,7 @@
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -11,7 +11,7 @@ from vstore.errors import InvalidInputError
 from vstore.faces import exported_from
 from vstore.format.table.specs import ColumnSpec
 from vstore.importers.patterns import matches
-from vstore.importers.places import Archive, Place, copied
+from vstore.importers.places import Archive, Place, copied, spooled
 from vstore.importers.reading import MAGIC_NBYTES, is_compressed, unpacked
 
 Data = bytes  # the class has a method called `bytes`
@@ -121,6 +121,14 @@ class SourceFile:
 
     def __str__(self) -> str:
         return self.place.shown(self.name_there)
+
+
+def in_any_order(file: SourceFile) -> SourceFile:
+    """Return a file that is read in any order at no cost: a copy of one that is compressed."""
+    if not file.is_compressed:
+        return file
+    with file.open() as stream:
+        return replace(file, place=spooled(stream, str(file)))
 
 
 @contextmanager

@@ -15,6 +15,7 @@ from vstore.format.table.specs import text
 from vstore.importers.errors import located
 from vstore.importers.fields import Fields, inferred
 from vstore.importers.importer import Importer, Option, Rows
+from vstore.importers.media import zarr_root
 from vstore.importers.source import Source, SourceFile
 
 _INFERRED_FROM = 1000
@@ -56,7 +57,8 @@ class JsonLines(Importer):
         """Return whether the first line is an object, and names do not say otherwise."""
         head = source.head(65536)
         is_called = _are_called(source, {".jsonl", ".ndjson", ""})
-        return is_called and head.lstrip().startswith(b"{") and _begins_with_object(head)
+        is_like_it = is_called and head.lstrip().startswith(b"{") and _begins_with_object(head)
+        return is_like_it and zarr_root(source) is None
 
     def open(self, source: Source, *, key: str | None = None, **_: Any) -> Rows:
         """Return the objects of the files."""

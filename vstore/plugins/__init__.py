@@ -4,6 +4,8 @@ An `Importer` recognizes a `Source` and returns `Rows`. A package makes it known
 point of the group `vstore.importers`; see `Importer` for a complete one. vstore's own importers
 are written the same way. `vstore.plugins.testing` checks that one keeps the rules.
 
+A `HierarchyImporter` returns a `Hierarchy`: groups and arrays that are imported as they are.
+
 An `Exporter` writes `ExportRows` to a `Target`; the group of its entry point is `vstore.exporters`.
 
 Importers get open files and never credentials. They never decode what vstore has stored.
@@ -12,6 +14,8 @@ Importers get open files and never credentials. They never decode what vstore ha
 from vstore.exporters.exporter import Exporter
 from vstore.exporters.rows import ExportBatch, ExportColumn, ExportRows
 from vstore.exporters.target import Target
+from vstore.importers.hierarchy import Hierarchy, HierarchyArray
+from vstore.importers.hierarchy_importer import HierarchyImporter
 from vstore.importers.importer import Columns, Importer, Rows
 from vstore.importers.source import Source, SourceFile
 
@@ -21,6 +25,9 @@ __all__ = [
     "ExportColumn",
     "ExportRows",
     "Exporter",
+    "Hierarchy",
+    "HierarchyArray",
+    "HierarchyImporter",
     "Importer",
     "Rows",
     "Source",

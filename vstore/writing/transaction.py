@@ -201,6 +201,13 @@ class Transaction(Lookup[str, Any]):
         return TransactionArray(self._staged.make_array(path, metadata), self._door)
 
     @changes
+    def create_group(
+        self, path: str, *, attributes: Mapping[str, Any] | None = None
+    ) -> TransactionGroup:
+        """Create an empty group; those above arrays and tables come into being by themselves."""
+        return self._nodes.make_group(path, _attributes(attributes))
+
+    @changes
     def delete(self, path: str) -> None:
         """Delete the table, array or group at `path`, or raise `NotFoundError`."""
         staged = self._staged
@@ -390,5 +397,4 @@ class Transaction(Lookup[str, Any]):
 
 
 def _attributes(value: Mapping[str, Any] | None) -> dict[str, Any]:
-    """Return attributes as they read back from JSON, or raise `InvalidInputError`."""
     return plain_attributes({} if value is None else value)

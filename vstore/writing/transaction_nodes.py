@@ -8,7 +8,7 @@ from vstore.faces import exported_from
 from vstore.format import object_keys
 from vstore.format.nodes import ArrayNode, GroupNode, names_in
 from vstore.format.object_keys import is_path, path_below, split_path
-from vstore.format.zarr.attributes import attributes_of
+from vstore.format.zarr.attributes import attributes_of, with_attributes
 from vstore.reading.lookup import Lookup, require_kind
 from vstore.writing.door import Door
 from vstore.writing.staged_tree import StagedTree
@@ -72,6 +72,13 @@ class TransactionNodes:
         """Return the group at a path as it is."""
         self.door.enter()
         return require_kind(self.staged.nodes.get(path), GroupNode, path)
+
+    def make_group(self, path: str, attributes: Mapping[str, Any]) -> "TransactionGroup":
+        """Make an empty group where nothing is."""
+        path = self.free_path(path, "group")
+        document = with_attributes(GroupNode().metadata, attributes)
+        self.staged.put_group_document(path, document)
+        return TransactionGroup(self, path)
 
     def free_path(self, path: str, what: str) -> str:
         """Return a path where something may be made, or raise."""

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.text import Text
 
-from vstore.cli.output import console, write_json
+from vstore.cli.output import console, write_document
 from vstore.cli.settings import Settings, command
 from vstore.errors import NotFoundError
 from vstore.lazy import lazy
@@ -39,7 +39,7 @@ def plugins(
     if not found:
         raise NotFoundError(f"there is no plugin {name!r}")
     if settings.as_json:
-        write_json([asdict(each) for each in found])
+        write_document("plugins", [asdict(each) for each in found])
         return
     screen = console()
     for each in found:

@@ -1,0 +1,160 @@
+"""The options of `vstore import`."""
+
+from typing import Annotated
+
+import typer
+
+_PANEL = "Reading the source"
+
+SourceWords = Annotated[
+    list[str] | None,
+    typer.Argument(
+        metavar="[URL] SOURCE...",
+        help="The repository, unless it is --repo or the default one, and what to import: "
+        "files, a folder, an archive, a quoted glob, an fsspec URL, or - for standard input.",
+        show_default=False,
+    ),
+]
+TableOption = Annotated[
+    str | None,
+    typer.Option(
+        "--table",
+        "-t",
+        metavar="PATH",
+        help="The table to add samples to. Default: train; Zarr, HDF5 and NetCDF are imported "
+        "as they are unless this is given.",
+        show_default=False,
+    ),
+]
+IntoOption = Annotated[
+    str | None,
+    typer.Option(
+        "--into",
+        metavar="GROUP",
+        help="The group to put the groups and arrays of a source into. Default: the root.",
+        show_default=False,
+    ),
+]
+AppendOption = Annotated[bool, typer.Option("--append", help="Add to an existing table.")]
+SkipExistingOption = Annotated[
+    bool, typer.Option("--skip-existing", help="Leave samples whose keys the table has.")
+]
+ReplaceOption = Annotated[
+    bool, typer.Option("--replace", help="Replace samples of the same key if they differ.")
+]
+UpdateOption = Annotated[
+    bool,
+    typer.Option("--update", help="As --replace, but do not read files that have not changed."),
+]
+PruneOption = Annotated[
+    bool,
+    typer.Option(
+        "--prune",
+        help="With --replace or --update: delete samples whose keys the source lacks.",
+    ),
+]
+BranchOption = Annotated[
+    str | None,
+    typer.Option(
+        "--branch",
+        "-b",
+        metavar="NAME",
+        help="The branch to commit to. Default: the default branch.",
+        show_default=False,
+    ),
+]
+MessageOption = Annotated[
+    str | None, typer.Option("--message", "-m", metavar="TEXT", help="The commit message.")
+]
+WithOption = Annotated[
+    str | None,
+    typer.Option(
+        "--with",
+        metavar="IMPORTER",
+        help="The importer to use. Default: the one that fits. `vstore plugins` lists them "
+        "and their options, which are given like the options here.",
+        show_default=False,
+        rich_help_panel=_PANEL,
+    ),
+]
+NamesOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--names",
+        "--column",
+        "-c",
+        metavar="NAME[,NAME...]",
+        help="Column names, one for each array, in order. Default: derived from the files.",
+        show_default=False,
+        rich_help_panel=_PANEL,
+    ),
+]
+SchemaOption = Annotated[
+    str | None,
+    typer.Option(
+        "--schema",
+        metavar="FILE",
+        help='What columns hold, in place of what is inferred: JSON such as {"age": "int8?"}.',
+        show_default=False,
+        rich_help_panel=_PANEL,
+    ),
+]
+LimitOption = Annotated[
+    int | None,
+    typer.Option(
+        "--limit",
+        metavar="N",
+        min=0,
+        help="Import the first N samples only.",
+        show_default=False,
+        rich_help_panel=_PANEL,
+    ),
+]
+DryRunOption = Annotated[
+    bool,
+    typer.Option(
+        "--dry-run",
+        help="Show the columns and the first samples; import nothing.",
+        rich_help_panel=_PANEL,
+    ),
+]
+OnErrorOption = Annotated[
+    str,
+    typer.Option(
+        "--on-error",
+        metavar="stop|skip",
+        help="Whether an item that cannot be imported stops the import, or is left out.",
+        rich_help_panel=_PANEL,
+    ),
+]
+MaxErrorsOption = Annotated[
+    int | None,
+    typer.Option(
+        "--max-errors",
+        metavar="N",
+        min=0,
+        help="With --on-error skip: fail if more than N items are left out.",
+        show_default=False,
+        rich_help_panel=_PANEL,
+    ),
+]
+ErrorsOption = Annotated[
+    str | None,
+    typer.Option(
+        "--errors",
+        metavar="FILE",
+        help="Write each item that is left out, and why, to a file of JSON lines.",
+        show_default=False,
+        rich_help_panel=_PANEL,
+    ),
+]
+SourceOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--source-option",
+        metavar="NAME=VALUE",
+        help="An option of the source's filesystem, named as in fsspec (repeatable).",
+        show_default=False,
+        rich_help_panel=_PANEL,
+    ),
+]
