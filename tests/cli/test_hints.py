@@ -5,7 +5,8 @@ import shutil
 import pytest
 
 from tests.cli.terminal import Run
-from tests.test_hints import SETUP, UNMERGED, code_in
+from tests.hint_cases import SETUP, UNMERGED
+from tests.test_hints import code_in
 from vstore.cli.hints import HINTS, hint_of
 from vstore.errors import VstoreError
 

@@ -82,7 +82,7 @@ HINTS: Mapping[str, str | None] = {
         "list the remotes with `vstore remote list`, or add it with `vstore remote add {name} URL`"
     ),
     "remote-exists": "change its address with `vstore remote set-url {name} URL`",
-    "remote-promises": None,
+    "remote-promises": "get it first with `vstore fetch-data --all-history`, for each branch",
     "remote-without-name": "add it with `vstore remote add NAME URL`",
     "unrelated": "check the addresses, or push anyway with --unrelated",
     "repository-exists": None,

@@ -76,7 +76,7 @@ def fitting(source: Source) -> tuple[str, Importer]:
         raise InvalidInputError(
             f"{source} can be read by several importers: {names}",
             code="several-importers",
-            hint=f"choose one by name, as in with_={found[0][0]!r}",
+            hint=f"choose one by name, as in `with_={found[0][0]!r}`",
             name=found[0][0],
         )
     return found[0]
@@ -112,5 +112,5 @@ def _unknown(source: Source) -> InvalidInputError:
     return InvalidInputError(
         f"{first} is of no known format: it begins with {start!r}",
         code="unknown-format",
-        hint="choose an importer by its name, with_='arrays' for instance",
+        hint="choose an importer by its name, such as `with_='files'`",
     )

@@ -151,6 +151,8 @@ class _CsvFile:
     """How a CSV file is read."""
 
     delimiter: str | None
+    has_fields_of_rows: ClassVar[bool] = False
+    """Whether a later row may have fields that the first do not have."""
 
     def records(self, file: SourceFile) -> Iterator[Record]:
         """Yield rows as texts by field, an error in the place of a row that is none."""
@@ -196,6 +198,8 @@ def _torn(header: Sequence[str], values: Sequence[str], line: int) -> InvalidInp
 class _JsonFile:
     """How a file of JSON lines is read."""
 
+    has_fields_of_rows: ClassVar[bool] = True
+
     def records(self, file: SourceFile) -> Iterator[Record]:
         """Yield objects, flattened, an error in the place of a line that is none."""
         with file.open() as stream, _decoded(stream, file) as lines:
@@ -228,7 +232,8 @@ def _rows(source: Source, form: _File, key: str | None) -> Rows:
     files = list(source.files())
     first = list(islice(_records(files, form), _INFERRED_FROM))
     fields = list(dict.fromkeys(field for record in first for field in record))
-    fields = fields or sorted(source.schema)
+    if form.has_fields_of_rows or not fields:
+        fields += [each for each in source.schema if each not in fields]
     if not fields:
         raise InvalidInputError(f"{source} has no rows, so its columns are unknown")
     if key is not None and key not in fields:
@@ -273,7 +278,7 @@ class _Reading:
             raise InvalidInputError(
                 f"the field {min(unknown)!r} is not in the first rows",
                 code="unknown-field",
-                hint="describe it in a schema",
+                hint="describe it in a schema, as optional",
             )
         sample = self.fields.values(record)
         if self.key is not None:

@@ -183,7 +183,8 @@ def not_by_position(what: str, index: Any) -> InvalidInputError:
     return InvalidInputError(
         f"{what} gives batches or samples one after the other, and none by position: {index!r}",
         code="not-by-position",
-        hint="iterate over it. A DataLoader takes a `vstore.torch.StreamingDataset`, and where it "
+        hint="iterate over it. A DataLoader takes a "
+        "`vstore.torch.StreamingDataset(table, batch_size=None)`, and where it "
         "chooses positions itself, as a Subset or a sampler does, "
         "`vstore.torch.make_torch_dataset(table)`",
     )

@@ -18,7 +18,7 @@ from vstore.lazy import lazy
 from vstore.reading.remote_settings import BY_DEFAULT, RemoteSettings
 from vstore.repository.repository import Repository
 from vstore.storage.open import open_store
-from vstore.storage.store import ObjectStore
+from vstore.storage.store import ObjectStore, opened_as
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -74,7 +74,7 @@ def create(
         raise AlreadyExistsError(
             f"there is a repository at {store.url} already",
             code="repository-exists",
-            hint=f"open it with `vstore.open({store.url!r})`",
+            hint=f"open it with `vstore.open({opened_as(store)})`",
             url=store.url,
         )
     return Repository(store, author=committer)

@@ -19,12 +19,16 @@ from vstore.history.remotes import (
     rename_remote,
     storable_url,
 )
+from vstore.lazy import lazy
 from vstore.repository.remote import Remote
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+    from vstore.maintenance.fsck import fsck as verification
     from vstore.repository.access import Access
+else:
+    verification = lazy("vstore.maintenance.fsck.fsck")
 
 
 @exported_from("vstore")
@@ -127,16 +131,18 @@ class Remotes:
     def remove(self, name: str) -> None:
         """Forget a remote, and where its branches were; nothing changes there.
 
+        If it promises data, the repository is verified to hold all of it.
+
         Raises:
             NotFoundError: there is no remote of that name.
             InvalidInputError: data of this repository is only there.
         """
         found, _ = read_remote(self._store, name)
-        if found.promises:
+        if found.promises and not verification.fsck(self._store, remotes=None).is_sound:
             raise InvalidInputError(
                 f"data of this repository is only at the remote {name!r}",
                 code="remote-promises",
-                hint=f"get it all first with `repo.remotes[{name!r}].fetch_data()`",
+                hint="get it first with `repo.fetch_data(all_history=True)`, for each branch",
                 name=name,
             )
         for branch in self._tracking(name):

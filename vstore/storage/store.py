@@ -100,3 +100,11 @@ class ObjectStore(Protocol):
 
     def list_prefix(self, prefix: str) -> Iterator[ObjectInfo]:
         """List the objects whose keys start with `prefix`, at any depth, in key order."""
+
+
+def opened_as(store: ObjectStore) -> str:
+    """Return what a user passes to `vstore.open` for a store, in Python.
+
+    That is its address, or `store` where it is of a class of the user's own, which has no address.
+    """
+    return repr(store.url) if type(store).__module__.startswith("vstore.") else "store"

@@ -31,8 +31,8 @@ def refuse_batching() -> None:
             "the dataset makes whole batches, and the DataLoader would make batches of them, since "
             "it does not have batch_size=None",
             code="batches-of-batches",
-            hint="give the DataLoader `batch_size=None`, or make the dataset with "
-            "`batch_size=None`, for single samples",
+            hint="give the DataLoader `batch_size=None`, or for single samples make the dataset "
+            "with it",
         )
 
 

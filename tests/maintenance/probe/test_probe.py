@@ -122,6 +122,16 @@ class SkewedClock(Faulty):
             yield replace(info, modified=info.modified - timedelta(hours=2))
 
 
+class HidesClock(Faulty):
+    def list_prefix(self, prefix: str) -> Iterator[ObjectInfo]:
+        yield from [] if prefix.endswith("clock") else super().list_prefix(prefix)
+
+
+class RaisesItsOwnErrors(Faulty):
+    def get_range(self, key: Key, start: int, nbytes: int) -> bytes:
+        raise KeyError(f"{key}: {start}+{nbytes}")
+
+
 def failed(report: ProbeReport) -> set[str]:
     return {check.name for check in report.checks if check.outcome == "fails"}
 
@@ -143,6 +153,8 @@ BROKEN = [
     (ReadsLate, "reads follow writes"),
     (ListsWhatWasDeleted, "lists what is there"),
     (InexactRanges, "reads exact ranges"),
+    (HidesClock, "tells the time"),
+    (RaisesItsOwnErrors, "reads exact ranges"),
 ]
 
 

@@ -7,7 +7,7 @@ from vstore.errors import FormatError, NotFoundError, StorageError
 from vstore.format import object_keys
 from vstore.format.collection import LeaseDocument
 from vstore.history.documents import read_collection
-from vstore.storage.store import Key, ObjectInfo, ObjectStore
+from vstore.storage.store import Key, ObjectInfo, ObjectStore, opened_as
 
 _SHORTEST_LEASE = timedelta(hours=1)
 _MARGIN = timedelta(minutes=2)
@@ -24,7 +24,7 @@ def store_now(store: ObjectStore) -> datetime:
         f"{store.url} does not list an object that was just stored, so nothing can be deleted "
         "safely",
         code="stale-listing",
-        hint=f"check the store with `vstore.open({store.url!r}).probe()`",
+        hint=f"check the store with `vstore.open({opened_as(store)}).probe()`",
         url=store.url,
     )
 

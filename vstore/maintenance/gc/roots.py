@@ -15,7 +15,7 @@ from vstore.format.digest import Digest
 from vstore.history.deletion_records import read_deleted
 from vstore.history.refs import Refs, StoredRef
 from vstore.maintenance.gc.seen import SeenRefs
-from vstore.storage.store import Key, ObjectStore, Version
+from vstore.storage.store import Key, ObjectStore, Version, opened_as
 
 _SCANS = 20
 _THREADS = 32
@@ -175,7 +175,7 @@ def not_listed(store: ObjectStore, what: str) -> StorageError:
     return StorageError(
         f"{store.url} does not list {what}, so nothing can be deleted safely",
         code="stale-listing",
-        hint=f"check the store with `vstore.open({store.url!r}).probe()`",
+        hint=f"check the store with `vstore.open({opened_as(store)}).probe()`",
         url=store.url,
     )
 

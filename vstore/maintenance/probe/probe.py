@@ -5,14 +5,14 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 
-from vstore.errors import StorageError, UnsupportedStoreError, VstoreError
+from vstore.errors import StorageError, UnsupportedStoreError
 from vstore.format import object_keys
 from vstore.maintenance.probe import probe_checks as promises
 from vstore.maintenance.probe.probe_checks import BrokenPromiseError, Result, Scratch
 from vstore.maintenance.probe.probe_report import ProbeCheck, ProbeReport
 from vstore.storage.local import LocalStore
 from vstore.storage.memory import MemoryStore
-from vstore.storage.store import Key, ObjectStore
+from vstore.storage.store import Key, ObjectStore, opened_as
 
 THREADS = 8
 
@@ -67,8 +67,8 @@ def _unsupported(store: ObjectStore, reason: str) -> UnsupportedStoreError:
         f"{store.url} cannot hold a repository: {reason}, so two writers would destroy each "
         "other's commits",
         code="no-guarantee",
-        hint=f"see what it does with `vstore.open({store.url!r}).probe()`; another server or a "
-        "newer version of this one may help",
+        hint=f"see what it does with `vstore.open({opened_as(store)}).probe()`; another server or "
+        "a newer version of this one may help",
         url=store.url,
     )
 
@@ -122,7 +122,7 @@ class _Probe:
             outcome, detail = attempt(self.scratch)
         except BrokenPromiseError as exc:
             outcome, detail = "fails", str(exc)
-        except VstoreError as exc:
+        except Exception as exc:  # noqa: BLE001 - a store may be of somebody's own class
             outcome, detail = "fails", f"{type(exc).__name__}: {exc}"
         self.checks.append(ProbeCheck(name, outcome, detail))
         return outcome != "fails"

@@ -313,7 +313,9 @@ def tells_the_time(at: Scratch) -> Result:
     before = datetime.now(UTC)
     at.store.put(at.key("clock"), b"tick")
     after = datetime.now(UTC)
-    (found,) = [info.modified for info in at.store.list_prefix(at.key("clock"))]
+    listed = [info.modified for info in at.store.list_prefix(at.key("clock"))]
+    require(len(listed) == 1, "an object that was just stored is not listed, or not once")
+    (found,) = listed
     skew = max((found - after).total_seconds(), (before - found).total_seconds() - 1.0, 0.0)
     behind = "behind" if found < before else "ahead of"
     if skew > _SKEW_SECONDS:
