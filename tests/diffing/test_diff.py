@@ -152,12 +152,12 @@ def test_keys_in_arrow_are_json(keys: list[Any], kind: Any, shown: str) -> None:
 def test_an_arrow_stream_reads_as_it_goes() -> None:
     repo = new_repository()
     with repo.transaction("main", message="Start") as tx:
-        for name in "ab":
+        for start, name in enumerate("ab"):
             spec = vstore.ndarray((), "int64", rows_per_chunk=64)
-            tx.create_table(name, {"x": spec}).extend({"x": np.arange(512)})
+            tx.create_table(name, {"x": spec}).extend({"x": np.arange(start, start + 512)})
     with repo.transaction("main", message="Change") as tx:
-        for name in "ab":
-            tx[name]["x"][::64] = -1
+        for start, name in enumerate("ab"):
+            tx[name]["x"][::64] = -1 - start
     fresh, store = counted(repo)
     reader = pa.RecordBatchReader.from_stream(fresh.diff("main~1", "main"))
     opened = store.count()

@@ -12,6 +12,7 @@ from tests.repositories import (
     assert_same_bits,
     committed_table,
     counted,
+    counted_rounds,
     new_repository,
     table_of,
 )
@@ -200,6 +201,65 @@ def test_a_name_at_both_ends_is_looked_up_once(repository: Repository) -> None:
     fresh, store = slowed(repository)
     str(fresh.diff("main~1", "main"))
     assert [request.key for request in store.requests].count("refs/branches/main.json") == 1
+
+
+def two_lines(columns: int = 2) -> Repository:
+    """Return a repository whose branches `main` and `side` changed samples of each column."""
+    rows = np.arange(4000).reshape(2000, 2)
+    kind = vstore.ndarray((2,), "int64", rows_per_chunk=1024, codecs="none")
+    names = [f"x{i}" for i in range(columns)]
+    repository, _ = committed_table(dict.fromkeys(names, kind), dict.fromkeys(names, rows))
+    repository.branches.create("side")
+    for branch, row in (("side", 1999), ("main", 5)):
+        with repository.transaction(branch, message="Change") as tx:
+            for name in names:
+                tx["t"][name][row] = [row, -row]
+    return repository
+
+
+def test_a_diff_reads_both_sides_of_all_columns_in_one_round() -> None:
+    def compare(fresh: Repository) -> None:
+        changed = fresh.diff("main~1", "main").tables["t"].changed
+        assert changed == {"x0": [5], "x1": [5]}
+
+    # The branch, the commit before its head, and chunks.
+    store = counted_rounds(two_lines(), compare, most=3)
+    assert store.depth <= 3
+    assert store.count() <= 6
+
+
+def test_a_diff_of_two_branches_reads_chunks_and_the_commit_where_they_parted() -> None:
+    def compare(fresh: Repository) -> None:
+        changed = fresh.diff("side", "main").tables["t"].changed
+        assert changed == {"x0": [5, 1999], "x1": [5, 1999]}
+
+    store = counted_rounds(two_lines(), compare, most=3)
+    assert store.depth <= 3
+    assert store.count() <= 10
+
+
+def test_a_merge_costs_five_rounds() -> None:
+    def merge(fresh: Repository) -> None:
+        assert fresh.merge("side", into="main", dry_run=True).kind == "merge"
+
+    # Refs, the common base and chunks; then come the commit and the branch.
+    store = counted_rounds(two_lines(), merge, most=3)
+    assert store.depth <= 3
+    assert store.count() <= 10
+
+
+def test_pages_of_both_sides_are_read_a_level_at_a_time() -> None:
+    repository = new_repository()
+    with repository.transaction("main", message="Add") as tx:
+        array = tx.create_array("a", shape=(8 * FANOUT,), chunk_shape=(1,), dtype="int64")
+        array[:] = np.arange(8 * FANOUT)
+    with repository.transaction("main", message="Change") as tx:
+        tx["a"][::FANOUT] = -1
+
+    def compare(fresh: Repository) -> None:
+        assert fresh.diff("main~1", "main").arrays["a"].chunks == [i * FANOUT for i in range(8)]
+
+    assert counted_rounds(repository, compare, most=4).depth <= 4
 
 
 def test_a_tag_costs_two_requests(repository: Repository) -> None:

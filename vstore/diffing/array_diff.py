@@ -4,6 +4,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from vstore.diffing.attributes import AttributeChange, attribute_changes, plain, status
+from vstore.diffing.prefetch import prefetch_roots
 from vstore.diffing.statistics import Comparison, ValueStatistics, is_measurable
 from vstore.faces import exported_from
 from vstore.format.index import changed
@@ -43,6 +44,7 @@ class ArrayDiff:
         source = self.new or self.old
         if source is None:
             return []
+        prefetch_roots([side for side in (self.old, self.new) if side is not None])
         a, b = (side.node.chunks if side is not None else None for side in (self.old, self.new))
         return list(changed(a, b, source.fetcher.pages))
 

@@ -8,6 +8,7 @@ import numpy as np
 from vstore.diffing.alignment import Alignment, align, live_rows, no_rows
 from vstore.diffing.columns import ColumnPair, changed_rows, pair_columns, schema, stored
 from vstore.diffing.lineage import Lineage
+from vstore.diffing.prefetch import prefetch
 from vstore.faces import internals
 from vstore.format.numbers import StoredRows
 from vstore.format.table.sample_keys import SampleKey
@@ -39,7 +40,9 @@ class RowDiff:
         """How the rows correspond; None unless the table is on both sides."""
         if self.old is None or self.new is None:
             return None
-        return align(internals(self.old), internals(self.new), self._lineage)
+        old, new = internals(self.old), internals(self.new)
+        prefetch(old, new, self.columns)
+        return align(old, new, self._lineage)
 
     @cached_property
     def columns(self) -> list[ColumnPair]:

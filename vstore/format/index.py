@@ -32,6 +32,8 @@ from vstore.format.page import (
 
 INLINE_PAGE_NBYTES = 8192
 MAX_HEIGHT = 6
+PAGES_AT_ONCE = 16
+"""How many pages of each side are opened at a time where two indexes are compared."""
 MOST_WALKED = 2**28
 """How many chunks of one array are listed at most."""
 
@@ -62,6 +64,13 @@ class Index(
         if self.ref is not None:
             parse_digest(self.ref[0], what="index page")
 
+    @property
+    def root_ref(self) -> PageRef:
+        """Where the root page is, which sits in no node."""
+        if self.ref is None:
+            raise FormatError("the index page sits inside its node")
+        return PageRef(Digest(self.ref[0]), self.ref[1], self.chunks, self.stored)
+
 
 class _Sink(Protocol):
     def __call__(self, data: bytes) -> Digest: ...
@@ -75,7 +84,7 @@ def span(height: int) -> int:
 def root_page(index: Index, load: LoadPages) -> Page:
     """Return the root page; one inside its node is decoded once for as long as the index lives."""
     if index.page is None:
-        return load([(_root_ref(index), index.height)])[0]
+        return load([(index.root_ref, index.height)])[0]
     held = _INLINE.get(id(index))
     if held is not None and held[0]() is index:
         return held[1]
@@ -88,12 +97,6 @@ def root_page(index: Index, load: LoadPages) -> Page:
 
 _INLINE: dict[int, tuple[weakref.ref[Index], Page]] = {}
 """Decoded root pages of the indexes that are in use, by identity: to hash one is to encode it."""
-
-
-def _root_ref(index: Index) -> PageRef:
-    if index.ref is None:
-        raise FormatError("the index page sits inside its node")
-    return PageRef(Digest(index.ref[0]), index.ref[1], index.chunks, index.stored)
 
 
 def locate(index: Index | None, numbers: ChunkNumbers, load: LoadPages) -> list[StoredChunk | None]:
@@ -185,7 +188,7 @@ def page_refs(index: Index | None, load: LoadPages) -> Iterator[tuple[PageRef, i
     if index is None:
         return
     if index.ref is not None:
-        yield _root_ref(index), index.height
+        yield index.root_ref, index.height
     level, height = [root_page(index, load)], index.height
     while height > 0:
         inner = [page for page in level if isinstance(page, Inner)]
@@ -231,9 +234,13 @@ def _changed(
         yield from (base + slot for slot in differing)
         return
     step = span(height - 1)
-    for slot in differing:
-        below = [_open(side.get(slot), height - 1, load) for side in (ours, theirs)]
-        yield from _changed(below[0], below[1], height - 1, base + slot * step, load)
+    for start in range(0, len(differing), PAGES_AT_ONCE):
+        slots = differing[start : start + PAGES_AT_ONCE]
+        pages = [side.get(slot) for side in (ours, theirs) for slot in slots]
+        below = _opened(pages, height - 1, load)
+        for i, slot in enumerate(slots):
+            pair = below[i], below[len(slots) + i]
+            yield from _changed(*pair, height - 1, base + slot * step, load)
 
 
 def _same(ours: dict[int, Any], theirs: dict[int, Any], slot: int) -> bool:
@@ -243,12 +250,17 @@ def _same(ours: dict[int, Any], theirs: dict[int, Any], slot: int) -> bool:
     return bool(a.digest == b.digest)
 
 
-def _open(child: Any, height: int, load: LoadPages) -> dict[int, Any]:
-    if child is None:
-        return {}
-    if isinstance(child, _Opened):
-        return child.slots
-    return dict(load([(child, height)])[0].refs())
+def _opened(children: Sequence[Any], height: int, load: LoadPages) -> list[dict[int, Any]]:
+    """Return the slots of pages, read side by side; none for what is not there."""
+    wanted = dict.fromkeys(child for child in children if isinstance(child, PageRef))
+    pages = dict(zip(wanted, load([(ref, height) for ref in wanted]), strict=True))
+    found: list[dict[int, Any]] = []
+    for child in children:
+        if isinstance(child, PageRef):
+            found.append(dict(pages[child].refs()))
+        else:
+            found.append({} if child is None else child.slots)
+    return found
 
 
 def update(
@@ -333,7 +345,7 @@ class _Editor:
     limit: int | None
 
     def opened(self, child: Any, height: int) -> dict[int, Any]:
-        return _open(child, height, self.load)
+        return _opened([child], height, self.load)[0]
 
     def edit(
         self,

@@ -95,7 +95,9 @@ class _Walk:
         return digest
 
     def pass_on(self, digest: Digest) -> None:
-        """Note what the parents of a commit are ancestors of."""
+        """Note what the parents of a commit are ancestors of, unless nobody will ask."""
+        if self.flags[digest] & _STALE and not self.may_find_more:
+            return
         parents = self.read(digest).parents
         self.plain = self.plain + 1 if len(parents) == 1 else 0
         for name in parents:

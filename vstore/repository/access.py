@@ -108,6 +108,25 @@ class Access:
             self.refs.require_kept(digest)
         return digest
 
+    def resolve_for(self, name: str, revision: str, *, keeps: bool) -> tuple[Branch, Digest]:
+        """Return a branch that is to have a commit, and that commit, looked up side by side.
+
+        Where it `keeps` it, as a ref does, a commit named by its hash must be kept already.
+        """
+        resolver = self._resolver()
+        if self.store.is_local:
+            branch = self.branch(name)
+        else:
+            asked = self.fetcher.pool().submit(self.branch, name)
+            try:
+                resolver.ask(resolver.names_in([str(revision)]))
+            finally:
+                branch = asked.result()
+        digest, by_hash = self._resolve(revision, resolver)
+        if by_hash and keeps:
+            self.refs.require_kept(digest)
+        return branch, digest
+
     def resolve_range(self, revision: str | None) -> tuple[list[Digest], list[Digest]]:
         """Return the commits that a range begins at, and common ones whose histories it lacks.
 

@@ -220,10 +220,11 @@ class Repository:
         )
         access = self._access
         publishing.require_own(access, name)
-        merger = publishing.BranchMerge(access.fetcher, access.refs, access.branch(name), options)
+        branch, theirs = access.resolve_for(name, revision, keeps=not dry_run)
+        merger = publishing.BranchMerge(access.fetcher, access.refs, branch, options)
         if dry_run:
-            return merger.preview(self.resolve(revision), resolve=resolve)
-        return merger.run(self._access.resolve_kept(revision), resolve=resolve)
+            return merger.preview(theirs, resolve=resolve)
+        return merger.run(theirs, resolve=resolve)
 
     def pull(
         self,
