@@ -184,6 +184,8 @@ table = repo.checkout()["people"]
     Case("missing-values", "tx['grid'][0] = None", before=CHANGE),
     Case("missing-keys", "table.extend(values)", helps=False,
          before=CHANGE + "table, values, keys = tx['keyed'], {'x': [1]}, ['b']"),
+    Case("no-allowed-signers", "repo.verify()"),
+    Case("no-signing-key", "repo.sign()"),
     Case("no-batch-size", "vstore.reader.Reader(table)", around="vstore.reader.Reader(table, {})"),
     Case("no-cache", "vstore.reader.Reader(table, batch_size=1).prefetch()"),
     Case("no-conditional-writes", "vstore.create(url)",

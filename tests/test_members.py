@@ -92,13 +92,16 @@ MEMBERS = {
     "vstore.Repository": (
         "amend author blame blame_all branches checkout cherry_pick commit default_branch "
         "description diff drop fetch_data fsck gc history local_data log merge nbytes probe pull "
-        "rebase remotes reset resolve revert squash store tags transaction undo url usage whereis"
+        "rebase remotes reset resolve revert sign signatures squash store tags transaction undo "
+        "url usage verify whereis"
     ),
     "vstore.RepositoryDocument": "created default_branch features format id",
     "vstore.SampleChange": (
         "column commit decided_by decision key new old path status to_dict via"
     ),
     "vstore.SamplePair": "columns key new old status",
+    "vstore.Signature": "commit detail fingerprint is_good signer status to_dict",
+    "vstore.SignatureSettings": "allowed_signers key program require revoked sign",
     "vstore.Snapshot": (
         "array attributes commit get group items keys store summary table tables url values"
     ),
@@ -130,7 +133,7 @@ MEMBERS = {
         "set_attributes upsert values"
     ),
     "vstore.TransferReport": (
-        "dry_run is_up_to_date nbytes objects refs rejected remote skipped to_dict url"
+        "dry_run is_up_to_date nbytes objects refs rejected remote signatures skipped to_dict url"
     ),
     "vstore.Upserted": "added equal replaced",
     "vstore.Usage": "by shares to_dict total_nbytes",

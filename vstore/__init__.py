@@ -40,6 +40,7 @@ if TYPE_CHECKING:
         NotHereError,
         OutOfBoundsError,
         ReadOnlyError,
+        SignatureError,
         StorageError,
         UnknownOutcomeError,
         UnsupportedStoreError,
@@ -95,6 +96,8 @@ if TYPE_CHECKING:
     from vstore.repository.remotes import Remotes
     from vstore.repository.repository import Repository
     from vstore.sharing.forks import Fork
+    from vstore.signing.settings import SignatureSettings
+    from vstore.signing.signatures import Signature
     from vstore.transfer.report import RefUpdate, TransferReport
     from vstore.writing.transaction import Transaction
     from vstore.writing.transaction_arrays import TransactionArray, TransactionColumn
@@ -176,6 +179,9 @@ __all__ = [
     "SampleChange",
     "SampleKey",
     "SamplePair",
+    "Signature",
+    "SignatureError",
+    "SignatureSettings",
     "Snapshot",
     "StorageError",
     "Summary",
@@ -289,6 +295,9 @@ _HOMES = {
     "SampleChange": "vstore.diffing.cell_changes",
     "SampleKey": "vstore.format.table.sample_keys",
     "SamplePair": "vstore.diffing.pairs",
+    "Signature": "vstore.signing.signatures",
+    "SignatureError": "vstore.errors",
+    "SignatureSettings": "vstore.signing.settings",
     "Snapshot": "vstore.reading.snapshot",
     "StorageError": "vstore.errors",
     "Summary": "vstore.reading.summary",

@@ -9,6 +9,7 @@ VstoreError
 ├── ReadOnlyError                       the store or the view cannot be written
 ├── ClosedError                         a handle of a finished transaction was used
 ├── ConflictError                       another writer got there first; nothing was changed
+├── SignatureError                      a commit is not signed by anyone who is believed
 ├── UnknownOutcomeError                 a write may or may not have taken effect
 ├── FormatError                         a stored document is malformed or not supported
 │   └── CorruptionError                 stored bytes do not have their digest
@@ -178,6 +179,13 @@ class ConflictError(VstoreError):
 
 
 @exported_from("vstore")
+class SignatureError(VstoreError):
+    """A commit is not signed by anyone who is believed; `fields` has the `commit`."""
+
+    code = "bad-signature"
+
+
+@exported_from("vstore")
 class UnknownOutcomeError(VstoreError):
     """A write may or may not have taken effect; nothing was cleaned up."""
 
@@ -269,12 +277,14 @@ CODES: Mapping[type[VstoreError], Mapping[str, str]] = {
         "missing-samples": "an array without a mask was asked for, and samples are missing",
         "missing-values": "some values are missing where every value counts",
         "name-taken": "two columns of a batch have one name",
+        "no-allowed-signers": "signatures were to be checked, and nobody said whose are believed",
         "no-batch-size": "no batch size was given",
         "no-cache": "a cache was to be filled, and there is none",
         "no-files": "the samples of a column are no files that say what they are",
         "no-files-to-export": "there are no images, sounds or bytes to export as files",
         "no-keys": "samples without keys were to be replaced by key",
         "no-shapes": "the samples of a column have no shape that is stored apart from them",
+        "no-signing-key": "a commit was to be signed, and no key was given",
         "no-such-class": "a sample has a class that has no name",
         "no-whole-batch": "there are fewer samples than a batch holds",
         "not-a-group": "a node below which something was to go is not a group",
@@ -384,6 +394,11 @@ CODES: Mapping[type[VstoreError], Mapping[str, str]] = {
         "objects-deleted": "garbage collection deleted what a commit needs before it was made",
         "pending-deletion": "garbage collection is about to delete the commit",
         "ref-moved": "another writer updated the branch or tag meanwhile",
+    },
+    SignatureError: {
+        "bad-signature": "the signatures of a commit were not made for it, or are damaged",
+        "not-signed": "a commit has no signature",
+        "untrusted-signature": "a commit is signed, and by nobody who is believed",
     },
     UnknownOutcomeError: {
         "unknown-outcome": "a write may or may not have taken effect",

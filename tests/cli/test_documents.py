@@ -14,6 +14,7 @@ import pytest
 import vstore
 from tests.cli.terminal import Run
 from tests.importers.netcdf_files import write_netcdf
+from tests.signing.keys import make_keys
 from vstore.cli.documents import DOCUMENTS
 from vstore.cli.groups import load
 from vstore.cli.registry import COMMANDS
@@ -75,6 +76,7 @@ RUNS: dict[str, list[list[str]]] = {
     "show": [["show", "repo@v1"]],
     "show PATH": [["show", "repo", path] for path in ("train", "climate", "train/image")],
     "show PATH INDEX": [["show", "repo", "train", "0:2"], ["show", "repo", "train/label", "3"]],
+    "sign": [["sign", "repo", "--key", "keys/ann"]],
     "squash": [["squash", "repo@main", "--since", "main~1", "-m", "One"]],
     "status": [["status", "repo"]],
     "summary": [["summary", "repo"]],
@@ -82,6 +84,7 @@ RUNS: dict[str, list[list[str]]] = {
     "tag delete": [["tag", "-R", "repo", "-d", "v1"]],
     "tag list": [["tag", "repo"], ["tag", "repo", "--match", "x*"]],
     "undo": [["undo", "repo"]],
+    "verify": [["verify", "repo", "--allowed-signers", "keys/signers"]],
     "version": [["version"]],
     "whereis": [["whereis", "-R", "repo", "train"]],
 }
@@ -108,6 +111,10 @@ def test_output_is_one_document_of_its_schema(
     if "theirs" in run_of:
         shutil.copytree("repo", "theirs")
         repo.remotes.add("theirs", "theirs")
+    if words in ("sign", "verify"):
+        keys = make_keys(Path("keys").absolute())
+        keys.signers(f"ann {keys.public('ann')}")
+        repo.sign(key=keys.key("ann"))
     if words == "drop":
         put_remote(repo.store, Remote(FORMAT, "origin", vstore.create("o").url, promises=True))
     ended = run.any(*run_of, "--json")

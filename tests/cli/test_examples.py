@@ -10,6 +10,7 @@ import pytest
 
 import vstore
 from tests.cli.terminal import Run
+from tests.signing.keys import make_keys
 from vstore.cli.groups import load
 from vstore.cli.help_text import parts_of
 from vstore.cli.registry import COMMANDS
@@ -18,6 +19,7 @@ from vstore.cli.topics import TOPICS
 BUCKET = "s3://bucket/"
 SERVING = {"ui"}
 """Commands that go on until they are stopped: they have tests of their own."""
+SIGNING = {"sign", "verify"}
 KEYS = [f"shoe-{i}" for i in range(30)]
 
 
@@ -70,6 +72,8 @@ def test_every_command_has_examples() -> None:
 @pytest.mark.parametrize("example", sorted(set(examples())))
 def test_examples_work(run: Run, made: Path, tmp_path: Path, example: str) -> None:
     shutil.copytree(made, tmp_path, dirs_exist_ok=True)
+    if example.split()[1] in SIGNING:
+        example = signed(example, tmp_path)
     words = shlex.split(example.replace(BUCKET, "./"))[1:]
     if words[0] == "config":
         run("config", "set", "alias.fashion", "./fashion")
@@ -79,6 +83,14 @@ def test_examples_work(run: Run, made: Path, tmp_path: Path, example: str) -> No
     ended = run.any(*words)
     assert ended.code == 0, ended
     assert not ended.err or ended.err.startswith("note: "), ended
+
+
+def signed(example: str, folder: Path) -> str:
+    """Make the keys of an example, and the signature that it verifies."""
+    keys = make_keys(folder / "keys")
+    keys.signers(f"ann@example.org {keys.public('ann')}").rename(folder / "signers")
+    vstore.open("fashion").sign("v1", key=keys.key("ann"))
+    return example.replace("~/.ssh/id_ed25519", "keys/ann")
 
 
 @pytest.mark.parametrize("topic", TOPICS)

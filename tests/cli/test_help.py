@@ -92,7 +92,16 @@ def helps() -> list[list[str]]:
     return [*([name] for name in COMMANDS), *inner]
 
 
-LONG = {"import": 60, "gc": 45, "fsck": 40, "show": 40, "log": 40, "diff": 40, "export": 60}
+LONG = {
+    "import": 60,
+    "push": 35,
+    "gc": 45,
+    "fsck": 40,
+    "show": 40,
+    "log": 40,
+    "diff": 40,
+    "export": 60,
+}
 """Commands with many options; all others are explained in 30 lines."""
 
 

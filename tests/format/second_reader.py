@@ -6,6 +6,7 @@ form that the page demands.
 """
 
 import base64
+import hashlib
 import io
 import re
 import wave
@@ -102,6 +103,27 @@ class SecondReader:
         value = self._checked(f"refs/{kind}/{quote(name, safe='/-_.+=,')}.json")
         require(value["name"] == name, "another ref")
         return value
+
+    def signature(self, commit: str, key: str) -> str:
+        """Return the SSH signature of a commit by a key, in its armor."""
+        value = self._checked(f"signatures/{commit}/{key}.json")
+        exactly(value, "commit", "format", "signature")
+        require(value["commit"] == commit, "of another commit")
+        begin, *lines, end = value["signature"].strip().splitlines()
+        require("BEGIN SSH SIGNATURE" in begin and "END SSH SIGNATURE" in end, "no armor")
+        rest, fields = base64.b64decode("".join(lines), validate=True), list[bytes]()
+        require(rest[:10] == b"SSHSIG\0\0\0\1", "no SSH signature")
+        rest = rest[10:]
+        while rest:
+            nbytes = int.from_bytes(rest[:4], "big")
+            require(4 + nbytes <= len(rest), "cut off")
+            fields.append(rest[4 : 4 + nbytes])
+            rest = rest[4 + nbytes :]
+        public_key, namespace, _, hashed, _ = fields
+        require(hashlib.sha256(public_key).hexdigest() == key, "by another key")
+        require(namespace == b"vstore-commit" and hashed in (b"sha256", b"sha512"), "for what?")
+        signature: str = value["signature"]
+        return signature
 
     def commit(self, expected: str) -> Commit:
         value: Json = parse(self._immutable(f"commits/{expected}.json", expected))

@@ -40,6 +40,22 @@ class Commit(Document):
     changes: dict[str, Changes]
 
 
+class Signature(Document):
+    """A signature of a commit; `status` is good, untrusted or bad."""
+
+    commit: str
+    fingerprint: str
+    status: str
+    signer: str
+    detail: str
+
+
+class LoggedCommit(Commit):
+    """A commit, with its signatures where they were asked for."""
+
+    signatures: list[Signature] | UnsetType = UNSET
+
+
 class KeyedCommit(Commit):
     """The commit that last changed the sample with a key."""
 

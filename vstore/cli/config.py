@@ -11,6 +11,12 @@
     prefix = "s3://bucket"
     endpoint_url = "http://localhost:9000"
 
+    [signature]
+    key = "~/.ssh/id_ed25519"
+    allowed_signers = "~/.config/vstore/allowed_signers"
+    sign = true
+    require = "heads"
+
 An option of a command line comes before the environment, and that before this file. Secrets
 are refused: they belong in the environment, or in the files of the SDKs.
 """
@@ -25,12 +31,22 @@ from typing import Any
 import typer
 
 from vstore.errors import InvalidInputError, NotFoundError
+from vstore.signing.settings import UNSIGNED, SignatureSettings
 
 FILE_VARIABLE = "VSTORE_CONFIG"
 AUTHOR, ALIAS, PROFILE, PREFIX = "author", "alias", "profile", "prefix"
+SIGNATURE = "signature"
 
 _NAME = re.compile(r"[A-Za-z0-9_-]+")
 _SECRET = re.compile(r"secret|token|passw|sas|credential|connection_string|(^|_)key", re.IGNORECASE)
+_SIGNATURE_SETTINGS = {
+    "key": str,
+    "allowed_signers": str,
+    "revoked": str,
+    "sign": bool,
+    "require": str,
+    "program": str,
+}
 _HEADER = re.compile(r"\s*\[(?P<name>[^\[\]]+)\]\s*(#.*)?")
 _MEMBER = re.compile(r"\s*(?P<name>[A-Za-z0-9_-]+)\s*=")
 
@@ -119,6 +135,26 @@ def configured_author() -> tuple[str, str]:
     return str(author.get("name", "")), str(author.get("email", ""))
 
 
+def signature_settings() -> SignatureSettings:
+    """Return with which key commits are signed, and whose signatures are believed.
+
+    Raises:
+        InvalidInputError: a setting has another type than it must, or they do not fit together.
+    """
+    found = read_config().get(SIGNATURE)
+    if not found:
+        return UNSIGNED
+    path = config_path()
+    if not isinstance(found, Mapping):
+        raise InvalidInputError(f"{SIGNATURE!r} in {path} must be a table")
+    for name, value in found.items():
+        kind = _SIGNATURE_SETTINGS.get(name)
+        if kind is None or type(value) is not kind:
+            what = "unknown" if kind is None else f"{value!r}, which is no {kind.__name__}"
+            raise InvalidInputError(f"{SIGNATURE}.{name} in {path} is {what}")
+    return SignatureSettings(**found)
+
+
 def _is_below(address: str, prefix: Any) -> bool:
     if not isinstance(prefix, str) or not prefix:
         return False
@@ -133,12 +169,13 @@ def _check(name: str) -> None:
         (section == AUTHOR and rest in (["name"], ["email"]))
         or (section == ALIAS and len(rest) == 1)
         or (section == PROFILE and len(rest) == 2)
+        or (section == SIGNATURE and len(rest) == 1 and rest[0] in _SIGNATURE_SETTINGS)
     )
     if not is_known or not all(map(_NAME.fullmatch, rest)):
         raise InvalidInputError(
             f"there is no setting {name!r}",
-            hint="set author.name, author.email, alias.NAME, profile.NAME.prefix or "
-            "profile.NAME.OPTION",
+            hint="set author.name, author.email, alias.NAME, profile.NAME.prefix, "
+            f"profile.NAME.OPTION or signature.{{{','.join(_SIGNATURE_SETTINGS)}}}",
         )
     if section == PROFILE and _SECRET.search(rest[1]):
         raise InvalidInputError(

@@ -23,6 +23,7 @@ from vstore.cli.commit_documents import (
     Initialized,
     Installed,
     KeyedCommit,
+    LoggedCommit,
     Merge,
     RefHead,
     SampleChange,
@@ -46,7 +47,15 @@ from vstore.cli.report_documents import (
     Probe,
     Whereabouts,
 )
-from vstore.cli.transfer_documents import Clone, Ping, Remote, RemoteChange, Transfer
+from vstore.cli.transfer_documents import (
+    Clone,
+    Ping,
+    Remote,
+    RemoteChange,
+    Signed,
+    Transfer,
+    Verified,
+)
 
 DOCUMENTS: Final[Mapping[str, Any]] = {
     "amend": BranchUpdate,
@@ -79,7 +88,7 @@ DOCUMENTS: Final[Mapping[str, Any]] = {
     "import": Imported,
     "import HIERARCHY": ImportedHierarchy,
     "init": Initialized,
-    "log": list[Commit],
+    "log": list[LoggedCommit],
     "ls": list[Entry],
     "ls LOCAL": list[Whereabouts],
     "merge": Merge,
@@ -99,6 +108,7 @@ DOCUMENTS: Final[Mapping[str, Any]] = {
     "show": Commit,
     "show PATH": Description,
     "show PATH INDEX": Values,
+    "sign": Signed,
     "squash": BranchUpdate,
     "status": Status,
     "summary": Summary,
@@ -106,6 +116,7 @@ DOCUMENTS: Final[Mapping[str, Any]] = {
     "tag delete": Tag,
     "tag list": list[Tag],
     "undo": BranchUpdate,
+    "verify": Verified,
     "version": Installed,
     "whereis": Whereabouts,
 }

@@ -63,6 +63,17 @@ HINTS: Mapping[str, str | None] = {
         "see what it does with `vstore doctor {url}`; another server or a newer version of "
         "this one may help"
     ),
+    "no-allowed-signers": (
+        "write a file with a line for each key, whose it is and the public key, and name it with "
+        "`vstore config signature.allowed_signers FILE` or --allowed-signers"
+    ),
+    "no-signing-key": "give one with --key FILE, or `vstore config signature.key FILE`",
+    "not-signed": (
+        "ask its author to sign it, or bring signatures that were made later with "
+        "vstore fetch --signatures"
+    ),
+    "bad-signature": None,
+    "untrusted-signature": "add the key to the allowed signers if you know whose it is",
     "no-such-class": "choose other columns with --columns",
     "not-here": "fetch it with `vstore fetch-data --only {path}`",
     "part-of-a-table": None,

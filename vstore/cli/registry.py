@@ -113,6 +113,14 @@ COMMANDS: Final = {
         "Send branches to another repository, with all that is missing there.",
         _SHARE,
     ),
+    "sign": Entry(
+        "vstore.cli.commands.sign", "Sign a commit with an SSH key, as Git does.", _SHARE
+    ),
+    "verify": Entry(
+        "vstore.cli.commands.verify",
+        "Check that a commit is signed by somebody who is believed.",
+        _SHARE,
+    ),
     "remote": Entry("vstore.cli.commands.remote", "List, add, rename or remove remotes.", _SHARE),
     "merge": Entry(
         "vstore.cli.commands.merge", "Merge a revision into a branch, by sample.", _CHANGE

@@ -116,6 +116,7 @@ class Settings:
             author=author,
             unsafe_single_writer=self.unsafe_single_writer,
             offline=self.offline,
+            signatures=config.signature_settings(),
         )
 
     def open_target(

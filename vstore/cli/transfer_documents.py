@@ -2,6 +2,8 @@
 
 import msgspec
 
+from vstore.cli.commit_documents import Signature
+
 
 class _Document(msgspec.Struct, forbid_unknown_fields=True):
     """A JSON object whose members are known."""
@@ -27,7 +29,23 @@ class Transfer(_Document):
     objects: int
     nbytes: int
     skipped_objects: int
+    signatures: int
     dry_run: bool
+
+
+class Signed(_Document):
+    """A commit that was signed."""
+
+    commit: str
+    fingerprint: str
+
+
+class Verified(_Document):
+    """Whether a commit is signed by somebody who is believed, and all its signatures."""
+
+    commit: str
+    signed: bool
+    signatures: list[Signature]
 
 
 class Clone(_Document):

@@ -39,6 +39,12 @@ RemoteOptions = Annotated[
         show_default=False,
     ),
 ]
+Signatures = Annotated[
+    bool,
+    typer.Option(
+        "--signatures", help="Transfer signatures of commits that are there already, too."
+    ),
+]
 DryRun = Annotated[
     bool, typer.Option("--dry-run", "-n", help="Only show what would happen; change nothing.")
 ]
@@ -81,6 +87,8 @@ def show_report(settings: Settings, report: "TransferReport") -> None:
         sent = f"{plural(report.objects, 'object')}, {format_nbytes(report.nbytes)}"
         there = f"; {report.skipped} were there already" if report.skipped else ""
         screen.print(f"{'Would send' if report.dry_run else 'Sent'} {sent}{there}", soft_wrap=True)
+    if report.signatures:
+        screen.print(f"Sent {plural(report.signatures, 'signature')}", soft_wrap=True)
 
 
 def _line(ref: "RefUpdate", *, dry_run: bool) -> Text:

@@ -24,6 +24,7 @@ LEASES = "gc/leases/"
 PROBES = "probe/"
 JOURNALS = "journals/"
 REMOTES = "remotes/"
+SIGNATURES = "signatures/"
 
 OBJECTS = "__objects__"
 """The table at the root that holds what was stored under keys no array or group has."""
@@ -50,6 +51,7 @@ _DELETED = re.compile(
     r"refs/deleted/(?P<name>(?:branches|tags)/.+)/\d{8}T\d{12}Z-[0-9a-f]{16}\.json"
 )
 _PENDING = re.compile(r"gc/([0-9a-f]+)/\d+\.json")
+_SIGNATURE = re.compile(r"signatures/([0-9a-f]{64})/([0-9a-f]{64})\.json")
 
 
 def commit(digest: Digest) -> Key:
@@ -93,6 +95,26 @@ def digest_at(key: str) -> Digest | None:
         return None
     digest = Digest(name)
     return digest if key in (commit(digest), index(digest), pack(digest)) else None
+
+
+def signatures(commit: Digest) -> str:
+    """Return the prefix of the signatures of a commit."""
+    return f"{SIGNATURES}{commit}/"
+
+
+def signature(commit: Digest, key: str) -> Key:
+    """Return where the signature of a commit is by a public key, given by its hash."""
+    return Key(f"{signatures(commit)}{key}{_SUFFIX}")
+
+
+def signature_at(name: str) -> tuple[Digest, str] | None:
+    """Return which commit an object signs, and the hash of the key; None for other objects.
+
+    >>> signature_at(signature(Digest("ab" * 32), "cd" * 32)) == ("ab" * 32, "cd" * 32)
+    True
+    """
+    match = _SIGNATURE.fullmatch(name)
+    return (Digest(match[1]), match[2]) if match else None
 
 
 def pending_part(epoch: str, number: int) -> Key:

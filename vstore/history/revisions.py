@@ -47,6 +47,8 @@ class Resolver:
     read: ReadCommit
     commits_with_prefix: Callable[[str], Iterable[Digest]]
     ask_all: AskAll
+    trust: Callable[[Digest], None] = lambda _: None
+    """Raises unless a commit is believed that something else than its whole hash names."""
     _known: dict[str, tuple[Digest, bool]] = field(default_factory=dict)
     _asked: dict[tuple[str, str], Digest | StorageError | None] = field(default_factory=dict)
 
@@ -94,7 +96,9 @@ class Resolver:
                     f"the log of {name!r} has {len(log)} entries, from 0; there is no {at}",
                     code="commit-not-found",
                 )
-            return Digest(log[int(at)].commit)
+            found = Digest(log[int(at)].commit)
+            self.trust(found)
+            return found
         try:
             time = datetime.fromisoformat(at)
         except ValueError:
@@ -114,7 +118,10 @@ class Resolver:
     def look_up(self, name: str) -> tuple[Digest, bool]:
         """Return the commit that a name stands for, and whether it is its hash."""
         if name not in self._known:
-            self._known[name] = self._named(name)
+            found = self._named(name)
+            if not is_digest(name):
+                self.trust(found[0])
+            self._known[name] = found
         return self._known[name]
 
     def ask(self, names: Iterable[str]) -> None:

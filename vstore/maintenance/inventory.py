@@ -24,6 +24,7 @@ class Inventory:
     index: SizesByDigest = field(default_factory=SizesByDigest)
     packs: SizesByDigest = field(default_factory=SizesByDigest)
     refs: list[Key] = field(default_factory=list)
+    signatures: dict[tuple[Digest, str], int] = field(default_factory=dict)
     foreign: list[Key] = field(default_factory=list)
     foreign_amount: Amount = NOTHING
     working: Amount = NOTHING
@@ -41,9 +42,12 @@ class Inventory:
 
     def _add(self, info: ObjectInfo) -> None:
         digest = object_keys.digest_at(info.key)
+        signature = object_keys.signature_at(info.key)
         amount = Amount(1, info.nbytes)
         if digest is not None:
             self._sizes(info.key).append(digest, info.nbytes)
+        elif signature is not None:
+            self.signatures[signature] = info.nbytes
         elif info.key == object_keys.REPOSITORY:
             self.has_marker = True
         elif info.key.startswith("refs/") and object_keys.find_ref_name(info.key) is not None:
@@ -72,6 +76,9 @@ class Inventory:
             for digest, nbytes in sizes.items():
                 if digest not in live:
                     found += Amount(1, nbytes)
+        for (commit, _), nbytes in self.signatures.items():
+            if commit not in live:
+                found += Amount(1, nbytes)
         return found
 
     def find_size(self, key: Key) -> int | None:

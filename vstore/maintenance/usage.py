@@ -29,6 +29,7 @@ _KINDS = {
     object_keys.COMMITS: "commits",
     object_keys.INDEX: "index",
     "refs/": "branches and tags",
+    object_keys.SIGNATURES: "signatures",
 }
 _OTHER = "other"
 

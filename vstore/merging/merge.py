@@ -124,6 +124,7 @@ def _virtual_base(
             message=f"Common base of {first[:12]} and {other[:12]}",
             merged=(other,),
             metadata={},
+            signatures=None,
             time=datetime.fromisoformat(latest),
         )
         transaction, _ = replay(

@@ -1,5 +1,6 @@
 """What the verbs of a repository share: its objects, its refs, and what revisions name."""
 
+from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -17,11 +18,15 @@ from vstore.history.revisions import DENIED, Resolver, in_history
 from vstore.lazy import lazy
 from vstore.reading.fetch import Fetcher
 from vstore.reading.remote_settings import BY_DEFAULT, RemoteSettings
+from vstore.signing.settings import UNSIGNED, SignatureSettings
 from vstore.storage.store import ObjectStore
 
 if TYPE_CHECKING:
     from vstore.reading import through_store
+    from vstore.signing import signatures as signing
+    from vstore.signing.signatures import Signatures
 else:
+    signing = lazy("vstore.signing.signatures")
     through_store = lazy("vstore.reading.through_store")
 
 
@@ -37,12 +42,33 @@ class Access:
         *,
         author: Author | None = None,
         remotes: RemoteSettings = BY_DEFAULT,
+        signatures: SignatureSettings = UNSIGNED,
     ) -> None:
         self.store = store
         self.fetcher = Fetcher(store, remotes)
         self.remote_settings = remotes
         self.refs = Refs(store, self.fetcher, self._through)
         self.given_author = author
+        self.signature_settings = signatures
+        self._signatures: Signatures | None = None
+
+    @property
+    def signatures(self) -> "Signatures":
+        """Makes and checks signatures of commits."""
+        if self._signatures is None:
+            self._signatures = signing.Signatures(self.fetcher, self.signature_settings)
+        return self._signatures
+
+    @property
+    def signing(self) -> "Signatures | None":
+        """What signs and checks commits; None where nobody asked for that."""
+        settings = self.signature_settings
+        return self.signatures if settings.sign or settings.require else None
+
+    def require_head(self, commit: Digest) -> None:
+        """Raise `SignatureError` if heads must be signed and this one is not."""
+        if self.signature_settings.require is not None:
+            self.signatures.require_head(commit)
 
     def _through(self) -> ObjectStore:
         return through_store.ThroughStore(self.fetcher)
@@ -86,6 +112,10 @@ class Access:
         """
         digest, _ = self._resolve(revision)
         return digest if as_of is None else commit_as_of(digest, as_of, self.fetcher.commit)
+
+    def resolve_unsigned(self, revision: str | None = None) -> Digest:
+        """Return the commit that a revision names, whether it is signed or not."""
+        return self._resolve(revision, replace(self._resolver(), trust=lambda _: None))[0]
 
     def resolve_both(self, old: str | None, new: str | None) -> tuple[Digest, Digest]:
         """Return the commits that two revisions name, looked up side by side, or raise likewise.
@@ -143,7 +173,9 @@ class Access:
 
     def _resolver(self) -> Resolver:
         ask_all = map if self.store.is_local else self.fetcher.map
-        return Resolver(self.refs, self.fetcher.commit, self._commits_with_prefix, ask_all)
+        return Resolver(
+            self.refs, self.fetcher.commit, self._commits_with_prefix, ask_all, self.require_head
+        )
 
     def _resolve(
         self, revision: str | None, resolver: Resolver | None = None

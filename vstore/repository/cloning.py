@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from vstore.errors import InvalidInputError
-from vstore.faces import exported_from
+from vstore.faces import exported_from, internals
 from vstore.history.authors import as_author
 from vstore.history.remotes import storable_url
 from vstore.maintenance.progress import Progress, silent
 from vstore.repository.repository import Repository
+from vstore.signing.settings import UNSIGNED, SignatureSettings
 from vstore.storage.open import open_store
 from vstore.transfer import cloning
 from vstore.transfer.cloning import ClonePlan
@@ -38,6 +39,7 @@ def clone(  # noqa: PLR0913 - what to clone, and how
     storage_options: Mapping[str, Any] | None = None,
     to_storage_options: Mapping[str, Any] | None = None,
     author: Author | str | None = None,
+    signatures: SignatureSettings | None = None,
     progress: Progress = silent,
 ) -> Repository:
     """Copy a repository, and return the copy.
@@ -62,11 +64,13 @@ def clone(  # noqa: PLR0913 - what to clone, and how
         storage_options: passed to the client of the original's store.
         to_storage_options: passed to the client of the copy's store.
         author: who commits through the handle that is returned.
+        signatures: whose signatures are believed, and whether heads must be signed to be copied.
         progress: receives the state of the work.
 
     Raises:
         NotFoundError: there is no repository at `url`, or no such branch in it.
         AlreadyExistsError: there is another repository at `to`, or a finished clone.
+        SignatureError: a head must be signed and is not.
 
     >>> import vstore
     >>> repo = vstore.create("memory://clone-doc")
@@ -82,6 +86,8 @@ def clone(  # noqa: PLR0913 - what to clone, and how
         raise InvalidInputError(f"depth is a number of commits from 1 on, not {depth!r}")
     if mirror and (metadata_only or only or depth is not None or branches is not None):
         raise InvalidInputError("a mirror is whole: it takes all branches, commits and chunks")
+    target = open_store(to, storage_options=to_storage_options)
+    made = Repository(target, author=as_author(author), signatures=signatures or UNSIGNED)
     plan = ClonePlan(
         remote=None if mirror else remote,
         branches=branches,
@@ -89,13 +95,14 @@ def clone(  # noqa: PLR0913 - what to clone, and how
         prune=prune,
         only=tuple(only),
         options=TransferOptions(
-            packs=not metadata_only and not only, depth=depth, progress=progress
+            packs=not metadata_only and not only,
+            depth=depth,
+            believe=internals(made).require_head,
+            progress=progress,
         ),
     )
     origin = open_store(url, storage_options=storage_options)
-    target = open_store(to, storage_options=to_storage_options)
     cloning.clone(origin, target, "" if mirror else storable_url(url), plan)
-    made = Repository(target, author=as_author(author))
     for path in only:
         made.fetch_data(path, progress=progress)
     return made

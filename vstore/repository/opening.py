@@ -17,6 +17,7 @@ from vstore.history.authors import as_author
 from vstore.lazy import lazy
 from vstore.reading.remote_settings import BY_DEFAULT, RemoteSettings
 from vstore.repository.repository import Repository
+from vstore.signing.settings import UNSIGNED, SignatureSettings
 from vstore.storage.open import open_store
 from vstore.storage.store import ObjectStore, opened_as
 
@@ -40,6 +41,7 @@ def create(
     default_branch: str = DEFAULT_BRANCH,
     author: Author | str | None = None,
     unsafe_single_writer: bool = False,
+    signatures: SignatureSettings | None = None,
 ) -> Repository:
     """Create a repository and return it.
 
@@ -51,6 +53,7 @@ def create(
         author: who commits through this handle, `"Ann Lee <ann@example.org>"`.
         unsafe_single_writer: write to a filesystem without conditional writes, promising
             that nobody else does at the same time.
+        signatures: with which key commits are signed, and whose signatures are believed.
 
     Raises:
         AlreadyExistsError: there is a repository already.
@@ -77,11 +80,11 @@ def create(
             hint=f"open it with `vstore.open({opened_as(store)})`",
             url=store.url,
         )
-    return Repository(store, author=committer)
+    return Repository(store, author=committer, signatures=signatures or UNSIGNED)
 
 
 @exported_from("vstore")
-def open(  # noqa: A001 - a user writes vstore.open
+def open(  # noqa: A001, PLR0913 - a user writes vstore.open; how it is reached and used
     url: str | Path | ObjectStore,
     *,
     storage_options: Mapping[str, Any] | None = None,
@@ -89,6 +92,7 @@ def open(  # noqa: A001 - a user writes vstore.open
     unsafe_single_writer: bool = False,
     offline: bool = False,
     remotes: RemoteSettings | None = None,
+    signatures: SignatureSettings | None = None,
 ) -> Repository:
     """Open a repository; the other arguments are those of `create`. No request is made yet.
 
@@ -104,7 +108,12 @@ def open(  # noqa: A001 - a user writes vstore.open
     settings = remotes or BY_DEFAULT
     if offline:
         settings = replace(settings, offline=True)
-    return Repository(store, author=as_author(author), remotes=settings)
+    return Repository(
+        store,
+        author=as_author(author),
+        remotes=settings,
+        signatures=signatures or UNSIGNED,
+    )
 
 
 @exported_from("vstore")
@@ -114,6 +123,7 @@ def checkout(
     *,
     storage_options: Mapping[str, Any] | None = None,
     as_of: datetime | None = None,
+    signatures: SignatureSettings | None = None,
 ) -> Snapshot:
     """Open a commit for reading, in the fewest requests.
 
@@ -130,7 +140,7 @@ def checkout(
     """
     if revision is None and isinstance(url, str | PathLike):
         url, revision = _split_revision(str(url))
-    repository = open(url, storage_options=storage_options)
+    repository = open(url, storage_options=storage_options, signatures=signatures)
     return repository.checkout(revision, as_of=as_of)
 
 

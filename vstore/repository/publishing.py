@@ -116,6 +116,7 @@ class _Publication:
         onto = None if head is None else head.commit
         if onto == self.onto:
             return self
+        self.publisher.options.require_head(onto)
         digest, document = self.publisher.redo(self.first, onto)
         return replace(self, onto=onto, digest=digest, document=document)
 
@@ -157,13 +158,15 @@ def begin(access: Access, branch: str | None, options: CommitOptions) -> Transac
     base = access.refs.find_branch(name)
     if base is None and name != access.default_branch:
         raise access.refs.branch_missing(name)
+    onto = None if base is None else base.commit
+    options.require_head(onto)
     return Transaction(
         access.fetcher,
-        None if base is None else base.commit,
+        onto,
         options,
         label=f"on {name!r}",
         publish=Publisher(access.fetcher, access.refs, name, base, options),
-        forking=Forks(access.fetcher, options),
+        forking=Forks(access.fetcher, replace(options, signatures=None)),
         bring=lambda snapshot, node: nodes.copy_node(
             internals(snapshot).fetcher, node, access.store
         ),
@@ -182,6 +185,7 @@ class BranchMerge:
 
     def run(self, theirs: Digest, *, resolve: Resolution | None) -> Merged:
         """Merge and update the branch; again on its new head if it moved meanwhile."""
+        self.options.require_head(self.branch.commit)
         mine = self.merge(self.branch.commit, theirs, resolve)
         made = update_branch(self.refs, self.branch.name, self.branch, mine, sleep=self.sleep)
         return made.found
@@ -253,4 +257,5 @@ class _Merge:
         assert head is not None
         if head.commit == self.ours:
             return self
+        self.merger.options.require_head(head.commit)
         return self.merger.merge(head.commit, self.theirs, self.resolve)

@@ -109,6 +109,7 @@ class Remote:
         delete: Sequence[str] = (),
         force_with_lease: str | None = None,
         unrelated: bool = False,
+        signatures: bool = False,
         dry_run: bool = False,
         progress: Progress = silent,
     ) -> TransferReport:
@@ -126,6 +127,8 @@ class Remote:
             delete: branches to delete there; they can be restored there.
             force_with_lease: move a single branch anywhere, provided that it is at this commit.
             unrelated: push even if the two repositories have no commit in common.
+            signatures: send signatures also of commits that are there already. Those of commits
+                that are sent go along anyway.
             dry_run: change nothing, and report what would be done.
             progress: receives the state of the work.
 
@@ -142,6 +145,7 @@ class Remote:
         options = TransferOptions(
             dry_run=dry_run,
             unrelated=unrelated,
+            signatures=signatures,
             progress=progress,
             remotes=self._access.remote_settings,
         )
@@ -201,6 +205,7 @@ class Remote:
         *branches: str,
         tags: bool | None = None,
         prune: bool = False,
+        signatures: bool = False,
         dry_run: bool = False,
         progress: Progress = silent,
     ) -> TransferReport:
@@ -210,6 +215,8 @@ class Remote:
             branches: the branches; all if none is named.
             tags: whether to bring the tags. Default: only if no branch is named.
             prune: delete branches `<name>/...` here that are gone there.
+            signatures: bring signatures also of commits that are here already. Those of commits
+                that are brought come along anyway.
             dry_run: change nothing, and report what would be done.
             progress: receives the state of the work.
 
@@ -217,6 +224,7 @@ class Remote:
             NotFoundError: there is no such branch there, or no repository.
             AlreadyExistsError: a tag of that name here is at another commit; the rest was
                 fetched.
+            SignatureError: heads must be signed here, and one is not; the rest was fetched.
         """
         about = self._about
         if about is None:
@@ -226,7 +234,11 @@ class Remote:
                 hint="add it with `repo.remotes.add(name, url)`",
             )
         options = TransferOptions(
-            packs=not (about.metadata_only or about.only), dry_run=dry_run, progress=progress
+            packs=not (about.metadata_only or about.only),
+            signatures=signatures,
+            believe=self._access.require_head,
+            dry_run=dry_run,
+            progress=progress,
         )
         plan = FetchPlan(
             f"{self.name}/",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -13,11 +14,13 @@ from vstore.maintenance.progress import Progress, silent
 from vstore.reading.remote_settings import BY_DEFAULT, RemoteSettings
 from vstore.repository.access import Access
 from vstore.repository.branches import Branches, Tags, restore
+from vstore.signing.settings import UNSIGNED, SignatureSettings
 from vstore.storage.open import open_store
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
     from datetime import datetime, timedelta
+    from os import PathLike
     from pathlib import Path
 
     from vstore.diffing.blamed import Blame
@@ -50,6 +53,7 @@ if TYPE_CHECKING:
         rewriting,
     )
     from vstore.repository.remotes import Remotes
+    from vstore.signing.signatures import Signature
     from vstore.storage.store import ObjectStore
     from vstore.writing import commit_options
     from vstore.writing.transaction import Transaction
@@ -85,12 +89,18 @@ class Repository:
         *,
         author: Author | None = None,
         remotes: RemoteSettings = BY_DEFAULT,
+        signatures: SignatureSettings = UNSIGNED,
     ) -> None:
-        self._access = Access(store, author=author, remotes=remotes)
+        self._access = Access(store, author=author, remotes=remotes, signatures=signatures)
 
     def __reduce__(self) -> tuple[Any, ...]:
         access = self._access
-        make = partial(Repository, author=access.given_author, remotes=access.remote_settings)
+        make = partial(
+            Repository,
+            author=access.given_author,
+            remotes=access.remote_settings,
+            signatures=access.signature_settings,
+        )
         return make, (self.store,)
 
     @property
@@ -184,6 +194,7 @@ class Repository:
             metadata=metadata or {},
             time=time,
             allow_empty=allow_empty,
+            signatures=self._access.signing,
         )
         return publishing.begin(self._access, branch, options)
 
@@ -217,6 +228,7 @@ class Repository:
         options = commit_options.CommitOptions(
             message=message or f"Merge {revision} into {name}",
             author=self._access.author(author),
+            signatures=self._access.signing,
         )
         access = self._access
         publishing.require_own(access, name)
@@ -392,7 +404,7 @@ class Repository:
         resolve: Resolution | None = None,
     ) -> Commit:
         """Apply the changes of one commit to a branch; for a merge, compared with `parent`."""
-        rewriter = self._rewriter(into)
+        rewriter = self._builder(into)
         picked = self._access.resolve_kept(revision)
         return rewriter.cherry_pick(picked, parent=parent, resolve=resolve)
 
@@ -406,13 +418,13 @@ class Repository:
         resolve: Resolution | None = None,
     ) -> Commit:
         """Undo the changes of one commit with a new one; for a merge, compared with `parent`."""
-        rewriter = self._rewriter(into, message=message)
+        rewriter = self._builder(into, message=message)
         reverted = self._access.resolve_kept(revision)
         return rewriter.revert(reverted, parent=parent, resolve=resolve)
 
     def rebase(self, branch: str, *, onto: str, resolve: Resolution | None = None) -> Commit:
         """Replay the branch's own commits on top of `onto`, and update the branch."""
-        return self._rewriter(branch).rebase(self._access.resolve_kept(onto), resolve=resolve)
+        return self._builder(branch).rebase(self._access.resolve_kept(onto), resolve=resolve)
 
     def reset(self, branch: str, *, to: str) -> Commit:
         """Set a branch to any commit; `undo` sets it back."""
@@ -444,12 +456,18 @@ class Repository:
 
         What you do not pass stays as it is.
         """
-        rewriter = self._rewriter(branch, message=message, author=author, metadata=metadata)
+        rewriter = self._builder(branch, message=message, author=author, metadata=metadata)
         return rewriter.amend(keeps_author=author is None)
 
     def squash(self, branch: str, *, since: str, message: str) -> Commit:
         """Combine all commits of a branch after `since` into one."""
-        return self._rewriter(branch, message=message).squash(self.resolve(since))
+        return self._builder(branch, message=message).squash(self.resolve(since))
+
+    def _builder(self, branch: str | None, **options: Any) -> rewriting.Rewriter:
+        """Return what rewrites a branch whose head is believed."""
+        rewriter = self._rewriter(branch, **options)
+        rewriter.options.require_head(rewriter.branch.commit)
+        return rewriter
 
     def _rewriter(
         self,
@@ -459,16 +477,59 @@ class Repository:
         author: Author | str | None = None,
         metadata: Mapping[str, Any] | None = None,
     ) -> rewriting.Rewriter:
-        options = commit_options.CommitOptions(
-            message=message, author=self._access.author(author), metadata=metadata or {}
-        )
         access = self._access
+        options = commit_options.CommitOptions(
+            message=message,
+            author=access.author(author),
+            metadata=metadata or {},
+            signatures=access.signing,
+        )
         return rewriting.Rewriter(access.fetcher, access.refs, access.branch(branch), options)
 
     def commit(self, revision: str | None = None) -> Commit:
         """Return a commit's author, time, message and so on, without opening its contents."""
         digest = self.resolve(revision)
         return describe(digest, self._access.fetcher.commit(digest))
+
+    def sign(self, revision: str | None = None, *, key: str | PathLike[str] | None = None) -> str:
+        """Sign a commit with an SSH key; return the key's fingerprint. The commit stays as it is.
+
+        Args:
+            revision: the commit. Default: the default branch.
+            key: the file of the private key, or of the public one whose private half an SSH
+                agent has. Default: that of the `SignatureSettings`.
+
+        Raises:
+            InvalidInputError: there is no key, or it cannot be used.
+            MissingExtraError: there is no `ssh-keygen`.
+        """
+        access = self._access
+        digest = access.resolve_unsigned(revision)
+        settings = access.signature_settings
+        if key is not None:
+            settings = replace(settings, key=key)
+        return access.signatures.sign(digest, settings)
+
+    def signatures(self, revision: str | None = None) -> tuple[Signature, ...]:
+        """Return the signatures of a commit, each checked against the allowed signers.
+
+        Raises:
+            InvalidInputError: no allowed signers are known: see `SignatureSettings`.
+            MissingExtraError: there is no `ssh-keygen`.
+        """
+        return self._access.signatures.check(self._access.resolve_unsigned(revision))
+
+    def verify(self, revision: str | None = None) -> Signature:
+        """Return a good signature of a commit: by a key of the allowed signers.
+
+        A good one vouches for all that the commit holds, and for its ancestors.
+
+        Raises:
+            SignatureError: the commit has none.
+            InvalidInputError: no allowed signers are known: see `SignatureSettings`.
+            MissingExtraError: there is no `ssh-keygen`.
+        """
+        return self._access.signatures.verify(self._access.resolve_unsigned(revision))
 
     def fsck(  # noqa: PLR0913 - one option for each way of looking
         self,

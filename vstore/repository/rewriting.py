@@ -192,6 +192,7 @@ class Rewriter:
             author=document.author,
             metadata=document.metadata,
             time=self.options.time,
+            signatures=self.options.signatures,
         )
         title = (document.message.splitlines() or [""])[0]
         return self._replay_with(sides, options, resolve, what=f"cannot replay {title!r}")
@@ -216,6 +217,7 @@ class Rewriter:
         digest = digest_of(data)
         self.fetcher.store.put(object_keys.commit(digest), data)
         self.fetcher.remember_commit(digest, document)
+        self.options.sign(digest)
         return digest, document
 
     def _finish(self, made: tuple[Digest, CommitDocument], action: str) -> Commit:

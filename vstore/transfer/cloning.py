@@ -1,7 +1,7 @@
 """Clone and mirror: a repository is made from another one."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from vstore.errors import AlreadyExistsError, NotFoundError
 from vstore.format.commit import FORMAT
@@ -60,6 +60,7 @@ def clone(origin: ObjectStore, to: ObjectStore, url: str, plan: ClonePlan) -> Tr
     Raises:
         NotFoundError: there is no repository, or no such branch.
         AlreadyExistsError: there is another repository at `to`.
+        SignatureError: a head must be signed and is not.
     """
     with between(to, origin) as sides:
         about = description(origin)
@@ -82,7 +83,8 @@ def clone(origin: ObjectStore, to: ObjectStore, url: str, plan: ClonePlan) -> Tr
             if is_new
             else sides.map(lambda move: sides.here.refs.find_branch(move.name), moves)
         )
-        exchange = Exchange(sides, sides.there, sides.here, plan.options, is_new=is_new)
+        options = replace(plan.options, signatures=not is_new)
+        exchange = Exchange(sides, sides.there, sides.here, options, is_new=is_new)
         report = exchange.run(moves, heads, all_tags(sides) if plan.tags else [])
         if plan.remote is None and plan.prune:
             report = with_refs(report, _prune(sides, {branch.name for branch in theirs}))

@@ -1,10 +1,16 @@
 """Refs, and all that they reach, from one side to the other: objects first, refs last."""
 
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
-from vstore.errors import AlreadyExistsError, ConflictError, NotFoundError, VstoreError
+from vstore.errors import (
+    AlreadyExistsError,
+    ConflictError,
+    NotFoundError,
+    SignatureError,
+    VstoreError,
+)
 from vstore.format.commit import TagDocument
 from vstore.format.digest import Digest
 from vstore.history import fence as fences
@@ -16,6 +22,11 @@ from vstore.transfer.copying import Copied, Copier
 from vstore.transfer.moving import Move, MoveUpdate, Rule, is_known_ancestor
 from vstore.transfer.report import Outcome, RefUpdate, TransferReport
 from vstore.transfer.side import Side, Sides
+from vstore.transfer.signatures import (
+    SignatureListing,
+    copy_later_signatures,
+    copy_signatures,
+)
 from vstore.transfer.walk import Walk, Wanted
 
 _ATTEMPTS = 3
@@ -34,6 +45,8 @@ class TransferOptions:
         depth: how many generations of commits are copied; None for all.
         dry_run: whether only to say what would happen.
         unrelated: whether repositories may have nothing in common.
+        signatures: whether signatures are copied also of commits that are there already.
+        believe: raises `SignatureError` for a commit that no ref may be moved to.
         remotes: how what is missing here is read.
         progress: is told how far it is.
     """
@@ -42,6 +55,8 @@ class TransferOptions:
     depth: int | None = None
     dry_run: bool = False
     unrelated: bool = False
+    signatures: bool = False
+    believe: Callable[[Digest], None] = lambda _: None
     remotes: RemoteSettings = BY_DEFAULT
     progress: Progress = silent
 
@@ -58,6 +73,8 @@ class Exchange:
     """Whether the target is empty, so that nothing of it need be looked at."""
     refs: list[RefUpdate] = field(default_factory=list)
     copied: Copied = field(default_factory=Copied)
+    signatures: int = 0
+    """How many signatures were copied."""
     refused: list[VstoreError] = field(default_factory=list)
     _others: list[Digest] = field(default_factory=list)
     """Heads of other branches there."""
@@ -80,6 +97,9 @@ class Exchange:
         commits = [move.commit for move, _ in wanted] + [Digest(tag.commit) for tag in fresh_tags]
         if commits:
             self._copy(commits, [head for head in heads if head is not None])
+        if self.options.signatures and not self.options.dry_run:
+            listing = SignatureListing.begin(self.source.store)
+            self.signatures += copy_later_signatures(self.sides, listing, self.target.store)
         for tag in fresh_tags:
             self._put_tag(tag)
         for move, head in wanted:
@@ -90,6 +110,7 @@ class Exchange:
             objects=self.copied.objects,
             nbytes=self.copied.nbytes,
             skipped=self.copied.skipped,
+            signatures=self.signatures,
             dry_run=self.options.dry_run,
         )
 
@@ -149,8 +170,12 @@ class Exchange:
         )
         if self.options.dry_run:
             copier.preview(walk.needs())
-        else:
-            copier.copy(walk.needs())
+            return
+        listing = self.sides.requests.submit(SignatureListing.begin, self.source.store)
+        copier.copy(walk.needs())
+        self.signatures += copy_signatures(
+            self.sides, listing.result(), self.target.store, walk.commits
+        )
 
     def _looks_further(self, commits: Sequence[Digest], heads: Sequence[Branch]) -> bool:
         """Return whether the other side may have more of what is wanted than these heads tell.
@@ -184,8 +209,9 @@ class Exchange:
         base = self._base(move.commit) if head is None else None
         update = MoveUpdate(self.target, move, read, begun, asked, base)
         try:
+            self.options.believe(move.commit)
             self._retry(update, head)
-        except ConflictError as error:
+        except (ConflictError, SignatureError) as error:
             self._refuse(move, head, error)
         else:
             self._note(move, head, outcome)
@@ -214,6 +240,14 @@ class Exchange:
 
     def _put_tag(self, tag: TagDocument) -> None:
         commit = Digest(tag.commit)
+        try:
+            if not self.options.dry_run:
+                self.options.believe(commit)
+        except SignatureError as error:
+            self.refused.append(error)
+            reason = error.code.replace("-", " ")
+            self.refs.append(RefUpdate(tag.name, "tag", None, commit, "rejected", reason))
+            return
         if not self.options.dry_run and not self.target.refs.restore_tag(tag):
             found = self.target.refs.find_tag(tag.name)
             if found is None or found.commit != tag.commit:
@@ -225,7 +259,7 @@ class Exchange:
         old = None if head is None else head.commit
         self.refs.append(RefUpdate(move.name, "branch", old, move.commit, outcome))
 
-    def _refuse(self, move: Move, head: Branch | None, error: ConflictError) -> None:
+    def _refuse(self, move: Move, head: Branch | None, error: VstoreError) -> None:
         self.refused.append(error)
         old = None if head is None else head.commit
         reason = error.code.replace("-", " ")
@@ -238,6 +272,7 @@ def check(report: TransferReport, refused: Iterable[VstoreError]) -> TransferRep
     Raises:
         ConflictError: a branch was refused; the report is `fields["report"]`.
         AlreadyExistsError: a tag was refused, likewise.
+        SignatureError: a branch or a tag was refused, since its commit is not signed, likewise.
     """
     errors = list(refused)
     if errors:

@@ -1,7 +1,7 @@
 """Push: branches and tags of this repository are made to be on the other side."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from vstore.errors import ConflictError, InvalidInputError, NotFoundError
 from vstore.format import commit as commits
@@ -82,15 +82,7 @@ def push(here: ObjectStore, there: ObjectStore, plan: PushPlan) -> TransferRepor
 
 def with_refs(report: TransferReport, refs: Sequence[RefUpdate]) -> TransferReport:
     """Return a report with more updates in it."""
-    return TransferReport(
-        url=report.url,
-        refs=(*report.refs, *refs),
-        objects=report.objects,
-        nbytes=report.nbytes,
-        skipped=report.skipped,
-        remote=report.remote,
-        dry_run=report.dry_run,
-    )
+    return replace(report, refs=(*report.refs, *refs))
 
 
 def _commit(side: Side, spec: PushSpec) -> Digest:

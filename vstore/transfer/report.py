@@ -54,6 +54,7 @@ class TransferReport:
         objects: how many objects were sent.
         nbytes: how many bytes they have.
         skipped: how many objects were needed and there already.
+        signatures: how many signatures of commits were sent.
         remote: what the other repository is called here, None for one that has no name.
         dry_run: whether nothing was sent or moved.
     """
@@ -63,6 +64,7 @@ class TransferReport:
     objects: int = 0
     nbytes: int = 0
     skipped: int = 0
+    signatures: int = 0
     remote: str | None = None
     dry_run: bool = False
 
@@ -74,7 +76,7 @@ class TransferReport:
     @property
     def is_up_to_date(self) -> bool:
         """Whether nothing had to be done."""
-        return all(ref.outcome == "unchanged" for ref in self.refs)
+        return not self.signatures and all(ref.outcome == "unchanged" for ref in self.refs)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the report as values for JSON."""
@@ -85,6 +87,7 @@ class TransferReport:
             "objects": self.objects,
             "nbytes": self.nbytes,
             "skipped_objects": self.skipped,
+            "signatures": self.signatures,
             "dry_run": self.dry_run,
         }
 
@@ -94,6 +97,8 @@ class TransferReport:
         there = f"; {plural(self.skipped, 'object')} were there already" if self.skipped else ""
         if self.objects or self.skipped:
             lines.append(f"{'would send' if self.dry_run else 'sent'} {sent}{there}")
+        if self.signatures:
+            lines.append(f"sent {plural(self.signatures, 'signature')}")
         return "\n".join(lines)
 
 

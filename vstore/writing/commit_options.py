@@ -3,12 +3,15 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from vstore.errors import InvalidInputError
 from vstore.format import document
 from vstore.format.commit import Author, format_time
 from vstore.format.digest import Digest
+
+if TYPE_CHECKING:
+    from vstore.signing.signatures import Signatures
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,6 +25,8 @@ class CommitOptions:
     allow_empty: bool = False
     merged: Sequence[Digest] = ()
     """Commits that are parents besides the one that the transaction began at."""
+    signatures: "Signatures | None" = None
+    """Signs commits, and checks the heads that they build on, where that is wanted."""
 
     def __post_init__(self) -> None:
         check_message(self.message)
@@ -29,6 +34,16 @@ class CommitOptions:
         document.dumps([self.message, self.author], what="message or author")
         if self.time is not None:
             check_time(self.time)
+
+    def sign(self, commit: Digest) -> None:
+        """Sign a commit that a branch is to have, if commits are to be signed."""
+        if self.signatures is not None:
+            self.signatures.sign_new(commit)
+
+    def require_head(self, commit: Digest | None) -> None:
+        """Raise `SignatureError` if a head to build on must be signed and is not."""
+        if self.signatures is not None and commit is not None:
+            self.signatures.require_head(commit)
 
 
 def check_message(message: object) -> None:

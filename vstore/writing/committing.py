@@ -55,6 +55,7 @@ class CommitWriter:
         time = self._find_right_time(*made)
         if time is not None:
             made = self._store(contents, replace(self._options, time=time))
+        self._options.sign(made[0])
         return made
 
     def _find_right_time(self, digest: Digest, made: CommitDocument) -> datetime | None:

@@ -1,6 +1,6 @@
 """`vstore clone`: copy a repository."""
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.text import Text
@@ -11,7 +11,13 @@ from vstore.cli.progress import steps_shown
 from vstore.cli.settings import Settings, command
 from vstore.cli.storage_options import parse_options
 from vstore.cli.transfers import RemoteOptions
+from vstore.lazy import lazy
 from vstore.wording import printable
+
+if TYPE_CHECKING:
+    from vstore.cli import config
+else:
+    config = lazy("vstore.cli.config")
 
 app = typer.Typer(add_completion=False)
 
@@ -92,6 +98,7 @@ def clone(  # noqa: PLR0913 - they are options, spelled out on the command line
             prune=prune,
             storage_options=parse_options(remote_option or ()),
             to_storage_options=settings.storage_options,
+            signatures=config.signature_settings(),
             progress=progress,
         )
     branches = list(made.branches)

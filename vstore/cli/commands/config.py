@@ -34,7 +34,9 @@ app = typer.Typer(
     add_completion=False,
     help="Show or change the user's configuration.\n\n"
     "Settings are author.name, author.email, alias.NAME for an address, profile.NAME.prefix, "
-    "and profile.NAME.OPTION for a storage option of all addresses with that prefix.\n\n"
+    "profile.NAME.OPTION for a storage option of all addresses with that prefix, and "
+    "signature.key, .allowed_signers, .revoked, .sign, .require (heads) and .program "
+    "(vstore help sign).\n\n"
     "vstore config alias.shoes s3://bucket/fashion\nvstore config list",
 )
 
@@ -86,7 +88,8 @@ def set_(
     vstore config set author.name "Ann Lee"
     vstore config set profile.minio.endpoint_url http://localhost:9000
     """
-    held = parse_value(value) if name.startswith("profile.") else value
+    is_typed = name.startswith("profile.") or name == "signature.sign"
+    held = parse_value(value) if is_typed else value
     config.change(name, held)
     if settings.as_json:
         write_document("config set", {"name": name, "value": held})

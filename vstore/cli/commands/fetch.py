@@ -10,6 +10,7 @@ from vstore.cli.transfers import (
     DryRun,
     RemoteArgument,
     RemoteOptions,
+    Signatures,
     open_remote,
     report_shown,
 )
@@ -19,7 +20,7 @@ app = typer.Typer(add_completion=False)
 
 @app.command()
 @command
-def fetch(
+def fetch(  # noqa: PLR0913 - they are options, spelled out on the command line
     settings: Settings,
     remote: RemoteArgument = None,
     branches: Annotated[
@@ -32,6 +33,7 @@ def fetch(
     prune: Annotated[
         bool, typer.Option("--prune", help="Delete branches here that are gone there.")
     ] = False,
+    signatures: Signatures = False,
     dry_run: DryRun = False,
     remote_option: RemoteOptions = None,
 ) -> None:
@@ -45,5 +47,11 @@ def fetch(
     there = open_remote(settings.open(), remote, remote_option)
     with report_shown(settings) as reports, steps_shown(is_quiet=settings.is_quiet) as progress:
         reports.append(
-            there.fetch(*branches or (), prune=prune, dry_run=dry_run, progress=progress)
+            there.fetch(
+                *branches or (),
+                prune=prune,
+                signatures=signatures,
+                dry_run=dry_run,
+                progress=progress,
+            )
         )

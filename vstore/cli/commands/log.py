@@ -1,7 +1,8 @@
 """`vstore log`: show the commits that lead to a revision."""
 
-from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING, Annotated
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.text import Text
@@ -13,11 +14,18 @@ from vstore.cli.paging import print_all
 from vstore.cli.sample_key import find_table, parse_key
 from vstore.cli.settings import Revision, Settings, TargetArgument, command
 from vstore.errors import InvalidInputError
+from vstore.lazy import lazy
 
 if TYPE_CHECKING:
+    from vstore.cli import signing
     from vstore.format.table.sample_keys import SampleKey
     from vstore.history.commits import Commit
     from vstore.repository.repository import Repository
+    from vstore.signing.signatures import Signature
+
+    CheckSignatures = Callable[[str], tuple[Signature, ...]]
+else:
+    signing = lazy("vstore.cli.signing")
 
 app = typer.Typer(add_completion=False)
 
@@ -55,6 +63,10 @@ def log(  # noqa: PLR0913 - they are options, spelled out on the command line
         int, typer.Option("--skip", metavar="N", min=0, help="Skip this many commits first.")
     ] = 0,
     graph: Annotated[bool, typer.Option("--graph", help="Draw the history as a graph.")] = False,
+    show_signature: Annotated[
+        bool,
+        typer.Option("--show-signature", help="Check and show the signatures of each commit."),
+    ] = False,
     oneline: Annotated[
         bool, typer.Option("--oneline", help="Show one line for each commit.")
     ] = False,
@@ -82,15 +94,27 @@ def log(  # noqa: PLR0913 - they are options, spelled out on the command line
     repo, revision = settings.open_target(target, rev)
     key = None if sample is None else _key(repo, revision, path, sample)
     commits = repo.log(revision, path=path, sample=key, skip=skip, limit=limit)
+    check = repo.signatures if show_signature else None
     if settings.as_json:
-        write_array("log", map(commit_json, commits))
+        write_array("log", (_logged(commit, check) for commit in commits))
         return
     screen = console()
     is_decorated = screen.is_terminal if decorate is None else decorate
     names: Names = ref_names(repo) if is_decorated else {}
-    show = one_line if oneline else paragraph
-    texts = ((commit, show(commit, names)) for commit in commits)
+    show = partial(one_line if oneline else paragraph, names=names)
+    texts = ((commit, _shown(commit, show, check)) for commit in commits)
     print_all(_drawn(texts) if graph else _apart(texts, is_close=oneline), screen)
+
+
+def _shown(
+    commit: "Commit", show: "Callable[[Commit], Text]", check: "CheckSignatures | None"
+) -> Text:
+    """Return a commit below its signatures, as `git log --show-signature` does."""
+    if check is None:
+        return show(commit)
+    lines = [signing.signature_line(found) for found in check(commit.id)] or [Text("not signed")]
+    first, *rest = show(commit).split("\n")
+    return Text("\n").join([first, *lines, *rest])
 
 
 def _key(repo: "Repository", revision: str | None, path: str | None, text: str) -> "SampleKey":
@@ -124,3 +148,10 @@ def _drawn(texts: "Iterable[tuple[Commit, Text]]") -> Iterator[Text]:
             mark = below.pop(0) if below else graph.passing()
             yield Text.assemble(f"{mark:{width}}  ", line) if line else Text(mark)
         yield from map(Text, below)
+
+
+def _logged(commit: "Commit", check: "CheckSignatures | None") -> dict[str, Any]:
+    """Return a commit as plain values, with its signatures where they are to be checked."""
+    if check is None:
+        return commit_json(commit)
+    return commit_json(commit) | {"signatures": [each.to_dict() for each in check(commit.id)]}

@@ -10,6 +10,7 @@ from vstore.cli.transfers import (
     DryRun,
     RemoteArgument,
     RemoteOptions,
+    Signatures,
     open_remote,
     report_shown,
 )
@@ -53,6 +54,7 @@ def push(  # noqa: PLR0913 - they are options, spelled out on the command line
         bool,
         typer.Option("--unrelated", help="Push even without a commit in common."),
     ] = False,
+    signatures: Signatures = False,
     dry_run: DryRun = False,
     remote_option: RemoteOptions = None,
 ) -> None:
@@ -74,6 +76,7 @@ def push(  # noqa: PLR0913 - they are options, spelled out on the command line
                 delete=delete or (),
                 force_with_lease=force_with_lease,
                 unrelated=unrelated,
+                signatures=signatures,
                 dry_run=dry_run,
                 progress=progress,
             )

@@ -30,6 +30,7 @@ from vstore.maintenance.fsck.pack_check import PackChecker, Verified
 from vstore.maintenance.fsck.reach import Attribution
 from vstore.maintenance.fsck.ref_check import RefsChecked, check_refs, lost_heads
 from vstore.maintenance.fsck.sample_check import check_samples
+from vstore.maintenance.fsck.signature_check import check_signatures
 from vstore.maintenance.inventory import Inventory
 from vstore.maintenance.progress import Progress, ProgressStep, silent
 from vstore.maintenance.promises import Promised, Promises
@@ -206,6 +207,7 @@ class _Run:
         self.rows = ChunkRows(self.options.decode)
         self.forwards = Forwards.read(self.store)
         check_moves(self.forwards, self.inventory, self.restorer)
+        check_signatures(self.restorer, self.inventory.signatures)
         remembered = [digest for digest in refs.remembered if self._is_listed(digest)]
         checker = _Checker(self)
         crawl(refs.heads, CheckingReader(self.restorer, self.promised.takes), checker)

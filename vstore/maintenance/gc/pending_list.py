@@ -1,7 +1,7 @@
 """The first phase of garbage collection: finding what is unreachable, and listing it."""
 
 import secrets
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -91,6 +91,7 @@ class Survey:
             object_keys.INDEX,
             object_keys.MOVED,
             object_keys.PACKS,
+            object_keys.SIGNATURES,
         ):
             for digest, info in _listed(self.store, prefix):
                 seen += 1
@@ -113,12 +114,26 @@ class Survey:
 
 
 def _listed(store: ObjectStore, prefix: str) -> Iterator[tuple[Digest, ObjectInfo]]:
-    """List objects that are named by digests; anything else there is not gc's to delete."""
+    """List objects with the digests that say whether they are needed.
+
+    That of a signature is of its commit. Anything else there is not gc's to delete.
+    """
+    find = _FINDERS.get(prefix, object_keys.digest_at)
     for info in store.list_prefix(prefix):
-        find = object_keys.moved_at if prefix == object_keys.MOVED else object_keys.digest_at
         digest = find(info.key)
         if digest is not None:
             yield digest, info
+
+
+def _signed(key: str) -> Digest | None:
+    found = object_keys.signature_at(key)
+    return None if found is None else found[0]
+
+
+_FINDERS: Mapping[str, Callable[[str], Digest | None]] = {
+    object_keys.MOVED: object_keys.moved_at,
+    object_keys.SIGNATURES: _signed,
+}
 
 
 @dataclass(slots=True, eq=False)

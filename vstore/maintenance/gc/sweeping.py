@@ -35,7 +35,13 @@ from vstore.storage.store import Key, ObjectStore
 _DELETERS = 16
 _TRIES = 200
 _ROUNDS = 5
-_GROUPS = (object_keys.COMMITS, object_keys.INDEX, object_keys.MOVED, object_keys.PACKS)
+_GROUPS = (
+    object_keys.SIGNATURES,
+    object_keys.COMMITS,
+    object_keys.INDEX,
+    object_keys.MOVED,
+    object_keys.PACKS,
+)
 """In this order: an object goes before those that it refers to, so that a commit that is still
 there lacks nothing, however far a collection came that was killed."""
 
@@ -231,15 +237,20 @@ class _Sweep:
     def _is_needed(self, item: PendingObject) -> bool:
         if self.lease is not None and datetime.fromisoformat(item.modified) >= self.lease:
             return True
-        live = self.swept.live.digests
-        digest, source = object_keys.digest_at(item.key), object_keys.moved_at(item.key)
-        if source is not None:
-            return source in live and self._keep_way(source)
+        digest = object_keys.digest_at(item.key)
         if digest is None:
-            return True
+            return self._is_needed_beside(item.key)
         if item.moved:
             return not self._is_elsewhere(digest, item.moved)
-        return digest in live
+        return digest in self.swept.live.digests
+
+    def _is_needed_beside(self, key: str) -> bool:
+        """Return whether an object is needed that is named by the digest of another one."""
+        live, signed = self.swept.live, object_keys.signature_at(key)
+        if signed is not None:
+            return live.keeps(signed[0])
+        source = object_keys.moved_at(key)
+        return source is None or (source in live.digests and self._keep_way(source))
 
     def _keep_way(self, pack: Digest) -> bool:
         """Keep also the pack to which a forwarding document leads."""
@@ -276,6 +287,7 @@ class _Sweep:
 
 def _folder(item: PendingObject) -> str:
     """Return the prefix that is listed just before the object is deleted."""
-    if item.key.startswith(object_keys.COMMITS):
-        return item.key[: len(object_keys.COMMITS) + 2]
+    for prefix in (object_keys.COMMITS, object_keys.SIGNATURES):
+        if item.key.startswith(prefix):
+            return item.key[: len(prefix) + 2]
     return item.key[: item.key.rindex("/") + 1]
