@@ -227,3 +227,21 @@ def test_a_cast_that_is_undone_conflicts_with_what_does_not_fit(
         tx["t"]["x"][0] = value
     with pytest.raises(vstore.ConflictError, match="cannot hold"):
         repo.revert("main~1")
+
+
+@pytest.mark.parametrize("swap", [False, True])
+@pytest.mark.parametrize("of_one", [None, 7])
+def test_a_sample_that_both_added_is_compared_through_a_cast(
+    of_one: int | None, *, swap: bool
+) -> None:
+    repo = committed_table(COLUMNS, {"x": [1], "y": [1]}, keys="str", sample_keys=["a"])[0]
+
+    def add(value: int | None) -> Change:
+        return lambda tx: tx["t"].append({"x": 5, "y": value}, key="b")
+
+    mirrored(repo, (add(of_one), both(cast(column="y"), add(8))), swap=swap)
+    (conflict,) = refused(repo).conflicts
+    assert (conflict.path, conflict.sample) == ("t/y", "b")
+    repo.merge("side", into="main", resolve="ours")
+    assert values(repo, "y") == [1, 8 if swap else of_one]
+    assert table_of(repo)["y"].dtype == "int64"

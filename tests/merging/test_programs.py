@@ -17,7 +17,8 @@ import pytest
 import vstore
 from tests.merging.model.both import MARKS
 from tests.merging.model.programs import run
-from tests.merging.model.steps import Program, Step, program_of, shortened
+from tests.merging.model.shapes import program_of
+from tests.merging.model.steps import Program, Step, shortened
 from tests.merging.model.twin import DifferenceError, Twin
 from tests.repositories import new_repository
 

@@ -72,7 +72,7 @@ class CellMerge:
 
     def _meet(self, column: MergedColumn, samples: Samples) -> None:
         """Compare cells that both sides have, with those of the base where it has them."""
-        if column.winner is not None:
+        if column.winner is not None and (column.is_settled or samples.base is not None):
             if column.winner == "theirs":
                 self._take(column, samples)
             return

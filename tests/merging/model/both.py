@@ -1,5 +1,6 @@
 """A transaction and the model, changed alike: each verb does one thing to both, and says what."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import count
@@ -54,6 +55,7 @@ class Both:
     marks: set[str] = field(default_factory=set)
     """The rows of the table of rules that it belongs to."""
     _dropped: set[str] = field(default_factory=set)
+    _made: Counter[str] = field(default_factory=Counter)
 
     def table(self, path: str) -> Table:
         """Return a table of the model."""
@@ -62,8 +64,9 @@ class Both:
         return node
 
     def new_id(self, path: str) -> str:
-        """Return the id of what is made at a path."""
-        return f"{self.parent} {path}"
+        """Return the id of what is made at a path; made there again, it has another."""
+        self._made[path] += 1
+        return f"{self.parent} {path} {self._made[path]}"
 
     # Samples
 
@@ -155,12 +158,20 @@ class Both:
 
     # Nodes
 
+    def attributes(self, path: str, column: str | None = None) -> dict[str, Any]:
+        """Return the attributes of a node or a column."""
+        return self.owner(path, column).attributes
+
+    def owner(self, path: str, column: str | None) -> Node | Column:
+        """Return a node, or a column of it."""
+        return self.world.nodes[path] if column is None else self.table(path).columns[column]
+
     def set_attributes(
         self, path: str, attributes: Mapping[str, Any], column: str | None = None
     ) -> None:
         """Replace the attributes of a group, a table or a column."""
         node = self.world.nodes[path]
-        owner: Node | Column = node if column is None else self.table(path).columns[column]
+        owner = self.owner(path, column)
         self.marks |= _attribute_marks(owner.attributes, attributes)
         owner.attributes = dict(attributes)
         if isinstance(node, Group):

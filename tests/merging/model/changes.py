@@ -5,21 +5,21 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from tests.merging.model.both import Both
-from tests.merging.model.state import Column, Name, Table
+from tests.merging.model.state import Column, Name, Table, exact
 from tests.merging.model.values import FORMS, INT64, UNSET, WIDER, Cell, Form, cell
 
 T = TypeVar("T")
 
 KEYS: dict[str, list[Any]] = {
-    "str": ["a", "b", "c", "d", "e"],
-    "int": [1, 2, 30, -4, 5],
-    "tuple": [("p", 1), ("p", 2), ("q", 1), ("q", 2), ("r", 1)],
+    "str": ["a", "b", "c", "d", "e", "f", "g", "h"],
+    "int": [1, 2, 30, -4, 5, 0, 600, -7],
+    "tuple": [("p", 1), ("p", 2), ("q", 1), ("q", 2), ("r", 1), ("r", -1), ("s", 0), ("", 3)],
 }
 NUMBER = "n"
 """A column of tables without keys in which no two samples are equal, and which nobody changes."""
 
-COLUMNS = ("x", "y", "z", "w")
-PATHS = ("t", "u", "g/t")
+COLUMNS = ("x", "y", "z", "w", "v", "k")
+PATHS = ("t", "u", "g/t", "v")
 ATTRIBUTES: tuple[Any, ...] = (1, 1.0, True, None, "m", [1], {"a": 0})
 
 
@@ -73,16 +73,32 @@ def one_of(options: Sequence[T], hand: Hand) -> T:
     return hand.pick(options)
 
 
-def _path(both: Both, hand: Hand) -> str:
-    return one_of(sorted(both.world.tables()), hand)
+def _path(both: Both, hand: Hand, fits: Callable[[Table], Any] = lambda _: True) -> str:
+    """Return the path of a table that a change can be made in."""
+    return one_of([path for path, t in sorted(both.world.tables().items()) if fits(t)], hand)
 
 
-def _column(table: Table, hand: Hand) -> str:
-    return one_of([name for name in sorted(table.columns) if name != NUMBER], hand)
+def _column(
+    both: Both, hand: Hand, fits: Callable[[Table, Column], Any] = lambda *_: True
+) -> tuple[str, str]:
+    """Return a column that a change can be made to, after the path of its table."""
+    return one_of(
+        [
+            (path, name)
+            for path, table in sorted(both.world.tables().items())
+            for name, column in sorted(table.columns.items())
+            if name != NUMBER and fits(table, column)
+        ],
+        hand,
+    )
 
 
-def _free_column(table: Table, hand: Hand) -> str:
-    return one_of([name for name in COLUMNS if name not in table.columns], hand)
+def _free_columns(table: Table) -> list[str]:
+    return [name for name in COLUMNS if name not in table.columns]
+
+
+def _free_keys(table: Table) -> list[Name]:
+    return [key for key in KEYS[str(table.keys)] if key not in table.rows]
 
 
 def _free_path(both: Both, hand: Hand) -> str:
@@ -92,35 +108,44 @@ def _free_path(both: Both, hand: Hand) -> str:
     )
 
 
+def _others(options: Sequence[T], held: Any) -> Sequence[T]:
+    """Return the options that differ from what there is; all of them if none does."""
+    return [each for each in options if exact(each) != exact(held)] or options
+
+
 @change("changed value")
 def set_value(both: Both, hand: Hand) -> None:
     """Give a sample another value in one column."""
-    path = _path(both, hand)
+    path, name = _column(both, hand, lambda table, _: table.rows)
     table = both.table(path)
-    column, name = _column(table, hand), one_of(list(table.rows), hand)
-    both.change(path, name, {column: hand.pick(table.columns[column].form.pool())})
+    sample, column = hand.pick(list(table.rows)), table.columns[name]
+    pool = _others(column.form.pool(), column.read(table.rows[sample]))
+    both.change(path, sample, {name: hand.pick(pool)})
 
 
 @change("set missing")
 def set_missing(both: Both, hand: Hand) -> None:
     """Say that a sample is missing in an optional column."""
-    path = _path(both, hand)
+
+    def held(table: Table, column: Column) -> list[Name]:
+        return [each for each in table.rows if column.read(table.rows[each]) is not None]
+
+    path, name = _column(both, hand, lambda table, c: c.optional and held(table, c))
     table = both.table(path)
-    optional = [name for name in sorted(table.columns) if table.columns[name].optional]
-    both.change(path, one_of(list(table.rows), hand), {one_of(optional, hand): None})
+    both.change(path, hand.pick(held(table, table.columns[name])), {name: None})
 
 
 @change("deleted")
 def delete(both: Both, hand: Hand) -> None:
     """Delete a sample."""
-    path = _path(both, hand)
-    both.delete(path, one_of(list(both.table(path).rows), hand))
+    path = _path(both, hand, lambda table: table.rows)
+    both.delete(path, hand.pick(list(both.table(path).rows)))
 
 
 @change("added")
 def add(both: Both, hand: Hand) -> None:
     """Add a sample, perhaps without a value in optional columns."""
-    add_to(both, _path(both, hand), hand)
+    add_to(both, _path(both, hand, lambda table: table.keys is None or _free_keys(table)), hand)
 
 
 def add_to(both: Both, path: str, hand: Hand) -> None:
@@ -128,7 +153,7 @@ def add_to(both: Both, path: str, hand: Hand) -> None:
     table = both.table(path)
     name: Name = next(both.fresh)
     if table.keys is not None:
-        name = one_of([key for key in KEYS[table.keys] if key not in table.rows], hand)
+        name = one_of(_free_keys(table), hand)
     cells = {each: _new_cell(each, c, name, hand) for each, c in sorted(table.columns.items())}
     both.add(path, name, cells)
 
@@ -152,8 +177,8 @@ def _add_column(both: Both, path: str, name: str, hand: Hand, kind: tuple[bool, 
 
 def _adding(kind: tuple[bool, bool]) -> Change:
     def add_column(both: Both, hand: Hand) -> None:
-        path = _path(both, hand)
-        _add_column(both, path, _free_column(both.table(path), hand), hand, kind)
+        path = _path(both, hand, _free_columns)
+        _add_column(both, path, hand.pick(_free_columns(both.table(path))), hand, kind)
 
     return add_column
 
@@ -167,28 +192,19 @@ change("optional column added with values")(_adding((True, True)))
 @change("cast")
 def cast_column(both: Both, hand: Hand) -> None:
     """Give a column of numbers a wider data type."""
-    path = _path(both, hand)
-    forms = {name: column.form for name, column in sorted(both.table(path).columns.items())}
-    names = [
-        n for n, form in forms.items() if form.is_plain and form.dtype in WIDER and n != NUMBER
-    ]
-    name = one_of(names, hand)
-    both.cast(path, name, hand.pick(WIDER[forms[name].dtype]))
+    path, name = _column(both, hand, lambda _, c: c.form.is_plain and c.form.dtype in WIDER)
+    both.cast(path, name, hand.pick(WIDER[both.table(path).columns[name].form.dtype]))
 
 
 @change("renamed")
 def rename_column(both: Both, hand: Hand) -> None:
     """Give a column another name."""
-    path = _path(both, hand)
-    table = both.table(path)
-    both.rename_column(path, _column(table, hand), _free_column(table, hand))
+    path, name = _column(both, hand, lambda table, _: _free_columns(table))
+    both.rename_column(path, name, hand.pick(_free_columns(both.table(path))))
 
 
 def _droppable(both: Both, hand: Hand) -> tuple[str, str]:
-    path = _path(both, hand)
-    if len(both.table(path).columns) < 2:
-        raise NotPossibleError
-    return path, _column(both.table(path), hand)
+    return _column(both, hand, lambda table, _: len(table.columns) > 1)
 
 
 @change("dropped")
@@ -208,7 +224,8 @@ def recreate_column(both: Both, hand: Hand) -> None:
 @change("compacted")
 def compact(both: Both, hand: Hand) -> None:
     """Rewrite a table without its deleted samples."""
-    both.compact(_path(both, hand))
+    paths = [path for path, table in both.world.tables().items() if table.dead]
+    both.compact(hand.pick(sorted(paths)) if paths else _path(both, hand))
 
 
 def _set(held: dict[str, Any], hand: Hand) -> dict[str, Any]:
@@ -217,7 +234,8 @@ def _set(held: dict[str, Any], hand: Hand) -> dict[str, Any]:
 
 
 def _change(held: dict[str, Any], hand: Hand) -> dict[str, Any]:
-    return held | {one_of(sorted(held), hand): hand.pick(ATTRIBUTES)}
+    name = one_of(sorted(held), hand)
+    return held | {name: hand.pick(_others(ATTRIBUTES, held[name]))}
 
 
 def _remove(held: dict[str, Any], hand: Hand) -> dict[str, Any]:
@@ -225,20 +243,32 @@ def _remove(held: dict[str, Any], hand: Hand) -> dict[str, Any]:
     return {each: value for each, value in held.items() if each != name}
 
 
+Owner = tuple[str, str | None]
+"""The path of a node, and a column of it that attributes are of; the node's when None."""
+
+
+def _owners(both: Both) -> list[list[Owner]]:
+    """Return what has attributes: columns, tables and groups."""
+    tables = sorted(both.world.tables().items())
+    columns: list[Owner] = [(p, name) for p, t in tables for name in sorted(t.columns)]
+    return [columns, [(p, None) for p, _ in tables], [(p, None) for p in sorted(both.world.groups())]]
+
+
 def _setting(how: Callable[[dict[str, Any], Hand], dict[str, Any]]) -> Change:
     """Return a change of an attribute of a column, a table or a group."""
 
+    def is_possible(both: Both, owner: Owner) -> bool:
+        try:
+            how(both.attributes(*owner), Hand(()))
+        except NotPossibleError:
+            return False
+        return True
+
     def set_attributes(both: Both, hand: Hand) -> None:
-        if hand.pick((0, 0, 0, 1)):
-            groups = both.world.groups()
-            path = one_of(sorted(groups), hand)
-            both.set_attributes(path, how(groups[path].attributes, hand))
-            return
-        path = _path(both, hand)
-        table = both.table(path)
-        column = _column(table, hand) if hand.pick((1, 1, 0)) else None
-        owner = table if column is None else table.columns[column]
-        both.set_attributes(path, how(owner.attributes, hand), column)
+        sorts = [[each for each in s if is_possible(both, each)] for s in _owners(both)]
+        sort = sorts[hand.pick((0, 0, 1, 2))] or [each for s in sorts for each in s]
+        path, column = one_of(sort, hand)
+        both.set_attributes(path, how(both.attributes(path, column), hand), column)
 
     return set_attributes
 
@@ -299,15 +329,15 @@ def make_table(both: Both, path: str, hand: Hand, *, samples: int = 1) -> None:
 @change("array changed")
 def change_element(both: Both, hand: Hand) -> None:
     """Change an element of a plain array."""
-    both.change_element(
-        one_of(sorted(both.world.arrays()), hand), hand.pick(range(4)), hand.pick((0, 1, 2))
-    )
+    arrays = both.world.arrays()
+    path, at = one_of(sorted(arrays), hand), hand.pick(range(4))
+    both.change_element(path, at, hand.pick(_others((0, 1, 2), arrays[path].values[at])))
 
 
 @change("array added", in_forks=False)
 def add_array(both: Both, hand: Hand) -> None:
     """Make a plain array."""
-    path = one_of([each for each in ("a", "g/b") if each not in both.world.nodes], hand)
+    path = one_of([each for each in ("a", "g/b", "c") if each not in both.world.nodes], hand)
     both.make_array(path, hand.pick(("int16", "int32")))
 
 

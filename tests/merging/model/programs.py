@@ -12,14 +12,15 @@ from tests.merging.model.answers import MODES
 from tests.merging.model.both import Both
 from tests.merging.model.changes import CHANGES, Hand, NotPossibleError, begin
 from tests.merging.model.difference import expected, found
-from tests.merging.model.reading import zarr_differences
+from tests.merging.model.reading import differences, zarr_differences
 from tests.merging.model.state import World
 from tests.merging.model.steps import Program, Step
 from tests.merging.model.twin import DifferenceError, Twin
 from vstore import VstoreError
 
 BRANCHES = ("main", "side", "third")
-
+DIFFS = 6
+"""How many diffs of each program are compared, of its last commits."""
 
 VERBS: dict[str, Callable[[Twin, Step, Hand], None]] = {}
 
@@ -55,13 +56,14 @@ def run(program: Program, repo: vstore.Repository, workers: Executor | None = No
 
 def _check_end(twin: Twin) -> None:
     for branch in twin.repo.branches:
-        told = zarr_differences(twin.repo.checkout(branch), twin.world(twin.head(branch)))
+        snapshot, world = twin.repo.checkout(branch), twin.world(twin.head(branch))
+        told = differences(snapshot, world) + zarr_differences(snapshot, world)
         if told:
             raise DifferenceError("\n".join(told))
     report = twin.repo.fsck(mode="full", decode=True)
     if not report.is_sound:
         raise DifferenceError(f"fsck: {report}")
-    commits = list(twin.history.commits)
+    commits = list(twin.history.commits)[-DIFFS:]
     for old, new in zip(commits, [*commits[1:], twin.head("main")], strict=True):
         check_diff(twin, old, new)
 
@@ -128,10 +130,10 @@ def start(twin: Twin, step: Step, hand: Hand) -> None:
 
 @verb("commit")
 def commit(twin: Twin, step: Step, hand: Hand) -> None:
-    """Commit changes to a branch."""
+    """Commit changes to a branch; without changes, a commit that does nothing."""
     branch = branch_of(twin, hand)
     twin.told.append(f"-- commit to {branch}:")
-    twin.commit(branch, act_of(step.changes))
+    twin.commit(branch, act_of(step.changes), allow_empty=not step.changes)
 
 
 @verb("merge")
@@ -181,6 +183,18 @@ def revert(twin: Twin, step: Step, hand: Hand) -> None:
         at, mode = hand.pick(range(min(3, len(line)))), hand.pick(MODES)
         twin.told.append(f"-- revert the {at + 1}. last commit of {into}, resolved by {mode}")
         rewriting.revert(twin, line[at], into, mode)
+
+
+@verb("restore")
+def restore(twin: Twin, step: Step, hand: Hand) -> None:
+    """Bring back what the last commit of a branch's line deleted that deleted samples alone."""
+    into = branch_of(twin, hand)
+    made = twin.history.commits
+    for commit in twin.history.line(twin.head(into)):
+        if made[commit].marks == {"deleted"}:
+            twin.told.append(f"-- revert a deletion on {into}")
+            rewriting.revert(twin, commit, into, "theirs")
+            return
 
 
 @verb("rebase")

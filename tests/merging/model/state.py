@@ -73,7 +73,7 @@ class Table:
     def compact(self) -> None:
         """Forget the deleted samples."""
         if self.dead:
-            self.layout = (self.layout, *sorted(map(str, self.dead)))
+            self.layout = (self.layout, tuple(self.rows), *sorted(map(str, self.dead)))
             self.dead = []
 
     def retype(self, name: str, form: Form) -> None:

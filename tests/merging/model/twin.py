@@ -69,10 +69,10 @@ class Twin:
 
     # Commits
 
-    def commit(self, branch: str, act: Act) -> str | None:
+    def commit(self, branch: str, act: Act, *, allow_empty: bool = False) -> str | None:
         """Commit changes to a branch; return the commit, None where nothing was changed."""
         begun = self.head(branch) if branch in self.repo.branches else None
-        tx = self.repo.transaction(branch, message="Change")
+        tx = self.repo.transaction(branch, message="Change", allow_empty=allow_empty)
         both = self.both(tx, begun)
         with tx:
             act(both)
@@ -104,7 +104,7 @@ class Twin:
         """
         snapshot = self.repo.checkout(commit)
         told = [] if ours is None else adopt_order(snapshot, world, ours)
-        told += differences(snapshot, world)
+        told += differences(snapshot, world, by_rows=ours is not None)
         if told:
             raise DifferenceError("\n".join(["it reads otherwise than the model says:", *told]))
         self.history.commits[commit] = Made(tuple(parents), world, frozenset(marks))
