@@ -33,6 +33,26 @@ MERGE_BUGS = (
         "rows < alignment.shared",
     ),
     bug(
+        "of a sample that both added, the side that cast a column is taken",
+        CASTS, CELL_MERGE,
+        "if column.winner is not None and (column.is_settled or samples.base is not None):",
+        "if column.winner is not None:",
+    ),
+    bug(
+        "a column that gives up its name takes the column of its next name along",
+        NAMES, COLUMN_NAMES,
+        "moves = settle(leaving, stored.infos.__contains__, self._make_room)",
+        "[stored.drop_column(new) for new in leaving.values() if new in stored.infos]\n"
+        "        moves = leaving",
+    ),
+    bug(
+        "a rebase leaves out what is as old as where the branches met",
+        ("tests/history/test_rewriting.py",), "vstore/repository/rewriting.py",
+        "            if is_ancestor(digest, floor, read):\n",
+        "            if is_ancestor(digest, floor, read) or read(digest).generation <= "
+        "read(floor).generation - 1:\n",
+    ),
+    bug(
         "deleted here and changed there is no conflict", ("tests/merging/test_merge_samples.py",),
         "vstore/merging/*.py", "contested = self._changed_among(gone, self.sides.o)",
         "contested = no_rows()",

@@ -108,6 +108,18 @@ def test_rebase_equals_the_merges_content(repo: Repository) -> None:
     assert messages(repo, "side")[:4] == ["Put c=33", "Put s2=2", "Put s1=1", "Put m=9"]
 
 
+def test_a_rebase_takes_along_what_is_as_old_as_where_the_branches_met(repo: Repository) -> None:
+    repo.branches.create("side")
+    for key in ("s", "t", "u"):
+        put(repo, "side", key, 1)
+    put(repo, "main", "m", 2)
+    repo.merge("side", into="main")
+    put(repo, "side", "v", 1)
+    repo.rebase("main", onto="side")
+    assert messages(repo)[:3] == ["Put m=2", "Put v=1", "Put u=1"]
+    assert values(repo) == values(repo, "side") | {"m": 2}
+
+
 def test_a_rebase_that_conflicts_changes_nothing(repo: Repository) -> None:
     repo.branches.create("side", at="main")
     put(repo, "side", "s", 1)

@@ -155,6 +155,19 @@ def test_columns_that_want_one_name_are_a_conflict(repo: Repository, case: Any) 
         repo.undo("main")
 
 
+def test_a_column_that_gives_up_its_name_takes_no_other_column_along(repo: Repository) -> None:
+    change(repo, both(rename("a", "z"), make("a")), make("z"))
+    asked = []
+
+    def answer(conflict: vstore.Conflict) -> Literal["ours", "theirs"]:
+        asked.append(conflict.path)
+        return "theirs"
+
+    repo.merge("side", into="main", resolve=answer)
+    assert asked == ["t/z", "t/a"]
+    assert held(repo)["t"] == {"a": A, "b": B, "z": UNSET}
+
+
 def swap_tables(tx: Transaction) -> None:
     for old, new in (("t", "x"), ("u", "t"), ("x", "u")):
         tx.move(old, new)

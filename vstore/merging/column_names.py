@@ -1,6 +1,6 @@
 """What the columns of a merged table are called, where both sides give names."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -60,7 +60,7 @@ class ColumnNames:
 
     def _make_room(self, old: str, new: str) -> dict[str, str] | None:
         """Meet a column that theirs renamed to what ours calls another."""
-        there = next(column for column in self.columns if column.ours == new)
+        there = next(column for column in self._in_result() if column.name == new)
         more: list[dict[str, str]] = []
         self.sides.conflicts.add(
             Conflict(
@@ -79,7 +79,7 @@ class ColumnNames:
         """Return whether a column of theirs can have its name; meet one of ours that has it."""
         if column.name not in self.sides.staged.stored.infos:
             return True
-        there = next(c for c in self.columns if c.ours is not None and c.name == column.name)
+        there = next(each for each in self._in_result() if each.name == column.name)
         freed: list[bool] = []
 
         def leave(place: str | None, *, is_taken: bool) -> None:
@@ -99,6 +99,12 @@ class ColumnNames:
         )
         return freed == [True]
 
+    def _in_result(self) -> Iterator[MergedColumn]:
+        """Yield the columns of ours that the result has."""
+        for column in self.columns:
+            if column.ours is not None and column not in self.lost:
+                yield column
+
     def _leave(self, there: MergedColumn, name: str, place: str | None) -> dict[str, str]:
         """Return what a column of ours is to be called instead; drop one with no other name."""
         if place is not None and place != name:
@@ -110,10 +116,8 @@ class ColumnNames:
     def _give_up(self, there: MergedColumn, name: str, place: str | None) -> None:
         """Rename a column of ours, or drop it where there is no other name for it."""
         stored = self.sides.staged.stored
-        for old, new in self._leave(there, name, place).items():
-            if new in stored.infos:
-                stored.drop_column(old)
-                self.lost.append(there)
-            else:
-                stored.rename_column(old, new)
-                there.name = new
+        leaving = self._leave(there, name, place)
+        moves = settle(leaving, stored.infos.__contains__, self._make_room)
+        stored.rename_columns(moves)
+        for column in self._in_result():
+            column.name = moves.get(column.name, column.name)

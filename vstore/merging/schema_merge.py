@@ -121,6 +121,7 @@ class SchemaMerge:
         """Drop a column, if ours has it."""
         if column.ours is not None:
             self.sides.staged.stored.drop_column(column.name)
+            self.names.lost.append(column)
 
     def _make(self, column: MergedColumn) -> bool:
         """Make a column of theirs, unless ours keeps another of its name; its samples are unset."""

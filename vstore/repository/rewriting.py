@@ -16,7 +16,7 @@ from vstore.format.document import dumps
 from vstore.history.branch_update import Sleep, update_branch
 from vstore.history.commits import Commit, describe
 from vstore.history.lines import meeting
-from vstore.history.merge_base import is_ancestor, merge_bases
+from vstore.history.merge_base import is_ancestor
 from vstore.history.refs import Branch, Refs, is_entry
 from vstore.merging.conflicts import Resolution
 from vstore.merging.merge import replay
@@ -170,13 +170,11 @@ class Rewriter:
     def _commits_beyond(self, floor: Digest) -> list[Digest]:
         """Return the commits of the branch that `floor` lacks, oldest first."""
         read = self.fetcher.commit
-        bases = merge_bases(self.branch.commit, floor, read)
-        lowest = min((read(base).generation for base in bases), default=-1)
         stack, seen = [self.branch.commit], {self.branch.commit}
         found: list[Digest] = []
         while stack:
             digest = stack.pop()
-            if read(digest).generation <= lowest or is_ancestor(digest, floor, read):
+            if is_ancestor(digest, floor, read):
                 continue
             found.append(digest)
             parents = [Digest(name) for name in read(digest).parents if name not in seen]

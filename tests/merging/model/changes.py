@@ -251,7 +251,11 @@ def _owners(both: Both) -> list[list[Owner]]:
     """Return what has attributes: columns, tables and groups."""
     tables = sorted(both.world.tables().items())
     columns: list[Owner] = [(p, name) for p, t in tables for name in sorted(t.columns)]
-    return [columns, [(p, None) for p, _ in tables], [(p, None) for p in sorted(both.world.groups())]]
+    return [
+        columns,
+        [(p, None) for p, _ in tables],
+        [(p, None) for p in sorted(both.world.groups())],
+    ]
 
 
 def _setting(how: Callable[[dict[str, Any], Hand], dict[str, Any]]) -> Change:

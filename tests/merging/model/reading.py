@@ -75,9 +75,7 @@ def _samples(column: vstore.Column) -> Any:
     return column if 0 in column.shape[1:] else column[:]
 
 
-def differences(
-    snapshot: vstore.Snapshot, world: World, *, by_rows: bool = True
-) -> list[str]:
+def differences(snapshot: vstore.Snapshot, world: World, *, by_rows: bool = True) -> list[str]:
     """Return where a commit does not read as the model says, by columns and by rows."""
     expected, found = world.visible(), read(snapshot)
     told = _apart(expected, found, "")

@@ -21,6 +21,7 @@ class Step:
 
 Program = tuple[Step, ...]
 
+
 def shortened(program: Program, fails: Callable[[Program], bool]) -> Program:
     """Return a program that still fails, from which nothing more can be left out."""
     while True:

@@ -1,7 +1,7 @@
 """Three-way merge of whole commits in the model."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
 from tests.merging.model.rules import (
@@ -139,7 +139,9 @@ class WorldMerge:
             self.lost.add(path)
             if path in self.whole:
                 answer = self.referee.ask(Clash(path, "changed"))
-                return theirs if answer == "theirs" else ours
+                taken = theirs if answer == "theirs" else ours
+                # from here on nothing tells which rows are whose
+                return replace(taken, layout=(taken.layout, "taken"))
         return TableMerge(path, base, ours, theirs, self.referee).run()
 
     # Arrays and groups
