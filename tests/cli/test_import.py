@@ -375,6 +375,29 @@ def test_imports_into_s3_and_keeps_the_secrets(run: Run, s3_bucket: Bucket) -> N
 
 
 @pytest.mark.usefixtures("empty")
+class TestGoingOn:
+    def test_the_journal_is_deleted_after_the_commit(
+        self, run: Run, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("vstore.importers.resuming.NOTED_NBYTES", 0)
+        Path("rows.csv").write_text("n\n" + "1\n" * 100 + "bad\n")
+        words = ("import", "repo", "rows.csv", "--schema", "schema.json", "--resume", "journal")
+        Path("schema.json").write_text('{"n": "int64"}')
+        assert run.any(*words).code == 1
+        assert run.any(*words, "--on-error", "skip").code == 0
+        assert not Path("journal").exists()
+        assert len(train()) == 100
+
+    def test_files_are_known_by_their_contents(self, run: Run) -> None:
+        Path("files").mkdir()
+        Path("files/a").write_text("a")
+        run("import", "repo", "files", "--with", "files", "--checksum")
+        Path("files/a").touch()
+        ended = run("import", "repo", "files", "--with", "files", "--update", "--checksum")
+        assert ended.out == "Nothing changed: nothing was committed.\n"
+
+
+@pytest.mark.usefixtures("empty")
 class TestHierarchies:
     @pytest.fixture(autouse=True)
     def grid(self, files: None) -> None:

@@ -46,6 +46,13 @@ UpdateOption = Annotated[
     bool,
     typer.Option("--update", help="As --replace, but do not read files that have not changed."),
 ]
+ChecksumOption = Annotated[
+    bool,
+    typer.Option(
+        "--checksum",
+        help="Know files by their contents, also if size and time are the same: each is read.",
+    ),
+]
 PruneOption = Annotated[
     bool,
     typer.Option(
@@ -144,6 +151,27 @@ ErrorsOption = Annotated[
         "--errors",
         metavar="FILE",
         help="Write each item that is left out, and why, to a file of JSON lines.",
+        show_default=False,
+        rich_help_panel=_PANEL,
+    ),
+]
+ResumeOption = Annotated[
+    str | None,
+    typer.Option(
+        "--resume",
+        metavar="FILE",
+        help="Keep a journal there: the same command goes on where this one was stopped.",
+        show_default=False,
+        rich_help_panel=_PANEL,
+    ),
+]
+ProcessesOption = Annotated[
+    int,
+    typer.Option(
+        "--processes",
+        metavar="N",
+        min=0,
+        help="Read items in N processes, in place of threads.",
         show_default=False,
         rich_help_panel=_PANEL,
     ),

@@ -48,6 +48,8 @@ class Running:
         with self._going_on(table, total, rows.provenance) as (tx, told):
             how = importers.ImportOptions(**given, **told)
             found = importers.import_into(tx, table, rows, how)
+        if given["resume"] is not None:
+            Path(given["resume"]).unlink(missing_ok=True)
         made = internals(tx).commit_made
         if self.as_json:
             write_document("import", self._report(made) | _of_rows(rows, found))

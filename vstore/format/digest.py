@@ -15,6 +15,7 @@ exported_from("vstore")(Digest)
 
 Data = TypeVar("Data", bytes, memoryview)
 
+_PART_NBYTES = 2**20
 DIGEST_NBYTES = 32
 READS = 5
 """How often bytes are read that come damaged in another way each time."""
@@ -36,6 +37,19 @@ def digest_of(data: bytes | bytearray | memoryview) -> Digest:
     'af1349b9f5f9a1a6'
     """
     return Digest(blake3(data).hexdigest())
+
+
+def digest_of_stream(read: Callable[[int], bytes]) -> Digest:
+    """Return the digest of what `read` returns, a part at a time, until nothing is left.
+
+    >>> import io
+    >>> digest_of_stream(io.BytesIO(b"").read) == digest_of(b"")
+    True
+    """
+    state = blake3()
+    while part := read(_PART_NBYTES):
+        state.update(part)
+    return Digest(state.hexdigest())
 
 
 def is_digest(text: str) -> bool:

@@ -103,7 +103,7 @@ class _Feed:
     def fill(self, work: Work, item: Any) -> None:
         """Put the groups of an item, one by one, while there is room."""
         try:
-            for group in work.each(item):
+            for group in work.all_of(item):
                 if not self._put(group, group.nbytes):
                     return
         except BaseException as exc:  # noqa: BLE001 - it is raised where groups are taken

@@ -5,7 +5,8 @@ So the next import knows which files changed without reading them. The companion
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from itertools import starmap
+from typing import Any, Final, NamedTuple
 
 from vstore.format.table.sample_keys import SampleKey
 from vstore.format.table.specs import ColumnSpec, ndarray, text
@@ -19,24 +20,36 @@ COLUMNS: Final[Mapping[str, ColumnSpec]] = {
     "modified": ndarray((), "float64").as_optional(),
     "etag": text().as_optional(),
 }
+DIGEST: Final = "digest"
+"""The column that is there where files are known by their contents."""
 _BLOCK = 50_000
 
-Seen = tuple[int | None, float | None, str | None]
-"""The size, time and ETag of a file, as far as they are known."""
+
+class Seen(NamedTuple):
+    """What a file is known by, as far as it is known."""
+
+    size: int | None = None
+    modified: float | None = None
+    etag: str | None = None
+    digest: str | None = None
+
+    def is_same(self, now: "Seen") -> bool:
+        """Return whether a file is what it was: by its digest, its ETag, or by size and time."""
+        if now.digest is not None:
+            return self.digest == now.digest
+        if self.etag is not None or now.etag is not None:
+            return self.etag == now.etag
+        return self[:2] == now[:2] and None not in now[:2]
 
 
-def seen(item: Any) -> Seen | None:
-    """Return what an item is known by without reading it; None if it is no file."""
+def seen(item: Any, *, by_contents: bool) -> Seen | None:
+    """Return what an item is known by; None if it is no file.
+
+    It is read only where it is to be known `by_contents`.
+    """
     if not isinstance(item, SourceFile):
         return None
-    return item.size, item.modified, item.etag
-
-
-def is_same(before: Seen, now: Seen) -> bool:
-    """Return whether a file is what it was: by its ETag, or else by size and time."""
-    if before[2] is not None or now[2] is not None:
-        return before[2] == now[2]
-    return before[:2] == now[:2] and None not in now[:2]
+    return Seen(item.size, item.modified, item.etag, item.digest() if by_contents else None)
 
 
 class Companion:
@@ -57,12 +70,12 @@ class Companion:
         if not known:
             return {}
         found = table.loc[known]
-        columns = [_plain(found[name]) for name in COLUMNS]
-        return dict(zip(known, zip(*columns, strict=True), strict=True))
+        nothing = [None] * len(known)
+        columns = [_plain(found[n]) if n in found else nothing for n in Seen._fields]
+        return dict(zip(known, starmap(Seen, zip(*columns, strict=True)), strict=True))
 
-    def note(self, key: SampleKey, item: Any) -> None:
-        """Remember what a file is like now."""
-        now = seen(item)
+    def note(self, key: SampleKey, now: Seen | None) -> None:
+        """Remember what a file is like now; None if it is no file."""
         if now is not None:
             self._noted[key] = now
 
@@ -73,9 +86,14 @@ class Companion:
         if self._path not in self._tx:
             keys: Any = self._table.key_kind
             self._tx.create_table(self._path, COLUMNS, keys=keys)
-        columns = zip(*self._noted.values(), strict=True)
-        batch = {name: list(values) for name, values in zip(COLUMNS, columns, strict=True)}
-        self._tx.table(self._path).upsert(batch, keys=list(self._noted))
+        table = self._tx.table(self._path)
+        columns = dict(zip(Seen._fields, zip(*self._noted.values(), strict=True), strict=True))
+        if DIGEST not in table.columns:
+            if any(each is not None for each in columns[DIGEST]):
+                table.add_column(DIGEST, text().as_optional())
+            else:
+                del columns[DIGEST]
+        table.upsert({k: list(v) for k, v in columns.items()}, keys=list(self._noted))
         self._noted.clear()
 
     def delete(self, keys: Sequence[SampleKey]) -> None:

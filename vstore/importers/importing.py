@@ -5,14 +5,16 @@ from collections.abc import Callable, Iterable, Mapping
 from contextlib import closing
 from dataclasses import dataclass, replace
 from itertools import islice
+from pathlib import Path
 from typing import Any, Literal, get_args
 
 from vstore.errors import AlreadyExistsError, InvalidInputError, NotFoundError
 from vstore.faces import exported_from, internals
 from vstore.importers.ahead import groups
 from vstore.importers.batching import BATCH_NBYTES, gathered
-from vstore.importers.errors import Skipped
+from vstore.importers.errors import Skipped, name_of_item
 from vstore.importers.importer import Rows
+from vstore.importers.resuming import Journal
 from vstore.importers.work import Group, Target, Work
 from vstore.importers.writer import Existing, TableWriter
 from vstore.writing.transaction import Transaction
@@ -56,6 +58,14 @@ class ImportOptions:
     prune: bool = False
     """With `replace` or `update`: delete the samples whose keys are not in the source."""
 
+    checksum: bool = False
+    """Know files by the digests of their contents too: they are stored, and `update` compares them
+    in place of size and time. Each file is read for it."""
+
+    resume: str | os.PathLike[str] | None = None
+    """A file for the journal of the import. If it is there, the import goes on where the one that
+    wrote it stopped, whatever stopped it; delete it after the commit."""
+
     on_error: OnError = "stop"
     """`skip` leaves out items and samples with errors, and goes on."""
 
@@ -94,6 +104,8 @@ class ImportOptions:
             raise InvalidInputError(
                 "prune goes with existing='replace' or 'update', and without a limit"
             )
+        if self.resume is not None and self.limit is not None:
+            raise InvalidInputError("an import with a limit is not resumed")
         if self.threads < 1:
             raise InvalidInputError(f"threads is 1 or more, not {self.threads!r}")
 
@@ -123,47 +135,90 @@ def import_into(
             error names item, row, key and column.
     """
     chosen = replace(options or ImportOptions(), **more)
-    into = _table(tx, table, rows, chosen)
-    left_out = _LeftOut(chosen)
-    target = _target(into, rows)
-    writer = TableWriter(tx, into, rows, chosen.existing)
-    work = Work.of(rows, target, skips=chosen.on_error == "skip")
-    items = writer.wanted(rows.items, target)
-    reading = groups(work, items, threads=chosen.threads, processes=chosen.processes)
-    with closing(reading) as found:
-        kept = left_out.noted(_limited(found, chosen.limit))
-        for batch in gathered(kept, nbytes=chosen.batch_nbytes):
-            if batch.count:
-                writer.write(batch)
-                if chosen.on_batch is not None:
-                    chosen.on_batch(batch.count)
-    if chosen.prune:
-        if rows.many and left_out.kept:
-            raise InvalidInputError(
-                "samples cannot be pruned, because the keys of what was left out are unknown"
-            )
-        writer.prune()
-    writer.finish()
-    done = writer.counts
-    return Imported(
-        table,
-        done.added,
-        len(into),
-        done.replaced,
-        done.equal,
-        done.removed,
-        tuple(left_out.kept),
-    )
+    return _Import(tx, table, rows, chosen).run()
 
 
-def _table(tx: Transaction, path: str, rows: Rows, options: ImportOptions) -> TransactionTable:
+class _Import:
+    """An import that is going on."""
+
+    def __init__(self, tx: Transaction, path: str, rows: Rows, options: ImportOptions) -> None:
+        self._rows = rows
+        self._options = options
+        self._journal = Journal(
+            None if options.resume is None else Path(options.resume), tx, _said(path, rows, options)
+        )
+        self._table = _table(tx, path, rows, options, goes_on=self._journal.goes_on)
+        self._left_out = _LeftOut(options, self._journal.skipped)
+        self._writer = TableWriter(
+            tx,
+            self._table,
+            rows,
+            options.existing,
+            by_contents=options.checksum,
+            counts=self._journal.counts,
+        )
+
+    def run(self) -> Imported:
+        """Read, write, prune."""
+        if self._options.prune and self._rows.key is None and self._options.resume is not None:
+            raise InvalidInputError("samples are pruned by the keys of items where one goes on")
+        self._write_all()
+        if self._options.prune:
+            if self._rows.many and self._left_out.kept:
+                raise InvalidInputError(
+                    "samples cannot be pruned, because the keys of what was left out are unknown"
+                )
+            self._writer.prune()
+        self._writer.finish()
+        done = self._writer.counts
+        return Imported(
+            self._table.path,
+            done.added,
+            len(self._table),
+            done.replaced,
+            done.equal,
+            done.removed,
+            tuple(self._left_out.kept),
+        )
+
+    def _write_all(self) -> None:
+        options, journal, writer = self._options, self._journal, self._writer
+        target = _target(self._table, self._rows)
+        work = Work.of(self._rows, target, skips=options.on_error == "skip")
+        rest, done = iter(self._rows.items), journal.position.items
+        if done:
+            journal.require_same(name_of_item(writer.passed(rest, target, done)))
+        items = writer.wanted(rest, target, first=done)
+        reading = groups(work, items, threads=options.threads, processes=options.processes)
+        with closing(reading) as found:
+            behind = journal.rest(_limited(found, options.limit))
+            counted = journal.position.counted(self._left_out.noted(behind), writer)
+            for batch in gathered(counted, nbytes=options.batch_nbytes):
+                if batch.count:
+                    writer.write(batch)
+                    if options.on_batch is not None:
+                        options.on_batch(batch.count)
+                if journal.is_due(batch.nbytes):
+                    writer.note()
+                    journal.write()
+
+
+def _said(path: str, rows: Rows, options: ImportOptions) -> dict[str, Any]:
+    """Return what tells an import from others, for its journal."""
+    how = {"existing": options.existing, "append": options.append, "on_error": options.on_error}
+    return {"table": path, "from": dict(rows.provenance), "keys": rows.keys, **how}
+
+
+def _table(
+    tx: Transaction, path: str, rows: Rows, options: ImportOptions, *, goes_on: bool
+) -> TransactionTable:
     if options.existing != "error" and rows.keys is None:
         raise InvalidInputError(
             "samples without keys cannot be told from those that are there",
             code="no-keys",
             hint="append them, or give the samples keys",
         )
-    is_there = options.append or (options.existing != "error" and path in tx)
+    is_there = goes_on or options.append or (options.existing != "error" and path in tx)
     return _table_to_append_to(tx, path, rows) if is_there else _new_table(tx, path, rows)
 
 
@@ -193,8 +248,8 @@ def _limited(found: Iterable[Group], limit: int | None) -> Iterable[Group]:
 class _LeftOut:
     """What is left out: kept, told, and counted until it is too much."""
 
-    def __init__(self, options: ImportOptions) -> None:
-        self.kept: list[Skipped] = []
+    def __init__(self, options: ImportOptions, kept: list[Skipped]) -> None:
+        self.kept = kept
         self._options = options
 
     def noted(self, found: Iterable[Group]) -> Iterable[Group]:

@@ -9,6 +9,7 @@ from typing import Any, BinaryIO
 
 from vstore.errors import InvalidInputError
 from vstore.faces import exported_from
+from vstore.format.digest import digest_of_stream
 from vstore.format.table.specs import ColumnSpec
 from vstore.importers.patterns import matches
 from vstore.importers.places import Archive, Place, copied, spooled
@@ -85,6 +86,11 @@ class SourceFile:
         """Return the first bytes of what it holds, decompressed; b"" if it is empty."""
         with self.open() as stream:
             return stream.read(nbytes)
+
+    def digest(self) -> str:
+        """Return the BLAKE3 digest of the file as it is stored, in hexadecimal."""
+        with self.place.open(self.name_there) as stream, _as_stored(stream, self) as raw:
+            return digest_of_stream(raw.read)
 
     @property
     def is_compressed(self) -> bool:

@@ -33,6 +33,20 @@ class Group:
     rows: Sequence[int] | None = None
     """The number of each sample in the item."""
     skipped: list[Skipped] = field(default_factory=list)
+    stop: int = 0
+    """In an item of many samples: the number of the sample behind these."""
+    ends: int = 0
+    """How many items end here."""
+
+    def drop(self, before: int) -> None:
+        """Forget the samples of an item in front of one, given by its number."""
+        assert self.rows is not None
+        start = sum(row < before for row in self.rows)
+        self.values = {name: value[start:] for name, value in self.values.items()}
+        self.keys = None if self.keys is None else self.keys[start:]
+        self.rows = self.rows[start:]
+        self.count = len(self.rows)
+        self.skipped = [each for each in self.skipped if (each.row or 0) >= before]
 
     def item(self, i: int) -> Any:
         """Return the item that a sample is from."""
@@ -102,8 +116,8 @@ class Work:
     def run(self, items: Sequence[Any]) -> list[Group]:
         """Read items, each of which is one sample or many."""
         if self.many:
-            return [group for item in items for group in self.each(item)]
-        group = Group(items=[])
+            return [group for item in items for group in self.all_of(item)]
+        group = Group(items=[], ends=len(items))
         samples: list[Mapping[str, Any]] = []
         keys: list[Any] = []
         for item in items:
@@ -117,14 +131,21 @@ class Work:
             group.items.append(item)  # type: ignore[attr-defined]
         return [self._filled(group, samples, keys)]
 
+    def all_of(self, item: Any) -> Iterator[Group]:
+        """Read an item that holds many samples, and say where it ends."""
+        yield from self.each(item)
+        yield Group(items=[item], rows=(), ends=1)
+
     def each(self, item: Any) -> Iterator[Group]:
         """Read an item that holds many samples, a group at a time."""
         at = 0
         for found in _pieces(self._found(item)):
             group = Group(items=[item])
+            group.stop = at
             if isinstance(found, Columns):
                 count = common_length(found, path=self.target.path) if found else 0
                 group.rows = range(at, at + count)
+                group.stop = at + count
                 yield self._columns(group, found)
             elif isinstance(found, _Ended):
                 self._refuse(group, found.error, item, row=at)
@@ -132,6 +153,7 @@ class Work:
                 return
             else:
                 count = len(found)
+                group.stop = at + count
                 yield self._samples(group, found, range(at, at + count))
             at += count
 

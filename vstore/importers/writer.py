@@ -1,16 +1,19 @@
 """What an import does to a table: samples are added, replaced, left as they are, or removed."""
 
+from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from itertools import islice
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
 from vstore.errors import InvalidInputError
 from vstore.format.table.sample_keys import SampleKey
 from vstore.importers.batching import Gathered
-from vstore.importers.companion import Companion, is_same, seen
+from vstore.importers.companion import Companion, Seen, seen
 from vstore.importers.errors import located, name_of_item
 from vstore.importers.importer import Rows
 from vstore.importers.work import Target
@@ -19,6 +22,8 @@ from vstore.writing.transaction_table import TransactionTable
 
 Existing = Literal["error", "skip", "replace", "update"]
 _BLOCK = 4096
+_LOOKING = 4
+"""How many files are read at a time for their digests."""
 
 
 @dataclass(slots=True)
@@ -36,13 +41,34 @@ class Counts:
         return self.added + self.replaced + self.removed
 
 
+class Taken(NamedTuple):
+    """An item that is to be read."""
+
+    item: Any
+    done: int
+    """How many items are done once it is."""
+    stayed: int
+    """How many in front of it did not have to be read."""
+
+
 class TableWriter:
     """Writes samples to a table, according to what is to happen to keys that it has."""
 
     def __init__(
-        self, tx: Transaction, table: TransactionTable, rows: Rows, existing: Existing
+        self,
+        tx: Transaction,
+        table: TransactionTable,
+        rows: Rows,
+        existing: Existing,
+        *,
+        by_contents: bool = False,
+        counts: Counts | None = None,
     ) -> None:
-        self.counts = Counts()
+        self.counts = counts or Counts()
+        self._taken: deque[Taken] = deque()
+        self._staying = 0
+        self._by_contents = by_contents
+        self._seen: dict[SampleKey, Seen] = {}
         self._table = table
         self._rows = rows
         self._existing = existing
@@ -50,22 +76,42 @@ class TableWriter:
         self._keys: set[SampleKey] = set()
         self._classes = Classes(table, rows)
 
-    def wanted(self, items: Iterable[Any], target: Target) -> Iterator[Any]:
-        """Yield the items that have to be read; others have keys that stay as they are."""
-        key = self._rows.key
-        if key is None:
-            yield from items
-            return
-        rest = iter(items)
+    def wanted(self, items: Iterable[Any], target: Target, *, first: int = 0) -> Iterator[Any]:
+        """Yield the items that have to be read; others have keys that stay as they are.
+
+        `first` is the number of the first item: those in front of it were passed.
+        """
+        number, rest = first, iter(items)
         while block := list(islice(rest, _BLOCK)):
-            keys = [self._key(target, item) for item in block]
-            self._see(keys, block)
-            skips = self._stays(block, keys)
-            for item, stays in zip(block, skips, strict=True):
-                if stays:
-                    self.counts.equal += 1
-                else:
+            for item, stays in zip(block, self._stay(block, target), strict=True):
+                number += 1
+                self._staying += stays
+                if not stays:
+                    self._taken.append(Taken(item, number, self._staying))
+                    self._staying = 0
                     yield item
+
+    def end(self, count: int) -> "Taken":
+        """Take note that the next items that were wanted are done; return the last of them."""
+        ended = [self._taken.popleft() for _ in range(count)]
+        self.counts.equal += sum(each.stayed for each in ended)
+        return ended[-1]
+
+    def passed(self, items: Iterator[Any], target: Target, count: int) -> Any:
+        """Take the first items, which an earlier run imported; return the last of them."""
+        last = None
+        for item in islice(items, count):
+            last = item
+            self._see([self._key(target, item)], [item])
+        return last
+
+    def _stay(self, items: Sequence[Any], target: Target) -> Sequence[bool]:
+        """Return which of the next items need not be read."""
+        if self._rows.key is None:
+            return [False] * len(items)
+        keys = [self._key(target, item) for item in items]
+        self._see(keys, items)
+        return self._stays(items, keys)
 
     def _see(self, keys: Sequence[SampleKey | None], items: Sequence[Any]) -> None:
         """Remember the keys of items, or raise for one that is given twice."""
@@ -93,9 +139,9 @@ class TableWriter:
 
     def _stays(self, items: Sequence[Any], keys: Sequence[SampleKey | None]) -> Sequence[bool]:
         """Return which items need not be read."""
-        nothing = [False] * len(items)
+        self._look(items, keys)
         if self._existing not in ("skip", "update"):
-            return nothing
+            return [False] * len(items)
         asked = [key for key in keys if key is not None]
         known = {key for key, there in zip(asked, self._table.has_key(asked), strict=True) if there}
         if self._existing == "skip":
@@ -103,9 +149,25 @@ class TableWriter:
         before = self._companion.of([key for key in asked if key in known])
         stays = []
         for key, item in zip(keys, items, strict=True):
-            was, now = before.get(key) if key is not None else None, seen(item)
-            stays.append(was is not None and now is not None and is_same(was, now))
+            was = before.get(key) if key is not None else None
+            now = self._of(key, item)
+            stays.append(was is not None and now is not None and was.is_same(now))
         return stays
+
+    def _look(self, items: Sequence[Any], keys: Sequence[SampleKey | None]) -> None:
+        """Read files for their digests, several at a time, if they are known by these."""
+        if not self._by_contents or self._existing == "skip":
+            return
+        with ThreadPoolExecutor(_LOOKING, "vstore-import") as pool:
+            found = pool.map(partial(seen, by_contents=True), items)
+            for key, now in zip(keys, found, strict=True):
+                if key is not None and now is not None:
+                    self._seen[key] = now
+
+    def _of(self, key: SampleKey | None, item: Any) -> Seen | None:
+        """Return what a file is known by."""
+        now = self._seen.get(key) if key is not None else None
+        return now or seen(item, by_contents=False)
 
     def write(self, batch: Gathered) -> None:
         """Write a batch, or raise an error that names the item whose key is in the way."""
@@ -123,7 +185,9 @@ class TableWriter:
         if keys is not None and not self._rows.many:
             items = batch.sources
             for i in stored:
-                self._companion.note(keys[i], items[i])
+                self._companion.note(keys[i], self._of(keys[i], items[i]))
+        for key in keys or ():
+            self._seen.pop(key, None)
         if self.counts.changed:
             self._companion.write()
 
@@ -171,6 +235,12 @@ class TableWriter:
         self.counts.removed += len(gone)
 
     def finish(self) -> None:
+        """Take note that all is done."""
+        self.counts.equal += self._staying
+        self._staying = 0
+        self.note()
+
+    def note(self) -> None:
         """Store what the files were like, if anything changed: else there is to be no commit."""
         if self.counts.changed:
             self._companion.write(at_least=1)

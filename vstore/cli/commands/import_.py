@@ -1,6 +1,6 @@
 """`vstore import`: add the samples in files to a table, or their arrays to a group."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import typer
@@ -38,6 +38,7 @@ def import_(  # noqa: PLR0913 - they are options, spelled out on the command lin
     skip_existing: its.SkipExistingOption = False,
     replace: its.ReplaceOption = False,
     update: its.UpdateOption = False,
+    checksum: its.ChecksumOption = False,
     prune: its.PruneOption = False,
     branch: its.BranchOption = None,
     message: its.MessageOption = None,
@@ -50,6 +51,8 @@ def import_(  # noqa: PLR0913 - they are options, spelled out on the command lin
     on_error: its.OnErrorOption = "stop",
     max_errors: its.MaxErrorsOption = None,
     errors: its.ErrorsOption = None,
+    resume: its.ResumeOption = None,
+    processes: its.ProcessesOption = 0,
     source_option: its.SourceOption = None,
 ) -> None:
     """Import files, a folder or an archive into a table, in one commit.
@@ -83,13 +86,21 @@ def import_(  # noqa: PLR0913 - they are options, spelled out on the command lin
         settings.as_json,
     )
     given = {"on_error": on_error, "existing": existing}
+    more = {
+        "append": append,
+        "checksum": checksum,
+        "prune": prune,
+        "limit": limit,
+        "max_errors": max_errors,
+        "resume": resume,
+        "processes": processes,
+    }
     if isinstance(found, hierarchy.Hierarchy):
-        _refuse_for_hierarchies(append=append, prune=prune, limit=limit, max_errors=max_errors)
+        _refuse_for_hierarchies(more | {"processes": processes or None})
         running.hierarchy(found, into or "", given)
         return
     if into is not None:
         raise typer.BadParameter("--into is for Zarr, HDF5 and NetCDF; --table says which table")
-    more = {"append": append, "prune": prune, "limit": limit, "max_errors": max_errors}
     running.rows(found, table or "train", given | more)
 
 
@@ -100,7 +111,7 @@ def _existing(**given: bool) -> str:
     return chosen[0] if chosen else "error"
 
 
-def _refuse_for_hierarchies(**given: object) -> None:
+def _refuse_for_hierarchies(given: Mapping[str, object]) -> None:
     for name, value in given.items():
         if value is not None and value is not False:
             raise typer.BadParameter(
