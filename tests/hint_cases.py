@@ -184,6 +184,20 @@ table = repo.checkout()["people"]
     Case("missing-values", "tx['grid'][0] = None", before=CHANGE),
     Case("missing-keys", "table.extend(values)", helps=False,
          before=CHANGE + "table, values, keys = tx['keyed'], {'x': [1]}, ['b']"),
+    Case("changed-since-copied", "mine.update('train')", before="""
+mine = vstore.create("mine")
+mine.copy(url, "train")
+for each in (mine, repo):
+    with each.transaction(message="Change") as tx:
+        tx["train"]["label"][0] = 9
+repo_before, repo = repo, mine
+"""),
+    Case("not-copied", "repo.update('keyed')", before="""
+path = "keyed"
+with vstore.create("theirs").transaction(message="Theirs") as tx:
+    tx.create_table("keyed", keyed, keys="str").extend({"x": [1]}, keys=["a"])
+url = "theirs"
+"""),
     Case("no-allowed-signers", "repo.verify()"),
     Case("no-signing-key", "repo.sign()"),
     Case("no-batch-size", "vstore.reader.Reader(table)", around="vstore.reader.Reader(table, {})"),

@@ -90,10 +90,10 @@ MEMBERS = {
     "vstore.Remotes": "add open remove rename set_url",
     "vstore.Repacked": "dead_nbytes kept_nbytes packs to_dict",
     "vstore.Repository": (
-        "amend author blame blame_all branches checkout cherry_pick commit default_branch "
-        "description diff drop fetch_data fsck gc history local_data log merge nbytes probe pull "
-        "rebase remotes reset resolve revert sign signatures squash store tags transaction undo "
-        "url usage verify whereis"
+        "amend author blame blame_all branches checkout cherry_pick commit copy "
+        "default_branch description diff drop fetch_data fsck gc history local_data log merge "
+        "nbytes probe pull rebase remotes reset resolve revert sign signatures squash store tags "
+        "transaction undo update url usage verify whereis"
     ),
     "vstore.RepositoryDocument": "created default_branch features format id",
     "vstore.SampleChange": (

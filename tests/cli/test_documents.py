@@ -84,6 +84,7 @@ RUNS: dict[str, list[list[str]]] = {
     "tag delete": [["tag", "-R", "repo", "-d", "v1"]],
     "tag list": [["tag", "repo"], ["tag", "repo", "--match", "x*"]],
     "undo": [["undo", "repo"]],
+    "update": [["update", "train", "-R", "mine"], ["update", "train", "-R", "mine", "-b", "dev"]],
     "verify": [["verify", "repo", "--allowed-signers", "keys/signers"]],
     "version": [["version"]],
     "whereis": [["whereis", "-R", "repo", "train"]],
@@ -115,6 +116,10 @@ def test_output_is_one_document_of_its_schema(
         keys = make_keys(Path("keys").absolute())
         keys.signers(f"ann {keys.public('ann')}")
         repo.sign(key=keys.key("ann"))
+    if words == "update":
+        mine = vstore.create("mine")
+        mine.copy("repo", "train", revision="v1")
+        mine.branches.create("dev")
     if words == "drop":
         put_remote(repo.store, Remote(FORMAT, "origin", vstore.create("o").url, promises=True))
     ended = run.any(*run_of, "--json")

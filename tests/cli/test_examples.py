@@ -74,6 +74,9 @@ def test_examples_work(run: Run, made: Path, tmp_path: Path, example: str) -> No
     shutil.copytree(made, tmp_path, dirs_exist_ok=True)
     if example.split()[1] in SIGNING:
         example = signed(example, tmp_path)
+    if example.split()[1] == "update":
+        vstore.open("backup").tags.create("v2")
+        vstore.open("fashion").copy("backup", "train", "clothes", revision="v1")
     words = shlex.split(example.replace(BUCKET, "./"))[1:]
     if words[0] == "config":
         run("config", "set", "alias.fashion", "./fashion")

@@ -95,6 +95,7 @@ def helps() -> list[list[str]]:
 LONG = {
     "import": 60,
     "push": 35,
+    "clone": 35,
     "gc": 45,
     "fsck": 40,
     "show": 40,

@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 
 import vstore
-from tests.patience import NewThreads
 from tests.repositories import (
     DELAY_SECONDS,
     assert_same_bits,
@@ -127,16 +126,6 @@ def test_a_small_transaction_costs_four_requests_in_three_rounds(repository: Rep
         tx["t"]["x"][:] = 7
     assert store.count() <= 4
     assert store.depth <= 3
-
-
-def test_a_small_transaction_starts_no_threads() -> None:
-    rows = np.arange(300).reshape(100, 3)
-    repository, _ = committed_table({"x": vstore.ndarray((3,), "int64")}, {"x": rows})
-    threads = NewThreads("vstore-")
-    with Repository(repository.store).transaction("main", message="Change") as tx:
-        tx["t"]["x"][5, 1] = 7
-    assert threads.running() == []
-    assert table_of(repository)["x"][5].tolist() == [15, 7, 17]
 
 
 def test_a_small_transaction_on_a_plain_array(repository: Repository) -> None:

@@ -116,6 +116,7 @@ DOCUMENTS: Final[Mapping[str, Any]] = {
     "tag delete": Tag,
     "tag list": list[Tag],
     "undo": BranchUpdate,
+    "update": BranchUpdate,
     "verify": Verified,
     "version": Installed,
     "whereis": Whereabouts,

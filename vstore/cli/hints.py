@@ -63,6 +63,10 @@ HINTS: Mapping[str, str | None] = {
         "see what it does with `vstore doctor {url}`; another server or a newer version of "
         "this one may help"
     ),
+    "changed-since-copied": (
+        "discard the changes with --discard-changes, or copy it to another path"
+    ),
+    "not-copied": "copy it with vstore copy and --replace",
     "no-allowed-signers": (
         "write a file with a line for each key, whose it is and the public key, and name it with "
         "`vstore config signature.allowed_signers FILE` or --allowed-signers"

@@ -98,6 +98,11 @@ COMMANDS: Final = {
         "Copy a table, array or group from another repository, in one commit.",
         _SHARE,
     ),
+    "update": Entry(
+        "vstore.cli.commands.update",
+        "Bring a copied table, array or group up to date with its source.",
+        _SHARE,
+    ),
     "fetch": Entry(
         "vstore.cli.commands.fetch",
         "Bring commits from another repository; no branch of your own moves.",

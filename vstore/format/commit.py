@@ -140,10 +140,6 @@ class LogEntry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     time: str
     action: str
 
-    def __post_init__(self) -> None:
-        parse_digest(self.commit, what="commit")
-        parse_time(self.time)
-
 
 class Fence(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What a branch says of garbage collection: the last that it met, and whether that went on.
@@ -177,6 +173,9 @@ class BranchDocument(msgspec.Struct, frozen=True, forbid_unknown_fields=True, om
             raise ValueError("the copy of the commit at its head is of another commit")
         if not 1 <= len(self.log) <= LOG_LENGTH or self.log[0].commit != self.commit:
             raise ValueError(f"its log has 1 to {LOG_LENGTH} moves, and the first one is its head")
+        for entry in self.log:
+            parse_digest(entry.commit, what="commit")
+            parse_time(entry.time)
 
 
 @exported_from("vstore")

@@ -69,9 +69,6 @@ class CommitMemory(Protocol):
     def find_commit(self, digest: Digest) -> CommitDocument | None:
         """Return a commit that is at hand, without a request."""
 
-    def find_written(self, digest: Digest) -> bytes | None:
-        """Return the bytes of a commit that was written last, None of another."""
-
     def remember_commit(self, digest: Digest, commit: CommitDocument) -> None:
         """Keep a commit whose digest was verified."""
 
@@ -137,28 +134,10 @@ class Refs:
 
     def _copy(self, digest: Digest) -> str | None:
         """Return the bytes of a commit for its branch to carry, if they are few and at hand."""
-        if self._memory is None:
-            return None
-        data = self._memory.find_written(digest)
-        if data is None:
-            commit = self._memory.find_commit(digest)
-            data = b"" if commit is None else document.dumps(commit)
-            if digest_of(data) != digest:  # another program may write another form
-                return None
-        return data.decode() if len(data) <= HEAD_NBYTES else None
-
-    def _moved(
-        self,
-        name: str,
-        log: Sequence[LogEntry],
-        commit: Digest,
-        action: str,
-        fence: Fence | None,
-    ) -> BranchDocument:
-        """Return what a branch says once it was moved."""
-        entries = [LogEntry(commit, _now(), action[:ACTION_LENGTH]), *log][:LOG_LENGTH]
-        head = self._copy(commit)
-        return BranchDocument(FORMAT, name, commit, _token(), entries, fence, head)
+        commit = None if self._memory is None else self._memory.find_commit(digest)
+        data = b"" if commit is None else document.dumps(commit)
+        is_same = digest_of(data) == digest  # another program may write another form
+        return data.decode() if is_same and len(data) <= HEAD_NBYTES else None
 
     def get_branch(self, name: str) -> Branch:
         """Return the branch, or raise `NotFoundError`."""
@@ -206,7 +185,8 @@ class Refs:
         objects = self._objects()
         new_head = fences.NewHead(commit, written=written, base=base)
         state, fence = fences.fence_to_create(objects, asked.state, new_head)
-        new = self._moved(name, log, commit, action, fence)
+        new = _moved(name, log, commit, action, fence)
+        new = msgspec.structs.replace(new, head=self._copy(commit))
         key, data = object_keys.branch(name), commits.encode(new)
         version = self._store.put_if_absent(key, data)
         if version is None and self._dead_branches.is_cleared(name, key):
@@ -244,7 +224,8 @@ class Refs:
             here if begun is msgspec.UNSET else begun,
             closure.fresh_objects(objects, commit, branch.commit),
         )
-        new = self._moved(branch.name, branch.document.log, commit, action, fence)
+        new = _moved(branch.name, branch.document.log, commit, action, fence)
+        new = msgspec.structs.replace(new, head=self._copy(commit))
         key, data = object_keys.branch(branch.name), commits.encode(new)
         version = self._store.compare_and_swap(key, data, branch.version)
         return None if version is None else Branch(new, version)
@@ -401,6 +382,13 @@ def _check_name(found: str, wanted: str, what: str) -> None:
     """Refuse a ref that a case-folding filesystem returned for another one's name."""
     if found != wanted:
         raise FormatError(f"the {what} stored as {wanted!r} calls itself {found!r}")
+
+
+def _moved(
+    name: str, log: Sequence[LogEntry], commit: Digest, action: str, fence: Fence | None
+) -> BranchDocument:
+    entries = [LogEntry(commit, _now(), action[:ACTION_LENGTH]), *log][:LOG_LENGTH]
+    return BranchDocument(FORMAT, name, commit, _token(), entries, fence)
 
 
 def is_entry(entry: LogEntry, commit: Digest, action: str) -> bool:

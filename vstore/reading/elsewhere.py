@@ -87,7 +87,7 @@ class Elsewhere:
                 return [read_remote(self._store, _FIRST)[0]]
             return []
         found.sort(key=lambda each: (each.name != _FIRST, each.name))
-        return [each for each in found if _may_follow(self._store, each)]
+        return [each for each in found if may_follow(self._store, each)]
 
     def stores(self) -> Iterator[tuple[str, ObjectStore]]:
         """Yield the names and the stores of the remotes that promise objects.
@@ -211,7 +211,7 @@ def _described(refs: Mapping[int, ChunkRef]) -> str:
     return f"{nbytes:,} bytes of data" if refs else ""
 
 
-def _may_follow(store: ObjectStore, remote: Remote) -> bool:
+def may_follow(store: ObjectStore, remote: Remote) -> bool:
     """Return whether reading may go on at a remote without the user having said so.
 
     A repository that is not on this machine was written by others: it may name buckets and web

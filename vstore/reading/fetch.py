@@ -105,7 +105,6 @@ class Fetcher:
         self.decoded = DecodedChunks()
         self._moves = Moves(store)
         self._elsewhere = elsewhere
-        self._written: tuple[str, bytes] = ("", b"")
         self._recent: tuple[str, tuple[Digest, ...]] = ("", ())
         self._threads = _Threads()
 
@@ -147,18 +146,9 @@ class Fetcher:
             self._commits.put(digest, found)
         return found
 
-    def remember_commit(
-        self, digest: Digest, commit: CommitDocument, *, written: bytes | None = None
-    ) -> None:
-        """Keep a commit whose digest was verified, or that was `written` just now."""
+    def remember_commit(self, digest: Digest, commit: CommitDocument) -> None:
+        """Keep a commit that was just written, or whose digest was verified."""
         self._commits.put(digest, commit)
-        if written is not None:
-            self._written = digest, written
-
-    def find_written(self, digest: Digest) -> bytes | None:
-        """Return the bytes of a commit that was written last, None of another."""
-        last, data = self._written
-        return data if last == digest else None
 
     def prefetch_commits(self, digests: Sequence[Digest]) -> None:
         """Read commits side by side and keep them; what cannot be read is left out."""

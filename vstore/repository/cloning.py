@@ -33,8 +33,10 @@ def clone(  # noqa: PLR0913 - what to clone, and how
     depth: int | None = None,
     metadata_only: bool = False,
     only: Sequence[str] = (),
+    samples: Any = None,
     mirror: bool = False,
     prune: bool = False,
+    hard_links: bool = True,
     remote: str = "origin",
     storage_options: Mapping[str, Any] | None = None,
     to_storage_options: Mapping[str, Any] | None = None,
@@ -57,9 +59,14 @@ def clone(  # noqa: PLR0913 - what to clone, and how
             original when they are asked for.
         only: copy the chunks below these paths alone: groups, tables, columns or arrays, as
             they are in the default branch. Others are read from the original when asked for.
+        samples: an index of the samples, as in `table[samples]`, whose chunks are copied of the
+            tables and columns that `only` names.
         mirror: copy all refs as they are and remember no remote: the way to back up. May be
             called again to bring the copy up to date.
         prune: with `mirror`, delete branches and tags that the original has no more.
+        hard_links: on one disk, let copy and original share the files of chunks, which never
+            change. It is faster and takes no room, and damage of such a file is damage of both.
+            A mirror shares none.
         remote: what the copy calls the original.
         storage_options: passed to the client of the original's store.
         to_storage_options: passed to the client of the copy's store.
@@ -84,6 +91,10 @@ def clone(  # noqa: PLR0913 - what to clone, and how
         raise InvalidInputError(f"only is a list of paths, as in `only=[{only!r}]`")
     if depth is not None and (type(depth) is not int or depth < 1):
         raise InvalidInputError(f"depth is a number of commits from 1 on, not {depth!r}")
+    if samples is not None and not only:
+        raise InvalidInputError(
+            "samples are those of tables or columns: name these with `only=[...]`"
+        )
     if mirror and (metadata_only or only or depth is not None or branches is not None):
         raise InvalidInputError("a mirror is whole: it takes all branches, commits and chunks")
     target = open_store(to, storage_options=to_storage_options)
@@ -93,10 +104,11 @@ def clone(  # noqa: PLR0913 - what to clone, and how
         branches=branches,
         tags=tags,
         prune=prune,
-        only=tuple(only),
+        only=() if samples is not None else tuple(only),
         options=TransferOptions(
             packs=not metadata_only and not only,
             depth=depth,
+            hard_links=hard_links,
             believe=internals(made).require_head,
             progress=progress,
         ),
@@ -104,5 +116,5 @@ def clone(  # noqa: PLR0913 - what to clone, and how
     origin = open_store(url, storage_options=storage_options)
     cloning.clone(origin, target, "" if mirror else storable_url(url), plan)
     for path in only:
-        made.fetch_data(path, progress=progress)
+        made.fetch_data(path, samples=samples, progress=progress)
     return made

@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     from vstore.repository import (
         boxes,
         browsing,
+        copies,
         held,
         measuring,
         publishing,
@@ -61,6 +62,7 @@ else:
     # What a verb needs is imported when it is called: most programs call few of them.
     boxes = lazy("vstore.repository.boxes")
     browsing = lazy("vstore.repository.browsing")
+    copies = lazy("vstore.repository.copies")
     collecting = lazy("vstore.maintenance.gc.collecting")
     commit_options = lazy("vstore.writing.commit_options")
     fsck = lazy("vstore.maintenance.fsck.fsck")
@@ -530,6 +532,78 @@ class Repository:
             MissingExtraError: there is no `ssh-keygen`.
         """
         return self._access.signatures.verify(self._access.resolve_unsigned(revision))
+
+    def copy(  # noqa: PLR0913 - what, from where, and to where
+        self,
+        url: str | PathLike[str],
+        path: str,
+        new_path: str | None = None,
+        *,
+        revision: str | None = None,
+        branch: str | None = None,
+        replace: bool = False,
+        message: str | None = None,
+        author: Author | str | None = None,
+        storage_options: Mapping[str, Any] | None = None,
+    ) -> Commit:
+        """Copy a table, array or group out of another repository, in one commit.
+
+        Chunks are copied as they are stored, and only those that are missing. The commit's
+        metadata says where they came from, so that `update` finds it again.
+
+        Args:
+            url: the other repository.
+            path: what to copy.
+            new_path: where to put it. Default: the same path.
+            revision: the commit there. Default: the default branch.
+            branch: the branch to update. Default: the default branch.
+            replace: delete what is at `new_path` first, in the same commit.
+            message: the message of the commit.
+            author: the author of the commit.
+            storage_options: passed to the client of the other store.
+
+        Raises:
+            NotFoundError: there is no such repository, or nothing at the path.
+            AlreadyExistsError: something is at the path here.
+        """
+        options = copies.CopyOptions(
+            branch=branch, message=message, author=author, storage_options=storage_options
+        )
+        to = path if new_path is None else new_path
+        return copies.copy_from(self, url, path, to, options, revision=revision, replaces=replace)
+
+    def update(  # noqa: PLR0913 - what, from where, and how
+        self,
+        path: str,
+        *,
+        revision: str | None = None,
+        branch: str | None = None,
+        discard_changes: bool = False,
+        message: str | None = None,
+        author: Author | str | None = None,
+        storage_options: Mapping[str, Any] | None = None,
+    ) -> Commit | None:
+        """Bring what `copy` copied up to date with its source; return None if it is.
+
+        Args:
+            path: where the copy is.
+            revision: another revision of the source than the one that was copied.
+            branch: the branch to update. Default: the default branch.
+            discard_changes: replace the copy even if it was changed here.
+            message: the message of the commit.
+            author: the author of the commit.
+            storage_options: passed to the client of the other store.
+
+        Raises:
+            NotFoundError: nothing is at the path, or it was not copied.
+            ConflictError: the copy was changed here.
+        """
+        options = copies.CopyOptions(
+            branch=branch, message=message, author=author, storage_options=storage_options
+        )
+        return copies.update(
+            self, path, options, revision=revision, discards_changes=discard_changes
+        )
 
     def fsck(  # noqa: PLR0913 - one option for each way of looking
         self,

@@ -214,7 +214,7 @@ class Rewriter:
         data = dumps(document, what="commit")
         digest = digest_of(data)
         self.fetcher.store.put(object_keys.commit(digest), data)
-        self.fetcher.remember_commit(digest, document, written=data)
+        self.fetcher.remember_commit(digest, document)
         self.options.sign(digest)
         return digest, document
 

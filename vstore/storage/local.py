@@ -31,6 +31,7 @@ _MOST_PARTS = 256
 """How deep objects may be below the root."""
 
 _CANNOT_LINK = (errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK, errno.EXDEV)
+_MAY_NOT_LINK = (*_CANNOT_LINK, errno.EACCES)
 
 _durable: dict[str, tuple[int, int]] = {}
 """Directories whose entries in their parents this process flushed, by device and inode.
@@ -303,6 +304,31 @@ class LocalStore:
             os.close(descriptor)
 
 
+def share_file(source: LocalStore, target: LocalStore, key: Key, nbytes: int) -> bool:
+    """Give the file of an object of one store a name in another too; both share it then.
+
+    Returns False, changing nothing, if the name is taken, the file has another size, or the
+    system does not let the two stores share files.
+    """
+    *above, name = target._parts(key)  # noqa: SLF001 - the store's own module
+    with translated(key, "write"), source._place(key) as place:  # noqa: SLF001
+        make_folders(target.url)
+        with Folder.open(target.url) as root, _made(root, above) as folder:
+            try:
+                place.folder.link(place.name, folder, name)
+            except FileExistsError:
+                return False
+            except OSError as failure:
+                if failure.errno in _MAY_NOT_LINK:
+                    return False
+                raise
+            if not _is_durable(folder, name, nbytes):
+                folder.remove(name)
+                return False
+            folder.flush()
+    return True
+
+
 class _Place(NamedTuple):
     """A name in an open directory."""
 
@@ -348,6 +374,19 @@ def _write_temporary(folder: Folder, data: bytes) -> str:
     finally:
         os.close(descriptor)
     return name
+
+
+def _is_durable(folder: Folder, name: str, nbytes: int) -> bool:
+    """Return whether a name is that of a file of so many bytes, which is flushed."""
+    found = folder.find(name)
+    if found is None or not stat.S_ISREG(found.st_mode) or found.st_size != nbytes:
+        return False
+    descriptor = folder.open_file(name)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+    return True
 
 
 def _info(name: str, status: os.stat_result) -> ObjectInfo:

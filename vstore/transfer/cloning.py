@@ -83,7 +83,9 @@ def clone(origin: ObjectStore, to: ObjectStore, url: str, plan: ClonePlan) -> Tr
             if is_new
             else sides.map(lambda move: sides.here.refs.find_branch(move.name), moves)
         )
-        options = replace(plan.options, signatures=not is_new)
+        # A file that is shared is as old as it was: only where nobody collects it is that safe.
+        hard_links = plan.options.hard_links and is_new and plan.remote is not None
+        options = replace(plan.options, signatures=not is_new, hard_links=hard_links)
         exchange = Exchange(sides, sides.there, sides.here, options, is_new=is_new)
         report = exchange.run(moves, heads, all_tags(sides) if plan.tags else [])
         if plan.remote is None and plan.prune:

@@ -33,6 +33,9 @@ MOST_LISTED = 32_000
 Put = Callable[[Key, bytes], bool]
 """Store an object; return whether it was not there."""
 
+Share = Callable[[Key, int], bool]
+"""Let the target have the source's file of an object, of so many bytes; return whether it has."""
+
 
 @dataclass(slots=True)
 class Copied:
@@ -55,6 +58,8 @@ class Copier:
     target: ObjectStore
     lists: bool = True
     progress: Progress = silent
+    share: Share | None = None
+    """How packs are stored without being written, once they are verified."""
     copied: Copied = field(default_factory=Copied)
     _there: dict[Key, int] = field(default_factory=dict)
     _memory: "_Budget" = field(init=False)
@@ -177,6 +182,8 @@ class Copier:
                 )
             except NotFoundError:
                 return copy_thinned(store, self.target, need.digest)
+            if self.share is not None and self.share(need.key, nbytes):
+                return len(data)
             return len(data) if put(need.key, data) else None
 
 

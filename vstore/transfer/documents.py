@@ -32,10 +32,6 @@ class KnownCommits:
         """Return a commit that was read, None for another."""
         return self._commits.find(digest)
 
-    def find_written(self, digest: Digest) -> bytes | None:  # noqa: ARG002
-        """Return None: commits are copied here, and none is made."""
-        return None
-
     def remember_commit(self, digest: Digest, commit: CommitDocument) -> None:
         """Keep a commit whose digest was verified."""
         self._commits.put(digest, commit)

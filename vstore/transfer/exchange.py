@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 from vstore.errors import (
     AlreadyExistsError,
@@ -18,7 +19,8 @@ from vstore.history.branch_update import update_branch
 from vstore.history.refs import Branch
 from vstore.maintenance.progress import Progress, silent
 from vstore.reading.remote_settings import BY_DEFAULT, RemoteSettings
-from vstore.transfer.copying import Copied, Copier
+from vstore.storage.local import LocalStore, share_file
+from vstore.transfer.copying import Copied, Copier, Share
 from vstore.transfer.moving import Move, MoveUpdate, Rule, is_known_ancestor
 from vstore.transfer.report import Outcome, RefUpdate, TransferReport
 from vstore.transfer.side import Side, Sides
@@ -46,6 +48,8 @@ class TransferOptions:
         dry_run: whether only to say what would happen.
         unrelated: whether repositories may have nothing in common.
         signatures: whether signatures are copied also of commits that are there already.
+        hard_links: whether packs of a repository on the same disk become one file with those
+            there.
         believe: raises `SignatureError` for a commit that no ref may be moved to.
         remotes: how what is missing here is read.
         progress: is told how far it is.
@@ -56,6 +60,7 @@ class TransferOptions:
     dry_run: bool = False
     unrelated: bool = False
     signatures: bool = False
+    hard_links: bool = False
     believe: Callable[[Digest], None] = lambda _: None
     remotes: RemoteSettings = BY_DEFAULT
     progress: Progress = silent
@@ -166,6 +171,7 @@ class Exchange:
             self.target.store,
             lists=not self.is_new,
             progress=self.options.progress,
+            share=self._share(),
             copied=self.copied,
         )
         if self.options.dry_run:
@@ -176,6 +182,13 @@ class Exchange:
         self.signatures += copy_signatures(
             self.sides, listing.result(), self.target.store, walk.commits
         )
+
+    def _share(self) -> Share | None:
+        """Return how a pack becomes one file with that of the source, if it may."""
+        source, target = self.source.store, self.target.store
+        if not isinstance(source, LocalStore) or not isinstance(target, LocalStore):
+            return None
+        return partial(share_file, source, target) if self.options.hard_links else None
 
     def _looks_further(self, commits: Sequence[Digest], heads: Sequence[Branch]) -> bool:
         """Return whether the other side may have more of what is wanted than these heads tell.

@@ -89,7 +89,7 @@ class CommitWriter:
             meanwhile()
         self._writer.finish()
         self._last = digest
-        self._fetcher.remember_commit(digest, new, written=data)
+        self._fetcher.remember_commit(digest, new)
         return digest, new
 
     def _is_unchanged(self, contents: Contents) -> bool:

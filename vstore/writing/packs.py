@@ -8,19 +8,16 @@ import os
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from concurrent import futures
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from functools import partial
-from typing import Any, TypeVar
+from typing import Any
 
 from vstore.errors import ClosedError
 from vstore.format import object_keys
 from vstore.format.digest import digest_of, raw_digest
 from vstore.format.page import ChunkRef, PackRef
 from vstore.reading.fetch import Fetcher
-from vstore.storage.memory import MemoryStore
 from vstore.storage.store import Key
 from vstore.writing.lease import Lease
 
@@ -35,14 +32,6 @@ RAW_NBYTES = 128 * 2**20
 
 UPLOADS = 8
 """How many packs are uploaded at a time."""
-
-HERE_NBYTES = 2**20
-"""How much of a transaction is encoded by the thread that writes it.
-
-Others take longer to start, and on a busy machine far longer to get their turn.
-"""
-
-T = TypeVar("T")
 
 Encode = Callable[[], bytes | memoryview | None]
 """Return an encoded chunk, or None for one that holds nothing but the fill value."""
@@ -105,11 +94,10 @@ class PackWriter:
         self._store = fetcher.store
         self._lease = Lease(fetcher.store)
         self._encoders: ThreadPoolExecutor | None = None
+        self._uploaders: ThreadPoolExecutor | None = None
         self._slots = threading.BoundedSemaphore(UPLOADS)
         self._queue: deque[_Submitted] = deque()
         self._queued_nbytes = 0
-        self._encoded_here = 0
-        self._last: partial[None] | None = None
         self._lanes: dict[str, Lane] = {}
         self._by_digest: dict[bytes, PendingChunk] = {}
         self._uploads: deque[_Upload] = deque()
@@ -127,19 +115,13 @@ class PackWriter:
         self._require_usable()
         self._note_failures()
         chunk = PendingChunk()
-        chunk.future = self._encoded(encode, nbytes)
+        chunk.future = self._encoder_pool().submit(_encode, encode)
         lane = self._lanes.setdefault(path, Lane(path))
         self._queue.append(_Submitted(lane, chunk, known, nbytes))
         self._queued_nbytes += nbytes
         while len(self._queue) > 1 and (self._queued_nbytes > RAW_NBYTES or self._is_first_done):
             self._drain_one()
         return chunk
-
-    def _encoded(self, encode: Encode, nbytes: int) -> "Future[tuple[bytes, bytes] | None]":
-        self._encoded_here += nbytes
-        if self._encoded_here <= HERE_NBYTES:
-            return _done(partial(_encode, encode))
-        return self._encoder_pool().submit(_encode, encode)
 
     @property
     def _is_first_done(self) -> bool:
@@ -232,19 +214,8 @@ class PackWriter:
         self._placing.clear()
 
     def upload(self, key: Key, data: bytes) -> None:
-        """Store an immutable object in the background.
-
-        The last one waits for `finish`, and is stored by the thread that calls that.
-        """
-        if self._last is not None:
-            self._start(partial(self._sent, self._last))
-        self._last = partial(self._store.put, key, data)
-
-    def _sent(self, send: Callable[[], None]) -> "Future[None]":
-        """Let a thread store an object; nobody waits for memory."""
-        if isinstance(self._store, MemoryStore):
-            return _done(send)
-        return self._fetcher.pool().submit(send)
+        """Store an immutable object in the background."""
+        self._start(lambda: self._uploader_pool().submit(self._store.put, key, data))
 
     def _start(self, start: "Callable[[], Future[None]]") -> None:
         self._uploads.append(_Upload(start, start()))
@@ -257,9 +228,6 @@ class PackWriter:
         while self._failed:
             self._start(self._failed[-1].start)
             self._failed.pop()
-        if self._last is not None:
-            self._start(partial(_done, self._last))
-            self._last = None
         error: BaseException | None = None
         while self._uploads:
             error = self._uploads[0].future.exception() or error
@@ -277,11 +245,9 @@ class PackWriter:
         for item in self._queue:
             if item.chunk.future is not None:
                 item.chunk.future.cancel()
-        if self._encoders is not None:
-            self._encoders.shutdown(wait=True, cancel_futures=True)
-        for upload in self._uploads:
-            upload.future.cancel()
-        futures.wait([upload.future for upload in self._uploads])
+        for pool in (self._encoders, self._uploaders):
+            if pool is not None:
+                pool.shutdown(wait=True, cancel_futures=True)
         self._lease.release()
 
     def _encoder_pool(self) -> ThreadPoolExecutor:
@@ -289,6 +255,11 @@ class PackWriter:
             threads = min(8, os.cpu_count() or 1)
             self._encoders = ThreadPoolExecutor(threads, thread_name_prefix="vstore-encode")
         return self._encoders
+
+    def _uploader_pool(self) -> ThreadPoolExecutor:
+        if self._uploaders is None:
+            self._uploaders = ThreadPoolExecutor(16, thread_name_prefix="vstore-upload")
+        return self._uploaders
 
     def _drain_one(self) -> None:
         item = self._queue.popleft()
@@ -330,17 +301,16 @@ class PackWriter:
         if len(self._failed) >= UPLOADS:
             self.finish()
         placed: Future[None] = Future()
-        nbytes = sum(len(chunk.data or b"") for chunk in chunks)
 
         def start() -> "Future[None]":
             self._slots.acquire()
             try:
-                return self._sent(partial(self._store_pack, chunks, placed))
+                return self._uploader_pool().submit(self._store_pack, chunks, placed)
             except BaseException:
                 self._slots.release()
                 raise
 
-        self.stored_nbytes += nbytes
+        self.stored_nbytes += sum(len(chunk.data or b"") for chunk in chunks)
         self._start(start)
         self._placing.append(placed)
 
@@ -384,13 +354,3 @@ def _encode(encode: Encode) -> tuple[bytes, bytes] | None:
         return None
     data = bytes(encoded)
     return data, raw_digest(data)
-
-
-def _done(work: Callable[[], T]) -> "Future[T]":
-    """Do something here; return a future that has its result, or its error."""
-    future: Future[T] = Future()
-    try:
-        future.set_result(work())
-    except Exception as error:  # noqa: BLE001 - raised where the result is asked for
-        future.set_exception(error)
-    return future

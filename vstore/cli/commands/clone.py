@@ -15,8 +15,9 @@ from vstore.lazy import lazy
 from vstore.wording import printable
 
 if TYPE_CHECKING:
-    from vstore.cli import config
+    from vstore.cli import config, selection
 else:
+    selection = lazy("vstore.cli.selection")
     config = lazy("vstore.cli.config")
 
 app = typer.Typer(add_completion=False)
@@ -66,10 +67,26 @@ def clone(  # noqa: PLR0913 - they are options, spelled out on the command line
             show_default=False,
         ),
     ] = None,
+    samples: Annotated[
+        str | None,
+        typer.Option(
+            "--samples",
+            metavar="INDEX",
+            help="With --only: only these samples, as 17, 10:20, ::100 or [3,5].",
+            show_default=False,
+        ),
+    ] = None,
     mirror: Annotated[
         bool,
         typer.Option("--mirror", help="Copy all refs as they are, to back up; may be repeated."),
     ] = False,
+    hard_links: Annotated[
+        bool,
+        typer.Option(
+            "--hardlinks/--no-hardlinks",
+            help="On one disk, share the files of data with the original, as Git does.",
+        ),
+    ] = True,
     prune: Annotated[
         bool,
         typer.Option("--prune", help="With --mirror, delete refs that are gone there."),
@@ -94,8 +111,10 @@ def clone(  # noqa: PLR0913 - they are options, spelled out on the command line
             depth=depth,
             metadata_only=metadata_only,
             only=only or (),
+            samples=None if samples is None else selection.parse_index(samples),
             mirror=mirror,
             prune=prune,
+            hard_links=hard_links,
             storage_options=parse_options(remote_option or ()),
             to_storage_options=settings.storage_options,
             signatures=config.signature_settings(),

@@ -4,7 +4,6 @@ from typing import Annotated
 
 import typer
 
-import vstore
 from vstore.cli.author import find_author
 from vstore.cli.branch_updates import MessageOption, branch_of, show_update
 from vstore.cli.settings import AuthorOption, Settings, command
@@ -48,23 +47,20 @@ def copy(  # noqa: PLR0913 - they are options, spelled out on the command line
     """Copy a table, array or group from another repository, in one commit.
 
     Chunks are copied as they are stored, and only those that are missing. The commit's metadata
-    tells where they came from.
+    tells where they came from, so that vstore update brings the copy up to date.
 
     vstore copy s3://bucket/backup@v1 train clothes -R fashion
     """
     repo = settings.open(author=find_author(author))
     target = parse_target(source)
-    there = vstore.checkout(
+    made = repo.copy(
         target.url or source,
-        target.revision,
+        path,
+        new,
+        revision=target.revision,
+        branch=branch,
+        replace=replace,
+        message=message,
         storage_options=parse_options(remote_option or ()) or settings.storage_options,
     )
-    name, to = branch_of(repo, branch), new or path
-    origin = {"url": there.url, "commit": there.commit.id, "path": path}
-    with repo.transaction(
-        name, message=message or f"Copy {path} from {there.url}", metadata={"copy": origin}
-    ) as tx:
-        if replace and to.strip("/") in tx:
-            tx.delete(to)
-        tx.copy_from(there, path, to)
-    show_update(settings, "Copied", name, repo.commit(name))
+    show_update(settings, "Copied", branch_of(repo, branch), made)
