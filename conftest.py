@@ -3,10 +3,17 @@
 import doctest
 import gc
 import inspect
+from importlib.util import find_spec
 from types import ModuleType
 from typing import Any
 
 from vstore.faces import SOURCES
+
+collect_ignore = [
+    f"vstore/{name}.py"
+    for name, library in (("ray", "ray"), ("spark", "pyspark"))
+    if find_spec(library) is None
+]
 
 _from_module = doctest.DocTestFinder._from_module  # type: ignore[attr-defined]  # noqa: SLF001
 

@@ -25,6 +25,8 @@ from pathlib import Path
 ROOT = Path(__file__).parents[1]
 BIN = Path(sys.executable).parent
 FOR_DEVELOPERS = {"bench", "dev", "docs", "frameworks", "examples", "lint", "package", "test"}
+ENGINES = {"dask", "ray", "spark"}
+"""Large, and nothing that is told from an installation: `tests/clusters` tries them."""
 OLDEST = ROOT / "constraints-oldest.txt"
 TESTED = ROOT / "constraints.txt"
 
@@ -41,7 +43,7 @@ class Environment:
 def main() -> int:
     """Run everything; return how many environments failed."""
     settings = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    extras = sorted(settings["optional-dependencies"].keys() - FOR_DEVELOPERS)
+    extras = sorted(settings["optional-dependencies"].keys() - FOR_DEVELOPERS - ENGINES)
     oldest = [extra for extra in extras if extra != "torch"]
     with tempfile.TemporaryDirectory() as scratch:
         wheel, sdist = build(Path(scratch, "dist"))

@@ -50,7 +50,10 @@ REFUSED = {
         ("repo.diff(None, 'main').to_arrow()", "a diff as an Arrow table needs pyarrow"),
         ("repo.diff(None, 'main').__arrow_c_stream__()", "a diff as an Arrow table needs pyarrow"),
     ],
+    "dask": [("import vstore.dask", "vstore.dask needs dask")],
     "duckdb": [("import vstore.duckdb", "vstore.duckdb needs duckdb")],
+    "ray": [("import vstore.ray", "vstore.ray needs ray")],
+    "pyspark": [("import vstore.spark", "vstore.spark needs pyspark")],
     "polars": [
         ("snap['t'].arrow().lazy()", "a table as a lazy frame needs polars"),
     ],
@@ -70,7 +73,7 @@ REFUSED = {
         ),
     ],
 }
-EXTRAS = {"pyarrow": "arrow", "PIL": "image", "soundfile": "audio"}
+EXTRAS = {"pyarrow": "arrow", "PIL": "image", "pyspark": "spark", "soundfile": "audio"}
 
 
 def without(library: str, code: str) -> list[str]:

@@ -181,3 +181,13 @@ def test_what_is_no_arrow_is_refused() -> None:
         with pytest.raises(InvalidInputError):
             tx.write_arrow("t", pa.table([[1], [2]], names=["x", "x"]))
         assert "t" not in tx
+
+
+def test_lists_of_lists_may_be_empty() -> None:
+    kind = pa.list_(pa.list_(pa.int16()))
+    samples = pa.table({"r": pa.array([[], [[1, 2], [3, 4]], [[]]], kind)})
+    found = written(samples)["r"]
+    assert [sample.shape for sample in found] == [(0, 0), (2, 2), (1, 0)]
+    wide = pa.list_(pa.list_(pa.list_(pa.float32(), 2)))
+    found = written(pa.table({"r": pa.array([[], [[[1, 2]]]], wide)}))["r"]
+    assert [sample.shape for sample in found] == [(0, 0, 2), (1, 1, 2)]

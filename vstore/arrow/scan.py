@@ -151,6 +151,17 @@ class ArrowScan:
         columns = list(self._filter.columns[:1]) or list(self._known)[:1]
         return sum(batch.num_rows for batch in self.narrowed(columns=columns).batches())
 
+    @property
+    def known_count(self) -> int | None:
+        """How many samples there are, where the commit alone says it; else None."""
+        return len(self._chosen) if self._filter is None else None
+
+    @property
+    def nbytes(self) -> int:
+        """How much memory all samples take, about, those that a condition leaves out too."""
+        each = sum(self._known[name].row_nbytes for name in self._names)
+        return int(each * len(self._chosen))
+
     def splits(self, most: int) -> "list[ArrowScan]":
         """Return at most this many scans that are this one together, one behind the other.
 
@@ -261,6 +272,8 @@ def _chosen(table: Table, rows: Any) -> range | Positions:
     return internals(table).rows.checked(rows)
 
 
-def scan_of(table: Table, **choices: Any) -> ArrowScan:
-    """Return what is read of a table; see `Table.arrow`."""
+def scan_of(table: Table | ArrowScan, **choices: Any) -> ArrowScan:
+    """Return what is read of a table, or of a scan with other choices; see `Table.arrow`."""
+    if isinstance(table, ArrowScan):
+        return table.narrowed(**choices)
     return ArrowScan(table, Choices(**choices))

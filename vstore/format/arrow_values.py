@@ -115,6 +115,7 @@ def _of_lists(values: Any) -> Found:
     bounds = np.asarray(values.offsets).astype(np.int64)
     elements, absent = of_arrow(values.values.slice(int(bounds[0]), int(bounds[-1] - bounds[0])))
     bounds = bounds - bounds[0]
+    empty = _empty(values.type) if isinstance(elements, list) else None
     if absent is not None and not _are_times(elements):
         counts = np.concatenate([[0], np.cumsum(absent)])
         _require_whole(counts[bounds[1:]] > counts[bounds[:-1]])
@@ -123,10 +124,23 @@ def _of_lists(values: Any) -> Found:
         if missing is not None and missing[i]:
             found.append(None)
             continue
-        sample = elements[start:stop]
+        sample = elements[start:stop] if start < stop or empty is None else empty
         is_list = isinstance(sample, np.ndarray) and sample.dtype.hasobject and sample.ndim == 1
         found.append(sample.tolist() if is_list else sample)
     return found, missing
+
+
+def _empty(kind: Any) -> NDArray[Any] | None:
+    """Return an empty list of lists with its axes, which it does not show; None for lists of text.
+
+    Those inside may have a length that is known.
+    """
+    shape: list[int] = []
+    while hasattr(kind, "value_type"):
+        shape.append(getattr(kind, "list_size", 0))
+        kind = kind.value_type
+    dtype = np.dtype(kind.to_pandas_dtype())
+    return None if dtype.hasobject else np.zeros(shape, dtype)
 
 
 def _are_times(elements: Any) -> bool:

@@ -95,16 +95,23 @@ def _is_one_table(one: GroupNode, other: GroupNode) -> bool:
 
 
 def added_rows(fetcher: Fetcher, before: Tree, after: Tree) -> "dict[str, AddedRows] | None":
-    """Return the tables to which rows were added, by path; None if anything else was done."""
+    """Return the tables to which rows were added, by path; None if anything else was done.
+
+    A table that was made has all of its rows from the same workers that others may have it from.
+    """
     found: dict[str, AddedRows] = {}
     for change in changed_nodes(before, after):
         old, new = change.old, change.new
-        if not isinstance(old, GroupNode) or not isinstance(new, GroupNode):
+        if not isinstance(new, GroupNode) or new.table is None:
             return None
-        if old.table is None or change.old_path != change.new_path:
-            return None
-        was, now = (_arrays(fetcher, t, change.path, n) for t, n in ((before, old), (after, new)))
-        rows = _added(change.path, (old, was), (new, now))
+        now = _arrays(fetcher, after, change.path, new)
+        if old is None:
+            rows = _all(change.path, new, now)
+        elif isinstance(old, GroupNode) and change.old_path == change.new_path:
+            was = _arrays(fetcher, before, change.path, old)
+            rows = _added(change.path, (old, was), (new, now))
+        else:
+            rows = None
         if rows is None:
             return None
         found[change.path] = rows
@@ -121,6 +128,14 @@ def _arrays(fetcher: Fetcher, tree: Tree, path: str, group: GroupNode) -> dict[s
 
 
 Sources = Mapping[str, StoredArray]
+
+
+def _all(path: str, node: GroupNode, arrays: Sources) -> AddedRows | None:
+    """Return all rows of a table; None where some are deleted."""
+    stop = _length(_of_rows(arrays))
+    if stop is None or DELETED in arrays:
+        return None
+    return AddedRows(path, node, _of_rows(arrays), 0, stop)
 
 
 def _added(

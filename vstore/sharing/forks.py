@@ -50,7 +50,7 @@ class WrittenPart:
         self.token = token
         self.names = names
         self.begun = begun
-        self._options = options
+        self.options = options
         self._written = begun
         self._transaction: Transaction | None = None
 
@@ -63,7 +63,7 @@ class WrittenPart:
         """What to write into; it is never committed by itself."""
         if self._transaction is None:
             self._transaction = Transaction(
-                self.fetcher, self._written, self._options, label="of a fork"
+                self.fetcher, self._written, self.options, label="of a fork"
             )
         return self._transaction
 
@@ -84,7 +84,7 @@ class WrittenPart:
                 hint="make the children first, and write into them alone",
             )
         names = (*self.names, name)
-        return WrittenPart(self.fetcher, self.begun, self._options, self.token, names)
+        return WrittenPart(self.fetcher, self.begun, self.options, self.token, names)
 
 
 @exported_from("vstore")
