@@ -44,7 +44,7 @@ class BucketOpening:
         if self.engine == "obstore":
             obstore_client = import_module("vstore.storage.obstore_client")
             if obstore_client.is_usable():
-                return cast("Client", obstore_client.ObstoreClient(self.location, self.options))
+                return cast("Client", obstore_client.client_for(self.location, self.options))
         service = _SERVICES[self.location.scheme]
         try:
             module = import_module(f"vstore.storage.{service.module}")

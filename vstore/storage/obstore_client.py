@@ -1,11 +1,15 @@
 """S3, GCS and Azure through obstore: a Rust client, several times lighter per request."""
 
+import json
 import os
 import re
+from collections import OrderedDict
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import asdict, replace
 from datetime import timedelta
+from functools import cached_property
+from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
 import obstore
@@ -20,6 +24,7 @@ from obstore.store import AzureStore, GCSStore, S3Store
 
 from vstore.storage.client import NextPage
 from vstore.storage.failure import Kind, RequestFailedError, from_http, too_long
+from vstore.storage.forking import ForkSafeLock
 from vstore.storage.location import Location, Options
 from vstore.storage.obstore_config import Config, configure
 from vstore.storage.store import Data, Key, ObjectInfo, Version
@@ -71,16 +76,59 @@ def is_usable() -> bool:
     return not _forked
 
 
+_MOST_CLIENTS = 16
+_ENVIRONMENT = ("AWS_", "AZURE_", "GOOGLE_", "HTTP_", "HTTPS_", "ALL_", "NO_", "SSL_")
+"""How the variables begin that obstore looks at, in either case, for credentials and proxies."""
+
+_clients: "OrderedDict[str, ObstoreClient]" = OrderedDict()
+_lock = ForkSafeLock()
+
+
+def client_for(location: Location, options: Options) -> "ObstoreClient":
+    """Return this process's client of a bucket: one for the same options and environment.
+
+    Opening one takes longer than asking it for an object, and connects anew.
+    """
+    config = configure(location, options)
+    named = [
+        (name, value, _changed(value))
+        for name, value in sorted(os.environ.items())
+        if name.upper().startswith(_ENVIRONMENT)
+    ]
+    try:
+        what = json.dumps([asdict(config), named], sort_keys=True)
+    except TypeError:  # options that are no plain values
+        return ObstoreClient(config)
+    name = sha256(what.encode()).hexdigest()  # what it holds may be secret
+    with _lock:
+        client = _clients.get(name) or ObstoreClient(config)
+        _clients[name] = client
+        _clients.move_to_end(name)
+        if len(_clients) > _MOST_CLIENTS:
+            _clients.popitem(last=False)
+    return client
+
+
+def _changed(path: str) -> int | None:
+    """Return when a file of credentials changed last, None for what names none."""
+    try:
+        return os.stat(path).st_mtime_ns
+    except (OSError, ValueError):
+        return None
+
+
 class ObstoreClient:
     """One bucket through obstore, with its own retries turned off."""
 
-    def __init__(self, location: Location, options: Options) -> None:
-        config = configure(location, options)
+    def __init__(self, config: Config) -> None:
         self._store = _open(config, retries=_ONE_ATTEMPT)
         self._config = config
         self._has_checksums = False
-        self._lister = _open(config, retries=_LISTING_ATTEMPTS)
         self._by_generation = config.service == "gs"
+
+    @cached_property
+    def _lister(self) -> S3Store | GCSStore | AzureStore:
+        return _open(self._config, retries=_LISTING_ATTEMPTS)
 
     def read(self, name: str, most: int) -> tuple[bytes, Version]:
         """Return the object and its version by one request."""
