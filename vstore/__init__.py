@@ -70,6 +70,8 @@ if TYPE_CHECKING:
     from vstore.maintenance.gc.options import GcOptions
     from vstore.maintenance.probe.probe_report import ProbeCheck, ProbeReport
     from vstore.maintenance.progress import Amount, Progress, ProgressStep
+    from vstore.maintenance.purge.purge_report import PurgeReport
+    from vstore.maintenance.traces import Trace, TraceReport
     from vstore.maintenance.usage import Usage, UsageShare
     from vstore.merging.conflicts import Conflict, Resolution, Use
     from vstore.merging.merge import Merged
@@ -167,6 +169,7 @@ __all__ = [
     "ProbeReport",
     "Progress",
     "ProgressStep",
+    "PurgeReport",
     "ReadOnlyError",
     "RefUpdate",
     "Remote",
@@ -190,6 +193,8 @@ __all__ = [
     "TableSummary",
     "TagDocument",
     "Tags",
+    "Trace",
+    "TraceReport",
     "Transaction",
     "TransactionArray",
     "TransactionColumn",
@@ -283,6 +288,7 @@ _HOMES = {
     "ProbeReport": "vstore.maintenance.probe.probe_report",
     "Progress": "vstore.maintenance.progress",
     "ProgressStep": "vstore.maintenance.progress",
+    "PurgeReport": "vstore.maintenance.purge.purge_report",
     "ReadOnlyError": "vstore.errors",
     "RemoteSettings": "vstore.reading.remote_settings",
     "RefUpdate": "vstore.transfer.report",
@@ -306,6 +312,8 @@ _HOMES = {
     "TableSummary": "vstore.reading.summary",
     "TagDocument": "vstore.format.commit",
     "Tags": "vstore.repository.branches",
+    "Trace": "vstore.maintenance.traces",
+    "TraceReport": "vstore.maintenance.traces",
     "Transaction": "vstore.writing.transaction",
     "TransactionArray": "vstore.writing.transaction_arrays",
     "TransactionColumn": "vstore.writing.transaction_arrays",

@@ -338,6 +338,7 @@ CODES: Mapping[type[VstoreError], Mapping[str, str]] = {
         "branch-was-deleted": "the branch was deleted, and can be restored",
         "column-not-found": "the table has no column of that name",
         "commit-not-found": "there is no such commit",
+        "commit-purged": "a commit was rewritten to erase data; the message names the new one",
         "file-not-found": "there is no such file",
         "keys-not-in-both": "tables that are read together do not have the same keys",
         "no-commit-yet": "nothing was committed to the branch",
@@ -395,6 +396,8 @@ CODES: Mapping[type[VstoreError], Mapping[str, str]] = {
         "nothing-to-do": "the changes are there already",
         "objects-deleted": "garbage collection deleted what a commit needs before it was made",
         "pending-deletion": "garbage collection is about to delete the commit",
+        "purge-pinned": "a tag or a fork keeps commits that hold what is to be erased",
+        "purge-running": "another purge is under way",
         "ref-moved": "another writer updated the branch or tag meanwhile",
     },
     SignatureError: {

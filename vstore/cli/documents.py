@@ -45,6 +45,8 @@ from vstore.cli.report_documents import (
     ImportedHierarchy,
     Plugin,
     Probe,
+    Purge,
+    Traces,
     Whereabouts,
 )
 from vstore.cli.transfer_documents import (
@@ -83,6 +85,7 @@ DOCUMENTS: Final[Mapping[str, Any]] = {
     "fetch": Transfer,
     "fetch-data": list[FetchedData],
     "fsck": Fsck,
+    "fsck ABSENT": Traces,
     "gc": Gc,
     "history": list[SampleChange],
     "import": Imported,
@@ -94,6 +97,7 @@ DOCUMENTS: Final[Mapping[str, Any]] = {
     "merge": Merge,
     "plugins": list[Plugin],
     "pull": Merge,
+    "purge": Purge,
     "push": Transfer,
     "rebase": BranchUpdate,
     "reflog": list[Update],

@@ -181,6 +181,11 @@ COMMANDS: Final = {
         "Verify a repository and list the samples that damage affects.",
         _CARE,
     ),
+    "purge": Entry(
+        "vstore.cli.commands.purge",
+        "Erase samples or texts from all commits, and delete their bytes.",
+        _CARE,
+    ),
     "gc": Entry(
         "vstore.cli.commands.gc", "Delete objects that no branch, tag or log needs.", _CARE
     ),

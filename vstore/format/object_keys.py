@@ -25,6 +25,7 @@ PROBES = "probe/"
 JOURNALS = "journals/"
 REMOTES = "remotes/"
 SIGNATURES = "signatures/"
+PURGES = "purges/"
 
 OBJECTS = "__objects__"
 """The table at the root that holds what was stored under keys no array or group has."""
@@ -50,6 +51,7 @@ A list of our own, since what Python calls printable differs between its version
 _DELETED = re.compile(
     r"refs/deleted/(?P<name>(?:branches|tags)/.+)/\d{8}T\d{12}Z-[0-9a-f]{16}\.json"
 )
+_PURGE = re.compile(r"purges/(\d{8}T\d{12}Z-[0-9a-f]{16})\.json")
 _PENDING = re.compile(r"gc/([0-9a-f]+)/\d+\.json")
 _SIGNATURE = re.compile(r"signatures/([0-9a-f]{64})/([0-9a-f]{64})\.json")
 
@@ -169,6 +171,21 @@ def remote_at(key: Key) -> str | None:
         return name if remote(name) == key else None
     except InvalidInputError:
         return None
+
+
+def purge(name: str) -> Key:
+    """Return where a purge says what it rewrote."""
+    return Key(f"{PURGES}{name}{_SUFFIX}")
+
+
+def purge_at(key: str) -> str | None:
+    """Return the id of the purge at `key`, None if none can be there.
+
+    >>> purge_at(purge("20260102T030405678901Z-0123456789abcdef"))
+    '20260102T030405678901Z-0123456789abcdef'
+    """
+    match = _PURGE.fullmatch(key)
+    return match[1] if match else None
 
 
 def branch(name: str) -> Key:
