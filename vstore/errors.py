@@ -247,6 +247,7 @@ CODES: Mapping[type[VstoreError], Mapping[str, str]] = {
     InvalidInputError: {
         "invalid-input": "a value is wrong; the message names it",
         "ambiguous-prefix": "several commits begin with the prefix",
+        "array-not-held": "an array of a source has a data type that no array here has",
         "audio-not-taken": "a column does not take a sound: its file or its values are not so",
         "batch-too-large": "the samples of a batch take more bytes than Arrow can count",
         "batches-of-batches": "a DataLoader would make batches of the batches of a dataset",
@@ -267,6 +268,7 @@ CODES: Mapping[type[VstoreError], Mapping[str, str]] = {
         "in-memory-only": "a repository in memory was given where others must reach it",
         "inexact-codec": "a codec of the array would change values",
         "invalid-condition": "a text or an expression is no condition on the samples of a table",
+        "journal-not-resumed": "the journal of an import is of another import, or no journal",
         "key-exists": "a sample has the key already",
         "link-in-target": "an export would go through a link",
         "lossy-conversion": "values do not fit the data type without loss",
@@ -282,6 +284,7 @@ CODES: Mapping[type[VstoreError], Mapping[str, str]] = {
         "no-cache": "a cache was to be filled, and there is none",
         "no-files": "the samples of a column are no files that say what they are",
         "no-files-to-export": "there are no images, sounds or bytes to export as files",
+        "no-hierarchy": "a source has samples for a table, and no groups and arrays",
         "no-keys": "samples without keys were to be replaced by key",
         "no-shapes": "the samples of a column have no shape that is stored apart from them",
         "no-signing-key": "a commit was to be signed, and no key was given",
