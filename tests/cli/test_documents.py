@@ -44,6 +44,7 @@ RUNS: dict[str, list[list[str]]] = {
     "export": [["export", "repo", "train/label", "label.npy"]],
     "export-refs": [["export-refs", "repo", "-o", "refs.json"]],
     "fetch-data": [["fetch-data", "repo"], ["fetch-data", "repo", "--only", "train/label"]],
+    "fork": [["fork", "repo", "mine"], ["fork", "repo", "mine", "--unpinned"]],
     "fsck": [["fsck", "repo"], ["fsck", "repo", "--full"]],
     "fsck ABSENT": [["fsck", "repo", "--absent", "no such text"]],
     "gc": [["gc", "repo"], ["gc", "repo", "--dry-run", "--measure", "--repack", "0.5"]],

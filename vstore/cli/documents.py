@@ -84,6 +84,7 @@ DOCUMENTS: Final[Mapping[str, Any]] = {
     "export-refs": Exported,
     "fetch": Transfer,
     "fetch-data": list[FetchedData],
+    "fork": Clone,
     "fsck": Fsck,
     "fsck ABSENT": Traces,
     "gc": Gc,

@@ -93,6 +93,11 @@ COMMANDS: Final = {
         "Copy a repository, and remember where it came from.",
         _SHARE,
     ),
+    "fork": Entry(
+        "vstore.cli.commands.fork",
+        "Make a repository of your own that borrows the data of another.",
+        _SHARE,
+    ),
     "copy": Entry(
         "vstore.cli.commands.copy",
         "Copy a table, array or group from another repository, in one commit.",

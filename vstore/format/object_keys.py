@@ -53,6 +53,7 @@ _DELETED = re.compile(
 )
 _PURGE = re.compile(r"purges/(\d{8}T\d{12}Z-[0-9a-f]{16})\.json")
 _PENDING = re.compile(r"gc/([0-9a-f]+)/\d+\.json")
+_PIN = re.compile(r"forks/[0-9a-f]{32}/(branches|tags|commits)/.+")
 _SIGNATURE = re.compile(r"signatures/([0-9a-f]{64})/([0-9a-f]{64})\.json")
 
 
@@ -191,6 +192,20 @@ def purge_at(key: str) -> str | None:
 def branch(name: str) -> Key:
     """Return the key of a branch, or raise `InvalidInputError`."""
     return _ref(BRANCHES, name, what="branch")
+
+
+def pin(fork: str, kind: str, name: str) -> str:
+    """Return the name of the branch that keeps a commit for a fork, which is told by its id."""
+    return f"forks/{fork}/{kind}/{name}"
+
+
+def is_pin(branch: str) -> bool:
+    """Return whether a branch keeps a commit for a fork.
+
+    >>> is_pin(pin("ab" * 16, "branches", "main")), is_pin("forks/main")
+    (True, False)
+    """
+    return _PIN.fullmatch(branch) is not None
 
 
 def tag(name: str) -> Key:
