@@ -76,7 +76,9 @@ def check_wheel(path: Path, *, name: str) -> None:
         (about,) = (file for file in files if file.endswith(".dist-info/METADATA"))
         metadata = Parser().parsestr(wheel.read(about).decode())
     info = about.rpartition("/")[0]
-    held = [*(ROOT / "vstore").rglob("*.py"), *(ROOT / "vstore" / "ui" / "static").iterdir()]
+    package = ROOT / "vstore"
+    served = [*(package / "ui" / "static").iterdir(), *(package / "page" / "source").iterdir()]
+    held = [*package.rglob("*.py"), *served]
     sources = {str(file.relative_to(ROOT)) for file in held}
     licensed = {f"{info}/licenses/LICENSE", f"{info}/entry_points.txt", "vstore/py.typed"}
     expect(metadata["Name"] == name, f"the wheel is called {metadata['Name']}")

@@ -11,6 +11,8 @@ import sys
 import tempfile
 import threading
 from collections.abc import Callable
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -53,6 +55,9 @@ PAGES = {
 }
 """By the name of a picture: the address of a page, how much of it, and whether in dark colors."""
 
+PUBLISHED = {"page-table": ("table/{commit}/train", 620, False)}
+"""The same of the published page."""
+
 
 def notebook(shown: list[Any], *, is_dark: bool) -> str:
     """Return a page with some representations, in the colors of JupyterLab."""
@@ -71,7 +76,8 @@ def take(url: str, to: Path, *, height: int = 1600, is_dark: bool = False) -> No
         raw = Path(folder) / "page.png"
         command = [
             *(chromium, "--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars"),
-            "--virtual-time-budget=5000",
+            "--virtual-time-budget=20000",
+            "--run-all-compositor-stages-before-draw",
             *(["--blink-settings=preferredColorScheme=0"] if is_dark else []),
             *(f"--window-size={_WIDTH},{height}", f"--screenshot={raw}", url),
         ]
@@ -104,6 +110,29 @@ def pages(repo: vstore.Repository, names: list[str]) -> None:
     server.shutdown()
 
 
+class Quiet(SimpleHTTPRequestHandler):
+    """A web server such as a bucket is."""
+
+    def log_message(self, *_: Any) -> None:
+        """Say nothing."""
+
+
+def published(folder: Path, names: list[str]) -> None:
+    """Take the pictures of the published page."""
+    repo = gallery.build(str(folder / "shapes"))
+    vstore.publish(repo)
+    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=str(folder)))
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    for name, (address, height, is_dark) in PUBLISHED.items():
+        to = IMAGES / f"{name}.png"
+        if not names or name in names:
+            view = address.format(commit=repo.resolve("main"))
+            url = f"http://127.0.0.1:{server.server_port}/shapes/page/index.html#/{view}"
+            take(url, to, height=height, is_dark=is_dark)
+            print(to.relative_to(ROOT), to.stat().st_size)
+    server.shutdown()
+
+
 def main(names: list[str]) -> None:
     """Take the pictures of some names, or all."""
     IMAGES.mkdir(exist_ok=True)
@@ -117,6 +146,7 @@ def main(names: list[str]) -> None:
                 take(page.as_uri(), to, is_dark=is_dark)
                 print(to.relative_to(ROOT), to.stat().st_size)
         pages(repo, names)
+        published(Path(folder), names)
 
 
 if __name__ == "__main__":

@@ -70,11 +70,10 @@ if TYPE_CHECKING:
     from vstore.maintenance.gc.options import GcOptions
     from vstore.maintenance.probe.probe_report import ProbeCheck, ProbeReport
     from vstore.maintenance.progress import Amount, Progress, ProgressStep
-    from vstore.maintenance.purge.purge_report import PurgeReport
-    from vstore.maintenance.traces import Trace, TraceReport
     from vstore.maintenance.usage import Usage, UsageShare
     from vstore.merging.conflicts import Conflict, Resolution, Use
     from vstore.merging.merge import Merged
+    from vstore.page.publishing import Publication, publish
     from vstore.partial.dropping import DroppedData
     from vstore.partial.fetching import FetchedData
     from vstore.partial.whereabouts import Whereabouts
@@ -169,7 +168,7 @@ __all__ = [
     "ProbeReport",
     "Progress",
     "ProgressStep",
-    "PurgeReport",
+    "Publication",
     "ReadOnlyError",
     "RefUpdate",
     "Remote",
@@ -193,8 +192,6 @@ __all__ = [
     "TableSummary",
     "TagDocument",
     "Tags",
-    "Trace",
-    "TraceReport",
     "Transaction",
     "TransactionArray",
     "TransactionColumn",
@@ -222,6 +219,7 @@ __all__ = [
     "image",
     "ndarray",
     "open",
+    "publish",
     "text",
     "texts",
 ]
@@ -288,7 +286,7 @@ _HOMES = {
     "ProbeReport": "vstore.maintenance.probe.probe_report",
     "Progress": "vstore.maintenance.progress",
     "ProgressStep": "vstore.maintenance.progress",
-    "PurgeReport": "vstore.maintenance.purge.purge_report",
+    "Publication": "vstore.page.publishing",
     "ReadOnlyError": "vstore.errors",
     "RemoteSettings": "vstore.reading.remote_settings",
     "RefUpdate": "vstore.transfer.report",
@@ -312,8 +310,6 @@ _HOMES = {
     "TableSummary": "vstore.reading.summary",
     "TagDocument": "vstore.format.commit",
     "Tags": "vstore.repository.branches",
-    "Trace": "vstore.maintenance.traces",
-    "TraceReport": "vstore.maintenance.traces",
     "Transaction": "vstore.writing.transaction",
     "TransactionArray": "vstore.writing.transaction_arrays",
     "TransactionColumn": "vstore.writing.transaction_arrays",
@@ -340,6 +336,7 @@ _HOMES = {
     "image": "vstore.format.table.specs",
     "ndarray": "vstore.format.table.specs",
     "open": "vstore.repository.opening",
+    "publish": "vstore.page.publishing",
     "text": "vstore.format.table.specs",
     "texts": "vstore.format.table.specs",
 }

@@ -44,19 +44,13 @@ RUNS: dict[str, list[list[str]]] = {
     "export": [["export", "repo", "train/label", "label.npy"]],
     "export-refs": [["export-refs", "repo", "-o", "refs.json"]],
     "fetch-data": [["fetch-data", "repo"], ["fetch-data", "repo", "--only", "train/label"]],
-    "fork": [["fork", "repo", "mine"], ["fork", "repo", "mine", "--unpinned"]],
     "fsck": [["fsck", "repo"], ["fsck", "repo", "--full"]],
-    "fsck ABSENT": [["fsck", "repo", "--absent", "no such text"]],
     "gc": [["gc", "repo"], ["gc", "repo", "--dry-run", "--measure", "--repack", "0.5"]],
     "copy": [["copy", "./repo@v1", "train", "again", "-R", "repo"]],
     "clone": [["clone", "repo", "mine"], ["clone", "repo", "m", "--mirror"]],
     "fetch": [["fetch", "theirs", "-R", "repo"], ["fetch", "theirs", "main", "-R", "repo"]],
     "plugins": [["plugins"], ["plugins", "arrays"]],
     "pull": [["pull", "theirs", "-R", "repo"]],
-    "purge": [
-        ["purge", "repo", "train", "k1", "--dry-run"],
-        ["purge", "repo", "train", "k1", "--move-tags"],
-    ],
     "push": [["push", "theirs", "-R", "repo"], ["push", "./new", "-n", "-R", "repo"]],
     "remote add": [["remote", "add", "new", "./x", "-R", "repo"]],
     "remote list": [["remote", "-R", "repo"]],
@@ -93,6 +87,7 @@ RUNS: dict[str, list[list[str]]] = {
     "update": [["update", "train", "-R", "mine"], ["update", "train", "-R", "mine", "-b", "dev"]],
     "verify": [["verify", "repo", "--allowed-signers", "keys/signers"]],
     "version": [["version"]],
+    "publish": [["publish", "repo"]],
     "whereis": [["whereis", "-R", "repo", "train"]],
 }
 WITHOUT = {"help", "ui"}

@@ -74,6 +74,11 @@ COMMANDS: Final = {
         "vstore.cli.commands.reflog", "Show the last updates of a branch, newest first.", _LOOK
     ),
     "ui": Entry("vstore.cli.commands.ui", "Show a repository in a browser on this machine.", _LOOK),
+    "publish": Entry(
+        "vstore.cli.commands.publish",
+        "Store a page that shows a repository to whoever may read its bucket.",
+        _SHARE,
+    ),
     "export": Entry(
         "vstore.cli.commands.export",
         "Write a table, a column or an array as files: images, CSV, Parquet and more.",
@@ -91,11 +96,6 @@ COMMANDS: Final = {
     "clone": Entry(
         "vstore.cli.commands.clone",
         "Copy a repository, and remember where it came from.",
-        _SHARE,
-    ),
-    "fork": Entry(
-        "vstore.cli.commands.fork",
-        "Make a repository of your own that borrows the data of another.",
         _SHARE,
     ),
     "copy": Entry(
@@ -184,11 +184,6 @@ COMMANDS: Final = {
     "fsck": Entry(
         "vstore.cli.commands.fsck",
         "Verify a repository and list the samples that damage affects.",
-        _CARE,
-    ),
-    "purge": Entry(
-        "vstore.cli.commands.purge",
-        "Erase samples or texts from all commits, and delete their bytes.",
         _CARE,
     ),
     "gc": Entry(

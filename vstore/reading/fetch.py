@@ -28,7 +28,6 @@ if TYPE_CHECKING:
     from vstore.format import page as index_pages
     from vstore.format.nodes import NodeRef
     from vstore.format.page import ChunkRef, Page, PageRef
-    from vstore.history import purges
     from vstore.reading import coalescing, few_threads, scratch
     from vstore.reading import elsewhere as elsewheres
     from vstore.reading.coalescing import Missed, Range
@@ -41,7 +40,6 @@ else:
     few_threads = lazy("vstore.reading.few_threads")
     scratch = lazy("vstore.reading.scratch")
     index_pages = lazy("vstore.format.page")
-    purges = lazy("vstore.history.purges")
 
 T = TypeVar("T")
 V = TypeVar("V")
@@ -141,9 +139,6 @@ class Fetcher:
             except NotHereError:
                 raise
             except NotFoundError:
-                rewritten = purges.find_rewritten(self.store, digest)
-                if rewritten is not None:
-                    raise rewritten.error(self.store.url) from None
                 raise NotFoundError(
                     f"there is no commit {digest} in {self.store.url}", code="commit-not-found"
                 ) from None

@@ -12,12 +12,14 @@ from azure.core.exceptions import (
     ClientAuthenticationError,
     HttpResponseError,
 )
+from azure.storage.blob import ContentSettings
 from fsspec.asyn import sync
 
 from vstore.storage.aiohttp_once import send_once
 from vstore.storage.client import NextPage
 from vstore.storage.failure import Kind, RequestFailedError, from_http, too_long
 from vstore.storage.location import Location, Options
+from vstore.storage.media import media_type
 from vstore.storage.store import Key, ObjectInfo, Version
 from vstore.storage.timeouts import without_timeouts
 
@@ -52,7 +54,9 @@ class AdlfsClient:
 
     def write(self, name: str, data: bytes) -> None:
         """Replace the object whole."""
-        self._upload(name, data, overwrite=True)
+        kind = media_type(name)
+        how = {} if kind is None else {"content_settings": ContentSettings(content_type=kind)}
+        self._upload(name, data, overwrite=True, **how)
 
     def create(self, name: str, data: bytes) -> Version:
         """Create the object, or be refused."""

@@ -20,6 +20,7 @@ from vstore.storage.bodies import read_at_most
 from vstore.storage.client import NextPage
 from vstore.storage.failure import Kind, RequestFailedError, from_http
 from vstore.storage.location import Location, Options
+from vstore.storage.media import media_type
 from vstore.storage.ranges import MOST_NBYTES
 from vstore.storage.store import Key, ObjectInfo, Version
 from vstore.storage.timeouts import without_timeouts
@@ -153,7 +154,7 @@ class GcsfsClient:
         The boundary is random, since a pack may hold any fixed one.
         """
         boundary = uuid4().hex
-        kind = "application/octet-stream"
+        kind = media_type(name) or "application/octet-stream"
         body = b"".join(
             (
                 f"--{boundary}\r\nContent-Type: application/json; charset=UTF-8\r\n\r\n".encode(),

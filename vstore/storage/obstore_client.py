@@ -26,6 +26,7 @@ from vstore.storage.client import NextPage
 from vstore.storage.failure import Kind, RequestFailedError, from_http, too_long
 from vstore.storage.forking import ForkSafeLock
 from vstore.storage.location import Location, Options
+from vstore.storage.media import media_type
 from vstore.storage.obstore_config import Config, configure
 from vstore.storage.store import Data, Key, ObjectInfo, Version
 
@@ -149,7 +150,9 @@ class ObstoreClient:
 
     def write(self, name: str, data: bytes) -> None:
         """Replace the object whole, by one plain request."""
-        self._put(name, data, use_multipart=False)
+        kind = media_type(name)
+        how = {} if kind is None else {"attributes": {"Content-Type": kind}}
+        self._put(name, data, use_multipart=False, **how)
 
     def create(self, name: str, data: bytes) -> Version:
         """Create the object, or be refused."""

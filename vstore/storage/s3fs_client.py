@@ -35,6 +35,7 @@ from vstore.storage.bodies import read_at_most
 from vstore.storage.client import NextPage
 from vstore.storage.failure import Kind, RequestFailedError, from_http
 from vstore.storage.location import Location, Options
+from vstore.storage.media import media_type
 from vstore.storage.store import Key, ObjectInfo, Version
 from vstore.storage.timeouts import without_timeouts
 
@@ -105,7 +106,9 @@ class S3fsClient:
 
     def write(self, name: str, data: bytes) -> None:
         """Replace the object whole, by one plain request."""
-        self._call("put_object", Key=name, Body=data)
+        kind = media_type(name)
+        how = {} if kind is None else {"ContentType": kind}
+        self._call("put_object", Key=name, Body=data, **how)
 
     def create(self, name: str, data: bytes) -> Version:
         """Create the object, or be refused."""
@@ -120,15 +123,10 @@ class S3fsClient:
         self._call("delete_object", Key=name)
 
     def remove_at(self, name: str, expected: Version) -> None:
-        """Read the ETag, then delete at it: not every server heeds that condition, or knows it."""
+        """Read the ETag, then delete: not every server knows a conditional delete."""
         if self._call("head_object", Key=name)["ETag"] != expected:
             raise RequestFailedError(Kind.REFUSED, "the object has another version")
-        try:
-            self._call("delete_object", Key=name, IfMatch=expected)
-        except RequestFailedError as failure:
-            if failure.kind is not Kind.OTHER:
-                raise
-            self.remove(name)
+        self.remove(name)
 
     def pages(self, prefix: str) -> NextPage:
         """List page by page."""

@@ -4,15 +4,13 @@ docs/design/010-garbage-collection.md says why writers and readers need not stop
 """
 
 import time
-from collections.abc import Collection
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from vstore.errors import ConflictError, CorruptionError
 from vstore.format import object_keys
 from vstore.format.collection import CollectionDocument
-from vstore.format.digest import RESTORE, Digest
-from vstore.maintenance.digest_set import DigestSet
+from vstore.format.digest import RESTORE
 from vstore.maintenance.forwarding import Forwards
 from vstore.maintenance.gc.gc_report import GcReport
 from vstore.maintenance.gc.guard import Guard
@@ -29,24 +27,9 @@ from vstore.maintenance.progress import NOTHING, Amount, Progress, silent
 from vstore.maintenance.promises import Promises
 from vstore.reading.fetch import Fetcher
 from vstore.reading.remote_settings import BY_DEFAULT, RemoteSettings
-from vstore.storage.store import Key, ObjectStore
+from vstore.storage.store import ObjectStore
 
 _PLAIN = GcOptions()
-
-
-@dataclass(frozen=True, slots=True)
-class Only:
-    """What a collection that erases is about: some objects, and packs that hold something."""
-
-    digests: DigestSet
-    packs: frozenset[Digest]
-
-    def has(self, key: Key) -> bool:
-        """Return whether an object may be listed for deletion."""
-        digest = object_keys.digest_at(key) or object_keys.moved_at(key)
-        return digest is not None and digest in self.digests
-
-
 _NEVER = datetime.min.replace(tzinfo=UTC)
 
 
@@ -56,12 +39,8 @@ def collect(
     *,
     progress: Progress = silent,
     remotes: RemoteSettings | None = BY_DEFAULT,
-    only: Only | None = None,
 ) -> GcReport:
     """Delete what has been pending for the grace period, and list what is garbage now.
-
-    With `only`, list of the garbage what that says, and repack the packs that it names, however
-    little of them is dead.
 
     Raises:
         ConflictError: another collection is deleting right now.
@@ -79,7 +58,7 @@ def collect(
     report = GcReport(url=store.url)
     state, report = _finish(guard, state, options, report, progress)
     if state.pending is None:
-        state, report = _list_garbage(guard, state, options, report, progress, only)
+        state, report = _list_garbage(guard, state, options, report, progress)
     if state.pending is not None and _waits(options):
         state = _wait(store, state, options)
         state, report = _finish(guard, state, options, report, progress)
@@ -148,32 +127,27 @@ def _finish(
 
 
 def _list_garbage(
-    guard: Guard,
-    state: State,
-    options: GcOptions,
-    report: GcReport,
-    progress: Progress,
-    only: Only | None,
+    guard: Guard, state: State, options: GcOptions, report: GcReport, progress: Progress
 ) -> tuple[State, GcReport]:
     """Find what is unreachable and publish the list of it."""
     store, grace = guard.store, DEFAULT_GRACE if options.grace is None else options.grace
     now = store_now(store)
-    if only is None:
-        remove_lapsed(store, now, grace)
+    remove_lapsed(store, now, grace)
     _remove_lists(store, older_than=now - max(grace, DEFAULT_GRACE))
     refs = guard.read()
     survey = Survey.begin(store, refs, now, grace=grace, expire=options.expire, progress=progress)
     live, census = Live(promises=guard.promises), Census()
-    space, thinned = _mark(survey, live, options, () if only is None else only.packs)
+    space, thinned = _mark(survey, live, options)
     found = PendingList(store)
     for item in survey.sort(live, census, thinned):
-        if only is None or item.moved or only.has(Key(item.key)):
-            found.add(item)
+        found.add(item)
     found.finish()
     _require_all(guard, survey, live, census)
     guard.remember(refs, survey.since)
-    if only is None:
-        _tidy(survey, now)
+    for note in refs.forgotten(survey.since):
+        store.delete(note)
+    remove_tombstones(store, refs, now)
+    remove_journals(store, survey.horizon)
     report = replace(report, repacked=None if options.repack is None else thinned.repacked)
     if not found.firsts:
         return state, _counted(report, live, census, space, None)
@@ -183,14 +157,6 @@ def _list_garbage(
     return state, _counted(report, live, census, space, state.modified() + grace)
 
 
-def _tidy(survey: Survey, now: datetime) -> None:
-    """Remove what is over besides objects: records, tombstones and journals."""
-    for note in survey.refs.forgotten(survey.since):
-        survey.store.delete(note)
-    remove_tombstones(survey.store, survey.refs, now)
-    remove_journals(survey.store, survey.horizon)
-
-
 def _require_all(guard: Guard, survey: Survey, live: Live, census: Census) -> None:
     """Check that nothing is freed because the store hides something."""
     guard.require_listed(live, census.documents)
@@ -198,9 +164,7 @@ def _require_all(guard: Guard, survey: Survey, live: Live, census: Census) -> No
     guard.require_refs(survey.refs, live, has_garbage_commits=has_garbage)
 
 
-def _mark(
-    survey: Survey, live: Live, options: GcOptions, packs: Collection[Digest] = ()
-) -> tuple[PackSpace | None, Thinned]:
+def _mark(survey: Survey, live: Live, options: GcOptions) -> tuple[PackSpace | None, Thinned]:
     """Find what is reachable; repack packs, or count them in a dry run, if `options` say so."""
     store = survey.store
     forwards = Forwards.read(store)
@@ -212,7 +176,7 @@ def _mark(
             code="damaged-object",
             hint=RESTORE,
         )
-    is_repacking = options.repack is not None or bool(packs)
+    is_repacking = options.repack is not None
     space = PackSpace(forwards) if options.measure or is_repacking else None
     survey.mark(live, space)
     thinned = Thinned()
@@ -220,11 +184,10 @@ def _mark(
         thinned.needed.add(moved.pack)
         live.digests.add(moved.into.digest)
     # If something could not be read, the chunks that it needs are unknown.
-    if is_repacking and space is not None and live.is_complete:
+    if options.repack is not None and space is not None and live.is_complete:
         horizon, progress = survey.horizon, survey.progress
-        share = options.repack if not packs else None
         repacking = Repacking(
-            store, forwards, horizon, share, progress, options.dry_run, frozenset(packs)
+            store, forwards, horizon, options.repack, progress, dry_run=options.dry_run
         )
         repacking.run(space, thinned)
     return space, thinned

@@ -1,1 +1,0 @@
-"""Erasing values and texts from a whole history: commits are rewritten, and old bytes deleted."""

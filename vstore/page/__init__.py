@@ -1,0 +1,1 @@
+"""One page of HTML that shows a repository in a bucket, without a server."""
