@@ -136,6 +136,21 @@ def test_a_diff_is_an_arrow_table(repo: Repository) -> None:
         assert pa.table(diff) == diff.to_arrow()
 
 
+def test_an_array_whose_chunks_are_stored_elsewhere_is_the_same() -> None:
+    repo = new_repository()
+    with repo.transaction("main", message="Start") as tx:
+        for path in "ab":
+            tx.create_array(path, shape=(4,), dtype="int16", chunk_shape=(2,))
+    repo.branches.create("side")
+    for branch, also in (("main", None), ("side", "b")):
+        with repo.transaction(branch, message="Change") as tx:
+            tx.array("a")[2:] = 2
+            if also:
+                tx.array(also)[2:] = 7
+    diff = repo.diff("side", "main")
+    assert (list(diff.arrays), str(diff)) == (["b"], "b: changed, 1 chunk")
+
+
 @pytest.mark.parametrize(
     ("keys", "kind", "shown"), [([1, 2], "int", "2"), ([("a", 1), ("a", 2)], "tuple", '["a", 2]')]
 )

@@ -271,6 +271,11 @@ MERGE_BUGS = (
         "if is_alike:\n            return _align_by_key(old, new)",
     ),
     bug(
+        "an array whose chunks are stored elsewhere differs",
+        DIFFS, "vstore/diffing/diff.py",
+        "for array in found if array}", "for array in found}",
+    ),
+    bug(
         "a table without samples has no attributes in diffs",
         DIFFS, TABLE_DIFF,
         "(None if table is None else table.attributes for table in (old, new))",

@@ -1,5 +1,6 @@
 """What differs between two states of a plain array, in chunks."""
 
+from collections.abc import Iterator
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -8,6 +9,7 @@ from vstore.diffing.prefetch import prefetch_roots
 from vstore.diffing.statistics import Comparison, ValueStatistics, is_measurable
 from vstore.faces import exported_from
 from vstore.format.index import changed
+from vstore.format.nodes import is_same_document
 from vstore.format.zarr.selection import chunk_coordinates, chunk_strides
 from vstore.lazy import lazy
 from vstore.reading.array import StoredArray, read
@@ -41,12 +43,23 @@ class ArrayDiff:
     @cached_property
     def chunks(self) -> list[int]:
         """The numbers of the chunks whose bytes differ."""
+        return list(self._changed())
+
+    def _changed(self) -> Iterator[int]:
         source = self.new or self.old
         if source is None:
-            return []
+            return iter(())
         prefetch_roots([side for side in (self.old, self.new) if side is not None])
         a, b = (side.node.chunks if side is not None else None for side in (self.old, self.new))
-        return list(changed(a, b, source.fetcher.pages))
+        return changed(a, b, source.fetcher.pages)
+
+    def __bool__(self) -> bool:
+        """Return whether anything differs but where chunks are stored."""
+        if self.old is None or self.new is None:
+            return True
+        return not is_same_document(self.old.node.metadata, self.new.node.metadata) or any(
+            True for _ in self._changed()
+        )
 
     def statistics(self) -> ValueStatistics | None:
         """Return how far the values in chunks that differ moved, where both states have them.

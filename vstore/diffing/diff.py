@@ -96,15 +96,16 @@ class Diff:
     @cached_property
     def arrays(self) -> dict[str, ArrayDiff]:
         """The plain arrays that differ, by path."""
-        return {
-            node.path: ArrayDiff(
+        found = (
+            ArrayDiff(
                 node.path,
                 _array(self.old, node.old_path, node.old),
                 _array(self.new, node.new_path, node.new),
             )
             for node in self.nodes
             if node.is_array
-        }
+        )
+        return {array.path: array for array in found if array}
 
     @property
     def moved(self) -> dict[str, str]:

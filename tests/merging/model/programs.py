@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 import vstore
-from tests.merging.model import rewriting, sharing
+from tests.merging.model import lending, rewriting, sharing
 from tests.merging.model.answers import MODES
 from tests.merging.model.both import Both
 from tests.merging.model.changes import CHANGES, Hand, NotPossibleError, begin
@@ -94,7 +94,7 @@ def _is_lost(path: str, *worlds: World) -> bool:
     known = [table for table in known if table.keys is None]
     if len(known) == 2 and known[0].visible() == known[1].visible():
         return True
-    return any(table.layout or table.is_replayed for table in known)
+    return any(table.layout or table.is_uncertain for table in known)
 
 
 def act_of(changes: Sequence[tuple[str, tuple[int, ...]]]) -> Callable[[Both], None]:
@@ -159,6 +159,14 @@ def forks(twin: Twin, step: Step, hand: Hand) -> None:
     branch, half = branch_of(twin, hand), len(step.changes) // 2
     twin.told.append(f"-- two forks of a transaction on {branch}:")
     sharing.forks(twin, branch, step.changes[:half], step.changes[half:])
+
+
+@verb("lent")
+def lent(twin: Twin, step: Step, hand: Hand) -> None:
+    """Let two actors write into a transaction by turns."""
+    branch = branch_of(twin, hand)
+    twin.told.append(f"-- a transaction on {branch}, and its store abroad:")
+    lending.lent(twin, branch, step.changes)
 
 
 @verb("cherry-pick")

@@ -15,6 +15,7 @@ WEIGHTS = {
     "merge": 8,
     "race": 2,
     "forks": 2,
+    "lent": 2,
     "cherry-pick": 1,
     "revert": 2,
     "rebase": 1,
@@ -193,7 +194,9 @@ def _answered(chance: random.Random) -> int:
 
 
 def _step(name: str, chance: random.Random) -> Step:
-    count = {"commit": (1, 1, 2, 3), "race": (2, 2, 4), "forks": (2, 2, 4)}.get(name, (0,))
+    count = {"commit": (1, 1, 2, 3), "race": (2, 2, 4), "forks": (2, 2, 4), "lent": (4, 6)}.get(
+        name, (0,)
+    )
     changes = tuple(_any(chance) for _ in range(chance.choice(count)))
     return Step(name, _numbers(chance, 6), changes)
 

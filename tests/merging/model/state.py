@@ -46,8 +46,9 @@ class Table:
     """Which rewrites its stored rows went through; without keys they tell which row is which."""
     dead: list[Name] = field(default_factory=list)
     """The deleted samples that still have a stored row."""
-    is_replayed: bool = False
-    """Whether what was done to it was done again elsewhere, so that samples may be there twice."""
+    is_uncertain: bool = False
+    """Whether history may not tell its samples apart: what was done to it was done again elsewhere,
+    so that they may be there twice, or it was merged where its rows were rewritten."""
 
     def by_id(self) -> dict[str, str]:
         """Return the columns' names by their ids."""

@@ -53,6 +53,8 @@ class TableMerge:
         self.triples = [each for each in kept if each.name is not None]
         made = Table(self.ours.id, self.ours.keys, layout=self.ours.layout)
         made.dead = list(self.ours.dead)
+        layouts = {side.layout for side in (self.base, self.ours, self.theirs) if side.id}
+        made.is_uncertain = len(layouts) > 1 or self.ours.is_uncertain or self.theirs.is_uncertain
         sides = self.base.attributes, self.ours.attributes, self.theirs.attributes
         made.attributes = merge_attributes(self.path, sides, self.referee)
         for each in self.triples:

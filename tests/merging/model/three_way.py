@@ -135,13 +135,13 @@ class WorldMerge:
             return ours
         if base is None:
             base = Table("", ours.keys)
-        elif len({ours.layout, theirs.layout, base.layout}) > 1 and ours.keys is None:
+        elif ours.keys is None and _may_be_lost(base, ours, theirs):
             self.lost.add(path)
             if path in self.whole:
                 answer = self.referee.ask(Clash(path, "changed"))
                 taken = theirs if answer == "theirs" else ours
                 # from here on nothing tells which rows are whose
-                return replace(taken, layout=(taken.layout, "taken"))
+                return replace(taken, layout=(taken.layout, "taken"), is_uncertain=True)
         return TableMerge(path, base, ours, theirs, self.referee).run()
 
     # Arrays and groups
@@ -204,6 +204,12 @@ class WorldMerge:
             return self._present(path, base, ours, theirs)
 
         return self._each("groups", merged)
+
+
+def _may_be_lost(base: Table, ours: Table, theirs: Table) -> bool:
+    """Return whether history may not tell any more which samples without keys are which."""
+    layouts = {ours.layout, theirs.layout, base.layout}
+    return len(layouts) > 1 or ours.is_uncertain or theirs.is_uncertain
 
 
 def is_table_changed(base: Table, side: Any) -> bool:

@@ -6,16 +6,17 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, field
 from itertools import count
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
+from tests.merging.model.agreement import lost
 from tests.merging.model.answers import answering, place_of, resolution, values_apart
 from tests.merging.model.both import Both
 from tests.merging.model.history import History, Made
-from tests.merging.model.reading import adopt_order, differences
+from tests.merging.model.reading import adopt_order, differences, read
 from tests.merging.model.rules import Clash
 from tests.merging.model.state import Group, Name, Table, World
 from tests.merging.model.three_way import Outcome, merge
-from vstore import Commit, Conflict, ConflictError, Repository
+from vstore import Commit, Conflict, ConflictError, Repository, VstoreError
 
 T = TypeVar("T")
 Act = Callable[[Both], None]
@@ -203,7 +204,8 @@ class Twin:
             return self._move(source, into, theirs if bases == [ours] else ours)
         three = self.three(ours, theirs, bases)
         if not three.is_certain:
-            self.notes["merges above a base with conflicts, left out"] += 1
+            self.notes["merges above a base with conflicts, of which little is known"] += 1
+            self._try((into, source), three, mode or "ours")
             return None
         found = self.merging(
             three, mode, lambda resolve: self.repo.merge(source, into=into, resolve=resolve)
@@ -215,6 +217,24 @@ class Twin:
         assert merged.commit is not None
         self.record(merged.commit.id, (ours, theirs), world, ours=three.ours)
         return merged.commit.id
+
+    def _try(self, branches: tuple[str, str], three: Three, mode: str) -> None:
+        """Merge on a branch that is thrown away, and see that what both sides have is kept."""
+        branch, (into, source) = "tried", branches
+        self.repo.branches.create(branch, at=into)
+        try:
+            answer: Literal["ours", "theirs"] = "theirs" if mode == "theirs" else "ours"
+            self.repo.merge(source, into=branch, resolve=answer)
+            gone = lost(three.ours, three.theirs, dict(read(self.repo.checkout(branch))))
+        except VstoreError as error:
+            told = f"an error of vstore, resolved by {mode}:\n{traceback.format_exc()}"
+            raise DifferenceError(told) from error
+        finally:
+            self.repo.branches.delete(branch, force=True)
+        if gone:
+            raise DifferenceError(
+                f"resolved by {mode}, both sides have and the result lacks {gone}"
+            )
 
     def _move(self, source: str, into: str, head: str) -> str:
         """Merge where one side has all of the other."""
@@ -270,7 +290,7 @@ def renewed(
     before = {table.id: {*table.rows, *table.dead} for table in known.tables().values()}
     for table in world.tables().values():
         if table.keys is None:
-            table.is_replayed = True
+            table.is_uncertain = True
             for name in [*table.rows, *table.dead]:
                 if name not in before.get(table.id, ()):
                     names.setdefault(name, next(fresh))
