@@ -168,6 +168,20 @@ def test_a_column_that_gives_up_its_name_takes_no_other_column_along(repo: Repos
     assert held(repo)["t"] == {"a": A, "b": B, "z": UNSET}
 
 
+@pytest.mark.parametrize("attempt", range(3))
+def test_a_name_that_a_base_of_several_gave_back_is_taken(repo: Repository, attempt: int) -> None:
+    describe: Change = lambda tx: tx["t"].set_attributes({"attempt": attempt})  # noqa: E731
+    renamed = both(rename("a", "z"), rename("b", "a"))
+    change(repo, both(drop("a"), describe), renamed)
+    before = repo.branches["main"]
+    repo.merge("side", into="main", resolve="theirs")
+    repo.merge(before, into="side", resolve="ours")
+    with repo.transaction("main", message="More") as tx:
+        tx["t"]["z"][1] = 5
+    repo.merge("side", into="main", resolve="ours")
+    assert held(repo)["t"] == {"a": B, "z": [1, 5]}
+
+
 def swap_tables(tx: Transaction) -> None:
     for old, new in (("t", "x"), ("u", "t"), ("x", "u")):
         tx.move(old, new)

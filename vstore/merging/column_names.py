@@ -60,7 +60,7 @@ class ColumnNames:
 
     def _make_room(self, old: str, new: str) -> dict[str, str] | None:
         """Meet a column that theirs renamed to what ours calls another."""
-        there = next(column for column in self._in_result() if column.name == new)
+        there = self._owner(new)
         more: list[dict[str, str]] = []
         self.sides.conflicts.add(
             Conflict(
@@ -79,7 +79,7 @@ class ColumnNames:
         """Return whether a column of theirs can have its name; meet one of ours that has it."""
         if column.name not in self.sides.staged.stored.infos:
             return True
-        there = next(each for each in self._in_result() if each.name == column.name)
+        there = self._owner(column.name)
         freed: list[bool] = []
 
         def leave(place: str | None, *, is_taken: bool) -> None:
@@ -98,6 +98,13 @@ class ColumnNames:
             ),
         )
         return freed == [True]
+
+    def _owner(self, name: str) -> MergedColumn:
+        """Return the column that has a name in the result: one of ours, or one of the base."""
+        for column in self._in_result():
+            if column.name == name:
+                return column
+        return next(column for column in self.columns if column.base == name)
 
     def _in_result(self) -> Iterator[MergedColumn]:
         """Yield the columns of ours that the result has."""
