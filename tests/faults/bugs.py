@@ -73,7 +73,10 @@ BUGS = (
         "what only patches need is not collected as needed", PATCHES, "vstore/format/page.py",
         "packs.setdefault(patch.ref.pack, len(packs)),", "0,",
     ),
-    _bug("a file is not flushed", POWER_CUT, LOCAL, "os.fsync(descriptor)", "pass"),
+    _bug(
+        "a file is not flushed", POWER_CUT, LOCAL,
+        "view) :]\n        os.fsync(descriptor)", "view) :]",
+    ),
     _bug("no folder is flushed", POWER_CUT, FOLDER, "os.fsync(descriptor)", "pass"),
     _bug(
         "the parent of a new folder is not flushed", POWER_CUT, LOCAL,
@@ -229,7 +232,7 @@ BUGS = (
             Edit("vstore/maintenance/gc/pending_list.py", "if is_live and not moved:", "if False:"),
             Edit(
                 "vstore/maintenance/gc/sweeping.py",
-                "return digest in live\n", "return False\n",
+                "return digest in self.swept.live.digests\n", "return False\n",
             ),
         ),
         GC,
@@ -301,8 +304,10 @@ BUGS = (
     _bug(
         "packs are deleted before the commits that need them", GC,
         "vstore/maintenance/gc/sweeping.py",
-        "_GROUPS = (object_keys.COMMITS, object_keys.INDEX, object_keys.MOVED, object_keys.PACKS)",
-        "_GROUPS = (object_keys.PACKS, object_keys.MOVED, object_keys.INDEX, object_keys.COMMITS)",
+        "    object_keys.COMMITS,\n    object_keys.INDEX,\n    object_keys.MOVED,\n"
+        "    object_keys.PACKS,\n",
+        "    object_keys.PACKS,\n    object_keys.MOVED,\n    object_keys.INDEX,\n"
+        "    object_keys.COMMITS,\n",
     ),
     _bug(
         "chunks are not verified", DAMAGE, FETCH,
