@@ -1,4 +1,4 @@
-"""Run the tour of the command line and write what it says to docs/tour.md."""
+"""Run the tours of the command line and write what they say to docs/tour.md and others."""
 
 import os
 import re
@@ -13,7 +13,10 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-PAGE = Path(__file__).parents[1] / "docs" / "tour.md"
+DOCS = Path(__file__).parents[1] / "docs"
+PAGES = (DOCS / "tour.md", DOCS / "tour-sharing.md")
+FAILS = "# exits with 1"
+"""What is behind a command that is refused."""
 _FENCE = re.compile(r"^```(?P<kind>console|python)\n(?P<body>.*?)^```", re.MULTILINE | re.DOTALL)
 _ENVIRONMENT = {"VSTORE_AUTHOR": "Ann Lee <ann@example.org>", "COLUMNS": "78", "NO_COLOR": "1"}
 
@@ -54,18 +57,21 @@ def run_steps(found: Sequence[Step], folder: Path) -> Iterator[str]:
             run([sys.executable, "-c", step.body], folder)
             yield step.body
             continue
-        said = [f"$ {command}\n{run(words(command), folder)}" for command in step.commands]
+        said = [
+            f"$ {command}\n{run(words(command), folder, code=int(command.endswith(FAILS)))}"
+            for command in step.commands
+        ]
         yield "".join(said)
 
 
 def words(command: str) -> list[str]:
     """Return the words of a command, which is run by this Python."""
-    program, *rest = shlex.split(command)
+    program, *rest = shlex.split(command, comments=True)
     return [sys.executable, "-m", "vstore", *rest] if program == "vstore" else [program, *rest]
 
 
-def run(command: Sequence[str], folder: Path) -> str:
-    """Run a program and return what it wrote, without the folder's address."""
+def run(command: Sequence[str], folder: Path, *, code: int = 0) -> str:
+    """Run a program that exits with a code; return what it wrote, without the folder's name."""
     done = subprocess.run(
         command,
         cwd=folder,
@@ -75,20 +81,26 @@ def run(command: Sequence[str], folder: Path) -> str:
         text=True,
         check=False,
     )
-    if done.returncode:
+    if done.returncode != code:
         raise SystemExit(f"{shlex.join(command)} exits with {done.returncode}:\n{done.stdout}")
     said = done.stdout.replace(f"{folder}/", "/data/")
     return "".join(f"{line.rstrip()}\n" for line in said.splitlines())
 
 
 def main() -> None:
-    """Write the page again."""
-    text = PAGE.read_text(encoding="utf-8")
+    """Write the pages again, or those that are named."""
+    for page in map(Path, sys.argv[1:] or PAGES):
+        write_again(page)
+
+
+def write_again(page: Path) -> None:
+    """Write a page again."""
+    text = page.read_text(encoding="utf-8")
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name).resolve()
         make_photographs(folder)
         said = run_steps(steps(text), folder)
-        PAGE.write_text(
+        page.write_text(
             _FENCE.sub(lambda found: f"```{found['kind']}\n{next(said)}```", text), encoding="utf-8"
         )
 

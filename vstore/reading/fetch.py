@@ -278,14 +278,18 @@ class Fetcher:
         self._chunks.put(digest, data)
 
     def prefetch(self, refs: Sequence[ChunkRef]) -> None:
-        """Read chunks side by side and keep them; nothing if they are more than can be kept."""
+        """Read chunks side by side and keep them; nothing if they are more than can be kept.
+
+        What cannot be read is left out: whoever reads it meets the error, and says of what.
+        """
         missing = {
             ref.digest: ref
             for ref in refs
             if ref.nbytes <= caches.ENCODED_NBYTES // 4 and self._chunks.find(ref.digest) is None
         }
         if sum(ref.nbytes for ref in missing.values()) <= caches.ENCODED_NBYTES // 2:
-            self.each(list(missing.values()), lambda _, __: None, keep=True)
+            with suppress(CorruptionError, NotFoundError):
+                self.each(list(missing.values()), lambda _, __: None, keep=True)
 
     def each(self, refs: Sequence[ChunkRef | None], handle: Handle, *, keep: bool = False) -> None:
         """Call `handle` once for every chunk, on several threads and in any order.
