@@ -17,6 +17,7 @@ PAGES = [
     "README.md",
     "docs/concepts.md",
     "docs/errors.md",
+    "docs/guides/archives.md",
     "docs/guides/data-lake.md",
     "docs/guides/exporting.md",
     "docs/guides/importing.md",
@@ -58,7 +59,10 @@ def test_every_module_that_the_map_names_is_there(page: str) -> None:
     ] == []
 
 
-NEEDS = {"docs/guides/tables.md": ("duckdb", "pandas", "polars", "pyarrow")}
+NEEDS = {
+    "docs/guides/archives.md": ("h5py",),
+    "docs/guides/tables.md": ("duckdb", "pandas", "polars", "pyarrow"),
+}
 """What a page is about, where not every environment has it."""
 
 

@@ -27,6 +27,7 @@ FACES = (
     "vstore.storage",
     "vstore.testing",
     "vstore.torch",
+    "vstore.virtual",
     "vstore.zarr_store",
 )
 MISSING = {

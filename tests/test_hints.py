@@ -31,6 +31,8 @@ ELSEWHERE = {
     "not-signed": "takes keys and ssh-keygen: tests/signing/test_transfers.py",
     "objects-deleted": "takes a collection in a transaction: tests/maintenance/gc",
     "ref-moved": "takes a race; the advice is to try again",
+    "source-changed": "takes files elsewhere: tests/virtual/test_sources.py",
+    "source-not-allowed": "takes files elsewhere: tests/virtual/test_sources.py",
     "several-importers": "takes two plugins: tests/importers/test_plugins.py",
     "state-of-other-workers": "takes worker processes: tests/torch/test_torch_processes.py",
 }

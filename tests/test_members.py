@@ -13,7 +13,7 @@ CHECKED = ("vstore", "vstore.reader", "vstore.storage")
 MEMBERS = {
     "vstore.AheadBehind": "ahead behind",
     "vstore.Amount": "nbytes objects",
-    "vstore.Array": "attributes dtype metadata ndim path shape",
+    "vstore.Array": "attributes chunks dtype metadata ndim path shape",
     "vstore.ArrayDiff": "attributes chunks shape statistics status to_dict",
     "vstore.ArrayMetadata": (
         "attributes chunk_key_encoding chunk_nbytes chunk_shape codecs create data_type "
@@ -87,7 +87,7 @@ MEMBERS = {
     "vstore.Publication": "data nbytes page to_dict",
     "vstore.RefUpdate": "kind name new old outcome reason to_dict",
     "vstore.Remote": "ahead_behind fetch name ping promises push read_only store url",
-    "vstore.RemoteSettings": "cache_dir cache_nbytes offline storage_options",
+    "vstore.RemoteSettings": "cache_dir cache_nbytes offline sources storage_options",
     "vstore.Remotes": "add open remove rename set_url",
     "vstore.Repacked": "dead_nbytes kept_nbytes packs to_dict",
     "vstore.Repository": (
@@ -122,7 +122,7 @@ MEMBERS = {
         "array branch commit copy copy_from create_array create_group create_table delete diff "
         "discard fork get group is_open items keys merge move store table values write_arrow"
     ),
-    "vstore.TransactionArray": "attributes dtype metadata ndim path shape",
+    "vstore.TransactionArray": "attributes chunks dtype metadata ndim path shape",
     "vstore.TransactionColumn": "contains dtype shape",
     "vstore.TransactionGroup": (
         "array attributes get group items keys path set_attributes table values"

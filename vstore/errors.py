@@ -418,6 +418,7 @@ CODES: Mapping[type[VstoreError], Mapping[str, str]] = {
         "corrupt": "stored bytes are damaged",
         "damaged-object": "the bytes of an object differ from its digest",
         "lost-refs": "branches or tags are gone although nobody deleted them",
+        "source-changed": "a file that chunks stay in is not what it was when they were listed",
     },
     StorageError: {
         "storage-failed": "the store failed",
@@ -427,6 +428,7 @@ CODES: Mapping[type[VstoreError], Mapping[str, str]] = {
         "locked": "another process holds the lock of a folder",
         "memory-of-another-process": "a store in memory was opened in another process",
         "no-bucket": "the bucket does not exist",
+        "source-not-allowed": "chunks stay in a file at no place that the reader trusts",
         "no-credentials": "no credentials were found",
         "server-failing": "the server kept failing",
         "server-refuses": "the server keeps refusing a write whose condition holds",

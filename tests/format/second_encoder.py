@@ -62,6 +62,8 @@ class Chunk:
     nbytes: int
     digest: bytes
     patches: tuple[tuple[list[list[int]], "Chunk"], ...] = ()
+    is_outside: bool = False
+    """Whether its pack is a source, whose chunks stay in other files."""
 
     @property
     def stored(self) -> int:
@@ -101,6 +103,7 @@ def leaf_page(chunks: dict[int, Chunk]) -> Json:
                 packs.append(list(patch.pack))
             place = [packs.index(list(patch.pack)), patch.offset, patch.nbytes]
             patches.append([i, rows, *place, patch.digest.hex()])
+    outside = {each.pack for each in chunks.values() if each.is_outside}
     page = {
         "at": runs(sorted(chunks)),
         "digests": base64.b64encode(b"".join(chunks[i].digest for i in sorted(chunks))).decode(),
@@ -108,6 +111,8 @@ def leaf_page(chunks: dict[int, Chunk]) -> Json:
         "nbytes": [chunks[i].nbytes for i in sorted(chunks)],
         "packs": packs,
     }
+    if outside:
+        page["sources"] = [i for i, pack in enumerate(packs) if tuple(pack) in outside]
     return page | {"patches": patches} if patches else page
 
 

@@ -10,7 +10,7 @@ import hashlib
 import io
 import re
 import wave
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
@@ -57,10 +57,11 @@ class Commit:
 
 
 class SecondReader:
-    """The repository in a directory."""
+    """The repository in a directory; `files` are those elsewhere that may be read, by URL."""
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, files: Mapping[str, bytes] | None = None) -> None:
         self._root = root
+        self._files = files or {}
         self.reached: set[str] = set()
         self.mark = self._checked("vstore.json")
         exactly(self.mark, "created", "default_branch", "features", "format", "id")
@@ -201,9 +202,12 @@ class SecondReader:
             for _ in range(count):
                 slot, name, nbytes = next(at)
                 place = page["packs"][pack]
-                require(offset + nbytes <= place[1], "a chunk lies outside its pack")
+                is_outside = pack in page.get("sources", [])
+                is_inside = is_outside or offset + nbytes <= place[1]
+                require(is_inside, "a chunk lies outside its pack")
                 over = tuple(patches.get(slot, ()))
-                yield base + slot, Chunk((place[0], place[1]), offset, nbytes, name, over)
+                found = Chunk((place[0], place[1]), offset, nbytes, name, over, is_outside)
+                yield base + slot, found
                 offset += nbytes
 
     def array(self, node: Node) -> NDArray[Any]:
@@ -253,7 +257,26 @@ class SecondReader:
                 raise RefusedError("a chunk was left out")
         raise RefusedError("too many steps")
 
+    def _in_a_file(self, chunk: Chunk) -> bytes:
+        """Return a chunk that stays in another file (section 9)."""
+        name, nbytes = chunk.pack
+        document = self._immutable(f"packs/{name[:2]}/{name}", name)
+        require(len(document) == nbytes, "a source has another length")
+        source = exactly(parse(document), "files", "format", "prefix")
+        require(source["format"] == 1, "a newer format")
+        start = 0
+        for path, length in source["files"]:
+            if start <= chunk.offset and chunk.offset + chunk.nbytes <= start + length:
+                whole = self._files[source["prefix"] + path]
+                data = whole[chunk.offset - start :][: chunk.nbytes]
+                require(blake3(data).digest() == chunk.digest, "a file was changed")
+                return data
+            start += length
+        raise RefusedError("a chunk lies in no file of its source")
+
     def _chunk(self, chunk: Chunk) -> bytes:
+        if chunk.is_outside:
+            return self._in_a_file(chunk)
         chunk = self._there(chunk)
         name, nbytes = chunk.pack
         pack = self._immutable(f"packs/{name[:2]}/{name}", name)

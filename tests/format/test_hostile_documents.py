@@ -93,6 +93,15 @@ def test_a_patch_of_a_chunk_is_read() -> None:
     assert page.encode_leaf({0: place}) == leaf(patch({}))
 
 
+def test_a_chunk_of_a_source_is_read() -> None:
+    places: dict[str, Any] = {"sources": [0], "extents": [[0, 2**40, 1]]}
+    found = page.decode_page(leaf(places), height=0, what="page")
+    assert isinstance(found, page.Leaf)
+    pack = page.PackRef(Digest(ZEROS), 100, is_source=True)
+    assert found.ref(0) == page.ChunkRef(pack, 2**40, 10, bytes(32))
+    assert page.encode_leaf({0: found.ref(0)}) == leaf(places)
+
+
 @pytest.mark.parametrize(
     "changes",
     [
@@ -120,6 +129,12 @@ def test_a_patch_of_a_chunk_is_read() -> None:
         {"digests": ""},
         {"digests": "?" * 44},
         {"more": 1},
+        {"sources": [1]},
+        {"sources": [-1]},
+        {"sources": [0, 0]},
+        {"sources": [2**70]},
+        {"sources": 0},
+        {"sources": [0], "extents": [[0, 2**53 - 5, 1]]},
         patch({0: 1}),
         patch({0: -1}),
         patch({0: 2**70}),

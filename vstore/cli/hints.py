@@ -53,6 +53,7 @@ HINTS: Mapping[str, str | None] = {
     "missing-keys": "give one for each sample with --keys",
     "missing-positions": None,
     "missing-samples": None,
+    "source-not-allowed": "read it in Python, where you say which places may be read",
     "no-conditional-writes": "if only one process ever writes there, give --unsafe-single-writer",
     "no-credentials": (
         "set them in the environment, or give --option NAME=VALUE; `--option anon=true` reads "

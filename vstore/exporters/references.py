@@ -22,6 +22,7 @@ from vstore.hierarchy.nodes import StoredHierarchy
 from vstore.hierarchy.zarr_keys import Keys
 from vstore.history.forwarding import MOST_HOPS, find_moved
 from vstore.reading.snapshot import Snapshot
+from vstore.reading.sources import Sources
 from vstore.storage.store import ObjectStore
 
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*::?//")
@@ -82,8 +83,9 @@ def export_refs(snapshot: Snapshot, path: str | os.PathLike[str], *, group: str 
 @exported_from("vstore.exporters")
 def references(snapshot: Snapshot, *, group: str = "") -> Iterator[tuple[str, Any]]:
     """Yield the keys of a commit, each with its contents or with (URL, offset, length)."""
+    fetcher = internals(snapshot).fetcher
     root = _packs_url(snapshot.url)
-    moves = _moves(internals(snapshot).fetcher.store)
+    moves = _moves(fetcher.store)
     group = group.strip("/")
     if group and not isinstance(internals(snapshot).tree.get(group), GroupNode):
         raise NotFoundError(
@@ -97,7 +99,7 @@ def references(snapshot: Snapshot, *, group: str = "") -> Iterator[tuple[str, An
     hierarchy = Keys(StoredHierarchy(snapshot))
     start = f"{group}/" if group else ""
     return (
-        (key[len(start) :], _reference(place, root, moves))
+        (key[len(start) :], _reference(place, root, moves, fetcher.sources))
         for key, place in _with_consolidated(hierarchy, start)
     )
 
@@ -172,8 +174,10 @@ def _there(ref: ChunkRef, moves: Mapping[Digest, Moved]) -> ChunkRef:
 
 
 def _reference(
-    place: bytes | ChunkRef, root: str, moves: Mapping[Digest, Moved]
+    place: bytes | ChunkRef, root: str, moves: Mapping[Digest, Moved], sources: Sources
 ) -> str | list[Any]:
+    if isinstance(place, ChunkRef) and place.pack.is_source:
+        return [*sources.place(place), place.nbytes]
     if isinstance(place, ChunkRef):
         place = _there(place, moves)
         return [

@@ -26,10 +26,14 @@ MOST_PATCHES = 64
 
 
 class PackRef(NamedTuple):
-    """A pack: its digest and size in bytes."""
+    """A pack: its digest and size in bytes.
+
+    One that is a source has no chunks in it, but says in which files they are (`format.source`).
+    """
 
     digest: Digest
     nbytes: int
+    is_source: bool = False
 
 
 class ChunkRef(NamedTuple):
@@ -126,6 +130,7 @@ class _LeafDocument(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=Tr
     nbytes: list[int]
     digests: str
     patches: list[_PatchDocument] = []
+    sources: list[int] = []
 
 
 class _InnerDocument(msgspec.Struct, forbid_unknown_fields=True):
@@ -230,6 +235,7 @@ def encode_leaf(chunks: dict[int, StoredChunk]) -> bytes:
         nbytes=[ref.nbytes for ref in wholes],
         digests=_join(ref.digest for ref in wholes),
         patches=patches,
+        sources=[i for i, pack in enumerate(packs) if pack.is_source],
     )
     return document.dumps(page)
 
@@ -270,13 +276,16 @@ def _decode_leaf(page: _LeafDocument, what: str) -> Leaf:
     )
     if (counts < 1).any() or (counts > FANOUT).any() or counts.sum() != len(slots):
         raise FormatError(f"{what}: the extents do not cover the {len(slots)} chunks")
+    if page.sources != sorted({*page.sources} & {*range(len(page.packs))}):
+        raise FormatError(f"{what}: the sources are out of order, or no packs")
     packs = tuple(
-        PackRef(parse_digest(digest, what=f"{what}: pack"), size) for digest, size in page.packs
+        PackRef(parse_digest(digest, what=f"{what}: pack"), size, i in page.sources)
+        for i, (digest, size) in enumerate(page.packs)
     )
     if (number >= len(packs)).any():
         raise FormatError(f"{what}: an extent lies in a pack that is not listed")
     pack = np.repeat(number, counts)
-    pack_size = _sizes([ref.nbytes for ref in packs], len(packs), what)
+    pack_size = _room(packs, what)
     before = np.cumsum(nbytes) - nbytes
     first = np.cumsum(counts) - counts
     offset = np.repeat(start - before[first], counts) + before
@@ -298,7 +307,7 @@ def _with_patches(leaf: Leaf, patches: Sequence[_PatchDocument], what: str) -> L
         raise FormatError(f"{what}: a chunk has more than {MOST_PATCHES} patches")
     if (pack >= len(leaf.packs)).any():
         raise FormatError(f"{what}: a patch lies in a pack that is not listed")
-    if (offset + nbytes > np.array([each.nbytes for each in leaf.packs])[pack]).any():
+    if (offset + nbytes > _room(leaf.packs, what)[pack]).any():
         raise FormatError(f"{what}: a patch lies outside its pack")
     digests = (parse_digest(patch.digest, what=f"{what}: patch") for patch in patches)
     return Leaf(
@@ -311,6 +320,12 @@ def _with_patches(leaf: Leaf, patches: Sequence[_PatchDocument], what: str) -> L
         tuple(of),
         tuple(_checked_runs(patch.rows, what) for patch in patches),
     )
+
+
+def _room(packs: Sequence[PackRef], what: str) -> Ints:
+    """Return where chunks end at most: in a source, what it says is known once it is read."""
+    sizes = _sizes([pack.nbytes for pack in packs], len(packs), what)
+    return np.where([pack.is_source for pack in packs], 2**53 - 1, sizes)
 
 
 def _checked_runs(runs: list[tuple[int, int]], what: str) -> Runs:

@@ -74,7 +74,7 @@ def drop_data(
     run = _Run(fetcher.store, holdings, dry_run)
     for pack, chunks in wanted.items():
         here = [ref for ref in chunks.values() if holdings.place(ref) is not None]
-        if not here:
+        if not here or pack.is_source:
             continue
         if pack.digest in proven:
             rest = others.get(pack, {}).items()

@@ -113,7 +113,7 @@ class _Run:
         if not missing:
             return
         wanted = amount(missing)
-        is_whole = wanted.nbytes >= _WHOLE * pack.nbytes
+        is_whole = pack.is_source or wanted.nbytes >= _WHOLE * pack.nbytes
         cost = pack.nbytes if is_whole else wanted.nbytes
         if self.limit is not None and self.planned + cost > self.limit:
             self.left += wanted

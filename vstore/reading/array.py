@@ -355,6 +355,11 @@ class Array:
         return self.metadata.shape
 
     @property
+    def chunks(self) -> tuple[int, ...]:
+        """The shape of a chunk, which Dask splits the array by: `dask.array.from_array(array)`."""
+        return self.metadata.chunk_shape
+
+    @property
     def ndim(self) -> int:
         """The number of dimensions."""
         return len(self.shape)

@@ -27,11 +27,13 @@ if TYPE_CHECKING:
 
     from vstore.format import page as index_pages
     from vstore.format.nodes import NodeRef
-    from vstore.format.page import ChunkRef, Page, PageRef
+    from vstore.format.page import ChunkRef, PackRef, Page, PageRef
     from vstore.reading import coalescing, few_threads, scratch
     from vstore.reading import elsewhere as elsewheres
+    from vstore.reading import sources as reading_sources
     from vstore.reading.coalescing import Missed, Range
     from vstore.reading.elsewhere import Elsewhere
+    from vstore.reading.sources import Sources
     from vstore.storage.store import Key, ObjectStore
 else:
     futures = lazy("concurrent.futures")
@@ -40,6 +42,7 @@ else:
     few_threads = lazy("vstore.reading.few_threads")
     scratch = lazy("vstore.reading.scratch")
     index_pages = lazy("vstore.format.page")
+    reading_sources = lazy("vstore.reading.sources")
 
 T = TypeVar("T")
 V = TypeVar("V")
@@ -105,6 +108,7 @@ class Fetcher:
         self.decoded = DecodedChunks()
         self._moves = Moves(store)
         self._elsewhere = elsewhere
+        self._sources: Sources | None = None
         self._recent: tuple[str, tuple[Digest, ...]] = ("", ())
         self._threads = _Threads()
 
@@ -119,6 +123,25 @@ class Fetcher:
             found = elsewheres.Elsewhere(self.store, self.remotes, _of_a_remote)
             self._elsewhere = found
         return found
+
+    @property
+    def sources(self) -> Sources:
+        """The files elsewhere that chunks stay in."""
+        found = self._sources
+        if found is None:
+            trusted = {} if self.remotes is None else self.remotes.sources
+            found = reading_sources.Sources(trusted, self._source_document, self.map, most=RANGES)
+            self._sources = found
+        return found
+
+    def _source_document(self, pack: PackRef) -> bytes:
+        key = object_keys.pack(pack.digest)
+        try:
+            return self._document(key, pack.digest, what=f"source {pack.digest}")
+        except NotHereError:
+            raise
+        except NotFoundError as exc:
+            raise self._missing(key) from exc
 
     def through(self, store: ObjectStore) -> Fetcher:
         """Return a fetcher that reads by other means from the same objects.
@@ -261,12 +284,15 @@ class Fetcher:
         kept = self._chunks.find(ref.digest)
         if kept is not None:
             return memoryview(kept)
+        found: list[memoryview] = []
+        if ref.pack.is_source:
+            self.sources.read({0: ref}, lambda _, chunk: found.append(chunk))
+            return found[0]
         place = self._moves.place(ref)
         key = object_keys.pack(place.pack.digest)
         try:
             data = memoryview(self.store.get_range(key, place.offset, place.nbytes))
         except NotFoundError as exc:
-            found: list[memoryview] = []
             self._missed(
                 coalescing.Missed({0: ref}, {0: place}, exc), lambda _, c: found.append(c), hops=0
             )
@@ -338,6 +364,10 @@ class Fetcher:
                 take(i, self._verified_chunk(data, part.start, refs[i], places[i]))
 
         missed: list[Missed] = []
+        elsewhere = {i: ref for i, ref in refs.items() if ref.pack.is_source}
+        if elsewhere:
+            self.sources.read(elsewhere, take)
+            refs = {i: ref for i, ref in refs.items() if i not in elsewhere}
         places = {i: self._moves.place(ref) for i, ref in refs.items()}
         parts = list(coalescing.coalesced(places, is_local=self.store.is_local))
         is_quick = self.store.is_local and sum(part.nbytes for part in parts) <= QUICK_NBYTES

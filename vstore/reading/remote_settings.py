@@ -23,12 +23,15 @@ class RemoteSettings:
         cache_dir: the directory for what was read. If None, it is inside a local repository,
             else in the user's directory for caches.
         cache_nbytes: how large it may become; 0 keeps nothing.
+        sources: the places in which chunks may be read that stay in files elsewhere, each with the
+            options of its store; see `vstore.open`.
     """
 
     offline: bool = False
     storage_options: Mapping[str, Mapping[str, Any]] = field(default_factory=dict, repr=False)
     cache_dir: str | PathLike[str] | None = None
     cache_nbytes: int = CACHE_NBYTES
+    sources: Mapping[str, Mapping[str, Any]] = field(default_factory=dict, repr=False)
 
     def __post_init__(self) -> None:
         if self.cache_nbytes < 0:

@@ -71,7 +71,7 @@ class ScratchStore:
 
         Returns False, changing nothing, where that is impossible.
         """
-        if ref.nbytes != target.nbytes:
+        if ref.nbytes != target.nbytes or ref.pack.is_source:
             return False
         try:
             file = self.open(object_keys.pack(ref.pack.digest))

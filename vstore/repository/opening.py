@@ -16,6 +16,7 @@ from vstore.format.commit import FORMAT, Author, RepositoryDocument, format_time
 from vstore.history.authors import as_author
 from vstore.lazy import lazy
 from vstore.reading.remote_settings import BY_DEFAULT, RemoteSettings
+from vstore.reading.sources import trusted_prefix
 from vstore.repository.repository import Repository
 from vstore.signing.settings import UNSIGNED, SignatureSettings
 from vstore.storage.open import open_store
@@ -93,12 +94,17 @@ def open(  # noqa: A001, PLR0913 - a user writes vstore.open; how it is reached 
     offline: bool = False,
     remotes: RemoteSettings | None = None,
     signatures: SignatureSettings | None = None,
+    sources: Mapping[str, Mapping[str, Any]] | None = None,
 ) -> Repository:
     """Open a repository; the other arguments are those of `create`. No request is made yet.
 
     Args:
         offline: raise `NotHereError` for what is at a remote only, in place of reading it there.
         remotes: how remotes are reached, and where what was read from them is kept.
+        sources: the places that may be read for chunks that stay in files elsewhere, as the
+            beginnings of their URLs, each with the options of its store:
+            `{"s3://noaa-goes16/": {"anon": True}}`. Nothing is read anywhere else, whatever the
+            repository says. See `vstore.virtual`.
 
     >>> _ = create("memory://open-doc")
     >>> open("memory://open-doc")
@@ -108,6 +114,10 @@ def open(  # noqa: A001, PLR0913 - a user writes vstore.open; how it is reached 
     settings = remotes or BY_DEFAULT
     if offline:
         settings = replace(settings, offline=True)
+    if sources is not None:
+        for place in sources:
+            trusted_prefix(place)
+        settings = replace(settings, sources={**settings.sources, **sources})
     return Repository(
         store,
         author=as_author(author),

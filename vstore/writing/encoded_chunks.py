@@ -174,6 +174,8 @@ class EncodedChunks:
         """Take a chunk that is encoded already, as it is."""
         (place,) = self.places([number])
         known = None if place is None else place.parts[0]
+        if known is not None and known.pack.is_source:
+            known = None  # from now on they are here
         self._staged[number] = _Staged(
             self._writer.submit(self._path, lambda: data, nbytes=len(data), known=known)
         )

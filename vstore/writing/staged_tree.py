@@ -7,10 +7,11 @@ from typing import Any
 import msgspec
 
 from vstore.errors import InvalidInputError, NotFoundError
-from vstore.format import node_codec, object_keys
+from vstore.format import node_codec, object_keys, source
 from vstore.format.commit import Changes
 from vstore.format.digest import Digest
 from vstore.format.nodes import ArrayNode, GroupNode, Node, NodeRef, TableInfo, new_id
+from vstore.format.page import PackRef
 from vstore.format.table.sample_keys import STR, KeyKindName
 from vstore.format.table.specs import ColumnSpec, bytes_
 from vstore.format.tree import Tree
@@ -227,6 +228,13 @@ class StagedTree:
         self._arrays[path] = array
         self._schema.add(path)
         return array
+
+    def put_source(self, files: Sequence[tuple[str, int]]) -> PackRef:
+        """Store a list of files, by URL and size, in which chunks stay; return what names it."""
+        self.require_open()
+        pack, data = source.encode(files)
+        self._staging.writer.upload(object_keys.pack(pack.digest), data)
+        return pack
 
     def set_group_attributes(self, path: str, attributes: Mapping[str, Any]) -> None:
         """Replace the attributes of a plain group; the root is the empty path."""

@@ -9,6 +9,7 @@ from urllib.parse import unquote
 import numpy as np
 
 import vstore
+from tests.format.golden.outside import FILES, put_files
 from tests.format.golden.values import (
     array_value,
     element,
@@ -32,7 +33,7 @@ MOST_CHARACTERS = 1000
 
 def with_vstore(root: Path) -> Json:
     """Return what vstore reads in a repository."""
-    repo = vstore.open(root, offline=True)
+    repo = vstore.open(root, offline=True, sources=put_files())
     branches = {name: repo.branches[name] for name in sorted(repo.branches)}
     tags = {name: repo.tags[name] for name in sorted(repo.tags)}
     found = _with_parents(
@@ -156,7 +157,7 @@ def _attributes(value: Any) -> Any:
 
 def with_second_reader(root: Path) -> Json:
     """Return what the second reader reads in a repository; it verifies all of it."""
-    reader = SecondReader(root)
+    reader = SecondReader(root, FILES)
     branches = _refs(root / "refs/branches", reader.branch)
     tags = _refs(root / "refs/tags", reader.tag)
     trees: dict[str, Commit] = {}

@@ -11,6 +11,7 @@ from tests.format.golden.histories import (
     write_repacked,
 )
 from tests.format.golden.making import Made
+from tests.format.golden.outside import write_virtual
 from tests.format.golden.tables import write_columns, write_patches, write_tables
 
 REPOSITORIES: dict[str, Callable[[Made], None]] = {
@@ -25,4 +26,5 @@ REPOSITORIES: dict[str, Callable[[Made], None]] = {
     "repacked": write_repacked,
     "tables": write_tables,
     "tree": write_tree,
+    "virtual": write_virtual,
 }

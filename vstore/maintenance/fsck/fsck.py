@@ -31,11 +31,13 @@ from vstore.maintenance.fsck.reach import Attribution
 from vstore.maintenance.fsck.ref_check import RefsChecked, check_refs, lost_heads
 from vstore.maintenance.fsck.sample_check import check_samples
 from vstore.maintenance.fsck.signature_check import check_signatures
+from vstore.maintenance.fsck.source_check import check_sources
 from vstore.maintenance.inventory import Inventory
 from vstore.maintenance.progress import Progress, ProgressStep, silent
 from vstore.maintenance.promises import Promised, Promises
 from vstore.reading.fetch import Fetcher
 from vstore.reading.remote_settings import BY_DEFAULT, RemoteSettings
+from vstore.reading.sources import Sources
 from vstore.storage.store import Key, ObjectStore
 
 Mode = Literal["quick", "full"]
@@ -155,8 +157,10 @@ def fsck(
         checkpoint: given a cursor every few seconds, to resume from after an interruption.
         remotes: how remotes are reached.
     """
-    promises = Promises(Fetcher(store, remotes).elsewhere, progress)
-    return _Run(store, options, progress, checkpoint or (lambda _: None), promises).run()
+    fetcher = Fetcher(store, remotes)
+    promises = Promises(fetcher.elsewhere, progress)
+    run = _Run(store, options, progress, checkpoint or (lambda _: None), promises, fetcher.sources)
+    return run.run()
 
 
 @dataclass(slots=True, eq=False)
@@ -176,6 +180,7 @@ class _Run:
     progress: Progress
     checkpoint: Checkpoint
     promises: Promises
+    sources: Sources
     findings: Findings = field(default_factory=Findings)
     counts: _Counts = field(default_factory=_Counts)
     said: dict[Digest, int] = field(default_factory=dict)
@@ -183,6 +188,8 @@ class _Run:
     live: DigestSet = field(default_factory=DigestSet)
     inventory: Inventory = field(default_factory=Inventory)
     rows: ChunkRows = field(default_factory=ChunkRows)
+    outside: ChunkRows = field(default_factory=ChunkRows)
+    """The chunks that stay in files elsewhere."""
     forwards: Forwards = field(init=False)
     promised: Promised = field(init=False)
     after: str = ""
@@ -217,6 +224,7 @@ class _Run:
         crawl(remembered, CheckingReader(self.restorer, self._may_be_gone), checker)
         if self.options.reads_packs:
             self._verify_packs()
+            check_sources(self.sources, self.outside.by_pack(), self.findings)
         if self.options.mode == "full" and self.options.share is None:
             # What is promised is not brought here to be verified.
             fetcher = Fetcher(self.store, RemoteSettings(offline=True, cache_nbytes=0))
@@ -399,8 +407,9 @@ class _Checker:
         wanted = {pack.digest for pack in leaf.packs if self.run.take_pack(pack)}
         for pack in self.run.promised.lacks(leaf):
             self.run.lose_pack(pack, "the remote does not have all of its chunks")
-        if wanted:
-            self.run.rows.add(leaf, node, wanted)
+        sources = {pack.digest for pack in leaf.packs if pack.is_source}
+        self.run.rows.add(leaf, node, wanted - sources)
+        self.run.outside.add(leaf, node, wanted & sources)
 
     def failed(self, task: Task, error: VstoreError) -> None:
         if not isinstance(error, ReportedError):

@@ -146,11 +146,13 @@ class PackSpace:
         self._limit = _ROWS
 
     def add(self, leaf: Leaf) -> None:
-        """Take the chunks of a page; those that are known already count once."""
+        """Take the chunks of a page that are in packs; those that are known already count once."""
         leaf = self._forwards.translated(leaf)
         numbers = np.array([self._number(pack.digest, pack.nbytes) for pack in leaf.packs])
-        self._rows.append(np.stack([numbers[leaf.pack], leaf.offset, leaf.nbytes], axis=1))
-        self._pending += len(leaf.offset)
+        rows = np.stack([numbers[leaf.pack], leaf.offset, leaf.nbytes], axis=1)
+        here = ~np.array([pack.is_source for pack in leaf.packs])[leaf.pack]
+        self._rows.append(rows[here])
+        self._pending += len(self._rows[-1])
         if self._pending > self._limit:
             self._limit = 2 * len(self._compacted()) + _ROWS
 
