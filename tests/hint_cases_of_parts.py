@@ -44,6 +44,27 @@ with repo.transaction(message="First") as tx:
 """
 
 CASES_OF_PARTS = (
+    Case("array-not-held", "import_hierarchy(tx, 'a', Hierarchy(arrays, dict()))",
+         before=CHANGE + """
+from vstore.importers import HierarchyOptions, import_hierarchy
+from vstore.plugins import Hierarchy, HierarchyArray
+arrays = dict(
+    x=HierarchyArray((2,), "int64", lambda region: np.arange(2)[region]),
+    odd=HierarchyArray((2,), "object", lambda region: None, refused="holds objects"),
+)
+""", around="import_hierarchy(tx, 'b', Hierarchy(arrays, dict()), HierarchyOptions({}))"),
+    Case("journal-not-resumed", "vstore.importers.import_into(tx, 'y', rows, resume='journal')",
+         before=CHANGE + """
+import vstore.importers
+Path("journal").write_text("[]")
+Path("x.csv").write_text("a,b\\n1,2\\n")
+rows = vstore.importers.open_rows("x.csv")
+""", does="os.remove('journal')\ntx.delete('y') if 'y' in tx else None", helps=True),
+    Case("no-hierarchy", "vstore.importers.open_hierarchy(source)", before="""
+import vstore.importers
+source = "x.csv"
+Path(source).write_text("a,b\\n1,2\\n")
+"""),
     Case("batch-too-large", "table.arrow().table()", before="""
 import pytest
 pytest.importorskip("pyarrow")

@@ -85,6 +85,9 @@ MEMBERS = {
     "vstore.ProbeReport": "checks reasons to_dict url verdict",
     "vstore.ProgressStep": "done nbytes phase total",
     "vstore.Publication": "data nbytes page to_dict",
+    "vstore.PurgeReport": (
+        "commits dry_run freed holding id left nbytes_written rewritten to_dict url"
+    ),
     "vstore.RefUpdate": "kind name new old outcome reason to_dict",
     "vstore.Remote": "ahead_behind fetch name ping promises push read_only store url",
     "vstore.RemoteSettings": "cache_dir cache_nbytes offline sources storage_options",
@@ -92,9 +95,9 @@ MEMBERS = {
     "vstore.Repacked": "dead_nbytes kept_nbytes packs to_dict",
     "vstore.Repository": (
         "amend author blame blame_all branches checkout cherry_pick commit copy "
-        "default_branch description diff drop fetch_data fsck gc history local_data log merge "
-        "nbytes probe pull rebase remotes reset resolve revert sign signatures squash store tags "
-        "transaction undo update url usage verify whereis"
+        "default_branch description diff drop fetch_data find_traces fsck gc history "
+        "local_data log merge nbytes probe pull purge rebase remotes reset resolve revert "
+        "sign signatures squash store tags transaction undo update url usage verify whereis"
     ),
     "vstore.RepositoryDocument": "created default_branch features format id",
     "vstore.SampleChange": (
@@ -118,6 +121,8 @@ MEMBERS = {
     "vstore.TableSummary": "columns keys path samples",
     "vstore.TagDocument": "author commit format message name time token",
     "vstore.Tags": "create delete deleted documents get restore",
+    "vstore.Trace": "key where",
+    "vstore.TraceReport": "chunks found is_absent objects to_dict unknown_nbytes url",
     "vstore.Transaction": (
         "array branch commit copy copy_from create_array create_group create_table delete diff "
         "discard fork get group is_open items keys merge move store table values write_arrow"

@@ -70,6 +70,8 @@ if TYPE_CHECKING:
     from vstore.maintenance.gc.options import GcOptions
     from vstore.maintenance.probe.probe_report import ProbeCheck, ProbeReport
     from vstore.maintenance.progress import Amount, Progress, ProgressStep
+    from vstore.maintenance.purge.purge_report import PurgeReport
+    from vstore.maintenance.traces import Trace, TraceReport
     from vstore.maintenance.usage import Usage, UsageShare
     from vstore.merging.conflicts import Conflict, Resolution, Use
     from vstore.merging.merge import Merged
@@ -169,6 +171,7 @@ __all__ = [
     "Progress",
     "ProgressStep",
     "Publication",
+    "PurgeReport",
     "ReadOnlyError",
     "RefUpdate",
     "Remote",
@@ -192,6 +195,8 @@ __all__ = [
     "TableSummary",
     "TagDocument",
     "Tags",
+    "Trace",
+    "TraceReport",
     "Transaction",
     "TransactionArray",
     "TransactionColumn",
@@ -287,6 +292,7 @@ _HOMES = {
     "Progress": "vstore.maintenance.progress",
     "ProgressStep": "vstore.maintenance.progress",
     "Publication": "vstore.page.publishing",
+    "PurgeReport": "vstore.maintenance.purge.purge_report",
     "ReadOnlyError": "vstore.errors",
     "RemoteSettings": "vstore.reading.remote_settings",
     "RefUpdate": "vstore.transfer.report",
@@ -310,6 +316,8 @@ _HOMES = {
     "TableSummary": "vstore.reading.summary",
     "TagDocument": "vstore.format.commit",
     "Tags": "vstore.repository.branches",
+    "Trace": "vstore.maintenance.traces",
+    "TraceReport": "vstore.maintenance.traces",
     "Transaction": "vstore.writing.transaction",
     "TransactionArray": "vstore.writing.transaction_arrays",
     "TransactionColumn": "vstore.writing.transaction_arrays",

@@ -188,7 +188,9 @@ def test_every_read_is_one_request(s3_bucket: Bucket, engine: Engine) -> None:
     open_store(url, storage_options=options, engine=engine).put(Key("k"), b"123456")
     with Relay(options["endpoint_url"]) as relay:
         store = open_store(
-            url, storage_options={**options, "endpoint_url": relay.url}, engine=engine
+            url,
+            storage_options={**options, "endpoint_url": relay.url, "read_timeout": 300},
+            engine=engine,
         )
         assert store.get(Key("k")) == b"123456"
         assert store.get_versioned(Key("k"))[0] == b"123456"

@@ -46,6 +46,8 @@ from vstore.cli.report_documents import (
     Plugin,
     Probe,
     Publication,
+    Purge,
+    Traces,
     Whereabouts,
 )
 from vstore.cli.transfer_documents import (
@@ -83,7 +85,9 @@ DOCUMENTS: Final[Mapping[str, Any]] = {
     "export-refs": Exported,
     "fetch": Transfer,
     "fetch-data": list[FetchedData],
+    "fork": Clone,
     "fsck": Fsck,
+    "fsck ABSENT": Traces,
     "gc": Gc,
     "history": list[SampleChange],
     "import": Imported,
@@ -96,6 +100,7 @@ DOCUMENTS: Final[Mapping[str, Any]] = {
     "plugins": list[Plugin],
     "publish": Publication,
     "pull": Merge,
+    "purge": Purge,
     "push": Transfer,
     "rebase": BranchUpdate,
     "reflog": list[Update],

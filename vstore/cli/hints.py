@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from vstore.errors import VstoreError
 
 HINTS: Mapping[str, str | None] = {
+    "array-not-held": "choose arrays with --select, or leave this one out with --on-error skip",
     "audio-not-taken": None,
     "blosc-threads": None,
     "branch-deleted": "restore it with `vstore undo {name}`, and try again",
@@ -41,6 +42,7 @@ HINTS: Mapping[str, str | None] = {
         "say what pixels are: --mode RGBA for colors, --mode P for the ids of palettes; or leave "
         "such images out with --on-error skip"
     ),
+    "journal-not-resumed": None,
     "key-exists": "leave out what is there with --skip-existing, or replace it with --update",
     "lossy-conversion": None,
     "lossy-masks": None,
@@ -60,6 +62,7 @@ HINTS: Mapping[str, str | None] = {
         "a public bucket"
     ),
     "no-files": None,
+    "no-hierarchy": "import them into a table, with --table",
     "no-guarantee": (
         "see what it does with `vstore doctor {url}`; another server or a newer version of "
         "this one may help"

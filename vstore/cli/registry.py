@@ -98,6 +98,11 @@ COMMANDS: Final = {
         "Copy a repository, and remember where it came from.",
         _SHARE,
     ),
+    "fork": Entry(
+        "vstore.cli.commands.fork",
+        "Make a repository of your own that borrows the data of another.",
+        _SHARE,
+    ),
     "copy": Entry(
         "vstore.cli.commands.copy",
         "Copy a table, array or group from another repository, in one commit.",
@@ -184,6 +189,11 @@ COMMANDS: Final = {
     "fsck": Entry(
         "vstore.cli.commands.fsck",
         "Verify a repository and list the samples that damage affects.",
+        _CARE,
+    ),
+    "purge": Entry(
+        "vstore.cli.commands.purge",
+        "Erase samples or texts from all commits, and delete their bytes.",
         _CARE,
     ),
     "gc": Entry(

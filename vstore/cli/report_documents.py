@@ -98,6 +98,38 @@ class Fsck(Document):
     promised: Promised
 
 
+class Trace(Document):
+    """An object that holds what was searched for, and where in it."""
+
+    key: str
+    where: str
+
+
+class Traces(Document):
+    """Where something was found; `unknown_nbytes` could not be decoded."""
+
+    url: str
+    is_absent: bool
+    found: list[Trace]
+    objects: int
+    chunks: int
+    unknown_nbytes: int
+
+
+class Purge(Document):
+    """What was erased; `rewritten` is each old commit with the one in its place."""
+
+    url: str
+    id: str | None
+    holding: int
+    commits: int
+    rewritten: dict[str, str]
+    nbytes_written: int
+    freed: Amount
+    left: list[str]
+    dry_run: bool
+
+
 class Gc(Document):
     """What a garbage collection did."""
 

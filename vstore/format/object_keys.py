@@ -25,6 +25,7 @@ PROBES = "probe/"
 JOURNALS = "journals/"
 REMOTES = "remotes/"
 SIGNATURES = "signatures/"
+PURGES = "purges/"
 
 OBJECTS = "__objects__"
 """The table at the root that holds what was stored under keys no array or group has."""
@@ -50,7 +51,9 @@ A list of our own, since what Python calls printable differs between its version
 _DELETED = re.compile(
     r"refs/deleted/(?P<name>(?:branches|tags)/.+)/\d{8}T\d{12}Z-[0-9a-f]{16}\.json"
 )
+_PURGE = re.compile(r"purges/(\d{8}T\d{12}Z-[0-9a-f]{16})\.json")
 _PENDING = re.compile(r"gc/([0-9a-f]+)/\d+\.json")
+_PIN = re.compile(r"forks/[0-9a-f]{32}/(branches|tags|commits)/.+")
 _SIGNATURE = re.compile(r"signatures/([0-9a-f]{64})/([0-9a-f]{64})\.json")
 
 
@@ -171,9 +174,38 @@ def remote_at(key: Key) -> str | None:
         return None
 
 
+def purge(name: str) -> Key:
+    """Return where a purge says what it rewrote."""
+    return Key(f"{PURGES}{name}{_SUFFIX}")
+
+
+def purge_at(key: str) -> str | None:
+    """Return the id of the purge at `key`, None if none can be there.
+
+    >>> purge_at(purge("20260102T030405678901Z-0123456789abcdef"))
+    '20260102T030405678901Z-0123456789abcdef'
+    """
+    match = _PURGE.fullmatch(key)
+    return match[1] if match else None
+
+
 def branch(name: str) -> Key:
     """Return the key of a branch, or raise `InvalidInputError`."""
     return _ref(BRANCHES, name, what="branch")
+
+
+def pin(fork: str, kind: str, name: str) -> str:
+    """Return the name of the branch that keeps a commit for a fork, which is told by its id."""
+    return f"forks/{fork}/{kind}/{name}"
+
+
+def is_pin(branch: str) -> bool:
+    """Return whether a branch keeps a commit for a fork.
+
+    >>> is_pin(pin("ab" * 16, "branches", "main")), is_pin("forks/main")
+    (True, False)
+    """
+    return _PIN.fullmatch(branch) is not None
 
 
 def tag(name: str) -> Key:

@@ -230,6 +230,33 @@ class Refs:
         version = self._store.compare_and_swap(key, data, branch.version)
         return None if version is None else Branch(new, version)
 
+    def rewrite_branch(
+        self, branch: Branch, commit: Digest, log: Sequence[LogEntry]
+    ) -> Branch | None:
+        """Replace what a branch says, its log included; None, changing nothing, if it moved.
+
+        The first entry of the log names the commit. `branch` was read before anything of
+        `commit` was written.
+
+        Raises:
+            ConflictError: garbage collection deleted what the commit needs meanwhile.
+        """
+        here, objects = branch.document.fence, self._objects()
+        fresh = closure.fresh_objects(objects, commit, None)
+        fence = fences.fence_to_move(objects, here, here, fresh)
+        new = BranchDocument(
+            FORMAT, branch.name, commit, _token(), list(log), fence, head=self._copy(commit)
+        )
+        key, data = object_keys.branch(branch.name), commits.encode(new)
+        version = self._store.compare_and_swap(key, data, branch.version)
+        return None if version is None else Branch(new, version)
+
+    def replace_tag(self, tag: TagDocument, version: Version) -> bool:
+        """Replace what a tag says, which only a purge does; return False if it changed."""
+        new = msgspec.structs.replace(tag, token=_token())
+        key, data = object_keys.tag(tag.name), commits.encode(new)
+        return self._store.compare_and_swap(key, data, version) is not None
+
     def require_kept(self, commit: Digest) -> None:
         """Make sure that a commit that was found by its hash is not about to be deleted.
 

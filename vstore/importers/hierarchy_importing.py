@@ -157,7 +157,7 @@ class _Import:
             raise InvalidInputError(
                 f"{path} {array.refused}, which no array holds",
                 code="array-not-held",
-                hint="choose arrays with `select`, or leave this one out with `on_error='skip'`",
+                hint="choose other arrays, or leave this one out with `on_error='skip'`",
             )
         if where in self.tx:
             found = self.tx[where]

@@ -65,7 +65,7 @@ def open_hierarchy(
         raise InvalidInputError(
             f"the importer {name!r} finds samples for a table, and no groups and arrays",
             code="no-hierarchy",
-            hint="import them into a table",
+            hint="import them into a table: `vstore.importers.open_rows(source)`",
         )
     return _hierarchy(source, name, importer, options)
 

@@ -20,6 +20,8 @@ Data = bytes  # the class has a method called `bytes`
 MAX_FILE_NBYTES = 2**31
 """A file that is one value, or held in memory whole, is smaller than this."""
 
+_PIECE_NBYTES = 2**22
+
 
 @exported_from("vstore.plugins")
 @dataclass(frozen=True, slots=True)
@@ -77,10 +79,10 @@ class SourceFile:
         if (self.size or 0) > MAX_FILE_NBYTES:
             raise InvalidInputError(f"{self} is too large for one sample: {self.size:,} bytes")
         with self.place.open(self.name_there) as stream, _as_stored(stream, self) as raw:
-            data = raw.read(MAX_FILE_NBYTES + 1)
-        if len(data) > MAX_FILE_NBYTES:
+            pieces = list(_pieces(raw, MAX_FILE_NBYTES + 1))
+        if sum(map(len, pieces)) > MAX_FILE_NBYTES:
             raise InvalidInputError(f"{self} is too large for one sample")
-        return data
+        return pieces[0] if len(pieces) == 1 else b"".join(pieces)
 
     def head(self, nbytes: int) -> Data:
         """Return the first bytes of what it holds, decompressed; b"" if it is empty."""
@@ -135,6 +137,13 @@ def in_any_order(file: SourceFile) -> SourceFile:
         return file
     with file.open() as stream:
         return replace(file, place=spooled(stream, str(file)))
+
+
+def _pieces(stream: BinaryIO, most: int) -> Iterator[Data]:
+    """Yield what a stream holds, up to `most` bytes: to ask for all at once reserves memory."""
+    while most > 0 and (piece := stream.read(min(_PIECE_NBYTES, most))):
+        yield piece
+        most -= len(piece)
 
 
 @contextmanager

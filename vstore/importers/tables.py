@@ -19,7 +19,9 @@ from vstore.importers.media import zarr_root
 from vstore.importers.source import Source, SourceFile
 
 _INFERRED_FROM = 1000
-_MAX_FIELD_NBYTES = 2**30
+_MAX_FIELD_NBYTES = 2**28
+_MAX_LINE = 2**28
+"""What one line, and one field, may take: they are held in memory whole."""
 _SEPARATORS = ",;\t|"
 
 
@@ -109,6 +111,8 @@ def _is_text(head: bytes) -> bool:
 def _begins_with_object(head: bytes) -> bool:
     try:
         return isinstance(json.loads(head.lstrip().split(b"\n", 1)[0]), dict)
+    except RecursionError:
+        return head.lstrip().startswith(b"{")
     except ValueError:
         return len(head) == 65536 and b"\n" not in head.lstrip()
 
@@ -139,8 +143,12 @@ class _Text:
 
     def __iter__(self) -> Iterator[str]:
         try:
-            for line in self._stream:
+            while line := self._stream.readline(_MAX_LINE):
                 self.number += 1
+                if len(line) == _MAX_LINE:
+                    raise InvalidInputError(
+                        f"line {self.number} is longer than {_MAX_LINE - 1:,} characters"
+                    )
                 yield line
         except UnicodeDecodeError as exc:
             raise InvalidInputError(f"line {self.number + 1} or later is not UTF-8: {exc}") from exc

@@ -91,6 +91,7 @@ class _Opened:
 
 
 def _array(path: str, array: Any, opened: _Opened) -> HierarchyArray:
+    _require_data(path, array.metadata.to_dict())
     attributes = dict(array.attrs)
     names = array.metadata.dimension_names if array.metadata.zarr_format == 3 else None
     fill = array.fill_value
@@ -114,6 +115,13 @@ def _array(path: str, array: Any, opened: _Opened) -> HierarchyArray:
         attributes=held,
         refused=_refused(dtype),
     )
+
+
+def _require_data(path: str, metadata: Mapping[str, Any]) -> None:
+    """Raise `InvalidInputError` for an array with a codec that would run what is stored."""
+    codecs = [metadata.get(name) for name in ("compressor", "filters", "codecs")]
+    if "pickle" in repr(codecs).lower():
+        raise InvalidInputError(f"the array {path!r} holds pickled objects, which are never read")
 
 
 def _chunk_shape(array: Any) -> tuple[int, ...] | None:

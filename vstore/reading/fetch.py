@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from vstore.format import page as index_pages
     from vstore.format.nodes import NodeRef
     from vstore.format.page import ChunkRef, PackRef, Page, PageRef
+    from vstore.history import purges
     from vstore.reading import coalescing, few_threads, scratch
     from vstore.reading import elsewhere as elsewheres
     from vstore.reading import sources as reading_sources
@@ -43,6 +44,7 @@ else:
     scratch = lazy("vstore.reading.scratch")
     index_pages = lazy("vstore.format.page")
     reading_sources = lazy("vstore.reading.sources")
+    purges = lazy("vstore.history.purges")
 
 T = TypeVar("T")
 V = TypeVar("V")
@@ -162,6 +164,9 @@ class Fetcher:
             except NotHereError:
                 raise
             except NotFoundError:
+                rewritten = purges.find_rewritten(self.store, digest)
+                if rewritten is not None:
+                    raise rewritten.error(self.store.url) from None
                 raise NotFoundError(
                     f"there is no commit {digest} in {self.store.url}", code="commit-not-found"
                 ) from None

@@ -1,5 +1,6 @@
 """What the verbs of a repository share: its objects, its refs, and what revisions name."""
 
+import re
 from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING
@@ -12,6 +13,7 @@ from vstore.history.authors import as_author, login_name
 from vstore.history.commits import as_of as commit_as_of
 from vstore.history.documents import read_document, repository_not_found
 from vstore.history.merge_base import merge_bases
+from vstore.history.purges import find_rewritten
 from vstore.history.read_ahead import ReadAhead
 from vstore.history.refs import Branch, Refs
 from vstore.history.revisions import DENIED, Resolver, in_history
@@ -28,6 +30,9 @@ if TYPE_CHECKING:
 else:
     signing = lazy("vstore.signing.signatures")
     through_store = lazy("vstore.reading.through_store")
+
+
+_HASH = re.compile("[0-9a-f]{6,64}$")
 
 
 class Access:
@@ -69,6 +74,15 @@ class Access:
         """Raise `SignatureError` if heads must be signed and this one is not."""
         if self.signature_settings.require is not None:
             self.signatures.require_head(commit)
+
+    def fresh(self) -> "Access":
+        """Return the same repository as if it had just been opened: nothing is kept of it."""
+        return Access(
+            self.store,
+            author=self.given_author,
+            remotes=self.remote_settings,
+            signatures=self.signature_settings,
+        )
 
     def _through(self) -> ObjectStore:
         return through_store.ThroughStore(self.fetcher)
@@ -188,6 +202,7 @@ class Access:
             raise
         except NotFoundError:
             self._explain_missing(name)
+            self._explain_purged(name)
             raise
 
     def _explain_missing(self, name: str) -> None:
@@ -196,6 +211,13 @@ class Access:
             raise NotFoundError(
                 f"nothing was committed to {name!r} in {self.store.url} yet", code="no-commit-yet"
             )
+
+    def _explain_purged(self, name: str) -> None:
+        """Raise a better error for a hash, or the beginning of one, that was rewritten."""
+        if _HASH.match(name):
+            found = find_rewritten(self.store, name)
+            if found is not None:
+                raise found.error(self.store.url)
 
     def _commits_with_prefix(self, prefix: str) -> list[Digest]:
         """Return the commits whose hashes begin so; of the default branch where none is listed."""

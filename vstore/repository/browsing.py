@@ -190,7 +190,9 @@ def snapshot(access: Access, digest: Digest) -> Snapshot:
         return snapshots.Snapshot(access.fetcher, digest)
     except NotHereError:
         raise
-    except NotFoundError:
+    except NotFoundError as exc:
+        if exc.code == "commit-purged":
+            raise
         access.description  # noqa: B018 - tells whether there is a repository at all
         raise NotFoundError(
             f"there is no commit {digest} in {access.store.url}", code="commit-not-found"

@@ -36,6 +36,8 @@ def clone(  # noqa: PLR0913 - what to clone, and how
     samples: Any = None,
     mirror: bool = False,
     prune: bool = False,
+    fork: bool = False,
+    pinned: bool = True,
     hard_links: bool = True,
     remote: str = "origin",
     storage_options: Mapping[str, Any] | None = None,
@@ -64,6 +66,11 @@ def clone(  # noqa: PLR0913 - what to clone, and how
         mirror: copy all refs as they are and remember no remote: the way to back up. May be
             called again to bring the copy up to date.
         prune: with `mirror`, delete branches and tags that the original has no more.
+        fork: make another repository, with an id of its own, that holds no chunks and borrows
+            those of the original. It pins the commits that it borrows there, by branches
+            `forks/<id>/...`, so that garbage collection there keeps them.
+        pinned: for a fork; False where nothing may be written at the original. What is deleted
+            there is then gone from the fork as well.
         hard_links: on one disk, let copy and original share the files of chunks, which never
             change. It is faster and takes no room, and damage of such a file is damage of both.
             A mirror shares none.
@@ -99,14 +106,18 @@ def clone(  # noqa: PLR0913 - what to clone, and how
         raise InvalidInputError("a mirror is whole: it takes all branches, commits and chunks")
     target = open_store(to, storage_options=to_storage_options)
     made = Repository(target, author=as_author(author), signatures=signatures or UNSIGNED)
+    if fork and (mirror or metadata_only or only or depth is not None):
+        raise InvalidInputError("a fork has all commits and no chunks: leave out what says else")
     plan = ClonePlan(
         remote=None if mirror else remote,
         branches=branches,
         tags=tags,
         prune=prune,
         only=() if samples is not None else tuple(only),
+        fork=fork,
+        pinned=pinned,
         options=TransferOptions(
-            packs=not metadata_only and not only,
+            packs=not metadata_only and not only and not fork,
             depth=depth,
             hard_links=hard_links,
             believe=internals(made).require_head,

@@ -168,7 +168,8 @@ class Remote:
         if all:
             remotes = read_remotes(self._access.store)
             names = self._access.refs.branch_names()
-            return [name for name in names if name.partition("/")[0] not in remotes]
+            own = (name for name in names if not object_keys.is_pin(name))
+            return [name for name in own if name.partition("/")[0] not in remotes]
         return branches or [self._access.default_branch]
 
     def _spec(self, text: str, lease: str | None) -> PushSpec:
@@ -245,6 +246,7 @@ class Remote:
             branches or None,
             tags=not branches if tags is None else tags,
             prune=prune,
+            fork=self._fork_id(about),
             options=options,
         )
         report = fetch(self._access.store, self.store, plan)
@@ -252,6 +254,16 @@ class Remote:
             for path in about.only:
                 self._fetch_data(path, report, progress)
         return replace(report, remote=self.name)
+
+    def _fork_id(self, about: stored.Remote) -> str | None:
+        """Return the id of this repository if it pins what it borrows there.
+
+        Whoever may not write there said so when forking, and pushes nothing there either.
+        """
+        if not about.promises or about.read_only or about.id is None:
+            return None
+        own = self._access.description.id
+        return None if own == about.id else own
 
     def _fetch_data(self, path: str, report: TransferReport, progress: Progress) -> None:
         """Bring what belongs here of the commits that were fetched."""

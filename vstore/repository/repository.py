@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from vstore.format.commit import Author, RepositoryDocument
     from vstore.format.digest import Digest
     from vstore.format.table.sample_keys import SampleKey
+    from vstore.maintenance import traces
     from vstore.maintenance.fsck import fsck
     from vstore.maintenance.fsck.fsck import Checkpoint, FsckCursor, Mode
     from vstore.maintenance.fsck.fsck_report import FsckReport
@@ -36,6 +37,9 @@ if TYPE_CHECKING:
     from vstore.maintenance.gc.gc_report import GcReport
     from vstore.maintenance.probe import probe
     from vstore.maintenance.probe.probe_report import ProbeReport
+    from vstore.maintenance.purge import request as erasing
+    from vstore.maintenance.purge.purge_report import PurgeReport
+    from vstore.maintenance.traces import TraceReport
     from vstore.maintenance.usage import By, Usage
     from vstore.merging.conflicts import Resolution
     from vstore.merging.merge import Merged
@@ -50,6 +54,7 @@ if TYPE_CHECKING:
         held,
         measuring,
         publishing,
+        purging,
         remotes,
         rewriting,
     )
@@ -65,13 +70,16 @@ else:
     copies = lazy("vstore.repository.copies")
     collecting = lazy("vstore.maintenance.gc.collecting")
     commit_options = lazy("vstore.writing.commit_options")
+    erasing = lazy("vstore.maintenance.purge.request")
     fsck = lazy("vstore.maintenance.fsck.fsck")
     held = lazy("vstore.repository.held")
     measuring = lazy("vstore.repository.measuring")
     probe = lazy("vstore.maintenance.probe.probe")
     publishing = lazy("vstore.repository.publishing")
+    purging = lazy("vstore.repository.purging")
     remotes = lazy("vstore.repository.remotes")
     rewriting = lazy("vstore.repository.rewriting")
+    traces = lazy("vstore.maintenance.traces")
 
 
 DIGEST_ABOVE = 4096
@@ -672,6 +680,86 @@ class Repository:
         )
         remotes = self._access.remote_settings
         return collecting.collect(self.store, options, progress=progress, remotes=remotes)
+
+    def purge(  # noqa: PLR0913 - what is erased, and from where
+        self,
+        path: str | None = None,
+        keys: Sequence[SampleKey] = (),
+        *,
+        columns: Sequence[str] | None = None,
+        whole: bool = False,
+        texts: Sequence[str] = (),
+        replacement: str = "[erased]",
+        reason: str = "",
+        author: Author | str | None = None,
+        revision: str | None = None,
+        move_tags: bool = False,
+        despite_forks: bool = False,
+        dry_run: bool = False,
+        take_over: bool = False,
+        progress: Progress = silent,
+    ) -> PurgeReport:
+        """Erase samples or texts from all commits, the first one too, and delete their bytes.
+
+        Every commit that holds them is rewritten, and all that follow it; branches, logs and
+        deletion records are moved to the new commits. Whoever asks for an old commit is told
+        which one is in its place. Other programs may go on meanwhile. If a purge is
+        interrupted, call it again with the same arguments.
+
+        Args:
+            path: a table with keys, and followed through moves.
+            keys: keys of samples, or beginnings of tuple keys.
+            columns: erase their values in these columns. Default: all.
+            whole: erase the samples with their keys, which deletes them.
+            texts: replaced in messages, authors, metadata and attributes, wherever they are.
+            replacement: what texts are replaced with.
+            reason: why, for users. It is stored, so it must not say what was erased.
+            author: who purges.
+            revision: where the table is looked up. Default: the default branch.
+            move_tags: move tags that keep such commits.
+            despite_forks: move the branches that keep such commits for forks.
+            dry_run: find out what would be rewritten, and change nothing.
+            take_over: finish a garbage collection that died.
+            progress: told how far it is.
+
+        Raises:
+            NotFoundError: nothing is at the path, or a sample is in no commit.
+            ConflictError: tags or forks keep such commits, or garbage is being collected.
+        """
+        erasure = erasing.Erasure(
+            path=path,
+            keys=keys,
+            columns=columns,
+            whole=whole,
+            texts=texts,
+            replacement=replacement,
+        )
+        options = erasing.PurgeOptions(
+            author=self._access.author(author),
+            reason=reason,
+            move_tags=move_tags,
+            despite_forks=despite_forks,
+            dry_run=dry_run,
+            take_over=take_over,
+        )
+        report = purging.purge(self._access, erasure, options, revision=revision, progress=progress)
+        self._access = self._access.fresh()
+        signing = self._access.signing
+        for name in self.branches if signing is not None and not dry_run else ():
+            if signing is not None and self.branches[name] in report.rewritten.values():
+                signing.sign_new(self.branches[name])
+        return report
+
+    def find_traces(
+        self, wanted: str, *, remote: str | None = None, progress: Progress = silent
+    ) -> TraceReport:
+        """Search every object for a text, or for the digest of a value or an object.
+
+        All is decoded: documents, chunks of all columns and what patches cover of them, whether
+        a commit reaches it or not. `remote` searches the repository there instead.
+        """
+        store = self.store if remote is None else self.remotes[remote].store
+        return traces.find_traces(store, wanted, progress)
 
     @property
     def nbytes(self) -> int:

@@ -71,6 +71,7 @@ class RemoteStore:
         self._backoff = backoff or Backoff()
         self._etags = EtagForm()
         self._conditions = Conditions()
+        self._creates_below: set[str] = set()
         self._connected = self._connect()
 
     def __repr__(self) -> str:
@@ -144,9 +145,39 @@ class RemoteStore:
         return found
 
     def put(self, key: Key, data: bytes) -> None:
-        """Store an object whole or not at all, replacing what is there."""
+        """Store an object whole or not at all, replacing what is there.
+
+        Where a bucket's policy lets objects be created only, what holds other bytes is denied.
+        """
+        self._ask(f"write {key!r}", lambda: self._write(key, data), writes=True)
+
+    def _write(self, key: Key, data: bytes) -> None:
+        """Send a plain write; where that is denied, and from then on, one that only creates."""
+        name, folder = self._location.name(key), key.partition("/")[0]
+        if folder in self._creates_below:
+            self._create(key, data)
+            return
+        try:
+            self._client.write(name, data)
+        except RequestFailedError as denied:
+            if denied.kind is not Kind.DENIED:
+                raise
+            try:
+                self._create(key, data)
+            except RequestFailedError as failure:
+                raise denied if failure.kind is Kind.DENIED else failure from None
+            self._creates_below.add(folder)
+
+    def _create(self, key: Key, data: bytes) -> None:
         name = self._location.name(key)
-        self._ask(f"write {key!r}", lambda: self._client.write(name, data), writes=True)
+        try:
+            self._client.create(name, data)
+        except RequestFailedError as failure:
+            if failure.kind is not Kind.REFUSED:
+                raise
+            if self._client.read(name, most_nbytes(key))[0] != data:
+                reason = "the object holds other bytes, and may not be replaced"
+                raise RequestFailedError(Kind.DENIED, reason) from None
 
     def put_if_absent(self, key: Key, data: bytes) -> Version | None:
         """Create the object and return its version; return None if it holds other bytes."""
@@ -172,9 +203,9 @@ class RemoteStore:
     def delete_if_version(self, key: Key, expected: Version) -> bool:
         """Delete the object if its version is `expected`; return whether it was.
 
-        Conditional on the server for GCS and Azure through fsspec. S3, and any service through
-        obstore, is asked for the version first, so that a swap in between is lost. After a lost
-        response the object may be gone although this returns False.
+        Conditional on the server through fsspec, on S3 where the server knows it. Any service
+        through obstore is asked for the version first, so that a swap in between is lost. After a
+        lost response the object may be gone although this returns False.
         """
         name = self._location.name(key)
 

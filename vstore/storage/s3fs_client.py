@@ -123,10 +123,15 @@ class S3fsClient:
         self._call("delete_object", Key=name)
 
     def remove_at(self, name: str, expected: Version) -> None:
-        """Read the ETag, then delete: not every server knows a conditional delete."""
+        """Read the ETag, then delete at it: not every server heeds that condition, or knows it."""
         if self._call("head_object", Key=name)["ETag"] != expected:
             raise RequestFailedError(Kind.REFUSED, "the object has another version")
-        self.remove(name)
+        try:
+            self._call("delete_object", Key=name, IfMatch=expected)
+        except RequestFailedError as failure:
+            if failure.kind is not Kind.OTHER:
+                raise
+            self.remove(name)
 
     def pages(self, prefix: str) -> NextPage:
         """List page by page."""

@@ -1,7 +1,10 @@
 """Clone and mirror: a repository is made from another one."""
 
+import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+
+from msgspec.structs import replace as replace_members
 
 from vstore.errors import AlreadyExistsError, NotFoundError
 from vstore.format.commit import FORMAT
@@ -12,6 +15,7 @@ from vstore.storage.store import ObjectStore
 from vstore.transfer.exchange import Exchange, TransferOptions, check
 from vstore.transfer.fetching import all_tags, own_branches
 from vstore.transfer.moving import Move, Rule
+from vstore.transfer.pins import put_pins, wanted_pins
 from vstore.transfer.pushing import (
     create_like,
     delete_noted,
@@ -37,6 +41,9 @@ class ClonePlan:
         tags: whether the tags are copied.
         prune: whether a mirror loses the branches and tags that the origin has no more.
         only: the paths whose data is to be there.
+        fork: whether the copy is another repository, with an id of its own, that borrows the
+            data of the origin.
+        pinned: whether a fork pins what it borrows at the origin.
         options: how.
     """
 
@@ -45,6 +52,8 @@ class ClonePlan:
     tags: bool = True
     prune: bool = False
     only: Sequence[str] = ()
+    fork: bool = False
+    pinned: bool = True
     options: TransferOptions = field(default_factory=TransferOptions)
 
 
@@ -64,7 +73,7 @@ def clone(origin: ObjectStore, to: ObjectStore, url: str, plan: ClonePlan) -> Tr
     """
     with between(to, origin) as sides:
         about = description(origin)
-        is_new = _make(sides, about_remote(plan, about.id, url))
+        is_new = _make(sides, about_remote(plan, about.id, url), fork=plan.fork)
         theirs = _read_until_equal(sides, plan)
         default = about.default_branch
         prefix = "" if plan.remote is None else f"{plan.remote}/"
@@ -87,7 +96,11 @@ def clone(origin: ObjectStore, to: ObjectStore, url: str, plan: ClonePlan) -> Tr
         hard_links = plan.options.hard_links and is_new and plan.remote is not None
         options = replace(plan.options, signatures=not is_new, hard_links=hard_links)
         exchange = Exchange(sides, sides.there, sides.here, options, is_new=is_new)
-        report = exchange.run(moves, heads, all_tags(sides) if plan.tags else [])
+        tags = all_tags(sides) if plan.tags else []
+        if plan.fork and plan.pinned:
+            fork = description(to).id
+            put_pins(sides, fork, wanted_pins(fork, theirs, tags), action=f"pinned for {to.url}")
+        report = exchange.run(moves, heads, tags)
         if plan.remote is None and plan.prune:
             report = with_refs(report, _prune(sides, {branch.name for branch in theirs}))
         return check(report, exchange.refused)
@@ -106,11 +119,12 @@ def about_remote(plan: ClonePlan, repository: str, url: str) -> Remote | None:
         id=repository,
         promises=is_partial,
         only=tuple(plan.only),
+        read_only=plan.fork and not plan.pinned,
         metadata_only=is_bare,
     )
 
 
-def _make(sides: Sides, remote: Remote | None) -> bool:
+def _make(sides: Sides, remote: Remote | None, *, fork: bool) -> bool:
     """Make the repository and note the origin, or find both as an interrupted clone left them.
 
     Returns whether the repository is new.
@@ -119,8 +133,12 @@ def _make(sides: Sides, remote: Remote | None) -> bool:
     store = sides.here.store
     found = find_description(store)
     if found is None:
+        if fork and remote is not None:
+            # First, as the id does not tell where an interrupted fork is from.
+            put_remote(store, remote)
+            about = replace_members(about, id=secrets.token_hex(16))
         create_like(store, about)
-    elif found.id != about.id or not _is_unfinished(sides, remote):
+    elif not _continues(found.id, about.id, remote, sides, fork=fork):
         raise AlreadyExistsError(
             f"there is a repository at {store.url} already",
             code="repository-exists",
@@ -131,6 +149,15 @@ def _make(sides: Sides, remote: Remote | None) -> bool:
     if remote is not None:
         put_remote(store, remote)
     return found is None
+
+
+def _continues(here: str, there: str, remote: Remote | None, sides: Sides, *, fork: bool) -> bool:
+    """Return whether the repository here is what an interrupted clone or fork left."""
+    if fork:
+        is_same = here != there and list(read_remotes(sides.here.store).values()) == [remote]
+    else:
+        is_same = here == there
+    return is_same and _is_unfinished(sides, remote)
 
 
 def _is_unfinished(sides: Sides, remote: Remote | None) -> bool:

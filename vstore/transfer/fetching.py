@@ -3,12 +3,14 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from vstore.format import object_keys
 from vstore.format.commit import TagDocument
 from vstore.history.refs import Branch
 from vstore.history.remotes import read_remotes
 from vstore.storage.store import ObjectStore
 from vstore.transfer.exchange import Exchange, TransferOptions, check
 from vstore.transfer.moving import Move, Rule
+from vstore.transfer.pins import put_pins, wanted_pins
 from vstore.transfer.pushing import delete_noted, description, with_refs
 from vstore.transfer.report import RefUpdate, TransferReport
 from vstore.transfer.side import Side, Sides, between
@@ -23,6 +25,8 @@ class FetchPlan:
         branches: the branches there; None for all.
         tags: whether the tags are fetched.
         prune: whether branches here are deleted that are no more there.
+        fork: the id of this repository if it is a fork of the other one, whose commits are
+            pinned there before they are noted here.
         options: how.
     """
 
@@ -30,6 +34,7 @@ class FetchPlan:
     branches: Sequence[str] | None = None
     tags: bool = False
     prune: bool = False
+    fork: str | None = None
     options: TransferOptions = field(default_factory=TransferOptions)
 
 
@@ -54,11 +59,17 @@ def fetch(here: ObjectStore, there: ObjectStore, plan: FetchPlan) -> TransferRep
             for name, branch in zip(names, found, strict=True)
         ]
         tags = all_tags(sides) if plan.tags else []
+        if plan.fork is not None and not plan.options.dry_run:
+            put_pins(sides, plan.fork, wanted_pins(plan.fork, found, tags), action=_pinned(sides))
         exchange = Exchange(sides, sides.there, sides.here, plan.options)
         report = exchange.run(moves, heads, tags)
         if plan.prune:
             report = with_refs(report, _prune(sides, plan, set(_branches(sides))))
         return check(report, exchange.refused)
+
+
+def _pinned(sides: Sides) -> str:
+    return f"pinned for {sides.here.store.url}"
 
 
 def _branches(sides: Sides) -> list[str]:
@@ -70,7 +81,8 @@ def _branches(sides: Sides) -> list[str]:
 
 
 def own_branches(side: Side, names: Sequence[str]) -> list[str]:
-    """Return those of some branches that do not say where those of a remote are."""
+    """Return those of some branches that neither say where those of a remote are nor are pins."""
+    names = [name for name in names if not object_keys.is_pin(name)]
     if not any("/" in name for name in names):
         return list(names)
     remotes: Mapping[str, object] = read_remotes(side.store)

@@ -12,10 +12,14 @@ from vstore.cli.groups import ListByDefault
 from vstore.cli.output import console, write_document
 from vstore.cli.settings import Settings, TargetArgument, command
 from vstore.cli.starting_points import At, Start, one_start
+from vstore.lazy import lazy
 from vstore.wording import printable
 
 if TYPE_CHECKING:
+    from vstore.format import object_keys
     from vstore.repository.repository import Repository
+else:
+    object_keys = lazy("vstore.format.object_keys")
 
 
 class BranchGroup(ListByDefault):
@@ -97,11 +101,11 @@ def list_branches(
 
 
 def _of_remotes(repo: "Repository", names: list[str]) -> list[str]:
-    """Return those of some branches that say where one of a remote was."""
+    """Return those of some branches that say where one of a remote was, and pins of forks."""
     if not any("/" in name for name in names):
         return []
     remotes = set(repo.remotes)
-    return [name for name in names if name.partition("/")[0] in remotes]
+    return [name for name in names if name.partition("/")[0] in remotes or object_keys.is_pin(name)]
 
 
 def _distance(repo: "Repository", name: str, theirs: set[str]) -> str:

@@ -13,7 +13,7 @@ from vstore.cli.output import write_document
 from vstore.cli.progress import steps_shown
 from vstore.cli.settings import Settings, command
 from vstore.errors import InvalidInputError
-from vstore.wording import printable
+from vstore.wording import plural, printable
 
 app = typer.Typer(add_completion=False)
 
@@ -49,6 +49,25 @@ def fsck(  # noqa: PLR0913 - they are options, spelled out on the command line
             show_default=False,
         ),
     ] = None,
+    absent: Annotated[
+        str | None,
+        typer.Option(
+            "--absent",
+            metavar="TEXT|DIGEST",
+            help="Search every object, decoded, for a text or the digest of a value, and do "
+            "nothing else.",
+            show_default=False,
+        ),
+    ] = None,
+    remote: Annotated[
+        str | None,
+        typer.Option(
+            "--remote",
+            metavar="NAME",
+            help="With --absent: search the repository at this remote.",
+            show_default=False,
+        ),
+    ] = None,
     cursor: Annotated[
         Path | None,
         typer.Option(
@@ -63,11 +82,16 @@ def fsck(  # noqa: PLR0913 - they are options, spelled out on the command line
 
     Reads every document and compares it with its digest, and compares the sizes of packs with
     a listing. --full reads the packs too. Exits with 1 if any damage is found and not restored.
+    --absent exits with 1 if anything holds the text, or if that cannot be told.
 
     vstore fsck fashion
+    vstore fsck fashion --absent "Jane Roe"
     vstore fsck s3://bucket/fashion --full --repair-from backup
     """
     repo = settings.open(url)
+    if absent is not None:
+        _search(settings, repo, absent, remote)
+        return
     copy = None if repair_from is None else settings.open(repair_from)
     with steps_shown(is_quiet=settings.is_quiet) as show:
         report = repo.fsck(
@@ -86,6 +110,25 @@ def fsck(  # noqa: PLR0913 - they are options, spelled out on the command line
     else:
         typer.echo(printable(str(report)))
     if not report.is_sound:
+        raise typer.Exit(FAILED)
+
+
+def _search(settings: Settings, repo: "vstore.Repository", wanted: str, remote: str | None) -> None:
+    with steps_shown(is_quiet=settings.is_quiet) as show:
+        report = repo.find_traces(wanted, remote=remote, progress=show)
+    if settings.as_json:
+        write_document("fsck ABSENT", report.to_dict())
+    else:
+        for trace in report.found:
+            typer.echo(printable(f"{trace.key}: {trace.where}"))
+        searched = f"{plural(report.objects, 'object')} and {plural(report.chunks, 'chunk')}"
+        if report.unknown_nbytes:
+            typer.echo(
+                f"{report.unknown_nbytes:,} bytes could not be decoded, since nothing refers to "
+                "them; vstore gc deletes them"
+            )
+        typer.echo(f"{'absent' if report.is_absent else 'not proven absent'}: searched {searched}")
+    if not report.is_absent:
         raise typer.Exit(FAILED)
 
 

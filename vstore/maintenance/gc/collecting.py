@@ -4,13 +4,15 @@ docs/design/010-garbage-collection.md says why writers and readers need not stop
 """
 
 import time
-from dataclasses import replace
+from collections.abc import Collection
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
 from vstore.errors import ConflictError, CorruptionError
 from vstore.format import object_keys
 from vstore.format.collection import CollectionDocument
-from vstore.format.digest import RESTORE
+from vstore.format.digest import RESTORE, Digest
+from vstore.maintenance.digest_set import DigestSet
 from vstore.maintenance.forwarding import Forwards
 from vstore.maintenance.gc.gc_report import GcReport
 from vstore.maintenance.gc.guard import Guard
@@ -27,9 +29,24 @@ from vstore.maintenance.progress import NOTHING, Amount, Progress, silent
 from vstore.maintenance.promises import Promises
 from vstore.reading.fetch import Fetcher
 from vstore.reading.remote_settings import BY_DEFAULT, RemoteSettings
-from vstore.storage.store import ObjectStore
+from vstore.storage.store import Key, ObjectStore
 
 _PLAIN = GcOptions()
+
+
+@dataclass(frozen=True, slots=True)
+class Only:
+    """What a collection that erases is about: some objects, and packs that hold something."""
+
+    digests: DigestSet
+    packs: frozenset[Digest]
+
+    def has(self, key: Key) -> bool:
+        """Return whether an object may be listed for deletion."""
+        digest = object_keys.digest_at(key) or object_keys.moved_at(key)
+        return digest is not None and digest in self.digests
+
+
 _NEVER = datetime.min.replace(tzinfo=UTC)
 
 
@@ -39,8 +56,12 @@ def collect(
     *,
     progress: Progress = silent,
     remotes: RemoteSettings | None = BY_DEFAULT,
+    only: Only | None = None,
 ) -> GcReport:
     """Delete what has been pending for the grace period, and list what is garbage now.
+
+    With `only`, list of the garbage what that says, and repack the packs that it names, however
+    little of them is dead.
 
     Raises:
         ConflictError: another collection is deleting right now.
@@ -58,7 +79,7 @@ def collect(
     report = GcReport(url=store.url)
     state, report = _finish(guard, state, options, report, progress)
     if state.pending is None:
-        state, report = _list_garbage(guard, state, options, report, progress)
+        state, report = _list_garbage(guard, state, options, report, progress, only)
     if state.pending is not None and _waits(options):
         state = _wait(store, state, options)
         state, report = _finish(guard, state, options, report, progress)
@@ -127,27 +148,32 @@ def _finish(
 
 
 def _list_garbage(
-    guard: Guard, state: State, options: GcOptions, report: GcReport, progress: Progress
+    guard: Guard,
+    state: State,
+    options: GcOptions,
+    report: GcReport,
+    progress: Progress,
+    only: Only | None,
 ) -> tuple[State, GcReport]:
     """Find what is unreachable and publish the list of it."""
     store, grace = guard.store, DEFAULT_GRACE if options.grace is None else options.grace
     now = store_now(store)
-    remove_lapsed(store, now, grace)
+    if only is None:
+        remove_lapsed(store, now, grace)
     _remove_lists(store, older_than=now - max(grace, DEFAULT_GRACE))
     refs = guard.read()
     survey = Survey.begin(store, refs, now, grace=grace, expire=options.expire, progress=progress)
     live, census = Live(promises=guard.promises), Census()
-    space, thinned = _mark(survey, live, options)
+    space, thinned = _mark(survey, live, options, () if only is None else only.packs)
     found = PendingList(store)
     for item in survey.sort(live, census, thinned):
-        found.add(item)
+        if only is None or item.moved or only.has(Key(item.key)):
+            found.add(item)
     found.finish()
     _require_all(guard, survey, live, census)
     guard.remember(refs, survey.since)
-    for note in refs.forgotten(survey.since):
-        store.delete(note)
-    remove_tombstones(store, refs, now)
-    remove_journals(store, survey.horizon)
+    if only is None:
+        _tidy(survey, now)
     report = replace(report, repacked=None if options.repack is None else thinned.repacked)
     if not found.firsts:
         return state, _counted(report, live, census, space, None)
@@ -157,6 +183,14 @@ def _list_garbage(
     return state, _counted(report, live, census, space, state.modified() + grace)
 
 
+def _tidy(survey: Survey, now: datetime) -> None:
+    """Remove what is over besides objects: records, tombstones and journals."""
+    for note in survey.refs.forgotten(survey.since):
+        survey.store.delete(note)
+    remove_tombstones(survey.store, survey.refs, now)
+    remove_journals(survey.store, survey.horizon)
+
+
 def _require_all(guard: Guard, survey: Survey, live: Live, census: Census) -> None:
     """Check that nothing is freed because the store hides something."""
     guard.require_listed(live, census.documents)
@@ -164,7 +198,9 @@ def _require_all(guard: Guard, survey: Survey, live: Live, census: Census) -> No
     guard.require_refs(survey.refs, live, has_garbage_commits=has_garbage)
 
 
-def _mark(survey: Survey, live: Live, options: GcOptions) -> tuple[PackSpace | None, Thinned]:
+def _mark(
+    survey: Survey, live: Live, options: GcOptions, packs: Collection[Digest] = ()
+) -> tuple[PackSpace | None, Thinned]:
     """Find what is reachable; repack packs, or count them in a dry run, if `options` say so."""
     store = survey.store
     forwards = Forwards.read(store)
@@ -176,7 +212,7 @@ def _mark(survey: Survey, live: Live, options: GcOptions) -> tuple[PackSpace | N
             code="damaged-object",
             hint=RESTORE,
         )
-    is_repacking = options.repack is not None
+    is_repacking = options.repack is not None or bool(packs)
     space = PackSpace(forwards) if options.measure or is_repacking else None
     survey.mark(live, space)
     thinned = Thinned()
@@ -184,10 +220,11 @@ def _mark(survey: Survey, live: Live, options: GcOptions) -> tuple[PackSpace | N
         thinned.needed.add(moved.pack)
         live.digests.add(moved.into.digest)
     # If something could not be read, the chunks that it needs are unknown.
-    if options.repack is not None and space is not None and live.is_complete:
+    if is_repacking and space is not None and live.is_complete:
         horizon, progress = survey.horizon, survey.progress
+        share = options.repack if not packs else None
         repacking = Repacking(
-            store, forwards, horizon, options.repack, progress, dry_run=options.dry_run
+            store, forwards, horizon, share, progress, options.dry_run, frozenset(packs)
         )
         repacking.run(space, thinned)
     return space, thinned

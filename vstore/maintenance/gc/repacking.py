@@ -13,6 +13,7 @@ from vstore.format.commit import FORMAT
 from vstore.format.digest import Digest, digest_of, read_verified
 from vstore.format.forwarding import MovedDocument, runs_of
 from vstore.format.page import PackRef
+from vstore.history.forwarding import MOST_HOPS
 from vstore.maintenance.forwarding import Forwards
 from vstore.maintenance.gc.gc_report import Repacked
 from vstore.maintenance.gc.marking import PackSpace
@@ -41,14 +42,19 @@ class Thinned:
 
 @dataclass(frozen=True, slots=True)
 class Repacking:
-    """Repacks packs that are older than `horizon` and of which at least `share` is dead."""
+    """Repacks packs that are older than `horizon` and of which at least `share` is dead.
+
+    With `packs`, these alone, whatever their size and however little of them is dead: what is
+    dead in them is to be gone.
+    """
 
     store: ObjectStore
     forwards: Forwards
     horizon: datetime
-    share: float
+    share: float | None
     progress: Progress
     dry_run: bool = False
+    packs: frozenset[Digest] = frozenset()
 
     def run(self, space: PackSpace, thinned: Thinned) -> None:
         """Store what is needed of mostly dead packs once more, and say so, in `thinned`."""
@@ -64,16 +70,22 @@ class Repacking:
             self.progress(ProgressStep("repacking packs", thinned.repacked.packs))
 
     def _planned(self, space: PackSpace) -> Iterator[tuple[PackRef, forwarding.Runs]]:
-        for pack in space.mostly_dead(self.share):
+        is_forced = bool(self.packs)
+        for pack in space.mostly_dead(0.0 if self.share is None else self.share):
+            if is_forced and pack.digest not in self.packs:
+                continue
             info = self._find(pack)
             if info is None or info.modified >= self.horizon or info.nbytes != pack.nbytes:
                 continue
-            if pack.nbytes > MOST_NBYTES or self.forwards.length(pack.digest) >= MOST_TIMES:
+            most = MOST_HOPS - 1 if is_forced else MOST_TIMES
+            is_large = pack.nbytes > MOST_NBYTES and not is_forced
+            if is_large or self.forwards.length(pack.digest) >= most:
                 continue
             parts = space.parts(pack.digest)
             runs = runs_of(zip(parts[:, 0].tolist(), parts[:, 1].tolist(), strict=True))
             document = MovedDocument(FORMAT, pack.digest, _into(pack.digest, runs), runs)
-            if sum(n for _, n in runs) + len(forwarding.encode(document)) < pack.nbytes:
+            kept = sum(n for _, n in runs) + len(forwarding.encode(document))
+            if is_forced or kept < pack.nbytes:
                 yield pack, runs
 
     def _find(self, pack: PackRef) -> ObjectInfo | None:

@@ -1,0 +1,1 @@
+"""Erasing values and texts from a whole history: commits are rewritten, and old bytes deleted."""
