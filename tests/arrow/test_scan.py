@@ -13,6 +13,8 @@ from tests.every_column import EVERY_COLUMN, EveryColumn
 from tests.patience import comes_true
 from tests.repositories import committed_table, counted, new_repository, table_of
 from vstore.errors import InvalidInputError, NotFoundError, OutOfBoundsError
+from vstore.format.zarr import vlen
+from vstore.scanning.blocks import Packed
 
 pa = pytest.importorskip("pyarrow")
 pc = pytest.importorskip("pyarrow.compute")
@@ -406,3 +408,12 @@ def test_columns_are_arrays_of_arrow() -> None:
     assert pa.array(table["x"]).to_pylist() == [1, None]
     assert pa.chunked_array(table["t"]).to_pylist() == ["a", "b"]
     assert pa.array(table["x"], pa.float32()).to_pylist() == [1.0, None]
+
+
+def test_packed_text_is_let_go_as_it_is_unpacked() -> None:
+    texts = np.array(["a", "", "ß" * 200, "b"], object)
+    part = np.frombuffer(vlen.encode(texts, is_text=True), np.uint8)
+    packed = Packed([part, part], len(texts))
+    module = pytest.importorskip("vstore.arrow.packed")
+    assert module.unpacked(packed, is_text=True).to_pylist() == [*texts, *texts]
+    assert not packed.parts

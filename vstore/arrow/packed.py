@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from vstore.errors import CorruptionError, InvalidInputError
 from vstore.optional import needed
+from vstore.reading.scratch import POOL
 from vstore.scanning.blocks import Packed
 
 with needed("pyarrow", extra="arrow", purpose="vstore.arrow"):
@@ -61,12 +62,12 @@ def _struct(*fields: tuple[int, int, bytes]) -> bytes:
     return b"".join(found) + b"\0"
 
 
-def _page(payload: memoryview, elements: int) -> bytes:
+def _page(nbytes: int, elements: int) -> bytes:
     """Return the header of a page without levels, since its elements are required."""
     data = _struct(
         (1, _I32, _i(elements)), (2, _I32, _i(_PLAIN)), (3, _I32, _i(_RLE)), (4, _I32, _i(_RLE))
     )
-    size = _i(len(payload))
+    size = _i(nbytes)
     return _struct((1, _I32, _i(0)), (2, _I32, size), (3, _I32, size), (5, _STRUCT, data))
 
 
@@ -96,13 +97,30 @@ def _footer(elements: int, nbytes: int, *, is_text: bool) -> bytes:
     )
 
 
-def _file(payloads: Sequence[memoryview], elements: int, *, is_text: bool) -> NDArray[np.uint8]:
-    """Return a Parquet file of one column, with a page for each payload."""
-    pages = [part for each in payloads for part in (_page(each, elements), each)]
-    nbytes = sum(map(len, pages))
-    footer = _footer(elements * len(payloads), nbytes, is_text=is_text)
+def _file(packed: Packed, *, is_text: bool) -> NDArray[np.uint8]:
+    """Return a Parquet file of one column, with a page for each part, in lent memory.
+
+    Each part is let go once it is there, so that all are not held twice.
+    """
+    parts = packed.parts
+    heads = [_page(part.nbytes - _COUNT_NBYTES, packed.elements) for part in parts]
+    nbytes = sum(len(h) + p.nbytes - _COUNT_NBYTES for h, p in zip(heads, parts, strict=True))
+    footer = _footer(packed.elements * len(parts), nbytes, is_text=is_text)
     tail = footer + struct.pack("<I", len(footer)) + _MAGIC
-    return np.frombuffer(b"".join([_MAGIC, *pages, tail]), np.uint8)
+    file = POOL.lend((len(_MAGIC) + nbytes + len(tail),), np.dtype(np.uint8))
+    at = _put(file, 0, _MAGIC)
+    for head in heads:
+        at = _put(file, at, head)
+        at = _put(file, at, parts.pop(0).data[_COUNT_NBYTES:])
+    _put(file, at, tail)
+    return file
+
+
+def _put(file: NDArray[np.uint8], at: int, data: bytes | memoryview) -> int:
+    """Put bytes at a place; return the place behind them."""
+    end = at + len(data)
+    file[at:end] = np.frombuffer(data, np.uint8)
+    return end
 
 
 def unpacked(packed: Packed, *, is_text: bool) -> "pa.Array":
@@ -112,18 +130,18 @@ def unpacked(packed: Packed, *, is_text: bool) -> "pa.Array":
         CorruptionError: they are malformed.
     """
     kind = pa.string() if is_text else pa.binary()
-    payloads = [part.data[_COUNT_NBYTES:] for part in packed.parts]
-    wanted = packed.elements * len(payloads)
+    payload = sum(part.nbytes - _COUNT_NBYTES for part in packed.parts)
+    wanted = packed.elements * len(packed.parts)
     if not wanted:
         return pa.array([], kind)
-    if sum(map(len, payloads)) > _MOST_NBYTES:
+    if payload > _MOST_NBYTES:
         raise InvalidInputError(
             f"{wanted:,} samples take more than {_MOST_NBYTES:,} bytes, which one batch of Arrow "
             "cannot hold",
             code="batch-too-large",
             hint="make batches smaller, as in `table.arrow(batch_nbytes=2**16)`",
         )
-    file = pa.py_buffer(_file(payloads, packed.elements, is_text=is_text))
+    file = pa.py_buffer(_file(packed, is_text=is_text))
     try:
         found = pq.ParquetFile(pa.BufferReader(file)).read(use_threads=False).column(0)
         array = found.chunk(0) if found.num_chunks == 1 else pa.concat_arrays(found.chunks)
@@ -132,7 +150,7 @@ def unpacked(packed: Packed, *, is_text: bool) -> "pa.Array":
         raise _malformed(str(error)) from error
     nbytes = _offsets(array)[-1] - _offsets(array)[0] + 4 * len(array)
     # Arrow's reader ignores what follows the last element of a page.
-    if len(array) != wanted or nbytes != sum(map(len, payloads)):
+    if len(array) != wanted or nbytes != payload:
         raise _malformed(f"{len(array)} of {wanted} are there, in {nbytes} bytes")
     return array
 

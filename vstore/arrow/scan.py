@@ -46,8 +46,8 @@ class Choices:
     rows: Any = None
     tensors: Tensors = "tensor"
     images: Images = "encoded"
-    batch_nbytes: int = 8 * 2**20
-    memory_nbytes: int = 256 * 2**20
+    batch_nbytes: int = 2 * 2**20
+    memory_nbytes: int = 32 * 2**20
     also: tuple[Any, ...] = ()
     """Further conditions, which engines ask."""
 

@@ -11,8 +11,8 @@ class ArrowForms(TypedDict, total=False):
 
     `tensors`: samples of one shape are Arrow's tensors, or lists (`"list"`) for libraries that
     know none. `images`: the bytes of their files, or pixels (`"tensor"`), as tensors that differ
-    in shape. `batch_nbytes`: how large a batch is, about; 8 MiB if nothing is said.
-    `memory_nbytes`: how much is read ahead, about.
+    in shape. `batch_nbytes`: how large a batch is, about; 2 MiB if nothing is said.
+    `memory_nbytes`: how much is read ahead, about; 32 MiB if nothing is said.
     """
 
     tensors: Literal["tensor", "list"]

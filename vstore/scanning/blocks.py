@@ -24,10 +24,11 @@ Finish = Callable[["Packed"], Any]
 class Packed:
     """Elements of variable length as `vlen` writes them: a part for each chunk of a block.
 
-    Each part begins with the number of its elements, which is checked; the rest is not.
+    Each part begins with the number of its elements, which is checked; the rest is not. Who
+    has taken a part takes it out of the list, so that its memory is free.
     """
 
-    def __init__(self, parts: Sequence[NDArray[np.uint8]], elements: int) -> None:
+    def __init__(self, parts: list[NDArray[np.uint8]], elements: int) -> None:
         self.parts = parts
         self.elements = elements
         """How many there are in each part."""
