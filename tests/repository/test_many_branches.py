@@ -47,3 +47,9 @@ def test_garbage_collection_reads_branches_side_by_side(many: Repository) -> Non
     collect(store)
     assert store.count() > BRANCHES
     assert store.depth <= 60
+
+
+def test_verification_reads_branches_side_by_side(many: Repository) -> None:
+    fresh, store = counted(many, delay_seconds=DELAY_SECONDS)
+    assert fresh.fsck().refs > BRANCHES / 2
+    assert store.depth <= 60

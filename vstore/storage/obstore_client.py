@@ -88,7 +88,7 @@ _lock = ForkSafeLock()
 def client_for(location: Location, options: Options) -> "ObstoreClient":
     """Return this process's client of a bucket: one for the same options and environment.
 
-    Opening one takes longer than asking it for an object, and connects anew.
+    Opening one takes longer than asking it for an object, and it has no connections yet.
     """
     config = configure(location, options)
     named = [

@@ -1,6 +1,7 @@
 """Verifying branches, tags and the repository's own document."""
 
 from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -24,6 +25,9 @@ from vstore.maintenance.fsck.findings import Restorer
 from vstore.maintenance.inventory import Inventory
 from vstore.storage.store import Key, ObjectStore
 
+_READERS = 32
+"""How many branches and tags are read at a time."""
+
 _MOST_LOST = 1000
 _SHOWN_LOST = 20
 
@@ -42,15 +46,18 @@ def check_refs(store: ObjectStore, restorer: Restorer) -> RefsChecked:
     found = RefsChecked()
     default = _check_marker(store, restorer)
     names: set[str] = set()
+    listed: list[tuple[Key, str]] = []
     for info in store.list_prefix("refs/"):
         name = object_keys.find_ref_name(info.key)
-        if name is None:
-            if object_keys.find_deleted(info.key) is not None:
-                _check_note(store, restorer, info.key, found)
-            continue
-        if _check_ref(store, restorer, info.key, name, found):
-            names.add(info.key)
-            found.count += 1
+        if name is not None:
+            listed.append((info.key, name))
+        elif object_keys.find_deleted(info.key) is not None:
+            _check_note(store, restorer, info.key, found)
+    with ThreadPoolExecutor(_READERS, thread_name_prefix="vstore-refs") as pool:
+        for (key, name), read in zip(listed, pool.map(partial(_tried, store), listed), strict=True):
+            if _check_ref(store, restorer, key, name, read, found):
+                names.add(key)
+                found.count += 1
     if default is not None and object_keys.branch(default) not in names and _has_history(store):
         restorer.findings.report(
             object_keys.branch(default), "missing", "the default branch, though there are commits"
@@ -99,17 +106,29 @@ def _marker(store: ObjectStore) -> RepositoryDocument:
     )[0]
 
 
+def _tried(store: ObjectStore, ref: tuple[Key, str]) -> StoredRef | NotFoundError | FormatError:
+    """Return a branch or tag, or why it cannot be read."""
+    try:
+        return _read_ref(store, *ref)
+    except (NotFoundError, FormatError) as exc:
+        return exc
+
+
 def _check_ref(
-    store: ObjectStore, restorer: Restorer, key: Key, name: str, found: RefsChecked
+    store: ObjectStore,
+    restorer: Restorer,
+    key: Key,
+    name: str,
+    read: StoredRef | NotFoundError | FormatError,
+    found: RefsChecked,
 ) -> bool:
     """Check a branch or tag; return False if it is not there any more."""
-    try:
-        document = _read_ref(store, key, name)
-    except NotFoundError:
+    if isinstance(read, NotFoundError):
         return False  # deleted just now
-    except FormatError as exc:
+    document = read
+    if isinstance(document, FormatError):
         restored = _restored(store, restorer.copy, key, name)
-        detail = str(exc)
+        detail = str(document)
         if isinstance(restored, BranchDocument):
             detail += f"; it is again where the copy has it, at {restored.commit}"
         restorer.findings.report(key, "damaged", detail, repaired=restored is not None)
