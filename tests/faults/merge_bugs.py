@@ -46,6 +46,17 @@ MERGE_BUGS = (
         "        moves = leaving",
     ),
     bug(
+        "a table that theirs brings back is put over one that ours moved there",
+        NAMES, "vstore/merging/tree_merge.py",
+        "if found_at(path, self._mine.values()) is None:", "if True:",
+    ),
+    bug(
+        "a name that a base of several gave back is nobody's",
+        NAMES, COLUMN_NAMES,
+        "return next(column for column in self.columns if column.base == name)",
+        "return next(column for column in self._in_result() if column.base == name)",
+    ),
+    bug(
         "a rebase leaves out what is as old as where the branches met",
         ("tests/history/test_rewriting.py",), "vstore/repository/rewriting.py",
         "            if is_ancestor(digest, floor, read):\n",

@@ -223,6 +223,25 @@ def test_a_table_moved_to_where_theirs_makes_another_and_changed_there(repo: Rep
     assert held(repo) == {"t": CHANGED, "g/t": {"a": [7], "b": [7]}, "u": TABLE}
 
 
+def test_a_table_that_theirs_brings_back_is_not_put_over_one_that_was_moved_there(
+    repo: Repository,
+) -> None:
+    change(repo, both(lambda tx: tx.delete("u"), move("t", "u")), set_u)
+    asked = []
+
+    def answer(conflict: vstore.Conflict) -> Literal["theirs"]:
+        asked.append((conflict.path, conflict.kind))
+        return "theirs"
+
+    repo.merge("side", into="main", resolve=answer)
+    assert asked == [("u", "deleted"), ("u", "schema")]
+    assert held(repo) == {"t": TABLE, "u": CHANGED}
+
+
+def set_u(tx: Transaction) -> None:
+    tx["u"]["a"][0] = 9
+
+
 def resolved(repo: Repository, choice: Choice) -> dict[str, Any]:
     with pytest.raises(ConflictError):
         repo.merge("side", into="main")

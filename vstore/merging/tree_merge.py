@@ -18,7 +18,7 @@ from vstore.format.zarr.attributes import with_attributes
 from vstore.merging.array_merge import ArrayMerge, form_of, is_same_array
 from vstore.merging.attributes import AttributeMerge
 from vstore.merging.conflicts import Answers, Conflict, Conflicts, Kind
-from vstore.merging.moves import TableMoves, key_of, old_place, place_in
+from vstore.merging.moves import TableMoves, found_at, key_of, old_place, place_in
 from vstore.merging.prefetch import prefetch
 from vstore.merging.rules import Verdict, verdict
 from vstore.merging.sample_merge import SampleMerge
@@ -97,8 +97,7 @@ class TreeMerge:
             self._merge_both(change, as_was)
         elif mine.new is None:
             if not self._is_as_before(change, self.theirs, self.commits.theirs):
-                note = "deleted in ours, changed in theirs"
-                self._node_conflict(change.new_path, (change.old, change.new), "deleted", note)
+                self._meet_deleted(change)
         else:
             self._merge_both(change, mine)
 
@@ -133,9 +132,7 @@ class TreeMerge:
 
     def _meet_other(self, path: str, new: Node | None) -> None:
         """Meet what theirs made where ours has something else, perhaps moved there."""
-        mine = next(
-            (c for c in self._mine.values() if c.new is not None and c.new_path == path), None
-        )
+        mine = found_at(path, self._mine.values())
 
         def put(node: Node | None, place: str | None) -> None:
             if place is not None and self.staged.nodes.find(place) is None:
@@ -150,6 +147,20 @@ class TreeMerge:
                 lambda: put(new, place_in(self._theirs, mine)), lambda: put(None, old_place(mine))
             ),
         )
+
+    def _meet_deleted(self, change: NodeChange) -> None:
+        """Meet what ours deleted and theirs changed; ours may have something else in its place."""
+        path = change.new_path
+
+        def theirs() -> None:
+            if found_at(path, self._mine.values()) is None:
+                self._put_alone(path, change.new)
+            else:
+                self._meet_other(path, change.new)
+
+        note = "deleted in ours, changed in theirs"
+        answers = Answers(theirs, lambda: self._put_alone(path, change.old))
+        self.conflicts.add(Conflict(path, "deleted", note=note), answers)
 
     def _is_shut_out(self, change: NodeChange) -> bool:
         """Meet what theirs made below a path at which ours has no group."""
@@ -296,14 +307,16 @@ class TreeMerge:
         self, path: str, others: tuple[Node | None, Node | None], kind: Kind, note: str
     ) -> None:
         """Meet a node that cannot be merged; `others` are that of the base and that of theirs."""
-
-        def put(node: Node | None) -> None:
-            self.staged.clear_above(path)
-            self.staged.put_node(path, _by_itself(node))
-
         base, theirs = others
-        answers = Answers(lambda: put(theirs), lambda: put(base))
+        answers = Answers(
+            lambda: self._put_alone(path, theirs), lambda: self._put_alone(path, base)
+        )
         self.conflicts.add(Conflict(path, kind, note=note), answers)
+
+    def _put_alone(self, path: str, node: Node | None) -> None:
+        """Put a node at a path, in place of what is there and of what is no group above it."""
+        self.staged.clear_above(path)
+        self.staged.put_node(path, _by_itself(node))
 
     def _counted(self, change: NodeChange) -> Changes:
         """Return how many samples a node that is taken whole changes."""
