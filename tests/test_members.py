@@ -139,7 +139,8 @@ MEMBERS = {
         "set_attributes upsert values"
     ),
     "vstore.TransferReport": (
-        "dry_run is_up_to_date nbytes objects refs rejected remote signatures skipped to_dict url"
+        "dry_run is_up_to_date nbytes notices objects refs rejected remote signatures skipped "
+        "to_dict url"
     ),
     "vstore.Upserted": "added equal replaced",
     "vstore.Usage": "by shares to_dict total_nbytes",

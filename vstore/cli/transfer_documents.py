@@ -31,6 +31,7 @@ class Transfer(_Document):
     skipped_objects: int
     signatures: int
     dry_run: bool
+    notices: list[str]
 
 
 class Signed(_Document):

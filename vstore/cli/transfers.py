@@ -89,6 +89,8 @@ def show_report(settings: Settings, report: "TransferReport") -> None:
         screen.print(f"{'Would send' if report.dry_run else 'Sent'} {sent}{there}", soft_wrap=True)
     if report.signatures:
         screen.print(f"Sent {plural(report.signatures, 'signature')}", soft_wrap=True)
+    for notice in report.notices:
+        screen.print(Text(printable(notice), "yellow"), soft_wrap=True)
 
 
 def _line(ref: "RefUpdate", *, dry_run: bool) -> Text:

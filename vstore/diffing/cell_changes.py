@@ -1,6 +1,6 @@
 """Which cells of a table differ between two states, with what was there and what is."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
@@ -196,6 +196,8 @@ class CellReader:
     new: "Table | None"
     naming: Naming
     digest_above: int
+    columns: Collection[str] | None = None
+    """Which columns are wanted; None for all."""
 
     def changes(self, part: CellPart) -> Iterator[SampleChange]:
         """Yield the changes of a part, in the order of its samples."""

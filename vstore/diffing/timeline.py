@@ -6,6 +6,7 @@ from datetime import datetime
 
 from vstore.diffing.alignment import Alignment, align
 from vstore.diffing.cell_changes import CellPart, CellReader, SampleChange, decided_parts, parts_of
+from vstore.diffing.decided import Decided, resolved
 from vstore.diffing.followed_table import FollowedTable
 from vstore.diffing.lineage import Lineage
 from vstore.diffing.row_diff import RowDiff
@@ -14,6 +15,7 @@ from vstore.faces import internals
 from vstore.format.digest import Digest
 from vstore.history.blame import commits_between
 from vstore.history.commits import Commit
+from vstore.history.decisions import decisions_in
 from vstore.history.read_ahead import ReadAhead
 from vstore.reading.fetch import Fetcher
 from vstore.reading.table import Table
@@ -58,7 +60,8 @@ class Timeline:
     """What was done to the samples of a table, newest commit first.
 
     A change is told at the commit that made it, on whatever line. A merge tells only of cells
-    that differ from all of its parents: what it took from one of them was told there.
+    that differ from all of its parents, and of conflicts that it decided: what it took from one
+    of them otherwise was told there.
     """
 
     fetcher: Fetcher
@@ -119,7 +122,7 @@ class _Step:
                 compared[parent] = self._compared(parent, old, new, is_equal=is_equal)
         if isinstance(names, PositionNames):
             names.enter(commit, next(iter(self.commit.parents), None))
-        if is_wanted and is_made:
+        if is_wanted and (is_made or decisions_in(self.commit.metadata)[0]):
             yield from self._made(compared, new)
         if isinstance(names, PositionNames):
             names.leave(commit)
@@ -149,13 +152,24 @@ class _Step:
             rows.new,
             self.names,
             self.timeline.digest_above,
+            self.timeline.tables.only(rows.old, rows.new),
         )
+        decisions, by = decisions_in(self.commit.metadata)
+        told = {(each.path, each.key): each for each in decisions}
         for part in self._parts(rows, compared):
-            yield from reader.changes(part)
+            for change in reader.changes(part):
+                where = f"{change.path}/{change.column}", change.key
+                found = told.pop(where, None) if told else None
+                yield change if found is None else resolved(change, found, by)
+        if told and isinstance(self.names, KeyNames):
+            sides = [each.old for each in compared.values()]
+            yield from Decided(reader, sides, self.names).changes(told.values(), by)
 
     def _parts(self, rows: RowDiff, compared: dict[Digest, RowDiff]) -> Iterator[CellPart]:
         if len(self.commit.parents) < 2:
             return parts_of(rows)
+        if len(compared) < len(self.commit.parents):
+            return iter(())
         first, *others = self.commit.parents
         found = [compared[parent] for parent in others]
         apart = [self._apart(first, parent, rows, compared[parent]) for parent in others]

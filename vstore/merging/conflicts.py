@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from vstore.errors import ConflictError, InvalidInputError
 from vstore.faces import exported_from
+from vstore.history.decisions import Decision
 from vstore.lazy import lazy
 from vstore.wording import printable
 
@@ -133,6 +134,7 @@ class Conflicts:
         self._resolve = resolve
         self.found: list[Conflict] = []
         self.unresolved: list[Conflict] = []
+        self.decisions: list[Decision] = []
 
     def add(self, conflict: Conflict, answers: Answers) -> None:
         """Take a conflict: resolve it now, or keep it as unresolved.
@@ -142,6 +144,7 @@ class Conflicts:
         """
         self.found.append(conflict)
         answer = self._resolve(conflict)
+        self._note(conflict, answer)
         if answer is None:
             self.unresolved.append(conflict)
         elif answer == "theirs":
@@ -159,6 +162,14 @@ class Conflicts:
             raise InvalidInputError(
                 f"a resolver answers 'ours', 'theirs' or Use(value), not {answer!r}"
             )
+
+    def _note(self, conflict: Conflict, answer: Answer) -> None:
+        """Note how a conflict was decided, unless it was not, or by no resolver."""
+        how = "value" if isinstance(answer, Use) else answer
+        if isinstance(how, str):
+            sample = conflict.sample
+            sample = sample.item() if hasattr(sample, "item") else sample
+            self.decisions.append(Decision(conflict.path, conflict.kind, sample, how))
 
     def check(self, what: str) -> None:
         """Raise `ConflictError` with every unresolved conflict."""

@@ -12,6 +12,7 @@ from vstore.format.digest import Digest
 from vstore.format.nodes import GroupNode, Node
 from vstore.format.tree import Tree
 from vstore.history.commits import Commit
+from vstore.history.decisions import recorded
 from vstore.history.merge_base import merge_bases
 from vstore.lazy import lazy
 from vstore.merging.conflicts import (
@@ -154,4 +155,5 @@ def write_merge(
     if conflicts.unresolved:
         transaction.discard()
         conflicts.check(what)
+    internals(transaction).annotate(recorded(conflicts.decisions, options.author))
     return internals(transaction).write(), conflicts

@@ -208,26 +208,29 @@ class Repository:
         )
         return publishing.begin(self._access, branch, options)
 
-    def merge(
+    def merge(  # noqa: PLR0913 - what is merged, and what the commit says
         self,
         revision: str,
         *,
         into: str | None = None,
         message: str | None = None,
         author: Author | str | None = None,
+        metadata: Mapping[str, Any] | None = None,
         resolve: Resolution | None = None,
         dry_run: bool = False,
     ) -> Merged:
         """Merge a revision into a branch, by sample.
 
         A branch without commits of its own is fast-forwarded, without a merge commit. If the
-        branch has all commits of the revision already, nothing is changed.
+        branch has all commits of the revision already, nothing is changed. The merge commit's
+        metadata say how conflicts were decided, and by whom; `history` shows it.
 
         Args:
             revision: the revision to merge.
             into: the branch to update. Default: the default branch.
             message: the message of the merge commit.
             author: the author of the merge commit.
+            metadata: the metadata of the merge commit, next to what is said of conflicts.
             resolve: `ours`, `theirs`, a function of the `Conflict`, or a dict of paths.
             dry_run: report what would happen, including conflicts, and change nothing.
 
@@ -238,6 +241,7 @@ class Repository:
         options = commit_options.CommitOptions(
             message=message or f"Merge {revision} into {name}",
             author=self._access.author(author),
+            metadata=metadata or {},
             signatures=self._access.signing,
         )
         access = self._access
@@ -248,13 +252,14 @@ class Repository:
             return merger.preview(theirs, resolve=resolve)
         return merger.run(theirs, resolve=resolve)
 
-    def pull(
+    def pull(  # noqa: PLR0913 - what is fetched, and what the commit says
         self,
         branch: str | None = None,
         *,
         remote: str = "origin",
         message: str | None = None,
         author: Author | str | None = None,
+        metadata: Mapping[str, Any] | None = None,
         resolve: Resolution | None = None,
         progress: Progress = silent,
     ) -> Merged:
@@ -265,6 +270,7 @@ class Repository:
             remote: the name of the remote.
             message: the message of the merge commit.
             author: the author of the merge commit.
+            metadata: the metadata of the merge commit.
             resolve: what to do with conflicts; see `merge`.
             progress: receives the state of the work.
 
@@ -278,7 +284,9 @@ class Repository:
         if self._access.refs.find_branch(name) is None:
             self.branches.create(name, at=theirs)
         message = message or f"Merge {theirs} into {name}"
-        return self.merge(theirs, into=name, message=message, author=author, resolve=resolve)
+        return self.merge(
+            theirs, into=name, message=message, author=author, metadata=metadata, resolve=resolve
+        )
 
     def log(
         self,
@@ -411,30 +419,49 @@ class Repository:
         *,
         into: str | None = None,
         parent: int = 1,
+        message: str = "",
+        metadata: Mapping[str, Any] | None = None,
         resolve: Resolution | None = None,
     ) -> Commit:
-        """Apply the changes of one commit to a branch; for a merge, compared with `parent`."""
-        rewriter = self._builder(into)
+        """Apply the changes of one commit to a branch; for a merge, compared with `parent`.
+
+        The new commit has the author, message and metadata of the old one; a `message` replaces
+        its, and `metadata` are added.
+        """
+        rewriter = self._builder(into, message=message, metadata=metadata)
         picked = self._access.resolve_kept(revision)
         return rewriter.cherry_pick(picked, parent=parent, resolve=resolve)
 
-    def revert(
+    def revert(  # noqa: PLR0913 - what is undone, and what the commit says
         self,
         revision: str,
         *,
         into: str | None = None,
         parent: int = 1,
         message: str = "",
+        author: Author | str | None = None,
+        metadata: Mapping[str, Any] | None = None,
         resolve: Resolution | None = None,
     ) -> Commit:
         """Undo the changes of one commit with a new one; for a merge, compared with `parent`."""
-        rewriter = self._builder(into, message=message)
+        rewriter = self._builder(into, message=message, author=author, metadata=metadata)
         reverted = self._access.resolve_kept(revision)
         return rewriter.revert(reverted, parent=parent, resolve=resolve)
 
-    def rebase(self, branch: str, *, onto: str, resolve: Resolution | None = None) -> Commit:
-        """Replay the branch's own commits on top of `onto`, and update the branch."""
-        return self._builder(branch).rebase(self._access.resolve_kept(onto), resolve=resolve)
+    def rebase(
+        self,
+        branch: str,
+        *,
+        onto: str,
+        metadata: Mapping[str, Any] | None = None,
+        resolve: Resolution | None = None,
+    ) -> Commit:
+        """Replay the branch's own commits on top of `onto`, and update the branch.
+
+        `metadata` are added to those of each commit.
+        """
+        rewriter = self._builder(branch, metadata=metadata)
+        return rewriter.rebase(self._access.resolve_kept(onto), resolve=resolve)
 
     def reset(self, branch: str, *, to: str) -> Commit:
         """Set a branch to any commit; `undo` sets it back."""
@@ -469,9 +496,21 @@ class Repository:
         rewriter = self._builder(branch, message=message, author=author, metadata=metadata)
         return rewriter.amend(keeps_author=author is None)
 
-    def squash(self, branch: str, *, since: str, message: str) -> Commit:
-        """Combine all commits of a branch after `since` into one."""
-        return self._builder(branch, message=message).squash(self.resolve(since))
+    def squash(
+        self,
+        branch: str,
+        *,
+        since: str,
+        message: str,
+        author: Author | str | None = None,
+        metadata: Mapping[str, Any] | None = None,
+    ) -> Commit:
+        """Combine all commits of a branch after `since` into one.
+
+        `metadata` are added to those of the head.
+        """
+        rewriter = self._builder(branch, message=message, author=author, metadata=metadata)
+        return rewriter.squash(self.resolve(since))
 
     def _builder(self, branch: str | None, **options: Any) -> rewriting.Rewriter:
         """Return what rewrites a branch whose head is believed."""

@@ -3,6 +3,7 @@
 import time
 from dataclasses import dataclass, replace
 from itertools import takewhile
+from typing import Any
 
 import msgspec
 
@@ -15,6 +16,7 @@ from vstore.format.digest import Digest, digest_of
 from vstore.format.document import dumps
 from vstore.history.branch_update import Sleep, update_branch
 from vstore.history.commits import Commit, describe
+from vstore.history.decisions import MEMBER, recorded
 from vstore.history.lines import meeting
 from vstore.history.merge_base import is_ancestor
 from vstore.history.refs import Branch, Refs, is_entry
@@ -141,6 +143,7 @@ class Rewriter:
             merges=commits.merges_of(below.merges, parents=1),
             message=self.options.message,
             author=self.options.author,
+            metadata=self._metadata(head),
             changes=commits.bounded(
                 commits.total_changes(
                     self.fetcher.commit(d).changes for d in self._commits_beyond(since)
@@ -152,7 +155,8 @@ class Rewriter:
     def _squash_merged(self, since: Digest) -> Commit:
         """Squash onto a commit that was merged: rows of its tables may be elsewhere here."""
         sides = Sides(since, since, self.branch.commit)
-        options = replace(self.options, allow_empty=True)
+        head = self.fetcher.commit(self.branch.commit)
+        options = replace(self.options, allow_empty=True, metadata=self._metadata(head))
         made = self._replay_with(sides, options, None, what="cannot squash")
         assert made is not None
         return self._finish(made, f"squash: since {since[:12]}")
@@ -182,13 +186,18 @@ class Rewriter:
             stack += parents
         return sorted(found, key=lambda digest: (read(digest).generation, read(digest).time))
 
+    def _metadata(self, old: CommitDocument) -> dict[str, Any]:
+        """Return what a commit's metadata become: the options' go over them."""
+        kept = {name: each for name, each in old.metadata.items() if name != MEMBER}
+        return kept | dict(self.options.metadata)
+
     def _replay(
         self, sides: Sides, document: CommitDocument, resolve: Resolution | None
     ) -> tuple[Digest, CommitDocument] | None:
         options = CommitOptions(
             message=self.options.message or document.message,
             author=document.author,
-            metadata=document.metadata,
+            metadata=self._metadata(document),
             time=self.options.time,
             signatures=self.options.signatures,
         )
@@ -202,6 +211,8 @@ class Rewriter:
         if conflicts.unresolved:
             transaction.discard()
             conflicts.check(what)
+        decided = recorded(conflicts.decisions, self.options.author)
+        internals(transaction).annotate(decided)
         return internals(transaction).write()
 
     def _store(self, document: CommitDocument) -> tuple[Digest, CommitDocument]:

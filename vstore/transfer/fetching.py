@@ -1,10 +1,14 @@
 """Fetch: where the branches of another repository are is noted here, with all that they reach."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+
+from msgspec import structs
 
 from vstore.format import object_keys
 from vstore.format.commit import TagDocument
+from vstore.format.purges import PurgeDocument, encode
+from vstore.history.purges import list_purges
 from vstore.history.refs import Branch
 from vstore.history.remotes import read_remotes
 from vstore.storage.store import ObjectStore
@@ -14,6 +18,7 @@ from vstore.transfer.pins import put_pins, wanted_pins
 from vstore.transfer.pushing import delete_noted, description, with_refs
 from vstore.transfer.report import RefUpdate, TransferReport
 from vstore.transfer.side import Side, Sides, between
+from vstore.wording import plural
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +68,7 @@ def fetch(here: ObjectStore, there: ObjectStore, plan: FetchPlan) -> TransferRep
             put_pins(sides, plan.fork, wanted_pins(plan.fork, found, tags), action=_pinned(sides))
         exchange = Exchange(sides, sides.there, sides.here, plan.options)
         report = exchange.run(moves, heads, tags)
+        report = replace(report, notices=_notices(sides, report, plan.options))
         if plan.prune:
             report = with_refs(report, _prune(sides, plan, set(_branches(sides))))
         return check(report, exchange.refused)
@@ -70,6 +76,33 @@ def fetch(here: ObjectStore, there: ObjectStore, plan: FetchPlan) -> TransferRep
 
 def _pinned(sides: Sides) -> str:
     return f"pinned for {sides.here.store.url}"
+
+
+def _notices(sides: Sides, report: TransferReport, options: TransferOptions) -> tuple[str, ...]:
+    """Return what was purged there that is not known here; it is noted here, unless in a dry run.
+
+    One that moved a branch or a tag otherwise than forward may be why: only then it is asked.
+    """
+    if not any(ref.outcome in ("forced", "rejected") for ref in report.refs):
+        return ()
+    known = {purge.id for purge, _ in list_purges(sides.here.store)}
+    told: list[str] = []
+    for purge, _ in list_purges(sides.there.store):
+        if purge.id not in known:
+            told.append(_notice(sides, purge))
+            if not options.dry_run:
+                note = structs.replace(purge, packs=(), done=True)
+                sides.here.store.put_if_absent(object_keys.purge(purge.id), encode(note))
+    return tuple(told)
+
+
+def _notice(sides: Sides, purge: PurgeDocument) -> str:
+    branches = sides.map(sides.here.refs.find_branch, sides.here.refs.branch_names())
+    holding = [b.name for b in branches if b is not None and b.commit in purge.commits]
+    why = f": {purge.reason}" if purge.reason else ""
+    here = f"; branches here that still hold it: {', '.join(holding)}" if holding else ""
+    count = plural(len(purge.commits), "commit")
+    return f"{purge.author} erased data on {purge.time[:10]}{why} ({count} rewritten){here}"
 
 
 def _branches(sides: Sides) -> list[str]:

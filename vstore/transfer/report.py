@@ -57,6 +57,7 @@ class TransferReport:
         signatures: how many signatures of commits were sent.
         remote: what the other repository is called here, None for one that has no name.
         dry_run: whether nothing was sent or moved.
+        notices: what was erased there since the last fetch, for users.
     """
 
     url: str
@@ -67,6 +68,7 @@ class TransferReport:
     signatures: int = 0
     remote: str | None = None
     dry_run: bool = False
+    notices: tuple[str, ...] = ()
 
     @property
     def rejected(self) -> tuple[RefUpdate, ...]:
@@ -89,6 +91,7 @@ class TransferReport:
             "skipped_objects": self.skipped,
             "signatures": self.signatures,
             "dry_run": self.dry_run,
+            "notices": list(self.notices),
         }
 
     def __str__(self) -> str:
@@ -99,6 +102,7 @@ class TransferReport:
             lines.append(f"{'would send' if self.dry_run else 'sent'} {sent}{there}")
         if self.signatures:
             lines.append(f"sent {plural(self.signatures, 'signature')}")
+        lines += self.notices
         return "\n".join(lines)
 
 

@@ -1,8 +1,9 @@
 """The document that a commit becomes, and storing it."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
+from typing import Any
 
 from vstore.errors import InvalidInputError
 from vstore.format import document, object_keys
@@ -39,6 +40,12 @@ class CommitWriter:
         self._began = now if self._parent is None else max(now, parse_time(self._parent.time))
         self._clock = CommitClock(fetcher, self._parent)
         self._last: Digest | None = None
+
+    def annotate(self, metadata: Mapping[str, Any]) -> None:
+        """Add to the metadata of the commit that is to be written."""
+        if metadata:
+            merged = {**self._options.metadata, **metadata}
+            self._options = replace(self._options, metadata=merged)
 
     def write(
         self, contents: Contents, *, meanwhile: Callable[[], None] | None = None

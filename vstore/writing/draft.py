@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import Protocol
+from typing import Any, Protocol
 
 from vstore.errors import ClosedError, StorageError
 from vstore.format.commit import Changes, CommitDocument
@@ -102,6 +102,10 @@ class Draft:
             if written is not None:
                 self.commit_made = (self._publish or describe)(*written)
         return self.commit_made
+
+    def annotate(self, metadata: Mapping[str, Any]) -> None:
+        """Add to the metadata of the commit that is to be made."""
+        self._commits.annotate(metadata)
 
     def write(self) -> tuple[Digest, CommitDocument] | None:
         """Store the commit without moving a branch; return None where nothing was changed.

@@ -9,6 +9,7 @@ from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import msgspec
 import numpy as np
@@ -552,3 +553,22 @@ def test_packs_are_repacked_while_others_read_and_write_them() -> None:
 @pytest.mark.parametrize("place", ["memory", "disk"])
 def test_packs_are_repacked_many_times(place: str, tmp_path: Path) -> None:
     check_beside(new_repository(None if place == "memory" else str(tmp_path / "r")), rounds=12)
+
+
+def test_a_tiny_share_means_that_nothing_dead_stays() -> None:
+    repository = vstore.create(f"memory://{uuid4()}")
+    with repository.transaction("main", message="Start") as tx:
+        column = vstore.bytes_(codecs="none", rows_per_chunk=1)
+        tx.create_table("t", {"x": column}).extend({"x": [b"first"]})
+    with repository.transaction("main", message="A name") as tx:
+        tx["t"].extend({"x": [b"a name", b"y" * 5000]})
+    with repository.transaction("main", message="Without it") as tx:
+        tx["t"]["x"][1] = b"nobody"
+    repository.squash("main", since="main~2", message="One")
+    now = timedelta(0)
+    repository.gc(grace=now, expire=now, repack=0.01)
+    assert [trace.key[:6] for trace in repository.find_traces("a name").found] == ["packs/"]
+    repository.gc(grace=now, expire=now, repack=0.0001)
+    assert repository.find_traces("a name").is_absent
+    assert repository.checkout("main").table("t")["x"][:].tolist()[2] == b"y" * 5000
+    assert repository.fsck(mode="full").is_sound

@@ -332,3 +332,21 @@ def test_beside_a_writer_nothing_is_lost(repo: vstore.Repository, secret: str) -
     assert len(list(repo.log())) == 7
     repo.gc(grace=timedelta(0), expire=timedelta(0))
     require_absent(repo, secret)
+
+
+def test_a_clone_is_told_by_its_next_fetch(repo: vstore.Repository, secret: str) -> None:
+    clone = vstore.clone(repo.store.url, f"memory://{uuid4()}")
+    old = clone.resolve("main")
+    report = repo.purge("t", ["h"], reason="Consent withdrawn")
+    fetched = clone.remotes["origin"].fetch()
+    (notice,) = fetched.notices
+    assert "Ann erased data on" in notice
+    assert "Consent withdrawn (6 commits rewritten)" in notice
+    assert "still hold it: main" in notice
+    assert clone.remotes["origin"].fetch().notices == ()
+    clone.reset("main", to="origin/main")
+    assert clone.resolve("main") == report.rewritten[old]
+    clone.gc(grace=timedelta(0), expire=timedelta(0), repack=0.0001)
+    require_absent(clone, secret)
+    with pytest.raises(vstore.NotFoundError, match=report.rewritten[old]):
+        vstore.Repository(clone.store).checkout(old)

@@ -23,7 +23,8 @@ class GcOptions:
     `take_over`: finish what a collection that died was deleting, without waiting until it
     has been silent for ten minutes. Use it only if that process is certainly dead.
     `measure`: find out how much of the packs that stay is dead.
-    `repack`: repack packs of which at least this share is dead, for instance 0.5.
+    `repack`: repack packs of which at least this share is dead, for instance 0.5. Up to 0.001,
+    what is dead is to be gone: packs are repacked even where that frees no room.
     `accept_lost_refs`: free also what only branches and tags needed that are gone without
     having been deleted by vstore.
     """

@@ -23,6 +23,9 @@ from vstore.storage.store import Key, ObjectInfo, ObjectStore
 MOST_NBYTES = 256 * 2**20
 """Larger packs stay as they are: they hold a single chunk as a rule, and are held in memory."""
 
+THOROUGH = 0.001
+"""Up to this share what is dead is to be gone, even where that takes more room than it frees."""
+
 MOST_TIMES = 8
 """How often a pack may be repacked again: each time adds a request to reading."""
 
@@ -85,7 +88,8 @@ class Repacking:
             runs = runs_of(zip(parts[:, 0].tolist(), parts[:, 1].tolist(), strict=True))
             document = MovedDocument(FORMAT, pack.digest, _into(pack.digest, runs), runs)
             kept = sum(n for _, n in runs) + len(forwarding.encode(document))
-            if is_forced or kept < pack.nbytes:
+            is_thorough = is_forced or (self.share is not None and self.share <= THOROUGH)
+            if is_thorough or kept < pack.nbytes:
                 yield pack, runs
 
     def _find(self, pack: PackRef) -> ObjectInfo | None:

@@ -14,6 +14,7 @@ from vstore.format.commit import CommitDocument
 from vstore.format.digest import Digest, digest_of
 from vstore.format.nodes import GroupNode, Node
 from vstore.format.tree import Tree
+from vstore.history.decisions import MEMBER, decisions_in
 from vstore.history.read_ahead import ReadAhead
 from vstore.maintenance.progress import Progress, ProgressStep, silent
 from vstore.maintenance.purge.chunks import ChunkEditor
@@ -109,23 +110,35 @@ class Rewriter:
         self.fetcher.remember_commit(made, new)
 
     def _scrubbed(self, old: CommitDocument) -> dict[str, Any]:
-        """Return the members of a commit in which a text is replaced."""
+        """Return the members of a commit in which a text is replaced, or a key is left out."""
+        metadata = self._undecided(old.metadata) if self.erasure.whole else old.metadata
         if not self.erasure.texts:
-            return {}
+            return {} if metadata == old.metadata else {"metadata": metadata}
         author = old.author
         plain = {
             "message": old.message,
-            "metadata": old.metadata,
+            "metadata": metadata,
             "author": [author.name, author.email],
             "changes": list(old.changes),
         }
         found = self.erasure.scrub(plain)
+        plain["metadata"] = old.metadata
         new: dict[str, Any] = {n: each for n, each in found.items() if each != plain[n]}
         if "author" in new:
             new["author"] = commits.Author(*new["author"])
         if "changes" in new:
             new["changes"] = dict(zip(new["changes"], old.changes.values(), strict=True))
         return new
+
+    def _undecided(self, metadata: dict[str, Any]) -> dict[str, Any]:
+        """Return metadata in which no decision of a conflict names a sample to erase."""
+        decisions, _ = decisions_in(metadata)
+        keys = {each if isinstance(each, tuple) else (each,) for each in self.erasure.keys}
+        kept = [each for each in decisions if not _begins_with(each.key, keys)]
+        if len(kept) == len(decisions):
+            return metadata
+        told = [msgspec.to_builtins(each) | {"decision": each.decision} for each in kept]
+        return metadata | {MEMBER: metadata[MEMBER] | {"decided": told}}
 
     def _tree(self, digest: Digest, old: CommitDocument) -> dict[str, Any] | None:
         """Return the tree without what is to be erased; None where it does not hold that."""
@@ -188,6 +201,11 @@ class Rewriter:
                 metadata = now.metadata | {"attributes": scrubbed}
                 found = found.put(path, replace(now, metadata=metadata))
         return found
+
+
+def _begins_with(key: Any, beginnings: set[tuple[Any, ...]]) -> bool:
+    parts = key if isinstance(key, tuple) else (key,)
+    return any(parts[: len(each)] == each for each in beginnings)
 
 
 def table_id(fetcher: Fetcher, commit: Digest, path: str) -> str:
