@@ -3,9 +3,12 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from importlib import metadata
-from typing import Any
+from typing import Any, Final
 
 from vstore.errors import InvalidInputError
+
+VIEWERS: Final = "vstore.viewers"
+"""The group of entry points by which packages add viewers."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -172,6 +172,9 @@ def test_branches_of_remotes_are_apart(run: Run, repo: vstore.Repository) -> Non
     assert "* main" in run("branch", "list", "mine", "--all").out
     run("fetch", "-R", "mine")
     assert "origin/main: 0 ahead, 1 behind" in run("branch", "-vv", "-R", "mine").out
+    assert "origin/main: 0 ahead, 1 behind" in run("status", "mine").out
+    (main,) = (each for each in run("status", "mine", "--json").json["branches"])
+    assert main["upstreams"] == [{"name": "origin/main", "ahead": 0, "behind": 1}]
 
 
 def test_transfers_are_quiet_when_asked(run: Run, repo: vstore.Repository) -> None:

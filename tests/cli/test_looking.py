@@ -115,7 +115,8 @@ class TestStatus:
         for words in ("default branch main", "* main", "dev", "Fix a label", "1 tag; no deletion"):
             assert words in shown
         found = run("status", "repo", "--json").json
-        assert found["branches"][1] == {"name": "main", "commit": repo.branches["main"]}
+        main = {"name": "main", "commit": repo.branches["main"], "upstreams": []}
+        assert found["branches"][1] == main
         assert found["tags"] == ["v1"]
         assert found["gc"] is None
 

@@ -8,12 +8,15 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+from rich.console import Console
 
 import vstore
 from tests.importers.test_folders import png
 from tests.repositories import new_repository
 from vstore import InvalidInputError, NotFoundError
+from vstore.cli.samples import show_values
 from vstore.importers import import_into, open_rows
 from vstore.importers.finding import builtin
 from vstore.plugins import Importer, Rows, Source
@@ -52,7 +55,15 @@ class Notes(Importer):
 Install = Callable[..., None]
 
 
-def wheel(folder: Path, code: str, *, name: str = "vstore_notes", entry: str = "notes") -> Path:
+def wheel(
+    folder: Path,
+    code: str,
+    *,
+    name: str = "vstore_notes",
+    entry: str = "notes",
+    group: str = "vstore.importers",
+    made_of: str = "Notes",
+) -> Path:
     """Build a package of one module as a wheel."""
     path, info = folder / f"{name}-1.2-py3-none-any.whl", f"{name}-1.2.dist-info"
     with zipfile.ZipFile(path, "w") as made:
@@ -62,7 +73,7 @@ def wheel(folder: Path, code: str, *, name: str = "vstore_notes", entry: str = "
             f"{info}/WHEEL",
             "Wheel-Version: 1.0\nGenerator: x\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
         )
-        made.writestr(f"{info}/entry_points.txt", f"[vstore.importers]\n{entry} = {name}:Notes\n")
+        made.writestr(f"{info}/entry_points.txt", f"[{group}]\n{entry} = {name}:{made_of}\n")
         made.writestr(f"{info}/RECORD", "")
     return path
 
@@ -293,3 +304,79 @@ def test_own_importers_keep_the_rules(tmp_path: Path) -> None:
     check(builtin("files"), tmp_path)
     (tmp_path / "rows.csv").write_text("a,b\n1,x\n2,y\n")
     check(builtin("csv"), tmp_path / "rows.csv", key="a")
+
+
+CLOUDS = {"entry": "clouds", "group": "vstore.viewers", "made_of": "Clouds"}
+VIEWER = """
+import numpy as np
+from vstore.plugins import View, ViewedColumn, Viewer
+
+
+class Clouds(Viewer):
+    '''Clouds of points.'''
+
+    def fits(self, column: ViewedColumn) -> bool:
+        return column.attributes.get("holds") == "points" and column.kind == "bytes"
+
+    def show(self, value: bytes) -> View:
+        points = np.frombuffer(value, "u1").reshape(-1, 2)
+        if len(points) > 5:
+            return {"no": "text"}
+        return f"{len(points)} points" if len(points) < 5 else np.full((8, 8), 200, "u1")
+"""
+
+
+def clouds() -> vstore.Table:
+    repo = new_repository()
+    columns = {
+        "cloud": vstore.bytes_(attributes={"holds": "points"}).as_optional(),
+        "other": vstore.bytes_(),
+    }
+    samples = [bytes(4), None, bytes(10), bytes(3), bytes(20)]
+    with repo.transaction("main", message="Add") as tx:
+        tx.create_table("t", columns).extend({"cloud": samples, "other": [b"x"] * 5})
+    return repo.checkout("main").table("t")
+
+
+def test_a_viewer_shows_samples_in_its_way(install: Install) -> None:
+    table = clouds()
+    assert "2 points" not in str(table.head())
+    install(VIEWER, name="vstore_notes_clouds", **CLOUDS)
+    assert [each.kind for each in listed() if each.name == "clouds"] == ["viewer"]
+    shown = table.head()
+    text, nothing, image, failed, wrong = shown.columns["cloud"]
+    assert (text, nothing) == ("2 points", None)
+    np.testing.assert_array_equal(image, np.full((8, 8), 200))
+    assert "cannot reshape" in failed.reason
+    assert "returned dict" in wrong.reason
+    assert shown.columns["other"] == [b"x"] * 5
+    assert "2 points" in shown._repr_html_()
+    assert table["cloud"][0] == bytes(4)  # reading is another thing
+
+
+def test_a_viewer_serves_the_command_line(
+    install: Install, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    install(VIEWER, name="vstore_notes_clouds", **CLOUDS)
+    column = clouds()["cloud"]
+    screen = Console(width=80)
+    show_values(column, "t/cloud", 0, screen, limit=5)
+    show_values(column, "t/cloud", slice(None), screen, limit=5)
+    assert capsys.readouterr().out.count("2 points") == 2
+
+
+def test_viewers_that_cannot_be_used_are_passed_over(install: Install) -> None:
+    table = clouds()
+    install(VIEWER, name="vstore_notes_clouds", **CLOUDS)
+    broken = VIEWER.replace("return column", "raise OSError; return column")
+    install(broken, name="vstore_notes_broken", **CLOUDS)
+    with pytest.warns(RuntimeWarning, match="viewer 'clouds' failed: OSError"):
+        assert table.head().columns["cloud"][0] == "2 points"
+
+
+def test_of_several_viewers_none_is_used(install: Install) -> None:
+    table = clouds()
+    for name in ("vstore_notes_clouds", "vstore_notes_again"):
+        install(VIEWER, name=name, **CLOUDS)
+    with pytest.warns(RuntimeWarning, match="several viewers fit the column 'cloud'"):
+        assert table.head().columns["cloud"][0] == bytes(4)

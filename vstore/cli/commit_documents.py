@@ -251,12 +251,28 @@ class Collection(Document):
     time: str | None
 
 
+class Upstream(Document):
+    """How far a branch is from the one of the same name at a remote, by what was fetched last."""
+
+    name: str
+    ahead: int
+    behind: int
+
+
+class BranchStatus(Document):
+    """A branch, its head commit, and how far it is from those of remotes."""
+
+    name: str
+    commit: str
+    upstreams: list[Upstream]
+
+
 class Status(Document):
     """A repository at a glance; `gc` is null if garbage was never collected."""
 
     url: str
     default_branch: str
-    branches: list[RefHead]
+    branches: list[BranchStatus]
     tags: list[str]
     gc: Collection | None
 

@@ -201,7 +201,7 @@ COMMANDS: Final = {
     ),
     "plugins": Entry(
         "vstore.cli.commands.plugins",
-        "List importers and exporters, with their options, packages and versions.",
+        "List importers, exporters and viewers, with options and versions.",
         _CARE,
     ),
     "doctor": Entry(

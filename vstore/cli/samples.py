@@ -19,9 +19,15 @@ from vstore.wording import printable
 if TYPE_CHECKING:
     import numpy as np
 
+    from vstore import entry_points
     from vstore.display import lines as display
+    from vstore.display import viewers
+    from vstore.reading import looking
 else:
     np = lazy("numpy")
+    entry_points = lazy("vstore.entry_points")
+    looking = lazy("vstore.reading.looking")
+    viewers = lazy("vstore.display.viewers")
     display = lazy("vstore.display.lines")
 
 _MIN_WIDTH = 6
@@ -74,7 +80,8 @@ def _show_column(column: "vstore.Column", index: Any, screen: Console, limit: in
         _show_grid({column.name: column}, positions[:limit], screen, keys=None)
         _show_rest(len(positions) - limit, screen)
         return
-    _show_value(column[index], screen)
+    value = column[index]
+    _show_value(_seen(column, [value])[0] if isinstance(index, int) else value, screen)
 
 
 def _show_value(value: Any, screen: Console) -> None:
@@ -104,11 +111,18 @@ def _show_sample(table: "vstore.Table", index: int, screen: Console) -> None:
 
 
 def _read_one(column: "vstore.Column", index: int) -> Any:
-    """Return a sample; an image's encoded bytes where no decoder is installed."""
+    """Return a sample as a viewer shows it; encoded bytes where no decoder is installed."""
     try:
-        return column[index]
+        return _seen(column, [column[index]])[0]
     except MissingExtraError:
         return column.encoded(index)
+
+
+def _seen(column: "vstore.Column", values: Any) -> Sequence[Any]:
+    """Return what is seen of samples of a column: what a viewer shows, or the samples."""
+    if not any(entry_points.plugins(entry_points.VIEWERS)):
+        return list(values)
+    return viewers.viewed(looking.described(internals(column)), values)
 
 
 def _show_grid(
@@ -155,7 +169,7 @@ def _cells(column: "vstore.Column", positions: Sequence[int]) -> list[str]:
     format_of = internals(column).info.kind.format_of
     if format_of is not None:
         return [str(display.Unshown(format_of(data), len(data))) for data in column.encoded(where)]
-    return [display.one_line(value) for value in column[where]]
+    return [display.one_line(value) for value in _seen(column, list(column[where]))]
 
 
 def _show_rest(count: int, screen: Console) -> None:

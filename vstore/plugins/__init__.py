@@ -7,10 +7,13 @@ are written the same way. `vstore.plugins.testing` checks that one keeps the rul
 A `HierarchyImporter` returns a `Hierarchy`: groups and arrays that are imported as they are.
 
 An `Exporter` writes `ExportRows` to a `Target`; the group of its entry point is `vstore.exporters`.
+A `Viewer` says what is seen of a sample, on a terminal, in notebooks and in the browser alike; its
+group is `vstore.viewers`.
 
 Importers get open files and never credentials. They never decode what vstore has stored.
 """
 
+from vstore.display.viewers import View, ViewedColumn, Viewer
 from vstore.exporters.exporter import Exporter
 from vstore.exporters.rows import ExportBatch, ExportColumn, ExportRows
 from vstore.exporters.target import Target
@@ -33,4 +36,7 @@ __all__ = [
     "Source",
     "SourceFile",
     "Target",
+    "View",
+    "ViewedColumn",
+    "Viewer",
 ]

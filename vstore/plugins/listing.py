@@ -3,7 +3,8 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from vstore.entry_points import Plugin, plugins
+from vstore.display import viewers
+from vstore.entry_points import VIEWERS, Plugin, plugins
 from vstore.errors import MissingExtraError, VstoreError
 from vstore.exporters import exporting
 from vstore.exporters.exporter import Exporter
@@ -50,6 +51,8 @@ def listed() -> Iterator[Listed]:
         yield _listed("exporter", name, DISTRIBUTION, __version__, made)
     for plugin in plugins(exporting.GROUP):
         yield _loaded("exporter", plugin, Exporter)
+    for plugin in plugins(VIEWERS):
+        yield _loaded("viewer", plugin, viewers.Viewer)
 
 
 def _loaded(kind: str, plugin: Plugin, expected: type) -> Listed:
@@ -60,10 +63,12 @@ def _loaded(kind: str, plugin: Plugin, expected: type) -> Listed:
     return _listed(kind, plugin.name, plugin.package, plugin.version, made)
 
 
-def _listed(kind: str, name: str, package: str, version: str, made: Importer | Exporter) -> Listed:
+def _listed(
+    kind: str, name: str, package: str, version: str, made: Importer | Exporter | viewers.Viewer
+) -> Listed:
     summary = (type(made).__doc__ or "").strip().split("\n")[0]
     options = tuple(
         Option("--" + each.replace("_", "-"), type_.__name__, default, said)
-        for each, (type_, default, said) in made.options.items()
+        for each, (type_, default, said) in getattr(made, "options", {}).items()
     )
     return Listed(kind, name, package, version, summary, options)

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vstore.display.lines import Unshown
+from vstore.display.viewers import ViewedColumn, viewed
 from vstore.errors import FormatError, MissingExtraError
 from vstore.faces import internals
 from vstore.format.numbers import StoredRows
@@ -36,7 +37,24 @@ def look(
 
 
 def look_at(column: StoredColumn, rows: StoredRows) -> list[Any]:
-    """Return what one column holds in some stored rows; see `look`."""
+    """Return what one column holds in some stored rows, as a viewer shows it; see `look`."""
+    return viewed(described(column), _values(column, rows))
+
+
+def described(column: StoredColumn) -> ViewedColumn:
+    """Return what viewers are told of a column."""
+    info, metadata = column.info, column.source.metadata
+    dtype, shape = info.kind.dtype(info), None if info.kind.is_plain else info.shape
+    return ViewedColumn(
+        column.name,
+        info.kind_name,
+        metadata.dtype if dtype is None else dtype,
+        metadata.shape[1:] if shape is None else shape,
+        dict(metadata.attributes),
+    )
+
+
+def _values(column: StoredColumn, rows: StoredRows) -> list[Any]:
     kind, metadata = column.info.kind, column.source.metadata
     if kind.format_of is not None:
         return _files(column, rows)

@@ -1,6 +1,6 @@
 """`vstore branch`: list, create, rename and delete branches."""
 
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 from rich.table import Table
@@ -12,14 +12,8 @@ from vstore.cli.groups import ListByDefault
 from vstore.cli.output import console, write_document
 from vstore.cli.settings import Settings, TargetArgument, command
 from vstore.cli.starting_points import At, Start, one_start
-from vstore.lazy import lazy
+from vstore.cli.upstreams import distance, of_remotes, upstreams
 from vstore.wording import printable
-
-if TYPE_CHECKING:
-    from vstore.format import object_keys
-    from vstore.repository.repository import Repository
-else:
-    object_keys = lazy("vstore.format.object_keys")
 
 
 class BranchGroup(ListByDefault):
@@ -77,7 +71,7 @@ def list_branches(
     """
     repo, _ = settings.open_target(target)
     default, known = repo.default_branch, list(repo.branches)
-    theirs = set(known) & set(_of_remotes(repo, known))
+    theirs = set(known) & set(of_remotes(repo, known))
     names = [name for name in known if every or (name in theirs) == remotes]
     heads = {name: repo.branches[name] for name in names}
     if settings.as_json:
@@ -94,29 +88,10 @@ def list_branches(
         mark = Text("* " if name == default else "  ")
         label = Text(printable(name), "bold green" if name == default else "")
         message = Text(subject(repo.commit(head)), overflow="ellipsis", no_wrap=True)
-        apart = [Text(_distance(repo, name, theirs), "dim")] if tracking else []
+        apart = [Text(distance(upstreams(repo, name, theirs)), "dim")] if tracking else []
         grid.add_row(mark + label, Text(head[:SHORT], "yellow"), *apart, message)
     if grid.row_count:
         console().print(grid)
-
-
-def _of_remotes(repo: "Repository", names: list[str]) -> list[str]:
-    """Return those of some branches that say where one of a remote was, and pins of forks."""
-    if not any("/" in name for name in names):
-        return []
-    remotes = set(repo.remotes)
-    return [name for name in names if name.partition("/")[0] in remotes or object_keys.is_pin(name)]
-
-
-def _distance(repo: "Repository", name: str, theirs: set[str]) -> str:
-    """Return how far a branch is from those of the same name at remotes."""
-    parts = []
-    for upstream in sorted(theirs):
-        remote, _, branch = upstream.partition("/")
-        if branch == name:
-            apart = repo.remotes[remote].ahead_behind(name)
-            parts.append(f"{printable(upstream)}: {apart.ahead} ahead, {apart.behind} behind")
-    return "; ".join(parts)
 
 
 @app.command()

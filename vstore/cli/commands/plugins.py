@@ -29,7 +29,7 @@ def plugins(
         typer.Argument(metavar="NAME", help="Show only these plugins.", show_default=False),
     ] = None,
 ) -> None:
-    """List importers and exporters, with their options, packages and versions.
+    """List importers, exporters and viewers, with options and versions.
 
     One that cannot be loaded is listed with the reason.
 

@@ -9,6 +9,7 @@ from rich.text import Text
 from vstore.cli.commits import SHORT, subject
 from vstore.cli.output import console, write_document
 from vstore.cli.settings import Settings, TargetArgument, command
+from vstore.cli.upstreams import distance, of_remotes, upstreams
 from vstore.faces import internals
 from vstore.lazy import lazy
 from vstore.wording import format_nbytes, plural, printable
@@ -27,17 +28,25 @@ app = typer.Typer(add_completion=False)
 def status(settings: Settings, target: TargetArgument = None) -> None:
     """Show a repository at a glance: branches, tags, garbage collection.
 
+    Branches that remotes have too are shown with how many commits they are ahead and behind, by
+    what was fetched or pushed last.
+
     vstore status fashion
     """
     repo, _ = settings.open_target(target)
     default = repo.default_branch
-    heads = {name: repo.branches[name] for name in repo.branches}
+    known = list(repo.branches)
+    theirs = set(of_remotes(repo, known))
+    heads = {name: repo.branches[name] for name in known if name not in theirs}
+    apart = {name: upstreams(repo, name, theirs) for name in heads}
     collection = _collection(repo)
     if settings.as_json:
-        branches = [{"name": name, "commit": head} for name, head in heads.items()]
+        branches = [
+            {"name": name, "commit": head, "upstreams": apart[name]} for name, head in heads.items()
+        ]
         tags = list(repo.tags)
-        known = {"url": repo.url, "default_branch": default, "branches": branches, "tags": tags}
-        write_document("status", known | {"gc": collection})
+        found = {"url": repo.url, "default_branch": default, "branches": branches, "tags": tags}
+        write_document("status", found | {"gc": collection})
         return
     screen = console()
     screen.print(Text.assemble((repo.url, "bold"), f", default branch {printable(default)}"))
@@ -47,7 +56,9 @@ def status(settings: Settings, target: TargetArgument = None) -> None:
         mark = "* " if name == default else "  "
         message = Text(subject(commit), overflow="ellipsis", no_wrap=True)
         label = Text(f"{mark}{printable(name)}", "bold green" if name == default else "")
-        grid.add_row(label, Text(head[:SHORT], "yellow"), f"{commit.time:%Y-%m-%d}", message)
+        away = [Text(distance(apart[name]), "dim")] if theirs else []
+        time = f"{commit.time:%Y-%m-%d}"
+        grid.add_row(label, Text(head[:SHORT], "yellow"), time, *away, message)
     if heads:
         screen.print(grid)
     else:

@@ -1,0 +1,1 @@
+"""Importing, beside what people use now for the same data."""
