@@ -184,6 +184,12 @@ table = repo.checkout()["people"]
     Case("missing-values", "tx['grid'][0] = None", before=CHANGE),
     Case("missing-keys", "table.extend(values)", helps=False,
          before=CHANGE + "table, values, keys = tx['keyed'], {'x': [1]}, ['b']"),
+    Case("another-repository", "mine.remotes['origin'].fetch()", before="""
+mine = vstore.clone(url, "mine")
+shutil.rmtree(url)
+with vstore.create(url).transaction(message="Again") as tx:
+    tx.create_array("x", shape=(1,), dtype="int64")
+"""),
     Case("changed-since-copied", "mine.update('train')", before="""
 mine = vstore.create("mine")
 mine.copy(url, "train")

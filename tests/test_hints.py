@@ -28,6 +28,7 @@ ELSEWHERE = {
     "gc-is-repacking": "takes a race of many rounds; the advice is to wait",
     "locked": "takes a process that is stopped: tests/storage/test_links.py",
     "memory-of-another-process": "takes another process: tests/storage/test_memory.py",
+    "no-public-address": "the advice is for people: tests/page/test_publishing.py",
     "not-signed": "takes keys and ssh-keygen: tests/signing/test_transfers.py",
     "objects-deleted": "takes a collection in a transaction: tests/maintenance/gc",
     "ref-moved": "takes a race; the advice is to try again",

@@ -67,6 +67,10 @@ HINTS: Mapping[str, str | None] = {
         "see what it does with `vstore doctor {url}`; another server or a newer version of "
         "this one may help"
     ),
+    "another-repository": (
+        "if the repository moved, change the address with vstore remote set-url; if it was made "
+        "again, add it as another remote"
+    ),
     "changed-since-copied": (
         "discard the changes with --discard-changes, or copy it to another path"
     ),
@@ -82,6 +86,9 @@ HINTS: Mapping[str, str | None] = {
     ),
     "bad-signature": None,
     "untrusted-signature": "add the key to the allowed signers if you know whose it is",
+    "no-public-address": (
+        "say where browsers find the data, with an address that begins with https://"
+    ),
     "no-such-class": "choose other columns with --columns",
     "not-here": "fetch it with `vstore fetch-data --only {path}`",
     "part-of-a-table": None,

@@ -6,7 +6,7 @@ import threading
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from vstore.errors import VstoreError
+from vstore.errors import NotHereError, VstoreError
 from vstore.format import object_keys
 from vstore.maintenance.forwarding import Forwards
 from vstore.maintenance.inventory import Inventory
@@ -64,10 +64,19 @@ class Promises:
         with self._lock:
             if self._listings is None:
                 self._listings = [
-                    Listing(name, store, Inventory.take(store, self.progress))
+                    Listing(name, store, self._inventory(name, store))
                     for name, store in self.elsewhere.stores()
                 ]
             return self._listings
+
+    def _inventory(self, name: str, store: ObjectStore) -> Inventory:
+        """List a remote; one that has vanished is told from one that lost its objects."""
+        found = Inventory.take(store, self.progress)
+        if not found.has_marker:
+            why = f"there is no repository at {store.url}"
+            code = "remote-unreachable"
+            raise NotHereError.naming("what is missing", remote=name, why=why, code=code)
+        return found
 
     def find_store(self) -> ObjectStore | None:
         """Return the first remote that promises something and can be reached, to restore from."""

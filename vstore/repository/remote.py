@@ -223,6 +223,7 @@ class Remote:
 
         Raises:
             NotFoundError: there is no such branch there, or no repository.
+            InvalidInputError: there is another repository than there was.
             AlreadyExistsError: a tag of that name here is at another commit; the rest was
                 fetched.
             SignatureError: heads must be signed here, and one is not; the rest was fetched.
@@ -246,6 +247,7 @@ class Remote:
             branches or None,
             tags=not branches if tags is None else tags,
             prune=prune,
+            id=about.id,
             fork=self._fork_id(about),
             options=options,
         )

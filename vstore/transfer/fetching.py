@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 
 from msgspec import structs
 
+from vstore.errors import InvalidInputError
 from vstore.format import object_keys
 from vstore.format.commit import TagDocument
 from vstore.format.purges import PurgeDocument, encode
@@ -13,7 +14,7 @@ from vstore.history.refs import Branch
 from vstore.history.remotes import read_remotes
 from vstore.storage.store import ObjectStore
 from vstore.transfer.exchange import Exchange, TransferOptions, check
-from vstore.transfer.moving import Move, Rule
+from vstore.transfer.moving import Move, Rule, is_known_ancestor
 from vstore.transfer.pins import put_pins, wanted_pins
 from vstore.transfer.pushing import delete_noted, description, with_refs
 from vstore.transfer.report import RefUpdate, TransferReport
@@ -30,6 +31,7 @@ class FetchPlan:
         branches: the branches there; None for all.
         tags: whether the tags are fetched.
         prune: whether branches here are deleted that are no more there.
+        id: the id of the repository there, None if it was never asked.
         fork: the id of this repository if it is a fork of the other one, whose commits are
             pinned there before they are noted here.
         options: how.
@@ -39,6 +41,7 @@ class FetchPlan:
     branches: Sequence[str] | None = None
     tags: bool = False
     prune: bool = False
+    id: str | None = None
     fork: str | None = None
     options: TransferOptions = field(default_factory=TransferOptions)
 
@@ -48,6 +51,7 @@ def fetch(here: ObjectStore, there: ObjectStore, plan: FetchPlan) -> TransferRep
 
     Raises:
         NotFoundError: there is no such branch there, or no repository.
+        InvalidInputError: there is another repository than there was.
         AlreadyExistsError: a tag here is at another commit; the others were fetched.
             `fields["report"]` says what was done.
     """
@@ -58,6 +62,7 @@ def fetch(here: ObjectStore, there: ObjectStore, plan: FetchPlan) -> TransferRep
             lambda: sides.map(lambda name: sides.here.refs.find_branch(plan.prefix + name), names),
         )
         found = [_found(sides, name, branch) for name, branch in zip(names, theirs, strict=True)]
+        _require_same(sides, plan.id, found, heads)
         action = f"fetch from {sides.there.store.url}"
         moves = [
             Move(plan.prefix + name, branch.commit, Rule.ANYWHERE, None, action)
@@ -72,6 +77,33 @@ def fetch(here: ObjectStore, there: ObjectStore, plan: FetchPlan) -> TransferRep
         if plan.prune:
             report = with_refs(report, _prune(sides, plan, set(_branches(sides))))
         return check(report, exchange.refused)
+
+
+def _require_same(
+    sides: Sides, expected: str | None, theirs: Sequence[Branch], heads: Sequence[Branch | None]
+) -> None:
+    """Make sure that the repository there is the one that was there before.
+
+    Asked only where a branch is new here or does not go on from where it was: whoever
+    continues the same history has it.
+    """
+    read = sides.there.documents.commit
+    goes_on = all(
+        head is not None and is_known_ancestor(head.commit, branch.commit, read)
+        for branch, head in zip(theirs, heads, strict=True)
+    )
+    if expected is None or goes_on:
+        return
+    found = description(sides.there.store)
+    if found.id != expected:
+        raise InvalidInputError(
+            f"there is another repository at {sides.there.store.url} than there was: its id is "
+            f"{found.id}, not {expected}",
+            code="another-repository",
+            hint="if the repository moved, change the address of the remote; if it was made again, "
+            "add it as another remote",
+            url=sides.there.store.url,
+        )
 
 
 def _pinned(sides: Sides) -> str:
