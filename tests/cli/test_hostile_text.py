@@ -1,6 +1,7 @@
 """Text of strangers on a terminal: no markup, no control, in cells, JSON and printed objects."""
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -50,3 +51,13 @@ def test_printed_objects_are_plain_too(url: str) -> None:
     assert head.message.endswith(CONTROL)
     for printed in (repo.checkout("main").summary(), head, repo.diff("main")):
         assert not MISLEADING.search(str(printed).replace("\n", ""))
+
+
+def test_places_are_plain_when_they_are_made(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    result = CliRunner().invoke(app, ["init", str(tmp_path / "x\x1b[2J\u202ey")])
+    assert result.exit_code == 0, result.output
+    assert "\x1b[2J" not in result.output
+    assert "\u202e" not in result.output

@@ -29,6 +29,8 @@ from vstore.format.document import dumps
 from vstore.storage.local import LocalStore
 from vstore.storage.memory import MemoryStore
 from vstore.storage.store import Key
+from vstore.transfer.cloning import ClonePlan, clone
+from vstore.transfer.exchange import TransferOptions
 
 MOST_SECONDS = 1.0
 MOST_NBYTES = 256 * 2**20
@@ -312,6 +314,18 @@ def _append(repository: Repository) -> None:
         tx.discard()
 
 
+def _clone(repository: Repository, plan: ClonePlan) -> None:
+    """Copy what a stranger offers, and what came of it again."""
+    store, copy_of = internals(repository).store, MemoryStore()
+    try:
+        clone(store, copy_of, "memory://stranger", plan)
+    finally:
+        assert all(".." not in info.key.split("/") for info in copy_of.list_prefix(""))
+
+
+PART = ClonePlan(options=TransferOptions(packs=False, depth=2))
+
+
 def browse(group: Any) -> None:
     """Read what is there as somebody would who does not trust its sizes."""
     str(group)
@@ -348,6 +362,10 @@ STEPS: dict[str, Callable[[Repository], object]] = {
     "diff": lambda repository: str(repository.diff("v1", "main")),
     "commit": _append,
     "merge": lambda repository: repository.merge("side", into="main", dry_run=True),
+    "clone": lambda repository: _clone(repository, ClonePlan()),
+    "clone of a part": lambda repository: _clone(repository, PART),
+    "mirror": lambda repository: _clone(repository, ClonePlan(remote=None)),
+    "fsck": lambda repository: repository.fsck(mode="full"),
 }
 
 

@@ -14,6 +14,8 @@ from hypothesis import strategies as st
 
 import vstore
 from tests.every_column import COUNT, EVERY_COLUMN, TOGETHER, EveryColumn, group_id
+from vstore.importers import import_into
+from vstore.plugins import Rows
 from vstore.reader import Reader
 from vstore.torch import Loader
 from vstore.zarr.xarray_backend import VstoreBackendEntrypoint
@@ -60,7 +62,19 @@ def append(table: vstore.TransactionTable, samples: Samples, cuts: list[int]) ->
         table.append(one(samples, key), key=key)
 
 
-SAME_COMMIT = {"extend": extend, "iterator": iterator, "objects": objects, "append": append}
+def upsert(table: vstore.TransactionTable, samples: Samples, cuts: list[int]) -> None:
+    for start, stop in itertools.pairwise([0, *cuts, COUNT]):
+        keys = list(range(start, stop))
+        assert table.upsert(part(samples, slice(start, stop)), keys=keys).added == len(keys)
+
+
+SAME_COMMIT = {
+    "extend": extend,
+    "iterator": iterator,
+    "objects": objects,
+    "append": append,
+    "upsert": upsert,
+}
 
 
 def assign(table: vstore.TransactionTable, samples: Samples, cuts: list[int]) -> None:
@@ -82,6 +96,33 @@ def many(table: vstore.TransactionTable, samples: Samples, cuts: list[int]) -> N
 
 
 WAYS_IN = SAME_COMMIT | {"assignment": assign, "by key": by_key, "many at once": many}
+
+
+# Ways in that take the transaction, and make the table -------------------------------------------
+
+Specs = dict[str, vstore.ColumnSpec]
+
+
+def imported(tx: vstore.Transaction, specs: Specs, samples: Samples, cuts: list[int]) -> None:
+    """Import the parts as items, whose samples are read one by one."""
+
+    def read(rows: range) -> Iterable[dict[str, Any]]:
+        return ({**one(samples, row), "sample": row} for row in rows)
+
+    items = list(itertools.starmap(range, itertools.pairwise([0, *cuts, COUNT])))
+    import_into(tx, "t", Rows(specs, "int", items=items, read=read, many=True))
+
+
+def forked(tx: vstore.Transaction, specs: Specs, samples: Samples, cuts: list[int]) -> None:
+    tx.create_table("t", specs, keys="int")
+    forks = []
+    for start, stop in itertools.pairwise([0, *cuts, COUNT]):
+        forks.append(tx.fork())
+        forks[-1]["t"].extend(part(samples, slice(start, stop)), keys=range(start, stop))
+    tx.merge(*forks)
+
+
+BY_TRANSACTION = {"import": imported, "forks": forked}
 
 
 # Ways out: each returns the samples in order, None for a missing one -----------------------------
@@ -156,14 +197,17 @@ def written(
         for column in columns
     }
     with repo.transaction("main", message="Add", time=TIME) as tx:
-        WAYS_IN[way](tx.create_table("t", specs, keys="int"), samples, cuts)
+        if way in BY_TRANSACTION:
+            BY_TRANSACTION[way](tx, specs, samples, cuts)
+        else:
+            WAYS_IN[way](tx.create_table("t", specs, keys="int"), samples, cuts)
     snapshot = repo.checkout()
     return snapshot.table("t"), snapshot.commit.id
 
 
 @settings(max_examples=2, deadline=None)
 @given(
-    ways=st.permutations(sorted(WAYS_IN)).map(lambda ways: ways[:2]),
+    ways=st.permutations(sorted(WAYS_IN | BY_TRANSACTION)).map(lambda ways: ways[:2]),
     cuts=st.lists(st.integers(1, COUNT - 1), unique=True).map(sorted),
     missing=st.sets(st.integers(0, COUNT - 1), max_size=3),
     seed=st.integers(0, 50),
@@ -186,6 +230,33 @@ def test_every_way_in_and_out(
                 if column.name in found:
                     _check(column, found[column.name], samples[column.name], (way, out))
     assert len({commits[way] for way in SAME_COMMIT.keys() & commits.keys()}) == 1
+
+
+def test_clones_and_diffs_give_what_was_written() -> None:
+    """A clone of everything, one that reads through, and a diff with a commit without samples."""
+    url = f"memory://ways-{next(NUMBER)}"
+    repo = vstore.create(url, author="A <a@example.org>")
+    written = {column.name: column.samples() for column in EVERY_COLUMN}
+    for samples in written.values():
+        samples[3] = None
+    with repo.transaction("main", message="Add tables", time=TIME) as tx:
+        for i, group in enumerate(TOGETHER):
+            specs = {column.name: column.spec.as_optional() for column in group}
+            tx.create_table(f"t{i}", specs, keys="int")
+    with repo.transaction("main", message="Add samples", time=TIME) as tx:
+        for i, group in enumerate(TOGETHER):
+            extend(tx[f"t{i}"], {c.name: written[c.name] for c in group}, [3])
+    head = repo.branches["main"]
+    for is_bare in (False, True):
+        clone = vstore.clone(url, f"{url}-{is_bare}", metadata_only=is_bare)
+        assert clone.branches["main"] == head
+        snapshot = clone.checkout()
+        added = clone.diff("main~1", "main").tables
+        for i, group in enumerate(TOGETHER):
+            table = snapshot.table(f"t{i}")
+            assert list(added[f"t{i}"].added) == list(range(COUNT))
+            for column in group:
+                _check(column, list(table[column.name]), written[column.name], is_bare)
 
 
 def _check(column: EveryColumn, found: list[Any], expected: list[Any], how: Any) -> None:

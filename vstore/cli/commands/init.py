@@ -9,6 +9,7 @@ import vstore
 from vstore.cli.output import console, write_document
 from vstore.cli.settings import Settings, command
 from vstore.errors import InvalidInputError
+from vstore.wording import printable
 
 app = typer.Typer(add_completion=False)
 
@@ -57,5 +58,5 @@ def init(
         return
     if settings.quiet:
         return
-    text = Text.assemble("Created an empty repository at ", (repo.url, "bold"))
+    text = Text.assemble("Created an empty repository at ", (printable(repo.url), "bold"))
     console().print(text, soft_wrap=True)

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Iterable
+from contextlib import suppress
 from typing import Any, Literal
 
 import numpy as np
@@ -219,7 +220,8 @@ def _converted(array: NDArray[Any], dtype: np.dtype[Any], *, is_plain: bool) -> 
         return _checked(array, dtype)
     is_text = "U" in kinds or "S" in kinds
     if dtype.hasobject or (not is_text and np.can_cast(array.dtype, dtype, "safe")):
-        return array.astype(dtype)
+        with suppress(ValueError):  # of types of other libraries, which NumPy says can be cast
+            return array.astype(dtype)
     return None
 
 
