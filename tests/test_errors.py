@@ -20,7 +20,7 @@ from vstore.merging.conflicts import Conflict, conflict_error
 
 PACKAGE = Path(vstore.__file__).parent
 CLASSES = {cls.__name__: cls for cls in CODES}
-NO_COMMANDS = ("arrow", "cli", "reader", "scanning", "torch")
+NO_COMMANDS = ("arrow", "cli", "dask.py", "reader", "scanning", "spark.py", "torch")
 """Parts that word their hints for commands, or that no command calls."""
 ALL = {code for codes in CODES.values() for code in codes}
 
