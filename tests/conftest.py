@@ -10,7 +10,11 @@ from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 from uuid import uuid4
 
+import hypothesis
 import pytest
+
+hypothesis.settings.register_profile("patient", deadline=None)
+hypothesis.settings.load_profile("patient")  # a busy machine is no fault of an example
 
 S3 = "VSTORE_TEST_S3"
 """The environment variable that points the tests of S3 elsewhere."""
