@@ -16,7 +16,6 @@ from vstore.format.commit import FORMAT, Author, RepositoryDocument, format_time
 from vstore.history.authors import as_author
 from vstore.lazy import lazy
 from vstore.reading.remote_settings import BY_DEFAULT, RemoteSettings
-from vstore.reading.sources import trusted_prefix
 from vstore.repository.repository import Repository
 from vstore.signing.settings import UNSIGNED, SignatureSettings
 from vstore.storage.open import open_store
@@ -27,8 +26,10 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from vstore.maintenance.probe import probe
+    from vstore.reading import sources as reading_sources
     from vstore.reading.snapshot import Snapshot
 else:
+    reading_sources = lazy("vstore.reading.sources")
     probe = lazy("vstore.maintenance.probe.probe")
 
 DEFAULT_BRANCH = "main"
@@ -116,7 +117,7 @@ def open(  # noqa: A001, PLR0913 - a user writes vstore.open; how it is reached 
         settings = replace(settings, offline=True)
     if sources is not None:
         for place in sources:
-            trusted_prefix(place)
+            reading_sources.trusted_prefix(place)
         settings = replace(settings, sources={**settings.sources, **sources})
     return Repository(
         store,
