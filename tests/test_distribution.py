@@ -52,7 +52,7 @@ installed = cache(packages_distributions)
 @cache
 def brought_by(module: str) -> set[str]:
     """Return the distributions that a module is part of; several share `google` and `azure`."""
-    candidates = set(installed()[module.partition(".")[0]])
+    candidates = set(installed().get(module.partition(".")[0], ()))
     if len(candidates) > 1:
         begin = module.replace(".", "/")
         candidates = {
@@ -69,7 +69,8 @@ def test_every_library_that_is_imported_is_declared(project: dict[str, Any]) -> 
     for extra in extras.keys() - FOR_DEVELOPERS:
         declared |= {*map(name_of, extras[extra])}
     undeclared = {(module, path) for module, path in imports() if not brought_by(module) & declared}
-    assert not undeclared
+    # What is not installed here, since it is large, is called as its module is.
+    assert {each for each in undeclared if each[0].partition(".")[0] not in declared} == set()
 
 
 def test_the_oldest_versions_that_are_tried_are_the_oldest_allowed(project: dict[str, Any]) -> None:
