@@ -5,6 +5,7 @@ from tests.faults.edits_of_source import bug
 ANSWERS = ("tests/merging/test_answers.py",)
 ATTRIBUTES = ("tests/merging/test_merge_attributes.py",)
 DIFFS = ("tests/diffing/test_diff.py",)
+COMPACTED = ("tests/merging/test_merge_compacted.py",)
 CASTS = ("tests/merging/test_merge_casts.py",)
 COLUMNS = ("tests/merging/test_merge_columns.py",)
 GUIDE = ("tests/merging/test_guide.py",)
@@ -49,6 +50,26 @@ MERGE_BUGS = (
         "a table that theirs brings back is put over one that ours moved there",
         NAMES, "vstore/merging/tree_merge.py",
         "if found_at(path, self._mine.values()) is None:", "if True:",
+    ),
+    bug(
+        "a table of ours is lost that would go back to where ours has another",
+        NAMES, "vstore/merging/moves.py",
+        "if self._is_taken(place) and not self._make_room(path, place):\n            return False",
+        "if self._is_taken(place):\n            return True",
+    ),
+    bug(
+        "a column that ours dropped comes back with the values of other samples",
+        COMPACTED, SIDES,
+        "self.t.changes_samples() or self._may_bring_back_columns()", "self.t.changes_samples()",
+    ),
+    bug(
+        "a column is dropped over changes that a rewrite of ours hides",
+        COMPACTED, SIDES,
+        "            or pair.new is None\n"
+        "            or self.has_other_form(pair.old, pair.new)\n"
+        "            or len(self.changes(pair.old, pair.new)[0])\n",
+        "            or (pair.new and self.has_other_form(pair.old, pair.new))\n"
+        "            or (pair.new and len(self.changes(pair.old, pair.new)[0]))\n",
     ),
     bug(
         "a name that a base of several gave back is nobody's",

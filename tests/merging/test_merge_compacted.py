@@ -183,6 +183,66 @@ def test_deleted_and_rewritten_here_takes_what_was_added_there() -> None:
     assert pair.held("main") == {1: 0, 2: 0, 3: 0, 4: 0, 5: 0, 6: 1}
 
 
+def table_of_two_columns(x: Sequence[int]) -> Repository:
+    """Make a repository whose samples are numbered from 1 on, with two branches."""
+    repo = vstore.create(f"memory://{uuid4().hex}")
+    columns = {name: vstore.ndarray((), "int64") for name in ("n", "x")}
+    with repo.transaction("main", message="Start") as tx:
+        tx.create_table("u", columns).extend({"n": range(1, len(x) + 1), "x": x})
+    return repo
+
+
+def commit(repo: Repository, branch: str, *edits: Callable[[Any], Any]) -> None:
+    for edit in edits:
+        with repo.transaction(branch, message="Change") as tx:
+            edit(tx["u"])
+
+
+def test_a_column_that_comes_back_gives_no_sample_the_value_of_another() -> None:
+    repo = table_of_two_columns([10, 20, 30])
+    commit(repo, "main", lambda u: u.delete(0))
+    repo.branches.create("side", at="main")
+    commit(
+        repo,
+        "side",
+        lambda u: u.append({"n": 4, "x": 40}),
+        lambda u: u.drop_column("x"),
+        lambda u: u.compact(),
+    )
+    commit(repo, "main", lambda u: u.append({"n": 5, "x": 50}))
+    repo.branches.create("third", at="main")
+    commit(repo, "third", lambda u: u.append({"n": 6, "x": 60}))
+    repo.merge("main", into="side", resolve="ours")
+    with pytest.raises(vstore.ConflictError):
+        repo.merge("third", into="side")
+    repo.merge("third", into="side", resolve="theirs")
+    table = repo.checkout("side")["u"]
+    held = dict(zip(table["n"][:].tolist(), table["x"][:].tolist(), strict=True))
+    assert held.items() <= {n: 10 * n for n in range(1, 7)}.items()
+
+
+def test_a_column_is_not_dropped_over_changes_that_a_rewrite_hides() -> None:
+    """By their order the samples seem unchanged: one was deleted, one set and one added."""
+    repo = table_of_two_columns([7, 8])
+    repo.branches.create("side", at="main")
+    commit(repo, "side", lambda u: u.drop_column("x"))
+
+    def set_x(u: Any) -> None:
+        u["x"][0] = 7
+
+    commit(
+        repo,
+        "main",
+        lambda u: u.delete(0),
+        set_x,
+        lambda u: u.compact(),
+        lambda u: u.append({"n": 3, "x": 8}),
+    )
+    with pytest.raises(vstore.ConflictError):
+        repo.merge("side", into="main")
+    assert repo.checkout("main")["u"]["x"][:].tolist() == [7, 8]
+
+
 def test_equal_rows_are_no_change_though_history_cannot_tell_which_they_are() -> None:
     """Each branch took over the other, and keeps its own way of storing the same rows."""
     repo = vstore.create(f"memory://{uuid4().hex}")

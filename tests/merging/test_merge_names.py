@@ -238,6 +238,57 @@ def test_a_table_that_theirs_brings_back_is_not_put_over_one_that_was_moved_ther
     assert held(repo) == {"t": TABLE, "u": CHANGED}
 
 
+def copy_back(tx: Transaction) -> None:
+    """Move a table and make a copy of it at its old path, and then change the table."""
+    tx.move("t", "g/t")
+    tx.copy("g/t", "t")
+    tx["g/t"]["a"][0] = 9
+
+
+def test_a_table_that_must_go_back_to_where_ours_made_a_copy_is_not_lost(repo: Repository) -> None:
+    change(repo, copy_back, lambda tx: tx.copy("u", "g/t"))
+    with pytest.raises(ConflictError):
+        repo.merge("side", into="main")
+    asked = []
+
+    def answer(conflict: vstore.Conflict) -> Literal["theirs"]:
+        asked.append((conflict.path, conflict.kind))
+        return "theirs"
+
+    repo.merge("side", into="main", resolve=answer)
+    assert asked == [("g/t", "schema"), ("t", "schema")]
+    assert held(repo) == {"t": CHANGED, "g/t": TABLE, "u": TABLE}
+
+
+@pytest.mark.parametrize("choice", [{"g/t": "theirs", "t": "ours"}, {"g/t": "ours"}])
+def test_ours_keeps_its_tables_where_one_of_them_may_not_go_back(
+    repo: Repository, choice: dict[str, Choice]
+) -> None:
+    change(repo, copy_back, lambda tx: tx.copy("u", "g/t"))
+    repo.merge("side", into="main", resolve=choice)
+    assert held(repo) == {"t": TABLE, "g/t": CHANGED, "u": TABLE}
+
+
+def test_a_table_that_may_go_back_or_not_is_a_conflict_of_its_own(repo: Repository) -> None:
+    change(repo, copy_back, lambda tx: tx.copy("u", "g/t"))
+    before = repo.branches["main"]
+    with pytest.raises(ConflictError) as caught:
+        repo.merge("side", into="main", resolve={"g/t": "theirs"})
+    assert [conflict.path for conflict in caught.value.conflicts] == ["t"]
+    assert repo.branches["main"] == before
+
+
+def test_tables_that_go_back_make_room_for_each_other(repo: Repository) -> None:
+    def move_both(tx: Transaction) -> None:
+        tx.move("t", "g/t")
+        tx.move("u", "t")
+        tx["g/t"]["a"][0] = 9
+
+    change(repo, move_both, lambda tx: tx.copy("u", "g/t"))
+    repo.merge("side", into="main", resolve="theirs")
+    assert held(repo) == {"t": CHANGED, "g/t": TABLE, "u": TABLE}
+
+
 def set_u(tx: Transaction) -> None:
     tx["u"]["a"][0] = 9
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from vstore.diffing.nodes import NodeChange
+from vstore.format.nodes import Node
 from vstore.format.object_keys import split_path
 from vstore.merging.conflicts import Answers, Conflict, Conflicts
 from vstore.writing.staged_tree import StagedTree
@@ -110,6 +111,66 @@ class TableMoves:
             Answers(lambda: leave(place_in(self.theirs, mine)), lambda: leave(old_place(mine))),
         )
         return others[0] if others else None
+
+
+PlaceOf = Callable[[NodeChange | None], str | None]
+
+
+@dataclass
+class TablePlaces:
+    """Gives what theirs has a place of ours, whose tables go back to their own places."""
+
+    staged: StagedTree
+    mine: Mapping[tuple[bool, str], NodeChange]
+    theirs: Sequence[NodeChange]
+    conflicts: Conflicts
+    moved: dict[str, str]
+    """Where tables of ours are now, by the paths that ours had them at."""
+
+    def in_theirs(self, mine: NodeChange | None) -> str | None:
+        """Return where theirs has a table that ours moved; None if ours alone has it."""
+        return place_in(self.theirs, mine)
+
+    def in_base(self, mine: NodeChange | None) -> str | None:
+        """Return where the base has a table that ours moved; None for what was not moved."""
+        return old_place(mine)
+
+    def put(self, path: str, node: Node | None, place_of: PlaceOf) -> None:
+        """Put a node where ours has something else, unless that has to stay there."""
+        if self._is_cleared(path, place_of):
+            self.staged.put_node(path, node)
+
+    def _is_cleared(self, path: str, place_of: PlaceOf) -> bool:
+        """Move a table that ours moved to a path; return whether nothing more is to be kept."""
+        place = place_of(found_at(path, self.mine.values()))
+        if place is None or self.staged.nodes.find(path) is None:
+            return True
+        if self._is_taken(place) and not self._make_room(path, place):
+            return False
+        self.staged.move(path, place)
+        self.moved[path] = place
+        return True
+
+    def _is_taken(self, path: str) -> bool:
+        is_there = self.staged.nodes.find(path) is not None
+        return is_there or self.staged.no_group_above(path) is not None
+
+    def _make_room(self, path: str, place: str) -> bool:
+        """Meet what ours has where a table would go back to; return whether the table can."""
+        is_free = [False]
+
+        def leave(place_of: PlaceOf) -> None:
+            if self._is_cleared(place, place_of):
+                self.staged.clear_above(place)
+                self.staged.put_node(place, None)
+                is_free[0] = True
+
+        note = f"ours has something else where the table at {path!r} would go back to"
+        self.conflicts.add(
+            Conflict(place, "schema", note=note),
+            Answers(lambda: leave(self.in_theirs), lambda: leave(self.in_base)),
+        )
+        return is_free[0]
 
 
 def found_at(path: str, changes: Iterable[NodeChange]) -> NodeChange | None:

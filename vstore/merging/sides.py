@@ -127,15 +127,15 @@ class Side:
         return not is_same(sides[0].attributes, sides[1].attributes)
 
     def changes_samples(self) -> bool:
-        """Return whether this side changed or deleted samples of the base, or gave them columns."""
+        """Return whether this side changed or deleted samples of the base, or their columns."""
         if len(self.alignment.removed):
             return True
         return any(
             pair.old is None
+            or pair.new is None
             or self.has_other_form(pair.old, pair.new)
             or len(self.changes(pair.old, pair.new)[0])
             for pair in pair_columns(self.base.infos, self.table.infos)
-            if pair.new is not None
         )
 
     def has_other_form(self, base: str, name: str) -> bool:
@@ -197,7 +197,18 @@ class TableSides:
         """Return whether it is known which samples of ours are those that theirs changed."""
         if not self.t.alignment.is_certain:
             return False
-        return self.o.alignment.is_certain or not self.t.changes_samples()
+        return self.o.alignment.is_certain or not (
+            self.t.changes_samples() or self._may_bring_back_columns()
+        )
+
+    def _may_bring_back_columns(self) -> bool:
+        """Return whether theirs changed a column that ours dropped, and that may come back."""
+        theirs = {pair.old: pair.new for pair in pair_columns(self.base.infos, self.theirs.infos)}
+        return any(
+            self.t.touches(pair.old or "", theirs[pair.old] or "")
+            for pair in pair_columns(self.base.infos, self.ours.infos)
+            if pair.new is None and theirs[pair.old] is not None
+        )
 
     @cached_property
     def base_rows(self) -> StoredRows:

@@ -18,7 +18,7 @@ from vstore.format.zarr.attributes import with_attributes
 from vstore.merging.array_merge import ArrayMerge, form_of, is_same_array
 from vstore.merging.attributes import AttributeMerge
 from vstore.merging.conflicts import Answers, Conflict, Conflicts, Kind
-from vstore.merging.moves import TableMoves, found_at, key_of, old_place, place_in
+from vstore.merging.moves import TableMoves, TablePlaces, found_at, key_of
 from vstore.merging.prefetch import prefetch
 from vstore.merging.rules import Verdict, verdict
 from vstore.merging.sample_merge import SampleMerge
@@ -132,19 +132,13 @@ class TreeMerge:
 
     def _meet_other(self, path: str, new: Node | None) -> None:
         """Meet what theirs made where ours has something else, perhaps moved there."""
-        mine = found_at(path, self._mine.values())
-
-        def put(node: Node | None, place: str | None) -> None:
-            if place is not None and self.staged.nodes.find(place) is None:
-                self.staged.move(path, place)
-                self._moved[path] = place
-            self.staged.put_node(path, node)
-
+        places = TablePlaces(self.staged, self._mine, self._theirs, self.conflicts, self._moved)
         note = "made in theirs where ours has something else"
         self.conflicts.add(
             Conflict(path, "schema", note=note),
             Answers(
-                lambda: put(new, place_in(self._theirs, mine)), lambda: put(None, old_place(mine))
+                lambda: places.put(path, new, places.in_theirs),
+                lambda: places.put(path, None, places.in_base),
             ),
         )
 

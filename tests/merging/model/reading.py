@@ -130,7 +130,8 @@ def _by_rows(table: vstore.Table, expected: Table) -> list[str]:
 def adopt_order(snapshot: vstore.Snapshot, world: World, ours: World) -> list[str]:
     """Put the samples of the model in the order that a merge gave them, if it may be so.
 
-    Those of ours stay in their order; where samples that came back go is the merge's choice.
+    Those of ours stay in their order, unless the table was taken whole from theirs; where
+    samples that came back go is the merge's choice.
     """
     told = []
     before = {table.id: list(table.rows) for table in ours.tables().values()}
@@ -140,9 +141,12 @@ def adopt_order(snapshot: vstore.Snapshot, world: World, ours: World) -> list[st
         names = _found_order(snapshot.table(path), table)
         if names is None:
             continue
+        is_as_told = names == list(table.rows)
         table.rows = {name: table.rows[name] for name in names}
         kept = before.get(table.id, [])
-        if [n for n in names if n in kept] != [n for n in kept if n in table.rows]:
+        if not is_as_told and [n for n in names if n in kept] != [
+            n for n in kept if n in table.rows
+        ]:
             told.append(f"{path}: samples of ours changed places: {kept} became {names}")
     return told
 
