@@ -95,7 +95,7 @@ def _differences(path: str, found: Any, expected: Any) -> list[str]:
 
 
 @pytest.mark.parametrize(
-    "name", [name for name in REPOSITORIES if name not in ("empty", "partial")]
+    "name", [name for name in REPOSITORIES if name not in ("empty", "partial", "virtual")]
 )
 def test_golden_repositories_read_alike(name: str, tmp_path: Path) -> None:
     root = archives.unpack(name, tmp_path / "repo")
@@ -167,6 +167,14 @@ def test_a_flipped_byte_is_refused(tmp_path: Path, damaged: str) -> None:
         assert "columns" not in json.dumps(page)
     else:
         assert page["refused"] == "DamagedError"
+
+
+def test_chunks_that_stay_elsewhere_are_said_not_to_be_shown(tmp_path: Path) -> None:
+    root = archives.unpack("virtual", tmp_path / "repo")
+    first = list(archives.expected("virtual")["states"])[-1]
+    (page,) = read_by_page(root, first)
+    assert "elsewhere" in page["found"]["deep/x"]["message"]
+    assert page["found"]["deep/x"]["refused"] == "UnknownError"
 
 
 def test_what_is_not_there_is_said(indexed: Path) -> None:

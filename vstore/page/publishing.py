@@ -75,6 +75,7 @@ def publish(
             say how.
         NotFoundError: there is no such revision.
 
+    >>> import vstore
     >>> repo = vstore.create("memory://publish-doc", author="Ann Lee <ann@example.org>")
     >>> with repo.transaction("main", message="Add") as tx:
     ...     tx.create_array("grid", shape=(2,), dtype="int8")[:] = 1

@@ -198,7 +198,7 @@ def test_a_plain_kind_is_stored_as_it_is() -> None:
 
 # Nothing else knows kinds by name --------------------------------------------------------
 
-TRANSLATING = {"arrow", "exporters", "importers", "scanning", "ui"}
+TRANSLATING = {"arrow", "dask.py", "exporters", "importers", "scanning", "ui"}
 """Rooms that speak of the kinds of other formats, files and queries in words of their own."""
 
 

@@ -147,7 +147,8 @@ class TableEraser:
             before = read(keys, slice(block * step, stop))
             after = before.copy()
             after[rows[rows // step == block] - block * step] = blank
-            gone, come = (_marks(each, table.key_kind) for each in (before, after))
+            kind = find_key_kind(table.key_kind)
+            gone, come = (_marks(each, kind) for each in (before, after))
             for is_new, marks in ((False, gone - come), (True, come - gone)):
                 for mark in sorted(marks):
                     home = int(key_index.bucket_of(np.array([mark], np.uint64), count)[0])
@@ -196,10 +197,10 @@ def _source(table: StoredTable, name: str) -> StoredArray:
     return found
 
 
-def _marks(stored: NDArray[Any], kind: str | None) -> set[int]:
+def _marks(stored: NDArray[Any], kind: KeyKind | None) -> set[int]:
     """Return the marks of all names that some stored keys have."""
     found = set(key_index.marks_of_keys(stored).tolist())
-    if kind == "tuple":
+    if kind is not None and kind.has_prefixes:
         found |= set(key_index.entries_below(stored, np.arange(len(stored)))[0].tolist())
     return found
 

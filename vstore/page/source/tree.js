@@ -1,7 +1,7 @@
 // Groups, arrays and the chunks of arrays: sections 7 and 8 of the stored format.
 
 import { blake3, hexOf } from "./blake3.js";
-import { MissingError, need } from "./errors.js";
+import { MissingError, UnknownError, need } from "./errors.js";
 import { fromBase64 } from "./dtypes.js";
 
 const SLOTS = 512,
@@ -128,6 +128,7 @@ function digestAt(page, at) {
 }
 
 function leafOf(page, places) {
+  if (page.sources?.length) throw new UnknownError("chunks that stay in files elsewhere");
   const refs = [],
     bytes = fromBase64(page.digests);
   need(bytes.length === 32 * places.size, "a page's lists differ in length");
