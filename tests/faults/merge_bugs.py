@@ -60,7 +60,11 @@ MERGE_BUGS = (
     bug(
         "a column that ours dropped comes back with the values of other samples",
         COMPACTED, SIDES,
-        "self.t.changes_samples() or self._may_bring_back_columns()", "self.t.changes_samples()",
+        "            or self._may_bring_back_columns()\n", "",
+    ),
+    bug(
+        "a sample that comes back is taken for another that ours has in its row",
+        COMPACTED, SIDES, "            or self.t.brings_back_samples()\n", "",
     ),
     bug(
         "a column is dropped over changes that a rewrite of ours hides",

@@ -243,6 +243,22 @@ def test_a_column_is_not_dropped_over_changes_that_a_rewrite_hides() -> None:
     assert repo.checkout("main")["u"]["x"][:].tolist() == [7, 8]
 
 
+@pytest.mark.parametrize("x", [7, 8])
+def test_a_sample_that_comes_back_is_not_taken_for_another_in_its_row(x: int) -> None:
+    """Each branch has a sample of its own in the row, above a rewrite."""
+    repo = table_of_two_columns([1, 2, 3])
+    commit(repo, "main", lambda u: u.delete(0), lambda u: u.compact())
+    repo.branches.create("side", at="main")
+    commit(repo, "main", lambda u: u.append({"n": 4, "x": x}), lambda u: u.delete(2))
+    commit(repo, "side", lambda u: u.append({"n": 4, "x": 7}))
+    repo.merge("main", into="side")
+    repo.revert("main", into="main")
+    with pytest.raises(vstore.ConflictError) as caught:
+        repo.merge("main", into="side")
+    assert [(each.path, each.sample) for each in caught.value.conflicts] == [("u", None)]
+    assert repo.checkout("side")["u"]["x"][:].tolist() == [2, 3, 7]
+
+
 def test_equal_rows_are_no_change_though_history_cannot_tell_which_they_are() -> None:
     """Each branch took over the other, and keeps its own way of storing the same rows."""
     repo = vstore.create(f"memory://{uuid4().hex}")

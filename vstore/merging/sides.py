@@ -138,6 +138,10 @@ class Side:
             for pair in pair_columns(self.base.infos, self.table.infos)
         )
 
+    def brings_back_samples(self) -> bool:
+        """Return whether this side has samples again, in their rows, that the base deleted."""
+        return bool((self.alignment.added < self.alignment.shared).any())
+
     def has_other_form(self, base: str, name: str) -> bool:
         """Return whether a column was cast: its samples are of another form than in the base."""
         return Form.of(self.base, base) != Form.of(self.table, name)
@@ -198,7 +202,9 @@ class TableSides:
         if not self.t.alignment.is_certain:
             return False
         return self.o.alignment.is_certain or not (
-            self.t.changes_samples() or self._may_bring_back_columns()
+            self.t.changes_samples()
+            or self.t.brings_back_samples()
+            or self._may_bring_back_columns()
         )
 
     def _may_bring_back_columns(self) -> bool:
