@@ -66,6 +66,19 @@ def test_a_table_that_says_it_is_huge_takes_no_memory(repository: Repository, le
         assert table["x"][length - 2] == 0
 
 
+def test_verifying_a_table_of_very_many_keys_ends(repository: Repository) -> None:
+    with repository.transaction("main", message="Add keys", author="Eve") as tx:
+        tx.create_table("k", {"x": vstore.ndarray((), "int8")}, keys="int").append({"x": 1}, key=1)
+
+    def change(children: dict[str, Any]) -> None:
+        for node in children["k"]["children"].values():
+            node["metadata"]["shape"][0] = 2**40
+
+    report = forged(repository, change).fsck(mode="full")
+    (problem,) = [each for each in report.problems if each.key == "k/sample"]
+    assert "1,099,511,627,776 rows" in problem.detail
+
+
 def metadata(**members: Any) -> Change:
     return lambda children: children["a"]["metadata"].update(members)
 

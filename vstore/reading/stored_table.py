@@ -215,10 +215,10 @@ class StoredTable:
         if labels is not None and labels.metadata.dtype.kind == "U":
             return TextLabels(labels)
         source = self._companion(KEYS, (self.rows.stored,), str(self._key_kind.dtype))
-        self._check_stored_keys(source)
+        self.check_stored_keys(source)
         return source
 
-    def _check_stored_keys(self, source: ChunkSource) -> None:
+    def check_stored_keys(self, source: ChunkSource) -> None:
         """Raise if the rows are so many more than stored keys that no memory should be taken.
 
         Live rows differ in their keys, of which only one is not stored: the fill value.
@@ -229,7 +229,8 @@ class StoredTable:
         if self.rows.stored > chunks * source.metadata.chunk_shape[0] + MOST_UNSTORED_KEYS:
             raise FormatError(
                 f"the table {self._path!r} says that it has {self.rows.stored:,} rows, and stores "
-                f"{chunks:,} chunks of keys"
+                f"{chunks:,} chunks of keys",
+                code="malformed-key-index",
             )
 
     @cached_property

@@ -82,6 +82,7 @@ def _problem(table: Table) -> str:
     buckets = key_index.bucket_count(internals(table).rows.stored)
     if keys is None:
         return "they are missing" if internals(table).rows.stored else ""
+    internals(table).check_stored_keys(keys)
     marks, below = _entries(table, keys)
     double = _double(table, keys, marks)
     if double is not None:
