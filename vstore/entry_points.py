@@ -1,11 +1,22 @@
 """What other packages add: found by entry points, loaded when it is needed."""
 
-from collections.abc import Iterator, Mapping
+import warnings
+from collections.abc import Container, Iterator, Mapping
 from dataclasses import dataclass
 from importlib import metadata
-from typing import Any, Final
+from typing import Any, Final, Protocol, TypeVar
 
 from vstore.errors import InvalidInputError
+
+
+class Fitting(Protocol):
+    """A plugin that says whether it is meant."""
+
+    def fits(self, subject: Any, /) -> bool:
+        """Return whether this one is for something."""
+
+
+Fit = TypeVar("Fit", bound=Fitting)
 
 VIEWERS: Final = "vstore.viewers"
 """The group of entry points by which packages add viewers."""
@@ -56,6 +67,38 @@ def plugins(group: str) -> Iterator[Plugin]:
         if point.dist is not None:
             package, version = point.dist.name, point.dist.version
         yield Plugin(point.name, group, package, version, point)
+
+
+def plugins_that_fit(
+    group: str, kind: type[Fit], subject: Any, *, what: str, leave_out: Container[str] = ()
+) -> Iterator[tuple[str, Fit]]:
+    """Yield the plugins of a group that fit something, with their names.
+
+    One that cannot be loaded, or fails when it is asked, is passed over with a `RuntimeWarning`.
+
+    Args:
+        group: their entry points' group.
+        kind: what each must be; its `fits` is asked.
+        subject: what it is asked about.
+        what: the word for such a plugin.
+        leave_out: names that are not asked.
+    """
+    for plugin in plugins(group):
+        if plugin.name in leave_out:
+            continue
+        try:
+            found: Fit = plugin.load(kind)
+        except InvalidInputError as exc:
+            warnings.warn(f"passed over: {exc}", RuntimeWarning, stacklevel=3)
+            continue
+        try:
+            is_meant = bool(found.fits(subject))
+        except Exception as exc:  # noqa: BLE001 - it is somebody else's code
+            said = f"passed over: the {what} {plugin.name!r} failed: {type(exc).__name__}: {exc}"
+            warnings.warn(said, RuntimeWarning, stacklevel=3)
+            continue
+        if is_meant:
+            yield plugin.name, found
 
 
 def checked_options(

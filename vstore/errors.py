@@ -417,7 +417,7 @@ CODES: Mapping[type[VstoreError], Mapping[str, str]] = {
         "malformed": "a stored document is malformed",
         "duplicate-key": "several samples have one key",
         "format-too-new": "a newer vstore wrote the document",
-        "malformed-key-index": "the key index of a table is malformed",
+        "malformed-key-index": "the keys of a table, or their index, are malformed",
         "undecodable-audio": "the file of a sound is damaged, or has values of another kind",
         "undecodable-image": "the file of an image is damaged, or has pixels of another mode",
         "unknown-object": "the repository has an object of an unknown kind",

@@ -24,6 +24,16 @@ RequiredBranch = Annotated[
         autocompletion=complete_target,
     ),
 ]
+BranchOption = Annotated[
+    str | None,
+    typer.Option(
+        "--branch",
+        "-b",
+        metavar="BRANCH",
+        help="The branch to commit to. Default: the default branch.",
+        show_default=False,
+    ),
+]
 MessageOption = Annotated[
     str | None,
     typer.Option("--message", "-m", metavar="TEXT", help="The commit message.", show_default=False),

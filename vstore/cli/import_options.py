@@ -60,19 +60,6 @@ PruneOption = Annotated[
         help="With --replace or --update: delete samples whose keys the source lacks.",
     ),
 ]
-BranchOption = Annotated[
-    str | None,
-    typer.Option(
-        "--branch",
-        "-b",
-        metavar="NAME",
-        help="The branch to commit to. Default: the default branch.",
-        show_default=False,
-    ),
-]
-MessageOption = Annotated[
-    str | None, typer.Option("--message", "-m", metavar="TEXT", help="The commit message.")
-]
 WithOption = Annotated[
     str | None,
     typer.Option(

@@ -6,7 +6,7 @@ page of `vstore ui` show the same, each in its way.
 
 import warnings
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
@@ -14,8 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vstore.display.lines import Unshown
-from vstore.entry_points import VIEWERS, Plugin, plugins
-from vstore.errors import InvalidInputError
+from vstore.entry_points import VIEWERS, plugins_that_fit
 from vstore.faces import exported_from
 
 View: TypeAlias = str | NDArray[Any]
@@ -91,30 +90,13 @@ def viewed(column: ViewedColumn, values: Sequence[Any]) -> list[Any]:
 
 def _fitting(column: ViewedColumn) -> tuple[str, Viewer] | None:
     """Return the one viewer that fits a column; None where there is none, or several."""
-    found = [(p.name, viewer) for p, viewer in _loaded() if _fits(p.name, viewer, column)]
+    found = list(plugins_that_fit(VIEWERS, Viewer, column, what="viewer"))  # type: ignore[type-abstract]
     if len(found) > 1:
         names = " and ".join(name for name, _ in found)
         said = f"several viewers fit the column {column.name!r}, so none is used: {names}"
         warnings.warn(said, RuntimeWarning, stacklevel=2)
         return None
     return found[0] if found else None
-
-
-def _loaded() -> Iterator[tuple[Plugin, Viewer]]:
-    for plugin in plugins(VIEWERS):
-        try:
-            yield plugin, plugin.load(Viewer)
-        except InvalidInputError as exc:
-            warnings.warn(f"passed over: {exc}", RuntimeWarning, stacklevel=2)
-
-
-def _fits(name: str, viewer: Viewer, column: ViewedColumn) -> bool:
-    try:
-        return bool(viewer.fits(column))
-    except Exception as exc:  # noqa: BLE001 - it is somebody else's code
-        said = f"passed over: the viewer {name!r} failed: {type(exc).__name__}: {exc}"
-        warnings.warn(said, RuntimeWarning, stacklevel=2)
-        return False
 
 
 def _shown(name: str, viewer: Viewer, value: Any) -> View | Unshown:

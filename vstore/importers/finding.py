@@ -1,11 +1,10 @@
 """Which importer reads a source: one of vstore's own, else one of another package."""
 
-import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from importlib import import_module
 from typing import Final
 
-from vstore.entry_points import plugins
+from vstore.entry_points import plugins, plugins_that_fit
 from vstore.errors import InvalidInputError, NotFoundError
 from vstore.importers.importer import Importer
 from vstore.importers.source import Source
@@ -68,7 +67,9 @@ def fitting(source: Source) -> tuple[str, Importer]:
         InvalidInputError: none fits, or several do.
     """
     found = [(name, each) for name in BUILTIN if (each := builtin(name)).fits(source)]
-    found = found or [(name, each) for name, each in _loaded() if _fits(name, each, source)]
+    found = found or list(
+        plugins_that_fit(GROUP, Importer, source, what="importer", leave_out=BUILTIN)  # type: ignore[type-abstract]
+    )
     if not found:
         raise _unknown(source)
     if len(found) > 1:
@@ -80,25 +81,6 @@ def fitting(source: Source) -> tuple[str, Importer]:
             name=found[0][0],
         )
     return found[0]
-
-
-def _loaded() -> Iterator[tuple[str, Importer]]:
-    for plugin in plugins(GROUP):
-        if plugin.name in BUILTIN:
-            continue
-        try:
-            yield plugin.name, plugin.load(Importer)
-        except InvalidInputError as exc:
-            warnings.warn(f"passed over: {exc}", RuntimeWarning, stacklevel=2)
-
-
-def _fits(name: str, importer: Importer, source: Source) -> bool:
-    try:
-        return bool(importer.fits(source))
-    except Exception as exc:  # noqa: BLE001 - it is somebody else's code
-        said = f"passed over: the importer {name!r} failed: {type(exc).__name__}: {exc}"
-        warnings.warn(said, RuntimeWarning, stacklevel=2)
-        return False
 
 
 def _unknown(source: Source) -> InvalidInputError:

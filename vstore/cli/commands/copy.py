@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from vstore.cli.author import find_author
-from vstore.cli.branch_updates import MessageOption, branch_of, show_update
+from vstore.cli.branch_updates import BranchOption, MessageOption, branch_of, show_update
 from vstore.cli.settings import AuthorOption, Settings, command
 from vstore.cli.storage_options import parse_options
 from vstore.cli.target import parse_target
@@ -27,16 +27,7 @@ def copy(  # noqa: PLR0913 - they are options, spelled out on the command line
         ),
     ] = None,
     *,
-    branch: Annotated[
-        str | None,
-        typer.Option(
-            "--branch",
-            "-b",
-            metavar="BRANCH",
-            help="The branch to commit to. Default: the default branch.",
-            show_default=False,
-        ),
-    ] = None,
+    branch: BranchOption = None,
     replace: Annotated[
         bool, typer.Option("--replace", help="Delete what is at NEW first, in the same commit.")
     ] = False,

@@ -7,6 +7,7 @@ import typer
 
 from vstore.cli import import_options as its
 from vstore.cli.author import find_author
+from vstore.cli.branch_updates import BranchOption, MessageOption
 from vstore.cli.import_running import Running
 from vstore.cli.import_sources import short_name, split_sources
 from vstore.cli.importer_options import split_options
@@ -40,8 +41,8 @@ def import_(  # noqa: PLR0913 - they are options, spelled out on the command lin
     update: its.UpdateOption = False,
     checksum: its.ChecksumOption = False,
     prune: its.PruneOption = False,
-    branch: its.BranchOption = None,
-    message: its.MessageOption = None,
+    branch: BranchOption = None,
+    message: MessageOption = None,
     author: AuthorOption = None,
     with_: its.WithOption = None,
     names: its.NamesOption = None,

@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from vstore.cli.author import find_author
-from vstore.cli.branch_updates import MessageOption, branch_of, show_update
+from vstore.cli.branch_updates import BranchOption, MessageOption, branch_of, show_update
 from vstore.cli.output import console, write_document
 from vstore.cli.settings import AuthorOption, Settings, command
 from vstore.cli.storage_options import parse_options
@@ -30,16 +30,7 @@ def update(  # noqa: PLR0913 - they are options, spelled out on the command line
             show_default=False,
         ),
     ] = None,
-    branch: Annotated[
-        str | None,
-        typer.Option(
-            "--branch",
-            "-b",
-            metavar="BRANCH",
-            help="The branch to commit to. Default: the default branch.",
-            show_default=False,
-        ),
-    ] = None,
+    branch: BranchOption = None,
     discard_changes: Annotated[
         bool, typer.Option("--discard-changes", help="Replace a copy that was changed here.")
     ] = False,
