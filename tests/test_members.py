@@ -36,9 +36,9 @@ MEMBERS = {
         "check companions dtype id kind kind_name mode optional orient rate shape suffixes"
     ),
     "vstore.ColumnKind": (
-        "companions data_type decode describe dtype encode flatten format_of is_collection "
-        "is_encoded_alone is_measured is_picture is_plain is_ragged is_slow is_told_by_dtype "
-        "is_waveform may_be name nothing stored_as validate"
+        "are_elements companions data_type decode describe dtype encode flatten format_of "
+        "is_collection is_encoded_alone is_measured is_picture is_plain is_ragged is_slow "
+        "is_told_by_dtype is_waveform may_be name nothing stored_as validate"
     ),
     "vstore.ColumnSpec": (
         "as_optional attributes check codecs dtype fill_value form info rows_per_chunk shape "

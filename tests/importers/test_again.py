@@ -4,6 +4,7 @@ import os
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 import vstore
@@ -11,7 +12,7 @@ from tests.importers.test_folders import png
 from tests.repositories import new_repository
 from vstore import InvalidInputError, Repository
 from vstore.importers import Imported, import_into, open_rows
-from vstore.plugins import Rows
+from vstore.plugins import Columns, Rows
 
 
 @pytest.fixture
@@ -154,3 +155,22 @@ def test_what_was_left_out_is_not_pruned(repository: Repository, photos: Path) -
     found = imported(repository, photos, existing="replace", prune=True, on_error="skip")
     assert counts(found) == (0, 0, 5, 0)
     assert repository.checkout("main")["t"].has_key("a/0.png")
+
+
+@pytest.mark.parametrize(
+    "labels", [[0, None, 1], np.ma.array([0, 0, 1], mask=[False, True, False])]
+)
+def test_classes_may_be_missing_where_their_numbers_change(
+    repository: Repository, labels: Any
+) -> None:
+    def rows(classes: list[str]) -> Rows:
+        spec = vstore.ndarray((), "int64", attributes={"classes": classes}).as_optional()
+        read = [Columns(label=labels)]
+        return Rows({"label": spec}, items=["x"], read=lambda _: read, many=True)
+
+    imported(repository, rows(["a", "b"]))
+    imported(repository, rows(["b", "c"]), append=True)
+    column = repository.checkout("main")["t"]["label"]
+    assert column.attributes["classes"] == ["a", "b", "c"]
+    found = zip(column[:].tolist(), column.valid[:].tolist(), strict=True)
+    assert [number if there else None for number, there in found] == [0, None, 1, 1, None, 2]

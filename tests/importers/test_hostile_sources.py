@@ -14,7 +14,7 @@ import pytest
 import vstore
 from tests.repositories import new_repository
 from vstore import InvalidInputError
-from vstore.importers import import_into, open_rows, tables
+from vstore.importers import import_into, open_rows, records, text_lines
 from vstore.importers.source import _pieces
 
 
@@ -75,7 +75,7 @@ def test_deep_json_is_refused(tmp_path: Path, opening: str) -> None:
 @pytest.mark.parametrize("name", ["x.csv", "x.jsonl", "x.txt"])
 def test_a_line_is_bounded(tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """A small compressed file may hold one line of any length."""
-    monkeypatch.setattr(tables, "_MAX_LINE", 1000)
+    monkeypatch.setattr(text_lines, "_MAX_LINE", 1000)
     lines = {"x.csv": 'a,b\n1,"', "x.jsonl": '{"a": 1}\n{"a": "', "x.txt": "a\n"}
     with gzip.open(tmp_path / f"{name}.gz", "wt") as file:
         file.write(lines[name] + "x" * 5000 + "\n")
@@ -84,7 +84,7 @@ def test_a_line_is_bounded(tmp_path: Path, name: str, monkeypatch: pytest.Monkey
 
 
 def test_a_field_of_many_lines_is_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tables, "_MAX_FIELD_NBYTES", 1000)
+    monkeypatch.setattr(records, "_MAX_FIELD_NBYTES", 1000)
     (tmp_path / "x.csv").write_text('a,b\n1,"' + "x\n" * 5000 + '"\n')
     with pytest.raises(InvalidInputError, match="field larger than field limit"):
         imported(tmp_path / "x.csv")

@@ -13,6 +13,7 @@ from tests.importers.idx_files import images, write_idx
 from tests.repositories import new_repository
 from vstore import AlreadyExistsError, InvalidInputError, NotFoundError, Repository
 from vstore.importers import Imported, Skipped, import_into, open_rows
+from vstore.importers.importing import first_samples
 from vstore.plugins import Columns, Rows
 
 
@@ -319,3 +320,11 @@ def test_each_batch_is_told_of(repository: Repository) -> None:
     told: list[int] = []
     imported(repository, numbered(10), on_batch=told.append)
     assert sum(told) == 10
+
+
+def test_a_look_shows_samples_of_whole_columns_one_by_one() -> None:
+    found = [Columns(x=np.ma.array([1, 2], mask=[False, True]), t=["a", "b"]), {"x": 3, "t": "c"}]
+    specs = {"x": vstore.ndarray((), "int64").as_optional(), "t": vstore.text()}
+    rows = Rows(specs, items=["x"], read=lambda _: found, many=True)
+    assert first_samples(rows, 5) == [{"x": 1, "t": "a"}, {"x": None, "t": "b"}, found[1]]
+    assert first_samples(rows, 1) == [{"x": 1, "t": "a"}]

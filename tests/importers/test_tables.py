@@ -1,5 +1,6 @@
 """CSV, JSON lines and lines of text: what columns hold is inferred, and rows fail one by one."""
 
+import contextlib
 import gzip
 import io
 import json
@@ -14,7 +15,10 @@ from hypothesis import strategies as st
 import vstore
 from tests.repositories import new_repository
 from vstore import InvalidInputError, NotFoundError
-from vstore.importers import import_into, open_rows, open_source
+from vstore.format.table.sample_rows import as_rows
+from vstore.importers import import_into, open_rows, open_source, records, text_lines
+from vstore.importers.fields import Fields
+from vstore.importers.schema import parse_type
 
 
 def imported(path: Path | str, *, schema: Any = None, how: Any = None, **options: Any) -> Any:
@@ -180,3 +184,84 @@ def test_json_values_are_what_they_were_or_texts_of_it(rows: list[dict[str, Any]
         import_into(tx, "t", opened)
     table = repo.checkout("main")["t"]
     assert len(table) == len(rows)
+
+
+TEXT_CELL = st.one_of(
+    st.sampled_from(["", "0", "007", " 5", "1_0", "+3", "-0", str(2**63), "1e400", "nan", "-inf"]),
+    st.sampled_from(["True", "false", "2026-01-02", "2026-01-02 03:04", "2026-01-02T03:04:05.25"]),
+    st.sampled_from(["2026-01-02T03:04:05.1234567", "NaT", "20260102", "2026", "é", "0x10"]),
+    st.integers().map(str),
+    st.floats().map(str),
+    st.text(max_size=3),
+)
+
+
+FIELD_TYPES = ["int64", "int32", "uint64", "float64", "float32", "bool", "datetime64[us]", "text"]
+
+
+@settings(deadline=None, max_examples=150)
+@given(st.lists(TEXT_CELL, min_size=1, max_size=6), st.sampled_from(FIELD_TYPES), st.booleans())
+def test_whole_columns_are_what_rows_are(cells: list[str], kind: str, is_optional: bool) -> None:
+    """Texts are converted many at once to what they become one by one, or not at all."""
+    spec = parse_type(kind, optional=is_optional)
+    fields = Fields({"x": spec})
+    one_by_one: Any = None
+    with contextlib.suppress(InvalidInputError, OverflowError):
+        rows = [fields.values({"x": cell})["x"] for cell in cells]
+        one_by_one = as_rows("x", spec.info, spec.form, rows)
+    whole: Any = None
+    with contextlib.suppress(InvalidInputError, OverflowError):
+        whole = as_rows("x", spec.info, spec.form, fields.whole({"x": cells})["x"])
+    assert (whole is None) == (one_by_one is None)
+    for suffix, elements in (one_by_one or {}).items():
+        np.testing.assert_array_equal(whole[suffix], elements)
+
+
+@pytest.mark.parametrize("bad", [[], [3], [3, 1200], [511, 512, 1999]])
+def test_rows_beside_bad_ones_are_all_there(
+    tmp_path: Path, bad: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Blocks without an error go as columns, others row by row; the samples are the same."""
+    monkeypatch.setattr(records, "BLOCK_ROWS", 512)
+    lines = [f"{i},{i / 8},{'' if i % 3 else f't{i}'},{i % 7 or ''}" for i in range(2000)]
+    for i in bad:
+        lines[i] = f"{i},nonsense,x,1" if i > 1000 else f"{i},1.5"
+    path = csv_file(tmp_path, "\n".join(["id,x,name,n", *lines]))
+    opened = open_rows(path)
+    repo = new_repository()
+    with repo.transaction("main", message="Import") as tx:
+        done = import_into(tx, "t", opened, on_error="skip")
+    assert [each.row for each in done.skipped] == bad
+    table = repo.checkout("main")["t"]
+    kept = [i for i in range(2000) if i not in bad]
+    assert table["id"][:].tolist() == kept
+    assert table["x"][:].tolist() == [i / 8 for i in kept]
+    assert table["name"][:].tolist() == [None if i % 3 else f"t{i}" for i in kept]
+    assert table["n"].valid[:].tolist() == [bool(i % 7) for i in kept]
+
+
+def test_a_key_of_another_kind_is_an_error_of_its_row(tmp_path: Path) -> None:
+    lines = "\n".join(["id,x", *(f"{i},1" for i in range(1500)), "many,1", "9999,1"])
+    path = csv_file(tmp_path, lines)
+    with pytest.raises(InvalidInputError, match=r"row 1500: the key 'many' is not an integer"):
+        imported(path, key="id")
+    assert len(imported(path, key="id", how={"on_error": "skip"})) == 1501
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+@pytest.mark.parametrize("read", [1, 2, 5, 2**20])
+def test_lines_are_the_same_however_much_is_read(
+    end: str, read: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(text_lines, "_READ_NBYTES", read)
+    lines = ["ä", "", "bc", "\u2028d", "e"]
+    data = "\ufeff" + end.join(lines)
+    found = text_lines.TextLines(io.BytesIO(data.encode())).lists()
+    assert [line.rstrip(end) for some in found for line in some] == lines
+
+
+def test_lines_in_front_of_other_bytes_are_there() -> None:
+    lines = text_lines.TextLines(io.BytesIO(b"a\nb\nc\xff\nd\n")).lists()
+    assert next(lines) == ["a\n", "b\n"]
+    with pytest.raises(InvalidInputError, match="line 3 is not UTF-8"):
+        next(lines)

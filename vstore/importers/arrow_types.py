@@ -102,7 +102,10 @@ def _dtype(kind: Any, field: Any) -> np.dtype[Any]:
 
 def samples_of(array: Any, spec: ColumnSpec) -> Any:
     """Return an Arrow array as samples of a column: an array, or a list with None for nulls."""
-    if spec.info.kind.is_collection or is_text(array.type) or is_bytes(array.type):
+    if not spec.info.kind.is_collection and (is_text(array.type) or is_bytes(array.type)):
+        held: list[Any] = array.to_numpy(zero_copy_only=False).tolist()
+        return held
+    if spec.info.kind.is_collection:
         found: list[Any] = array.to_pylist()
         return found
     if pa.types.is_dictionary(array.type):

@@ -77,5 +77,9 @@ def _joined(parts: list[Any]) -> Any:
     if len(parts) == 1:
         return parts[0]
     if all(isinstance(part, np.ndarray) for part in parts) and len({p.dtype for p in parts}) == 1:
-        return np.concatenate(parts)
+        has_gaps = any(isinstance(part, np.ma.MaskedArray) for part in parts)
+        joined = np.concatenate([np.ma.getdata(part) for part in parts])
+        if not has_gaps:
+            return joined
+        return np.ma.MaskedArray(joined, np.concatenate([np.ma.getmaskarray(p) for p in parts]))
     return [value for part in parts for value in part]

@@ -2,10 +2,12 @@
 
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from vstore.errors import InvalidInputError
 from vstore.format.table.specs import ColumnSpec, ndarray, text
@@ -32,6 +34,14 @@ class Fields:
             InvalidInputError: a value is of another kind; the error names field and way out.
         """
         return {name: _value(name, spec, record.get(name)) for name, spec in self.columns.items()}
+
+    def whole(self, columns: Mapping[str, Sequence[Any]]) -> dict[str, Any]:
+        """Return the values of many rows, given by field, as `values` does for one.
+
+        Raises:
+            InvalidInputError, OverflowError: a value of a row does not fit.
+        """
+        return {name: _values(name, spec, columns[name]) for name, spec in self.columns.items()}
 
 
 def inferred(
@@ -116,6 +126,31 @@ _KINDS: tuple[tuple[Callable[[Any], bool], Callable[[], ColumnSpec]], ...] = (
 )
 
 
+def _values(name: str, spec: ColumnSpec, values: Sequence[Any]) -> Any:
+    """Return the values of a field in many rows: an array, masked where one is missing, or a list.
+
+    What the types and the parsers of NumPy do not settle is converted value by value.
+    """
+    is_text = spec.info.kind_name == _TEXT
+    parse = _PARSERS.get(spec.dtype.str) if spec.shape == () else None
+    if set(map(type, values)) == {str}:
+        has_gaps = spec.info.optional and "" in values
+        if is_text:
+            return [value or None for value in values] if has_gaps else values
+        with suppress(ValueError, OverflowError, KeyError):
+            if parse is not None:
+                return _with_gaps(parse, values) if has_gaps else parse(values)
+    return [_value(name, spec, value) for value in values]
+
+
+def _with_gaps(parse: "_Parse", values: Sequence[str]) -> NDArray[Any]:
+    is_there = np.fromiter(map(bool, values), np.bool_, len(values))
+    there = parse([value for value in values if value])
+    found = np.zeros(len(values), there.dtype)
+    found[is_there] = there
+    return np.ma.MaskedArray(found, ~is_there)
+
+
 def _value(name: str, spec: ColumnSpec, value: Any) -> Any:
     if is_empty(value) and (spec.info.optional or value is None):
         return None
@@ -158,3 +193,34 @@ def _parsed(value: str, dtype: np.dtype[Any]) -> Any:
     if dtype.kind == "M":
         return np.datetime64(value).astype("datetime64[us]")
     return value
+
+
+# Many texts at once -----------------------------------------------------------------------
+
+
+_Parse = Callable[[Sequence[str]], NDArray[Any]]
+
+
+def _integers(values: Sequence[str]) -> NDArray[Any]:
+    return np.fromiter(map(int, values), np.int64, len(values))
+
+
+def _floats(values: Sequence[str]) -> NDArray[Any]:
+    return np.fromiter(map(float, values), np.float64, len(values))
+
+
+def _booleans(values: Sequence[str]) -> NDArray[Any]:
+    return np.fromiter((_BOOLS[value.lower()] for value in values), np.bool_, len(values))
+
+
+def _times(values: Sequence[str]) -> NDArray[Any]:
+    return np.array(values, "datetime64[us]")
+
+
+_PARSERS: Mapping[str, _Parse] = {
+    "<i8": _integers,
+    "<f8": _floats,
+    "|b1": _booleans,
+    "<M8[us]": _times,
+}
+"""What makes arrays of texts, as `_parsed` does of one, by data type."""

@@ -1,19 +1,21 @@
 """Importing: samples become those of a table of a transaction."""
 
 import os
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 from typing import Any, Literal, get_args
 
+import numpy as np
+
 from vstore.errors import AlreadyExistsError, InvalidInputError, NotFoundError
 from vstore.faces import exported_from, internals
 from vstore.importers.ahead import groups
 from vstore.importers.batching import BATCH_NBYTES, gathered
 from vstore.importers.errors import Skipped, name_of_item
-from vstore.importers.importer import Rows
+from vstore.importers.importer import Columns, Rows
 from vstore.importers.resuming import Journal
 from vstore.importers.work import Group, Target, Work
 from vstore.importers.writer import Existing, TableWriter
@@ -274,10 +276,26 @@ def first_samples(rows: Rows, count: int) -> list[Mapping[str, Any]]:
     found: list[Mapping[str, Any]] = []
     for item in rows.items:
         read = rows.read(item)
-        found += islice(read, count - len(found)) if rows.many else [read]
+        found += islice(_one_by_one(read), count - len(found)) if rows.many else [read]
         if len(found) >= count:
             break
     return found
+
+
+def _one_by_one(found: Iterable[Any]) -> Iterator[Mapping[str, Any]]:
+    """Yield samples, those of whole columns too; the first error among them is raised."""
+    for each in found:
+        if isinstance(each, Exception):
+            raise each
+        if not isinstance(each, Columns):
+            yield each
+            continue
+        for i in range(max(map(len, each.values()), default=0)):
+            yield {name: _plain(values[i]) for name, values in each.items()}
+
+
+def _plain(value: Any) -> Any:
+    return None if value is np.ma.masked else value
 
 
 def _new_table(tx: Transaction, path: str, rows: Rows) -> TransactionTable:

@@ -11,7 +11,10 @@ from vstore.faces import exported_from
 from vstore.format.table.specs import DESCRIBED, ColumnSpec, ndarray
 from vstore.importers.reading import translated
 
-_TYPE = re.compile(r"^(?P<name>[^\[\]?]+?)\s*(?P<shape>\[[^\[\]]*\])?\s*(?P<optional>\??)$")
+_TYPE = re.compile(
+    r"^(?P<name>(?:datetime64|timedelta64)\[[0-9]*[a-zA-Z]+\]|[^\[\]?]+?)\s*"
+    r"(?P<shape>\[[^\[\]]*\])?\s*(?P<optional>\??)$"
+)
 
 
 @exported_from("vstore.importers")
@@ -52,6 +55,8 @@ def parse_type(said: Any, *, optional: bool = False, **options: Any) -> ColumnSp
 
     >>> parse_type("float32[null, 4]").shape, parse_type("text?").info.optional
     ((None, 4), True)
+    >>> str(parse_type("datetime64[us][2]?").dtype)
+    'datetime64[us]'
     """
     parts = _TYPE.match(said.strip()) if isinstance(said, str) else None
     if parts is None:

@@ -1,9 +1,7 @@
 """Files of rows: CSV, JSON lines, and lines of text."""
 
-import csv
-import io
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any, ClassVar
@@ -14,19 +12,13 @@ from vstore.format.table.sample_keys import KeyKindName
 from vstore.format.table.specs import text
 from vstore.importers.errors import located
 from vstore.importers.fields import Fields, inferred
-from vstore.importers.importer import Importer, Option, Rows
+from vstore.importers.importer import Columns, Importer, Option, Rows
 from vstore.importers.media import zarr_root
+from vstore.importers.records import Block, CsvFile, JsonFile, Record, RecordFile
 from vstore.importers.source import Source, SourceFile
+from vstore.importers.text_lines import TextLines as Lines
 
 _INFERRED_FROM = 1000
-_MAX_FIELD_NBYTES = 2**28
-_MAX_LINE = 2**28
-"""What one line, and one field, may take: they are held in memory whole."""
-_SEPARATORS = ",;\t|"
-
-
-Record = Mapping[str, Any] | Exception
-"""A row by field, or why it is none."""
 
 
 class Csv(Importer):
@@ -45,7 +37,7 @@ class Csv(Importer):
         self, source: Source, *, key: str | None = None, delimiter: str | None = None, **_: Any
     ) -> Rows:
         """Return the rows of the files, which have the same header."""
-        return _rows(source, _CsvFile(delimiter), key)
+        return _rows(source, CsvFile(delimiter), key)
 
 
 class JsonLines(Importer):
@@ -64,7 +56,7 @@ class JsonLines(Importer):
 
     def open(self, source: Source, *, key: str | None = None, **_: Any) -> Rows:
         """Return the objects of the files."""
-        return _rows(source, _JsonFile(), key)
+        return _rows(source, JsonFile(), key)
 
 
 class TextLines(Importer):
@@ -87,7 +79,8 @@ def records_of(file: SourceFile) -> Iterator[Mapping[str, Any]]:
         InvalidInputError: a row is none.
     """
     is_json = file.head(4096).lstrip().startswith(b"{")
-    for record in (_JsonFile() if is_json else _CsvFile(None)).records(file):
+    form: RecordFile = JsonFile() if is_json else CsvFile(None)
+    for record in _records([file], form):
         if isinstance(record, Exception):
             raise located(record, file)
         yield record
@@ -117,128 +110,16 @@ def _begins_with_object(head: bytes) -> bool:
         return len(head) == 65536 and b"\n" not in head.lstrip()
 
 
-def _lines(file: SourceFile) -> Iterator[Mapping[str, Any]]:
-    with file.open() as stream, _decoded(stream, file) as lines:
-        for line in lines:
-            yield {"text": line.removesuffix("\n").removesuffix("\r")}
-
-
-def _decoded(stream: Any, file: SourceFile) -> "_Text":
-    return _Text(stream, file)
-
-
-class _Text:
-    """Lines of UTF-8; an error says in which line other bytes are."""
-
-    def __init__(self, stream: Any, file: SourceFile) -> None:
-        self._stream = io.TextIOWrapper(stream, encoding="utf-8-sig", newline="")
-        self._file = file
-        self.number = 0
-
-    def __enter__(self) -> "_Text":
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._stream.detach()
-
-    def __iter__(self) -> Iterator[str]:
-        try:
-            while line := self._stream.readline(_MAX_LINE):
-                self.number += 1
-                if len(line) == _MAX_LINE:
-                    raise InvalidInputError(
-                        f"line {self.number} is longer than {_MAX_LINE - 1:,} characters"
-                    )
-                yield line
-        except UnicodeDecodeError as exc:
-            raise InvalidInputError(f"line {self.number + 1} or later is not UTF-8: {exc}") from exc
-
-
-@dataclass(frozen=True, slots=True)
-class _CsvFile:
-    """How a CSV file is read."""
-
-    delimiter: str | None
-    has_fields_of_rows: ClassVar[bool] = False
-    """Whether a later row may have fields that the first do not have."""
-
-    def records(self, file: SourceFile) -> Iterator[Record]:
-        """Yield rows as texts by field, an error in the place of a row that is none."""
-        delimiter = self.delimiter or _separator(file)
-        with file.open() as stream, _decoded(stream, file) as lines:
-            csv.field_size_limit(_MAX_FIELD_NBYTES)
-            reader = csv.reader(lines, delimiter=delimiter, strict=True)
-            try:
-                header = next(reader, None)
-                if header is None:
-                    raise InvalidInputError(f"{file} is empty")
-                _check_header(header, file)
-                for values in reader:
-                    if len(values) == len(header):
-                        yield dict(zip(header, values, strict=True))
-                    elif values:
-                        yield _torn(header, values, reader.line_num)
-            except csv.Error as exc:
-                raise InvalidInputError(f"line {reader.line_num}: {exc}") from exc
-
-
-def _separator(file: SourceFile) -> str:
-    """Return what separates the fields of the header: what it has most of."""
+def _lines(file: SourceFile) -> Iterator[Columns]:
     with file.open() as stream:
-        line = stream.readline(2**16).decode(errors="replace")
-    return max(_SEPARATORS, key=line.count)
+        for lines in Lines(stream).lists():
+            yield Columns(text=[line.removesuffix("\n").removesuffix("\r") for line in lines])
 
 
-def _check_header(header: Sequence[str], file: SourceFile) -> None:
-    doubled = sorted({name for name in header if header.count(name) > 1})
-    if doubled:
-        raise InvalidInputError(f"{file} has two fields called {doubled[0]!r}")
-    if "" in header:
-        raise InvalidInputError(f"{file} has a field without a name, the {header.index('') + 1}th")
-
-
-def _torn(header: Sequence[str], values: Sequence[str], line: int) -> InvalidInputError:
-    said = f"line {line}: {len(values)} fields, and the header has {len(header)}"
-    return InvalidInputError(said)
-
-
-@dataclass(frozen=True, slots=True)
-class _JsonFile:
-    """How a file of JSON lines is read."""
-
-    has_fields_of_rows: ClassVar[bool] = True
-
-    def records(self, file: SourceFile) -> Iterator[Record]:
-        """Yield objects, flattened, an error in the place of a line that is none."""
-        with file.open() as stream, _decoded(stream, file) as lines:
-            for number, line in enumerate(lines, start=1):
-                if line.strip():
-                    yield _object(line, number)
-
-
-def _object(line: str, number: int) -> Record:
-    try:
-        found = json.loads(line)
-        flat = dict(_flat(found)) if isinstance(found, dict) else None
-    except (ValueError, RecursionError) as exc:
-        return InvalidInputError(f"line {number} is not JSON: {exc}")
-    return InvalidInputError(f"line {number} is no object") if flat is None else flat
-
-
-def _flat(found: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
-    for name, value in found.items():
-        if isinstance(value, dict):
-            yield from _flat(value, f"{prefix}{name}.")
-        else:
-            yield prefix + name, value
-
-
-_File = _CsvFile | _JsonFile
-
-
-def _rows(source: Source, form: _File, key: str | None) -> Rows:
+def _rows(source: Source, form: RecordFile, key: str | None) -> Rows:
     files = list(source.files())
-    first = list(islice(_records(files, form), _INFERRED_FROM))
+    found = (record for record in _records(files, form) if not isinstance(record, Exception))
+    first = list(islice(found, _INFERRED_FROM))
     fields = list(dict.fromkeys(field for record in first for field in record))
     if form.has_fields_of_rows or not fields:
         fields += [each for each in source.schema if each not in fields]
@@ -255,28 +136,46 @@ def _rows(source: Source, form: _File, key: str | None) -> Rows:
     return Rows(columns.columns, kind, items=files, read=read, many=True)
 
 
-def _records(files: Iterable[SourceFile], form: _File) -> Iterator[Mapping[str, Any]]:
+def _records(files: Iterable[SourceFile], form: RecordFile) -> Iterator[Record]:
     for file in files:
-        for record in form.records(file):
-            if not isinstance(record, Exception):
-                yield record
+        for block in form.blocks(file):
+            yield from block.records()
 
 
 @dataclass(frozen=True, slots=True)
 class _Reading:
-    """Reads the rows of a file."""
+    """Reads the rows of a file: as whole columns, but for blocks in which a row is wrong."""
 
-    form: _File
+    form: RecordFile
     fields: Fields
     key: str | None
     kind: KeyKindName | None
 
     def __call__(self, file: SourceFile) -> Iterator[Record]:
-        for record in self.form.records(file):
+        for block in self.form.blocks(file):
             try:
-                yield self._sample(record)
-            except InvalidInputError as exc:
-                yield exc
+                columns = self._columns(block)
+            except (InvalidInputError, OverflowError):
+                columns = None
+            if columns is not None:
+                yield columns
+                continue
+            for record in block.records():
+                try:
+                    yield self._sample(record)
+                except InvalidInputError as exc:
+                    yield exc
+
+    def _columns(self, block: Block) -> Columns | None:
+        """Return all rows of a block as columns; None where a row is an error."""
+        own = [] if self.key is None else [self.key]
+        found = block.columns([*self.fields.columns, *own])
+        if found is None or not len(block):
+            return None
+        made = Columns(self.fields.whole(found))
+        if self.key is not None:
+            made[KEYS] = list(map(self._key, found[self.key]))
+        return made
 
     def _sample(self, record: Record) -> Mapping[str, Any]:
         if isinstance(record, Exception):
@@ -294,4 +193,12 @@ class _Reading:
         return sample
 
     def _key(self, value: Any) -> Any:
-        return int(value) if self.kind == "int" and isinstance(value, str) else value
+        if self.kind != "int" or not isinstance(value, str):
+            return value
+        try:
+            return int(value)
+        except ValueError:
+            raise InvalidInputError(
+                f"the key {value[:60]!r} is not an integer, as in the rows before",
+                code="field-of-another-type",
+            ) from None

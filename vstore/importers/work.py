@@ -312,11 +312,10 @@ def _cut(columns: Columns) -> Iterator[Columns]:
 def nbytes_of(value: Any) -> int:
     """Return about how much memory a value takes."""
     if isinstance(value, np.ndarray):
-        if value.dtype.hasobject:
-            return sum(map(nbytes_of, value.tolist()))
-        return value.nbytes
+        return nbytes_of(value.tolist()) if value.dtype.hasobject else value.nbytes
     if isinstance(value, str | bytes | bytearray):
         return len(value) + 32
     if isinstance(value, list | tuple):
-        return sum(map(nbytes_of, value))
+        is_flat = set(map(type, value)) <= {str, bytes}
+        return sum(map(len, value)) + 32 * len(value) if is_flat else sum(map(nbytes_of, value))
     return int(getattr(value, "nbytes", 16))

@@ -9,8 +9,10 @@ from itertools import islice
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from vstore.errors import InvalidInputError
+from vstore.format.missing import is_missing
 from vstore.format.table.sample_keys import SampleKey
 from vstore.importers.batching import Gathered
 from vstore.importers.companion import Companion, Seen, seen
@@ -271,8 +273,7 @@ class Classes:
     def numbered(self, columns: Mapping[str, Any]) -> dict[str, Any]:
         """Return columns with the table's numbers of classes."""
         return dict(columns) | {
-            name: numbers[np.asarray(columns[name], np.int64)]
-            for name, numbers in self._numbers.items()
+            name: _numbered(columns[name], numbers) for name, numbers in self._numbers.items()
         }
 
     def write(self) -> None:
@@ -281,6 +282,13 @@ class Classes:
             attributes = self._table.attributes(name)
             if attributes.get("classes") != names:
                 self._table.set_attributes({**attributes, "classes": names}, column=name)
+
+
+def _numbered(values: Any, numbers: NDArray[np.int64]) -> Any:
+    """Return classes by their new numbers; None where one is missing."""
+    if isinstance(values, np.ndarray) and not isinstance(values, np.ma.MaskedArray):
+        return numbers[values.astype(np.int64)]
+    return [None if is_missing(value) else int(numbers[int(value)]) for value in values]
 
 
 def _picked(values: Any, which: Sequence[int]) -> Any:

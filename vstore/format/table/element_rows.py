@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Mapping, Sequence
+from itertools import compress
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -34,18 +35,20 @@ def to_rows(
     Raises:
         InvalidInputError: a sample of the wrong type, data type or shape.
     """
-    there = range(len(samples)) if valid is None else np.flatnonzero(valid).tolist()
+    there = samples if valid is None else list(compress(samples, valid.tolist()))
     where = slice(None) if valid is None else valid
     elements = np.full(len(samples), info.kind.nothing, object)
-    for i in there:
-        if is_missing(samples[i], nan=True):
-            raise not_optional(name)
-    elements[where] = _encoded(info, [samples[i] for i in there], name)
+    if info.kind.are_elements(there):
+        elements[where] = there
+    elif any(is_missing(sample, nan=True) for sample in there):
+        raise not_optional(name)
+    else:
+        elements[where] = _encoded(info, there, name)
     rows: dict[str, NDArray[Any]] = {"": elements}
     for companion in info.kind.companions:
         shape = companion.shape(info)
         made = np.zeros((len(samples), *shape), companion.dtype)
-        own = [companion.of(plain(samples[i])) for i in there]
+        own = [companion.of(plain(sample)) for sample in there]
         made[where] = np.reshape(own, (len(own), *shape))
         rows[companion.suffix] = made
     return rows

@@ -5,7 +5,7 @@ write its `ColumnKind`, add it to `KINDS`, and write a function in `specs` that 
 column of it. Nothing else compares kinds.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -122,6 +122,12 @@ class ColumnKind:
     of one, and returns one like it.
     """
 
+    are_elements: Callable[[Sequence[Any]], bool] = lambda _samples: False
+    """Return whether samples are what `encode` would make of each, found out for all at once.
+
+    It may return False where they are; where some are missing they are not.
+    """
+
     decode: Callable[..., Any] | None = None
     """Return a sample, given the `ColumnInfo`, its element and those of its companions.
 
@@ -227,6 +233,18 @@ def _text(_: ColumnInfo, sample: Any, name: str) -> str:
     return str(sample)
 
 
+def _are_texts(samples: Sequence[Any]) -> bool:
+    if set(map(type, samples)) != {str}:
+        return False
+    whole = "".join(samples)
+    if not whole.isascii():
+        try:
+            whole.encode()
+        except UnicodeEncodeError:
+            return False
+    return True
+
+
 def _bytes(_: ColumnInfo, sample: Any, name: str) -> bytes:
     if not isinstance(sample, (bytes, bytearray, memoryview)):
         raise InvalidInputError(f"the column {name!r} holds bytes; got {type(sample).__name__}")
@@ -291,9 +309,14 @@ def _flat(
 
 NDARRAY = ColumnKind(name="ndarray", is_told_by_dtype=True, is_measured=True)
 
-TEXT = ColumnKind(name="text", data_type=STRING_TYPE, encode=_text)
+TEXT = ColumnKind(name="text", data_type=STRING_TYPE, encode=_text, are_elements=_are_texts)
 
-BYTES = ColumnKind(name="bytes", data_type=BYTES_TYPE, encode=_bytes)
+BYTES = ColumnKind(
+    name="bytes",
+    data_type=BYTES_TYPE,
+    encode=_bytes,
+    are_elements=lambda samples: set(map(type, samples)) == {bytes},
+)
 
 RAGGED = ColumnKind(
     name="ragged",

@@ -39,7 +39,9 @@ def as_samples(values: Any, *, name: str) -> list[Any]:
     """Return the values as a list of samples, or raise `InvalidInputError`."""
     if is_arrow(values):
         found, missing = of_arrow(values)
-        gone = [False] * len(found) if missing is None else missing.tolist()
+        if missing is None:
+            return list(found)
+        gone = missing.tolist()
         return [None if is_gone else each for each, is_gone in zip(found, gone, strict=True)]
     if not isinstance(values, NO_LISTS):
         try:
@@ -79,6 +81,8 @@ length."""
 
 def _require_storable(name: str, elements: NDArray[Any]) -> None:
     """Raise, before anything is stored, where a sample alone is more than a chunk may be."""
+    if sum(map(len, elements)) <= MAX_SAMPLE_NBYTES // 4:
+        return
     for i, element in enumerate(elements.tolist()):
         nbytes = len(element)
         if isinstance(element, str) and nbytes > MAX_SAMPLE_NBYTES // 4:
@@ -155,19 +159,41 @@ def _without_missing(
     found = given(values)
     if not found.has_missing and _is_numeric(found.values):
         return _times_there(found.values)
-    samples = as_samples(found.values, name=name)
     has_nan = not info.kind.is_plain or form.dtype.kind not in "fc"
-    absent = np.array([is_missing(sample, nan=has_nan) for sample in samples], bool)
+    if info.kind.is_plain and _is_numeric(found.values):
+        absent = _absent_numbers(found.values, nan=has_nan)
+        if found.missing is not None:
+            absent |= _whole(name, found.missing)
+        return found.values, ~absent
+    samples = as_samples(found.values, name=name)
+    absent = _absent(samples, nan=has_nan)
     if found.missing is not None:
         absent |= _whole(name, found.missing)
-    if info.kind.is_plain and _is_numeric(found.values):
-        return found.values, ~absent & _times_there(found.values)[1]
     if not absent.any():
         return found.values, ~absent
     filler = _filler(form) if info.kind.is_plain else None
     return [
         filler if gone else sample for sample, gone in zip(samples, absent, strict=True)
     ], ~absent
+
+
+def _absent(samples: list[Any], *, nan: bool) -> NDArray[np.bool_]:
+    """Return which samples are missing; see `is_missing`."""
+    if set(map(type, samples)) <= _NONE_OR_THERE:
+        found = (sample is None for sample in samples)
+    else:
+        found = (is_missing(sample, nan=nan) for sample in samples)
+    return np.fromiter(found, np.bool_, len(samples))
+
+
+_NONE_OR_THERE = {int, str, bytes, bool, np.ndarray, type(None)}
+
+
+def _absent_numbers(values: NDArray[Any], *, nan: bool) -> NDArray[np.bool_]:
+    """Return which samples of an array are nothing but NaT, or with `nan` are NaN themselves."""
+    if nan and values.ndim == 1 and values.dtype.kind == "f":
+        return np.asarray(np.isnan(values), bool)
+    return ~_times_there(values)[1]
 
 
 def _is_numeric(values: Any) -> bool:
