@@ -184,6 +184,13 @@ change = {"label": lambda label: np.zeros(int(label))}
     Case("uncommitted-data", "vstore.reader.regions(tx['grid'], (2,))", before=CHANGE,
          does="tx['grid'][0] = 5\ntx.commit()",
          around="vstore.reader.Reader(vstore.reader.regions({}['grid'], (2,)), batch_size=1)"),
+    Case("not-in-references", "vstore.exporters.export_refs(snapshot, 'refs.parquet')", before="""
+with repo.transaction(message="Second") as tx:
+    tx.create_array("good/.zoo", shape=(1,), dtype="int64")
+snapshot = repo.checkout()
+""", does="vstore.exporters.export_refs(snapshot, 'refs.json')"),
+    Case("unknown-reference-file", "vstore.exporters.export_refs(repo.checkout(), 'refs.odd')",
+         does="vstore.exporters.export_refs(repo.checkout(), 'refs.parquet')"),
     Case("unknown-format", "vstore.importers.open_rows('x.odd')",
          before="import vstore.importers\nPath('x.odd').write_bytes(b'odd')",
          around="vstore.importers.open_rows('x.odd', {})"),

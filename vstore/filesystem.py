@@ -4,6 +4,7 @@ It is chained over the address of the repository: `vstore://era/t2m::s3://bucket
 the array `era/t2m` of the head of `main`.
 """
 
+import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -138,7 +139,7 @@ class CommitFileSystem(AbstractFileSystem):  # type: ignore[misc]
         found = {other: documents.as_written(each) for other, each in self._keys.documents(start)}
         own = found.pop(path, {})
         below = {name[len(start) :]: each for name, each in found.items()}
-        return documents.consolidated(own, below)
+        return json.dumps(documents.consolidated(own, below)).encode()
 
     def _open(self, path: str, mode: str = "rb", **_: Any) -> MemoryFile:
         if mode != "rb":

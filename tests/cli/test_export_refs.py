@@ -41,7 +41,8 @@ def test_says_what_readers_see_otherwise(run: Run, repo: vstore.Repository) -> N
 def test_errors(run: Run, repo: vstore.Repository) -> None:
     assert "'nope'" in run.fails("export-refs", "repo", "-o", "refs.json", "-g", "nope")
     assert "give the path of the group" in run.fails(
-        "export-refs", "repo", "-o", "r", "-g", "train/label"
+        "export-refs", "repo", "-o", "r.json", "-g", "train/label"
     )
     assert "there is no folder" in run.fails("export-refs", "repo", "-o", "missing/refs.json")
+    assert "let the name end in .json" in run.fails("export-refs", "repo", "-o", "refs")
     assert not Path("refs.json").exists()

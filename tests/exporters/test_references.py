@@ -33,6 +33,8 @@ refs, options = sys.argv[1], json.loads(sys.argv[2])
 import numpy as np, xarray as xr, zarr
 from zarr.storage import FsspecStore
 
+"""
+WHOLE = """
 store = FsspecStore.from_url(
     "reference://", storage_options={"fo": refs, "remote_options": options, "asynchronous": True},
     read_only=True,
@@ -76,13 +78,15 @@ def fill(repository: Repository) -> None:
         ] = 7
 
 
-def read_elsewhere(refs: Path, code: str, options: Mapping[str, Any] | None = None) -> Any:
+def read_elsewhere(
+    refs: Path, code: str, options: Mapping[str, Any] | None = None, *, opening: str = WHOLE
+) -> Any:
     """Run code in a process that cannot import vstore; return what it prints as JSON."""
     done = subprocess.run(
         [
             sys.executable,
             "-c",
-            BLOCKER + textwrap.dedent(code),
+            BLOCKER + opening + textwrap.dedent(code),
             str(refs),
             json.dumps(options or {}),
         ],

@@ -27,6 +27,34 @@ def test_annotated_data_reads_as_it_was_written() -> None:
 
 
 @pytest.mark.filterwarnings("ignore")
+def test_annotated_data_is_written_whole() -> None:
+    anndata: Any = pytest.importorskip("anndata")
+    sparse: Any = pytest.importorskip("scipy.sparse")
+    pandas: Any = pytest.importorskip("pandas")
+    frame = pandas.DataFrame({"kind": ["a", "b", "a"], "n": [1, 2, 3]}, index=list("xyz"))
+    cells = anndata.AnnData(
+        sparse.csr_matrix(np.eye(3, 2, dtype="f4")),
+        obs=frame,
+        obsm={"place": np.ones((3, 2))},
+        layers={"counts": np.arange(6).reshape(3, 2)},
+        uns={"made": {"by": "hand", "with": np.arange(3)}},
+    )
+    repo = new_repository()
+    with repo.transaction("main", message="Add cells") as tx:
+        cells.write_zarr(tx.store)
+    found = anndata.read_zarr(repo.checkout().store)
+    np.testing.assert_array_equal(found.X.toarray(), cells.X.toarray())
+    assert found.obs["n"].tolist() == [1, 2, 3]
+    np.testing.assert_array_equal(found.layers["counts"], cells.layers["counts"])
+    np.testing.assert_array_equal(found.obsm["place"], cells.obsm["place"])
+    assert found.uns["made"]["by"] == "hand"
+    cells.layers["counts"][1, 1] = 30
+    with repo.transaction("main", message="Correct a count") as tx:
+        cells.write_zarr(tx.store)
+    assert list(repo.diff("main~1", "main").arrays) == ["layers/counts"]
+
+
+@pytest.mark.filterwarnings("ignore")
 def test_images_of_ome_zarr_are_written() -> None:
     writer: Any = pytest.importorskip("ome_zarr.writer")
     image = np.arange(64 * 64, dtype="u2").reshape(64, 64)

@@ -1,5 +1,6 @@
 """Commits and transactions through zarr beside what vstore itself reads and writes."""
 
+import json
 import pickle
 import subprocess
 import sys
@@ -251,11 +252,48 @@ class TestAttributes:
             open_group(tx.store).attrs["a"] = 2
         assert "a" in str(repository.diff("main~1", "main"))
 
-    def test_consolidated_metadata_is_refused_in_the_terms_of_zarr(self) -> None:
-        with begin(in_memory()) as tx:
+    @pytest.mark.filterwarnings("ignore:Consolidated metadata")
+    def test_consolidating_keeps_nothing_that_grows_old(self) -> None:
+        repository = in_memory()
+        with begin(repository) as tx:
+            open_group(tx.store).create_group("a").create_array("x", shape=(2,), dtype="i1")
+        with begin(repository) as tx:
+            before = _root_document(tx.store)
+            found = zarr.consolidate_metadata(tx.store)
+            assert [name for name, _ in found.members(max_depth=None)] == ["a", "a/x"]
+            zarr.consolidate_metadata(tx.store, path="a")
+            assert _root_document(tx.store) == before
+            open_group(tx.store)["a/x"].resize((5,))
+        root = opened(repository)
+        assert root.metadata.consolidated_metadata is None
+        assert root["a"]["x"].shape == (5,)
+
+    @pytest.mark.filterwarnings("ignore:Consolidated metadata")
+    def test_copies_of_documents_are_not_kept(self) -> None:
+        repository = in_memory()
+        plain = zarr.storage.MemoryStore()
+        open_group(plain).create_array("x", shape=(2,), dtype="i1")
+        zarr.consolidate_metadata(plain)
+        with begin(repository) as tx:
+            for key, data in plain._store_dict.items():
+                tx.store.set_sync(key, data)
+            open_group(tx.store)["x"].resize((5,))
+        assert opened(repository)["x"].shape == (5,)
+        assert "consolidated_metadata" not in _root_document(repository.checkout().store)
+
+    def test_commits_and_xarray_are_not_asked_to_consolidate(self) -> None:
+        repository = in_memory()
+        with begin(repository) as tx:
             open_group(tx.store)
-            with pytest.raises(TypeError, match="doesn't support consolidated metadata"):
-                zarr.consolidate_metadata(tx.store)
+            assert not tx.store.supports_consolidated_metadata
+        with pytest.raises(TypeError, match="doesn't support consolidated metadata"):
+            zarr.consolidate_metadata(repository.checkout().store)
+
+
+def _root_document(store: ZarrStore) -> Any:
+    found = store.get_sync("zarr.json")
+    assert found is not None
+    return json.loads(found.to_bytes())
 
 
 CODECS: list[dict[str, Any]] = [

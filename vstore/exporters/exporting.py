@@ -1,30 +1,22 @@
 """Exporting: samples of a commit as files, by the exporter of the target's suffix."""
 
 import os
-import re
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from importlib import import_module
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO, Final
+from typing import Any, BinaryIO, Final
 
 from vstore.entry_points import checked_options, plugins
 from vstore.errors import InvalidInputError, MissingExtraError, NotFoundError
+from vstore.exporters.destination import destination
 from vstore.exporters.exporter import Exporter, Option
 from vstore.exporters.rows import ExportRows, select
-from vstore.exporters.target import Target, local_target, spooled_target, stream_target
 from vstore.faces import exported_from
-from vstore.lazy import lazy
 from vstore.optional import load
 from vstore.reading.array import Array
 from vstore.reading.column import Column
 from vstore.reading.table import Table
-
-if TYPE_CHECKING:
-    from vstore.storage import foreign_put
-else:
-    foreign_put = lazy("vstore.storage.foreign_put")
 
 GROUP: Final = "vstore.exporters"
 """The group of entry points by which packages add exporters."""
@@ -52,7 +44,6 @@ _SUFFIXES: Final[Mapping[str, str]] = {
 
 _EXTRAS: Final = {"parquet": ("pyarrow", "arrow"), "feather": ("pyarrow", "arrow"),
                   "zarr": ("zarr", "zarr")}  # fmt: skip
-_URL = re.compile(r"^[A-Za-z][A-Za-z0-9+.\-]+(::|://)")
 
 
 @exported_from("vstore.exporters")
@@ -108,7 +99,7 @@ def export(
     name = with_ if with_ is not None else name_for(to)
     exporter = named(name)
     checked = checked_options(f"exporter {name!r}", exporter.options, options or {})
-    with _target(to, force=force, options=storage_options or {}) as target:
+    with destination(to, force=force, options=storage_options or {}) as target:
         exporter.write(rows, target, **checked)
     where = "-" if not isinstance(to, str | os.PathLike) else os.fspath(to)
     return Exported(where, name, target.files, len(rows), target.nbytes)
@@ -171,18 +162,3 @@ def name_for(to: Any) -> str:
             hint=f"there are {', '.join(_SUFFIXES)}; a folder of files ends in '/'",
         )
     return "files"
-
-
-@contextmanager
-def _target(to: Any, *, force: bool, options: Mapping[str, Any]) -> Iterator[Target]:
-    if not isinstance(to, str | os.PathLike):
-        with stream_target(to) as target:
-            yield target
-        return
-    text = re.sub(r"^(file|local)://", "", os.fspath(to))
-    if _URL.match(text):
-        with spooled_target(foreign_put.ForeignPut(text, options), force=force) as target:
-            yield target
-        return
-    with local_target(Path(os.path.expanduser(text)), force=force) as target:
-        yield target

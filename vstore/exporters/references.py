@@ -3,47 +3,53 @@
 import base64
 import json
 import os
-import re
-import tempfile
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 from typing import Any
 
-from vstore.errors import InvalidInputError, NotFoundError
+from vstore.errors import AlreadyExistsError, InvalidInputError
+from vstore.exporters.commit_places import CommitPlaces
+from vstore.exporters.destination import destination
+from vstore.exporters.target import Target
 from vstore.faces import exported_from, internals
 from vstore.format import object_keys
-from vstore.format.digest import Digest
-from vstore.format.forwarding import Moved
 from vstore.format.nodes import GroupNode
 from vstore.format.page import ChunkRef
 from vstore.format.table.names import DELETED
 from vstore.hierarchy import documents
-from vstore.hierarchy.nodes import StoredHierarchy
-from vstore.hierarchy.zarr_keys import Keys
-from vstore.history.forwarding import MOST_HOPS, find_moved
+from vstore.optional import load
 from vstore.reading.snapshot import Snapshot
-from vstore.reading.sources import Sources
-from vstore.storage.store import ObjectStore
 
-_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*::?//")
+_JSON = ".json"
+_PARQUET = (".parquet", ".parq")
 
 
 @exported_from("vstore.exporters")
-def export_refs(snapshot: Snapshot, path: str | os.PathLike[str], *, group: str = "") -> int:
-    """Write a reference file, version 1, for a commit; return how many keys it has.
+def export_refs(
+    snapshot: Snapshot,
+    to: str | os.PathLike[str],
+    *,
+    group: str = "",
+    storage_options: Mapping[str, Any] | None = None,
+) -> int:
+    """Write where each chunk of a commit is, for readers without vstore; return how many keys.
 
-    The file says where each chunk is; no chunk is read or copied. It holds as long as the
-    commit is kept, and readers of it check no digest. It appears whole or not at all.
+    No chunk is read or copied. It holds as long as the commit is kept, and readers check no
+    digest. What is written appears whole or not at all.
 
     Args:
         snapshot: The commit.
-        path: Where to write the file, on local disk.
+        to: Where to write: a path, or an address that fsspec knows. One that ends in `.json`
+            becomes a reference file, version 1, as kerchunk defines it. One that ends in
+            `.parquet` or `.parq` becomes a folder, of which readers load the parts that they
+            need: for many chunks. It needs pyarrow.
         group: The group or table to write; all of the commit when empty.
+        storage_options: Those of the fsspec filesystem of an address.
 
     Raises:
-        NotFoundError: there is no such group.
-        InvalidInputError: the repository is in this process's memory, or there is no
-            folder for the file.
+        NotFoundError: there is no such group, or no folder to write to.
+        AlreadyExistsError: there is something where the folder is to go.
+        InvalidInputError: the repository is in this process's memory, the name has another
+            ending, or a folder cannot hold what is in the commit.
 
     >>> import tempfile, vstore
     >>> folder = tempfile.TemporaryDirectory()
@@ -52,56 +58,50 @@ def export_refs(snapshot: Snapshot, path: str | os.PathLike[str], *, group: str 
     ...     tx.create_array("x", shape=(3,), dtype="int64")[:] = [3, 1, 4]
     >>> export_refs(repo.checkout("main"), folder.name + "/refs.json")
     3
+    >>> export_refs(repo.checkout("main"), folder.name + "/refs.parquet")
+    3
     >>> folder.cleanup()
     """
-    target = Path(path)
-    if not target.parent.is_dir():
+    ending = os.path.splitext(os.fspath(to).rstrip("/"))[1].lower()
+    if ending not in (_JSON, *_PARQUET):
         raise InvalidInputError(
-            f"there is no folder {str(target.parent)!r} for {target.name!r}",
-            hint="create the folder first",
+            f"no reference file ends in {ending!r}" if ending else "a reference file has an ending",
+            code="unknown-reference-file",
+            hint="let the name end in .json or .parquet",
         )
-    entries = references(snapshot, group=group)
+    commit = CommitPlaces.of(snapshot, group)
+    if ending == _JSON:
+        with destination(to, force=True, options=storage_options or {}) as target:
+            return _write_json(_entries(commit), target)
+    tables = load(
+        "vstore.exporters.reference_tables",
+        package="pyarrow",
+        extra="arrow",
+        purpose="a reference file as Parquet",
+    )
+    try:
+        with destination(to, force=False, options=storage_options or {}) as target:
+            count: int = tables.write(commit, target)
+    except AlreadyExistsError as exc:
+        raise AlreadyExistsError(str(exc), hint="choose another name, or delete it first") from None
+    return count
+
+
+def _write_json(entries: Iterator[tuple[str, Any]], target: Target) -> int:
     count = 0
-    with tempfile.NamedTemporaryFile(
-        "w", encoding="utf-8", dir=target.parent, prefix=f".{target.name}.", delete=False
-    ) as file:
-        try:
-            file.write('{"version": 1, "refs": {')
-            for count, (key, value) in enumerate(entries, 1):
-                comma = "," if count > 1 else ""
-                file.write(f"{comma}\n{json.dumps(key)}: {json.dumps(value)}")
-            file.write("\n}}\n")
-            file.close()
-            Path(file.name).chmod(0o644)
-            Path(file.name).replace(target)
-        except BaseException:
-            Path(file.name).unlink(missing_ok=True)
-            raise
+    with target.open() as file:
+        file.write(b'{"version": 1, "refs": {')
+        for count, (key, value) in enumerate(entries, 1):
+            comma = "," if count > 1 else ""
+            file.write(f"{comma}\n{json.dumps(key)}: {json.dumps(value)}".encode())
+        file.write(b"\n}}\n")
     return count
 
 
 @exported_from("vstore.exporters")
 def references(snapshot: Snapshot, *, group: str = "") -> Iterator[tuple[str, Any]]:
     """Yield the keys of a commit, each with its contents or with (URL, offset, length)."""
-    fetcher = internals(snapshot).fetcher
-    root = _packs_url(snapshot.url)
-    moves = _moves(fetcher.store)
-    group = group.strip("/")
-    if group and not isinstance(internals(snapshot).tree.get(group), GroupNode):
-        raise NotFoundError(
-            f"{group!r} is an array, not a group",
-            code="path-not-found",
-            hint="give the path of the group it is in",
-            path=group,
-        )
-    for _ in internals(snapshot).tree.walk(group):
-        pass  # a tree that is not bounded is refused at once
-    hierarchy = Keys(StoredHierarchy(snapshot))
-    start = f"{group}/" if group else ""
-    return (
-        (key[len(start) :], _reference(place, root, moves, fetcher.sources))
-        for key, place in _with_consolidated(hierarchy, start)
-    )
+    return _entries(CommitPlaces.of(snapshot, group))
 
 
 @exported_from("vstore.exporters")
@@ -125,66 +125,23 @@ def notes(snapshot: Snapshot, *, group: str = "") -> list[str]:
     return said
 
 
-def _with_consolidated(hierarchy: Keys, prefix: str) -> Iterator[tuple[str, bytes | ChunkRef]]:
+def _entries(commit: CommitPlaces) -> Iterator[tuple[str, Any]]:
     """Yield keys and what is there; groups hold copies of all documents below them.
 
     With these a reader lists nothing, which not every one does well in a reference file.
     """
-    kept = {path: documents.as_written(doc) for path, doc in hierarchy.documents(prefix)}
-    for key, place in hierarchy.places(prefix):
-        path = key[: -len(documents.NAME)].rstrip("/")
-        document = kept.get(path) if key.endswith(documents.NAME) else None
-        if document is None or document["node_type"] != "group":
-            yield key, place
-            continue
-        start = f"{path}/" if path else ""
-        below = {
-            other[len(start) :]: each
-            for other, each in kept.items()
-            if other.startswith(start) and other != path
-        }
-        yield key, documents.consolidated(document, below)
+    kept = dict(documents.with_copies(commit.documents()))
+    for key, place in commit.hierarchy.places(commit.prefix):
+        path, _, name = key.rpartition("/")
+        document = kept.get(path) if name == documents.NAME else None
+        if document is not None and document["node_type"] == "group":
+            place = json.dumps(document).encode()
+        yield key[len(commit.prefix) :], _reference(place, commit)
 
 
-def _packs_url(url: str) -> str:
-    if url.startswith("memory:"):
-        raise InvalidInputError(
-            f"{url} is in the memory of this process, where no other reader finds it",
-            code="in-memory-only",
-            hint="export from a repository on disk or in a bucket",
-        )
-    return url if _SCHEME.match(url) else f"file://{Path(url).resolve()}"
-
-
-def _moves(store: ObjectStore) -> dict[Digest, Moved]:
-    """Return the forwarding documents; one request if no pack was ever repacked."""
-    found = (object_keys.moved_at(info.key) for info in store.list_prefix(object_keys.MOVED))
-    moves = {pack: find_moved(store, pack) for pack in found if pack is not None}
-    return {pack: moved for pack, moved in moves.items() if moved is not None}
-
-
-def _there(ref: ChunkRef, moves: Mapping[Digest, Moved]) -> ChunkRef:
-    for _ in range(MOST_HOPS):
-        moved = moves.get(ref.pack.digest)
-        there = None if moved is None else moved.place(ref)
-        if there is None:
-            break
-        ref = there
-    return ref
-
-
-def _reference(
-    place: bytes | ChunkRef, root: str, moves: Mapping[Digest, Moved], sources: Sources
-) -> str | list[Any]:
-    if isinstance(place, ChunkRef) and place.pack.is_source:
-        return [*sources.place(place), place.nbytes]
+def _reference(place: bytes | ChunkRef, commit: CommitPlaces) -> str | list[Any]:
     if isinstance(place, ChunkRef):
-        place = _there(place, moves)
-        return [
-            f"{root.rstrip('/')}/{object_keys.pack(place.pack.digest)}",
-            place.offset,
-            place.nbytes,
-        ]
+        return list(commit.address(place))
     try:
         text = place.decode("ascii")
     except UnicodeDecodeError:

@@ -1,7 +1,7 @@
 """The `zarr.json` documents of groups and arrays: what Zarr writes to what is kept, and back."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from vstore.errors import FormatError, InvalidInputError
@@ -10,6 +10,8 @@ from vstore.format.zarr.attributes import NONFINITE, attributes_of, with_attribu
 from vstore.format.zarr.metadata import ArrayMetadata, GroupMetadata
 
 NAME = "zarr.json"
+CONSOLIDATED = "consolidated_metadata"
+"""The member of a group's document with copies of those below it."""
 
 
 def find_document(data: bytes) -> dict[str, Any] | None:
@@ -43,9 +45,13 @@ def array_metadata(value: Mapping[str, Any], *, path: str) -> ArrayMetadata:
 
 
 def group_document(value: Mapping[str, Any], *, path: str) -> dict[str, Any]:
-    """Return a group's document as it is kept, or raise `InvalidInputError`."""
+    """Return a group's document as it is kept, or raise `InvalidInputError`.
+
+    Copies of the documents below it are not kept: they would be wrong after the next change.
+    """
+    own = {name: member for name, member in value.items() if name != CONSOLIDATED}
     try:
-        return GroupMetadata.from_dict(_plain(value, path)).to_dict()
+        return GroupMetadata.from_dict(_plain(own, path)).to_dict()
     except FormatError as exc:
         raise InvalidInputError(f"vstore cannot keep the group {path!r}: {exc}") from exc
 
@@ -55,10 +61,31 @@ def render(kept: Mapping[str, Any]) -> bytes:
     return json.dumps(as_written(kept), indent=2).encode()
 
 
-def consolidated(group: Mapping[str, Any], below: Mapping[str, Any]) -> bytes:
-    """Return the bytes of a group's `zarr.json` with copies of the documents below it."""
+def with_copies(kept: Mapping[str, Mapping[str, Any]]) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield documents by path as Zarr wrote them; those of groups have copies of all below them.
+
+    With these a reader lists nothing.
+
+    Args:
+        kept: documents as they are written, by the path of the node.
+    """
+    for path, own in kept.items():
+        if own["node_type"] != "group":
+            yield path, dict(own)
+            continue
+        start = f"{path}/" if path else ""
+        below = {
+            other[len(start) :]: each
+            for other, each in kept.items()
+            if other.startswith(start) and other != path
+        }
+        yield path, consolidated(own, below)
+
+
+def consolidated(group: Mapping[str, Any], below: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a group's document with copies of those below it."""
     copies = {"kind": "inline", "must_understand": False, "metadata": dict(below)}
-    return json.dumps({**group, "consolidated_metadata": copies}).encode()
+    return {**group, CONSOLIDATED: copies}
 
 
 def as_written(kept: Mapping[str, Any]) -> dict[str, Any]:

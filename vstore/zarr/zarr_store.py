@@ -11,6 +11,7 @@ from zarr.abc.store import (
     Store,
     SuffixByteRequest,
 )
+from zarr.core import sync as zarr_sync
 from zarr.core.buffer import Buffer, BufferPrototype
 from zarr.core.buffer.core import default_buffer_prototype
 
@@ -49,7 +50,6 @@ class ZarrStore(Store):
     supports_writes = True
     supports_deletes = True
     supports_listing = True
-    supports_consolidated_metadata = False
 
     def __init__(
         self, source: Snapshot | Transaction | Source, *, read_only: bool | None = None
@@ -70,6 +70,16 @@ class ZarrStore(Store):
         super().__init__(read_only=is_commit if read_only is None else read_only)
         self._reader = ChunkReader(self._source)
         self._writes = Gathering(self._write_all)
+
+    @property
+    def supports_consolidated_metadata(self) -> bool:
+        """Whether Zarr may consolidate: it may in a transaction, which keeps nothing of it.
+
+        A commit has all documents together, so copies of them would only grow old. What writers
+        such as AnnData do at their end succeeds. But xarray asks, outside of Zarr's event loop,
+        in order to consolidate the whole store after each array: it is told that it need not.
+        """
+        return not self.read_only and _is_zarrs_loop()
 
     @property
     def source(self) -> Snapshot | Transaction:
@@ -224,6 +234,14 @@ class ZarrStore(Store):
         if self._reader.is_local:
             return names(prefix)
         return await asyncio.to_thread(names, prefix)
+
+
+def _is_zarrs_loop() -> bool:
+    """Return whether Zarr's own event loop runs this: its functions, not who calls them."""
+    try:
+        return asyncio.get_running_loop() is zarr_sync.loop[0]
+    except RuntimeError:
+        return False
 
 
 def _revived(

@@ -1,12 +1,12 @@
 """`vstore export-refs`: write a reference file that zarr and xarray read without vstore."""
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from vstore.cli.output import console, write_document
 from vstore.cli.settings import Revision, Settings, TargetArgument, command
+from vstore.cli.storage_options import parse_options
 from vstore.lazy import lazy
 from vstore.wording import printable
 
@@ -25,8 +25,13 @@ def export(
     target: TargetArgument = None,
     *,
     output: Annotated[
-        Path,
-        typer.Option("--output", "-o", metavar="FILE", help="The reference file to write."),
+        str,
+        typer.Option(
+            "--output",
+            "-o",
+            metavar="FILE",
+            help="What to write: a path or an fsspec URL that ends in .json or .parquet.",
+        ),
     ],
     group: Annotated[
         str,
@@ -34,24 +39,36 @@ def export(
             "--group", "-g", metavar="PATH", help="Export only this group or table, as the root."
         ),
     ] = "",
+    output_option: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--output-option",
+            metavar="NAME=VALUE",
+            help="An option of the filesystem of FILE, named as in fsspec (repeatable).",
+            show_default=False,
+        ),
+    ] = None,
     rev: Revision = None,
 ) -> None:
     """Write a reference file, so that zarr and xarray read a commit without vstore.
 
-    The file is a kerchunk reference file (version 1, JSON). It says where in the repository
-    each chunk is. No data is copied, so the file is valid for as long as the commit is kept.
+    The file is a kerchunk reference file. It says where in the repository each chunk is. No data
+    is copied, so the file is valid for as long as the commit is kept. One that ends in .json is
+    a document of version 1, and replaces what is there. One that ends in .parquet is a new
+    folder of Parquet files, of which readers load only the parts that they need.
 
     vstore export-refs s3://bucket/fashion@v1 --output fashion.json
-    vstore export-refs s3://bucket/fashion --group climate --output climate.json
+    vstore export-refs s3://bucket/fashion --group climate --output s3://bucket/climate.parquet
     """
     repo, revision = settings.open_target(target, rev)
     snapshot = repo.checkout(revision)
-    count = exporters.export_refs(snapshot, output, group=group)
+    options = parse_options(output_option or ())
+    count = exporters.export_refs(snapshot, output, group=group, storage_options=options)
     said = exporters.notes(snapshot, group=group)
     if settings.as_json:
         write_document(
             "export-refs",
-            {"file": str(output), "commit": snapshot.commit.id, "keys": count, "notes": said},
+            {"file": output, "commit": snapshot.commit.id, "keys": count, "notes": said},
         )
         return
     typer.echo(f"{count} keys of {snapshot.commit.id} in {output}")
