@@ -191,3 +191,11 @@ def test_lists_of_lists_may_be_empty() -> None:
     wide = pa.list_(pa.list_(pa.list_(pa.float32(), 2)))
     found = written(pa.table({"r": pa.array([[], [[[1, 2]]]], wide)}))["r"]
     assert [sample.shape for sample in found] == [(0, 0, 2), (1, 1, 2)]
+
+
+def test_records_are_exact_beside_missing_ones() -> None:
+    spec = {"r": vstore.ndarray((), [("id", "int64"), ("ok", "bool")]).as_optional()}
+    samples = [(2**53 + 1, True), None, (-(2**63), False)]
+    _, table = committed_table(spec, {"r": samples})
+    again = written(table.arrow())["r"]
+    assert [None if each is None else each.item() for each in again] == samples

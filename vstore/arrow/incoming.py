@@ -155,7 +155,10 @@ def _flat(array: "pa.Array", dtype: np.dtype[Any]) -> NDArray[Any]:
     if dtype.kind in "VSU":
         nothing = "" if dtype.kind == "U" else bytes(dtype.itemsize)
         return np.array([nothing if x is None else x for x in array.to_pylist()], dtype)
-    return np.asarray(array.to_numpy(zero_copy_only=False)).astype(dtype)
+    # With nulls NumPy would get floats, in which large integers are rounded.
+    if array.null_count:
+        array = array.fill_null(pa.scalar(False if dtype.kind == "b" else 0, array.type))
+    return np.asarray(array.to_numpy(zero_copy_only=False)).astype(dtype, copy=False)
 
 
 def _is_json(field: "pa.Field") -> bool:
