@@ -94,6 +94,14 @@ array[:] = np.array(['a' * 99, 'b' * 99, '', ''], object)
 tx.commit()
 mock.patch.stopall()
 """),
+    Case("column-to-rename", "import vstore.importers\n"
+         "vstore.importers.open_rows('odd.csv')", before="""
+from pathlib import Path
+Path("odd.csv").write_text("km/h,n\\n1,2\\n")
+""", does="""
+from vstore.importers import open_rows
+source = "odd.csv"
+""", helps=False),
     Case("field-of-another-type", READING.format("") + IMPORT,
          before=LINES.replace("LAST", "'{\"a\": \"x\"}'"), does="""
 import json

@@ -259,6 +259,7 @@ CODES: Mapping[type[VstoreError], Mapping[str, str]] = {
         "chunk-too-large": "one chunk of samples is too large",
         "column-not-exported": "a format does not hold the samples of a column as they are",
         "column-not-optional": "a sample of a column is None, and the column is not optional",
+        "column-to-rename": "a source has a name for a column that no table takes",
         "default-branch": "the default branch cannot be deleted or renamed",
         "field-of-another-type": "a row of an import has a value of another type than its column",
         "fewer-samples-than-ranks": "there are fewer samples than ranks",

@@ -265,3 +265,17 @@ def test_lines_in_front_of_other_bytes_are_there() -> None:
     assert next(lines) == ["a\n", "b\n"]
     with pytest.raises(InvalidInputError, match="line 3 is not UTF-8"):
         next(lines)
+
+
+@pytest.mark.parametrize("name", ["km/h", "__index_level_0__", "..", "a\tb"])
+def test_a_field_that_can_be_no_column_gets_another_name(tmp_path: Path, name: str) -> None:
+    path = csv_file(tmp_path, f'"{name}",n\n1,x\n2,y\n')
+    with pytest.raises(InvalidInputError, match="is not allowed") as raised:
+        open_rows(path)
+    assert raised.value.code == "column-to-rename"
+    table = imported(path, rename={name: "speed"})
+    assert table["speed"][:].tolist() == [1, 2]
+    with pytest.raises(InvalidInputError, match="two columns would have the same name"):
+        open_rows(path, rename={name: "n"})
+    with pytest.raises(NotFoundError, match="no column 'm' to rename"):
+        open_rows(path, rename={"m": "n"})

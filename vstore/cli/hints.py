@@ -30,6 +30,7 @@ HINTS: Mapping[str, str | None] = {
     "column-not-exported": "choose others with --columns, or another format: .parquet holds most",
     "default-branch": "set it to another commit instead, with vstore reset",
     "column-not-optional": None,
+    "column-to-rename": "give the column another name: --rename {name}=NAME",
     "commit-is-read-only": None,
     "damaged-object": "restore it from a copy with `vstore fsck --full --repair-from COPY`",
     "field-of-another-type": 'give a schema, such as --schema FILE with {{"{field}": "text"}}',

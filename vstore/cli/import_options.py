@@ -83,6 +83,16 @@ NamesOption = Annotated[
         rich_help_panel=_PANEL,
     ),
 ]
+RenameOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--rename",
+        metavar="OLD=NEW",
+        help="Rename a column of the source (repeatable).",
+        show_default=False,
+        rich_help_panel=_PANEL,
+    ),
+]
 SchemaOption = Annotated[
     str | None,
     typer.Option(
@@ -137,7 +147,7 @@ ErrorsOption = Annotated[
     typer.Option(
         "--errors",
         metavar="FILE",
-        help="Write each item that is left out, and why, to a file of JSON lines.",
+        help="Write what is left out, and why, as JSON lines.",
         show_default=False,
         rich_help_panel=_PANEL,
     ),

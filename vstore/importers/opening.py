@@ -13,6 +13,7 @@ from vstore.importers.finding import fitting, named
 from vstore.importers.hierarchy import Hierarchy
 from vstore.importers.hierarchy_importer import HierarchyImporter
 from vstore.importers.importer import Importer, Rows
+from vstore.importers.renaming import renamed
 from vstore.importers.source import Source
 from vstore.version import __version__
 
@@ -24,6 +25,7 @@ def open_rows(
     source: Addresses,
     *,
     with_: str | None = None,
+    rename: Mapping[str, str] | None = None,
     storage_options: Mapping[str, Any] | None = None,
     **options: Any,
 ) -> Rows:
@@ -32,6 +34,7 @@ def open_rows(
     Args:
         source: what `open_source` takes or returns.
         with_: the name of the importer; the one that fits when None.
+        rename: new names of columns, by those that the source has for them.
         storage_options: those of the fsspec filesystem of a URL.
         options: those of the importer, by name; `vstore plugins` lists them.
 
@@ -40,7 +43,7 @@ def open_rows(
         InvalidInputError: no importer fits, or several do, or a file is damaged.
     """
     source = _opened(source, storage_options)
-    return _rows(source, *_importer(source, with_), options)
+    return renamed(_rows(source, *_importer(source, with_), options), rename or {})
 
 
 @exported_from("vstore.importers")
@@ -75,6 +78,7 @@ def open_as_it_is(
     source: Addresses,
     *,
     with_: str | None = None,
+    rename: Mapping[str, str] | None = None,
     storage_options: Mapping[str, Any] | None = None,
     **options: Any,
 ) -> Rows | Hierarchy:
@@ -85,8 +89,10 @@ def open_as_it_is(
     source = _opened(source, storage_options)
     name, importer = _importer(source, with_)
     if isinstance(importer, HierarchyImporter):
+        if rename:
+            raise InvalidInputError("groups and arrays keep their names; columns can have others")
         return _hierarchy(source, name, importer, options)
-    return _rows(source, name, importer, options)
+    return renamed(_rows(source, name, importer, options), rename or {})
 
 
 def _opened(source: Addresses, storage_options: Mapping[str, Any] | None) -> Source:

@@ -199,6 +199,5 @@ class _Reading:
             return int(value)
         except ValueError:
             raise InvalidInputError(
-                f"the key {value[:60]!r} is not an integer, as in the rows before",
-                code="field-of-another-type",
+                f"the key {value[:60]!r} is not an integer, as in the rows before"
             ) from None

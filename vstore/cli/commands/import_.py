@@ -46,6 +46,7 @@ def import_(  # noqa: PLR0913 - they are options, spelled out on the command lin
     author: AuthorOption = None,
     with_: its.WithOption = None,
     names: its.NamesOption = None,
+    rename: its.RenameOption = None,
     schema: its.SchemaOption = None,
     limit: its.LimitOption = None,
     dry_run: its.DryRunOption = False,
@@ -74,7 +75,7 @@ def import_(  # noqa: PLR0913 - they are options, spelled out on the command lin
         schema=None if schema is None else importers.read_schema(schema),
     )
     open_it = importers.open_as_it_is if table is None else importers.open_rows
-    found = open_it(source, with_=with_, **options)
+    found = open_it(source, with_=with_, rename=_renaming(rename or ()), **options)
     if dry_run:
         import_looks.look(found, limit=limit, as_json=settings.as_json)
         return
@@ -118,6 +119,14 @@ def _refuse_for_hierarchies(given: Mapping[str, object]) -> None:
             raise typer.BadParameter(
                 f"--{name.replace('_', '-')} is for samples of a table: give --table"
             )
+
+
+def _renaming(given: Sequence[str]) -> dict[str, str]:
+    """Return new names by old ones; only the last = divides them."""
+    parts = [each.rpartition("=") for each in given]
+    if not all(old and new for old, _, new in parts):
+        raise typer.BadParameter("--rename takes OLD=NEW, such as --rename 'km/h=speed'")
+    return {old: new for old, _, new in parts}
 
 
 def _listed(values: Sequence[str]) -> list[str]:
