@@ -8,7 +8,7 @@ import pyarrow as pa
 import pytest
 
 import vstore
-from tests.repositories import committed_table, counted, new_repository
+from tests.repositories import committed_table, counted, counted_rounds, new_repository
 from vstore import Repository
 
 
@@ -263,3 +263,34 @@ def test_a_diff_of_one_row_sorts_none_of_the_others(monkeypatch: pytest.MonkeyPa
     (table,) = repository.diff("main~1", "main").tables.values()
     assert table.changed == {"x": [123_456]}
     assert max(sorted_sizes, default=0) < 1000
+
+
+@pytest.mark.parametrize("column", ["bytes", "vectors"])
+@pytest.mark.parametrize("gaps", [1, 3])
+def test_many_chunks_are_compared_in_few_rounds(column: str, gaps: int) -> None:
+    chunks, each = 60, 4
+    repo = new_repository()
+    columns = {
+        "bytes": vstore.bytes_(rows_per_chunk=each),
+        "vectors": vstore.ndarray((20_000,), "uint8", rows_per_chunk=each, codecs="none"),
+    }
+    rng = np.random.default_rng(0)
+    values = rng.integers(0, 256, (chunks * each, 20_000), "uint8")
+    with repo.transaction("main", message="Add") as tx:
+        table = tx.create_table("t", columns)
+        for start in range(0, len(values), each):
+            some = values[start : start + each]
+            table.extend({"bytes": [row.tobytes() for row in some], "vectors": some})
+    changed = np.arange(1, len(values), gaps * each)
+    with repo.transaction("main", message="Change a sample of each chunk") as tx:
+        fresh = rng.integers(0, 256, (len(changed), 20_000), "uint8")
+        as_bytes = [row.tobytes() for row in fresh]
+        tx["t"][column][changed] = as_bytes if column == "bytes" else fresh
+    found: list[Any] = []
+
+    def compare(reading: Repository) -> None:
+        found[:] = reading.diff("main~1", "main").tables["t"].changed[column]
+
+    store = counted_rounds(repo, compare, most=16)
+    assert found == changed.tolist()
+    assert store.depth <= 16

@@ -50,7 +50,7 @@ def site(tmp_path: Path) -> Iterator[tuple[Path, str]]:
     count = 120
     columns = {
         "image": vstore.image(),
-        "label": vstore.ndarray((), "int64"),
+        "label": vstore.ndarray((), "int64", attributes={"classes": ["square", "disk"]}),
         "score": vstore.ndarray((), "float32").as_optional(),
         "caption": vstore.text(),
         "curve": vstore.ndarray((40,), "float32"),
@@ -127,6 +127,7 @@ def test_a_link_leads_to_samples(visitor: Visitor) -> None:
     said = visitor.click("text=data/train", "th:has-text('shape-000')")
     assert "shape 0" in said
     assert "missing" in said
+    assert "1 disk" in said
     assert visitor.page.locator("main img").count() == 50
     assert visitor.page.locator("main svg").count() == 50
     visitor.page.keyboard.press("ArrowRight")

@@ -14,7 +14,7 @@ from tests.ui.browsing import Browser, browse, links
 from vstore.errors import ReadOnlyError, StorageError
 from vstore.repository.repository import Repository
 from vstore.storage import CountingStore, MemoryStore
-from vstore.ui.scratch_store import ScratchStore
+from vstore.ui.scratch_store import Meter, ScratchStore
 from vstore.wording import MISLEADING
 
 EVIL = "<script>alert(1)</script>\"'><img src=x onerror=alert(2)>\x1b[31m\u202e"
@@ -133,7 +133,7 @@ def test_a_scratch_store_changes_nothing() -> None:
     vstore.create(inner)
     with Repository(inner).transaction("main", message="Start") as tx:
         tx.create_table("t", {"x": vstore.text()})
-    repo = Repository(ScratchStore(inner))
+    repo = Repository(ScratchStore(inner, Meter()))
     before = {info.key for info in inner.list_prefix("")}
     with pytest.raises(ReadOnlyError):
         repo.branches.create("x")

@@ -1,13 +1,16 @@
 """What the pages show, and where their links lead."""
 
 import json
+import re
+from html import unescape
 from urllib.parse import quote
 
 import numpy as np
 import pytest
 
 import vstore
-from tests.repositories import new_repository
+from tests.format.golden.values import wav
+from tests.repositories import counted, new_repository
 from tests.ui.browsing import Browser, browse, links
 from tests.ui.conftest import COUNT
 from vstore.repository.repository import Repository
@@ -101,6 +104,24 @@ def test_filters(browser: Browser, where: str, keys: list[str]) -> None:
     assert [row["key"] for row in found["rows"]] == keys
 
 
+def test_classes_are_called_by_their_names() -> None:
+    repo = new_repository()
+    label = vstore.ndarray((), "uint8", attributes={"classes": ["cat", "a dog"]})
+    with repo.transaction("main", message="Add") as tx:
+        tx.create_table("t", {"label": label}).extend({"label": [0, 1, 1, 7]})
+    browser = browse(repo)
+    assert "1 a dog" in browser.open("/t/main/t").text
+    assert browser.open("/stats/main/t/label?format=json").json["bars"] == [
+        ["0 cat", 1], ["1 a dog", 2], ["7", 1],
+    ]  # fmt: skip
+    where = quote('label = "a dog"')
+    found = browser.open(f"/t/main/t?where={where}&format=json").json
+    assert [row["label"] for row in found["rows"]] == [1, 1]
+    unknown = browser.open("/t/main/t?where=label+%3D+cow")
+    assert unknown.status == 400
+    assert "cat, a dog" in unknown.text
+
+
 def test_sorting_puts_missing_samples_last(browser: Browser) -> None:
     rows = browser.open("/t/main/data/train?sort=-score&format=json").json["rows"]
     assert [row["key"] for row in rows[:2]] == ["shape/259", "shape/258"]
@@ -152,6 +173,36 @@ def test_a_merge_is_tried_and_nothing_is_changed(browser: Browser, shapes: Repos
     assert "vstore merge" in page.text
     assert "--theirs data/train/image" in page.text
     assert {info.key: info.modified for info in shapes.store.list_prefix("")} == before
+
+
+def test_a_page_says_what_it_cost(browser: Browser, shapes: Repository) -> None:
+    repo, store = counted(shapes)
+    browser = browse(repo)
+    store.reset()
+    page = browser.open("/t/main/data/train?page=2")
+    asked = re.search(r"It took ([0-9]+) requests, ([0-9.]+ [kM]?B) of storage", page.text)
+    assert asked is not None, page.text[-300:]
+    assert int(asked[1]) <= store.count()
+    again = browser.open("/t/main/data/train?page=2").text
+    assert "It took 0 requests, 0 B" in again
+
+
+def test_sounds_have_a_player() -> None:
+    repo = new_repository()
+    data = wav(np.zeros((400, 1), "int16"), 8000)
+    with repo.transaction("main", message="Add") as tx:
+        tx.create_table("t", {"sound": vstore.audio().as_optional()}).extend(
+            {"sound": [data, None]}
+        )
+    browser = browse(repo)
+    page = browser.open("/s/main/t?row=0")
+    src = re.search(r'<audio src="([^"]+)" controls', page.text)
+    assert src is not None
+    answer = browser.open(unescape(src[1]))
+    assert answer.headers["Content-Type"] == "audio/wav"
+    assert answer.body == data
+    assert "media-src 'self'" in answer.headers["Content-Security-Policy"]
+    assert "<audio" not in browser.open("/s/main/t?row=1").text
 
 
 def test_cells_are_what_is_stored(browser: Browser, shapes: Repository) -> None:

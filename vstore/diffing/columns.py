@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from vstore.diffing.alignment import Alignment, no_rows
+from vstore.diffing.waves import in_waves
 from vstore.errors import FormatError
 from vstore.format.index import changed
 from vstore.format.numbers import StoredRows
@@ -95,16 +96,23 @@ def changed_rows(
 def _changed_in_place(
     old: StoredArray, new: StoredArray, alignment: Alignment
 ) -> Iterator[StoredRows]:
-    rows = new.metadata.chunk_shape[0]
-    if old.metadata.chunk_shape[0] == rows:
+    length = new.metadata.chunk_shape[0]
+    if old.metadata.chunk_shape[0] == length:
         numbers: Iterator[int] = _chunk_rows(old, new)
     else:
-        numbers = iter(range(-(-alignment.shared // rows)))
-    for number in numbers:
-        start, stop = number * rows, min((number + 1) * rows, alignment.shared)
-        if alignment.has_stable(np.arange(start, max(start, stop))):
-            where = slice(start, stop)
-            yield alignment.stable(start + differing_rows(read(old, where), read(new, where)))
+        numbers = iter(range(-(-alignment.shared // length)))
+    ranges = (_rows_of(number, length, alignment.shared) for number in numbers)
+    for wave in in_waves(new, (rows for rows in ranges if alignment.has_stable(rows))):
+        rows = wave[0] if len(wave) == 1 else np.concatenate(wave)
+        is_whole = int(rows[-1]) - int(rows[0]) == len(rows) - 1
+        where = slice(int(rows[0]), int(rows[-1]) + 1) if is_whole else (rows,)
+        yield alignment.stable(rows[differing_rows(read(old, where), read(new, where))])
+
+
+def _rows_of(number: int, length: int, stop: int) -> StoredRows:
+    """Return the rows of a row of chunks, as far as `stop`."""
+    start = number * length
+    return np.arange(start, max(start, min(start + length, stop)))
 
 
 def _chunk_rows(old: StoredArray, new: StoredArray) -> Iterator[int]:

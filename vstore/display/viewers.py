@@ -13,6 +13,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from vstore.display.classes import class_names, named
 from vstore.display.lines import Unshown
 from vstore.entry_points import VIEWERS, plugins_that_fit
 from vstore.faces import exported_from
@@ -77,11 +78,13 @@ class Viewer(ABC):
 def viewed(column: ViewedColumn, values: Sequence[Any]) -> list[Any]:
     """Return what is seen of the samples of a column: what a viewer shows, or the samples.
 
-    A viewer that fails at a sample is told in the place of that sample.
+    A viewer that fails at a sample is told in the place of that sample. Without a viewer, numbers
+    of classes are seen with the names that the column's attributes give them.
     """
     found = _fitting(column)
     if found is None:
-        return list(values)
+        names = class_names(column.attributes, column.dtype, column.shape)
+        return list(values) if names is None else named(values, names)
     return [
         value if value is None or isinstance(value, Unshown) else _shown(*found, value)
         for value in values

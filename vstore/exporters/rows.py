@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from vstore.display.classes import class_names
 from vstore.errors import InvalidInputError
 from vstore.faces import exported_from, internals
 from vstore.format.numbers import Positions
@@ -51,10 +52,8 @@ class ExportColumn:
     @property
     def classes(self) -> Sequence[str] | None:
         """The names of classes that integers in the column number; None if there are none."""
-        found = self.attributes.get("classes")
-        is_number = self.kind.is_plain and self.dtype.kind in "iu" and self.shape == ()
-        is_named = isinstance(found, list) and all(isinstance(each, str) for each in found)
-        return found if is_number and is_named else None
+        shape = self.shape if self.kind.is_plain else (None,)
+        return class_names(self.attributes, self.dtype, shape)
 
 
 @exported_from("vstore.plugins")

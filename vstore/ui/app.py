@@ -79,6 +79,7 @@ class App:
 
     def _answer(self, request: Request) -> Response:
         first, *rest = request.parts or [""]
+        before = self._site.meter.cost
         if first in _FILES and not rest:
             return _file(first)
         if first in PAGES:
@@ -95,7 +96,8 @@ class App:
         if request.query.get("format") == "json":
             data = json.dumps(made.data, ensure_ascii=True, default=str).encode()
             return Response(data, kind="application/json")
-        return Response(framed(made, self._site.repo.url))
+        cost = self._site.meter.cost - before
+        return Response(framed(made, self._site.repo.url, cost))
 
     def _failed(self, error: VstoreError) -> Response:
         status = "500 Internal Server Error"

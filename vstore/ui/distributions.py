@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from vstore.display.classes import class_names, named
 from vstore.reading.column import Column
 from vstore.ui import filters
 
@@ -50,9 +51,11 @@ def distribution(column: Column) -> Distribution:
     classes, counts = np.unique(plain, return_counts=True)
     if len(classes) > _MOST_CLASSES:
         return _numbers(column.name, plain, int(missing.sum()), 0)
+    names = class_names(column.attributes, plain.dtype, ())
+    labels = classes.tolist() if names is None else named(classes.tolist(), names)
     bars = tuple(
-        Bar(str(value), int(count), filters.written(column.name, "=", value))
-        for value, count in zip(classes.tolist(), counts.tolist(), strict=True)
+        Bar(str(label), int(count), filters.written(column.name, "=", value))
+        for label, value, count in zip(labels, classes.tolist(), counts.tolist(), strict=True)
     )
     return Distribution(bars, int(missing.sum()), said=f"{len(classes):,} classes")
 

@@ -12,6 +12,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from vstore.display.boxes import shortened
+from vstore.display.classes import class_names
 from vstore.errors import InvalidInputError
 from vstore.faces import internals
 from vstore.reading.column import Column
@@ -126,10 +128,20 @@ def _holds(column: Column, test: Test) -> NDArray[np.bool_]:
         return np.fromiter(held, bool, len(values))
     if values.dtype.hasobject or values.dtype.kind == "U":
         return _compared_texts(values, test)
-    if isinstance(test.value, str):
-        raise InvalidInputError(f"the column {column.name!r} has numbers, not {test.value!r}")
-    found = np.asarray(_COMPARE[test.operator](np.ma.getdata(values), test.value), bool)
+    wanted = _class_number(column, test.value) if isinstance(test.value, str) else test.value
+    found = np.asarray(_COMPARE[test.operator](np.ma.getdata(values), wanted), bool)
     return found & ~np.ma.getmaskarray(values)
+
+
+def _class_number(column: Column, name: str) -> int:
+    """Return the number of the class that a filter calls by its name."""
+    names = class_names(column.attributes, column.dtype, column.metadata.shape[1:])
+    if names is None:
+        raise InvalidInputError(f"the column {column.name!r} has numbers, not {name!r}")
+    if name not in names:
+        known = shortened(", ".join(names), 200)
+        raise InvalidInputError(f"no class of {column.name!r} is called {name!r}, but {known}")
+    return names.index(name)
 
 
 def _compared_texts(values: NDArray[Any], test: Test) -> NDArray[np.bool_]:

@@ -12,6 +12,7 @@ POLICY = "; ".join(
     [
         "default-src 'none'",
         "img-src 'self'",
+        "media-src 'self'",
         "style-src 'self'",
         "script-src 'self'",
         "form-action 'self'",

@@ -6,7 +6,9 @@ from typing import Any
 
 from vstore.display import boxes
 from vstore.display.html import Content, Markup, element, joined
+from vstore.ui.scratch_store import Cost
 from vstore.ui.web import address
+from vstore.wording import format_nbytes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,8 +25,8 @@ class Page:
     commit: str | None = None
 
 
-def framed(page: Page, url: str) -> bytes:
-    """Return a page as a document."""
+def framed(page: Page, url: str, cost: Cost | None = None) -> bytes:
+    """Return a page as a document; `cost` is what it took to make it."""
     head = element(
         "head",
         element("meta", charset="utf-8"),
@@ -47,7 +49,7 @@ def framed(page: Page, url: str) -> bytes:
             class_="vstore-box",
             tabindex="-1",
         ),
-        _footer(page),
+        _footer(page, cost),
     )
     return f"<!doctype html>{element('html', head, body, lang='en')}".encode()
 
@@ -70,12 +72,16 @@ def _trail(page: Page) -> Markup | None:
     return element("nav", *steps, class_="trail", aria_label="Above")
 
 
-def _footer(page: Page) -> Markup:
+def _footer(page: Page, cost: Cost | None) -> Markup:
     pinned = None
     if page.commit is not None:
         said = "This address names a commit by its hash, and always shows the same: "
         pinned = joined(said, boxes.code(page.commit), ". ")
-    return element("footer", pinned, "Only read, never changed.")
+    took = None
+    if cost is not None:
+        noun = "request" if cost.requests == 1 else "requests"
+        took = f" It took {cost.requests:,} {noun}, {format_nbytes(cost.nbytes)} of storage."
+    return element("footer", pinned, "Only read, never changed.", took)
 
 
 def link(name: Content, to: str, **attributes: str | None) -> Markup:

@@ -15,7 +15,7 @@ from vstore.reading.snapshot import Snapshot
 from vstore.reading.table import Table
 from vstore.repository.repository import Repository
 from vstore.ui.distributions import Distribution
-from vstore.ui.scratch_store import ScratchStore
+from vstore.ui.scratch_store import Meter, ScratchStore
 
 _SNAPSHOTS = 16
 _PICTURES_NBYTES = 48 * 2**20
@@ -36,6 +36,7 @@ class Site:
 
     def __init__(self, repository: Repository) -> None:
         self._store = repository.store
+        self.meter = Meter()
         self.repo = self.scratch()
         self._snapshots = LruCache[str, Snapshot](_SNAPSHOTS, lambda _: 1)
         self.pictures = LruCache[tuple[Any, ...], bytes](_PICTURES_NBYTES, len)
@@ -44,7 +45,7 @@ class Site:
 
     def scratch(self) -> Repository:
         """Return the repository anew; what is made in it is forgotten with it."""
-        return Repository(ScratchStore(self._store))
+        return Repository(ScratchStore(self._store, self.meter))
 
     def resolve(self, revision: str) -> Digest:
         """Return the commit that a name in an address means."""

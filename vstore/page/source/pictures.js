@@ -107,12 +107,17 @@ function soundOf(bytes, label) {
   });
 }
 
-function numbers({ dtype, shape, values }, label, large) {
+/** Return the number of a class with its name, where it has one. */
+export function withClass(text, name) {
+  return name === undefined ? text : `${text} ${name}`;
+}
+
+function numbers({ dtype, shape, values, className }, label, large) {
   if (shape.length === 0) {
     const text = textOf(values[0], dtype);
     return text === null
       ? h("span", { class: "missing" }, "not a time")
-      : h("span", { class: "number" }, shown(text));
+      : h("span", { class: "number" }, shown(withClass(text, className)));
   }
   if (dtype.Typed && values.length > 1 && values.length <= MOST_ELEMENTS) {
     if (shape.length === 2 || (shape.length === 3 && [1, 3, 4].includes(shape[2])))

@@ -150,6 +150,13 @@ export class Table {
   }
 }
 
+/** Return the names of the classes that a column's integers number, or null. */
+export function classNames(array) {
+  const names = array.metadata.attributes?.classes;
+  const isNumber = /^u?int[0-9]+$/.test(array.dtype.name) && array.shape.length === 1;
+  return isNumber && Array.isArray(names) && names.every((name) => typeof name === "string") ? names : null;
+}
+
 function markOf(name) {
   let low = 0;
   const digits = [...name.matchAll(/[0-9]/g)].slice(-2);
@@ -166,7 +173,9 @@ const KINDS = {
   ndarray: (array, values, i) => {
     const shape = array.shape.slice(1),
       step = shape.reduce((a, b) => a * b, 1);
-    return { kind: "ndarray", dtype: array.dtype, shape, values: values.slice(i * step, (i + 1) * step) };
+    const names = shape.length ? null : classNames(array),
+      own = values.slice(i * step, (i + 1) * step);
+    return { kind: "ndarray", dtype: array.dtype, shape, values: own, className: names?.[Number(own[0])] };
   },
   ragged: (array, values, i, lengths) => {
     const { dtype: stored, shape: axes } = array.node.column,

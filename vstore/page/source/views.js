@@ -3,9 +3,9 @@
 import { ZarrArray } from "./arrays.js";
 import { textOf } from "./dtypes.js";
 import { at, counted, grid, h, shown, sized } from "./dom.js";
-import { bars, heat, picture, rangeOf } from "./pictures.js";
+import { bars, heat, picture, rangeOf, withClass } from "./pictures.js";
 import { canonicalJson, parseJson } from "./json.js";
-import { Table } from "./tables.js";
+import { Table, classNames } from "./tables.js";
 import { childrenOf, isGroup, nodeAt } from "./tree.js";
 
 const PAGE = 50,
@@ -256,11 +256,12 @@ export async function columnPage(repository, commit, path, options) {
     distribution(
       isText ? there.map((cell) => cell.text) : there.map((cell) => cell.values[0]),
       isText ? null : array.dtype,
+      isText ? null : classNames(array),
     ),
   ];
 }
 
-function distribution(values, dtype) {
+function distribution(values, dtype, names) {
   const counts = new Map();
   for (const value of values) {
     counts.set(value, (counts.get(value) ?? 0) + 1);
@@ -270,7 +271,10 @@ function distribution(values, dtype) {
   if (isFew || !dtype?.Typed) {
     const most = [...counts].sort((a, b) => b[1] - a[1]).slice(0, 50);
     return bars(
-      most.map(([value, count]) => [dtype ? (textOf(value, dtype) ?? "not a time") : value, count]),
+      most.map(([value, count]) => [
+        dtype ? withClass(textOf(value, dtype) ?? "not a time", names?.[Number(value)]) : value,
+        count,
+      ]),
       isFew ? "How often each value comes" : "The values that come most often",
     );
   }

@@ -41,10 +41,13 @@ def sample(site: Site, request: Request) -> Page:
     lines = []
     for name, value in values.items():
         draw = draw_cell(site, commit, path, name, position)
-        shown = _shown(
-            value, cell(value, size=_SIZE, alt=f"{name} of {key or position}", draw=draw)
-        )
-        raw = link("bytes", address("cell", commit, path, name, row=position))
+        alt = f"{name} of {position if key is None else key}"
+        shown = _shown(value, cell(value, size=_SIZE, alt=alt, draw=draw))
+        stored = address("cell", commit, path, name, row=position)
+        if found[name].kind == "audio" and value is not None:
+            player = element("audio", src=stored, controls=True, preload="none", aria_label=alt)
+            shown = joined(player, shown)
+        raw = link("bytes", stored)
         lines.append((_name(commit, path, name), shown, _said(blamed.get(name)), raw))
     named: Any = position if key is None else key
     history = address("log", rev=commit, path=path, sample=key_text(named))
