@@ -80,7 +80,17 @@ BUGS = (
     _bug("no folder is flushed", POWER_CUT, FOLDER, "os.fsync(descriptor)", "pass"),
     _bug(
         "the parent of a new folder is not flushed", POWER_CUT, LOCAL,
-        "            folder.flush()\n            _durable", "            _durable",
+        "self._keep_names(folder)\n                self._note", "self._note",
+    ),
+    _bug(
+        "folders of objects that are acknowledged together are not flushed", POWER_CUT,
+        "vstore/storage/local_batch.py",
+        "as folder:\n                    folder.flush()", "as folder:\n                    pass",
+    ),
+    _bug(
+        "folders of objects that were there are not flushed", POWER_CUT,
+        "vstore/transfer/copying.py",
+        "self._batch.note(need.key)", "pass",
     ),
     _bug(
         "a ref is renamed without the lock", ("tests/storage/test_local.py",), LOCAL,

@@ -22,7 +22,7 @@ from vstore.maintenance.fsck.fsck import FsckOptions, fsck
 from vstore.maintenance.gc.collecting import collect
 from vstore.maintenance.gc.options import GcOptions
 from vstore.storage import folder as folders
-from vstore.storage import local
+from vstore.storage import local, local_batch
 from vstore.storage.local import LocalStore
 
 MUTATING = ("mkdir", "link", "replace", "unlink", "fsync")
@@ -63,7 +63,7 @@ class Killer:
 
     def install(self) -> None:
         """Stand between local stores and the system, for the rest of this process."""
-        for module in (local, folders):
+        for module in (local, local_batch, folders):
             module.os = _System(self)  # type: ignore[attr-defined]
 
 

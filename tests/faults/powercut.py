@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
-from vstore.storage import folder, local
+from vstore.storage import folder, local, local_batch
 
 
 @dataclass(eq=False)
@@ -69,6 +69,7 @@ class ForgetfulDisk:
         with (
             patch.object(local, "os", _System(self)),
             patch.object(folder, "os", _System(self)),
+            patch.object(local_batch, "os", _System(self)),
         ):
             yield
 

@@ -14,6 +14,7 @@ from tests.faults.powercut import ForgetfulDisk
 from vstore import Repository
 from vstore.storage import local
 from vstore.storage.local import LocalStore
+from vstore.storage.local_batch import LocalBatch
 from vstore.storage.store import Key
 
 pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads /proc")
@@ -115,3 +116,41 @@ def test_a_directory_that_another_process_made_is_on_the_disk_too(tmp_path: Path
         disk.survive(tmp_path.with_name(f"{tmp_path.name} {seed}"), seed=seed)
         left = LocalStore(tmp_path.with_name(f"{tmp_path.name} {seed}") / "store")
         assert left.get(Key("packs/bb/y")) == b"y"
+
+
+@pytest.mark.parametrize("hard_links", [True, False], ids=["shared", "copied"])
+def test_a_clone_and_a_push_survive_a_power_cut(tmp_path: Path, hard_links: bool) -> None:
+    disk = ForgetfulDisk(tmp_path)
+    with disk.watched():
+        origin = vstore.create(tmp_path / "origin", author=AUTHOR)
+        _start(origin)
+        copy = vstore.clone(
+            origin.url, tmp_path / "copy", hard_links=hard_links, author=str(AUTHOR)
+        )
+        _extend("main")(copy)
+        copy.remotes["origin"].push("main")
+    for seed in range(8):
+        left = tmp_path.with_name(f"{tmp_path.name} {seed}")
+        disk.survive(left, seed=seed)
+        for name in ("origin", "copy"):
+            histories, rows, _ = state_of(left / name)
+            assert histories["main"] == ["Extend main", "Start"]
+            assert rows["main"] == [1, 2]
+
+
+def test_what_an_interrupted_transfer_left_is_flushed_by_the_next(tmp_path: Path) -> None:
+    disk = ForgetfulDisk(tmp_path)
+    with disk.watched():
+        origin = vstore.create(tmp_path / "origin", author=AUTHOR)
+        _start(origin)
+        there = vstore.clone(origin.url, tmp_path / "there")
+        _extend("main")(origin)
+        batch = LocalBatch(LocalStore(there.url))
+        for info in origin.store.list_prefix(""):
+            if info.key.startswith(("packs/", "commits/", "index/")):
+                batch.put(info.key, origin.store.get(info.key))  # never flushed: it was killed
+        origin.remotes.open(there.url).push("main")
+    for seed in range(8):
+        left = tmp_path.with_name(f"{tmp_path.name} {seed}")
+        disk.survive(left, seed=seed)
+        assert state_of(left / "there")[1]["main"] == [1, 2]

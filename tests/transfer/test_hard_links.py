@@ -10,8 +10,10 @@ import pytest
 
 import vstore
 from vstore.errors import CorruptionError
+from vstore.format.digest import digest_of
 from vstore.storage.folder import Folder
-from vstore.storage.local import LocalStore, share_file
+from vstore.storage.local import LocalStore
+from vstore.storage.local_batch import LocalBatch
 from vstore.storage.store import Key
 
 
@@ -111,14 +113,18 @@ def test_where_files_cannot_be_shared_they_are_copied(
     assert copy.fsck(mode="full").is_sound
 
 
-def test_only_a_file_of_the_right_size_is_taken(tmp_path: Path) -> None:
+def test_only_a_file_of_the_right_content_is_taken(tmp_path: Path) -> None:
     one, other = LocalStore(tmp_path / "one"), LocalStore(tmp_path / "other")
-    one.put(Key("packs/x"), b"data")
-    assert not share_file(one, other, Key("packs/x"), 5)
+    batch, key, digest = LocalBatch(other), Key("packs/x"), digest_of(b"data")
+    one.put(key, b"data")
+    assert not batch.share(one, key, 5, digest)
+    assert not batch.share(one, key, 4, digest_of(b"else"))
+    assert not batch.share(one, Key("packs/none"), 4, digest)
     assert not list(other.list_prefix(""))
-    assert share_file(one, other, Key("packs/x"), 4)
-    assert other.get(Key("packs/x")) == b"data"
-    assert not share_file(one, other, Key("packs/x"), 4)
+    assert batch.share(one, key, 4, digest)
+    batch.flush()
+    assert other.get(key) == b"data"
+    assert not batch.share(one, key, 4, digest)
     (tmp_path / "one" / "packs" / "link").symlink_to(tmp_path / "one" / "packs" / "x")
-    assert not share_file(one, other, Key("packs/link"), 4)
+    assert not batch.share(one, Key("packs/link"), 4, digest)
     assert [info.key for info in other.list_prefix("")] == ["packs/x"]

@@ -31,9 +31,8 @@ _MOST_PARTS = 256
 """How deep objects may be below the root."""
 
 _CANNOT_LINK = (errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK, errno.EXDEV)
-_MAY_NOT_LINK = (*_CANNOT_LINK, errno.EACCES)
 
-_durable: dict[str, tuple[int, int]] = {}
+DURABLE: dict[str, tuple[int, int]] = {}
 """Directories whose entries in their parents this process flushed, by device and inode.
 
 Of the process and not of a store: a program that opens a repository again for each commit
@@ -237,18 +236,43 @@ class LocalStore:
                 finally:
                     temporary.folder.remove(temporary.name)
                 try:
-                    folder.flush()
+                    self._keep_names(folder)
                 except OSError as failure:
                     raise UnknownOutcomeError(
                         f"{key!r} was written, but whether it would survive a power cut is "
                         f"unknown: flushing {folder.path} failed ({failure.strerror})"
                     ) from failure
 
+    def _keep_names(self, folder: Folder) -> None:
+        """Make the names in a directory survive a power cut, before they are acknowledged."""
+        folder.flush()
+
+    @contextmanager
+    def _made(self, folder: Folder, names: list[str]) -> Iterator[Folder]:
+        """Yield a directory below another that survives a power cut with what is in it.
+
+        Each parent is flushed once, even if the directory is there: the process that made it may
+        not have flushed it yet.
+        """
+        if not names:
+            yield folder
+            return
+        with folder.enter_or_make(names[0]) as below:
+            identity = below.identity
+            if DURABLE.get(below.path) != identity:
+                self._keep_names(folder)
+                self._note_kept(below.path, identity)
+            with self._made(below, names[1:]) as found:
+                yield found
+
+    def _note_kept(self, path: str, identity: tuple[int, int]) -> None:
+        DURABLE[path] = identity
+
     def _begun(
         self, root: Folder, above: list[str], data: bytes, opened: ExitStack
     ) -> tuple["_Place", Folder]:
         """Return a flushed temporary file, and the directory where it is to go."""
-        folder = opened.enter_context(_made(root, above))
+        folder = opened.enter_context(self._made(root, above))
         temporaries = opened.enter_context(self._temporaries(root))
         return _Place(temporaries, _write_temporary(temporaries, data)), folder
 
@@ -304,31 +328,6 @@ class LocalStore:
             os.close(descriptor)
 
 
-def share_file(source: LocalStore, target: LocalStore, key: Key, nbytes: int) -> bool:
-    """Give the file of an object of one store a name in another too; both share it then.
-
-    Returns False, changing nothing, if the name is taken, the file has another size, or the
-    system does not let the two stores share files.
-    """
-    *above, name = target._parts(key)  # noqa: SLF001 - the store's own module
-    with translated(key, "write"), source._place(key) as place:  # noqa: SLF001
-        make_folders(target.url)
-        with Folder.open(target.url) as root, _made(root, above) as folder:
-            try:
-                place.folder.link(place.name, folder, name)
-            except FileExistsError:
-                return False
-            except OSError as failure:
-                if failure.errno in _MAY_NOT_LINK:
-                    return False
-                raise
-            if not _is_durable(folder, name, nbytes):
-                folder.remove(name)
-                return False
-            folder.flush()
-    return True
-
-
 class _Place(NamedTuple):
     """A name in an open directory."""
 
@@ -338,25 +337,6 @@ class _Place(NamedTuple):
     def replace(self, other: "_Place") -> None:
         """Move what is here there, in place of what has that name."""
         self.folder.replace(self.name, other.folder, other.name)
-
-
-@contextmanager
-def _made(folder: Folder, names: list[str]) -> Iterator[Folder]:
-    """Yield a directory below another that survives a power cut with what is in it.
-
-    Each parent is flushed once, even if the directory is there: the process that made it may
-    not have flushed it yet.
-    """
-    if not names:
-        yield folder
-        return
-    with folder.enter_or_make(names[0]) as below:
-        identity = below.identity
-        if _durable.get(below.path) != identity:
-            folder.flush()
-            _durable[below.path] = identity
-        with _made(below, names[1:]) as found:
-            yield found
 
 
 def _write_temporary(folder: Folder, data: bytes) -> str:
@@ -374,19 +354,6 @@ def _write_temporary(folder: Folder, data: bytes) -> str:
     finally:
         os.close(descriptor)
     return name
-
-
-def _is_durable(folder: Folder, name: str, nbytes: int) -> bool:
-    """Return whether a name is that of a file of so many bytes, which is flushed."""
-    found = folder.find(name)
-    if found is None or not stat.S_ISREG(found.st_mode) or found.st_size != nbytes:
-        return False
-    descriptor = folder.open_file(name)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-    return True
 
 
 def _info(name: str, status: os.stat_result) -> ObjectInfo:

@@ -12,6 +12,8 @@ from vstore.format import object_keys
 from vstore.format.digest import read_verified
 from vstore.history.closure import Need
 from vstore.maintenance.progress import Progress, ProgressStep, silent
+from vstore.storage.local import LocalStore
+from vstore.storage.local_batch import LocalBatch
 from vstore.storage.store import Key, ObjectStore
 from vstore.transfer.documents import Documents
 from vstore.transfer.thinned import copy_thinned
@@ -32,9 +34,6 @@ MOST_LISTED = 32_000
 
 Put = Callable[[Key, bytes], bool]
 """Store an object; return whether it was not there."""
-
-Share = Callable[[Key, int], bool]
-"""Let the target have the source's file of an object, of so many bytes; return whether it has."""
 
 
 @dataclass(slots=True)
@@ -58,16 +57,19 @@ class Copier:
     target: ObjectStore
     lists: bool = True
     progress: Progress = silent
-    share: Share | None = None
-    """How packs are stored without being written, once they are verified."""
+    shares: LocalStore | None = None
+    """Where files of packs are that the target may have too, once they are verified."""
     copied: Copied = field(default_factory=Copied)
     _there: dict[Key, int] = field(default_factory=dict)
+    _batch: LocalBatch | None = None
     _memory: "_Budget" = field(init=False)
     _lease: Lease = field(init=False)
 
     def __post_init__(self) -> None:
         self._memory = _Budget(MEMORY_NBYTES)
         self._lease = Lease(self.target)
+        if type(self.target) is LocalStore:
+            self._batch = LocalBatch(self.target)
 
     def copy(self, needs: Iterator[Need]) -> Copied:
         """Copy all; when this returns, the target has acknowledged every object."""
@@ -82,6 +84,8 @@ class Copier:
                         running = self._settle(running)
                 while running:
                     running = self._settle(running)
+            if self._batch is not None:
+                self._batch.flush()
         except BaseException:
             pool.shutdown(wait=True, cancel_futures=True)
             raise
@@ -106,12 +110,12 @@ class Copier:
 
     def _put_first(self, key: Key, data: bytes) -> bool:
         try:
-            return self.target.put_if_absent(key, data) is not None
+            return (self._batch or self.target).put_if_absent(key, data) is not None
         except UnknownOutcomeError:
             return self._put(key, data)
 
     def _put(self, key: Key, data: bytes) -> bool:
-        self.target.put(key, data)
+        (self._batch or self.target).put(key, data)
         return True
 
     def preview(self, needs: Iterator[Need]) -> Copied:
@@ -161,6 +165,8 @@ class Copier:
         self._lease.keep()
         put = put or self._put
         if self._is_there(need):
+            if self._batch is not None:
+                self._batch.note(need.key)
             return None
         if need.pack is not None:
             return self._pack(need, need.pack.nbytes, put)
@@ -175,6 +181,8 @@ class Copier:
     def _pack(self, need: Need, nbytes: int, put: Put) -> int | None:
         store = self.source.store
         where = f"{need.key} in {store.url}"
+        if self._is_shared(need, nbytes):
+            return nbytes
         with self._memory.taken(nbytes):
             try:
                 data = read_verified(
@@ -182,9 +190,13 @@ class Copier:
                 )
             except NotFoundError:
                 return copy_thinned(store, self.target, need.digest)
-            if self.share is not None and self.share(need.key, nbytes):
-                return len(data)
             return len(data) if put(need.key, data) else None
+
+    def _is_shared(self, need: Need, nbytes: int) -> bool:
+        """Let the target have the source's own file of a pack, if it may; return whether it has."""
+        if self.shares is None or self._batch is None:
+            return False
+        return self._batch.share(self.shares, need.key, nbytes, need.digest)
 
 
 class _Budget:

@@ -3,7 +3,6 @@
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
-from functools import partial
 
 from vstore.errors import (
     AlreadyExistsError,
@@ -19,8 +18,8 @@ from vstore.history.branch_update import update_branch
 from vstore.history.refs import Branch
 from vstore.maintenance.progress import Progress, silent
 from vstore.reading.remote_settings import BY_DEFAULT, RemoteSettings
-from vstore.storage.local import LocalStore, share_file
-from vstore.transfer.copying import Copied, Copier, Share
+from vstore.storage.local import LocalStore
+from vstore.transfer.copying import Copied, Copier
 from vstore.transfer.moving import Move, MoveUpdate, Rule, is_known_ancestor
 from vstore.transfer.report import Outcome, RefUpdate, TransferReport
 from vstore.transfer.side import Side, Sides
@@ -171,7 +170,7 @@ class Exchange:
             self.target.store,
             lists=not self.is_new,
             progress=self.options.progress,
-            share=self._share(),
+            shares=self._shares(),
             copied=self.copied,
         )
         if self.options.dry_run:
@@ -183,12 +182,10 @@ class Exchange:
             self.sides, listing.result(), self.target.store, walk.commits
         )
 
-    def _share(self) -> Share | None:
-        """Return how a pack becomes one file with that of the source, if it may."""
-        source, target = self.source.store, self.target.store
-        if not isinstance(source, LocalStore) or not isinstance(target, LocalStore):
-            return None
-        return partial(share_file, source, target) if self.options.hard_links else None
+    def _shares(self) -> LocalStore | None:
+        """Return whose files of packs the target may have too, if it may."""
+        store = self.source.store
+        return store if self.options.hard_links and isinstance(store, LocalStore) else None
 
     def _looks_further(self, commits: Sequence[Digest], heads: Sequence[Branch]) -> bool:
         """Return whether the other side may have more of what is wanted than these heads tell.
