@@ -125,6 +125,15 @@ def sounds() -> None:
     expect((info.format, info.rate, info.channels) == ("FLAC", 16_000, 1), info)
 
 
+def numbers() -> None:
+    """Store and read numbers with pcodec."""
+    repo = vstore.create("memory://numbers")
+    with repo.transaction("main", message="Add") as tx:
+        spec = vstore.ndarray((), "int64", codecs="pcodec")
+        tx.create_table("t", {"x": spec}).extend({"x": np.arange(9)})
+    np.testing.assert_array_equal(repo.checkout("main")["t"]["x"][:], np.arange(9))
+
+
 def hdf5() -> None:
     """Open what begins as HDF5, and is damaged."""
     Path("x.h5").write_bytes(b"\x89HDF\r\n\x1a\n")
@@ -242,6 +251,7 @@ ATTEMPTS = [
     ({"image"}, images),
     ({"audio"}, sounds),
     ({"hdf5"}, hdf5),
+    ({"pcodec"}, numbers),
     ({"torch"}, torch),
     ({"zarr", "xarray"}, zarr),
     ({"xarray"}, xarray),

@@ -64,6 +64,14 @@ REFUSED = {
             "An image column needs Pillow",
         ),
     ],
+    "pcodec": [
+        (
+            "with repo.transaction('main', message='m') as tx: "
+            "tx.create_table('p', {'x': vstore.ndarray((), 'int64', codecs='pcodec')})"
+            ".extend({'x': range(9)})",
+            "the codec numcodecs.pcodec needs pcodec",
+        ),
+    ],
     "soundfile": [
         (
             "with repo.transaction('main', message='m') as tx: "

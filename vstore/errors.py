@@ -257,6 +257,7 @@ CODES: Mapping[type[VstoreError], Mapping[str, str]] = {
         "blosc-threads": "numcodecs would compress with threads, so bytes would vary",
         "broken-plugin": "a plugin of another package cannot be loaded",
         "chunk-too-large": "one chunk of samples is too large",
+        "codec-data-type": "a preset of codecs does not take a column's data type",
         "column-not-exported": "a format does not hold the samples of a column as they are",
         "column-not-optional": "a sample of a column is None, and the column is not optional",
         "column-to-rename": "a source has a name for a column that no table takes",

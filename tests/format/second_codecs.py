@@ -42,6 +42,11 @@ def decode_chunk(data: bytes, metadata: Json, shape: Shape) -> NDArray[Any]:
         for codec in reversed(rest):
             data = decompress(data, codec)
         return SERIALIZERS[name](data, options, metadata, shape)
+    if name == "numcodecs.pcodec":
+        for codec in reversed(rest):
+            data = decompress(data, codec)
+        numbers: NDArray[Any] = registered(name, options).decode(data)
+        return numbers.reshape(shape)
     return decode_filter(data, metadata, shape)
 
 

@@ -29,7 +29,7 @@ from vstore.format.zarr.codec_choice import preset
 from vstore.format.zarr.codecs import ChunkCodec
 from vstore.format.zarr.metadata import ArrayMetadata
 
-PRESETS = ["none", "fast", "balanced", "small"]
+PRESETS = ["none", "fast", "balanced", "small", "lz4"]
 
 
 @pytest.mark.parametrize("name", PRESETS)

@@ -35,8 +35,8 @@ Check = Literal["decode", "header", "none"]
 class ColumnSpec:
     """What a column is to hold; made by `ndarray`, `text`, `bytes_`, `image` and their like.
 
-    `codecs` is a preset (`auto`, `scaled`, `fast`, `balanced`, `small`, `none`) or a list of
-    Zarr v3 codec documents; `rows_per_chunk` a power of two, chosen by size when None.
+    `codecs` is a preset (`auto`, `scaled`, `fast`, `balanced`, `small`, `none`, `lz4`, `pcodec`)
+    or a list of Zarr v3 codec documents; `rows_per_chunk` a power of two, chosen by size when None.
     """
 
     info: ColumnInfo

@@ -24,6 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vstore.errors import FormatError, InvalidInputError
+from vstore.format.zarr.codec_pcodec import NUMBERS, PCODEC
 from vstore.format.zarr.codec_pipeline import build
 from vstore.format.zarr.codec_spec import ArraySpec
 from vstore.format.zarr.dtypes import (
@@ -37,7 +38,7 @@ from vstore.format.zarr.dtypes import (
 )
 from vstore.format.zarr.fill_value import coerce_fill_value, default_fill_value
 
-Preset: TypeAlias = Literal["fast", "balanced", "small", "none"]
+Preset: TypeAlias = Literal["fast", "balanced", "small", "none", "lz4", "pcodec"]
 Sampled: TypeAlias = Literal["auto", "scaled"]
 Codecs: TypeAlias = tuple[dict[str, Any], ...]
 
@@ -71,9 +72,11 @@ def preset(name: Preset, dtype: Any) -> Codecs:
 
     `none` stores elements as they are, `fast` is LZ4, `balanced` is Zstandard at a low level and
     `small` at a high one, which takes 20 to 50 times longer to encode and as long to decode.
+    `lz4` is one plain block of LZ4 a chunk, which GPUs decompress, and `pcodec` the codec of that
+    name, for numbers of 2 to 8 bytes.
 
     Raises:
-        InvalidInputError: There is no such preset.
+        InvalidInputError: There is no such preset, or it does not take the data type.
     """
     data_type = data_type_of(dtype)
     if name not in get_args(Preset):
@@ -84,7 +87,21 @@ def preset(name: Preset, dtype: Any) -> Codecs:
             hint=f"choose one of {known}",
             name=str(name),
         )
+    if name == "pcodec":
+        return (_numbers(data_type),)
     return (_serializer(data_type), *_compressors(name, data_type))
+
+
+def _numbers(data_type: DataType) -> dict[str, Any]:
+    if str(data_type) not in NUMBERS:
+        raise InvalidInputError(
+            f"the codec preset 'pcodec' does not take {data_type!r}",
+            code="codec-data-type",
+            hint="choose it for integers and floats of 2 to 8 bytes, and another preset for others",
+            codecs="pcodec",
+            dtype=str(data_type),
+        )
+    return {"name": PCODEC, "configuration": {"level": 8}}
 
 
 def _serializer(data_type: DataType) -> dict[str, Any]:
@@ -102,6 +119,8 @@ def _compressors(name: Preset, data_type: DataType) -> Codecs:
         return ()
     if name == "fast":
         return (_lz4(width),)
+    if name == "lz4":
+        return ({"name": "numcodecs.lz4", "configuration": {"acceleration": 1}},)
     if width > 1 and dtype.kind not in "fc":
         return (blosc("zstd", 1 if name == "balanced" else 9, width, "shuffle"),)
     return (zstd(3 if name == "balanced" else 17),)

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from vstore.errors import CorruptionError, FormatError, InvalidInputError
 from vstore.format.zarr.codec_bytes import BytesStage, bytes_stage
 from vstore.format.zarr.codec_compressors import DECODE_ERRORS
+from vstore.format.zarr.codec_pcodec import PCODEC, pcodec_serializer
 from vstore.format.zarr.codec_serializers import Raw, Serializer, VariableLength, check_elements
 from vstore.format.zarr.codec_spec import (
     ArraySpec,
@@ -29,7 +30,7 @@ else:
     codec_sharding = lazy("vstore.format.zarr.codec_sharding")
 
 _MAX_NESTING: Final = 3
-_SERIALIZERS: Final = frozenset({"bytes", "vlen-utf8", "vlen-bytes", "sharding_indexed"})
+_SERIALIZERS: Final = frozenset({"bytes", "vlen-utf8", "vlen-bytes", "sharding_indexed", PCODEC})
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -221,6 +222,8 @@ def _serializer(
     name, configuration = named
     if name == "sharding_indexed":
         return _sharded(configuration, spec, path, depth)
+    if name == PCODEC:
+        return pcodec_serializer(configuration, spec, path)
     expected = "bytes"
     if spec.is_variable_length:
         expected = {STRING: "vlen-utf8", BYTES: "vlen-bytes"}[str(spec.data_type)]

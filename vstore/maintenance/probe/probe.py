@@ -2,6 +2,7 @@
 
 import secrets
 from collections.abc import Callable
+from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
 
@@ -38,7 +39,7 @@ _OTHERS: tuple[tuple[str, _Attempt], ...] = (
 
 
 def require_conditions(store: ObjectStore) -> None:
-    """Make sure, in five requests, that a store heeds the conditions of conditional writes.
+    """Make sure, in four rounds of requests, that a store heeds conditions of writes.
 
     Sends none to memory and local stores, which are known.
 
@@ -48,18 +49,28 @@ def require_conditions(store: ObjectStore) -> None:
     """
     if isinstance(store, MemoryStore | LocalStore):
         return
-    key = Key(f"{object_keys.PROBES}{secrets.token_hex(16)}")
+    prefix = f"{object_keys.PROBES}{secrets.token_hex(16)}"
+    created, swapped = Key(f"{prefix}-0"), Key(f"{prefix}-1")
     try:
-        first = store.put_if_absent(key, _body())
-        if store.put_if_absent(key, _body()) is not None:
-            raise _unsupported(store, "it replaces an object that was only to be created")
-        if first is None or store.compare_and_swap(key, _body(), first) is None:
-            raise _unsupported(store, "it refuses to replace an object at its own version")
-        if store.compare_and_swap(key, _body(), first) is not None:
-            raise _unsupported(store, "it replaces an object that has another version meanwhile")
+        with ThreadPoolExecutor(2, thread_name_prefix="vstore-probe") as pool:
+            _try_conditions(store, pool, created, swapped)
     finally:
-        with suppress(StorageError):
-            store.delete(key)
+        with ThreadPoolExecutor(2, thread_name_prefix="vstore-probe") as pool:
+            for done in [pool.submit(store.delete, key) for key in (created, swapped)]:
+                with suppress(StorageError):
+                    done.result()
+
+
+def _try_conditions(store: ObjectStore, pool: Executor, created: Key, swapped: Key) -> None:
+    _, first = pool.map(lambda key: store.put_if_absent(key, _body()), (created, swapped))
+    again = pool.submit(store.put_if_absent, created, _body())
+    second = None if first is None else store.compare_and_swap(swapped, _body(), first)
+    if again.result() is not None:
+        raise _unsupported(store, "it replaces an object that was only to be created")
+    if first is None or second is None:
+        raise _unsupported(store, "it refuses to replace an object at its own version")
+    if store.compare_and_swap(swapped, _body(), first) is not None:
+        raise _unsupported(store, "it replaces an object that has another version meanwhile")
 
 
 def _unsupported(store: ObjectStore, reason: str) -> UnsupportedStoreError:
