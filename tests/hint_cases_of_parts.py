@@ -192,6 +192,11 @@ change = {"label": lambda label: np.zeros(int(label))}
     Case("uncommitted-data", "vstore.reader.regions(tx['grid'], (2,))", before=CHANGE,
          does="tx['grid'][0] = 5\ntx.commit()",
          around="vstore.reader.Reader(vstore.reader.regions({}['grid'], (2,)), batch_size=1)"),
+    Case("not-of-arrows-type", "tx['prices'].extend(pa.table({'price': [3]}))", before=CHANGE + """
+import pyarrow as pa
+prices = pa.table({"price": pa.array([2]).cast(pa.decimal128(19, 0)).cast(pa.decimal128(9, 1))})
+tx.write_arrow("prices", prices)
+""", does="tx['prices'].extend(prices)"),
     Case("not-in-references", "vstore.exporters.export_refs(snapshot, 'refs.parquet')", before="""
 with repo.transaction(message="Second") as tx:
     tx.create_array("good/.zoo", shape=(1,), dtype="int64")

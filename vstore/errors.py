@@ -286,6 +286,7 @@ CODES: Mapping[type[VstoreError], Mapping[str, str]] = {
         "no-batch-size": "no batch size was given",
         "no-cache": "a cache was to be filled, and there is none",
         "no-files": "the samples of a column are no files that say what they are",
+        "not-of-arrows-type": "a column of decimals or times got values of Arrow that are none",
         "not-in-references": "references as Parquet cannot hold what is in a commit",
         "no-files-to-export": "there are no images, sounds or bytes to export as files",
         "no-hierarchy": "a source has samples for a table, and no groups and arrays",

@@ -10,6 +10,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from vstore.arrow import conventions
 from vstore.arrow.elements import bitmap, element_type, elements
 from vstore.arrow.packed import unpacked
 from vstore.errors import FormatError
@@ -195,13 +196,17 @@ class _Fixed(_Stored):
         self._element = element
         said = STRING if self._is_packed else data_type_of(own)
         described = {"vstore.dtype": json.dumps(said), "vstore.shape": json.dumps(self._shape)}
-        super().__init__(stored, kind, **described)
+        self._meant = None if self._shape else conventions.find_type(metadata.attributes, own)
+        super().__init__(stored, self._meant or kind, **described)
 
     def array(self, parts: Parts) -> "pa.Array":
         """Return some samples, in the memory that they were decoded to."""
         values, valid = parts[""], _valid(parts)
         if not self._shape:
-            return with_nulls(values, valid) if self._is_packed else elements(values, valid)
+            if self._is_packed:
+                return with_nulls(values, valid)
+            found = elements(values, valid)
+            return found if self._meant is None else conventions.shown(found, self._meant)
         flat = values.reshape(-1)
         child = pa.array(flat, self._element) if self._is_packed else elements(flat)
         return self._wrapped(child, len(values), valid)

@@ -1,6 +1,8 @@
 """Which samples of a batch fulfill a condition: as text, or as an expression of a library."""
 
 from collections.abc import Callable, Mapping, Sequence
+from datetime import time
+from decimal import Decimal
 from typing import Any, Protocol
 
 import numpy as np
@@ -213,23 +215,29 @@ def _one_of(condition: Membership, column: Any, kind: "pa.DataType") -> Any:
 
 def _scalar(condition: Comparison | Membership, value: Value, kind: "pa.DataType") -> "pa.Scalar":
     """Return a value as one that a column of a type is compared with."""
-    is_text = isinstance(value, str)
     try:
         if isinstance(kind, pa.BaseExtensionType) or pa.types.is_nested(kind):
             raise pa.ArrowInvalid("it is no single value")
-        if pa.types.is_temporal(kind) and is_text:
-            return pa.scalar(value).cast(kind)
+        if pa.types.is_temporal(kind) and isinstance(value, str):
+            return _moment(value, kind)
+        if pa.types.is_decimal(kind) and type(value) in (int, float):
+            return pa.scalar(Decimal(repr(value)))
         is_number = pa.types.is_integer(kind) or pa.types.is_floating(kind)
         fits = {str: pa.types.is_string(kind), bool: pa.types.is_boolean(kind)}
         if not fits.get(type(value), is_number):
             raise pa.ArrowInvalid(f"{value!r} is of another type")
         return _number(value, kind) if is_number else pa.scalar(value)
-    except (pa.ArrowException, OverflowError) as error:
+    except (pa.ArrowException, OverflowError, ValueError) as error:
         raise InvalidInputError(
             f"the column {condition.column!r} of {kind} is not compared with {value!r}: {error}",
             code="invalid-condition",
             column=condition.column,
         ) from error
+
+
+def _moment(value: str, kind: "pa.DataType") -> "pa.Scalar":
+    found = time.fromisoformat(value) if pa.types.is_time(kind) else value
+    return pa.scalar(found).cast(kind)
 
 
 def _number(value: Any, kind: "pa.DataType") -> "pa.Scalar":

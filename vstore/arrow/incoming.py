@@ -7,6 +7,7 @@ from typing import Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
+from vstore.arrow import conventions
 from vstore.errors import InvalidInputError
 from vstore.faces import exported_from
 from vstore.format.table.names import KEYS
@@ -95,7 +96,9 @@ def _values(array: "pa.Array", field: "pa.Field") -> Any:
     if field.name == KEYS and _is_json(field):
         held = array.storage if isinstance(array, pa.ExtensionArray) else array
         return [tuple(json.loads(each)) for each in held.to_pylist()]
-    if b"vstore.dtype" not in metadata or metadata.get(b"vstore.kind") not in _OF_VSTORE:
+    is_meant = conventions.is_by_convention(field.type) and not kinds.is_timestamp(field.type)
+    is_ours = b"vstore.dtype" in metadata and metadata.get(b"vstore.kind") in _OF_VSTORE
+    if is_meant or not is_ours:
         return array
     dtype = dtype_from(json.loads(metadata[b"vstore.dtype"]))
     if dtype.kind in "cVSU":
@@ -174,8 +177,9 @@ def column_specs(schema: Any, **overrides: ColumnSpec) -> dict[str, ColumnSpec]:
     """Return descriptions of the columns that a schema has, in its order.
 
     Columns that may be null are optional; lists of one length and tensors have a shape, lists
-    that differ are ragged, and lists of text are `texts`. A column `sample` is left out: it
-    holds the keys of samples.
+    that differ are ragged, and lists of text are `texts`. Decimals and times of day are integers,
+    and moments with a zone moments in UTC, with an attribute that says so. A column `sample` is
+    left out: it holds the keys of samples.
 
     Args:
         schema: a schema of Arrow, or whatever has one: a table, a dataset, a frame of Polars.
@@ -233,7 +237,7 @@ def key_kind_of(field: "pa.Field") -> KeyKindName:
 
 
 def _spec(field: "pa.Field") -> ColumnSpec:
-    spec = _of_vstore(field) or _of_type(field.type)
+    spec = conventions.spec_of(field.type) or _of_vstore(field) or _of_type(field.type)
     if spec is None:
         raise InvalidInputError(
             f"the column {field.name!r} has the type {field.type}, which a table does not hold",

@@ -10,10 +10,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from vstore import optional
 from vstore.errors import ClosedError
+from vstore.format.arrow_values import is_arrow
 from vstore.format.commit import Changes
 from vstore.format.nodes import ArrayNode, GroupNode
 from vstore.format.table.kinds import ColumnInfo
+from vstore.format.table.names import ARROW_TYPE
 from vstore.format.table.sample_rows import SampleForm, as_rows
 from vstore.format.table.specs import ColumnSpec
 from vstore.format.zarr.attributes import plain_attributes
@@ -90,7 +93,21 @@ class StagedTable:
 
     def ready(self, name: str, values: Any) -> dict[str, NDArray[Any]]:
         """Return values as rows of a column's arrays, by suffix, or raise if they do not fit."""
-        return as_rows(name, self.info(name), self.sample_form(name), values)
+        form = self.sample_form(name)
+        attributes = self._attributes(name)
+        if ARROW_TYPE in attributes and is_arrow(values):
+            values = optional.load(
+                "vstore.arrow.conventions",
+                package="pyarrow",
+                extra="arrow",
+                purpose="data of Arrow in a table",
+            ).stored(values, attributes, form.dtype, name)
+        return as_rows(name, self.info(name), form, values)
+
+    def _attributes(self, name: str) -> Mapping[str, Any]:
+        if name in self._pending:
+            return self._pending[name].attributes or {}
+        return self.held[name].metadata.attributes
 
     def sample_form(self, name: str) -> SampleForm:
         """Return what one sample of a column is like."""
