@@ -68,8 +68,9 @@ def _has_tensors(dtype: np.dtype[Any]) -> bool:
 
 def stacked_tensors(samples: list[Any]) -> Any:
     """Return samples of one shape as one tensor, or as one array."""
-    is_torch = all(issubclass(kind, torch.Tensor) for kind in set(map(type, samples)))
-    return torch.stack(samples) if is_torch else stacked(samples)
+    if isinstance(samples[0], torch.Tensor) and all(isinstance(e, torch.Tensor) for e in samples):
+        return torch.stack(samples)
+    return stacked(samples)
 
 
 def is_array_or_tensor(value: Any) -> bool:

@@ -9,7 +9,7 @@ import pytest
 from vstore.reader.load import randomness
 from vstore.reader.load.randomness import BATCH, SAMPLE, Draws, reseed_of
 
-DIGEST = bytes(range(32))
+(DIGEST,) = Draws(1, 2).digests(SAMPLE, 3, range(4, 5))
 
 
 def _drawn(generator: np.random.Generator) -> list[Any]:

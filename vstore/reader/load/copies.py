@@ -11,7 +11,7 @@ import re
 import sys
 import types
 from collections.abc import Iterator, Mapping
-from functools import partial
+from functools import lru_cache, partial
 from typing import Any
 
 import numpy as np
@@ -62,7 +62,7 @@ def generators_of(value: Any) -> list[Reseed]:
 
 def _is_state(value: Any) -> bool:
     if isinstance(value, types.FunctionType):
-        return bool(_assigned(value))
+        return bool(_assigned(value.__code__))
     if reseed_of(value) is not None:
         return True
     is_wrapper = isinstance(value, types.MethodType | partial | list | tuple | Mapping | set)
@@ -162,15 +162,16 @@ def _names(code: types.CodeType) -> Iterator[str]:
             yield from _names(constant)
 
 
-def _assigned(function: types.FunctionType) -> set[str]:
+@lru_cache(1024)
+def _assigned(code: types.CodeType) -> frozenset[str]:
     """Return the variables outside of it that a function assigns; `global` for a module's."""
     found = set()
-    for each in dis.get_instructions(function.__code__):
+    for each in dis.get_instructions(code):
         if each.opname == "STORE_GLOBAL":
             found.add("global")
-        elif each.opname == "STORE_DEREF" and each.argval in function.__code__.co_freevars:
+        elif each.opname == "STORE_DEREF" and each.argval in code.co_freevars:
             found.add(each.argval)
-    return found
+    return frozenset(found)
 
 
 class _Copier:
@@ -199,7 +200,7 @@ class _Copier:
         return copy.deepcopy(value, self._memo)
 
     def _function(self, function: types.FunctionType) -> Any:
-        if "global" in _assigned(function):
+        if "global" in _assigned(function.__code__):
             raise NoCopyError(f"{function.__qualname__} assigns a global variable")
         cells = {name: types.CellType() for name in function.__code__.co_freevars}
         names = dict(function.__globals__)

@@ -88,7 +88,8 @@ class Finisher:
     def __call__(self, batch: Batch, results: Sequence[Any] | None = None) -> Any:
         """Return the batch that the user, or `collate`, gets; given as columns by name.
 
-        `results` is what became of each sample: a dict, or the values of the transformed columns.
+        `results` is what became of each sample: a dict, the values of the transformed columns,
+        or the value where that is one column.
         """
         if self.only_converts:
             converted = {name: self.library.convert(value) for name, value in batch.items()}
@@ -133,7 +134,7 @@ class Finisher:
         if results is None or not self.transforms:
             return batch
         if not callable(self.transforms):
-            values = zip(*results, strict=True)
+            values = [results] if len(self.transforms) == 1 else zip(*results, strict=True)
             columns = dict(zip(self.transforms, values, strict=True))
             return batch | {name: Results(each) for name, each in columns.items()}
         samples = self._listed(results)

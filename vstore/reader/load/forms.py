@@ -190,17 +190,16 @@ def one_by_one(samples: list[Any], library: Library) -> list[Any]:
 
 def _stacked(name: str, samples: list[Any], library: Library) -> Any:
     """Return transformed samples as one array, or as a list where none is an array."""
-    is_array = {
-        kind: library.is_array(value)
-        for kind, value in dict(zip(map(type, samples), samples, strict=True)).items()
-    }
+    one_of_each = dict(zip(map(type, samples), samples, strict=True))
+    is_array = {kind: library.is_array(value) for kind, value in one_of_each.items()}
     are_arrays = set(is_array.values())
     if are_arrays <= {False}:
         return list(samples)
     if are_arrays == {True}:
-        shapes = {tuple(getattr(sample, "shape", ())) for sample in samples}
+        shapes = {getattr(sample, "shape", ()) for sample in samples}
         if len(shapes) == 1:
-            return library.stack(list(samples))
+            return library.stack(samples)
+        shapes = set(map(tuple, shapes))
         problem = f"arrays of the shapes {', '.join(map(str, sorted(shapes)[:4]))}"
     else:
         other = next(sample for sample in samples if not is_array[type(sample)])

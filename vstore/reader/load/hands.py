@@ -33,7 +33,7 @@ class Hand:
         self.spares = False
         """Whether functions change samples in place, and get copies that they may change."""
         self.column: str | None = None
-        """The column that is transformed at present."""
+        """The column whose transform failed, where one did."""
 
     @classmethod
     def with_copies(cls, finisher: Finisher) -> "Hand":
@@ -58,6 +58,7 @@ class Hand:
     def at_work_on(self, batch: Batch, lent: Sequence[Reseed]) -> Callable[[int, Digest], Any]:
         """Return what makes of a batch's sample, by its number, a dict or values of some columns.
 
+        That is the value itself where it is one column: the garbage collector follows every list.
         `lent` are the generators of others that are to be seeded, too.
         """
         if self._whole is not None:
@@ -82,26 +83,50 @@ class Hand:
 
     def _columns(self, batch: Batch, lent: Sequence[Reseed]) -> Callable[[int, Digest], Any]:
         calls = [
-            (name, batch[name], call.function, self._more(call))
-            for name, call in self._by_column.items()
+            (name, self._column(call, batch[name], lent)) for name, call in self._by_column.items()
         ]
-        reseeds, spares = self._to_seed(lent), self.spares
+
+        if len(calls) == 1:
+            self.column, only = calls[0]
+            return only
 
         def changed(index: int, digest: Digest) -> Any:
             made: list[Any] = []
-            for name, values, function, more in calls:
-                self.column = name
-                value = values[index]
-                if value is None:
-                    made.append(None)
-                    continue
-                for reseed in reseeds:
-                    reseed(digest)
-                made.append(function(_copy(value) if spares else value, *more))
-            self.column = None
+            try:
+                for _, change in calls:
+                    made.append(change(index, digest))
+            except Exception:
+                self.column = calls[len(made)][0]
+                raise
             return made
 
         return changed
+
+    def _column(
+        self, call: "_Call", values: Any, lent: Sequence[Reseed]
+    ) -> Callable[[int, Digest], Any]:
+        """Return what makes of a sample, by its number, the value of one column."""
+        reseeds, function, generator = self._to_seed(lent), call.function, self._generator
+        if self.spares:
+            values = _Copies(values)
+
+        def changed(index: int, digest: Digest) -> Any:
+            value = values[index]
+            if value is None:
+                return None
+            for reseed in reseeds:
+                reseed(digest)
+            return function(value)
+
+        def drawn(index: int, digest: Digest) -> Any:
+            value = values[index]
+            if value is None:
+                return None
+            for reseed in reseeds:
+                reseed(digest)
+            return function(value, generator)
+
+        return drawn if call.wants_generator else changed
 
     def _to_seed(self, lent: Sequence[Reseed]) -> list[Reseed]:
         return [*self._reseed, *lent]
@@ -121,6 +146,17 @@ class Hand:
 
 def _copy(value: Any) -> Any:
     return value.copy() if isinstance(value, np.ndarray) else value
+
+
+class _Copies:
+    """The samples of a column, each a copy that a function may change."""
+
+    def __init__(self, values: Any) -> None:
+        self._values = values
+
+    def __getitem__(self, index: int) -> Any:
+        """Return a copy of a sample."""
+        return _copy(self._values[index])
 
 
 class _Call:

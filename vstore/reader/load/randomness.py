@@ -15,7 +15,7 @@ from blake3 import blake3
 from vstore.storage.forking import ForkSafeLock
 
 Digest = bytes
-"""32 bytes that a generator is seeded with."""
+"""What a generator is seeded with: zeros, then random bytes, as a PCG64 has them in memory."""
 
 Reseed = Callable[[Digest], None]
 """Seed one generator."""
@@ -24,9 +24,14 @@ SAMPLE, BATCH = range(2)
 """What a digest is for."""
 
 _MERSENNE_NBYTES = 2500
+_LEFT = 16
+"""How many bytes of a digest are zero: a PCG64 has nothing left of a number that it gave out."""
+
 _NBYTES = 32
+"""How many bytes of it are random: half of them a state, half of them an odd increment."""
+
 _ODD = 16
-_NOTHING_LEFT = bytes(8)
+_DIGEST = np.dtype((np.void, _LEFT + _NBYTES))
 _NAME = struct.Struct("<4Q")
 
 
@@ -40,10 +45,19 @@ class Draws:
     def digests(self, purpose: int, member: int, places: range) -> list[Digest]:
         """Return what to seed with for samples at some places, or for batches that begin there."""
         stream = self._stream(purpose, member)
-        if places.step != 1:
-            return [stream.digest(_NBYTES, seek=_NBYTES * place) for place in places]
-        numbers: bytes = stream.digest(_NBYTES * len(places), seek=_NBYTES * places.start)
-        return [numbers[i : i + _NBYTES] for i in range(0, len(numbers), _NBYTES)]
+        if len(places) == 1:
+            random_bytes = bytearray(stream.digest(_NBYTES, seek=_NBYTES * places.start))
+            random_bytes[_ODD] |= 1
+            return [bytes(_LEFT) + random_bytes]
+        if places.step == 1:
+            drawn = stream.digest(_NBYTES * len(places), seek=_NBYTES * places.start)
+        else:
+            drawn = b"".join(stream.digest(_NBYTES, seek=_NBYTES * place) for place in places)
+        table = np.zeros((len(places), _LEFT + _NBYTES), np.uint8)
+        table[:, _LEFT:] = np.frombuffer(drawn, np.uint8).reshape(-1, _NBYTES)
+        table[:, _LEFT + _ODD] |= 1
+        digests: list[Digest] = table.view(_DIGEST)[:, 0].tolist()
+        return digests
 
     def _stream(self, purpose: int, member: int) -> Any:
         stream = self._streams.get((purpose, member))
@@ -60,22 +74,29 @@ def reseed_of(generator: Any) -> Reseed | None:
     if isinstance(generator, np.random.BitGenerator):
         return _pcg(generator) if isinstance(generator, np.random.PCG64) else _bits(generator)
     if isinstance(generator, np.random.RandomState | random.Random):
-        return lambda digest: generator.seed(int.from_bytes(digest[:4], "little"))
+        return lambda digest: generator.seed(_number(digest, 4))
     torch = sys.modules.get("torch")
     if torch is not None and isinstance(generator, torch.Generator):
         return lambda digest: _seed_torch(generator, digest)
     return None
 
 
+def _number(digest: Digest, nbytes: int) -> int:
+    """Return a random number of some bytes."""
+    return int.from_bytes(digest[_LEFT : _LEFT + nbytes], "little")
+
+
 def _pcg(generator: np.random.PCG64) -> Reseed:
     """Return how to make a digest the state: as good a start as any that a seed sequence makes."""
     memory = _PcgMemory.of(generator) if _has_known_memory() else None
-    return partial(_set_pcg, generator) if memory is None else memory.write
+    if memory is None:
+        return partial(_set_pcg, generator)
+    return partial(memoryview(memory).cast("B").__setitem__, slice(None))
 
 
 def _set_pcg(generator: np.random.PCG64, digest: Digest) -> None:
-    start, increment = (int.from_bytes(part, "little") for part in (digest[:16], digest[16:]))
-    numbers = {"state": start, "inc": increment | 1}
+    increment = int.from_bytes(digest[_LEFT + _ODD :], "little")
+    numbers = {"state": _number(digest, _ODD), "inc": increment}
     state: Any = {"bit_generator": "PCG64", "state": numbers, "has_uint32": 0, "uinteger": 0}
     generator.state = state
 
@@ -85,59 +106,49 @@ def _has_known_memory() -> bool:
     """Return whether writing to a generator's memory does what setting its state does."""
     one, other = np.random.PCG64(1), np.random.PCG64(2)
     np.random.Generator(one).integers(9, dtype=np.uint32)  # leaves half a number
-    memory, digest = _PcgMemory.of(one), bytes(range(100, 100 + _NBYTES))
+    memory, (digest,) = _PcgMemory.of(one), Draws(1, 2).digests(SAMPLE, 0, range(1))
     if memory is None:
         return False
-    memory.write(digest)
+    memoryview(memory).cast("B")[:] = digest
     _set_pcg(other, digest)
     return bool(one.state == other.state)
 
 
-class _PcgMemory:
+class _PcgMemory(ctypes.Array[ctypes.c_ubyte]):
     """The memory that holds the state of a PCG64: writing to it costs a tenth of setting it.
 
-    It has the layout of `pcg64_state` in NumPy's headers: a pointer to the state and the
-    increment, of 16 bytes each, then what is left of a number of which half was given out.
+    It has the layout of `pcg64_state` in NumPy's headers: a pointer to the numbers, then what is
+    left of a number of which half was given out. The numbers themselves follow at once.
     """
 
-    def __init__(self, generator: np.random.PCG64, numbers: int, left: int) -> None:
-        self._generator = generator  # as long as this lives, its memory does
-        self._numbers = _memory(numbers, _NBYTES)
-        self._left = _memory(left, len(_NOTHING_LEFT))
+    _type_ = ctypes.c_ubyte
+    _length_ = _LEFT + _NBYTES
+    generator: np.random.PCG64
 
     @classmethod
     def of(cls, generator: np.random.PCG64) -> "_PcgMemory | None":
-        """Return the memory of a generator, or None where it is not inside that object."""
-        start = id(generator)
-        inside = range(start, start + type(generator).__basicsize__ - _NBYTES + 1)
-        address = generator.ctypes.state_address
-        if address not in inside:
+        """Return the memory of a generator, or None where it does not lie like this."""
+        left = generator.ctypes.state_address + ctypes.sizeof(ctypes.c_void_p)
+        end = id(generator) + type(generator).__basicsize__
+        if not id(generator) < left <= end - cls._length_:
             return None
-        numbers = ctypes.c_void_p.from_address(address).value
-        if numbers is None or numbers not in inside:
+        numbers = ctypes.c_void_p.from_address(generator.ctypes.state_address).value
+        if numbers != left + _LEFT:
             return None
-        return cls(generator, numbers, address + ctypes.sizeof(ctypes.c_void_p))
-
-    def write(self, digest: Digest) -> None:
-        """Make a digest the state."""
-        self._numbers[:] = digest
-        self._numbers[_ODD] |= 1
-        self._left[:] = _NOTHING_LEFT
-
-
-def _memory(address: int, nbytes: int) -> memoryview:
-    return memoryview((ctypes.c_ubyte * nbytes).from_address(address)).cast("B")
+        memory = cls.from_address(left)
+        memory.generator = generator  # as long as this lives, its memory does
+        return memory
 
 
 def _bits(generator: np.random.BitGenerator) -> Reseed:
     def reseed(digest: Digest) -> None:
-        generator.state = type(generator)(int.from_bytes(digest, "little")).state
+        generator.state = type(generator)(_number(digest, _NBYTES)).state
 
     return reseed
 
 
 def _seed_torch(generator: Any, digest: Digest) -> None:
-    generator.manual_seed(int.from_bytes(digest[:8], "little") >> 1)
+    generator.manual_seed(_number(digest, 8) >> 1)
 
 
 PYTHON, NUMPY, TORCH = range(3)
@@ -162,13 +173,13 @@ def own_generators(which: Collection[int] = ALL) -> Generator[list[Reseed], None
 def _of_python(stack: ExitStack) -> Reseed:
     python_state = random.getstate()
     stack.callback(lambda: random.setstate(python_state))
-    return lambda digest: random.seed(int.from_bytes(digest[:16], "little"))
+    return lambda digest: random.seed(_number(digest, 16))
 
 
 def _of_numpy(stack: ExitStack) -> Reseed:
     legacy = _legacy()
     stack.callback(legacy.set_state, legacy.get_state(legacy=False))
-    return lambda digest: legacy.seed(int.from_bytes(digest[:4], "little"))
+    return lambda digest: legacy.seed(_number(digest, 4))
 
 
 def _of_torch(stack: ExitStack) -> Reseed | None:

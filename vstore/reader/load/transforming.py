@@ -23,7 +23,7 @@ from vstore.reader.load.engine import GROUP_BATCHES, Raw
 from vstore.reader.load.finishing import SKIPPED
 from vstore.reader.load.hands import Hand
 from vstore.reader.load.randomness import drawn_since, own_generators, trace
-from vstore.reader.load.trial import Samples, Setting, Trial, watched
+from vstore.reader.load.trial import Samples, Setting, Stop, Trial, watched
 from vstore.reader.plan.runs import count
 
 PART_SECONDS = 0.005
@@ -64,7 +64,8 @@ class Transforming:
         self._hands: list[Hand] = []
         self._trial: Trial | None = None
         self._drawn: frozenset[int] = frozenset()
-        self._is_alone = self._is_stopped = False
+        self._is_alone = False
+        self._stop = Stop()
         self._is_watched = True
         self._vain = 0
         self._seconds = 0.0
@@ -77,7 +78,7 @@ class Transforming:
 
     def close(self) -> None:
         """Stop, once threads are done with the samples that they are at."""
-        self._is_stopped = True
+        self._stop.is_set = True
         self._threads.shutdown(wait=True, cancel_futures=True)
         self._queue.clear()
 
@@ -196,7 +197,7 @@ class Transforming:
         started = time.perf_counter()
         index = indices.start
         try:
-            made = job.samples.transform(hand, indices, is_stopped=lambda: self._is_stopped)
+            made = job.samples.transform(hand, indices, stop=self._stop)
             for index, result in enumerate(made, index):  # noqa: B020 - goes on from the first
                 job.results[index] = result
         except BaseException as error:  # noqa: BLE001 - raised again where the batch is awaited
@@ -205,7 +206,7 @@ class Transforming:
             job.seconds += time.perf_counter() - started
 
     def _put_together(self, job: _Job, hand: Hand) -> None:
-        if job.error is not None or self._is_stopped:
+        if job.error is not None or self._stop.is_set:
             return
         started = time.perf_counter()
         try:

@@ -22,6 +22,7 @@ from vstore.reader.load.randomness import (
     Digest,
     Draws,
     Reseed,
+    Trace,
     drawn_since,
     own_generators,
     trace,
@@ -48,6 +49,13 @@ class Setting:
     describe: Describe
 
 
+@dataclass(slots=True)
+class Stop:
+    """Whether to go on with no further sample."""
+
+    is_set: bool = False
+
+
 @dataclass(frozen=True, slots=True)
 class Samples:
     """The samples of a batch, which functions are to be called for."""
@@ -62,18 +70,19 @@ class Samples:
         indices: range,
         *,
         lent: Sequence[Reseed] = (),
-        is_stopped: Callable[[], bool] | None = None,
+        stop: Stop | None = None,
     ) -> Iterator[Any]:
         """Yield what becomes of some samples; global generators that were lent are seeded for each.
 
-        That is `SKIPPED` for one that fails, where such are left out. It ends early once it
-        is stopped.
+        That is `SKIPPED` for one that fails, where such are left out. It ends early once
+        `stop` is set.
         """
+        stop = stop or Stop()
         changed = hand.at_work_on(self.batch, lent)
         seeded = self._digests(indices) if lent or hand.draws else repeat(b"")
         skips = self.setting.finisher.on_error == "skip"
         for index, digest in zip(indices, seeded, strict=False):
-            if is_stopped is not None and is_stopped():
+            if stop.is_set:
                 return
             try:
                 if skips and self._is_unreadable(index):
@@ -208,7 +217,7 @@ class _Watch:
 
     def __init__(self, lent: Sequence[Reseed]) -> None:
         self._lent = lent
-        self._before = trace()
+        self._before: Trace | None = None
         self._drawn: frozenset[int] = frozenset()
 
     def seed(self, digest: Digest) -> None:
@@ -221,6 +230,8 @@ class _Watch:
     @property
     def drawn(self) -> frozenset[int]:
         """Which generators were drawn from."""
+        if self._before is None:
+            return self._drawn
         return self._drawn | drawn_since(self._before)
 
 
