@@ -8,6 +8,7 @@ import pytest
 import vstore
 from tests.signing.keys import Keys
 from tests.transfer.places import append, fresh_url, new_repository
+from tests.ui.browsing import browse
 from vstore.errors import InvalidInputError, SignatureError
 
 
@@ -53,6 +54,21 @@ def test_an_unsigned_head_is_refused(
         work(strict)
     assert plain(strict).resolve() == head
     assert set(plain(strict).branches) == {"main", "signed"}
+
+
+def test_an_unsigned_head_is_neither_shown_nor_copied_from(
+    strict: vstore.Repository, keys: Keys
+) -> None:
+    browser = browse(strict)
+    assert browser.open("/c/main").status == 200
+    append(plain(strict), "eve")
+    answer = browser.open("/c/main")
+    assert answer.status == 500
+    assert "not signed" in answer.text
+    own = vstore.create(fresh_url(), author="Ann Lee", signatures=keys.strict)
+    with pytest.raises(SignatureError, match="not signed"):
+        own.copy(strict.url, "t")
+    assert list(own.branches) == []
 
 
 def test_a_signed_head_vouches_for_its_ancestors_and_a_whole_hash_for_itself(

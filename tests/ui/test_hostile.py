@@ -2,6 +2,7 @@
 
 import struct
 import zlib
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -144,3 +145,15 @@ def test_a_scratch_store_changes_nothing() -> None:
     with pytest.raises(ReadOnlyError):
         repo.tags.create("x", at="main")
     assert {info.key for info in inner.list_prefix("")} == before
+
+
+def test_pages_read_as_the_repository_was_opened(tmp_path: Path) -> None:
+    origin = vstore.create(tmp_path / "origin", author="Ann Lee <ann@example.org>")
+    with origin.transaction("main", message="Add") as tx:
+        tx.create_table("t", {"x": vstore.ndarray((300_000,), "uint8")}).extend(
+            {"x": np.random.default_rng(0).integers(0, 256, (4, 300_000), "uint8")}
+        )
+    vstore.clone(tmp_path / "origin", tmp_path / "clone", metadata_only=True)
+    page = browse(vstore.open(tmp_path / "clone", offline=True)).open("/t/main/t")
+    assert "offline=True" in page.text
+    assert browse(vstore.open(tmp_path / "clone")).open("/t/main/t").status == 200

@@ -33,6 +33,7 @@ ADDRESSES = [
     "/a/main/scan",
     "/a/main/scan?i0=0&low=0&high=1&map=gray",
     "/diff",
+    "/diff?days=7",
     "/diff/v1..main",
     "/diff/v1..main/data/train",
     "/diff/v1..main/data/train?column=image",
@@ -122,6 +123,23 @@ def test_classes_are_called_by_their_names() -> None:
     assert "cat, a dog" in unknown.text
 
 
+def test_what_is_missing_is_a_click_away(browser: Browser) -> None:
+    hrefs = links(browser.open("/stats/main/data/train/score")).hrefs
+    (missing,) = [href for href in hrefs if "missing" in href]
+    found = browser.open(f"{missing}&format=json").json
+    assert found["matching"] == len(range(5, COUNT, 5))
+    assert all(row["score"] is None for row in found["rows"])
+
+
+def test_what_changed_of_late(browser: Browser, shapes: Repository) -> None:
+    to = [href for href in links(browser.open("/")).hrefs if "days=" in href]
+    assert to == ["/diff?days=1", "/diff?days=7", "/diff?days=30"]
+    root, head = shapes.resolve("v1"), shapes.resolve("main")
+    for href in to:
+        assert browser.open(href).address == f"/diff/{root}..{head}"
+    assert browser.open("/diff?days=0").address == f"/diff/{head}..{head}"
+
+
 def test_sorting_puts_missing_samples_last(browser: Browser) -> None:
     rows = browser.open("/t/main/data/train?sort=-score&format=json").json["rows"]
     assert [row["key"] for row in rows[:2]] == ["shape/259", "shape/258"]
@@ -137,7 +155,7 @@ def test_bars_count_every_sample_and_lead_to_them(browser: Browser) -> None:
     found = [browser.open(f"{href}&format=json").json["matching"] for href in to]
     assert found == [count for _, count in bars]
     score = browser.open("/stats/main/data/train/score")
-    to = [href for href in links(score).hrefs if "where=" in href]
+    to = [href for href in links(score).hrefs if "where=" in href and "missing" not in href]
     found = [browser.open(f"{href}&format=json").json["matching"] for href in to]
     assert sum(found) == COUNT - 1 - len(range(5, COUNT, 5))
 

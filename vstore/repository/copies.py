@@ -63,9 +63,13 @@ class CopyOptions:
     author: Author | str | None = None
     storage_options: Mapping[str, Any] | None = None
 
-    def open_source(self, url: str | PathLike[str], revision: str | None) -> Snapshot:
-        """Open the commit to copy from."""
-        access = Access(open_store(url, storage_options=self.storage_options))
+    def open_source(
+        self, repo: Repository, url: str | PathLike[str], revision: str | None
+    ) -> Snapshot:
+        """Open the commit to copy from, which has to be signed where the repository's have to."""
+        signatures = internals(repo).signature_settings
+        store = open_store(url, storage_options=self.storage_options)
+        access = Access(store, signatures=signatures)
         return browsing.snapshot(access, access.resolve(revision))
 
 
@@ -97,7 +101,7 @@ def copy_from(  # noqa: PLR0913 - what, from where, and to where
     replaces: bool,
 ) -> Commit:
     """Copy a table, array or group out of another repository."""
-    there = options.open_source(url, revision)
+    there = options.open_source(repo, url, revision)
     origin = Origin(there.url, there.commit.id, path.strip("/"), to.strip("/"), revision)
     return copy(repo, there, origin, options, replaces=replaces)
 
@@ -124,7 +128,7 @@ def update(
             f"{path!r} was copied from {origin.url}, where {repo.url} must not send its readers"
         )
     wanted = origin.revision if revision is None else revision
-    there = options.open_source(origin.url, wanted)
+    there = options.open_source(repo, origin.url, wanted)
     fresh = Origin(origin.url, there.commit.id, origin.path, path, wanted)
     if there.commit.id == origin.commit:
         return None

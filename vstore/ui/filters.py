@@ -98,15 +98,15 @@ def _misread(text: str, at: int) -> InvalidInputError:
     )
 
 
-def written(column: str, operator: str, value: object) -> str:
+def written(column: str, operator: str, *value: object) -> str:
     """Return a comparison as it is written.
 
-    >>> written("label", "=", 7), written("a b", "=", "x")
-    ('label = 7', '"a b" = "x"')
+    >>> written("label", "=", 7), written("a b", "is missing")
+    ('label = 7', '"a b" is missing')
     """
     plain = re.fullmatch(r"[^\s\"=!<>]+", column)
     name = column if plain else json.dumps(column)
-    return f"{name} {operator} {json.dumps(value)}"
+    return " ".join([name, operator, *map(json.dumps, value)])
 
 
 def matching(table: Table, tests: list[Test]) -> NDArray[np.int64]:

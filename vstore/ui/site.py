@@ -35,7 +35,7 @@ class Site:
     """A repository that is looked at; safe to use from several threads."""
 
     def __init__(self, repository: Repository) -> None:
-        self._store = repository.store
+        self._access = internals(repository)
         self.meter = Meter()
         self.repo = self.scratch()
         self._snapshots = LruCache[str, Snapshot](_SNAPSHOTS, lambda _: 1)
@@ -44,8 +44,12 @@ class Site:
         self.statistics = LruCache[str, Distribution](256, lambda _: 1)
 
     def scratch(self) -> Repository:
-        """Return the repository anew; what is made in it is forgotten with it."""
-        return Repository(ScratchStore(self._store, self.meter))
+        """Return the repository anew, as it was opened; what is made in it is forgotten with it."""
+        return Repository(
+            ScratchStore(self._access.store, self.meter),
+            remotes=self._access.remote_settings,
+            signatures=self._access.signature_settings,
+        )
 
     def resolve(self, revision: str) -> Digest:
         """Return the commit that a name in an address means."""

@@ -1,5 +1,6 @@
 """The first page and commits: what there is, who made it, which branches lead where."""
 
+from collections.abc import Iterator
 from typing import Any
 
 from vstore.display import boxes
@@ -38,6 +39,7 @@ def home(site: Site, _: Request) -> Page:
         element("h2", "Last commits"),
         commit_list(recent),
         link("The whole log", "/log"),
+        element("p", "What changed in the last ", *_periods()),
     )
     data = _data(snapshot, summary) | {
         "branches": {head.name: head.commit for head in heads if not head.is_tag},
@@ -45,6 +47,12 @@ def home(site: Site, _: Request) -> Page:
     }
     title = f"Contents of {site.repo.default_branch}"
     return Page(title=title, content=content, data=data, commit=snapshot.commit.id)
+
+
+def _periods() -> Iterator[Content]:
+    for days, name in ((1, "day"), (7, "week"), (30, "month")):
+        yield link(name, address("diff", days=days))
+        yield " "
 
 
 def go(site: Site, request: Request) -> Response:
@@ -63,6 +71,7 @@ def commit(site: Site, request: Request) -> Page:
         commit_facts(found),
         changes(found),
         _compare(found),
+        element("p", boxes.code(f"vstore.open({site.repo.url!r}).checkout({found.id!r})")),
         element("h2", "Contents"),
         _tree(snapshot, summary),
     )
@@ -81,10 +90,6 @@ def _compare(found: Commit) -> Markup | None:
         for parent in found.parents[:8]
     )
     return element("p", *links)
-
-
-def _changed_since(parent: str, found: Commit) -> Markup:
-    return link(f"What changed since {parent[:12]}", address("diff", f"{parent}..{found.id}"))
 
 
 def _data(snapshot: Snapshot, summary: Summary) -> dict[str, Any]:

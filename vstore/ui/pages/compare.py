@@ -1,6 +1,7 @@
 """Two commits compared: counts by table, and samples before and after as pairs."""
 
 from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from vstore.diffing.boxes import change_rows, status_mark
@@ -13,7 +14,7 @@ from vstore.display.html import Content, Markup, element, joined
 from vstore.display.values import cell
 from vstore.errors import InvalidInputError, NotFoundError
 from vstore.faces import internals
-from vstore.format.digest import is_digest
+from vstore.format.digest import Digest, is_digest
 from vstore.ui.layout import Page, commit_link, field, link, numbered, pages
 from vstore.ui.pages.media import draw_loose
 from vstore.ui.pages.table import plain
@@ -21,6 +22,7 @@ from vstore.ui.site import Site
 from vstore.ui.web import Request, Response, address, redirect
 
 PER_PAGE = 50
+_MOST_DAYS = 36_500
 _SIZE = 160
 
 
@@ -47,6 +49,9 @@ def diff(site: Site, request: Request) -> Page | Response:
 
 def _asked(site: Site, request: Request) -> Page | Response:
     old, new = request.query.get("old", "").strip(), request.query.get("new", "").strip()
+    if "days" in request.query:
+        days = min(request.number("days", 7, least=0), _MOST_DAYS)
+        return _since(site, new or site.repo.default_branch, datetime.now(UTC) - timedelta(days))
     if old or new:
         return redirect(address("diff", f"{site.resolve(old)}..{site.resolve(new)}"))
     names = [head.name for head in site.heads()]
@@ -60,6 +65,17 @@ def _asked(site: Site, request: Request) -> Page | Response:
     )
     content = joined(form, boxes.note(f"Branches and tags: {', '.join(names[:20]) or 'none'}"))
     return Page(title="Compare two commits", content=content, data={"names": names})
+
+
+def _since(site: Site, branch: str, time: datetime) -> Response:
+    """Lead to what changed on a branch since a time; on one that is younger, since its root."""
+    new = site.resolve(branch)
+    try:
+        old = site.resolve(f"{branch}@{{{time:%Y-%m-%dT%H:%M:%SZ}}}")
+    except NotFoundError:
+        *_, first = site.repo.log(new)
+        old = Digest(first.id)
+    return redirect(address("diff", f"{old}..{new}"))
 
 
 def _ends(found: Diff) -> Markup:
@@ -91,10 +107,6 @@ def _whole(found: Diff) -> Page:
     ]
     content = joined(_ends(found), element("ul", *links) if links else None, counted)
     return Page(title="What changed", content=content, data=found.to_dict())
-
-
-def _samples_of(path: str) -> str:
-    return f"Samples of {path or '/'}, before and after"
 
 
 def _pairs(site: Site, request: Request, found: Diff, table: TableDiff) -> Page:

@@ -48,7 +48,9 @@ def sample(site: Site, request: Request) -> Page:
             player = element("audio", src=stored, controls=True, preload="none", aria_label=alt)
             shown = joined(player, shown)
         raw = link("bytes", stored)
-        lines.append((_name(commit, path, name), shown, _said(blamed.get(name)), raw))
+        by = blamed.get(name)
+        said = joined(_said(by), _before(by, path, key))
+        lines.append((_name(commit, path, name), shown, said, raw))
     named: Any = position if key is None else key
     history = address("log", rev=commit, path=path, sample=key_text(named))
     content = joined(
@@ -106,6 +108,13 @@ def _said(commit: Commit | None) -> Content:
     who = f"{boxes.shortened(commit.author.name, 40)}, {age(commit.time)}"
     title = element("div", boxes.shortened(commit.title, 80), class_="vstore-note")
     return joined(commit_link(commit.id), " ", who, title)
+
+
+def _before(commit: Commit | None, path: str, key: Any) -> Content:
+    """Return a link to the sample as it was before a commit; samples without keys may move."""
+    if commit is None or key is None or not commit.parents:
+        return None
+    return link("before", address("s", commit.parents[0], path, key=key_text(key)))
 
 
 def _neighbours(commit: str, found: Table, position: int) -> Markup:

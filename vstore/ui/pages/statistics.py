@@ -74,8 +74,12 @@ def _table(found: Distribution, commit: str, path: str, name: str) -> Markup:
         )
         for bar in found.bars
     ]
-    rest = ((found.others, "other values"), (found.missing, "missing"))
-    rows += [(words, f"{count:,}") for count, words in rest if count]
+    if found.others:
+        rows.append(("other values", f"{found.others:,}"))
+    if found.missing:
+        where = filters.written(name, "is missing")
+        to = address("t", commit, path, where=where)
+        rows.append((link("missing", to), f"{found.missing:,}"))
     said = element("p", found.said)
     return joined(said, boxes.grid((name, "samples", "share"), rows, right=[1], most=len(rows)))
 

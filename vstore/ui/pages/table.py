@@ -20,18 +20,21 @@ from vstore.ui import filters
 from vstore.ui.layout import Page, choice, commit_link, field, link, numbered, pages
 from vstore.ui.pages.media import draw_cell
 from vstore.ui.site import Site, stored_rows
-from vstore.ui.web import Request, address, key_text
+from vstore.ui.web import Request, Response, address, key_text, parse_key, redirect
 
 PER_PAGE = 100
 _SIZE = 64
 _COLUMNS = 24
 
 
-def table(site: Site, request: Request) -> Page:
-    """Return some rows of a table of a commit."""
+def table(site: Site, request: Request) -> Page | Response:
+    """Return some rows of a table of a commit, or lead to the sample with a key."""
     _, commit, *rest = request.parts
     path = "/".join(rest)
     found = site.table(commit, path)
+    if request.query.get("find"):
+        key = _key(found, request.query["find"])
+        return redirect(address("s", commit, path, key=key_text(key)))
     names = _names(found, request.query.get("cols", ""))
     where, sort = request.query.get("where", "").strip(), request.query.get("sort", "")
     positions = _positions(site, request, found)
@@ -47,6 +50,7 @@ def table(site: Site, request: Request) -> Page:
     content = joined(
         element("p", f"{len(found):,} samples in commit ", commit_link(commit)),
         _form(found, where, sort, request.query.get("cols", "")),
+        None if keys is None else _finder(found),
         pages(page, count, to, PER_PAGE),
         _grid(site, (commit, found), names, shown.tolist(), keys, values),
         pages(page, count, to, PER_PAGE),
@@ -118,6 +122,18 @@ def _form(found: Table, where: str, sort: str, columns: str) -> Markup:
         method="get",
         class_="filters",
     )
+
+
+def _finder(found: Table) -> Markup:
+    """Return a form that asks for a sample by its key."""
+    example = '["part", 1]' if found.key_kind == "tuple" else None
+    asked = element("input", name="find", placeholder=example)
+    return element("form", field("Key", asked), element("button", "Find"), class_="filters")
+
+
+def _key(found: Table, text: str) -> Any:
+    """Return the key that was typed: texts as they are, others as JSON."""
+    return text if found.key_kind == "str" else parse_key(text)
 
 
 def _grid(
