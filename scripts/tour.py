@@ -1,4 +1,8 @@
-"""Run the tours of the command line and write what they say to docs/tour.md and others."""
+"""Run the tours of the command line and write what they say to docs/tour.md and others.
+
+The tour with real data needs VSTORE_REAL_DATA, the folder of the data; the page says where it
+is from.
+"""
 
 import os
 import re
@@ -15,6 +19,7 @@ from PIL import Image
 
 DOCS = Path(__file__).parents[1] / "docs"
 PAGES = (DOCS / "tour.md", DOCS / "tour-sharing.md")
+DATA_PAGE = DOCS / "tour-data.md"
 FAILS = "# exits with 1"
 """What is behind a command that is refused."""
 _FENCE = re.compile(r"^```(?P<kind>console|python)\n(?P<body>.*?)^```", re.MULTILINE | re.DOTALL)
@@ -38,6 +43,22 @@ class Step:
 def steps(text: str) -> list[Step]:
     """Return the steps of a page."""
     return [Step(found["kind"], found["body"]) for found in _FENCE.finditer(text)]
+
+
+def real_data() -> Path | None:
+    """Return the folder with the data of others; None where there is none."""
+    named = os.environ.get("VSTORE_REAL_DATA")
+    return None if named is None else Path(named).resolve()
+
+
+def prepare(page: Path, folder: Path) -> None:
+    """Put into a folder what a tour begins with."""
+    if page.name != DATA_PAGE.name:
+        make_photographs(folder)
+    elif (found := real_data()) is not None:
+        (folder / "x").symlink_to(found)
+    else:
+        raise SystemExit("VSTORE_REAL_DATA does not name the folder of the data")
 
 
 def make_photographs(folder: Path) -> None:
@@ -66,6 +87,8 @@ def run_steps(found: Sequence[Step], folder: Path) -> Iterator[str]:
 
 def words(command: str) -> list[str]:
     """Return the words of a command, which is run by this Python."""
+    if " | " in command:
+        return ["sh", "-c", command.replace("vstore ", f"{shlex.quote(sys.executable)} -m vstore ")]
     program, *rest = shlex.split(command, comments=True)
     return [sys.executable, "-m", "vstore", *rest] if program == "vstore" else [program, *rest]
 
@@ -89,7 +112,8 @@ def run(command: Sequence[str], folder: Path, *, code: int = 0) -> str:
 
 def main() -> None:
     """Write the pages again, or those that are named."""
-    for page in map(Path, sys.argv[1:] or PAGES):
+    own = PAGES if real_data() is None else (*PAGES, DATA_PAGE)
+    for page in map(Path, sys.argv[1:] or own):
         write_again(page)
 
 
@@ -98,7 +122,7 @@ def write_again(page: Path) -> None:
     text = page.read_text(encoding="utf-8")
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name).resolve()
-        make_photographs(folder)
+        prepare(page, folder)
         said = run_steps(steps(text), folder)
         page.write_text(
             _FENCE.sub(lambda found: f"```{found['kind']}\n{next(said)}```", text), encoding="utf-8"
