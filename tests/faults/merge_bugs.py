@@ -8,6 +8,7 @@ DIFFS = ("tests/diffing/test_diff.py",)
 COMPACTED = ("tests/merging/test_merge_compacted.py",)
 CASTS = ("tests/merging/test_merge_casts.py",)
 COLUMNS = ("tests/merging/test_merge_columns.py",)
+BACK = ("tests/merging/test_merge_back.py",)
 GUIDE = ("tests/merging/test_guide.py",)
 MISSING = ("tests/merging/test_merge_missing.py",)
 NAMES = ("tests/merging/test_merge_names.py",)
@@ -26,7 +27,42 @@ CONFLICTS = "vstore/merging/conflicts.py"
 TABLE_DIFF = "vstore/diffing/table_diff.py"
 ROW_DIFF = "vstore/diffing/row_diff.py"
 
+LINEAGE = "vstore/diffing/lineage.py"
+TREE_MERGE = "vstore/merging/tree_merge.py"
+
 MERGE_BUGS = (
+    bug(
+        "what a merge looks at is what was there before the rows were rewritten",
+        COMPACTED, LINEAGE,
+        "if not parents or self._was_rewritten_after(digest):", "if not parents:",
+    ),
+    bug(
+        "two lines that rewrote their rows apart are taken to have different samples",
+        COMPACTED, LINEAGE,
+        "self._was_rewritten_after(parted) and (one.are_above_joint or other.are_above_joint)",
+        "self._was_rewritten_after(parted)",
+    ),
+    bug(
+        "samples of a table that the base lacks are taken for those of another branch",
+        BACK, TREE_MERGE, "ours.table.id == theirs.table.id != \"\"", "False",
+    ),
+    bug(
+        "samples of a table that the base lacks are doubled where history does not tell",
+        BACK, SIDES, "return is_known or bool(self.base.node.children)", "return True",
+    ),
+    bug(
+        "a diff finds samples where a merge put them behind others that it did not add",
+        BACK, LINEAGE, "if base is None or self._found(base) is None:", "if base is None:",
+    ),
+    bug(
+        "a group that ours deleted, and theirs puts something in, loses its attributes",
+        BACK, TREE_MERGE, "        self._describe_groups()\n", "",
+    ),
+    bug(
+        "a column that gave up its name is called what it was called in ours",
+        BACK, COLUMN_NAMES, "column.name = moves.get(column.name, column.name)\n\n    def _want",
+        "column.name = moves.get(column.ours or \"\", column.ours or \"\")\n\n    def _want",
+    ),
     bug(
         "rows in which a side has another key are taken for the same sample",
         ("tests/merging/test_merge_keyed.py",), "vstore/merging/sides.py",

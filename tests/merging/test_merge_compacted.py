@@ -6,6 +6,7 @@ from itertools import count
 from typing import Any
 from uuid import uuid4
 
+import numpy as np
 import pytest
 from hypothesis import Phase, event, given, settings
 from hypothesis import strategies as st
@@ -243,20 +244,86 @@ def test_a_column_is_not_dropped_over_changes_that_a_rewrite_hides() -> None:
     assert repo.checkout("main")["u"]["x"][:].tolist() == [7, 8]
 
 
-@pytest.mark.parametrize("x", [7, 8])
-def test_a_sample_that_comes_back_is_not_taken_for_another_in_its_row(x: int) -> None:
-    """Each branch has a sample of its own in the row, above a rewrite."""
+def sample_back_in_a_row_of_another(x: int, *, is_rewritten_apart: bool) -> Repository:
+    """Return a repository in which main has a sample again, in whose row side has another."""
     repo = table_of_two_columns([1, 2, 3])
-    commit(repo, "main", lambda u: u.delete(0), lambda u: u.compact())
+    commit(repo, "main", lambda u: u.delete(0))
+    if not is_rewritten_apart:
+        commit(repo, "main", lambda u: u.compact())
     repo.branches.create("side", at="main")
+    if is_rewritten_apart:
+        commit(repo, "main", lambda u: u.compact())
+        commit(repo, "side", lambda u: u.compact())
     commit(repo, "main", lambda u: u.append({"n": 4, "x": x}), lambda u: u.delete(2))
     commit(repo, "side", lambda u: u.append({"n": 4, "x": 7}))
     repo.merge("main", into="side")
     repo.revert("main", into="main")
+    return repo
+
+
+@pytest.mark.parametrize("x", [7, 8])
+def test_a_sample_that_comes_back_is_not_taken_for_another_in_its_row(x: int) -> None:
+    """Each branch rewrote its rows by itself."""
+    repo = sample_back_in_a_row_of_another(x, is_rewritten_apart=True)
     with pytest.raises(vstore.ConflictError) as caught:
         repo.merge("main", into="side")
     assert [(each.path, each.sample) for each in caught.value.conflicts] == [("u", None)]
     assert repo.checkout("side")["u"]["x"][:].tolist() == [2, 3, 7]
+
+
+@pytest.mark.parametrize("x", [7, 8])
+def test_a_sample_that_comes_back_above_a_rewrite_is_one_more(x: int) -> None:
+    repo = sample_back_in_a_row_of_another(x, is_rewritten_apart=False)
+    repo.merge("main", into="side")
+    assert repo.checkout("side")["u"]["x"][:].tolist() == [2, 3, 7, x]
+
+
+def appended(n: int) -> Callable[[Any], Any]:
+    return lambda u: u.append({"n": n, "x": n})
+
+
+def crosswise(repo: Repository) -> None:
+    before = repo.branches["main"]
+    repo.merge("side", into="main")
+    repo.merge(before, into="side")
+
+
+def test_crosswise_merges_above_a_rewrite_know_the_samples() -> None:
+    """Nothing is read of what was before the rewrite, whichever base is looked at first."""
+    repo = table_of_two_columns([1, 2, 3])
+    commit(repo, "main", lambda u: u.delete(2), lambda u: u.compact())
+    repo.branches.create("side", at="main")
+    for n in (4, 6):
+        commit(repo, "main", appended(n))
+        commit(repo, "side", appended(n + 1))
+        crosswise(repo)
+    commit(repo, "main", lambda u: u.delete(0))
+    at = int(np.flatnonzero(repo.checkout("side")["u"]["n"][:] == 4)[0])
+    commit(repo, "side", lambda u: u["x"].__setitem__(at, 40))
+    crosswise(repo)
+    for branch in ("main", "side"):
+        table = repo.checkout(branch)["u"]
+        found = dict(zip(table["n"][:].tolist(), table["x"][:].tolist(), strict=True))
+        assert found == {2: 2, 4: 40, 5: 5, 6: 6, 7: 7}
+
+
+def test_two_branches_that_took_over_one_rewrite_know_the_samples() -> None:
+    """They parted before it, where the rows were laid out otherwise."""
+    repo = table_of_two_columns([1, 2, 3])
+    commit(repo, "main", lambda u: u.delete(0))
+    for branch in ("side", "third"):
+        repo.branches.create(branch, at="main")
+        with repo.transaction(branch, message="Say something") as tx:
+            tx.create_array(branch, shape=(1,), dtype="int8")
+    commit(repo, "main", lambda u: u.compact())
+    for branch in ("side", "third"):
+        repo.merge("main", into=branch)
+    commit(repo, "side", lambda u: u.append({"n": 4, "x": 4}))
+    commit(repo, "third", lambda u: u.append({"n": 5, "x": 5}))
+    repo.merge("third", into="side")
+    commit(repo, "third", lambda u: u["x"].__setitem__(2, 50))
+    repo.merge("third", into="side")
+    assert repo.checkout("side")["u"]["x"][:].tolist() == [2, 3, 4, 50]
 
 
 def test_equal_rows_are_no_change_though_history_cannot_tell_which_they_are() -> None:

@@ -96,6 +96,8 @@ class _Named:
     commit: Digest
     origins: StoredRows
     rows: StoredRows
+    are_above_joint: bool = False
+    """Whether the line has a joint below them, made with the rows as they are laid out now."""
 
 
 @dataclass
@@ -118,7 +120,7 @@ class RowSearch:
         parted = meeting(a, b, self.fetcher.commit)
         if parted in (a, b):
             return Places(min(self._stored(a), self._stored(b)), _none(), _none())
-        shared = 0 if parted is None else self._stored(parted)
+        shared = 0 if parted is None or self._was_rewritten_after(parted) else self._stored(parted)
         fewest = min(self._stored(a), self._stored(b))
         if fewest < shared:
             raise UnknownPlaceError("rows were taken away, and may be used again")
@@ -159,10 +161,18 @@ class RowSearch:
         """Return the rows of both states whose names are one sample."""
         both, i, j = np.intersect1d(one.origins, other.origins, return_indices=True)
         if len(both) and one.commit != other.commit:
-            parted = meeting(one.commit, other.commit, self.fetcher.commit)
-            count = np.searchsorted(both, 0 if parted is None else self._stored(parted))
+            count = np.searchsorted(both, self._shared(one, other))
             i, j = i[:count], j[:count]
         return one.rows[i], other.rows[j]
+
+    def _shared(self, one: _Named, other: _Named) -> int:
+        """Return how many rows two lines had already when they parted."""
+        parted = meeting(one.commit, other.commit, self.fetcher.commit)
+        if parted is None:
+            return 0
+        if self._was_rewritten_after(parted) and (one.are_above_joint or other.are_above_joint):
+            return 0  # the joint is above the rewrite, and that is above where they parted
+        return self._stored(parted)
 
     def _names(self, commit: Digest, origins: StoredRows, rows: StoredRows) -> list[_Named]:
         """Name samples, at `origins` in a commit, by the lines of history that added them."""
@@ -173,7 +183,7 @@ class RowSearch:
             start = 0 if joint is None else joint.start
             stop = start if joint is None else start + len(joint.fresh)
             mine = origins >= stop
-            found.append(_Named(commit, origins[mine], rows[mine]))
+            found.append(_Named(commit, origins[mine], rows[mine], joint is not None))
             if joint is None:
                 break
             taken = (origins >= start) & ~mine
@@ -184,7 +194,10 @@ class RowSearch:
         return [named for named in found if len(named.rows)]
 
     def _joint_at_or_below(self, digest: Digest) -> _Joint | None:
-        """Return the newest joint on a line; None if the table began after it, or had none."""
+        """Return the newest joint on a line; None if it had none since the table's rows are these.
+
+        They may have been made, or rewritten, after it: then all are the line's own.
+        """
         at = digest if digest in self.grafts else descend(digest, ROOT, self.fetcher.commit)
         if at not in self._joints:
             if len(self._joints) == MOST_MERGES:
@@ -194,18 +207,29 @@ class RowSearch:
 
     def _joint(self, digest: Digest) -> _Joint | None:
         parents = [Digest(parent) for parent in self.fetcher.commit(digest).parents]
+        if not parents or self._was_rewritten_after(digest):
+            return None
         merged = self._state(digest)
-        if not parents or merged is None:
+        if merged is None:
             return None
         ours = parents[0]
         base, theirs = self.grafts.get(digest) or self._merged(digest, parents)
+        if self._was_rewritten_after(ours):
+            return self._taken_whole(ours, theirs, merged)
         start = self._stored(ours)
         fresh = _none()
         if merged.rows.stored > start:
-            fresh = self._fresh(base, theirs, merged, start)
+            fresh = self._fresh(base, ours, theirs, merged)
         if start + len(fresh) != merged.rows.stored:
             raise UnknownPlaceError(f"the merge {digest[:12]} holds other rows than its parents")
         return _Joint(ours, theirs, start, fresh)
+
+    def _taken_whole(self, ours: Digest, theirs: Digest, merged: StoredTable) -> _Joint:
+        """Return what a merge took over whose ours has the rows in another layout."""
+        table = None if self._was_rewritten_after(theirs) else self._state(theirs)
+        if table is None or table.node != merged.node:
+            raise UnknownPlaceError(f"the rows of {merged.path!r} were rewritten by a merge")
+        return _Joint(ours, theirs, 0, np.arange(table.rows.stored))
 
     def _merged(self, digest: Digest, parents: list[Digest]) -> tuple[Digest | None, Digest]:
         if len(parents) != 2:
@@ -217,23 +241,52 @@ class RowSearch:
         return (bases[0] if bases else None), theirs
 
     def _fresh(
-        self, base: Digest | None, theirs: Digest, merged: StoredTable, start: int
+        self, base: Digest | None, ours: Digest, theirs: Digest, merged: StoredTable
     ) -> StoredRows:
-        """Return the rows of `theirs` that a merge put behind the `start` rows of its ours."""
+        """Return the rows of `theirs` that a merge put behind those of its ours."""
         table = self._state(theirs)
         if table is None:
             return _none()
         if table.node == merged.node:
-            return np.arange(start, table.rows.stored)
-        known = Places(0, _none(), _none()) if base is None else self.places(base, theirs)
-        rows = np.setdiff1d(np.arange(known.shared, table.rows.stored), known.new)
+            return np.arange(self._stored(ours), table.rows.stored)
+        if base is None or self._found(base) is None:
+            rows = np.setdiff1d(np.arange(table.rows.stored), self._held(ours, theirs))
+        else:
+            known = self.places(base, theirs)
+            rows = np.setdiff1d(np.arange(known.shared, table.rows.stored), known.new)
         return rows[table.rows.are_live(rows)]
+
+    def _held(self, ours: Digest, theirs: Digest) -> StoredRows:
+        """Return the rows of `theirs` whose samples are alive in `ours`."""
+        table = self._state(ours)
+        if table is None:
+            return _none()
+        places = self.places(ours, theirs)
+        both = np.arange(places.shared)
+        mine, other = np.append(both, places.old), np.append(both, places.new)
+        return other[table.rows.are_live(mine)]
 
     def _stored(self, digest: Digest) -> int:
         table = self._state(digest)
         return 0 if table is None else table.rows.stored
 
     def _state(self, digest: Digest) -> StoredTable | None:
+        """Return the table in a commit; None if it was not there.
+
+        Raises:
+            UnknownPlaceError: its rows are laid out otherwise there.
+        """
+        table = self._found(digest)
+        if table is not None and self._was_rewritten_after(digest):
+            raise UnknownPlaceError(f"the rows of {table.path!r} were rewritten")
+        return table
+
+    def _was_rewritten_after(self, digest: Digest) -> bool:
+        table = self._found(digest)
+        info = None if table is None else table.node.table
+        return info is not None and (info.layout, info.keys) != (self._info.layout, None)
+
+    def _found(self, digest: Digest) -> StoredTable | None:
         if digest not in self._states:
             self._states[digest] = self._find(Snapshot(self.fetcher, digest))
         return self._states[digest]
@@ -247,8 +300,6 @@ class RowSearch:
             node = internals(snapshot).tree.find(path)
             info = node.table if isinstance(node, GroupNode) else None
             if info is not None and info.id == self._info.id:
-                if (info.layout, info.keys) != (self._info.layout, None):
-                    raise UnknownPlaceError(f"the rows of {path!r} were rewritten")
                 return internals(snapshot.table(path))
         return None
 

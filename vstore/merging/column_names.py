@@ -22,17 +22,16 @@ class ColumnNames:
     """Columns of ours that gave up their names, and the result."""
 
     def merge(self) -> None:
-        """Rename what theirs renamed, all at once."""
+        """Rename what theirs renamed, all at once, but for what gave up its name already."""
         wanted: dict[str, str] = {}
-        for column in self.columns:
-            if column.ours is not None and column.theirs is not None:
+        for column in self._in_result():
+            if column.theirs is not None and column.name == column.ours:
                 self._want(column, wanted)
         infos = self.sides.staged.stored.infos
         moves = settle(wanted, infos.__contains__, self._make_room)
         self.sides.staged.stored.rename_columns(moves)
-        for column in self.columns:
-            if column.ours is not None:
-                column.name = moves.get(column.ours, column.ours)
+        for column in self._in_result():
+            column.name = moves.get(column.name, column.name)
 
     def _want(self, column: MergedColumn, wanted: dict[str, str]) -> None:
         base, ours, theirs = column.base, column.ours or "", column.theirs or ""

@@ -43,9 +43,11 @@ class Sides:
             return None
         return Lineage(fetcher, self.base, side, self.grafts)
 
-    def between(self, fetcher: Fetcher) -> Lineage | None:
-        """Return how theirs and ours are related, where ours may descend from it."""
-        if self.ours is None or self.theirs is None or not self.may_be_in_ours:
+    def between(self, fetcher: Fetcher, *, may_share_samples: bool) -> Lineage | None:
+        """Return how theirs and ours are related, where both may have what the base lacks."""
+        if self.ours is None or self.theirs is None:
+            return None
+        if not self.may_be_in_ours and not may_share_samples:
             return None
         return Lineage(fetcher, self.theirs, self.ours, self.grafts)
 
@@ -184,7 +186,7 @@ class TableSides:
     conflicts: Conflicts
     lineages: tuple[Lineage | None, Lineage | None] = (None, None)
     between: Lineage | None = None
-    """How ours and theirs are related, where one may descend from the other."""
+    """How ours and theirs are related, where both may have samples that the base lacks."""
 
     @cached_property
     def o(self) -> Side:
@@ -199,7 +201,7 @@ class TableSides:
     @property
     def is_certain(self) -> bool:
         """Return whether it is known which samples of ours are those that theirs changed."""
-        if not self.t.alignment.is_certain:
+        if not self.t.alignment.is_certain or not self._is_told_what_both_have:
             return False
         return self.o.alignment.is_certain or not (
             self.t.changes_samples()
@@ -216,6 +218,19 @@ class TableSides:
             if pair.new is None and theirs[pair.old] is not None
         )
 
+    @property
+    def _is_told_what_both_have(self) -> bool:
+        """Whether samples of a table that the base lacks, without keys, are known in both."""
+        is_known = self._beside is None or self._beside.is_certain
+        return is_known or bool(self.base.node.children)
+
+    @cached_property
+    def _beside(self) -> Alignment | None:
+        """How rows of theirs and of ours correspond, where both may have what the base lacks."""
+        if self.between is None or self.ours.key_kind is not None:
+            return None
+        return align(self.theirs, self.ours, self.between)
+
     @cached_property
     def base_rows(self) -> StoredRows:
         """The rows of the base that hold a sample."""
@@ -229,13 +244,9 @@ class TableSides:
 
     def taken_in(self, their_rows: StoredRows) -> Samples:
         """Return those of some samples without keys that ours has from theirs, and still holds."""
-        none = Samples(None, no_rows(), no_rows(), no_rows())
-        if self.between is None or not len(their_rows):
-            return none
-        alignment = align(self.theirs, self.ours, self.between)
-        if not alignment.is_certain:
-            return none
-        rows = alignment.new_row(their_rows)
+        if not len(their_rows) or self._beside is None or not self._beside.is_certain:
+            return Samples(None, no_rows(), no_rows(), no_rows())
+        rows = self._beside.new_row(their_rows)
         return Samples(None, rows[rows >= 0], their_rows[rows >= 0], rows[rows >= 0])
 
     def are_in_place(self, rows: StoredRows) -> NDArray[np.bool_]:

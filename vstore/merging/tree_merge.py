@@ -58,6 +58,19 @@ class TreeMerge:
         self._moved = mover.run()
         for change in others:
             self._merge(change)
+        self._describe_groups()
+
+    def _describe_groups(self) -> None:
+        """Give groups that ours deleted, and that hold something again, what theirs says of them.
+
+        So it is the other way round, where theirs deleted a group that is not empty in ours.
+        """
+        for change in self._mine.values():
+            path = change.old_path
+            here = self.staged.nodes.find(path) if change.new is None else None
+            there = self.theirs.find(path)
+            if _is_group(here) and isinstance(there, GroupNode) and _is_group(there):
+                self.staged.put_group_document(path, there.metadata)
 
     def _at(self, path: str) -> str:
         """Return where a node is now that ours had at `path`."""
@@ -237,19 +250,21 @@ class TreeMerge:
         ).run(self.conflicts)
 
     def _merge_table(self, path: str, base: Node | None, ours: Any, theirs: Any) -> None:
-        if not isinstance(base, GroupNode):
-            base = GroupNode(
+        before = base
+        if not isinstance(before, GroupNode):
+            before = GroupNode(
                 with_attributes(ours.metadata, {}), {}, TableInfo(keys=ours.table.keys)
             )
+        is_back = base is None and ours.table.id == theirs.table.id != ""
         sides = TableSides(
             path,
-            self._open(self.base, path, base),
+            self._open(self.base, path, before),
             self._open(self.ours, path, ours),
             self._open(self.theirs, path, theirs),
             self.staged.table(path),
             self.conflicts,
             (self._lineage(self.commits.ours), self._lineage(self.commits.theirs)),
-            self.commits.between(self.fetcher),
+            self.commits.between(self.fetcher, may_share_samples=is_back),
         )
         if sides.is_certain:
             SampleMerge(sides, SchemaMerge(sides).run()).run()

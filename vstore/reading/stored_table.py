@@ -1,6 +1,6 @@
 """A table of a commit as the library sees it: its arrays, and its samples by stored rows."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import Any, Protocol
 
@@ -37,6 +37,13 @@ class OpenArray(Protocol):
 
     def __call__(self, name: str) -> ChunkSource:
         """Return the chunks of the array called `name`."""
+
+
+def each_sample(columns: Mapping[str, Iterable[Any]], count: int) -> Iterator[dict[str, Any]]:
+    """Yield samples, each a dict of what columns yield; there are `count`, if no column too."""
+    iterators = {name: iter(column) for name, column in columns.items()}
+    for _ in range(count):
+        yield {name: next(iterator) for name, iterator in iterators.items()}
 
 
 class StoredTable:
@@ -180,10 +187,7 @@ class StoredTable:
 
     def __iter__(self) -> Iterator[dict[str, Any]]:
         """Iterate over the samples, each a dict."""
-        names = list(self.columns)
-        iterators = [iter(column) for column in self.columns.values()]
-        for values in zip(*iterators, strict=True):
-            yield dict(zip(names, values, strict=True))
+        return each_sample(self.columns, len(self))
 
     def sample_keys(self) -> NDArray[Any]:
         """Return the samples' keys in order; positions where the samples have no keys."""

@@ -23,6 +23,7 @@ from vstore.format.table.specs import ColumnSpec
 from vstore.format.zarr.selection import SelectMany, SelectOne, split
 from vstore.reading.key_indexer import has_key, rows_of
 from vstore.reading.named_columns import NamedColumns
+from vstore.reading.stored_table import each_sample
 from vstore.writing.assignments import Assignment, assignments
 from vstore.writing.batches import (
     Batch,
@@ -254,9 +255,8 @@ class TransactionTable(NamedColumns[TransactionColumn]):
     def __iter__(self) -> Iterator[dict[str, Any]]:
         """Iterate over the samples as they are, each a dict."""
         self._internals.require_usable()
-        columns = {name: iter(self._internals.open_column(name)) for name in self._internals.names}
-        for values in zip(*columns.values(), strict=True):
-            yield dict(zip(columns, values, strict=True))
+        columns = {name: self._internals.open_column(name) for name in self._internals.names}
+        yield from each_sample(columns, len(self))
 
     @changes
     def assign(self, index: Any, values: Batch) -> None:

@@ -30,7 +30,7 @@ def answering(mode: str | None) -> Callable[[Clash], Answer]:
 def _answer(clash: Clash) -> Answer:
     chance = random.Random(repr(clash.place))
     options: list[Answer] = ["ours", "theirs"]
-    if clash.is_value and clash.base is not ABSENT:
+    if clash.is_value and clash.base is not ABSENT and (clash.base, clash.kind) != (None, "schema"):
         options.append(Instead(clash.base))
     if clash.kind == "attribute":
         options.append(Instead("chosen"))
@@ -44,12 +44,21 @@ def resolution(mode: str | None, answers: dict[Place, tuple[Clash, Answer]]) -> 
 
     def resolve(conflict: Conflict) -> Any:
         place = place_of(conflict)
-        clash, answer = answers.get(place) or (Clash(*place), _answer(Clash(*place)))
+        found = answers.get(place) or _of_whole_table(place, answers)
+        clash, answer = found or (Clash(*place), _answer(Clash(*place)))
         if isinstance(answer, Instead):
             return Use(given(answer.value) if _is_cell(clash) else answer.value)
         return answer
 
     return resolve
+
+
+def _of_whole_table(
+    place: Place, answers: dict[Place, tuple[Clash, Answer]]
+) -> tuple[Clash, Answer] | None:
+    """Return the answer about a whole table, which may be told before the table gets its path."""
+    whole = [found for other, found in answers.items() if other[1:] == ("changed", None)]
+    return whole[0] if place[1:] == ("changed", None) and len(whole) == 1 else None
 
 
 def _is_cell(clash: Clash) -> bool:

@@ -127,7 +127,9 @@ def _by_rows(table: vstore.Table, expected: Table) -> list[str]:
     return told
 
 
-def adopt_order(snapshot: vstore.Snapshot, world: World, ours: World) -> list[str]:
+def adopt_order(
+    snapshot: vstore.Snapshot, world: World, ours: World, theirs: World | None = None
+) -> list[str]:
     """Put the samples of the model in the order that a merge gave them, if it may be so.
 
     Those of ours stay in their order, unless the table was taken whole from theirs; where
@@ -135,13 +137,14 @@ def adopt_order(snapshot: vstore.Snapshot, world: World, ours: World) -> list[st
     """
     told = []
     before = {table.id: list(table.rows) for table in ours.tables().values()}
+    whole = {table.id: list(table.rows) for table in (theirs or World()).tables().values()}
     for path, table in world.tables().items():
         if path not in snapshot:
             continue
         names = _found_order(snapshot.table(path), table)
         if names is None:
             continue
-        is_as_told = names == list(table.rows)
+        is_as_told = names in (list(table.rows), whole.get(table.id))
         table.rows = {name: table.rows[name] for name in names}
         kept = before.get(table.id, [])
         if not is_as_told and [n for n in names if n in kept] != [

@@ -127,6 +127,8 @@ class TableMerge:
             if ours is None or theirs is None:
                 continue
             each.optional = ours.optional or theirs.optional
+            if base is not None:  # of two answers to yes or no, at most one is new
+                each.optional = agreed(base.optional, ours.optional, theirs.optional)
             form = agreed(None if base is None else base.form, ours.form, theirs.form)
             if form is Disagreement or not self._fit(each, form):
                 path = f"{self.path}/{_name_of(each)}"

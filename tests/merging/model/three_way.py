@@ -133,15 +133,15 @@ class WorldMerge:
             return theirs if answer == "theirs" else ours
         if base is None and ours.visible() == theirs.visible():
             return ours
-        if base is None:
-            base = Table("", ours.keys)
-        elif ours.keys is None and _may_be_lost(base, ours, theirs):
+        if ours.keys is None and ours.id == theirs.id and _may_be_lost(base, ours, theirs):
             self.lost.add(path)
-            if path in self.whole:
+            if self.whole & {path, each.base, each.ours, each.theirs}:
                 answer = self.referee.ask(Clash(path, "changed"))
                 taken = theirs if answer == "theirs" else ours
                 # from here on nothing tells which rows are whose
                 return replace(taken, layout=(taken.layout, "taken"), is_uncertain=True)
+        if base is None:
+            base = Table("", ours.keys)
         return TableMerge(path, base, ours, theirs, self.referee).run()
 
     # Arrays and groups
@@ -206,9 +206,9 @@ class WorldMerge:
         return self._each("groups", merged)
 
 
-def _may_be_lost(base: Table, ours: Table, theirs: Table) -> bool:
+def _may_be_lost(base: Table | None, ours: Table, theirs: Table) -> bool:
     """Return whether history may not tell any more which samples without keys are which."""
-    layouts = {ours.layout, theirs.layout, base.layout}
+    layouts = {side.layout for side in (base, ours, theirs) if side is not None}
     return len(layouts) > 1 or ours.is_uncertain or theirs.is_uncertain
 
 

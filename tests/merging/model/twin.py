@@ -16,7 +16,11 @@ from tests.merging.model.reading import adopt_order, differences, read
 from tests.merging.model.rules import Clash
 from tests.merging.model.state import Group, Name, Table, World
 from tests.merging.model.three_way import Outcome, merge
-from vstore import Commit, Conflict, ConflictError, Repository, VstoreError
+from vstore import Author, Commit, Conflict, ConflictError, Repository, VstoreError
+from vstore.faces import internals
+from vstore.format.digest import Digest
+from vstore.merging.merge import common_base
+from vstore.writing.commit_options import CommitOptions
 
 T = TypeVar("T")
 Act = Callable[[Both], None]
@@ -24,6 +28,7 @@ Attempt = Callable[[Any], T]
 """Do something in vstore with a resolution of conflicts."""
 
 EMPTY = World({"": Group()})
+AUTHOR = Author("Ann", "ann@example.org")
 
 
 class DifferenceError(AssertionError):
@@ -97,6 +102,7 @@ class Twin:
         marks: set[str] | frozenset[str] = frozenset(),
         *,
         ours: World | None = None,
+        theirs: World | None = None,
     ) -> None:
         """Take note of a commit, after checking that it holds what the model says.
 
@@ -104,7 +110,7 @@ class Twin:
         the order that they had.
         """
         snapshot = self.repo.checkout(commit)
-        told = [] if ours is None else adopt_order(snapshot, world, ours)
+        told = [] if ours is None else adopt_order(snapshot, world, ours, theirs)
         told += differences(snapshot, world, by_rows=ours is not None)
         if told:
             raise DifferenceError("\n".join(["it reads otherwise than the model says:", *told]))
@@ -215,7 +221,7 @@ class Twin:
             return None
         merged, world = found
         assert merged.commit is not None
-        self.record(merged.commit.id, (ours, theirs), world, ours=three.ours)
+        self.record(merged.commit.id, (ours, theirs), world, ours=three.ours, theirs=three.theirs)
         return merged.commit.id
 
     def _try(self, branches: tuple[str, str], three: Three, mode: str) -> None:
@@ -246,8 +252,22 @@ class Twin:
     def three(self, ours: str, theirs: str, bases: Sequence[str]) -> Three:
         """Return what the merge of two commits is made of."""
         base, is_certain = self.virtual_base(bases)
+        if len(bases) > 1 and is_certain:
+            self._adopt_base(base, ours, theirs)
         marks = self.history.marks(ours, bases), self.history.marks(theirs, bases)
         return Three(base, self.world(ours), self.world(theirs), marks, is_certain)
+
+    def _adopt_base(self, base: World, ours: str, theirs: str) -> None:
+        """Take over where samples that came back are in a base that was made of several."""
+        fetcher = internals(self.repo).fetcher
+        made = common_base(
+            fetcher, Digest(ours), Digest(theirs), CommitOptions(message="Base", author=AUTHOR)
+        )
+        if made is not None:
+            told = adopt_order(self.repo.checkout(made), base, World())
+            told += differences(self.repo.checkout(made), base, by_rows=False)
+            if told:
+                raise DifferenceError("\n".join(["the base made of several:", *told]))
 
     def virtual_base(self, bases: Sequence[str]) -> tuple[World, bool]:
         """Return the base of a merge, and whether it is a commit or as good as one."""
