@@ -10,10 +10,11 @@ import pytest
 import vstore
 from tests.arrow.test_scan import Model
 from tests.patience import comes_true
-from tests.repositories import committed_table, counted, table_of
+from tests.repositories import committed_table, counted, new_repository, table_of
 
 pa = pytest.importorskip("pyarrow")
 pc = pytest.importorskip("pyarrow.compute")
+pads = pytest.importorskip("pyarrow.dataset")
 
 
 @pytest.fixture(scope="module")
@@ -144,3 +145,24 @@ def test_engines_read_what_they_need() -> None:
             store.reset()
             ask()
             assert 0 < store.nbytes_received < most
+
+
+def test_a_dataset_takes_heads_and_counts_as_arrows_own_does() -> None:
+    own = pads.dataset(pa.table({"n": range(10), "t": [f"{i}" for i in range(10)]}))
+    repo = new_repository()
+    with repo.transaction("main", message="Add") as tx:
+        tx.write_arrow("t", own)
+    dataset = repo.checkout()["t"].arrow(["n", "t"]).dataset()
+    above = pads.field("n") > 6
+    for many in (0, 1, 1024):
+        assert dataset.head(many).to_pydict() == own.head(many).to_pydict()
+        found = dataset.head(many, columns=["t"], filter=above)
+        assert found.to_pydict() == own.head(many, columns=["t"], filter=above).to_pydict()
+    for indices in ([1, 7, 1], pa.array([9, 0])):
+        assert dataset.take(indices).to_pydict() == own.take(indices).to_pydict()
+        scanner = dataset.scanner(columns=["n"])
+        assert scanner.take(indices).to_pydict() == own.take(indices, columns=["n"]).to_pydict()
+    for where in (None, above, pads.field("n") < 0):
+        assert dataset.count_rows(filter=where) == own.count_rows(filter=where)
+    with pytest.raises(IndexError):
+        dataset.scanner(filter=above).take([3])

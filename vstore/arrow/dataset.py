@@ -53,6 +53,10 @@ class ScanScanner:
             left -= found[-1].num_rows
         return pa.Table.from_batches(found, schema=self._scan.schema)
 
+    def take(self, indices: Any) -> "pa.Table":
+        """Return the samples at some places among those that are read."""
+        return self.to_table().take(pa.array(indices))
+
     def count_rows(self) -> int:
         """Return how many samples there are."""
         return self._scan.asking(self._where).count()
@@ -102,8 +106,7 @@ class _Scanned:
 
     def take(self, indices: Any, **options: Any) -> "pa.Table":
         """Return the samples at some places."""
-        scan = self.scanner(**options)
-        return scan.to_table().take(indices)
+        return self.scanner(**options).take(indices)
 
 
 class ScanFragment(_Scanned, pads.Fragment):  # type: ignore[misc]
