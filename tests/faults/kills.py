@@ -227,6 +227,22 @@ def _fetch(folder: Path) -> None:
     open_at(folder).remotes["origin"].fetch("main")
 
 
+def _prepare_clone(folder: Path) -> None:
+    """Make a repository with several commits beside where its clone is to be."""
+    _prepare(folder)
+    for number in range(3):
+        _extend(open_at(folder), number)
+    open_at(folder).tags.create("v1")
+    shutil.move(folder / "repository", folder / "origin")
+
+
+def _clone(folder: Path) -> None:
+    vstore.clone(folder / "origin", folder / "repository")
+
+
+CLONING = {"clone": Operation(_prepare_clone, _clone)}
+"""What leaves something that is no repository yet, and is finished by the same call."""
+
 OPERATIONS = {
     "create": Operation(lambda folder: None, _create),
     "first commit": Operation(_create, lambda folder: _start(folder)),
@@ -402,7 +418,7 @@ def _die_in(operation: str, place: Path, number: int) -> None:
     code = 1
     try:
         Killer(number).install()
-        (OPERATIONS | PARTIAL)[operation].run(place)
+        (OPERATIONS | PARTIAL | CLONING)[operation].run(place)
         code = 0
     finally:
         os._exit(code)

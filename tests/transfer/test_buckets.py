@@ -4,7 +4,7 @@ import pytest
 
 import vstore
 from tests.conftest import Bucket
-from tests.transfer.places import AUTHOR, append, keys, new_repository
+from tests.transfer.places import AUTHOR, append, fresh_url, keys, new_repository
 
 pytestmark = pytest.mark.s3
 
@@ -16,9 +16,7 @@ def test_a_repository_goes_to_a_bucket_and_comes_back(s3_bucket: Bucket) -> None
     append(here, "new")
     assert remote.push("main").refs[0].outcome == "updated"
     assert remote.push("main").is_up_to_date
-    back = vstore.clone(
-        url, "memory://back-from-bucket", storage_options=s3_bucket.storage_options, author=AUTHOR
-    )
+    back = vstore.clone(url, fresh_url(), storage_options=s3_bucket.storage_options, author=AUTHOR)
     assert keys(back) == keys(here)
     assert back.resolve("main") == here.resolve("main")
     assert back.fsck(mode="full").is_sound

@@ -32,6 +32,7 @@ from vstore.maintenance.gc.collecting import collect
 from vstore.maintenance.gc.options import GcOptions
 from vstore.storage.memory import MemoryStore
 from vstore.transfer.cloning import ClonePlan, clone
+from vstore.transfer.fetching import FetchPlan, fetch
 from vstore.transfer.pushing import push
 from vstore.transfer.thinned import copy_thinned
 
@@ -86,13 +87,15 @@ def test_clones_that_push_to_one_branch_beside_a_collector_lose_nothing(pushes: 
 
 
 @pytest.mark.parametrize("step", range(6))
-def test_a_collection_at_any_step_of_a_push_costs_nothing_but_time(step: int) -> None:
+@pytest.mark.parametrize("kind", ["push", "fetch"])
+def test_a_collection_at_any_step_costs_nothing_but_time(kind: str, step: int) -> None:
     origin = new_repository()
     append(origin, "garbage")
     origin.reset("main", to="main~1")
     copy = copy_of(origin)
+    source, target = (copy, origin) if kind == "push" else (origin, copy)
     for i in range(3):
-        append(copy, f"new {i}")
+        append(source, f"new {i}")
     writes, lock = 0, threading.Lock()
 
     def collect_between(verb: str, key: str, send: Any) -> Any:
@@ -101,13 +104,44 @@ def test_a_collection_at_any_step_of_a_push_costs_nothing_but_time(step: int) ->
             with lock:
                 writes += 1
                 if writes == step + 1:
-                    collect(origin.store, AT_ONCE)
-                    collect(origin.store, AT_ONCE)
+                    collect(target.store, AT_ONCE)
+                    collect(target.store, AT_ONCE)
         return send()
 
-    push(copy.store, InterposedStore(origin.store, collect_between), pushing("main"))
-    assert copy.resolve("main") == vstore.open(origin.url).resolve("main")
-    assert is_sound(origin)
+    store = InterposedStore(target.store, collect_between)
+    if kind == "push":
+        push(source.store, store, pushing("main"))
+    else:
+        fetch(store, source.store, FetchPlan("origin/", ["main"]))
+    name = "main" if kind == "push" else "origin/main"
+    assert vstore.open(target.url).resolve(name) == source.resolve("main")
+    assert is_sound(target)
+
+
+@pytest.mark.parametrize("step", range(0, 24, 3))
+def test_a_collection_at_any_step_of_a_clone_leaves_it_sound(step: int) -> None:
+    origin = new_repository()
+    for i in range(4):
+        append(origin, f"new {i}")
+    url = fresh_url()
+    inner = MemoryStore(url.removeprefix("memory://"))
+    writes, lock = 0, threading.Lock()
+
+    def collect_between(verb: str, key: str, send: Any) -> Any:
+        nonlocal writes
+        if verb in {"put", "put_if_absent", "compare_and_swap"}:
+            with lock:
+                writes += 1
+                if writes == step + 1:
+                    with suppress(NotFoundError, CorruptionError):  # none yet, or without refs
+                        collect(inner, AT_ONCE)
+                        collect(inner, AT_ONCE)
+        return send()
+
+    clone(origin.store, InterposedStore(inner, collect_between), origin.url, ClonePlan())
+    copy = vstore.open(url)
+    assert keys(copy) == keys(origin)
+    assert is_sound(copy)
 
 
 @pytest.mark.parametrize("after", range(0, 30, 3))

@@ -147,3 +147,24 @@ def test_a_place_that_fills_up_is_sound_and_takes_the_rest_once_there_is_room() 
     assert there.resolve() == source.resolve()
     assert keys(there) == keys(source)
     assert is_sound(there)
+
+
+def test_a_part_that_does_not_fit_is_sound_and_comes_whole_once_there_is_room(
+    origin: vstore.Repository, tmp_path: Path
+) -> None:
+    for path, first in (("y", 10), ("z", 20)):
+        with origin.transaction(message=f"Add {path}") as tx:
+            tx.create_array(path, shape=(10,), dtype="int64")[:] = np.arange(first, first + 10)
+    part = vstore.clone(origin.url, tmp_path / "part", metadata_only=True)
+    for room in range(12):
+        full = Full(open_store(part.url), room)
+        try:
+            vstore.Repository(full).fetch_data()  # type: ignore[arg-type]
+        except StorageError:
+            assert is_sound(part)
+        else:
+            break
+    else:
+        pytest.fail("it was never done")
+    assert room > 1
+    assert vstore.open(part.url, offline=True).checkout()["z"][3] == 23

@@ -85,6 +85,7 @@ class Walk:
         """Yield the commits that are missing, within the depth that is wanted."""
         read = ReadAhead(self.source, most=self._most())
         lowest: dict[Digest, int] = dict.fromkeys(self.wanted.heads, 1)
+        told = 0
         for digest in missing_commits(self.wanted.heads, self.wanted.haves, read, self._read_had):
             if self.wanted.depth is not None and lowest.get(digest, 0) == 0:
                 continue
@@ -96,6 +97,9 @@ class Walk:
                 for parent in parents if below <= self.wanted.depth else ():
                     lowest[parent] = min(below, lowest.get(parent, below))
             yield digest
+            told += 1
+            if self.wanted.depth is not None and told == len(lowest):
+                return  # all others are beyond the depth, and not even read
 
     def _read_had(self, digest: Digest) -> CommitDocument:
         try:
