@@ -47,10 +47,10 @@ class Copied:
 
 @dataclass(slots=True)
 class Copier:
-    """Copies objects that are needed; `lists` says whether some may be there already.
+    """Copies objects that are needed; `lists` says whether a preview looks for those there.
 
-    The first one is written on the condition that it is not there. Where it is, a transfer
-    was interrupted, and it pays to list what came through: no object is sent twice.
+    The first one is written alone, on the condition that it is not there. Where it is, a
+    transfer was interrupted, and it pays to list what came through: no object is sent twice.
     """
 
     source: Documents
@@ -78,7 +78,7 @@ class Copier:
         running: set[Future[int | None]] = set()
         try:
             with pool:
-                for need in self._begun(needs) if self.lists else needs:
+                for need in self._begun(needs):
                     running.add(pool.submit(self._one, need))
                     if len(running) >= 2 * at_once:
                         running = self._settle(running)
