@@ -1,11 +1,13 @@
 """What the pages show, and where their links lead."""
 
+import io
 import json
 import re
 from html import unescape
 from urllib.parse import quote
 
 import numpy as np
+import PIL.Image
 import pytest
 
 import vstore
@@ -221,6 +223,39 @@ def test_sounds_have_a_player() -> None:
     assert answer.body == data
     assert "media-src 'self'" in answer.headers["Content-Security-Policy"]
     assert "<audio" not in browser.open("/s/main/t?row=1").text
+
+
+def test_boxes_and_masks_lie_over_their_image() -> None:
+    repo = new_repository()
+    columns = {
+        "image": vstore.image(),
+        "boxes": vstore.ndarray((None, 4), "float32", attributes={"over": "image"}),
+        "sized": vstore.ndarray((2, 4), "int64", attributes={"over": "image", "boxes": "xywh"}),
+        "mask": vstore.ndarray((20, 30), "uint8", attributes={"over": "image"}),
+        "other": vstore.ndarray((3, 3), "uint8", attributes={"over": "image"}),
+    }
+    mask = np.zeros((20, 30), "uint8")
+    mask[15:, 25:] = 1
+    with repo.transaction("main", message="Add") as tx:
+        tx.create_table("t", columns).extend(
+            {
+                "image": [np.zeros((20, 30, 3), "uint8")],
+                "boxes": [np.array([[2, 3, 9, 8], [np.nan, 0, 1, 1], [-5, -5, 99, 99]])],
+                "sized": [np.array([[12, 3, 4, 4], [50, 50, 5, 5]])],
+                "mask": [mask],
+                "other": [np.ones((3, 3), "uint8")],
+            }
+        )
+    browser = browse(repo)
+    page = browser.open("/s/main/t?row=0")
+    (src,) = re.findall('src="([^"]+)" alt="image with what lies over it"', page.text)
+    seen = PIL.Image.open(io.BytesIO(browser.open(unescape(src)).body))
+    assert seen.size == (30, 20)
+    assert seen.getpixel((2, 5)) == seen.getpixel((8, 3)) == (230, 25, 75)
+    assert seen.getpixel((15, 6)) == (230, 25, 75)
+    assert seen.getpixel((0, 10)) == seen.getpixel((29, 10)) == (60, 180, 75)
+    assert seen.getpixel((27, 17)) == (115, 12, 37)
+    assert seen.getpixel((5, 5)) == (0, 0, 0)
 
 
 def test_cells_are_what_is_stored(browser: Browser, shapes: Repository) -> None:

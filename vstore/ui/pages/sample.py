@@ -1,5 +1,6 @@
 """One sample: every column in full, who changed each last, and the same sample before."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -7,7 +8,8 @@ import numpy as np
 from vstore.display import boxes
 from vstore.display.html import Content, Markup, element, joined
 from vstore.display.lines import Unshown, one_line
-from vstore.display.pictures import is_image
+from vstore.display.overlays import OVER, overlaid
+from vstore.display.pictures import as_pixels, is_image
 from vstore.display.values import cell
 from vstore.errors import VstoreError
 from vstore.faces import internals
@@ -16,7 +18,7 @@ from vstore.history.commits import Commit
 from vstore.reading.looking import look
 from vstore.reading.table import Table
 from vstore.ui.layout import Page, commit_link, link
-from vstore.ui.pages.media import draw_cell
+from vstore.ui.pages.media import draw_cell, draw_loose
 from vstore.ui.pages.table import plain
 from vstore.ui.site import Site, position_of, stored_rows
 from vstore.ui.web import Request, address, key_text, parse_key
@@ -39,26 +41,17 @@ def sample(site: Site, request: Request) -> Page:
     values = {name: column[0] for name, column in look(internals(found), rows).items()}
     blamed = _blame(site, commit, found, position if key is None else key)
     lines = []
-    for name, value in values.items():
-        draw = draw_cell(site, commit, path, name, position)
-        alt = f"{name} of {position if key is None else key}"
-        shown = _shown(value, cell(value, size=_SIZE, alt=alt, draw=draw))
+    for name in values:
         stored = address("cell", commit, path, name, row=position)
-        if found[name].kind == "audio" and value is not None:
-            player = element("audio", src=stored, controls=True, preload="none", aria_label=alt)
-            shown = joined(player, shown)
-        raw = link("bytes", stored)
+        shown = _seen(site, (commit, found, position), values, name)
         by = blamed.get(name)
         said = joined(_said(by), _before(by, path, key))
-        lines.append((_name(commit, path, name), shown, said, raw))
+        lines.append((_name(commit, path, name), shown, said, link("bytes", stored)))
     named: Any = position if key is None else key
     history = address("log", rev=commit, path=path, sample=key_text(named))
     content = joined(
         _neighbours(commit, found, position),
-        element(
-            "p",
-            link("Commits that changed it", history),
-        ),
+        element("p", link("Commits that changed it", history)),
         boxes.grid(("column", "value", "last changed", "stored"), lines, most=len(lines)),
     )
     title = f"{path} {named if key is not None else f'[{position}]'}"
@@ -77,6 +70,19 @@ def _name(commit: str, path: str, name: str) -> Markup:
     return element("strong", link(name, address("stats", commit, path, name)))
 
 
+def _seen(site: Site, of: tuple[str, Table, int], values: Mapping[str, Any], name: str) -> Content:
+    """Return what is seen of one cell: its value, a player of a sound, what lies over an image."""
+    commit, found, position = of
+    value, alt = values[name], f"{name} of {position}"
+    draw = draw_cell(site, commit, found.path, name, position)
+    shown = _shown(value, cell(value, size=_SIZE, alt=alt, draw=draw))
+    if found[name].kind == "audio" and value is not None:
+        stored = address("cell", commit, found.path, name, row=position)
+        player = element("audio", src=stored, controls=True, preload="none", aria_label=alt)
+        return joined(player, shown)
+    return joined(shown, _overlaid(site, found, values, name))
+
+
 def _shown(value: Any, made: Content) -> Content:
     """Return a value in full where it is text, else as a large cell."""
     if isinstance(value, str):
@@ -86,6 +92,24 @@ def _shown(value: Any, made: Content) -> Content:
     if isinstance(value, np.ndarray) and is_image(value):
         return joined(made, element("div", one_line(value), class_="vstore-note"))
     return made
+
+
+def _overlaid(site: Site, found: Table, values: Mapping[str, Any], name: str) -> Content:
+    """Return the image of a column under the boxes and masks of others; None without any."""
+    image = values[name]
+    if not isinstance(image, np.ndarray) or not is_image(image):
+        return None
+    marks = [
+        (np.ma.getdata(value), found[other].attributes)
+        for other, value in values.items()
+        if isinstance(value, np.ndarray) and found[other].attributes.get(OVER) == name
+    ]
+    drawn = overlaid(np.ma.getdata(image), marks)
+    if drawn is None:
+        return None
+    return draw_loose(site)(
+        as_pixels(drawn, limit=_SIZE), alt=f"{name} with what lies over it", size=_SIZE
+    )
 
 
 def _blame(site: Site, commit: str, found: Table, key: Any) -> dict[str, Commit]:
