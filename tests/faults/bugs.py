@@ -449,9 +449,9 @@ BUGS = (
     ),
     _bug(
         "columns of one sample draw one after the other", TRANSFORMS, HANDS,
-        "for reseed in reseeds:\n                    reseed(digest)\n                made",
-        "for reseed in [] if made else reseeds:\n                    reseed(digest)\n"
-        "                made",
+        "reseeds, function, generator = self._to_seed(lent), call",
+        "is_first = call is next(iter(self._by_column.values()))\n"
+        "        reseeds, function, generator = self._to_seed(lent) if is_first else [], call",
     ),
     _bug(
         "what a sample draws depends on the batch it is in", TRANSFORMS,
@@ -469,7 +469,10 @@ BUGS = (
     _bug(
         "half of a number is left from the sample before",
         ("tests/reader/load/test_randomness.py",),
-        "vstore/reader/load/randomness.py", "self._left[:] = _NOTHING_LEFT", "pass",
+        "vstore/reader/load/randomness.py",
+        'return partial(memoryview(memory).cast("B").__setitem__, slice(None))',
+        'view = memoryview(memory).cast("B")\n'
+        "    return lambda digest: view.__setitem__(slice(_LEFT, None), digest[_LEFT:])",
     ),
     _bug(
         "the program's own generator is not put back", TRANSFORMS,
