@@ -47,7 +47,8 @@ VALUE_BUGS: tuple[Bug, ...] = (
     ),
     bug(
         "a masked array loses its mask in a column", MISSING, SAMPLE_ROWS,
-        "absent |= _whole(name, found.missing)", "_whole(name, found.missing)",
+        "absent |= _whole(name, found.missing)\n        return",
+        "_whole(name, found.missing)\n        return",
     ),
     bug(
         "a masked sample is what lies below its mask", MISSING, SAMPLE_ROWS,
