@@ -8,11 +8,13 @@ to do, cloned, and fetched into a clone that lacks the last commit. `copy` is a 
 the repository's folder in this process; `copy, flushed` also waits until each file is on disk, as
 vstore does. With `--dvc`, the same samples are files in a DVC project with a folder as remote.
 
-Times are medians; what is shown are seconds and, for whole transfers, the share of the copy's
-speed. The caches of the system are warm.
+Times are medians; what is shown are seconds, seconds of the processor (which mean more on a busy
+machine) and, for whole transfers, the share of the speed of both copies. The caches of the system
+are warm.
 """
 
 import argparse
+import math
 import os
 import shutil
 import statistics
@@ -23,6 +25,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
@@ -83,11 +86,28 @@ def scratch(base: Path) -> Iterator[Path]:
         shutil.rmtree(place.parent)
 
 
-def seconds(work: Callable[[], object]) -> float:
+class Taken(NamedTuple):
+    """How long something takes, and how long the processor works for it; NaN where unknown."""
+
+    wall: float
+    processor: float = math.nan
+
+    def share(self, other: "Taken") -> float:
+        """Return what part of the speed of another this has."""
+        return other.wall / self.wall
+
+
+def seconds(work: Callable[[], object]) -> Taken:
     """Return how long something takes."""
-    started = time.perf_counter()
+    started, worked = time.perf_counter(), time.process_time()
     work()
-    return time.perf_counter() - started
+    return Taken(time.perf_counter() - started, time.process_time() - worked)
+
+
+def copy_flushed(source: Path, place: Path) -> None:
+    """Copy a folder, and wait until every file is on disk."""
+    shutil.copytree(source, place)
+    flush(place)
 
 
 def flush(folder: Path) -> None:
@@ -99,18 +119,18 @@ def flush(folder: Path) -> None:
             os.close(descriptor)
 
 
-def measure(repository: vstore.Repository, base: Path, rounds: int) -> dict[str, float]:
+def measure(repository: vstore.Repository, base: Path, rounds: int) -> dict[str, Taken]:
     """Return the median seconds of each operation."""
     source = Path(repository.url)
-    found: dict[str, list[float]] = {}
+    found: dict[str, list[Taken]] = {}
     for _ in range(rounds):
         with scratch(base) as place:
             copying = partial(shutil.copytree, source, place)
             found.setdefault("copy", []).append(seconds(copying))
         with scratch(base) as place:
-            flushed = seconds(partial(shutil.copytree, source, place))
-            flushed += seconds(partial(flush, place))
-            found.setdefault("copy, flushed", []).append(flushed)
+            found.setdefault("copy, flushed", []).append(
+                seconds(lambda: copy_flushed(source, place))
+            )
         with scratch(base) as place:
             remote = vstore.open(source).remotes.open(str(place))
             found.setdefault("push, all", []).append(seconds(partial(remote.push, "main")))
@@ -120,10 +140,13 @@ def measure(repository: vstore.Repository, base: Path, rounds: int) -> dict[str,
             change(vstore.open(source, author=AUTHOR))
             remote = vstore.open(place).remotes["origin"]
             found.setdefault("fetch, one sample", []).append(seconds(partial(remote.fetch, "main")))
-    return {name: statistics.median(times) for name, times in found.items()}
+    return {
+        name: Taken(*(statistics.median(each) for each in zip(*times, strict=True)))
+        for name, times in found.items()
+    }
 
 
-def measure_dvc(dvc: str, files: dict[str, bytes], base: Path) -> dict[str, float]:
+def measure_dvc(dvc: str, files: dict[str, bytes], base: Path) -> dict[str, Taken]:
     """Return the seconds that DVC takes for the same samples as files, with a folder as remote."""
     project, remote, copy = (base / name for name in ("project", "remote", "copy"))
     (project / "data").mkdir(parents=True)
@@ -143,16 +166,20 @@ def measure_dvc(dvc: str, files: dict[str, bytes], base: Path) -> dict[str, floa
     return found
 
 
-def show(title: str, found: dict[str, float], dvc: dict[str, float]) -> None:
+def show(title: str, found: dict[str, Taken], dvc: dict[str, Taken]) -> None:
     """Print one table."""
     print(f"\n{title}")
-    copied = found["copy"]
     for name, taken in found.items():
-        share = (
-            f"{copied / taken:6.2f} of the copy's speed" if name in {"push, all", "clone"} else ""
+        shares = ""
+        if name in {"push, all", "clone"}:
+            plain, flushed = (taken.share(found[each]) for each in ("copy", "copy, flushed"))
+            shares = f"{plain:6.2f} of the copy's speed, {flushed:.2f} of the flushed one's"
+        other = dvc.get(name)
+        rival = other and f"   DVC {other.wall:7.2f} s, {taken.share(other):.0f} times"
+        print(
+            f"  {name:<20} {taken.wall:8.3f} s, processor {taken.processor:.3f} s  {shares}"
+            f"{rival or ''}"
         )
-        rival = f"   DVC {dvc[name]:7.2f} s, {dvc[name] / taken:.0f} times" if name in dvc else ""
-        print(f"  {name:<20} {taken:8.3f} s  {share}{rival}")
 
 
 def main() -> None:
@@ -168,7 +195,7 @@ def main() -> None:
         images = make_images(base / "images", options.mbytes)
         show(f"images, {options.mbytes} MB", measure(images, base, options.rounds), {})
         files = make_small(base / "small", options.files)
-        dvc: dict[str, float] = {}
+        dvc: dict[str, Taken] = {}
         if options.dvc:
             contents = {f"{i}.txt": small(i) for i in range(options.files)}
             dvc = measure_dvc(options.dvc, contents, base / "dvc")
