@@ -34,7 +34,8 @@ MERGE_BUGS = (
     bug(
         "what a merge looks at is what was there before the rows were rewritten",
         COMPACTED, LINEAGE,
-        "if not parents or self._was_rewritten_after(digest):", "if not parents:",
+        "if not parents or self._was_rewritten_after(digest):",
+        "if self._state(digest) is None or not parents:",
     ),
     bug(
         "two lines that rewrote their rows apart are taken to have different samples",
