@@ -2,7 +2,8 @@
 
 import os
 import secrets
-import threading
+from contextlib import AbstractContextManager
+from typing import Any
 from weakref import WeakKeyDictionary, WeakValueDictionary
 
 from vstore.errors import ClosedError, InvalidInputError
@@ -20,9 +21,9 @@ KEPT_BORROWERS = 4
 class Shared:
     """What all stores of one transaction have in common; does not keep it alive."""
 
-    def __init__(self) -> None:
+    def __init__(self, lock: AbstractContextManager[Any]) -> None:
         self.token = secrets.token_hex(16)
-        self.lock = threading.RLock()
+        self.lock = lock
         self.looks = Looks()
         self._pid = os.getpid()
 
@@ -73,7 +74,7 @@ def shared(transaction: Transaction) -> Shared:
     """Return what the stores of a transaction have in common."""
     with _REGISTRY:
         if transaction not in _SHARED:
-            made = _SHARED[transaction] = Shared()
+            made = _SHARED[transaction] = Shared(internals(transaction).lock)
             _LIVE[made.token] = transaction
         return _SHARED[transaction]
 

@@ -1,7 +1,7 @@
 """What a transaction holds until it is committed: the commit that it may become."""
 
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any, Protocol
 
 from vstore.errors import ClosedError, StorageError
@@ -76,6 +76,11 @@ class Draft:
                 hint="begin another one with `repo.transaction(message='Add samples')`",
             )
 
+    @property
+    def lock(self) -> AbstractContextManager[Any]:
+        """What a thread holds while it changes the draft, so that others see whole changes."""
+        return self._writer.lock
+
     def accept(self, others: Others) -> None:
         """Take what other processes write, from now on, whenever it is looked at and at the end."""
         self.require_open()
@@ -84,7 +89,7 @@ class Draft:
     def checkpoint(self) -> Digest:
         """Store what the transaction holds as a commit that no branch names, and go on."""
         self.require_open()
-        with self._writer.to_its_end(unless=StorageError):
+        with self.lock, self._writer.to_its_end(unless=StorageError):
             return self._commits.write_part(self.staged.encode())
 
     def adopt(self, digest: Digest, changes: Mapping[str, Changes]) -> None:
@@ -117,16 +122,17 @@ class Draft:
 
     @contextmanager
     def _finishing(self) -> Iterator[None]:
-        """Finish the draft, unless the store fails inside."""
-        try:
-            yield
-        except StorageError:
-            self.has_failed = True
-            raise
-        except BaseException:
+        """Finish the draft, unless the store fails inside; other threads wait, and are refused."""
+        with self.lock:
+            try:
+                yield
+            except StorageError:
+                self.has_failed = True
+                raise
+            except BaseException:
+                self.close()
+                raise
             self.close()
-            raise
-        self.close()
 
     def _write(self) -> tuple[Digest, CommitDocument] | None:
         self.require_open()

@@ -85,11 +85,12 @@ class PackWriter:
     """Encodes, packs and uploads the chunks of one transaction.
 
     Peak memory is at most `RAW_NBYTES` of raw chunks, `OPEN_NBYTES` of encoded ones and
-    two copies of `UPLOADS` packs, each plus a chunk, besides what the fetcher keeps. Not safe
-    for use by several threads.
+    two copies of `UPLOADS` packs, each plus a chunk, besides what the fetcher keeps. Threads that
+    change the transaction do so one after the other: they hold `lock`.
     """
 
     def __init__(self, fetcher: Fetcher) -> None:
+        self.lock = threading.RLock()
         self._fetcher = fetcher
         self._store = fetcher.store
         self._lease = Lease(fetcher.store)
@@ -134,15 +135,16 @@ class PackWriter:
         """Refuse to go on, and to commit, if what runs inside does not come to its end.
 
         Otherwise a caller who catches the error and commits would store half a change. What
-        could not be uploaded is tried again before anything is changed.
+        could not be uploaded is tried again before anything is changed. Other threads wait.
         """
-        self._require_usable()
-        if not self._depth:
-            self._note_failures()
-            if self._failed:
-                self.finish()
-        with self.to_its_end():
-            yield
+        with self.lock:
+            self._require_usable()
+            if not self._depth:
+                self._note_failures()
+                if self._failed:
+                    self.finish()
+            with self.to_its_end():
+                yield
 
     @contextmanager
     def to_its_end(self, *, unless: type[Exception] | tuple[()] = ()) -> Iterator[None]:
@@ -181,10 +183,11 @@ class PackWriter:
 
     def data_of(self, chunk: PendingChunk) -> memoryview | None:
         """Return the encoded bytes of a submitted chunk, None for nothing but fill."""
-        while chunk.future is not None:
-            self._require_usable()
-            self._drain_one()
-        held = chunk.resolved()
+        with self.lock:
+            while chunk.future is not None:
+                self._require_usable()
+                self._drain_one()
+            held = chunk.resolved()
         data, ref = held.data, held.ref
         if data is not None:
             return memoryview(data)

@@ -87,11 +87,12 @@ class StagedArray:
     def visit(self, numbers: Sequence[int], take: Take) -> None:
         """Call `take` once for each chunk, as it is in the transaction."""
         rest: list[int] = []
-        for i, number in enumerate(numbers):
-            if number in self._dirty:
-                take(i, partial(_copied, self._dirty[number]))
-            else:
-                rest.append(i)
+        with self._writer.lock:
+            for i, number in enumerate(numbers):
+                if number in self._dirty:
+                    take(i, partial(_copied, self._dirty[number]))
+                else:
+                    rest.append(i)
         if rest:
             self._encoded.visit([numbers[i] for i in rest], lambda j, load: take(rest[j], load))
 

@@ -38,7 +38,7 @@ from vstore.writing.new_column import check_column_name, check_specs
 from vstore.writing.staged_table import StagedTable
 from vstore.writing.transaction_arrays import TransactionColumn
 from vstore.writing.transaction_indexer import StagedSamples, TransactionIndexer
-from vstore.writing.upserting import Upserted, upsert
+from vstore.writing.upserting import Ready, Upserted, upsert
 
 _WAVE_ROWS = 4096
 
@@ -168,10 +168,14 @@ class TransactionTable(NamedColumns[TransactionColumn]):
         count = common_length(values, path=self.path) if values else len(keys or ())
         # What is left out is written like what is given as missing: equal data, equal packs.
         values |= {name: [None] * count for name in infos.keys() - values.keys()}
-        checked_keys = self._internals.held.keys.check(keys, count, path=self.path)
         ready = {name: self._internals.ready(name, value) for name, value in values.items()}
-        if count == 0:
-            return
+        with self._internals.staging.writer.lock:
+            checked_keys = self._internals.held.keys.check(keys, count, path=self.path)
+            if count:
+                self._append(ready, checked_keys, count)
+
+    def _append(self, ready: Ready, checked_keys: Any, count: int) -> None:
+        """Add samples that were found to fit."""
         with self._internals.staging.writer.uninterrupted():
             elements: dict[str, NDArray[Any]] = {}
             for name, arrays in ready.items():
@@ -194,13 +198,14 @@ class TransactionTable(NamedColumns[TransactionColumn]):
         self._internals.require_usable()
         if (index is None) == (keys is None):
             raise InvalidInputError("delete takes either positions or keys=, not both or neither")
-        rows = self._internals.held.rows
-        if keys is not None:
-            keys = list(keys) if isinstance(keys, set | frozenset) else keys
-            stored = np.unique(self._internals.held.keys.rows(keys, path=self.path))
-        else:
-            stored = np.unique(_row_numbers(rows.locate(index), rows.stored))
-        self._internals.held.delete_rows(stored)
+        with self._internals.staging.writer.lock:
+            rows = self._internals.held.rows
+            if keys is not None:
+                keys = list(keys) if isinstance(keys, set | frozenset) else keys
+                stored = np.unique(self._internals.held.keys.rows(keys, path=self.path))
+            else:
+                stored = np.unique(_row_numbers(rows.locate(index), rows.stored))
+            self._internals.held.delete_rows(stored)
         return len(stored)
 
     @property

@@ -42,7 +42,15 @@ def upsert(table: StagedTable, batch: Batch, keys: Any) -> Upserted:
         InvalidInputError: the table has no keys, a key is doubled in the batch, or a value does
             not fit; then nothing was changed.
     """
-    ready, known, stored_keys = _checked(table, batch, keys)
+    ready, plain, stored_keys = _checked(table, batch, keys)
+    with table.staging.writer.lock:
+        return _upsert(table, ready, table.held.keys.find(plain, path=table.path), stored_keys)
+
+
+def _upsert(
+    table: StagedTable, ready: Ready, known: StoredRows, stored_keys: NDArray[Any]
+) -> Upserted:
+    """Replace the samples in the rows that are known, and add the others."""
     new = known < 0
     rows = known[~new]
     there = {name: _picked(arrays, ~new) for name, arrays in ready.items()}
@@ -66,8 +74,8 @@ def upsert(table: StagedTable, batch: Batch, keys: Any) -> Upserted:
     return Upserted(int(new.sum()), replaced, len(rows) - replaced)
 
 
-def _checked(table: StagedTable, batch: Batch, keys: Any) -> tuple[Ready, StoredRows, NDArray[Any]]:
-    """Return samples as they are stored, the row of each key, -1 if it is new, and the keys."""
+def _checked(table: StagedTable, batch: Batch, keys: Any) -> tuple[Ready, list[Any], NDArray[Any]]:
+    """Return samples as they are stored, and the keys, as given and as stored."""
     kind, values = table.held.keys.kind, dict(batch)
     if kind is None:
         raise InvalidInputError(
@@ -91,9 +99,8 @@ def _checked(table: StagedTable, batch: Batch, keys: Any) -> tuple[Ready, Stored
         raise InvalidInputError(f"{len(plain)} keys for {count} samples of {table.path!r}")
     _require_unique(plain)
     values |= {name: [None] * count for name in infos.keys() - values.keys()}
-    known = table.held.keys.find(plain, path=table.path)
     ready = {name: table.ready(name, value) for name, value in values.items()}
-    return ready, known, kind.to_stored(plain)
+    return ready, plain, kind.to_stored(plain)
 
 
 def _require_unique(keys: list[Any]) -> None:
