@@ -9,7 +9,7 @@ import os
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
@@ -19,11 +19,12 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
+from benchmarks.reliability_doors import DOORS
+
 SERVE = Path(__file__).parents[1] / "localstack" / "serve.py"
 BOTH = ["obstore", "fsspec"]
 ENGINES = {"local": ["auto"], "gcs": ["fsspec"]}
 """Which engines there are: fake-gcs-server does not speak what obstore does."""
-COMMANDS: dict[str, tuple[Callable[[argparse.ArgumentParser], None], Callable[[Any], bool]]] = {}
 
 
 class MissingServerError(RuntimeError):
@@ -351,7 +352,31 @@ def collections(options: argparse.Namespace) -> bool:
     return True
 
 
+def _conditions_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--tries", type=int, default=100, help="how often")
+    parser.add_argument("--server", default="ministack", help="ministack, moto or seaweedfs")
+    parser.add_argument("--engine", help="obstore or fsspec; both when left out")
+
+
+def conditions(options: argparse.Namespace) -> bool:
+    """Let a server stop to heed conditions; see that the first write notices."""
+    from tests.faults import doors
+
+    for engine in [options.engine] if options.engine else BOTH:
+        with _place(options.server, engine) as place:
+            found = doors.conditions(options.tries, place)
+        print(
+            f"{options.server} by {engine}: {found['first writes']} first writes of a process "
+            f"after the server stopped to heed conditions, {found['noticed']} refused; "
+            "nothing overwritten, and all went on once it heeded them again",
+            flush=True,
+        )
+    return True
+
+
 COMMANDS = {
+    **DOORS,
+    "conditions": (_conditions_options, conditions),
     "bugs": (_bugs_options, bugs),
     "gc": (_gc_options, collections),
     "documents": (_documents_options, documents),
