@@ -1,6 +1,12 @@
 """The list of commands is complete, and every command has help."""
 
+import contextlib
+import json
+import os
 import platform
+import re
+import subprocess
+import sys
 
 import pytest
 
@@ -146,3 +152,49 @@ def test_options_may_be_in_front_of_the_command(run: Run) -> None:
     assert found.json == []
     assert run("-R", "repo", "--json", "tag").json == []
     assert "there is no directory" in run.fails("-C", "nowhere", "log")
+
+
+ON_A_TERMINAL = """
+import json, os, sys
+from vstore.cli import app
+for words in json.loads(sys.argv[1]):
+    for width in (40, 80, 200):
+        os.environ["COLUMNS"] = str(width)
+        for last, code in (("--help", 0), ("--frobnicate", 2)):
+            if words == ["import"] and last != "--help":
+                continue  # which options there are is known with the source
+            print(f"<{width}>", flush=True)
+            try:
+                app([*words, last])
+            except SystemExit as stop:
+                assert stop.code == code, (words, last, stop.code)
+            sys.stderr.flush()
+print("<end>")
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "colors", [{"NO_COLOR": "1"}, {"FORCE_COLOR": "1"}], ids=["plain", "colors"]
+)
+def test_help_and_misuse_fit_a_terminal(colors: dict[str, str]) -> None:
+    pty = pytest.importorskip("pty")
+    ours, theirs = pty.openpty()
+    command = [sys.executable, "-c", ON_A_TERMINAL, json.dumps(helps())]
+    env = {k: v for k, v in os.environ.items() if k not in ("NO_COLOR", "FORCE_COLOR")} | colors
+    with subprocess.Popen(command, stdin=theirs, stdout=theirs, stderr=theirs, env=env) as child:
+        os.close(theirs)
+        said = b""
+        with contextlib.suppress(OSError):  # how a terminal says that nobody writes to it
+            while part := os.read(ours, 2**16):
+                said += part
+    os.close(ours)
+    text = re.sub(r"\x1b\[[0-9;]*m", "", said.decode())
+    assert child.returncode == 0, text[-2000:]
+    assert text.rstrip().endswith("<end>")
+    width = 0
+    for line in text.splitlines():
+        if (at := re.fullmatch(r"<(\d+)>", line)) is not None:
+            width = int(at[1])
+        elif not line.lstrip().startswith("vstore "):
+            assert len(line) <= width or line.startswith(("error: ", "hint: ")), (width, line)
