@@ -131,6 +131,21 @@ with theirs.transaction(message="Second") as tx:
 remote.fetch()
 remote.push("main", force_with_lease="origin/main")
 """),
+    Case("policy-keep", "repo.gc(expire=timedelta(days=1))", before="""
+repo.policies.set(keep=timedelta(days=90))
+"""),
+    Case("policy-metadata", "repo.transaction(message='Second')", before="""
+repo.policies.set(require_metadata=["ticket"])
+""", around="repo.transaction(message='Second', {})"),
+    Case("policy-protected", "repo.amend(message='Other')", before="""
+with repo.transaction(message="Second") as tx:
+    tx["grid"][0] = 2
+revision = repo.resolve()
+repo.policies.set(protect_branches=["main"])
+""", helps=True),
+    Case("policy-purge", "repo.purge('keyed', ['a'])", before="""
+repo.policies.set(may_purge=["dpo@clinic.example"])
+"""),
     Case("lost-refs", "repo.gc()", before="""
 repo.branches.create("dev")
 with repo.transaction("dev", message="Second") as tx:

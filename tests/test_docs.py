@@ -18,6 +18,7 @@ PAGES = [
     "docs/concepts.md",
     "docs/errors.md",
     "docs/guides/archives.md",
+    "docs/guides/auditing.md",
     "docs/guides/data-lake.md",
     "docs/guides/exporting.md",
     "docs/guides/importing.md",

@@ -31,6 +31,7 @@ ELSEWHERE = {
     "no-public-address": "the advice is for people: tests/page/test_publishing.py",
     "not-signed": "takes keys and ssh-keygen: tests/signing/test_transfers.py",
     "objects-deleted": "takes a collection in a transaction: tests/maintenance/gc",
+    "policy-signature": "takes keys and ssh-keygen: tests/repository/test_policies.py",
     "ref-moved": "takes a race; the advice is to try again",
     "source-changed": "takes files elsewhere: tests/virtual/test_sources.py",
     "source-not-allowed": "takes files elsewhere: tests/virtual/test_sources.py",

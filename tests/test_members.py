@@ -27,7 +27,7 @@ MEMBERS = {
     "vstore.AudioInfo": "bits channels encoding format frames rate",
     "vstore.Author": "email name",
     "vstore.Blame": "commits keys numbers",
-    "vstore.BranchDocument": "commit fence format head log name token",
+    "vstore.BranchDocument": "commit fence format head log name policy token",
     "vstore.Branches": "create delete deleted log rename restore",
     "vstore.Changes": "added changed removed schema",
     "vstore.Column": "attributes contains dtype encoded info kind lengths metadata name shape "
@@ -63,8 +63,8 @@ MEMBERS = {
     "vstore.FsckProblem": "detail fault key lines reaches repaired to_dict",
     "vstore.FsckReach": "commits path samples to_dict",
     "vstore.FsckReport": (
-        "chunks_verified commits documents foreign foreign_amount is_sound lost_heads mode "
-        "nbytes_read packs packs_verified problems promised promised_by refs to_dict unlisted "
+        "breaches chunks_verified commits documents foreign foreign_amount is_sound lost_heads "
+        "mode nbytes_read packs packs_verified problems promised promised_by refs to_dict unlisted "
         "unreferenced url"
     ),
     "vstore.GcOptions": "accept_lost_refs dry_run expire grace measure repack take_over wait",
@@ -80,6 +80,12 @@ MEMBERS = {
     "vstore.Merged": "commit conflicts kind unresolved",
     "vstore.Moments": "count maximum mean minimum std",
     "vstore.NodeChange": "attributes is_array is_table new new_path old old_path path",
+    "vstore.Policies": "check current log set",
+    "vstore.Policy": (
+        "author keep may_purge number protect_branches protect_tags reason require_metadata "
+        "signers time to_dict"
+    ),
+    "vstore.PolicyBreach": "detail to_dict what",
     "vstore.Preview": "",
     "vstore.ProbeCheck": "detail name outcome to_dict",
     "vstore.ProbeReport": "checks reasons to_dict url verdict",
@@ -96,7 +102,7 @@ MEMBERS = {
     "vstore.Repository": (
         "amend author blame blame_all branches checkout cherry_pick commit copy "
         "default_branch description diff drop fetch_data find_traces fsck gc history "
-        "local_data log merge nbytes probe pull purge rebase remotes reset resolve revert "
+        "local_data log merge nbytes policies probe pull purge rebase remotes reset resolve revert "
         "sign signatures squash store tags transaction undo update url usage verify whereis"
     ),
     "vstore.RepositoryDocument": "created default_branch features format id",
@@ -119,7 +125,7 @@ MEMBERS = {
         "renamed_columns retyped statistics status to_dict"
     ),
     "vstore.TableSummary": "columns keys path samples",
-    "vstore.TagDocument": "author commit format message name time token",
+    "vstore.TagDocument": "author commit format message metadata name time token",
     "vstore.Tags": "create delete deleted documents get restore",
     "vstore.Trace": "key where",
     "vstore.TraceReport": "chunks found is_absent objects to_dict unknown_nbytes url",

@@ -39,6 +39,7 @@ if TYPE_CHECKING:
         NotFoundError,
         NotHereError,
         OutOfBoundsError,
+        PolicyError,
         ReadOnlyError,
         SignatureError,
         StorageError,
@@ -66,6 +67,7 @@ if TYPE_CHECKING:
     from vstore.importers.datasets import from_dataset
     from vstore.maintenance.fsck.fsck import FsckCursor, FsckOptions
     from vstore.maintenance.fsck.fsck_report import FsckProblem, FsckReach, FsckReport
+    from vstore.maintenance.fsck.policy_check import PolicyBreach
     from vstore.maintenance.gc.gc_report import DeadSpace, GcReport, Repacked
     from vstore.maintenance.gc.options import GcOptions
     from vstore.maintenance.probe.probe_report import ProbeCheck, ProbeReport
@@ -95,6 +97,7 @@ if TYPE_CHECKING:
         create,
         open,  # noqa: A004
     )
+    from vstore.repository.policies import Policies, Policy
     from vstore.repository.remote import AheadBehind, Remote
     from vstore.repository.remotes import Remotes
     from vstore.repository.repository import Repository
@@ -165,6 +168,10 @@ __all__ = [
     "NotFoundError",
     "NotHereError",
     "OutOfBoundsError",
+    "Policies",
+    "Policy",
+    "PolicyBreach",
+    "PolicyError",
     "Preview",
     "ProbeCheck",
     "ProbeReport",
@@ -286,6 +293,10 @@ _HOMES = {
     "NotFoundError": "vstore.errors",
     "NotHereError": "vstore.errors",
     "OutOfBoundsError": "vstore.errors",
+    "Policies": "vstore.repository.policies",
+    "Policy": "vstore.repository.policies",
+    "PolicyBreach": "vstore.maintenance.fsck.policy_check",
+    "PolicyError": "vstore.errors",
     "Preview": "vstore.reading.preview",
     "ProbeCheck": "vstore.maintenance.probe.probe_report",
     "ProbeReport": "vstore.maintenance.probe.probe_report",

@@ -9,6 +9,7 @@ VstoreError
 ├── ReadOnlyError                       the store or the view cannot be written
 ├── ClosedError                         a handle of a finished transaction was used
 ├── ConflictError                       another writer got there first; nothing was changed
+├── PolicyError                         a policy of the repository does not allow the change
 ├── SignatureError                      a commit is not signed by anyone who is believed
 ├── UnknownOutcomeError                 a write may or may not have taken effect
 ├── FormatError                         a stored document is malformed or not supported
@@ -176,6 +177,13 @@ class ConflictError(VstoreError):
     code = "conflict"
 
     conflicts: tuple[Any, ...] = ()
+
+
+@exported_from("vstore")
+class PolicyError(VstoreError):
+    """A policy of the repository does not allow a change; nothing was changed."""
+
+    code = "policy"
 
 
 @exported_from("vstore")
@@ -409,6 +417,15 @@ CODES: Mapping[type[VstoreError], Mapping[str, str]] = {
         "purge-pinned": "a tag or a fork keeps commits that hold what is to be erased",
         "purge-running": "another purge is under way",
         "ref-moved": "another writer updated the branch or tag meanwhile",
+    },
+    PolicyError: {
+        "policy": "a policy of the repository does not allow a change",
+        "policy-keep": "garbage collection was to delete what the policies keep for longer",
+        "policy-metadata": "a commit lacks metadata that the policies require",
+        "policy-protected": "a protected branch was to move otherwise than forward, or a "
+        "protected branch or tag to be deleted",
+        "policy-purge": "data was to be erased by somebody whom the policies do not name",
+        "policy-signature": "the policies require a signed commit",
     },
     SignatureError: {
         "bad-signature": "the signatures of a commit were not made for it, or are damaged",

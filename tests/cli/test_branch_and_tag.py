@@ -117,6 +117,15 @@ class TestTags:
         shown = run("tag", "-R", "repo").out.split()
         assert shown == ["v1", tag.commit[:12], tag.time[:10], "First"]
 
+    def test_show_their_metadata_where_asked(self, run: Run, repo: vstore.Repository) -> None:
+        run("tag", "create", "v2", "--metadata", "approved_by=Dana", "-R", "repo")
+        assert repo.tags.get("v2").metadata == {"approved_by": "Dana"}
+        assert 'approved_by = "Dana"' in run("tag", "list", "-v", "-R", "repo").out
+        assert 'tag: v2 [approved_by = "Dana"]' in run("log", "repo", "--decorate").out
+        run("tag", "delete", "v2", "-R", "repo")
+        run("undo", "repo@v2")
+        assert repo.tags.get("v2").metadata == {"approved_by": "Dana"}
+
     def test_are_listed_for_machines(self, run: Run, repo: vstore.Repository) -> None:
         tag = repo.tags.get("v1")
         assert run("tag", "list", "-R", "repo", "--json").json == [
@@ -126,6 +135,7 @@ class TestTags:
                 "author": {"name": "Bob", "email": "bob@example.org"},
                 "time": tag.time,
                 "message": "First",
+                "metadata": {},
             }
         ]
 

@@ -99,7 +99,8 @@ def helps() -> list[list[str]]:
 
 
 LONG = {
-    "import": 60,
+    "import": 62,
+    "policy": 40,
     "push": 35,
     "clone": 35,
     "gc": 45,

@@ -146,3 +146,17 @@ def test_a_table_is_compacted_in_a_commit(run: Run, repo: vstore.Repository) -> 
     assert run("compact", "repo@dev", "train", "-q").out == ""
     assert repo.branches["main"] == head
     assert "did you mean 'train'?" in run.fails("compact", "repo", "trian")
+
+
+def test_policies_are_set_shown_and_kept_to(run: Run, repo: vstore.Repository) -> None:
+    assert "no policies were ever set" in run("policy", "repo").out
+    run("policy", "set", "repo", "--protect-branch", "main", "--keep", "90d", "--reason", "Audit")
+    shown = run("policy", "repo").out
+    assert "protected branches    main" in shown
+    assert "90 days" in shown
+    assert "main' is protected" in run.fails("amend", "repo", "-m", "Other")
+    assert "all keeps to the policies" in run("policy", "check", "repo").out
+    run("policy", "set", "repo", "--unset", "protect-branch")
+    assert run("policy", "log", "repo").out.count("version") == 2
+    assert "there is no rule 'x'" in run.fails("policy", "set", "repo", "--unset", "x")
+    run("amend", "repo", "-m", "Other")

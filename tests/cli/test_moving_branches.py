@@ -144,7 +144,7 @@ class TestRewriting:
         )
 
     def test_amend(self, run: Run, clash: vstore.Repository) -> None:
-        run("amend", "-m", "Mend a label", "--metadata", '{"ticket": 7}')
+        run("amend", "-m", "Mend a label", "--metadata", "ticket:=7")
         made = clash.commit("main")
         assert (made.message, made.metadata, made.author.name) == (
             "Mend a label",
@@ -154,7 +154,9 @@ class TestRewriting:
         run("amend", "main", "--author", "Cy <cy@example.org>")
         assert str(clash.commit("main").author) == "Cy <cy@example.org>"
         assert "hint: give --message" in run.fails("amend")
-        assert "takes a JSON object" in run.fails("amend", "--metadata", "[1]")
+        assert "takes KEY=VALUE" in run.fails("amend", "--metadata", "[1]")
+        assert "takes JSON" in run.fails("amend", "--metadata", "n:=x")
+        assert "twice" in run.fails("amend", "--metadata", "n=1", "--metadata", "n=2")
 
     def test_squash(self, run: Run, clash: vstore.Repository) -> None:
         run("squash", "dev", "--since", "v1", "-m", "All of it")

@@ -206,7 +206,7 @@ BUGS = (
     ),
     _bug(
         "the token of a ref is used again", ("tests/repository/test_refs.py",),
-        "vstore/history/refs.py", "return secrets.token_hex(16)", 'return "0" * 32',
+        "vstore/history/tag_refs.py", "return secrets.token_hex(16)", 'return "0" * 32',
     ),
     _bug(
         "the branch moves before the packs are stored",

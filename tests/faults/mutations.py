@@ -74,7 +74,7 @@ def _always_the_same() -> Iterator[None]:
         patch("secrets.token_hex", lambda nbytes: chance.randbytes(nbytes).hex()),
         patch("vstore.repository.opening.datetime", Clock),
         patch("vstore.writing.committing.datetime", Clock),
-        patch("vstore.history.refs.datetime", Clock),
+        patch("vstore.history.tag_refs.datetime", Clock),
     ):
         yield
 

@@ -244,7 +244,8 @@ def deterministic(scheduler: Scheduler) -> Iterator[None]:
         **{f"vstore.{module}.ThreadPoolExecutor": _OnTheSpot for module in _POOLS},
         "vstore.reading.fetch.futures": SimpleNamespace(ThreadPoolExecutor=_OnTheSpot),
         **{f"vstore.{module}.time": clock for module in _CLOCKS},
-        "vstore.history.refs._token": lambda: f"{scheduler.random.getrandbits(128):032x}",
+        "vstore.history.refs.new_token": lambda: f"{scheduler.random.getrandbits(128):032x}",
+        "vstore.history.tag_refs.new_token": lambda: f"{scheduler.random.getrandbits(128):032x}",
         "vstore.history.branch_update._wait": lambda attempt: 0.0,
     }
     patches = [patch(name, value) for name, value in replaced.items()]

@@ -90,7 +90,8 @@ class SecondReader:
         value = self._ref("branches", name)
         if "deleted" in value:
             return exactly(value, "deleted", "format", "name", "token")
-        exactly(value, "commit", "format", "log", "name", "token", optional=("fence", "head"))
+        members = "commit", "format", "log", "name", "token"
+        exactly(value, *members, optional=("fence", "head", "policy"))
         if "head" in value:
             require(digest(value["head"].encode()) == value["commit"], "not a copy of the head")
         require(value["log"][0]["commit"] == value["commit"], "the log begins elsewhere")
@@ -98,7 +99,8 @@ class SecondReader:
 
     def tag(self, name: str) -> Json:
         value = self._ref("tags", name)
-        return exactly(value, "author", "commit", "format", "message", "name", "time", "token")
+        members = "author", "commit", "format", "message", "name", "time", "token"
+        return exactly(value, *members, optional=("metadata",))
 
     def _ref(self, kind: str, name: str) -> Json:
         value = self._checked(f"refs/{kind}/{quote(name, safe='/-_.+=,')}.json")

@@ -41,7 +41,7 @@ def test_no_two_moves_write_the_same_bytes(
     repository: Repository, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Who looks whether a lost request of its own arrived must not find another's."""
-    monkeypatch.setattr(refs_module, "_now", lambda: "2026-01-01T00:00:00.000000Z")
+    monkeypatch.setattr(refs_module, "now", lambda: "2026-01-01T00:00:00.000000Z")
     written = set[bytes]()
     first, second = repository.resolve("main~1"), repository.resolve("main")
     for _ in range(3):

@@ -137,6 +137,7 @@ class Tag(Document):
     author: Author
     time: str
     message: str
+    metadata: dict[str, Any]
 
 
 class Update(Document):

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
 from rich.text import Text
 
@@ -51,10 +51,22 @@ def ref_names(repo: "Repository") -> "dict[Digest, list[Text]]":
     found: dict[Digest, list[Text]] = {}
     for name in repo.branches:
         found.setdefault(repo.branches[name], []).append(Text(printable(name), "bold green"))
-    for name in repo.tags:
-        label = Text(f"tag: {printable(name)}", "bold yellow")
-        found.setdefault(repo.tags[name], []).append(label)
+    for tag in repo.tags.documents():
+        about = "; ".join(metadata_lines(tag.metadata))
+        said = f"tag: {tag.name} [{about}]" if about else f"tag: {tag.name}"
+        label = Text(printable(said), "bold yellow")
+        found.setdefault(cast("Digest", tag.commit), []).append(label)
     return found
+
+
+def metadata_lines(metadata: Mapping[str, Any]) -> Iterator[str]:
+    """Yield metadata as they are shown, a line for each member.
+
+    >>> list(metadata_lines({"ticket": "DATA-7", "reviewers": 2}))
+    ['ticket = "DATA-7"', 'reviewers = 2']
+    """
+    for name, value in metadata.items():
+        yield f"{name} = {json.dumps(value, ensure_ascii=False)}"
 
 
 def one_line(commit: "Commit", names: Names) -> Text:
@@ -76,10 +88,7 @@ def paragraph(commit: "Commit", names: Names) -> Text:
         lines.append(Text("Merge:  " + " ".join(parent[:SHORT] for parent in commit.parents)))
     lines.append(Text(f"Author: {printable(str(commit.author))}"))
     lines.append(Text(f"Date:   {commit.time:%Y-%m-%d %H:%M:%S} UTC"))
-    lines += [
-        Text(f"Meta:   {printable(name)} = {printable(json.dumps(value, ensure_ascii=False))}")
-        for name, value in commit.metadata.items()
-    ]
+    lines += [Text(f"Meta:   {printable(line)}") for line in metadata_lines(commit.metadata)]
     lines.append(Text())
     lines += [Text(f"    {printable(line)}".rstrip()) for line in commit.message.splitlines()]
     if commit.changes:

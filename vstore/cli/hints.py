@@ -99,6 +99,17 @@ HINTS: Mapping[str, str | None] = {
         "add to a table with --append, replace its samples with --update, or choose another --table"
     ),
     "pending-deletion": "cancel the deletion first with `vstore gc --cancel`",
+    "policy-keep": "leave --expire out",
+    "policy-metadata": "give it, as in --metadata {member}=VALUE",
+    "policy-protected": (
+        "add a commit that undoes what is wrong with vstore revert, or lift the protection with "
+        "`vstore policy set --unset protect-branch --unset protect-tag`"
+    ),
+    "policy-purge": "see who may with `vstore policy show`",
+    "policy-signature": (
+        "name your key with `vstore config signature.key FILE`, and sign every commit with "
+        "`vstore config signature.sign true`"
+    ),
     "remote-unreachable": "try again when it can be reached",
     "read-does-not-pickle": None,
     "lease-broken": (

@@ -37,6 +37,7 @@ class Running:
     repo: "Repository"
     branch: str
     message: str
+    metadata: Mapping[str, Any]
     errors: str | None
     """The file for what is left out."""
     as_json: bool
@@ -84,7 +85,7 @@ class Running:
                 f"Importing into {printable(into)}", total=total, is_quiet=self.as_json
             ) as advance,
             self.repo.transaction(
-                self.branch, message=self.message, metadata={"import": provenance}
+                self.branch, message=self.message, metadata={**self.metadata, "import": provenance}
             ) as tx,
         ):
             yield tx, {"on_batch": advance, "on_skip": on_skip}

@@ -199,6 +199,11 @@ COMMANDS: Final = {
     "gc": Entry(
         "vstore.cli.commands.gc", "Delete objects that no branch, tag or log needs.", _CARE
     ),
+    "policy": Entry(
+        "vstore.cli.commands.policy",
+        "Show, set or check what all who write to a repository keep to.",
+        _CARE,
+    ),
     "plugins": Entry(
         "vstore.cli.commands.plugins",
         "List importers, exporters and viewers, with options and versions.",

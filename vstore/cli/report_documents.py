@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from vstore.cli.commit_documents import Document
+from vstore.cli.commit_documents import Author, Document
 
 
 class Amount(Document):
@@ -85,6 +85,28 @@ class Whereabouts(Document):
     remotes: dict[str, Chunks]
 
 
+class PolicyBreach(Document):
+    """Something that does not keep to the policies."""
+
+    what: str
+    detail: str
+
+
+class PolicyRules(Document):
+    """A version of the policies; number 0 and nothing where none were ever set."""
+
+    number: int
+    time: str | None
+    author: Author | None
+    reason: str
+    require_metadata: list[str]
+    signers: str
+    protect_branches: list[str]
+    protect_tags: list[str]
+    keep_seconds: int
+    may_purge: list[str]
+
+
 class Fsck(Document):
     """What a verification found."""
 
@@ -96,6 +118,7 @@ class Fsck(Document):
     unreferenced: Unreferenced
     foreign: Foreign
     promised: Promised
+    breaches: list[PolicyBreach]
 
 
 class Trace(Document):

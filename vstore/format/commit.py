@@ -157,7 +157,8 @@ class BranchDocument(msgspec.Struct, frozen=True, forbid_unknown_fields=True, om
     """A branch as it is stored: where it points and its last moves, newest first.
 
     `head` is a copy of the commit's bytes, as text, if they are few: then reading
-    the commit takes no request after reading the branch.
+    the commit takes no request after reading the branch. `policy` is the number of the
+    policies that whoever moves it keeps to, 0 where there are none.
     """
 
     format: int
@@ -167,10 +168,13 @@ class BranchDocument(msgspec.Struct, frozen=True, forbid_unknown_fields=True, om
     log: list[LogEntry]
     fence: Fence | None = None
     head: str | None = None
+    policy: int = 0
 
     def __post_init__(self) -> None:
         if self.head is not None and digest_of(self.head.encode()) != self.commit:
             raise ValueError("the copy of the commit at its head is of another commit")
+        if self.policy < 0:
+            raise ValueError("policies are numbered from 1 on")
         if not 1 <= len(self.log) <= LOG_LENGTH or self.log[0].commit != self.commit:
             raise ValueError(f"its log has 1 to {LOG_LENGTH} moves, and the first one is its head")
         for entry in self.log:
@@ -179,7 +183,7 @@ class BranchDocument(msgspec.Struct, frozen=True, forbid_unknown_fields=True, om
 
 
 @exported_from("vstore")
-class TagDocument(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class TagDocument(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """A tag as it is stored."""
 
     format: int
@@ -189,6 +193,7 @@ class TagDocument(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     author: Author
     time: str
     message: str
+    metadata: dict[str, Any] = {}
 
     def __post_init__(self) -> None:
         parse_digest(self.commit, what="commit")

@@ -26,6 +26,7 @@ JOURNALS = "journals/"
 REMOTES = "remotes/"
 SIGNATURES = "signatures/"
 PURGES = "purges/"
+POLICIES = "policies/"
 
 OBJECTS = "__objects__"
 """The table at the root that holds what was stored under keys no array or group has."""
@@ -38,6 +39,8 @@ _MAX_REMOTE_BYTES = 100
 
 _MAX_PART_BYTES = 250
 """What a part of a ref's name takes once escaped: files are called at most 255 bytes."""
+
+_MOST_POLICIES = 999_999
 
 _REFUSED = re.compile(
     r"[\x00-\x20\x7f~^:?*\[\\]|\.\.|@\{|//|^[-/@]|/$|\.$|(^|/)\.|\.(json|lock)(/|$)|/@"
@@ -52,6 +55,7 @@ _DELETED = re.compile(
     r"refs/deleted/(?P<name>(?:branches|tags)/.+)/\d{8}T\d{12}Z-[0-9a-f]{16}\.json"
 )
 _PURGE = re.compile(r"purges/(\d{8}T\d{12}Z-[0-9a-f]{16})\.json")
+_POLICY = re.compile(r"policies/(\d{6})\.json")
 _PENDING = re.compile(r"gc/([0-9a-f]+)/\d+\.json")
 _PIN = re.compile(r"forks/[0-9a-f]{32}/(branches|tags|commits)/.+")
 _SIGNATURE = re.compile(r"signatures/([0-9a-f]{64})/([0-9a-f]{64})\.json")
@@ -187,6 +191,23 @@ def purge_at(key: str) -> str | None:
     """
     match = _PURGE.fullmatch(key)
     return match[1] if match else None
+
+
+def policy(number: int) -> Key:
+    """Return the key of a version of the policies, or raise `InvalidInputError`."""
+    if not 1 <= number <= _MOST_POLICIES:
+        raise InvalidInputError(f"versions of policies are numbered from 1 on, not {number}")
+    return Key(f"{POLICIES}{number:06}{_SUFFIX}")
+
+
+def policy_at(key: str) -> int | None:
+    """Return the number of the policies at `key`, None if none can be there.
+
+    >>> policy_at(policy(7))
+    7
+    """
+    match = _POLICY.fullmatch(key)
+    return (int(match[1]) or None) if match else None
 
 
 def branch(name: str) -> Key:

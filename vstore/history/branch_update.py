@@ -5,7 +5,13 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Protocol, Self, TypeVar
 
-from vstore.errors import ConflictError, NotFoundError, StorageError, UnknownOutcomeError
+from vstore.errors import (
+    ConflictError,
+    NotFoundError,
+    PolicyError,
+    StorageError,
+    UnknownOutcomeError,
+)
 from vstore.format.digest import Digest
 from vstore.history.refs import Branch, Refs
 
@@ -134,7 +140,7 @@ class _Doubt:
             if not self._left:
                 raise
             return False
-        except (ConflictError, StorageError) as error:
+        except (ConflictError, PolicyError, StorageError) as error:
             self.check(error)
             raise
 

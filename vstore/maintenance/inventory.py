@@ -16,7 +16,7 @@ class Inventory:
     """The objects of a repository by kind, with their sizes; 40 bytes for each.
 
     `foreign` are objects that vstore did not put there, as far as their names tell (the
-    first thousand); `working` are remotes, purges, and what
+    first thousand); `working` are remotes, purges, policies, and what
     deletions, garbage collection and probes keep or left behind.
     """
 
@@ -58,6 +58,7 @@ class Inventory:
             or object_keys.moved_at(info.key)
             or object_keys.remote_at(info.key)
             or object_keys.purge_at(info.key)
+            or object_keys.policy_at(info.key)
         ):
             self.working += amount
         else:

@@ -52,7 +52,7 @@ class Access:
         self.store = store
         self.fetcher = Fetcher(store, remotes)
         self.remote_settings = remotes
-        self.refs = Refs(store, self.fetcher, self._through)
+        self.refs = Refs(store, self.fetcher, self._through, self._verify)
         self.given_author = author
         self.signature_settings = signatures
         self._signatures: Signatures | None = None
@@ -75,6 +75,11 @@ class Access:
         if self.signature_settings.require is not None:
             self.signatures.require_head(commit)
 
+    def sign_new(self, commit: Digest) -> None:
+        """Sign a commit that was just made, if commits are to be signed."""
+        if self.signing is not None:
+            self.signing.sign_new(commit)
+
     def fresh(self) -> "Access":
         """Return the same repository as if it had just been opened: nothing is kept of it."""
         return Access(
@@ -83,6 +88,9 @@ class Access:
             remotes=self.remote_settings,
             signatures=self.signature_settings,
         )
+
+    def _verify(self, commit: Digest, signers: str) -> None:
+        self.signatures.verify_by(commit, signers)
 
     def _through(self) -> ObjectStore:
         return through_store.ThroughStore(self.fetcher)

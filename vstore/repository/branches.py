@@ -1,10 +1,17 @@
 """The branches and tags of a repository, by name."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
 
-from vstore.errors import AlreadyExistsError, ConflictError, InvalidInputError, NotFoundError
+from vstore.errors import (
+    AlreadyExistsError,
+    ConflictError,
+    InvalidInputError,
+    NotFoundError,
+    PolicyError,
+)
 from vstore.faces import exported_from
-from vstore.format import object_keys
+from vstore.format import document, object_keys
 from vstore.format.commit import Author, DeletedDocument, LogEntry, TagDocument
 from vstore.format.digest import Digest, is_digest
 from vstore.history.fence import Stopwatch
@@ -67,16 +74,23 @@ class Branches:
             AlreadyExistsError: there is a branch `new_name`.
             InvalidInputError: it is the default branch.
             ConflictError: the branch moved just now; it keeps its old name.
+            PolicyError: it is protected.
         """
         branch = self._refs.get_branch(name)
         self._refuse_default(name, "renamed")
+        self._refs.policies.check_deleted_branch(branch.document)
         action = f"renamed from {name}"
         log = branch.document.log
         made = self._refs.create_branch(new_name, branch.commit, action=action, log=log)
         if made is None:
             raise _branch_exists(new_name)
-        if not self._refs.delete_branch(branch):
-            self._refs.delete_branch(made)
+        try:
+            is_deleted = self._refs.delete_branch(branch)
+        except PolicyError:
+            self._refs.withdraw_branch(made)
+            raise
+        if not is_deleted:
+            self._refs.withdraw_branch(made)
             raise ConflictError(
                 f"the branch {name!r} was updated just now; it keeps its name",
                 code="ref-moved",
@@ -96,6 +110,7 @@ class Branches:
             InvalidInputError: it is the default branch.
             ConflictError: its head is on no other branch or tag (unless `force`), or it
                 moved just now.
+            PolicyError: it is protected.
         """
         branch = self._refs.get_branch(name)
         self._refuse_default(name, "deleted")
@@ -107,9 +122,7 @@ class Branches:
                 f"`repo.branches.delete({name!r}, force=True)`",
                 name=name,
             )
-        note = self._refs.deleted.note(branch.document)
-        if not self._refs.delete_branch(branch):
-            self._refs.deleted.withdraw(note)
+        if not self._refs.delete_noted(branch):
             raise ConflictError(
                 f"the branch {name!r} was updated just now; nothing was deleted",
                 code="ref-moved",
@@ -231,12 +244,16 @@ class Tags:
         at: str | None = None,
         message: str = "",
         author: Author | str | None = None,
+        metadata: Mapping[str, Any] | None = None,
     ) -> Digest:
         """Create a tag at a revision (the default branch when None); return its commit.
+
+        `metadata` are any values that JSON can represent, as those of commits: an approval, say.
 
         Raises:
             AlreadyExistsError: there is a tag of that name; tags do not move.
             NotFoundError: there is no such commit.
+            PolicyError: the policies require a signed commit.
         """
         object_keys.check_ref_name(name, what="tag")
         since = Stopwatch()
@@ -244,11 +261,19 @@ class Tags:
         if at is not None and is_digest(at):
             self._access.fetcher.commit(digest)
         who = self._access.author(author)
-        self._refs.create_tag(name, digest, author=who, message=message, named=since)
+        about = document.plain_object(metadata or {}, what="metadata")
+        self._refs.create_tag(
+            name, digest, author=who, message=message, metadata=about, named=since
+        )
         return digest
 
     def delete(self, name: str) -> None:
-        """Delete a tag, or raise `NotFoundError`; `restore` brings it back."""
+        """Delete a tag; `restore` brings it back.
+
+        Raises:
+            NotFoundError: there is no such tag.
+            PolicyError: it is protected.
+        """
         self._refs.delete_tag(name)
 
     def deleted(self) -> list[DeletedDocument]:

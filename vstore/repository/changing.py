@@ -283,6 +283,7 @@ class Changing(Handle):
         Raises:
             NotFoundError: nothing is at the path, or a sample is in no commit.
             ConflictError: tags or forks keep such commits, or garbage is being collected.
+            PolicyError: the policies do not let the author erase data.
         """
         erasure = erasing.Erasure(
             path=path,
@@ -299,11 +300,8 @@ class Changing(Handle):
             despite_forks=despite_forks,
             dry_run=dry_run,
             take_over=take_over,
+            sign=self._access.sign_new,
         )
         report = purging.purge(self._access, erasure, options, revision=revision, progress=progress)
         self._access = self._access.fresh()
-        signing = self._access.signing
-        for name in self.branches if signing is not None and not dry_run else ():
-            if signing is not None and self.branches[name] in report.rewritten.values():
-                signing.sign_new(self.branches[name])
         return report

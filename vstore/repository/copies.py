@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -55,12 +55,14 @@ class CopyOptions:
         branch: the branch that is updated; None for the default one.
         message: the message of the commit; None for one that names the source.
         author: who commits.
+        metadata: what the metadata of the commit say besides the source.
         storage_options: passed to the client of the source's store.
     """
 
     branch: str | None = None
     message: str | None = None
     author: Author | str | None = None
+    metadata: Mapping[str, Any] = field(default_factory=dict)
     storage_options: Mapping[str, Any] | None = None
 
     def open_source(
@@ -82,7 +84,7 @@ def copy(
         name,
         message=options.message or f"Copy {origin.path} from {origin.url}",
         author=options.author,
-        metadata={_METADATA: msgspec.to_builtins(origin)},
+        metadata={**options.metadata, _METADATA: msgspec.to_builtins(origin)},
     ) as tx:
         if replaces and origin.to in tx:
             tx.delete(origin.to)

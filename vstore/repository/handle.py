@@ -16,13 +16,13 @@ if TYPE_CHECKING:
 
     from vstore.format.commit import Author, RepositoryDocument
     from vstore.format.digest import Digest
-    from vstore.repository import (
-        remotes,
-    )
+    from vstore.repository import policies, remotes
+    from vstore.repository.policies import Policies
     from vstore.repository.remotes import Remotes
     from vstore.storage.store import ObjectStore
 else:
     # What a verb needs is imported when it is called: most programs call few of them.
+    policies = lazy("vstore.repository.policies")
     remotes = lazy("vstore.repository.remotes")
 
 
@@ -73,6 +73,11 @@ class Handle:
     def remotes(self) -> Remotes:
         """Other repositories that this one exchanges commits with, by name."""
         return remotes.Remotes(self._access)
+
+    @property
+    def policies(self) -> Policies:
+        """What all who write to the repository keep to."""
+        return policies.Policies(self._access)
 
     @property
     def _internals(self) -> Access:

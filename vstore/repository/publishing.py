@@ -152,6 +152,7 @@ def begin(access: Access, branch: str | None, options: CommitOptions) -> Transac
 
     Raises:
         NotFoundError: no such branch, or there is no repository.
+        PolicyError: the policies require other metadata.
     """
     name = access.default_branch if branch is None else branch
     require_own(access, name)
@@ -160,6 +161,8 @@ def begin(access: Access, branch: str | None, options: CommitOptions) -> Transac
         raise access.refs.branch_missing(name)
     onto = None if base is None else base.commit
     options.require_head(onto)
+    if base is not None:
+        access.refs.policies.check_metadata(base.document, options.metadata)
     return Transaction(
         access.fetcher,
         onto,

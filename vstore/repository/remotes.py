@@ -138,7 +138,10 @@ class Remotes:
             InvalidInputError: data of this repository is only there.
         """
         found, _ = read_remote(self._store, name)
-        if found.promises and not verification.fsck(self._store, remotes=None).is_sound:
+        if found.promises and any(
+            not problem.repaired
+            for problem in verification.fsck(self._store, remotes=None).problems
+        ):
             raise InvalidInputError(
                 f"data of this repository is only at the remote {name!r}",
                 code="remote-promises",
@@ -193,7 +196,7 @@ class Remotes:
         branch = self._access.refs.find_branch(name)
         if branch is not None:
             self._access.refs.deleted.note(branch.document)
-            self._access.refs.delete_branch(branch)
+            self._access.refs.withdraw_branch(branch)
 
     def __repr__(self) -> str:
         return f"<remotes {', '.join(self) or 'none'}>"

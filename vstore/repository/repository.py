@@ -122,6 +122,7 @@ class Repository(Changing, LookingBack, Caring):
         replace: bool = False,
         message: str | None = None,
         author: Author | str | None = None,
+        metadata: Mapping[str, Any] | None = None,
         storage_options: Mapping[str, Any] | None = None,
     ) -> Commit:
         """Copy a table, array or group out of another repository, in one commit.
@@ -138,6 +139,7 @@ class Repository(Changing, LookingBack, Caring):
             replace: delete what is at `new_path` first, in the same commit.
             message: the message of the commit.
             author: the author of the commit.
+            metadata: the metadata of the commit, next to what is said of the source.
             storage_options: passed to the client of the other store.
 
         Raises:
@@ -145,7 +147,11 @@ class Repository(Changing, LookingBack, Caring):
             AlreadyExistsError: something is at the path here.
         """
         options = copies.CopyOptions(
-            branch=branch, message=message, author=author, storage_options=storage_options
+            branch=branch,
+            message=message,
+            author=author,
+            metadata=metadata or {},
+            storage_options=storage_options,
         )
         to = path if new_path is None else new_path
         return copies.copy_from(self, url, path, to, options, revision=revision, replaces=replace)
@@ -159,6 +165,7 @@ class Repository(Changing, LookingBack, Caring):
         discard_changes: bool = False,
         message: str | None = None,
         author: Author | str | None = None,
+        metadata: Mapping[str, Any] | None = None,
         storage_options: Mapping[str, Any] | None = None,
     ) -> Commit | None:
         """Bring what `copy` copied up to date with its source; return None if it is.
@@ -170,6 +177,7 @@ class Repository(Changing, LookingBack, Caring):
             discard_changes: replace the copy even if it was changed here.
             message: the message of the commit.
             author: the author of the commit.
+            metadata: the metadata of the commit, next to what is said of the source.
             storage_options: passed to the client of the other store.
 
         Raises:
@@ -177,7 +185,11 @@ class Repository(Changing, LookingBack, Caring):
             ConflictError: the copy was changed here.
         """
         options = copies.CopyOptions(
-            branch=branch, message=message, author=author, storage_options=storage_options
+            branch=branch,
+            message=message,
+            author=author,
+            metadata=metadata or {},
+            storage_options=storage_options,
         )
         return copies.update(
             self, path, options, revision=revision, discards_changes=discard_changes

@@ -1,8 +1,10 @@
 """The signatures of a repository's commits: made, checked, and demanded."""
 
+import tempfile
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
+from pathlib import Path
 from typing import Any, Literal
 
 from vstore.errors import FormatError, NotFoundError, SignatureError
@@ -121,6 +123,23 @@ class Signatures:
                 return found
             others.append(found)
         raise refusal(commit, others)
+
+    def verify_by(self, commit: Digest, signers: str) -> None:
+        """Raise `SignatureError` unless a commit has a good signature by one of some signers.
+
+        They are given as the text of a file of allowed signers; those of the settings do not
+        count.
+
+        Raises:
+            MissingExtraError: there is no `ssh-keygen`.
+        """
+        with tempfile.TemporaryDirectory(prefix="vstore-signers-") as folder:
+            file = Path(folder, "allowed_signers")
+            file.write_text(signers, encoding="utf-8")
+            settings = replace(
+                self.settings, allowed_signers=file, key=None, sign=False, require=None
+            )
+            Signatures(self._fetcher, settings).verify(commit)
 
     def require_head(self, commit: Digest) -> None:
         """Raise `SignatureError` if heads must be signed and this one is not."""

@@ -8,6 +8,7 @@ from vstore.errors import (
     AlreadyExistsError,
     ConflictError,
     NotFoundError,
+    PolicyError,
     SignatureError,
     VstoreError,
 )
@@ -221,7 +222,7 @@ class Exchange:
         try:
             self.options.believe(move.commit)
             self._retry(update, head)
-        except (ConflictError, SignatureError) as error:
+        except (ConflictError, PolicyError, SignatureError) as error:
             self._refuse(move, head, error)
         else:
             self._note(move, head, outcome)
@@ -250,15 +251,17 @@ class Exchange:
 
     def _put_tag(self, tag: TagDocument) -> None:
         commit = Digest(tag.commit)
+        is_new = True
         try:
             if not self.options.dry_run:
                 self.options.believe(commit)
-        except SignatureError as error:
+                is_new = self.target.refs.restore_tag(tag)
+        except (PolicyError, SignatureError) as error:
             self.refused.append(error)
             reason = error.code.replace("-", " ")
             self.refs.append(RefUpdate(tag.name, "tag", None, commit, "rejected", reason))
             return
-        if not self.options.dry_run and not self.target.refs.restore_tag(tag):
+        if not is_new:
             found = self.target.refs.find_tag(tag.name)
             if found is None or found.commit != tag.commit:
                 self._refuse_tag(tag, commit)
@@ -282,6 +285,7 @@ def check(report: TransferReport, refused: Iterable[VstoreError]) -> TransferRep
     Raises:
         ConflictError: a branch was refused; the report is `fields["report"]`.
         AlreadyExistsError: a tag was refused, likewise.
+        PolicyError: a branch or a tag was refused by the policies there, likewise.
         SignatureError: a branch or a tag was refused, since its commit is not signed, likewise.
     """
     errors = list(refused)

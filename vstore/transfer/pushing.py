@@ -162,10 +162,9 @@ def delete_noted(side: Side, branch: Branch) -> None:
 
     Raises:
         ConflictError: it moved just now.
+        PolicyError: it is protected.
     """
-    note = side.refs.deleted.note(branch.document)
-    if not side.refs.delete_branch(branch):
-        side.refs.deleted.withdraw(note)
+    if not side.refs.delete_noted(branch):
         raise ConflictError(
             f"the branch {branch.name!r} was updated just now; it was not deleted",
             code="ref-moved",

@@ -10,6 +10,8 @@ from vstore.history.refs import Refs
 from vstore.reading.fetch import Fetcher
 from vstore.reading.remote_settings import BY_DEFAULT, RemoteSettings
 from vstore.reading.through_store import ThroughStore
+from vstore.signing.settings import UNSIGNED
+from vstore.signing.signatures import Signatures
 from vstore.storage.store import ObjectStore
 from vstore.transfer.documents import Documents, KnownCommits
 
@@ -55,8 +57,11 @@ class Sides:
 def _side(
     store: ObjectStore, known: KnownCommits, requests: ThreadPoolExecutor, settings: RemoteSettings
 ) -> Side:
-    whole = ThroughStore(Fetcher(store, settings))
-    return Side(store, Refs(store, known, lambda: whole), Documents(whole, known, requests))
+    fetcher = Fetcher(store, settings)
+    whole = ThroughStore(fetcher)
+    signed = Signatures(fetcher, UNSIGNED)
+    refs = Refs(store, known, lambda: whole, signed.verify_by)
+    return Side(store, refs, Documents(whole, known, requests))
 
 
 @contextmanager

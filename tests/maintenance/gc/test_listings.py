@@ -10,7 +10,7 @@ import pytest
 import vstore
 from tests.maintenance.stores import age, contents, pass_grace
 from vstore import CorruptionError, Repository, StorageError
-from vstore.history import deletion_records, refs
+from vstore.history import deletion_records, tag_refs
 from vstore.maintenance.fsck.fsck import FsckOptions, fsck
 from vstore.maintenance.gc import pending_list, roots
 from vstore.maintenance.gc.collecting import collect
@@ -223,7 +223,7 @@ def wrong(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Ca
             return datetime.now(UTC) + by
 
     def set_wrong() -> None:
-        for module in (refs, deletion_records):
+        for module in (tag_refs, deletion_records):
             monkeypatch.setattr(module, "datetime", Wrong)
 
     return set_wrong

@@ -1,11 +1,9 @@
 """`vstore amend`: replace the head commit of a branch."""
 
-import json as json_format
-from typing import Annotated, Any
-
 import typer
 
 from vstore.cli.branch_updates import MessageOption, show_update
+from vstore.cli.metadata import MetadataOption, parse_metadata
 from vstore.cli.settings import AuthorOption, BranchTarget, Settings, command
 from vstore.errors import InvalidInputError
 
@@ -20,39 +18,21 @@ def amend(
     *,
     message: MessageOption = None,
     author: AuthorOption = None,
-    metadata: Annotated[
-        str | None,
-        typer.Option(
-            "--metadata",
-            metavar="JSON",
-            help="The commit's metadata, as a JSON object.",
-            show_default=False,
-        ),
-    ] = None,
+    metadata: MetadataOption = None,
 ) -> None:
     """Change the last commit's message, author or metadata.
 
     The branch gets a new head commit; what you do not pass stays as it is.
 
     vstore amend fashion --message "Add the training set, cleaned"
-    vstore amend fashion@dev --metadata '{"ticket": 7}'
+    vstore amend fashion@dev --metadata ticket=DATA-7
     """
     if message is None and author is None and metadata is None:
         raise InvalidInputError(
             "nothing was given to change", hint="give --message, --author or --metadata"
         )
     repo, branch = settings.open_branch(target)
-    commit = repo.amend(branch, message=message or "", author=author, metadata=_object(metadata))
+    commit = repo.amend(
+        branch, message=message or "", author=author, metadata=parse_metadata(metadata)
+    )
     show_update(settings, "Amended", branch, commit)
-
-
-def _object(text: str | None) -> dict[str, Any] | None:
-    if text is None:
-        return None
-    try:
-        found = json_format.loads(text)
-    except ValueError:
-        found = None
-    if not isinstance(found, dict):
-        raise InvalidInputError(f"--metadata takes a JSON object, not {text!r}")
-    return found

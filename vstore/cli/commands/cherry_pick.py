@@ -7,6 +7,7 @@ import typer
 from vstore.cli.author import find_author
 from vstore.cli.branch_updates import branch_of, show_update
 from vstore.cli.completion import complete_target
+from vstore.cli.metadata import MetadataOption, parse_metadata
 from vstore.cli.resolving import Into, Ours, Parent, Theirs, conflicts_shown, resolution
 from vstore.cli.settings import Settings, command
 
@@ -15,7 +16,7 @@ app = typer.Typer(add_completion=False)
 
 @app.command()
 @command
-def cherry_pick(
+def cherry_pick(  # noqa: PLR0913 - they are options, spelled out on the command line
     settings: Settings,
     target: Annotated[
         str,
@@ -30,6 +31,7 @@ def cherry_pick(
     parent: Parent = 1,
     ours: Ours = None,
     theirs: Theirs = None,
+    metadata: MetadataOption = None,
 ) -> None:
     """Apply the changes of one commit to a branch.
 
@@ -40,5 +42,11 @@ def cherry_pick(
     branch = branch_of(repo, into)
     with conflicts_shown(settings):
         resolve = resolution(ours, theirs, repo=repo, sides=(branch, revision))
-        commit = repo.cherry_pick(revision, into=branch, parent=parent, resolve=resolve)
+        commit = repo.cherry_pick(
+            revision,
+            into=branch,
+            parent=parent,
+            metadata=parse_metadata(metadata),
+            resolve=resolve,
+        )
     show_update(settings, "Picked onto", branch, commit)

@@ -7,6 +7,7 @@ import typer
 from vstore.cli.author import find_author
 from vstore.cli.branch_updates import MessageOption, show_update
 from vstore.cli.completion import complete_path
+from vstore.cli.metadata import MetadataOption, parse_metadata
 from vstore.cli.output import write_document
 from vstore.cli.settings import AuthorOption, BranchTarget, Settings, command
 from vstore.faces import internals
@@ -26,6 +27,7 @@ def compact(
     *,
     message: MessageOption = None,
     author: AuthorOption = None,
+    metadata: MetadataOption = None,
 ) -> None:
     """Store a table again without its deleted samples, in one commit.
 
@@ -36,7 +38,8 @@ def compact(
     vstore compact fashion@dev train -m "Drop what was deleted"
     """
     repo, branch = settings.open_branch(target, author=find_author(author))
-    with repo.transaction(branch, message=message or f"Compact {path}") as tx:
+    about = parse_metadata(metadata)
+    with repo.transaction(branch, message=message or f"Compact {path}", metadata=about) as tx:
         count = tx.table(path).compact()
     made = internals(tx).commit_made
     if made is not None:

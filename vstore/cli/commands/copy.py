@@ -6,6 +6,7 @@ import typer
 
 from vstore.cli.author import find_author
 from vstore.cli.branch_updates import BranchOption, MessageOption, branch_of, show_update
+from vstore.cli.metadata import MetadataOption, parse_metadata
 from vstore.cli.settings import AuthorOption, Settings, command
 from vstore.cli.storage_options import parse_options
 from vstore.cli.target import parse_target
@@ -33,6 +34,7 @@ def copy(  # noqa: PLR0913 - they are options, spelled out on the command line
     ] = False,
     message: MessageOption = None,
     author: AuthorOption = None,
+    metadata: MetadataOption = None,
     remote_option: RemoteOptions = None,
 ) -> None:
     """Copy a table, array or group from another repository, in one commit.
@@ -52,6 +54,7 @@ def copy(  # noqa: PLR0913 - they are options, spelled out on the command line
         branch=branch,
         replace=replace,
         message=message,
+        metadata=parse_metadata(metadata),
         storage_options=parse_options(remote_option or ()) or settings.storage_options,
     )
     show_update(settings, "Copied", branch_of(repo, branch), made)

@@ -11,6 +11,7 @@ from vstore.cli.branch_updates import BranchOption, MessageOption
 from vstore.cli.import_running import Running
 from vstore.cli.import_sources import short_name, split_sources
 from vstore.cli.importer_options import split_options
+from vstore.cli.metadata import MetadataOption, parse_metadata
 from vstore.cli.settings import AuthorOption, Settings, command
 from vstore.cli.storage_options import parse_options
 from vstore.lazy import lazy
@@ -44,6 +45,7 @@ def import_(  # noqa: PLR0913 - they are options, spelled out on the command lin
     branch: BranchOption = None,
     message: MessageOption = None,
     author: AuthorOption = None,
+    metadata: MetadataOption = None,
     with_: its.WithOption = None,
     names: its.NamesOption = None,
     rename: its.RenameOption = None,
@@ -84,6 +86,7 @@ def import_(  # noqa: PLR0913 - they are options, spelled out on the command lin
         repo,
         repo.default_branch if branch is None else branch,
         message or f"Import {', '.join(map(short_name, sources))}",
+        parse_metadata(metadata),
         errors,
         settings.as_json,
     )

@@ -9,6 +9,7 @@ from vstore.cli.author import find_author
 from vstore.cli.branch_updates import MessageOption, branch_of
 from vstore.cli.completion import complete_target
 from vstore.cli.merged import show_merged
+from vstore.cli.metadata import MetadataOption, parse_metadata
 from vstore.cli.resolving import (
     Into,
     Ours,
@@ -41,6 +42,7 @@ def merge(  # noqa: PLR0913 - they are options, spelled out on the command line
     ] = False,
     message: MessageOption = None,
     author: AuthorOption = None,
+    metadata: MetadataOption = None,
 ) -> None:
     """Merge a revision into a branch, by sample.
 
@@ -57,6 +59,7 @@ def merge(  # noqa: PLR0913 - they are options, spelled out on the command line
             revision,
             into=branch,
             message=message,
+            metadata=parse_metadata(metadata),
             resolve=resolution(ours, theirs, repo=repo, sides=(branch, revision)),
             dry_run=dry_run,
         )

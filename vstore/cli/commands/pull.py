@@ -7,6 +7,7 @@ import typer
 from vstore.cli.author import find_author
 from vstore.cli.branch_updates import MessageOption, branch_of
 from vstore.cli.merged import show_merged
+from vstore.cli.metadata import MetadataOption, parse_metadata
 from vstore.cli.progress import steps_shown
 from vstore.cli.resolving import Ours, Theirs, conflicts_shown, resolution
 from vstore.cli.settings import AuthorOption, Settings, command
@@ -31,6 +32,7 @@ def pull(  # noqa: PLR0913 - they are options, spelled out on the command line
     theirs: Theirs = None,
     message: MessageOption = None,
     author: AuthorOption = None,
+    metadata: MetadataOption = None,
 ) -> None:
     """Fetch a branch and merge it into the branch of the same name.
 
@@ -52,6 +54,7 @@ def pull(  # noqa: PLR0913 - they are options, spelled out on the command line
                 name,
                 remote=source,
                 message=message,
+                metadata=parse_metadata(metadata),
                 resolve=resolution(ours, theirs, repo=repo, sides=sides),
                 progress=progress,
             )

@@ -6,6 +6,7 @@ import typer
 
 from vstore.cli.author import find_author
 from vstore.cli.branch_updates import RequiredBranch, show_update
+from vstore.cli.metadata import MetadataOption, parse_metadata
 from vstore.cli.resolving import Ours, Theirs, conflicts_shown, resolution
 from vstore.cli.settings import Settings, command
 
@@ -23,6 +24,7 @@ def rebase(
     ],
     ours: Ours = None,
     theirs: Theirs = None,
+    metadata: MetadataOption = None,
 ) -> None:
     """Replay a branch's own commits on top of another commit.
 
@@ -34,5 +36,5 @@ def rebase(
     repo, branch = settings.open_branch(target, author=find_author(None))
     with conflicts_shown(settings):
         resolve = resolution(ours, theirs, repo=repo, sides=(branch, onto))
-        commit = repo.rebase(branch, onto=onto, resolve=resolve)
+        commit = repo.rebase(branch, onto=onto, metadata=parse_metadata(metadata), resolve=resolve)
     show_update(settings, "Rebased", branch, commit)

@@ -7,6 +7,7 @@ import typer
 from vstore.cli.author import find_author
 from vstore.cli.branch_updates import branch_of, show_update
 from vstore.cli.completion import complete_target
+from vstore.cli.metadata import MetadataOption, parse_metadata
 from vstore.cli.resolving import Into, Ours, Parent, Theirs, conflicts_shown, resolution
 from vstore.cli.settings import AuthorOption, Settings, command
 
@@ -37,6 +38,7 @@ def revert(  # noqa: PLR0913 - they are options, spelled out on the command line
         ),
     ] = None,
     author: AuthorOption = None,
+    metadata: MetadataOption = None,
 ) -> None:
     """Undo the changes of one commit with a new commit.
 
@@ -54,6 +56,7 @@ def revert(  # noqa: PLR0913 - they are options, spelled out on the command line
             into=branch,
             parent=parent,
             message=message or "",
+            metadata=parse_metadata(metadata),
             resolve=resolution(ours, theirs, repo=repo, sides=(branch, revision)),
         )
     show_update(settings, "Reverted on", branch, commit)

@@ -8,9 +8,10 @@ from rich.table import Table
 from rich.text import Text
 
 from vstore.cli.author import find_author
-from vstore.cli.commits import SHORT
+from vstore.cli.commits import SHORT, metadata_lines
 from vstore.cli.completion import complete_tag
 from vstore.cli.groups import ListByDefault
+from vstore.cli.metadata import MetadataOption, parse_metadata
 from vstore.cli.output import console, write_document
 from vstore.cli.settings import AuthorOption, Settings, TargetArgument, command
 from vstore.cli.starting_points import At, Start, one_start
@@ -65,7 +66,10 @@ def list_tags(
 ) -> None:
     """List the tags, each with its commit, date and message.
 
+    With -v, authors and metadata are shown as well.
+
     vstore tag list fashion --match 'v*'
+    vstore tag -v fashion
     """
     repo, _ = settings.open_target(target)
     names = [name for name in repo.tags if match is None or fnmatchcase(name, match)]
@@ -78,13 +82,15 @@ def list_tags(
         message = Text(printable(tag.message.split("\n", 1)[0]), overflow="ellipsis", no_wrap=True)
         name = Text(printable(tag.name), "bold yellow")
         grid.add_row(name, Text(tag.commit[:SHORT], "yellow"), tag.time[:10], message)
+        for line in [str(tag.author), *metadata_lines(tag.metadata)] if settings.verbosity else ():
+            grid.add_row("", "", "", Text(printable(line), "dim", overflow="fold"))
     if grid.row_count:
         console().print(grid)
 
 
 @app.command()
 @command
-def create(
+def create(  # noqa: PLR0913 - they are options, spelled out on the command line
     settings: Settings,
     name: Annotated[str, typer.Argument(metavar="NAME", help="The new tag.")],
     revision: Start = None,
@@ -94,13 +100,17 @@ def create(
         str, typer.Option("--message", "-m", metavar="TEXT", help="The tag's message.")
     ] = "",
     author: AuthorOption = None,
+    metadata: MetadataOption = None,
 ) -> None:
     """Create a tag at a commit. A tag is never updated.
 
     vstore tag create v2 main -m "As published" -R fashion
+    vstore tag create v3 -m "Approved" --metadata approved_by=dpo -R fashion
     """
     repo = settings.open(author=find_author(author))
-    commit = repo.tags.create(name, at=one_start(revision, at), message=message)
+    commit = repo.tags.create(
+        name, at=one_start(revision, at), message=message, metadata=parse_metadata(metadata)
+    )
     if settings.as_json:
         write_document("tag create", _json(repo.tags.get(name)))
         return
@@ -143,4 +153,5 @@ def _json(tag: "TagDocument") -> dict[str, object]:
         "author": {"name": tag.author.name, "email": tag.author.email},
         "time": tag.time,
         "message": tag.message,
+        "metadata": tag.metadata,
     }

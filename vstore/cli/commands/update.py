@@ -6,6 +6,7 @@ import typer
 
 from vstore.cli.author import find_author
 from vstore.cli.branch_updates import BranchOption, MessageOption, branch_of, show_update
+from vstore.cli.metadata import MetadataOption, parse_metadata
 from vstore.cli.output import console, write_document
 from vstore.cli.settings import AuthorOption, Settings, command
 from vstore.cli.storage_options import parse_options
@@ -36,6 +37,7 @@ def update(  # noqa: PLR0913 - they are options, spelled out on the command line
     ] = False,
     message: MessageOption = None,
     author: AuthorOption = None,
+    metadata: MetadataOption = None,
     remote_option: RemoteOptions = None,
 ) -> None:
     """Bring a copied table, array or group up to date with its source.
@@ -53,6 +55,7 @@ def update(  # noqa: PLR0913 - they are options, spelled out on the command line
         branch=branch,
         discard_changes=discard_changes,
         message=message,
+        metadata=parse_metadata(metadata),
         storage_options=parse_options(remote_option or ()) or settings.storage_options,
     )
     name = branch_of(repo, branch)

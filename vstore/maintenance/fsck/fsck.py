@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 import msgspec
@@ -27,6 +27,7 @@ from vstore.maintenance.fsck.fsck_report import Fault, FsckProblem, FsckReport
 from vstore.maintenance.fsck.key_check import check_keys
 from vstore.maintenance.fsck.lineage import Lineage
 from vstore.maintenance.fsck.pack_check import PackChecker, Verified
+from vstore.maintenance.fsck.policy_check import find_breaches
 from vstore.maintenance.fsck.reach import Attribution
 from vstore.maintenance.fsck.ref_check import RefsChecked, check_refs, lost_heads
 from vstore.maintenance.fsck.sample_check import check_samples
@@ -232,7 +233,8 @@ class _Run:
             if self.options.decode:
                 check_samples(fetcher, refs.heads, self.findings)
         problems = self._attributed()
-        return self._report(refs, problems)
+        breaches = tuple(find_breaches(Fetcher(self.store, None)))
+        return replace(self._report(refs, problems), breaches=breaches)
 
     def _may_be_gone(self, key: Key) -> bool:
         """Return whether an object that only logs refer to is being deleted, or promised."""

@@ -24,6 +24,7 @@ def fsck_box(report: "FsckReport") -> Markup:
         else None,
         "unreferenced": str(report.unreferenced) if report.unreferenced.objects else None,
         "lost heads": ", ".join(head[:12] for head in report.lost_heads),
+        "against the policies": "; ".join(map(str, report.breaches[:5])) or None,
         "not vstore's": str(report.foreign_amount) if report.foreign_amount.objects else None,
     }
     rows = (
@@ -39,6 +40,6 @@ def fsck_box(report: "FsckReport") -> Markup:
     found = boxes.grid(heads, rows, count=len(report.problems)) if report.problems else None
     verdict = boxes.verdict("sound", is_good=True)
     if not report.is_sound:
-        bad = sum(not problem.repaired for problem in report.problems)
+        bad = sum(not problem.repaired for problem in report.problems) + len(report.breaches)
         verdict = boxes.verdict(plural(bad, "problem"), is_good=False)
     return boxes.box("Verification", verdict, boxes.facts(shown), found, note=report.mode)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from vstore.faces import exported_from
 from vstore.format.digest import Digest
 from vstore.lazy import lazy
+from vstore.maintenance.fsck.policy_check import PolicyBreach
 from vstore.maintenance.progress import NOTHING, Amount
 from vstore.wording import format_nbytes, plural, printable
 
@@ -101,7 +102,8 @@ class FsckReport:
     `unreferenced` is garbage or belongs to transactions that are under way; `lost_heads` are
     commits among it that nothing descends from (at most twenty, newest first). `promised` is
     what is missing here because the remotes `promised_by` hold it, as their listings say;
-    `unlisted` is why they could not be listed.
+    `unlisted` is why they could not be listed. `breaches` is what does not keep to the policies
+    of the repository.
     """
 
     url: str
@@ -121,11 +123,12 @@ class FsckReport:
     promised: Amount = NOTHING
     promised_by: tuple[str, ...] = ()
     unlisted: str = ""
+    breaches: tuple[PolicyBreach, ...] = ()
 
     @property
     def is_sound(self) -> bool:
         """Whether everything that was examined is right, perhaps because it was restored."""
-        return all(problem.repaired for problem in self.problems)
+        return all(problem.repaired for problem in self.problems) and not self.breaches
 
     def to_dict(self) -> dict[str, Any]:
         """Return the report as plain values."""
@@ -159,6 +162,7 @@ class FsckReport:
                 "remotes": list(self.promised_by),
                 "unlisted": self.unlisted,
             },
+            "breaches": [breach.to_dict() for breach in self.breaches],
         }
 
     def __repr__(self) -> str:
@@ -183,6 +187,7 @@ class FsckReport:
             )
         for problem in self.problems:
             yield from (f"  {line}" for line in problem.lines())
+        yield from (f"  against the policies: {breach}" for breach in self.breaches)
         if self.promised.objects:
             seen = f"not checked: {self.unlisted}" if self.unlisted else "listed, sizes agree"
             yield f"  promised  {self.promised}, at {', '.join(self.promised_by)} ({seen})"
@@ -198,6 +203,8 @@ class FsckReport:
         bad = sum(not problem.repaired for problem in self.problems)
         if bad:
             return f"{plural(bad, 'problem')}: restore them with --repair-from COPY"
+        if self.breaches:
+            return f"not all keeps to the policies: {len(self.breaches):,} found"
         if self.problems:
             return f"sound: {plural(len(self.problems), 'object')} restored from the copy"
         return "sound"

@@ -8,17 +8,18 @@ from collections.abc import Collection
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
-from vstore.errors import ConflictError, CorruptionError
+from vstore.errors import ConflictError, CorruptionError, PolicyError
 from vstore.format import object_keys
 from vstore.format.collection import CollectionDocument
 from vstore.format.digest import RESTORE, Digest
+from vstore.history.policies import newest_policy
 from vstore.maintenance.digest_set import DigestSet
 from vstore.maintenance.forwarding import Forwards
 from vstore.maintenance.gc.gc_report import GcReport
 from vstore.maintenance.gc.guard import Guard
 from vstore.maintenance.gc.leases import remove_journals, remove_lapsed, store_now
 from vstore.maintenance.gc.marking import Live, PackSpace
-from vstore.maintenance.gc.options import DEFAULT_GRACE, GcOptions
+from vstore.maintenance.gc.options import DEFAULT_EXPIRE, DEFAULT_GRACE, GcOptions
 from vstore.maintenance.gc.pending_list import Census, PendingList, Survey
 from vstore.maintenance.gc.repacking import Repacking, Thinned
 from vstore.maintenance.gc.roots import remove_tombstones
@@ -68,9 +69,12 @@ def collect(
         CorruptionError: something reachable is damaged or missing, so that what it refers to
             is unknown, or a branch or tag is gone that nobody deleted; nothing was deleted.
         NotHereError: a document is missing, and the remote that promises it cannot be listed.
+        PolicyError: the policies keep for longer what branches left.
         StorageError: the store does not list everything that it holds.
     """
     default_branch = require_repository(store).default_branch
+    if only is None:
+        options = _with_keep(store, options)
     promises = Promises(Fetcher(store, remotes).elsewhere, progress)
     guard = Guard(store, default_branch, options.accept_lost_refs, promises)
     state = State.read(store)
@@ -85,6 +89,22 @@ def collect(
         state, report = _finish(guard, state, options, report, progress)
         report = replace(report, pending=NOTHING, due=None)
     return report
+
+
+def _with_keep(store: ObjectStore, options: GcOptions) -> GcOptions:
+    """Return options that keep what branches left for as long as the policies say."""
+    policy = newest_policy(store)
+    keep = timedelta(seconds=0 if policy is None else policy.rules.keep_seconds)
+    if options.expire >= keep:
+        return options
+    if options.expire != DEFAULT_EXPIRE:
+        raise PolicyError(
+            f"the policies keep what branches and tags left for {keep}, and expire is "
+            f"{options.expire}; nothing was deleted",
+            code="policy-keep",
+            hint="leave expire out with `repo.gc()`",
+        )
+    return replace(options, expire=keep)
 
 
 def cancel(store: ObjectStore) -> GcReport:

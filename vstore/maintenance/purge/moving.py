@@ -11,7 +11,7 @@ from vstore.format.commit import BranchDocument, DeletedDocument, LogEntry, TagD
 from vstore.format.digest import Digest
 from vstore.history.deletion_records import read_deleted
 from vstore.history.refs import Branch, Refs
-from vstore.maintenance.purge.request import Erasure
+from vstore.maintenance.purge.request import Erasure, PurgeOptions
 from vstore.storage.store import Key, ObjectStore, Version
 
 FORKS = "forks/"
@@ -69,6 +69,7 @@ class Mover:
     store: ObjectStore
     refs: Refs
     erasure: Erasure
+    options: PurgeOptions
     now: Callable[[Digest], Digest]
 
     def is_settled(self, found: FoundRefs) -> bool:
@@ -86,13 +87,19 @@ class Mover:
             if not self._is_touched(document):
                 continue
             head, log = self.now(branch.commit), self._log(document.log)
-            self.refs.rewrite_branch(branch, head, log)
+            self._sign(branch.commit, head)
+            self.refs.rewrite_branch(branch, head, log, author=self.options.author)
         for tag, version in found.tags.values():
             if self._tag(tag) != tag:
+                self._sign(Digest(tag.commit), self.now(Digest(tag.commit)))
                 self.refs.replace_tag(self._tag(tag), version)
         for key, note in found.deleted.items():
             if self._note(note) != note:
                 self.store.put(key, commits.encode(self._note(note)))
+
+    def _sign(self, old: Digest, new: Digest) -> None:
+        if old != new:
+            self.options.sign(new)
 
     def _is_touched(self, branch: BranchDocument) -> bool:
         return (
@@ -115,6 +122,7 @@ class Mover:
             tag,
             commit=self.now(Digest(tag.commit)),
             message=self.erasure.scrub(tag.message),
+            metadata=self.erasure.scrub(tag.metadata),
             author=commits.Author(*self.erasure.scrub([tag.author.name, tag.author.email])),
         )
 

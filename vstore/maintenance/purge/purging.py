@@ -15,6 +15,7 @@ from vstore.format import object_keys, purges
 from vstore.format.commit import FORMAT, format_time
 from vstore.format.digest import Digest
 from vstore.format.purges import PurgeDocument
+from vstore.history.policies import newest_policy, require_purger
 from vstore.history.purges import list_purges
 from vstore.history.refs import Refs
 from vstore.maintenance.digest_set import DigestSet
@@ -51,6 +52,7 @@ def purge(
     Raises:
         NotFoundError: a sample is in no commit.
         ConflictError: a tag or a fork keeps what is to be erased, or garbage is being collected.
+        PolicyError: the policies do not let the author erase data.
     """
     require_repository(fetcher.store)
     return _Purge(fetcher, refs, erasure, options, table_id, progress).run()
@@ -74,13 +76,16 @@ class _Purge:
         return self.fetcher.store
 
     def run(self) -> PurgeReport:
+        policy = newest_policy(self.store)
+        if policy is not None:
+            require_purger(policy.rules, self.options.author)
         self._resume()
         holding = self._check()
         report = PurgeReport(url=self.store.url, dry_run=self.options.dry_run, holding=len(holding))
         if self.options.dry_run:
             return replace(report, commits=len(self._planned))
         rewriter = self._rewriter(self._rewritten, stores=True)
-        mover = Mover(self.store, self.refs, self.erasure, rewriter.now)
+        mover = Mover(self.store, self.refs, self.erasure, self.options, rewriter.now)
         for _ in range(_ROUNDS):
             found = FoundRefs.read(self.store, self.refs)
             self._rewrite(rewriter, found)

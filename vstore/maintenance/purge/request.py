@@ -1,12 +1,13 @@
 """What is to be erased."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
 from vstore.errors import InvalidInputError
 from vstore.format.commit import Author
+from vstore.format.digest import Digest
 from vstore.format.table.sample_keys import SampleKey
 
 ERASED = "[erased]"
@@ -71,6 +72,7 @@ class PurgeOptions:
         despite_forks: move branches that keep commits for forks.
         dry_run: find out what would be rewritten, and change nothing.
         take_over: finish a garbage collection that died.
+        sign: signs a commit that a branch or a tag is about to get.
     """
 
     author: Author
@@ -79,4 +81,5 @@ class PurgeOptions:
     despite_forks: bool = False
     dry_run: bool = False
     take_over: bool = False
+    sign: Callable[[Digest], None] = lambda _: None
     now: datetime = field(default_factory=lambda: datetime.now(UTC))
