@@ -1,11 +1,15 @@
 """Groups of thousands of arrays: one is opened, changed and compared without the others."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import pytest
 
 from tests.repositories import counted, new_repository
 from vstore import Array, Repository
 from vstore.faces import internals
+from vstore.format.nodes import NodeRef
+from vstore.reading.fetch import Fetcher
 from vstore.storage.counting import CountingStore
 
 ARRAYS = 3000
@@ -81,3 +85,23 @@ def test_a_group_that_shrinks_has_the_form_of_a_small_one() -> None:
     fetcher = internals(small).fetcher
     trees = [fetcher.commit(s.commit.id).tree for s in (small, repository.checkout("main"))]
     assert trees[0] == trees[1]
+
+
+def test_a_summary_reads_groups_side_by_side(monkeypatch: pytest.MonkeyPatch) -> None:
+    repository = new_repository()
+    with repository.transaction("main", message="Add arrays") as tx:
+        for i in range(1200):
+            note = {"note": f"{i:07}" * 60}
+            tx.create_array(f"groups/{i % 10}/{i}", shape=(4,), dtype="int32", attributes=note)
+    rounds: list[int] = []
+    read = Fetcher.node_documents
+
+    def counting(fetcher: Fetcher, refs: Sequence[NodeRef]) -> Sequence[bytes]:
+        rounds.append(len(refs))
+        return read(fetcher, refs)
+
+    fresh, _ = counted(repository)
+    monkeypatch.setattr(Fetcher, "node_documents", counting)
+    assert len(fresh.checkout("main").summary().arrays) == 1200
+    assert sum(rounds) > 100  # each group has buckets
+    assert len(rounds) <= 4

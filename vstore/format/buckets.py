@@ -49,7 +49,7 @@ class Buckets(Mapping[str, T]):
         self.prefix = prefix
         self.loaded: dict[str, Mapping[str, T]] = {}
         """The stored buckets that were loaded."""
-        self._load = load
+        self.load = load
 
     def _digit(self, name: str) -> str:
         return digest_of(name.encode())[len(self.prefix)]
@@ -60,7 +60,7 @@ class Buckets(Mapping[str, T]):
         if not isinstance(part, BucketRef):
             return part
         if digit not in self.loaded:
-            (self.loaded[digit],) = self._load([(self.prefix + digit, part)])
+            (self.loaded[digit],) = self.load([(self.prefix + digit, part)])
         return self.loaded[digit]
 
     def __getitem__(self, name: str) -> T:
@@ -79,19 +79,15 @@ class Buckets(Mapping[str, T]):
 
     def _load_all(self) -> None:
         """Load every bucket, those of one level side by side."""
-        level: list[Buckets[T]] = [self]
-        while level:
-            missing = [
-                (buckets, digit, part)
-                for buckets in level
-                for digit, part in sorted(buckets.parts.items())
-                if isinstance(part, BucketRef) and digit not in buckets.loaded
-            ]
-            wanted = [(buckets.prefix + digit, ref) for buckets, digit, ref in missing]
-            for (buckets, digit, _), found in zip(missing, self._load(wanted), strict=True):
-                buckets.loaded[digit] = found
-            inside = (each.bucket(digit) for each in level for digit in each.parts)
-            level = [each for each in inside if isinstance(each, Buckets)]
+        load_all([self])
+
+    def missing(self) -> "list[tuple[Buckets[T], str, BucketRef]]":
+        """Return the buckets at this level that are not loaded, each with its digit."""
+        return [
+            (self, digit, part)
+            for digit, part in sorted(self.parts.items())
+            if isinstance(part, BucketRef) and digit not in self.loaded
+        ]
 
     def __eq__(self, other: object) -> bool:
         if isinstance(other, Buckets) and self.prefix == other.prefix:
@@ -109,12 +105,12 @@ class Buckets(Mapping[str, T]):
         """Return the children with another one of this name, or without it."""
         digit = self._digit(name)
         inside = with_child(
-            self.bucket(digit), name, child, load=self._load, prefix=self.prefix + digit
+            self.bucket(digit), name, child, load=self.load, prefix=self.prefix + digit
         )
         parts: dict[str, Part[T]] = {key: part for key, part in self.parts.items() if key != digit}
         if inside:
             parts[digit] = inside
-        changed = Buckets(parts, self._load, prefix=self.prefix)
+        changed = Buckets(parts, self.load, prefix=self.prefix)
         changed.loaded = {key: part for key, part in self.loaded.items() if key != digit}
         return changed
 
@@ -130,6 +126,20 @@ class Buckets(Mapping[str, T]):
             yield from (
                 inside.items_in(is_wanted) if isinstance(inside, Buckets) else inside.items()
             )
+
+
+def load_all(groups: "Sequence[Buckets[T]]") -> None:
+    """Load every bucket of several groups, those of one level side by side."""
+    level = list(groups)
+    while level:
+        missing = [each for buckets in level for each in buckets.missing()]
+        if missing:
+            wanted = [(buckets.prefix + digit, ref) for buckets, digit, ref in missing]
+            found = missing[0][0].load(wanted)
+            for (buckets, digit, _), inside in zip(missing, found, strict=True):
+                buckets.loaded[digit] = inside
+        inner = (each.bucket(digit) for each in level for digit in each.parts)
+        level = [each for each in inner if isinstance(each, Buckets)]
 
 
 def _is_same(one: "Buckets[T]", other: "Buckets[T]", digit: str) -> bool:

@@ -93,6 +93,15 @@ def load_node(ref: NodeRef, load: LoadDocuments, *, what: str) -> Node:
     return decode(document.parse(load([ref])[0], what=what), load, what=what)
 
 
+def load_nodes(refs: Sequence[NodeRef], load: LoadDocuments) -> list[Node]:
+    """Return the nodes behind references, read side by side."""
+    found = []
+    for ref, data in zip(refs, load(refs) if refs else [], strict=True):
+        what = f"node {ref.digest}"
+        found.append(decode(document.parse(data, what=what), load, what=what))
+    return found
+
+
 def _decode_children(
     doc: _NodeDocument | _BucketDocument, load: LoadDocuments, *, what: str, prefix: str
 ) -> Children:

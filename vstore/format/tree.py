@@ -1,18 +1,20 @@
 """The tree of groups and arrays of one commit."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from operator import itemgetter
 
 from vstore.errors import InvalidInputError, NotFoundError
-from vstore.format.buckets import with_child
-from vstore.format.node_codec import bucket_loader, load_node
+from vstore.format.buckets import Buckets, load_all, with_child
+from vstore.format.node_codec import bucket_loader, load_node, load_nodes
 from vstore.format.nodes import GroupNode, LoadDocuments, Node, NodeRef
 from vstore.format.object_keys import OBJECTS, split_path
 from vstore.format.walk_budget import WalkBudget
 from vstore.wording import choice
 
 _KEPT_NODES = 256
+_AHEAD = 32
+"""How many nodes a walk loads side by side, each with the buckets of its group."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,10 +59,14 @@ class Tree:
             return child
         found = self._kept.get(child)
         if found is None:
-            if len(self._kept) >= _KEPT_NODES:
-                self._kept.clear()
-            found = self._kept[child] = load_node(child, self.load, what=what)
+            found = self._keep(child, load_node(child, self.load, what=what))
         return found
+
+    def _keep(self, child: NodeRef, node: Node) -> Node:
+        if len(self._kept) >= _KEPT_NODES:
+            self._kept.clear()
+        self._kept[child] = node
+        return node
 
     def find_loaded(self, child: NodeRef) -> Node | None:
         """Return a child that was loaded before and is still kept, else None."""
@@ -111,6 +117,7 @@ class Tree:
         pending: list[tuple[str, Node | NodeRef]] = [(path.strip("/"), self.get(path))]
         budget = WalkBudget()
         while pending:
+            self._load_ahead(pending)
             here, child = pending.pop()
             budget.take(here, child)
             node = self.resolve(child, what=here)
@@ -118,3 +125,22 @@ class Tree:
             if isinstance(node, GroupNode):
                 below = sorted(node.children.items(), reverse=True, key=itemgetter(0))
                 pending += [(f"{here}/{name}".lstrip("/"), child) for name, child in below]
+
+    def _is_loaded(self, child: Node | NodeRef) -> bool:
+        node = self._kept.get(child) if isinstance(child, NodeRef) else child
+        if not isinstance(node, GroupNode) or not isinstance(node.children, Buckets):
+            return node is not None
+        return not node.children.missing()
+
+    def _load_ahead(self, pending: Sequence[tuple[str, Node | NodeRef]]) -> None:
+        """Load the last nodes side by side, with all buckets, if the very last is not loaded."""
+        if self._is_loaded(pending[-1][1]):
+            return
+        coming = [child for _, child in reversed(pending[-_AHEAD:])]
+        refs = [*dict.fromkeys(each for each in coming if isinstance(each, NodeRef))]
+        refs = [each for each in refs if each not in self._kept]
+        for ref, node in zip(refs, load_nodes(refs, self.load), strict=True):
+            self._keep(ref, node)
+        nodes = [self._kept.get(each) if isinstance(each, NodeRef) else each for each in coming]
+        groups = [each.children for each in nodes if isinstance(each, GroupNode)]
+        load_all([each for each in groups if isinstance(each, Buckets)])
