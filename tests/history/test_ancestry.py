@@ -1,8 +1,10 @@
 """Ancestry: right in every graph, and cheap along lines of a hundred thousand commits."""
 
 from collections.abc import Callable
+from typing import Any
 
 import msgspec
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -230,6 +232,26 @@ def test_who_last_changed_a_sample_long_ago_is_asked_side_by_side() -> None:
     store = counted_rounds(repository, lambda fresh: fresh.blame("t", 0), most=13)
     assert store.depth <= 13
     assert store.count() < 420
+
+
+@pytest.mark.parametrize("keys", [None, "int"])
+def test_chunks_that_every_commit_stored_again_are_read_side_by_side(keys: Any) -> None:
+    commits = 80
+    repository = new_repository()
+    columns = {"x": vstore.ndarray((), "int64"), "y": vstore.text().as_optional()}
+    with repository.transaction("main", message="Add") as tx:
+        table = tx.create_table("t", columns, keys=keys)
+        table.extend({"x": np.arange(32), "y": ["a"] * 32}, keys=range(32) if keys else None)
+    for i in range(commits):
+        with repository.transaction("main", message=f"Change {i}") as tx:
+            tx["t"][("x", "y")[i % 2]][i % 30] = (i + 100, None)[i % 2]
+    for sample, message in ((31, "Add"), (0, "Change 60"), (29, "Change 29")):
+        fresh, _ = counted(repository)
+        found = fresh.blame("t", sample)
+        assert isinstance(found, vstore.Commit)
+        assert found.message == message
+    store = counted_rounds(repository, lambda fresh: fresh.blame("t", 31), most=40)
+    assert store.depth <= 40
 
 
 def test_a_log_that_tells_of_what_is_gone_leaves_it_out() -> None:

@@ -1,10 +1,12 @@
 """What is at a path, or in a sample, in a commit; as values that can be compared."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
+from vstore.diffing.chunks_ahead import ChunksAhead
 from vstore.diffing.followed import FollowedSample
 from vstore.errors import NotFoundError, NotHereError
 from vstore.faces import internals
@@ -12,6 +14,7 @@ from vstore.format.digest import Digest
 from vstore.format.nodes import GroupNode, Node, NodeRef
 from vstore.format.numbers import StoredRows
 from vstore.format.object_keys import split_path
+from vstore.format.page import ChunkRef
 from vstore.format.table.sample_keys import SampleKey, find_key_kind
 from vstore.reading.array import StoredArray, read
 from vstore.reading.fetch import Fetcher
@@ -55,6 +58,11 @@ class SampleStates:
     seen: dict[Any, Any] = field(default_factory=dict, repr=False)
     known: list[tuple[Node, Any]] = field(default_factory=list, repr=False)
     """The last states of the whole table, each with that of the sample in it."""
+    ahead: ChunksAhead = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        """Begin with little to read ahead."""
+        object.__setattr__(self, "ahead", ChunksAhead(self.fetcher))
 
     def __call__(self, digest: Digest) -> Any:
         """Return the sample's stored values in a commit, None where it is not there.
@@ -86,6 +94,7 @@ class SampleStates:
             return None
         row = self._row(digest, table)
         if row >= 0:
+            self.ahead.bring(digest, lambda each: self._unseen(*self._table_of(each), row))
             return self._sample(table, names, row) or None
         below = self._below(table)
         keys = table.keys_of(below).tolist() if len(below) else []
@@ -125,10 +134,24 @@ class SampleStates:
         sources = [table.find_source(name + suffix) for suffix in suffixes]
         return [self._element(each, row) for each in sources if isinstance(each, StoredArray)]
 
+    def _table_of(self, digest: Digest) -> tuple[StoredTable | None, list[str]]:
+        return self._table(Snapshot(self.fetcher, digest))
+
+    def _unseen(self, table: StoredTable | None, names: list[str], row: int) -> Iterator[ChunkRef]:
+        """Yield the chunks that hold a row and were not read yet."""
+        if table is None or row >= table.rows.stored:
+            return
+        infos = {name: table.infos[name] for name in names if name in table.infos}
+        for name in (name + suffix for name, info in infos.items() for suffix in info.suffixes):
+            source = table.find_source(name)
+            if isinstance(source, StoredArray) and _is_one_wide(source):
+                holder = source.find_holder(row)
+                if holder is not None and (holder[0].digest, holder[1]) not in self.seen:
+                    yield holder[0]
+
     def _element(self, source: StoredArray, row: int) -> Any:
         """Return a sample's element, read once for every chunk that it was stored in."""
-        is_whole = source.metadata.shape[1:] == source.metadata.chunk_shape[1:]
-        place = source.find_row(row) if is_whole else None
+        place = source.find_row(row) if _is_one_wide(source) else None
         if place is None:
             return _plain(read(source, slice(row, row + 1))[0])
         if place not in self.seen:
@@ -150,6 +173,11 @@ class SampleStates:
     def _split(self) -> tuple[str, list[str]]:
         parent, _, name = self.path.strip("/").rpartition("/")
         return parent, [name]
+
+
+def _is_one_wide(source: StoredArray) -> bool:
+    """Return whether a chunk holds whole rows."""
+    return source.metadata.shape[1:] == source.metadata.chunk_shape[1:]
 
 
 def _plain(element: Any) -> Any:

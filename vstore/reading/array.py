@@ -167,12 +167,17 @@ class StoredArray:
 
         None for a row of the fill value. The array is one chunk wide.
         """
+        holder = self.find_holder(row)
+        return None if holder is None else (holder[0].digest, holder[1])
+
+    def find_holder(self, row: int) -> tuple[ChunkRef, int] | None:
+        """Return what is stored with a row, and the row's place therein, as `find_row` does."""
         number, inside = divmod(row, self.metadata.chunk_shape[0])
         (place,) = self.locate([number])
         if place is None:
             return None
         part, inside = place.holder(inside) if isinstance(place, Patched) else (0, inside)
-        return place.parts[part].digest, inside
+        return place.parts[part], inside
 
     def read_row(self, row: int) -> Any:
         """Return one row, reading only the part of its chunk that holds it.
