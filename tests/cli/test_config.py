@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 import vstore
@@ -121,6 +121,8 @@ VALUES = st.one_of(
 )
 
 
+@example([("a", "x", "\x85:"), ("a", "x", "")])  # what Python takes for the end of a line
+@example([("a", "x", "\u2028 = 1"), ("b-c", "y", "\x0b\x1c")])
 @given(
     st.lists(st.tuples(st.sampled_from(["a", "b-c"]), st.sampled_from("xy"), VALUES), max_size=6)
 )

@@ -21,6 +21,7 @@ def clone(run: Run) -> Path:
         }
         image = np.random.default_rng(0).integers(0, 256, (1000, 64), np.uint8)
         names = [f"k{i}" for i in range(1000)]
+        names[900] = "k\u2028900"  # no end of a line
         table = tx.create_table("train", columns, keys="str")
         table.extend({"image": image, "label": np.arange(1000)}, keys=names)
     clone_documents(origin.store, Path("clone"))
@@ -54,7 +55,7 @@ def test_what_is_not_here_names_the_command(run: Run, clone: Path) -> None:
 
 
 def test_samples_are_given_by_a_file_of_keys_and_bounded(run: Run, clone: Path) -> None:
-    Path("keys.txt").write_text("k3\nk900\n")
+    Path("keys.txt").write_text("k3\nk\u2028900\n", encoding="utf-8")
     run("fetch-data", "clone", "--only", "train/image", "--keys", "keys.txt")
     assert "here: 2 of 16 chunks" in run("whereis", "-R", "clone", "train/image").out
     out = run("fetch-data", "clone", "--only", "train/image", "--limit", "10kB").out

@@ -33,7 +33,7 @@ from tests.storage.relay import Relay
 from tests.storage.test_links import state_of
 from tests.zarr import repositories
 from vstore import ConflictError, Repository, UnsupportedStoreError, VstoreError
-from vstore.history import deletion_records, refs
+from vstore.history import deletion_records, tag_refs
 from vstore.maintenance.fsck.fsck import FsckOptions, fsck
 from vstore.maintenance.gc import roots
 from vstore.maintenance.gc.collecting import collect
@@ -283,7 +283,7 @@ def _wrong_clock(by: timedelta) -> ExitStack:
             return cls.fromtimestamp(right.timestamp(), tz)
 
     stack = ExitStack()
-    for module in (refs, deletion_records, committing):
+    for module in (tag_refs, deletion_records, committing):
         stack.enter_context(patch.object(module, "datetime", Wrong))
     return stack
 

@@ -99,7 +99,7 @@ def change(name: str, value: Any | None) -> None:
     text = path.read_text(encoding="utf-8") if path.exists() else ""
     if value is None and name not in dict(settings_in(before)):
         raise NotFoundError(f"{name!r} is not set in {path}")
-    lines = _changed(text.splitlines(), name, None if value is None else _toml(value))
+    lines = _changed(text.split("\n"), name, None if value is None else _toml(value))
     after = "\n".join(lines).strip("\n") + "\n"
     found = dict(settings_in(tomllib.loads(after)))
     wanted = {key: held for key, held in settings_in(before) if key != name}

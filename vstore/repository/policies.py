@@ -203,7 +203,7 @@ def _signers(given: str | os.PathLike[str]) -> str:
         text = Path(given).expanduser().read_text(encoding="utf-8")
     else:
         text = given
-    lines = [line for line in text.splitlines() if line.strip() and not line.startswith("#")]
+    lines = [line for line in text.split("\n") if line.strip() and not line.startswith("#")]
     if not all(_KEY.search(line) for line in lines):
         raise InvalidInputError(
             "each line of the signers has a name, the type of a key, and the key, as in "

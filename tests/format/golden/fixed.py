@@ -7,12 +7,12 @@ from datetime import UTC, datetime, timedelta, tzinfo
 from itertools import count
 from unittest import mock
 
-from vstore.history import deletion_records, refs
+from vstore.history import deletion_records, tag_refs
 from vstore.repository import opening
 from vstore.writing import clock, committing
 
 NOON = datetime(2026, 1, 2, 12, tzinfo=UTC)
-_DATED = (deletion_records, refs, opening, clock, committing)
+_DATED = (deletion_records, tag_refs, opening, clock, committing)
 """The modules that ask what time it is."""
 
 

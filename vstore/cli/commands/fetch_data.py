@@ -127,7 +127,7 @@ def _keys(
     if not isinstance(found, vstore.Table):
         found = snapshot.table(path.strip("/").rpartition("/")[0])
     try:
-        lines = file.read_text(encoding="utf-8").splitlines()
+        lines = file.read_text(encoding="utf-8").split("\n")
     except FileNotFoundError:
         raise NotFoundError(f"there is no file {str(file)!r}", code="file-not-found") from None
     except (OSError, UnicodeDecodeError) as exc:
