@@ -25,6 +25,14 @@ def exported_from(face: str) -> Callable[[T], T]:
     return mark
 
 
+def pickled(value: T) -> T:
+    """Give a class or function behind the faces a name for pickles, in `vstore.pickles`.
+
+    So a pickle of what users hold names no place that the code may leave.
+    """
+    return exported_from("vstore.pickles")(value)
+
+
 class HasInternals(Protocol[T_co]):
     """An object that users hold, with what only the library uses of it."""
 

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
+from vstore.faces import pickled
 from vstore.optional import needed
 
 with needed("pyarrow", extra="arrow", purpose="vstore.arrow"):
@@ -109,6 +110,7 @@ class _Scanned:
         return self.scanner(**options).take(indices)
 
 
+@pickled
 class ScanFragment(_Scanned, pads.Fragment):  # type: ignore[misc]
     """A part of a dataset, of whole chunks."""
 
@@ -132,6 +134,7 @@ class ScanFragment(_Scanned, pads.Fragment):  # type: ignore[misc]
         return f"<vstore fragment of {self._scan!r}>"
 
 
+@pickled
 class ScanDataset(_Scanned, pads.Dataset):  # type: ignore[misc]
     """A scan as a dataset, which may be asked again and again."""
 

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from vstore.errors import InvalidInputError
-from vstore.faces import internals
+from vstore.faces import internals, pickled
 from vstore.format.table.names import KEYS
 from vstore.format.table.specs import ColumnSpec
 from vstore.sharing.forks import Fork
@@ -17,6 +17,7 @@ _DIGITS = 12
 """Of the number of a task in the name of its fork, by which forks are ordered."""
 
 
+@pickled
 class TableParts:
     """What tasks need to add samples to a table of a transaction that stays where it is.
 

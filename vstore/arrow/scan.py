@@ -12,7 +12,7 @@ from vstore.arrow.columns import ArrowColumn, Images, KeyColumn, Tensors, arrow_
 from vstore.arrow.filters import Filter, filter_of
 from vstore.arrow.streaming import Budget, Wanted, ascending, batches, filtered
 from vstore.errors import InvalidInputError
-from vstore.faces import exported_from, internals
+from vstore.faces import exported_from, internals, pickled
 from vstore.format.numbers import Positions
 from vstore.format.table.names import KEYS
 from vstore.lazy import lazy
@@ -37,8 +37,9 @@ _UNORDERED_ROWS = 65_536
 """How many samples are put into the order that was asked for at a time."""
 
 
+@pickled
 @dataclass(frozen=True, slots=True)
-class Choices:
+class ScanChoices:
     """What of a table is scanned, and in which form; see `Table.arrow`."""
 
     columns: Sequence[str] | None = None
@@ -82,7 +83,7 @@ class ArrowScan:
     """
 
     def __init__(
-        self, table: Table, choices: Choices, *, known: Mapping[str, ArrowColumn] | None = None
+        self, table: Table, choices: ScanChoices, *, known: Mapping[str, ArrowColumn] | None = None
     ) -> None:
         self._table = table
         self._choices = choices
@@ -246,7 +247,7 @@ class ArrowScan:
         return f"<vstore.arrow.ArrowScan {self._table.path!r}: {columns}>"
 
 
-def _columns_of(table: Table, choices: Choices) -> Mapping[str, ArrowColumn]:
+def _columns_of(table: Table, choices: ScanChoices) -> Mapping[str, ArrowColumn]:
     """Return all columns that a table has, the keys among them, in the order of Arrow's."""
     stored = internals(table)
     found: dict[str, ArrowColumn] = {}
@@ -276,4 +277,4 @@ def scan_of(table: Table | ArrowScan, **choices: Any) -> ArrowScan:
     """Return what is read of a table, or of a scan with other choices; see `Table.arrow`."""
     if isinstance(table, ArrowScan):
         return table.narrowed(**choices)
-    return ArrowScan(table, Choices(**choices))
+    return ArrowScan(table, ScanChoices(**choices))

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from msgspec.structs import replace
 
 from vstore.errors import FormatError, NotFoundError
+from vstore.faces import pickled
 from vstore.format import commit as commits
 from vstore.format import object_keys
 from vstore.format.commit import (
@@ -20,6 +21,7 @@ from vstore.history.documents import read_document
 from vstore.storage.store import Key, ObjectStore
 
 
+@pickled
 class DeletedRefs:
     """The notes of one repository. Each is written before its ref is deleted, and never changed.
 

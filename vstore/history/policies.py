@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from vstore.errors import ConflictError, NotFoundError, PolicyError, SignatureError
+from vstore.faces import pickled
 from vstore.format import object_keys, policies
 from vstore.format.digest import Digest
 from vstore.history.documents import read_again
@@ -59,6 +60,7 @@ def put_policy(store: ObjectStore, new: PolicyDocument) -> None:
         )
 
 
+@pickled
 class Policies:
     """The policies that the refs of a repository follow."""
 

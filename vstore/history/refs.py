@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from vstore.errors import NotFoundError, PolicyError
+from vstore.faces import pickled
 from vstore.format import commit as commits
 from vstore.format import document, object_keys
 from vstore.format.commit import (
@@ -71,6 +72,7 @@ class Branch:
         return Digest(self.document.commit)
 
 
+@pickled
 class Refs(TagRefs):
     """The branches and tags of one repository."""
 

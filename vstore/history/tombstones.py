@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 
 from vstore.errors import StorageError
+from vstore.faces import pickled
 from vstore.format import commit as commits
 from vstore.format import document
 from vstore.format.commit import FORMAT, BranchDocument, TagDocument, Tombstone
@@ -32,6 +33,7 @@ A deleter gives up removing it after half of that.
 _POLL_SECONDS = 0.05
 
 
+@pickled
 class Tombstones:
     """The deleted refs of one kind."""
 

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vstore.errors import InvalidInputError
-from vstore.faces import internals
+from vstore.faces import internals, pickled
 from vstore.format.table.kinds import NDARRAY, TEXT, ColumnInfo, ColumnKind
 from vstore.format.table.sample_keys import KeyKind, find_key_kind
 from vstore.reader.load.session import Selection
@@ -41,6 +41,7 @@ def _load(kind: KeyKind, _: ColumnInfo, element: Any) -> Any:
     return element if kind.load is None else kind.load(element)
 
 
+@pickled
 @dataclass(frozen=True)
 class KeyColumn:
     """Whose keys batches have, under which name: those of the table of the first column read.

@@ -8,7 +8,7 @@ from typing import Any, Literal
 import numpy as np
 
 from vstore.errors import InvalidInputError
-from vstore.faces import exported_from
+from vstore.faces import exported_from, pickled
 from vstore.format.digest import digest_of
 from vstore.format.numbers import Ints
 from vstore.reader.load.engine import Pass, Raw
@@ -118,6 +118,7 @@ def _weights_of(mixture: Mixture, names: Sequence[Any], sizes: Sequence[int]) ->
     return sizes if mixture.weights is None else mixture.weights
 
 
+@pickled
 class MixedStream:
     """The batches of a mixture; does what a `Stream` does."""
 

@@ -9,6 +9,7 @@ a batch first, the pass that trains gets the same epoch, on every rank.
 from collections.abc import Callable, Generator, Iterator
 from typing import Any, Protocol
 
+from vstore.faces import pickled
 from vstore.reader.plan.cursor import Cursor
 from vstore.reader.plan.progress import Progress
 
@@ -38,6 +39,7 @@ class Place(Protocol):
         """Make the epoch behind that of a pass the next, unless a place was chosen since."""
 
 
+@pickled
 class LocalPlace:
     """The upcoming place of one process."""
 
@@ -60,6 +62,7 @@ class LocalPlace:
             self._cursor = begin.next_epoch()
 
 
+@pickled
 class Passes:
     """The passes of one process over one dataset."""
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from vstore.faces import pickled
 from vstore.format.numbers import Positions
 from vstore.format.table.names import VALID_SUFFIX
 from vstore.reader.load.channel import Channel
@@ -61,7 +62,7 @@ class RandomAccess:
 
     def __reduce__(self) -> tuple[Any, ...]:
         arguments = (self._source, self._memory_nbytes, self._costs.disk, self._flat)
-        return _random_access, arguments
+        return random_access, arguments
 
     def __len__(self) -> int:
         return len(self._source)
@@ -126,9 +127,11 @@ class RandomAccess:
         return self._session
 
 
-def _random_access(
+@pickled
+def random_access(
     source: Source, memory_nbytes: int, disk: DiskCache | None, flat: Collection[str]
 ) -> RandomAccess:
+    """Return what reads at random again, of what a pickle of it holds."""
     return RandomAccess(source, memory_nbytes=memory_nbytes, disk=disk, flat=flat)
 
 

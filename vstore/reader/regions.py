@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from vstore.errors import InvalidInputError
-from vstore.faces import exported_from, internals
+from vstore.faces import exported_from, internals, pickled
 from vstore.format.numbers import Ints
 from vstore.format.table.kinds import NDARRAY, ColumnInfo
 from vstore.format.table.rows import Rows
@@ -147,6 +147,7 @@ def _check_array(name: str, array: Any) -> None:
         raise InvalidInputError(f"elements of the array {name!r} differ in size")
 
 
+@pickled
 class ArrayColumn(Column):
     """Regions of an array as a column: what a reader opens, and nothing that indexes."""
 

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from vstore.errors import InvalidInputError
+from vstore.faces import pickled
 from vstore.format.numbers import Ints
 from vstore.reader.load.finishing import AS_ARRAYS, Finisher
 from vstore.reader.plan.drawing import Weights
@@ -17,6 +18,7 @@ MEMORY_NBYTES = 512 * 2**20
 """How much memory decoded chunks take when it is not given."""
 
 
+@pickled
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Options:
     """How samples are read.

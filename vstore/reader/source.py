@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vstore.errors import InvalidInputError
-from vstore.faces import internals
+from vstore.faces import internals, pickled
 from vstore.format.digest import digest_of
 from vstore.format.numbers import Ints, Positions
 from vstore.format.table.names import VALID_SUFFIX
@@ -37,6 +37,7 @@ from vstore.reading.stored_table import StoredTable
 from vstore.reading.table import Table
 
 
+@pickled
 @dataclass(frozen=True)
 class Source:
     """Columns, and which of their samples are read.

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from vstore.errors import FormatError, InvalidInputError
-from vstore.faces import internals
+from vstore.faces import internals, pickled
 from vstore.format.digest import digest_of
 from vstore.format.numbers import Positions
 from vstore.reader.load.channel import Channel
@@ -88,6 +88,7 @@ def finished(finisher: Finisher) -> Finish:
     return lambda batch, _: finisher(batch)
 
 
+@pickled
 class Stream:
     """Samples of some columns in a plan's order. Pickles without anything that is open."""
 

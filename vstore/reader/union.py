@@ -7,7 +7,7 @@ from typing import Any, Literal, get_args
 import numpy as np
 
 from vstore.errors import InvalidInputError
-from vstore.faces import internals
+from vstore.faces import internals, pickled
 from vstore.format.table.names import VALID_SUFFIX
 from vstore.reader.load.channel import Channel
 from vstore.reader.load.engine import Batch, one_behind_the_other
@@ -55,6 +55,7 @@ def names_of_each(
     return list(each)
 
 
+@pickled
 @dataclass(frozen=True)
 class Union:
     """The columns that batches have, each as the first member with it has it.

@@ -14,6 +14,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from vstore.faces import pickled
+
 Allocate = Callable[[int], NDArray[np.uint8]]
 """Return fresh memory of this many bytes."""
 
@@ -25,6 +27,7 @@ _SLAB_NBYTES = 4 * 2**20
 _CUTS = 16
 
 
+@pickled
 def allocate(nbytes: int) -> NDArray[np.uint8]:
     """Return fresh memory of this many bytes, in huge pages where it is large and there are any.
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from uuid import uuid4
 
 from vstore.errors import CorruptionError, InvalidInputError, VstoreError
+from vstore.faces import pickled
 from vstore.format.digest import verify
 from vstore.storage.folder import Folder, make_folders
 from vstore.storage.local_lock import is_locked_now
@@ -37,6 +38,7 @@ _TEMPORARY = re.compile("[0-9a-f]{32}")
 _FAILURES = (OSError, VstoreError)
 
 
+@pickled
 @dataclass(slots=True, eq=False)
 class DiskCache:
     """Encoded chunks as files named by digest, below a directory, up to about `nbytes`.

@@ -9,6 +9,7 @@ from contextlib import nullcontext, suppress
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from vstore.errors import CorruptionError, NotFoundError, NotHereError, StorageError, VstoreError
+from vstore.faces import pickled
 from vstore.format import commit as commits
 from vstore.format import object_keys
 from vstore.format.commit import CommitDocument
@@ -82,6 +83,7 @@ class _Threads:
             return self._pool
 
 
+@pickled
 class Fetcher:
     """Reads objects by digest, verifies each, and keeps documents and pages.
 

@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from vstore.errors import NotFoundError, NotHereError, StorageError
+from vstore.faces import pickled
 from vstore.format import object_keys
 from vstore.format.commit import Author, RepositoryDocument
 from vstore.format.digest import Digest, is_digest
@@ -35,6 +36,7 @@ else:
 _HASH = re.compile("[0-9a-f]{6,64}$")
 
 
+@pickled
 class Access:
     """A repository as its verbs see it; making one makes no request.
 

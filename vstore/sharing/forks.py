@@ -18,7 +18,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from vstore.errors import InvalidInputError
-from vstore.faces import exported_from, internals
+from vstore.faces import exported_from, internals, pickled
 from vstore.format.digest import Digest
 from vstore.reading.fetch import Fetcher
 from vstore.sharing.joining import Joining
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from vstore.zarr.zarr_store import ZarrStore
 
 
+@pickled
 class WrittenPart:
     """What a fork began with, and what was written into it since.
 

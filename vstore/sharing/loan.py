@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from vstore.errors import ClosedError, ConflictError, NotFoundError, StorageError
-from vstore.faces import internals
+from vstore.faces import internals, pickled
 from vstore.format.digest import Digest
 from vstore.format.journal import Write
 from vstore.hierarchy.changes import Change
@@ -28,6 +28,7 @@ INLINE_NBYTES = 64 * 1024
 """What is written together goes into the journal itself up to this."""
 
 
+@pickled
 @dataclass(frozen=True, slots=True)
 class Terms:
     """All that another process needs to borrow a transaction; pickles.

@@ -15,6 +15,7 @@ from typing import Any
 import torch
 from torch.utils.data import get_worker_info
 
+from vstore.faces import pickled
 from vstore.reader.plan.cursor import Cursor
 from vstore.torch.asks import PREFETCH_FACTOR, Asks
 from vstore.torch.callers import is_starting_worker, prefetch_factor
@@ -28,6 +29,7 @@ _FEW = 3
 """How many batches each worker may have been asked for before it is known that a pass counts."""
 
 
+@pickled
 class Board:
     """A `vstore.reader.passes.Place` that worker processes share, forked or spawned.
 

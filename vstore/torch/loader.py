@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from torch.utils.data import DataLoader, IterableDataset, get_worker_info
 
 from vstore.errors import InvalidInputError
-from vstore.faces import exported_from
+from vstore.faces import exported_from, pickled
 from vstore.reader.mixture import MixedStream
 from vstore.reader.options import Choices, ReadOptions, as_integer
 from vstore.reader.passes import LocalPlace, Passes
@@ -115,7 +115,7 @@ class Loader:
             "prefetch_factor": as_integer("prefetch_factor", prefetch_factor, least=1),
             "multiprocessing_context": multiprocessing_context,
             "worker_init_fn": worker_init_fn,
-            "collate_fn": _unchanged,
+            "collate_fn": as_loaded,
         }
         memory = pinned if pin_memory and not self._workers else allocate
         self._stream = Choices.of(options).stream(data, columns, library=TORCH, allocate=memory)
@@ -228,6 +228,7 @@ def _followed(
         yield from progress.follow(batches)
 
 
-def _unchanged(batch: Any) -> Any:
+@pickled
+def as_loaded(batch: Any) -> Any:
     """Return a batch as it was made; torch would make lists of tuples, and refuse dates."""
     return batch

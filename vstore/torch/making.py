@@ -10,7 +10,7 @@ import numpy as np
 import torch
 
 from vstore.errors import InvalidInputError, advise
-from vstore.faces import internals
+from vstore.faces import internals, pickled
 from vstore.format.table.flat import Flat
 from vstore.format.table.names import VALID_SUFFIX
 from vstore.reader.chosen_forms import forms_of
@@ -22,6 +22,7 @@ from vstore.torch.sample import field_suffix, sample_type
 from vstore.torch.tensors import TORCH, as_tensors
 
 
+@pickled
 @dataclass(frozen=True)
 class Making:
     """How samples and batches are made of what was read.

@@ -6,6 +6,7 @@ from torch import distributed
 from torch.distributed import distributed_c10d
 
 from vstore.errors import InvalidInputError
+from vstore.faces import pickled
 from vstore.reader.plan.cursor import Cursor
 
 
@@ -70,6 +71,7 @@ def _from_environment(name: str) -> int | None:
     return int(text)
 
 
+@pickled
 class Alike:
     """Notices ranks that would read different epochs in their passes over the same data."""
 

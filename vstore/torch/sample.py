@@ -9,6 +9,7 @@ from typing import Any
 from torch.utils.data import default_collate
 from torch.utils.data._utils.collate import default_collate_fn_map
 
+from vstore.faces import pickled
 from vstore.reader.load.forms import Form, Results
 from vstore.torch.tensors import TORCH
 
@@ -43,10 +44,12 @@ def sample_type(fields: tuple[str, ...], forms: Forms = frozenset()) -> Any:
 
 
 def _reduce(sample: Any) -> tuple[Any, ...]:
-    return _restored, (sample._fields, sample._forms, tuple(sample))  # noqa: SLF001 - fields have all other names
+    return sample_restored, (sample._fields, sample._forms, tuple(sample))  # noqa: SLF001 - fields have all other names
 
 
-def _restored(fields: tuple[str, ...], forms: Forms, values: tuple[Any, ...]) -> Any:
+@pickled
+def sample_restored(fields: tuple[str, ...], forms: Forms, values: tuple[Any, ...]) -> Any:
+    """Return a sample again, of what a pickle of it holds."""
     return sample_type(fields, forms)(*values)
 
 

@@ -12,6 +12,7 @@ import weakref
 from pathlib import Path
 from typing import Any, Protocol
 
+from vstore.faces import pickled
 from vstore.torch.callers import is_starting_worker
 
 
@@ -40,6 +41,7 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_part)
 
 
+@pickled
 class SharedFolder:
     """A folder for what processes write down for each other.
 

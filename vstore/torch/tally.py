@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 from torch.utils.data import get_worker_info
 
+from vstore.faces import pickled
 from vstore.reader.statistics import ReaderStatistics
 from vstore.torch.sharing import SharedFolder
 
@@ -30,6 +31,7 @@ SECONDS = 0.1
 _NOTHING = ReaderStatistics(0, 0, 0, 0, 0, 0, 0.0)
 
 
+@pickled
 class Tally:
     """Adds up what reading costs this process and the worker processes of a dataset."""
 

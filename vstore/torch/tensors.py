@@ -9,12 +9,14 @@ from numpy.typing import NDArray
 from torch.utils.data import get_worker_info
 
 from vstore.errors import InvalidInputError
+from vstore.faces import pickled
 from vstore.reader.load.forms import Library, is_array, stacked
 from vstore.reading.buffers import allocate
 
 _KINDS = frozenset("biufc")
 
 
+@pickled
 def as_tensors(value: Any) -> Any:
     """Return an array as a tensor over the same memory, and a list with its arrays as tensors.
 
@@ -66,6 +68,7 @@ def _has_tensors(dtype: np.dtype[Any]) -> bool:
     return True
 
 
+@pickled
 def stacked_tensors(samples: list[Any]) -> Any:
     """Return samples of one shape as one tensor, or as one array."""
     if isinstance(samples[0], torch.Tensor) and all(isinstance(e, torch.Tensor) for e in samples):
@@ -73,11 +76,13 @@ def stacked_tensors(samples: list[Any]) -> Any:
     return stacked(samples)
 
 
+@pickled
 def is_array_or_tensor(value: Any) -> bool:
     """Return whether values like this one can be stacked."""
     return isinstance(value, torch.Tensor) or is_array(value)
 
 
+@pickled
 def nested(samples: list[NDArray[Any]], shape: tuple[int | None, ...] | None) -> torch.Tensor:
     """Return arrays that differ in shape as one nested tensor.
 
@@ -99,6 +104,7 @@ def nested(samples: list[NDArray[Any]], shape: tuple[int | None, ...] | None) ->
         ) from exc
 
 
+@pickled
 def pinned(nbytes: int) -> NDArray[np.uint8]:
     """Return fresh page-locked memory, which a GPU reads without help of the processor.
 

@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from vstore.errors import InvalidInputError
+from vstore.faces import pickled
 from vstore.format import document
 from vstore.format.commit import Author, format_time
 from vstore.format.digest import Digest
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from vstore.signing.signatures import Signatures
 
 
+@pickled
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CommitOptions:
     """What a commit says besides its contents."""

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from typing import Any, Protocol
 
 from vstore.errors import ClosedError, ReadOnlyError
-from vstore.faces import internals
+from vstore.faces import internals, pickled
 from vstore.hierarchy.changes import Change
 from vstore.hierarchy.nodes import Place, StoredHierarchy
 from vstore.hierarchy.staged_zarr_keys import StagedKeys
@@ -175,7 +175,7 @@ class OpenTransaction:
 
     def revival(self) -> tuple[Callable[[Any], Source], Any]:
         """Return a function and an argument, which pickle, that make it again elsewhere."""
-        return _received, self._shared.lend(self.transaction)
+        return source_received, self._shared.lend(self.transaction)
 
 
 class Borrowed:
@@ -211,7 +211,7 @@ class Borrowed:
 
     def revival(self) -> tuple[Callable[[Any], Source], Any]:
         """Return a function and an argument, which pickle, that make it again elsewhere."""
-        return _received, self.borrower.terms
+        return source_received, self.borrower.terms
 
 
 def source_of(what: Snapshot | Transaction | Source) -> Source:
@@ -221,6 +221,8 @@ def source_of(what: Snapshot | Transaction | Source) -> Source:
     return OpenTransaction(what) if isinstance(what, Transaction) else what
 
 
-def _received(terms: Terms) -> Source:
+@pickled
+def source_received(terms: Terms) -> Source:
+    """Return what a pickle of a transaction's store reaches from here."""
     found = received(terms)
     return Borrowed(found) if isinstance(found, Borrower) else OpenTransaction(found)

@@ -16,7 +16,7 @@ from zarr.core.buffer import Buffer, BufferPrototype
 from zarr.core.buffer.core import default_buffer_prototype
 
 from vstore.errors import InvalidInputError
-from vstore.faces import exported_from
+from vstore.faces import exported_from, pickled
 from vstore.format.page import ChunkRef
 from vstore.hierarchy.changes import Change
 from vstore.hierarchy.nodes import Place
@@ -97,7 +97,7 @@ class ZarrStore(Store):
     def __reduce__(self) -> tuple[Any, ...]:
         if isinstance(self._source, CommitView):
             return ZarrStore, (self._source.snapshot,)
-        return _revived, (*self._source.revival(), self.read_only)
+        return store_revived, (*self._source.revival(), self.read_only)
 
     def __deepcopy__(self, memo: dict[int, Any]) -> "ZarrStore":
         return self.with_read_only(self.read_only)
@@ -244,11 +244,13 @@ def _is_zarrs_loop() -> bool:
         return False
 
 
-def _revived(
+@pickled
+def store_revived(
     revive: Callable[[Any], Source],
     what: Any,
     read_only: bool,  # noqa: FBT001
 ) -> ZarrStore:
+    """Return a store again, of what a pickle of it holds."""
     return ZarrStore(revive(what), read_only=read_only)
 
 

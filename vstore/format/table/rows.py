@@ -8,11 +8,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vstore.errors import InvalidInputError, OutOfBoundsError
+from vstore.faces import pickled
 from vstore.format.deleted_rows import BLOCK_ROWS, DeletedRows
 from vstore.format.numbers import ChunkNumbers, Positions, StoredRows
 from vstore.format.zarr.selection import is_integer, positions, slice_indices
 
 
+@pickled
 class Rows:
     """The rows of a table: how many are stored, and which of them are deleted.
 

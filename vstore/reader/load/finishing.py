@@ -11,6 +11,7 @@ from typing import Any, Literal, get_args
 import numpy as np
 
 from vstore.errors import InvalidInputError
+from vstore.faces import pickled
 from vstore.format.table.flat import Flat
 from vstore.reader.load.engine import Batch
 from vstore.reader.load.forms import AS_STORED, NUMPY, Form, Library, Results, one_by_one
@@ -29,6 +30,7 @@ class Skipped:
 SKIPPED = Skipped()
 
 
+@pickled
 @dataclass(frozen=True)
 class Finisher:
     """Converts every column, transforms every sample, and makes the batch.

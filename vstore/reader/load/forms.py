@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vstore.errors import InvalidInputError
+from vstore.faces import pickled
 from vstore.format.table.flat import Flat, offsets_of
 from vstore.format.table.names import OFFSETS_SUFFIX, SHAPE_SUFFIX
 
@@ -22,11 +23,13 @@ class Results(list[Any]):
     """What a transform made of the samples of a column; None for one that is missing."""
 
 
+@pickled
 def unchanged(value: Any) -> Any:
     """Return the value."""
     return value
 
 
+@pickled
 def is_array(value: Any) -> bool:
     """Return whether values like this one make an array.
 
@@ -38,6 +41,7 @@ def is_array(value: Any) -> bool:
     return isinstance(value, np.ndarray | int | float | complex)
 
 
+@pickled
 def stacked(samples: list[Any]) -> NDArray[Any]:
     """Return samples of one shape as one array.
 
@@ -53,6 +57,7 @@ def stacked(samples: list[Any]) -> NDArray[Any]:
     return np.stack(samples)
 
 
+@pickled
 @dataclass(frozen=True, slots=True)
 class Library:
     """What the user computes with.
@@ -71,6 +76,7 @@ class Library:
 NUMPY = Library()
 
 
+@pickled
 @dataclass(frozen=True, slots=True)
 class Form:
     """What becomes of a column's samples in a batch.

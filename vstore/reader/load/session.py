@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vstore.errors import InvalidInputError
-from vstore.faces import internals
+from vstore.faces import internals, pickled
 from vstore.format.numbers import Ints, Positions, StoredRows
 from vstore.format.table.kinds import ColumnInfo
 from vstore.format.table.names import VALID_SUFFIX
@@ -35,6 +35,7 @@ _NEAR = 4
 """Columns whose samples are at least a quarter of the largest column's set the block size."""
 
 
+@pickled
 @dataclass(frozen=True, slots=True)
 class Selection:
     """Which samples of a column are read, and in which order: all live ones where None.
@@ -83,6 +84,7 @@ class Selection:
         return self._stored(self.positions if self.width is None else self.positions[:, 0])
 
 
+@pickled
 @dataclass(frozen=True, slots=True)
 class PackSelection(Selection):
     """Blocks of sequences; `positions` are those of the sequences that the pieces are of."""
@@ -111,6 +113,7 @@ class PackSelection(Selection):
         return self._stored(self.positions[self.packs.cuts[:-1]])
 
 
+@pickled
 @dataclass(frozen=True, slots=True)
 class RegionSelection(Selection):
     """Regions of an array, all of one size; `positions` are which of the `starts`."""
@@ -139,6 +142,7 @@ def stored_array(source: ChunkSource | None, name: str) -> StoredArray:
     return source
 
 
+@pickled
 @dataclass(frozen=True, slots=True)
 class Geometry:
     """What follows from the commit alone about how columns are best read together."""

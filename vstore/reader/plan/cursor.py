@@ -4,10 +4,12 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from vstore.errors import InvalidInputError
+from vstore.faces import pickled
 
 STATE_VERSION = 1
 
 
+@pickled
 @dataclass(frozen=True, slots=True)
 class Cursor:
     """A place in an epoch.

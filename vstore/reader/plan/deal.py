@@ -5,8 +5,10 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from vstore.errors import InvalidInputError
+from vstore.faces import pickled
 
 
+@pickled
 @dataclass(frozen=True, slots=True)
 class Deal:
     """How the samples of an order are dealt to ranks, from sample `start` on.

@@ -8,12 +8,13 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from vstore.errors import InvalidInputError
-from vstore.faces import exported_from
+from vstore.faces import exported_from, pickled
 from vstore.format.digest import digest_of
 from vstore.format.numbers import Positions
 from vstore.reader.plan.permutation import fractions
 
 
+@pickled
 @dataclass(frozen=True, eq=False)
 class Weights:
     """How often each sample is drawn, compared with the others: shape (samples,), float64."""

@@ -23,6 +23,7 @@ from typing import Literal, NamedTuple, Protocol, get_args
 import numpy as np
 
 from vstore.errors import InvalidInputError
+from vstore.faces import pickled
 from vstore.format.numbers import Ints, Positions, StoredRows
 from vstore.reader.plan.drawing import Weights
 from vstore.reader.plan.permutation import fractions, shuffled
@@ -33,6 +34,7 @@ _BLOCKS, _SAMPLES, _TAIL, _PLACES, _DRAW, _SIMILAR, _AMONG = range(7)
 _BATCHES_AT_ONCE = 1024
 
 
+@pickled
 @dataclass(frozen=True, slots=True)
 class Layout:
     """What the order of every epoch follows from.

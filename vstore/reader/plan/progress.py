@@ -5,12 +5,14 @@ from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 from vstore.errors import InvalidInputError
+from vstore.faces import pickled
 from vstore.reader.plan.cursor import Cursor
 from vstore.reader.plan.deal import Deal, worker_batches
 from vstore.reader.plan.planner import Layout
 from vstore.reader.plan.sample_deal import SampleDeal
 
 
+@pickled
 @dataclass(slots=True, eq=False)
 class Progress:
     """How far an iteration has come.

@@ -7,10 +7,12 @@ import msgspec
 import numpy as np
 
 from vstore.errors import InvalidInputError
+from vstore.faces import pickled
 from vstore.format.numbers import Ints
 from vstore.reader.plan.mixing import Proportions
 
 
+@pickled
 class Member(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What a state says of a member of its mixture.
 
@@ -29,6 +31,7 @@ class Member(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     kept: bool = False
 
 
+@pickled
 class Members(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What a state says of its mixture, whose first epoch counts as `first` for random numbers."""
 
