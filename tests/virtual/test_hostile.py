@@ -103,6 +103,16 @@ def test_an_address_that_nobody_trusts_is_not_read(url: str, trusted: bool, tmp_
         read(naming(url), sources=sources)
 
 
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])
+@pytest.mark.parametrize("others", [None, {"https://example.org/": {}}, {"http://127.0.0.2/": {}}])
+def test_a_machine_that_nobody_trusts_is_asked_nothing(host: str, others: Any) -> None:
+    with server(part) as (at, asked):
+        url = f"{at.replace('127.0.0.1', host)}/a"
+        with pytest.raises(StorageError, match="no place that may be read"):
+            read(naming(url), sources=others)
+        assert asked == []
+
+
 @pytest.mark.parametrize(
     "url",
     [

@@ -193,12 +193,12 @@ def _names(side: Side, plan: ClonePlan) -> list[str]:
 
 def _prune(sides: Sides, there: set[str]) -> list[RefUpdate]:
     pruned: list[RefUpdate] = []
-    for name in set(sides.here.refs.branch_names()) - there:
+    for name in sorted(set(sides.here.refs.branch_names()) - there):
         branch = sides.here.refs.find_branch(name)
         if branch is not None:
             delete_noted(sides.here, branch)
             pruned.append(RefUpdate(name, "branch", branch.commit, None, "deleted"))
-    for name in set(sides.here.refs.tag_names()) - set(sides.there.refs.tag_names()):
+    for name in sorted(set(sides.here.refs.tag_names()) - set(sides.there.refs.tag_names())):
         try:
             sides.here.refs.delete_tag(name)
         except NotFoundError:
