@@ -5,12 +5,13 @@ import fs from "node:fs/promises";
 import path from "node:path";
 import { pathToFileURL } from "node:url";
 
+import { everythingIn } from "./everything.mjs";
+
 const [source, root, ...revisions] = process.argv.slice(2);
 const load = (name) => import(pathToFileURL(path.join(source, name)));
-const { Repository } = await load("repository.js");
-const { ZarrArray } = await load("arrays.js");
-const { Table } = await load("tables.js");
-const { childrenOf, isGroup } = await load("tree.js");
+const modules = {};
+for (const name of ["repository.js", "arrays.js", "tables.js", "tree.js"])
+  Object.assign(modules, await load(name));
 
 async function read(name, range) {
   try {
@@ -22,72 +23,7 @@ async function read(name, range) {
   }
 }
 
-const base64 = (bytes) => Buffer.from(bytes).toString("base64");
-
-function plain(values) {
-  if (values.length === 0) return [];
-  if (Array.isArray(values[0])) values = Float64Array.from(values.flat()); // complex numbers
-  if (ArrayBuffer.isView(values))
-    return base64(new Uint8Array(values.buffer, values.byteOffset, values.byteLength));
-  return values.map((value) => (value instanceof Uint8Array ? base64(value) : value));
-}
-
-function cell(found) {
-  if (found === null) return null;
-  if (found.kind === "ndarray") return { shape: found.shape, values: plain(found.values) };
-  return found.text ?? found.texts ?? base64(found.bytes);
-}
-
-async function whole(array) {
-  try {
-    const most = array.chunkShape[0] === 1 ? 2000 : Infinity; // of very many chunks, the last ones
-    const bounds = array.shape.map((n, axis) => [axis === 0 ? Math.max(0, n - most) : 0, n]);
-    return { shape: array.shape, values: plain(await array.region(bounds)) };
-  } catch (error) {
-    return { refused: error.constructor.name, message: error.message };
-  }
-}
-
-async function samples(table) {
-  const rows = await table.rowsAt(0, table.length),
-    found = { columns: {} };
-  if (table.about.keys)
-    found.keys = (table.keyed ? await table.keys(rows) : []).map((key) =>
-      Array.isArray(key) ? key.map(String) : String(key),
-    );
-  for (const name of table.names) {
-    try {
-      found.columns[name] = (await table.cells(name, rows)).map(cell);
-    } catch (error) {
-      found.columns[name] = { refused: error.constructor.name, message: error.message };
-    }
-  }
-  return found;
-}
-
-async function walk(repository, node, at, found) {
-  for (const [name, child] of await childrenOf(repository, node)) {
-    const place = at ? `${at}/${name}` : name;
-    if (!isGroup(child)) found[place] = await whole(new ZarrArray(repository, child));
-    else if (child.table) found[place] = await samples(await Table.open(repository, child));
-    else await walk(repository, child, place, found);
-  }
-}
-
-async function all(revision) {
-  const repository = new Repository(read);
-  try {
-    const { commit } = await repository.find(revision);
-    const found = {},
-      history = [];
-    await walk(repository, commit.value.tree, "", found);
-    for await (const each of repository.history(commit)) history.push(each.digest);
-    return { commit: commit.digest, history, found };
-  } catch (error) {
-    return { refused: error.constructor.name, message: error.message };
-  }
-}
-
+const all = everythingIn(modules, read, (bytes) => Buffer.from(bytes).toString("base64"));
 const answers = [];
 for (const revision of revisions) answers.push(await all(revision));
 console.log(JSON.stringify(answers));

@@ -5,7 +5,7 @@ import json
 import shutil
 import subprocess
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +14,22 @@ import pytest
 from numpy.typing import NDArray
 
 import vstore
+from tests.format.golden.writers import REPOSITORIES
 from vstore.page.bundle import SOURCE
 
 HERE = Path(__file__).parent
+
+SHOWN = [name for name in REPOSITORIES if name not in ("empty", "partial", "virtual")]
+"""The golden repositories that the page can show."""
+
+REFUSED = {
+    "structured",
+    "sharding_indexed",
+    "numcodecs.bz2",
+    "numcodecs.lzma",
+    "numcodecs.packbits",
+}
+"""What the page says that it cannot show."""
 
 
 def run_node(script: str, *arguments: object) -> Any:
@@ -33,6 +46,41 @@ def run_node(script: str, *arguments: object) -> Any:
 def read_by_page(root: Path, *revisions: str) -> Any:
     """Return all that the page's reader finds in some commits."""
     return run_node("read_all.mjs", root, *revisions)
+
+
+def assert_alike(root: Path, revisions: Sequence[str], pages: Sequence[Any]) -> list[str]:
+    """Compare what the page found with vstore; return what it said that it cannot show."""
+    refused = []
+    for revision, page in zip(revisions, pages, strict=True):
+        expected = read_by_vstore(root, revision)
+        assert page.get("refused") is None, page
+        assert page["commit"] == expected["commit"]
+        assert page["history"] == expected["history"]
+        assert page["found"].keys() == expected["found"].keys()
+        for path, found in page["found"].items():
+            refused += _differences(path, found, expected["found"][path])
+    return refused
+
+
+def assert_known(name: str, refused: Sequence[str]) -> None:
+    """See that nothing of a golden repository was refused but what is known to be."""
+    for each in refused:
+        assert any(known in each for known in REFUSED), each
+    assert not refused or name in ("arrays", "codecs", "columns")
+
+
+def _differences(path: str, found: Any, expected: Any) -> list[str]:
+    if "columns" in found:
+        assert found.get("keys") == expected.get("keys"), path
+        parts = [
+            _differences(f"{path}/{name}", each, expected["columns"][name])
+            for name, each in found["columns"].items()
+        ]
+        return [each for part in parts for each in part]
+    if isinstance(found, dict) and found.get("refused") == "UnknownError":
+        return [f"{path}: {found['message']}"]
+    assert found == expected, path
+    return []
 
 
 def read_by_vstore(root: Path, revision: str) -> dict[str, Any]:

@@ -7,6 +7,7 @@ import os
 import shutil
 import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -17,6 +18,9 @@ import pytest
 
 import vstore
 from tests.exporters.test_exporting import png
+from tests.format.golden import archives
+from tests.page.reading import HERE, SHOWN, assert_alike, assert_known
+from vstore.page.bundle import SOURCE
 
 playwright = pytest.importorskip("playwright.sync_api")
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
@@ -75,9 +79,16 @@ def site(tmp_path: Path) -> Iterator[tuple[Path, str]]:
         tx["data/train"].loc["shape-010"] = {"image": png(200), "caption": HOSTILE}
         tx["data/train"].delete(keys=["shape-020"])
     vstore.publish(repo)
-    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=str(tmp_path)))
+    with served(tmp_path) as address:
+        yield tmp_path / "shapes", f"{address}/shapes/page/index.html"
+
+
+@contextmanager
+def served(folder: Path) -> Iterator[str]:
+    """Serve a folder on this machine; yield the address."""
+    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=str(folder)))
     threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield tmp_path / "shapes", f"http://127.0.0.1:{server.server_port}/shapes/page/index.html"
+    yield f"http://127.0.0.1:{server.server_port}"
     server.shutdown()
     server.server_close()
 
@@ -200,3 +211,42 @@ def test_people_who_do_not_see_can_use_it(visitor: Visitor) -> None:
         found = page.evaluate("axe.run()")["violations"]
         assert [each["id"] for each in found if each["impact"] in ("serious", "critical")] == []
         context.close()
+
+
+EVERYTHING = """async (revisions) => {
+  const { everythingIn } = await import("/everything.mjs");
+  const modules = {};
+  for (const name of ["repository.js", "arrays.js", "tables.js", "tree.js"])
+    Object.assign(modules, await import(`/source/${name}`));
+  async function read(name, range) {
+    const answer = await fetch(`/repo/${name}`);
+    if (answer.status === 404) return null;
+    const bytes = new Uint8Array(await answer.arrayBuffer());
+    return range ? bytes.slice(range[0], range[0] + range[1]) : bytes;
+  }
+  function base64(bytes) {
+    let text = "";
+    for (const byte of bytes) text += String.fromCharCode(byte);
+    return btoa(text);
+  }
+  const all = everythingIn(modules, read, base64), answers = [];
+  for (const revision of revisions) answers.push(await all(revision));
+  return answers;
+}"""
+
+
+@pytest.mark.parametrize("name", SHOWN)
+def test_golden_repositories_read_alike_in_a_browser(
+    chromium: Any, name: str, tmp_path: Path
+) -> None:
+    root = archives.unpack(name, tmp_path / "repo")
+    shutil.copytree(SOURCE, tmp_path / "source")
+    shutil.copy(HERE / "everything.mjs", tmp_path)
+    (tmp_path / "index.html").write_text("<!doctype html><title>Reading</title>")
+    states = list(archives.expected(name)["states"])
+    with served(tmp_path) as address:
+        page = chromium.new_page()
+        page.goto(f"{address}/index.html")
+        found = page.evaluate(EVERYTHING, states)
+        page.close()
+    assert_known(name, assert_alike(root, states, found))

@@ -14,20 +14,16 @@ from blake3 import blake3
 
 import vstore
 from tests.format.golden import archives
-from tests.format.golden.writers import REPOSITORIES
-from tests.page.reading import read_by_page, read_by_vstore, run_node
+from tests.page.reading import (
+    SHOWN,
+    assert_alike,
+    assert_known,
+    read_by_page,
+    run_node,
+)
 
 MANY = 16_500
 """More samples than a table may have without an index of its keys."""
-
-REFUSED = {
-    "structured",
-    "sharding_indexed",
-    "numcodecs.bz2",
-    "numcodecs.lzma",
-    "numcodecs.packbits",
-}
-"""What the page says that it cannot show."""
 
 
 @pytest.fixture(scope="module")
@@ -68,42 +64,14 @@ def indexed(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def assert_reads_alike(root: Path, *revisions: str) -> list[str]:
     """Compare all that both read; return what the page said that it cannot show."""
-    refused = []
-    for revision, page in zip(revisions, read_by_page(root, *revisions), strict=True):
-        expected = read_by_vstore(root, revision)
-        assert page.get("refused") is None, page
-        assert page["commit"] == expected["commit"]
-        assert page["history"] == expected["history"]
-        assert page["found"].keys() == expected["found"].keys()
-        for path, found in page["found"].items():
-            refused += _differences(path, found, expected["found"][path])
-    return refused
+    return assert_alike(root, revisions, read_by_page(root, *revisions))
 
 
-def _differences(path: str, found: Any, expected: Any) -> list[str]:
-    if "columns" in found:
-        assert found.get("keys") == expected.get("keys"), path
-        parts = [
-            _differences(f"{path}/{name}", each, expected["columns"][name])
-            for name, each in found["columns"].items()
-        ]
-        return [each for part in parts for each in part]
-    if isinstance(found, dict) and found.get("refused") == "UnknownError":
-        return [f"{path}: {found['message']}"]
-    assert found == expected, path
-    return []
-
-
-@pytest.mark.parametrize(
-    "name", [name for name in REPOSITORIES if name not in ("empty", "partial", "virtual")]
-)
+@pytest.mark.parametrize("name", SHOWN)
 def test_golden_repositories_read_alike(name: str, tmp_path: Path) -> None:
     root = archives.unpack(name, tmp_path / "repo")
     states = list(archives.expected(name)["states"])
-    refused = assert_reads_alike(root, *states)
-    for each in refused:
-        assert any(known in each for known in REFUSED), each
-    assert not refused or name in ("arrays", "codecs", "columns")
+    assert_known(name, assert_reads_alike(root, *states))
 
 
 def test_compressed_bytes_of_every_compressor_read_alike(tmp_path: Path) -> None:
@@ -175,6 +143,17 @@ def test_chunks_that_stay_elsewhere_are_said_not_to_be_shown(tmp_path: Path) -> 
     (page,) = read_by_page(root, first)
     assert "elsewhere" in page["found"]["deep/x"]["message"]
     assert page["found"]["deep/x"]["refused"] == "UnknownError"
+
+
+def test_what_a_clone_left_out_is_said(tmp_path: Path) -> None:
+    root = archives.unpack("partial", tmp_path / "repo")
+    for page in read_by_page(root, *archives.expected("partial")["states"]):
+        assert page["refused"] == "MissingError"
+    (page,) = read_by_page(archives.unpack("empty", tmp_path / "empty"), "main")
+    assert page == {
+        "refused": "MissingError",
+        "message": "there is no branch, tag or commit main",
+    }
 
 
 def test_what_is_not_there_is_said(indexed: Path) -> None:

@@ -87,9 +87,11 @@ class Policies:
     ...     tx.create_array("x", shape=(3,), dtype="int64")[:] = [1, 2, 3]
     >>> repo.policies.set(protect_branches=["main"], reason="It is published").number
     1
-    >>> repo.amend("main", message="Begin")
-    Traceback (most recent call last):
-    vstore.PolicyError: the branch 'main' is protected, ...
+    >>> try:
+    ...     repo.amend("main", message="Begin")
+    ... except vstore.PolicyError as error:
+    ...     print(error.code)
+    policy-protected
     """
 
     def __init__(self, access: "Access") -> None:
