@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 import vstore
@@ -200,6 +200,8 @@ FIELD_TYPES = ["int64", "int32", "uint64", "float64", "float32", "bool", "dateti
 
 
 @settings(deadline=None, max_examples=150)
+@example(cells=["", "NaT", "2026-01-31T12:00:00.5"], kind="datetime64[us]", is_optional=False)
+@example(cells=["2026-01-31", "now"], kind="datetime64[us]", is_optional=False)
 @given(st.lists(TEXT_CELL, min_size=1, max_size=6), st.sampled_from(FIELD_TYPES), st.booleans())
 def test_whole_columns_are_what_rows_are(cells: list[str], kind: str, is_optional: bool) -> None:
     """Texts are converted many at once to what they become one by one, or not at all."""

@@ -18,6 +18,8 @@ _FLOAT = re.compile(
 )
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}([T ][0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]{1,6})?)?)?")
 _BOOLS = {"true": True, "false": False}
+_US = "datetime64[us]"
+_NO_TIME = ("", "nat")
 _INT64 = range(-(2**63), 2**63)
 
 
@@ -190,9 +192,15 @@ def _parsed(value: str, dtype: np.dtype[Any]) -> Any:
         return int(value)
     if dtype.kind == "f":
         return float(value)
-    if dtype.kind == "M":
-        return np.datetime64(value).astype("datetime64[us]")
-    return value
+    return _time(value) if dtype.kind == "M" else value
+
+
+def _time(value: str) -> np.datetime64:
+    _refuse_words([value])
+    if value.lower() in _NO_TIME:
+        return np.datetime64("NaT", "us")
+    found: np.datetime64 = np.datetime64(value).astype(_US)
+    return found
 
 
 # Many texts at once -----------------------------------------------------------------------
@@ -214,7 +222,15 @@ def _booleans(values: Sequence[str]) -> NDArray[Any]:
 
 
 def _times(values: Sequence[str]) -> NDArray[Any]:
-    return np.array(values, "datetime64[us]")
+    _refuse_words(values)
+    return np.array(values, _US)
+
+
+def _refuse_words(values: Sequence[str]) -> None:
+    """Refuse what NumPy takes for the time at which an import runs."""
+    for value in values:
+        if value in ("now", "today"):
+            raise ValueError(value)
 
 
 _PARSERS: Mapping[str, _Parse] = {
