@@ -112,6 +112,7 @@ def test_compressed_bytes_of_every_compressor_read_alike(tmp_path: Path) -> None
 
 DAMAGED = {
     "refs/branches/main.json": ("merges", "main"),
+    "refs/tags/v1.0.json": ("history", "v1.0"),
     "commits": ("merges", None),
     "index": ("tree", None),
     "packs": ("merges", None),
@@ -122,19 +123,43 @@ DAMAGED = {
 def test_a_flipped_byte_is_refused(tmp_path: Path, damaged: str) -> None:
     name, revision = DAMAGED[damaged]
     root = archives.unpack(name, tmp_path / "repo")
-    commit = archives.expected(name)["branches"]["main"]
     files = [root / damaged] if damaged.endswith(".json") else sorted((root / damaged).rglob("*"))
     for path in files:
         if path.is_file():
             data = bytearray(path.read_bytes())
             data[len(data) // 2] ^= 1
             path.write_bytes(data)
-    (page,) = read_by_page(root, revision or commit)
+    (page,) = read_by_page(root, revision or archives.expected(name)["branches"]["main"])
     if damaged == "packs":  # what the tree says is still read, and nothing that lies in chunks
         assert "DamagedError" in json.dumps(page)
         assert "columns" not in json.dumps(page)
     else:
         assert page["refused"] == "DamagedError"
+
+
+def test_no_flipped_byte_of_any_object_shows_something_else(tmp_path: Path) -> None:
+    root = archives.unpack("repacked", tmp_path / "repo")
+    (sound,) = read_by_page(root, "main")
+    objects = [path for path in sorted(root.rglob("*")) if path.is_file()]
+    assert {path.relative_to(root).parts[0] for path in objects} >= {"commits", "moved", "packs"}
+    for path in objects:
+        data = path.read_bytes()
+        for at in (0, len(data) // 2, len(data) - 1):
+            path.write_bytes(data[:at] + bytes([data[at] ^ 1]) + data[at + 1 :])
+            (page,) = read_by_page(root, "main")
+            assert page.get("refused") or _is_part(page, sound), (path, at)
+        path.write_bytes(data)
+
+
+def _is_part(found: Any, whole: Any) -> bool:
+    """Return whether what was found is the same, but for what is refused."""
+    if isinstance(found, dict) and "refused" in found:
+        return True
+    if isinstance(found, dict) and isinstance(whole, dict):
+        return found.keys() == whole.keys() and all(
+            _is_part(each, whole[name]) for name, each in found.items()
+        )
+    return bool(found == whole)
 
 
 def test_chunks_that_stay_elsewhere_are_said_not_to_be_shown(tmp_path: Path) -> None:
