@@ -3,6 +3,7 @@
 import io
 import operator
 import pickle
+import subprocess
 import sys
 from collections.abc import Callable
 from importlib import import_module
@@ -304,3 +305,29 @@ def test_what_a_transaction_shows_does_not_pickle(repo: vstore.Repository) -> No
             with pytest.raises(TypeError, match="does not pickle"):
                 pickle.dumps(held)
         tx.discard()
+
+
+BY_CLOUDPICKLE = """
+import sys
+import cloudpickle
+import vstore
+import vstore.torch
+repo = vstore.open(sys.argv[1])
+table = repo.checkout()["t"]
+held = [vstore.torch.make_torch_dataset(table), vstore.torch.StreamingDataset(table, batch_size=2)]
+for each in [*held, repo, table, table["x"]]:
+    data = cloudpickle.dumps(each)
+    assert b"_make_skeleton_class" not in data, each
+    cloudpickle.loads(data)
+"""
+
+
+def test_cloudpickle_takes_no_class_along_by_value(tmp_path: Path) -> None:
+    pytest.importorskip("cloudpickle")
+    pytest.importorskip("torch")
+    repo = vstore.create(tmp_path / "repo", author="Ann Lee <ann@example.org>")
+    with repo.transaction("main", message="Add") as tx:
+        tx.create_table("t", {"x": vstore.ndarray((), "int64")}).extend({"x": range(8)})
+    command = [sys.executable, "-c", BY_CLOUDPICKLE, str(tmp_path / "repo")]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr

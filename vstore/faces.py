@@ -1,10 +1,13 @@
 """The faces: the modules that users import, and how what they export is told from the rest."""
 
 from collections.abc import Callable
+from importlib import import_module
 from typing import Protocol, TypeVar
 
 T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
+
+_PICKLES = "vstore.pickles"
 
 SOURCES: dict[str, str] = {}
 """The module that defines what is exported, by public address; doctests are found with it."""
@@ -28,9 +31,10 @@ def exported_from(face: str) -> Callable[[T], T]:
 def pickled(value: T) -> T:
     """Give a class or function behind the faces a name for pickles, in `vstore.pickles`.
 
-    So a pickle of what users hold names no place that the code may leave.
+    So a pickle of what users hold names no place that the code may leave. That module is imported
+    with the first: cloudpickle takes along by value what is of a module that is not there.
     """
-    return exported_from("vstore.pickles")(value)
+    return exported_from(import_module(_PICKLES).__name__)(value)
 
 
 class HasInternals(Protocol[T_co]):
