@@ -166,6 +166,8 @@ def test_a_sample_says_who_changed_each_cell(browser: Browser, shapes: Repositor
     found = browser.open("/s/main/data/train?key=%22shape/4%22&format=json").json
     assert found["blame"]["image"] == shapes.resolve("main~1")
     assert found["blame"]["label"] == shapes.resolve("v1")
+    page = browser.open("/s/main/data/train?key=%22shape/4%22")
+    assert 'alt="image of shape/4"' in page.text
     assert "Bob Ray" in browser.open("/s/main/data/train?key=%22shape/4%22").text
 
 

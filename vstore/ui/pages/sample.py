@@ -43,7 +43,8 @@ def sample(site: Site, request: Request) -> Page:
     lines = []
     for name in values:
         stored = address("cell", commit, path, name, row=position)
-        shown = _seen(site, (commit, found, position), values, name)
+        alt = f"{name} of {position if key is None else key}"
+        shown = _seen(site, (commit, found, position), values, name, alt)
         by = blamed.get(name)
         said = joined(_said(by), _before(by, path, key))
         lines.append((_name(commit, path, name), shown, said, link("bytes", stored)))
@@ -70,10 +71,12 @@ def _name(commit: str, path: str, name: str) -> Markup:
     return element("strong", link(name, address("stats", commit, path, name)))
 
 
-def _seen(site: Site, of: tuple[str, Table, int], values: Mapping[str, Any], name: str) -> Content:
+def _seen(
+    site: Site, of: tuple[str, Table, int], values: Mapping[str, Any], name: str, alt: str
+) -> Content:
     """Return what is seen of one cell: its value, a player of a sound, what lies over an image."""
     commit, found, position = of
-    value, alt = values[name], f"{name} of {position}"
+    value = values[name]
     draw = draw_cell(site, commit, found.path, name, position)
     shown = _shown(value, cell(value, size=_SIZE, alt=alt, draw=draw))
     if found[name].kind == "audio" and value is not None:
